@@ -1,0 +1,1 @@
+"""The parts of the lab: several real hosts (sshd, containerd, dockerd) on one machine, in namespaces."""
