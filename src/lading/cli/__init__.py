@@ -1,0 +1,1 @@
+"""What people type: one file per noun, one error catch, all colour in one place."""

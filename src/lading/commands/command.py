@@ -1,0 +1,105 @@
+"""A command for a host: script, payload, secrets; raw for the wire, masked for print (pure).
+
+The remote line is always the same, whatever the login shell is (fish, csh, dash): it reads N bytes of script from
+stdin and evaluates them; the payload follows, then stdin stays open: its end cancels what may be cancelled. The
+answer comes in parts, each announced by a line with a random marker, so that a chatty .bashrc changes nothing.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+_SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./-]+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Bytes that never show: neither in a log, nor in an error, nor in the recorder's print."""
+
+    value: bytes = field(repr=False)
+
+    def __str__(self) -> str:
+        return "***"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One script for one host.
+
+    *name* is the step it does (for events, errors, tests); *script* is POSIX sh and holds no secret; *payload* follows
+    it on stdin, its lengths known to the script; *timeout* in seconds bounds it on the host; *changes* means that it
+    is not ended when stdin ends; *marker* announces the parts of the answer.
+    """
+
+    name: str
+    script: str
+    marker: str
+    payload: tuple[bytes | Secret, ...] = ()
+    timeout: int = 60
+    changes: bool = False
+
+    def wire(self) -> bytes:
+        """What goes to stdin: the script, then the payload."""
+        chunks = [chunk.value if isinstance(chunk, Secret) else chunk for chunk in self.payload]
+        return b"".join([self.script.encode(), *chunks])
+
+    def masked(self) -> str:
+        """The same for people: the script, then each chunk of the payload by its length."""
+        sizes = [f"<{len(c.value)} secret bytes>" if isinstance(c, Secret) else f"<{len(c)} bytes>" for c in self.payload]
+        return "\n".join([self.script, *sizes])
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a host answered: exit status, the parts by name (last one wins), stderr, and how long it took in seconds."""
+
+    status: int
+    parts: Mapping[str, bytes]
+    stderr: str = ""
+    seconds: float = 0.0
+
+    def text(self, part: str) -> str:
+        """One part as text, without surrounding space; empty if it did not come."""
+        return self.parts.get(part, b"").decode("utf-8", "replace").strip()
+
+
+def quote(value: str) -> str:
+    """*value* as one word of a POSIX shell; the only place in lading where anything is quoted for a shell.
+
+    Raises:
+        ValueError: the value holds a NUL, which no shell word can.
+    """
+    if "\0" in value:
+        raise ValueError("a NUL cannot be passed to a shell")
+    if _SAFE.match(value):
+        return value
+    return "'" + value.replace("'", "'\\''") + "'"
+
+
+def assign(values: Mapping[str, str | int]) -> str:
+    """Shell assignments, one a line, the values quoted: how arguments get into a script."""
+    return "".join(f"{name}={quote(str(value))}\n" for name, value in values.items())
+
+
+def remote_line(length: int, *, sudo: bool = False, timeout: int = 60) -> str:
+    """The one line that is given to the login shell: read *length* bytes of script from stdin and run them.
+
+    Works unchanged in sh, bash, dash, fish and tcsh (tried: tests/lab/test_facts.py).
+    """
+    prefix = "sudo -n " if sudo else ""
+    return f"exec {prefix}timeout -k 10 {timeout} /bin/sh -c 'eval \"`dd bs=1 count={length} 2>/dev/null`\"'"
+
+
+def split_parts(output: bytes, marker: str) -> list[tuple[str, bytes]]:
+    """The answer's parts in order: (name, content). What stands before the first marker line is dropped."""
+    lead = b"\n" + marker.encode() + b" "
+    found: list[tuple[str, bytes]] = []
+    for piece in (b"\n" + output).split(lead)[1:]:
+        name, _, content = piece.partition(b"\n")
+        found.append((name.decode("ascii", "replace"), content))
+    return found
+
+
+def join(argv: Sequence[str]) -> str:
+    """An argv as one line of shell, each word quoted."""
+    return " ".join(quote(word) for word in argv)

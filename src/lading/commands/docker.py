@@ -1,0 +1,127 @@
+"""Every docker line sent to a host, as scripts, and the parsers of what it answers (pure)."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lading import state
+from lading.commands import command, files
+
+INSPECT = (
+    '{"id":{{json .Id}},"name":{{json .Name}},"image":{{json .Config.Image}},"image_id":{{json .Image}},'
+    '"labels":{{json .Config.Labels}},"status":{{json .State.Status}},'
+    '"health":{{if .State.Health}}{{json .State.Health.Status}}{{else}}""{{end}},"exit":{{json .State.ExitCode}},'
+    '"oom":{{json .State.OOMKilled}},"started":{{json .State.StartedAt}},"finished":{{json .State.FinishedAt}},'
+    '"restarts":{{json .RestartCount}},"networks":{{json .NetworkSettings.Networks}},"mounts":{{json .Mounts}},'
+    '"ports":{{json .HostConfig.PortBindings}}}'
+)
+PROJECT = "com.docker.compose.project"
+SNAPSHOT = f"""snapshot(){{ ids=$(docker ps -aq --no-trunc --filter "label={PROJECT}=$APP")
+part containers
+[ -z "$ids" ] || docker container inspect --format {command.quote(INSPECT)} $ids 2>/dev/null
+part tick; }}
+"""
+ALL_CONTAINERS = f"""part containers
+ids=$(docker ps -aq --no-trunc --filter "label=$FILTER" 2>/dev/null)
+[ -z "$ids" ] || docker container inspect --format {command.quote(INSPECT)} $ids 2>/dev/null
+"""
+
+
+def compose_function(
+    app: str, release: str, directory: str, compose_files: Sequence[str], secrets: Mapping[str, int],
+    variables: Mapping[str, str],
+) -> str:
+    """The shell function `compose`: Compose for one release on the host, in a clean environment of our own.
+
+    *secrets*: folder name below `secrets/` of each secret variable → generation; *variables*: the LADING_ ones but
+    LADING_DIR, which is the app's folder on this host.
+    """
+    folder = f'"$A"/releases/{release}'
+    words = [command.quote(f"{name}={value}") for name, value in variables.items() if name != "LADING_DIR"]
+    env = "".join(f' --env-file "$A"/secrets/{command.quote(name)}/{number}' for name, number in secrets.items())
+    where = f"{folder}/files" + ("" if directory in ("", ".") else f"/{command.quote(directory)}")
+    chosen = "".join(f" -f {where}/{command.quote(path)}" for path in compose_files)
+    return (
+        'compose(){ env -i PATH="$PATH" HOME="$HOME" ${DOCKER_HOST:+DOCKER_HOST="$DOCKER_HOST"} '
+        f'LADING_DIR="$A" {" ".join(words)} timeout 900 docker compose -p {command.quote(app)} --project-directory {where} '
+        f"--env-file {folder}/plain.env{env}{chosen} -f {folder}/compose.overlay.yaml \"$@\"; }}\n"
+    )
+
+
+def operator_script(function: str) -> str:
+    """The file `compose` in the app's folder: the same line for a person to use by hand."""
+    body = function.removeprefix("compose(){ env -i ").removesuffix("; }\n")
+    return f'#!/bin/sh\nA=$(cd "$(dirname "$0")" && pwd)\nexec env -i {body.replace("timeout 900 ", "")}\n'
+
+
+def observe(
+    marker: str, *, state_dir: str, app: str = "", nonce: str = "", binds: Sequence[str] = (), facts: bool = True
+) -> command.Command:
+    """Look at one app (or all of lading's, if *app* is empty) on a host, in one round trip; changes nothing."""
+    script = "".join([
+        command.assign({"M": marker, "APP": app, "STATE": state_dir, "NONCE": nonce, "BINDS": " ".join(binds),
+                        "FILTER": f"{PROJECT}={app}" if app else "lading.app"}),
+        files.PRELUDE, files.WATCH, files.STATE_DIR, files.APP_STATE, _look(app, facts), files.END,
+    ])
+    return command.Command("observe", script, marker)
+
+
+def _look(app: str, facts: bool) -> str:
+    apps = 'app_state "$APP"\n' if app else 'for a in "$S"/apps/*/; do a=${a%/}; app_state "${a##*/}"; done\n'
+    return (files.FACTS if facts else 'part facts\nprintf \'state=%s\\n\' "$S"\n') + apps + ALL_CONTAINERS
+
+
+def lease(
+    marker: str, *, state_dir: str, app: str, deployment: str, holder: str, since: str, url: str, take: bool,
+    grace: int, begin: str, nonce: str, binds: Sequence[str],
+) -> command.Command:
+    """Take the lease and its fence, write the deployment's record (*begin*, a JSON object), and look again."""
+    script = "".join([
+        command.assign({
+            "M": marker, "APP": app, "STATE": state_dir, "D": deployment, "HOLDER": holder, "SINCE": since,
+            "URL": url, "TAKE": int(take), "GRACE": grace, "NONCE": nonce, "BINDS": " ".join(binds), "BEGIN": begin,
+            "FILTER": f"{PROJECT}={app}",
+        }),
+        files.PRELUDE, files.STATE_DIR, files.LEASE, files.TAKE, files.QUIET,
+        'part fence\nprintf "%s\\n" "$F"\njot "$BEGIN" || refuse state "cannot write the journal in $A"\nexec 9>&-\n',
+        files.WATCH, files.APP_STATE, _look(app, True), files.END,
+    ])
+    return command.Command("lease", script, marker, timeout=60 + 6 * grace, changes=True)
+
+
+def parse_containers(text: str) -> tuple[state.ContainerState, ...]:
+    """The containers of a `containers` part: one JSON object a line; lines that are none are left out."""
+    found = []
+    for line in text.splitlines():
+        try:
+            seen = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(seen, dict):
+            found.append(_container(seen))
+    return tuple(sorted(found, key=lambda c: (c.app, c.service, c.number, c.id)))
+
+
+def _container(seen: Mapping[str, Any]) -> state.ContainerState:
+    labels = seen.get("labels") or {}
+    number = labels.get("com.docker.compose.container-number", "1")
+    mounts = {m["Destination"]: m.get("Name") or m.get("Source", "") for m in seen.get("mounts") or []}
+    ports = sorted(
+        f"{binding.get('HostIp', '')}:{binding.get('HostPort', '')}/{port.partition('/')[2]}"
+        for port, bindings in (seen.get("ports") or {}).items()
+        for binding in bindings or []
+    )
+    running = seen.get("status") in ("running", "paused", "restarting")
+    return state.ContainerState(
+        app=labels.get(PROJECT, ""), service=labels.get("com.docker.compose.service", ""), id=str(seen.get("id", "")),
+        name=str(seen.get("name", "")).removeprefix("/"), image=str(seen.get("image", "")),
+        image_id=str(seen.get("image_id", "")), status=str(seen.get("status", "")), health=str(seen.get("health", "")),
+        exit_code=int(seen.get("exit") or 0), oom_killed=bool(seen.get("oom")), restarts=int(seen.get("restarts") or 0),
+        content=labels.get("lading.content", ""), secrets=labels.get("lading.secrets", ""),
+        owned="lading.app" in labels, one_off=labels.get("com.docker.compose.oneoff") == "True",
+        number=int(number) if number.isdigit() else 1,
+        since=str(seen.get("started" if running else "finished", ""))[:19] + "Z",
+        working_dir=labels.get("com.docker.compose.project.working_dir", ""),
+        networks={name: (n or {}).get("NetworkID", "") for name, n in (seen.get("networks") or {}).items()},
+        mounts=mounts, ports=tuple(ports),
+    )

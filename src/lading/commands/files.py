@@ -1,0 +1,121 @@
+"""lading's files on a host: state folder, lease and fence, journal, current; as POSIX sh (pure).
+
+Shell variables of every script: M marker, APP, STATE (configured), S state folder, A app folder, D deployment, F fence,
+T time-out. fd 9 is `op.lock`, inherited by what a changing command starts, so that the lock lives as long as it does.
+"""
+
+PRELUDE = """set -u
+LC_ALL=C; export LC_ALL
+part(){ printf '\\n%s %s\\n' "$M" "$1"; }
+refuse(){ part refused; printf '%s\\n' "$@"; part end; exit 40; }
+now(){ date -u +%Y-%m-%dT%H:%M:%SZ; }
+uptime(){ read -r up _ </proc/uptime; up=${up%%.*}; boot=$(cat /proc/sys/kernel/random/boot_id); }
+"""
+
+STATE_DIR = """if [ "$STATE" != auto ]; then S=$STATE; umask 007
+elif [ -d /var/lib/lading ] && [ -w /var/lib/lading ]; then S=/var/lib/lading; umask 007
+else umask 077; I=$(docker info -f '{{.ID}}' 2>/dev/null | tr -d ':\\n'); S=$HOME/.lading/${I:-none}; fi
+A=$S/apps/$APP
+"""
+
+WATCH = """exec 3<&0
+( cat <&3 >/dev/null 2>&1; kill -TERM 0 ) 9>&- 2>/dev/null &
+watcher=$!
+"""
+
+END = """part end
+kill $watcher 2>/dev/null
+exit 0
+"""
+
+LEASE = """read_lease(){ l_deployment= l_fence=0 l_boot= l_expires=0 l_state=free
+[ -f "$A/lease" ] || return 0
+while IFS='=' read -r k v; do case $k in
+deployment) l_deployment=$v;; fence) l_fence=$v;; boot) l_boot=$v;; expires) l_expires=$v;; state) l_state=$v;; esac
+done <"$A/lease"; }
+write_lease(){ printf 'deployment=%s\\nfence=%s\\nboot=%s\\nexpires=%s\\nstate=%s\\nholder=%s\\nsince=%s\\nurl=%s\\n' \\
+"$D" "$F" "$boot" "$1" "$2" "$HOLDER" "$SINCE" "$URL" >"$A/lease.new" && mv "$A/lease.new" "$A/lease"; }
+jot(){ printf '{"at":"%s",%s\\n' "$(now)" "${1#?}" >>"$A/journal" && { sync "$A/journal" 2>/dev/null || sync; }; }
+"""
+
+GUARD = """exec 9>>"$A/op.lock"
+flock -w 3 9 || refuse busy "$(cat "$A/op.info" 2>/dev/null)"
+exec 8>>"$A/lease.lock"; flock -w 10 8 || refuse busy "the lease file is locked"
+read_lease; uptime
+[ "$l_deployment" = "$D" ] && [ "$l_fence" = "$F" ] && [ "$l_state" = held ] || refuse fence "$(cat "$A/lease" 2>/dev/null)"
+write_lease $((up + T + 30)) held; exec 8>&-
+printf '%s %s since %s, pid %s\\n' "$D" "$STEP" "$(now)" $$ >"$A/op.info"
+"""
+
+TAKE = """mkdir -p "$A/releases" "$A/objects" "$A/project" 2>/dev/null || refuse state "cannot write $A"
+[ -f "$S/format" ] || printf '1\\n' >"$S/format"
+[ "$(cat "$S/format")" = 1 ] || refuse format "$(cat "$S/format")"
+[ -d "$A/secrets" ] || mkdir "$A/secrets"
+[ "$S" = /var/lib/lading ] || chmod 700 "$A/secrets"
+: >>"$A/op.lock" 2>/dev/null && : >>"$A/journal" 2>/dev/null || refuse state "cannot write $A"
+exec 8>>"$A/lease.lock"; flock -w 10 8 || refuse busy "the lease file is locked"
+read_lease; uptime
+if [ "$l_state" = held ] && [ "$l_deployment" != "$D" ] && [ "$l_boot" = "$boot" ] && [ "$l_expires" -gt "$up" ] \\
+&& [ "$TAKE" != 1 ]; then refuse held "$(cat "$A/lease")" "left=$((l_expires - up))"; fi
+exec 9>>"$A/op.lock"; flock -n 9 || refuse busy "$(cat "$A/op.info" 2>/dev/null)"
+F=$((l_fence + 1)); [ "$l_deployment" = "$D" ] && [ "$l_state" = held ] && F=$l_fence
+write_lease $((up + 90)) held || refuse state "cannot write $A"
+exec 8>&-
+"""
+
+QUIET = """look(){ docker ps -a --no-trunc --filter "label=com.docker.compose.project=$APP" --format '{{.ID}} {{.Names}} {{.State}}' | sort; }
+if [ "$l_state" = held ] && [ "$l_deployment" != "$D" ] && [ "$l_boot" = "$boot" ]; then
+n=0; old=; new=$(look)
+while [ "$old" != "$new" ] && [ $n -lt 6 ]; do old=$new; sleep "$GRACE"; new=$(look); n=$((n + 1)); done
+fi
+docker ps -a --no-trunc --filter "label=com.docker.compose.project=$APP" --filter status=created --format '{{.ID}} {{.Names}}' |
+while read -r id name; do case $name in [0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]_*)
+docker rm "$id" >/dev/null;; esac; done
+"""
+
+FREE = """exec 8>>"$A/lease.lock"; flock -w 10 8
+uptime; write_lease 0 free; exec 8>&-
+rm -f "$A/op.info"
+"""
+
+APP_STATE = """app_state(){ A=$S/apps/$1
+[ -d "$A" ] || return 0
+part "app:$1"
+part "current:$1"; cat "$A/current" 2>/dev/null
+part "lease:$1"; cat "$A/lease" 2>/dev/null
+part "journal:$1"; tail -n 500 "$A/journal" 2>/dev/null
+if ! ( exec 9>>"$A/op.lock"; flock -n 9 ) 2>/dev/null; then part "busy:$1"; cat "$A/op.info" 2>/dev/null; fi
+for r in "$A"/releases/*/release.json; do [ -f "$r" ] || continue
+d=${r%/release.json}; part "release:$1:${d##*/}"; cat "$r"; done
+part "objects:$1"; ls "$A/objects" 2>/dev/null
+part "secrets:$1"
+for s in "$A"/secrets/*/*; do [ -f "$s" ] || continue; d=${s%/*}
+h=$({ printf '%s' "$NONCE"; cat "$s"; } | sha256sum); printf '%s %s %s\\n' "${d##*/}" "${s##*/}" "${h%% *}"; done
+c=$(sed -n 's/.*"release":"\\([0-9a-f]*\\)".*/\\1/p' "$A/current" 2>/dev/null)
+if [ -n "$c" ] && [ -d "$A/releases/$c" ]; then part "sums:$1:$c"
+( cd "$A/releases/$c" && find . -type f -exec sha256sum {} + )
+( cd "$A/objects" && find . -type f -exec sha256sum {} + ); fi; }
+"""
+
+FACTS = """part facts
+printf 'state=%s\\n' "$S"
+printf 'format=%s\\n' "$(cat "$S/format" 2>/dev/null)"
+near=$S; while [ ! -d "$near" ]; do near=${near%/*}; [ -n "$near" ] || near=/; done
+printf 'fs=%s\\n' "$(stat -f -c %T "$near" 2>/dev/null)"
+[ -w "$near" ] || printf 'readonly=%s\\n' "$near"
+printf 'free=%s\\n' "$(df -Pm "$near" 2>/dev/null | sed -n '2s/  */ /gp' | cut -d' ' -f4)"
+for t in flock tar timeout sha256sum head dd stat sed cut; do command -v $t >/dev/null 2>&1 || printf 'tool=%s\\n' $t; done
+for p in $BINDS; do [ -e "$p" ] || printf 'missing=%s\\n' "$p"; done
+if ! command -v docker >/dev/null 2>&1; then printf 'problem=docker is not installed\\n'
+elif ! out=$(docker info -f 'engine={{.ServerVersion}}
+id={{.ID}}
+arch={{.Architecture}}
+root={{.DockerRootDir}}' 2>&1); then printf 'problem=%s\\n' "$(printf '%s' "$out" | tail -n 1)"
+else printf '%s\\n' "$out"; root=${out##*root=}
+printf 'dockerfree=%s\\n' "$(df -Pm "$root" 2>/dev/null | sed -n '2s/  */ /gp' | cut -d' ' -f4)"
+printf 'compose=%s\\n' "$(docker compose version --short 2>/dev/null)"
+printf 'context=%s %s\\n' "$(docker context show 2>/dev/null)" "${DOCKER_HOST:-}"
+docker ps --format 'port={{.Label "com.docker.compose.project"}} {{.Ports}}'
+fi
+grep -h ' 0A ' /proc/net/tcp /proc/net/tcp6 2>/dev/null | while read -r _ l _; do printf 'listen=%s\\n' "${l##*:}"; done
+"""

@@ -1,0 +1,231 @@
+"""The changing commands of a deployment on one host: stage, roll, remove, commit, undo, release the lease (pure)."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lading.commands import command, docker, files
+
+UP_TIMEOUT = 900  # seconds that `docker compose up` may take, waiting for dependencies included
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What a deployment holds on a host: its lease by fence, and where lading's state is."""
+
+    state_dir: str
+    app: str
+    deployment: str
+    fence: int
+    holder: str
+    since: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Credentials of one registry for the time of a pull."""
+
+    registry: str
+    username: str
+    password: command.Secret
+
+
+def guarded(
+    name: str, marker: str, hold: Hold, body: str, *, timeout: int, changes: bool = True,
+    payload: tuple[bytes | command.Secret, ...] = (), more: Mapping[str, str | int] | None = None,
+) -> command.Command:
+    """A script that runs only while *hold* is valid; it extends the lease to its own time-out + 30 s."""
+    values = {
+        "M": marker, "APP": hold.app, "STATE": hold.state_dir, "D": hold.deployment, "F": hold.fence, "T": timeout,
+        "STEP": name, "HOLDER": hold.holder, "SINCE": hold.since, "URL": hold.url, **(more or {}),
+    }
+    quiet = "trap '' HUP PIPE\n" if changes else ""
+    script = command.assign(values) + files.PRELUDE + files.STATE_DIR + files.LEASE + quiet + files.GUARD + body
+    return command.Command(name, script, marker, payload, timeout, changes)
+
+
+UNPACK = """I=$A/incoming.$D; rm -rf "$A"/incoming.*
+if [ "$TAR" -gt 0 ]; then
+mkdir "$I" && head -c "$TAR" | tar -xpf - -C "$I" 2>"$A/tar.err" || { e=$(tail -n 1 "$A/tar.err"); rm -rf "$I"; refuse upload "$e"; }
+rm -f "$A/tar.err"; chmod -R a+rX "$I"
+for o in "$I"/objects/*; do [ -e "$o" ] || continue; [ -e "$A/objects/${o##*/}" ] || mv "$o" "$A/objects/"; done
+for s in "$I"/secrets/*/*; do [ -f "$s" ] || continue; d=${s%/*}; d=$A/secrets/${d##*/}; mkdir -p "$d" && mv "$s" "$d/"; done
+if [ -d "$I/releases/$R" ]; then rm -rf "$A/releases/$R.old"; [ ! -d "$A/releases/$R" ] || mv "$A/releases/$R" "$A/releases/$R.old"
+mv "$I/releases/$R" "$A/releases/" || refuse upload "cannot store the release"; rm -rf "$A/releases/$R.old"; fi
+rm -rf "$I"; sync
+fi
+"""
+PULL = """C=
+clean(){ [ -z "$C" ] || rm -rf "$C"; }
+trap clean EXIT; trap 'clean; exit 143' TERM INT HUP
+config(){ [ -z "$C" ] || return 0; for d in /dev/shm "${XDG_RUNTIME_DIR:-/nowhere}"; do [ -w "$d" ] || continue
+rm -rf "$d/lading.$APP".*; C=$(mktemp -d "$d/lading.$APP.XXXXXX") && return 0; done
+refuse login "no folder in memory for registry credentials (/dev/shm, XDG_RUNTIME_DIR)"; }
+has(){ docker image inspect "$1" >/dev/null 2>&1; }
+login(){ config; e=$(printf '%s' "$3" | docker --config "$C" login -u "$2" --password-stdin "$1" 2>&1 >/dev/null) ||
+refuse login "$1" "$(printf '%s\\n' "$e" | tail -n 1)"; }
+pull(){ has "$1" && return 0; config; e=$(docker --config "$C" pull -q "$1" 2>&1 >/dev/null) || refuse pull "$1" "$(printf '%s\\n' "$e" | tail -n 1)"
+part pulled; printf '%s\\n' "$1"; }
+keep(){ docker tag "$1" "$2" || refuse pull "$1" "cannot tag it"; }
+"""
+
+
+def kept_image(app: str, service: str, release: str) -> str:
+    """The tag that spares an image of a kept release from a prune (lower case, as Docker wants it)."""
+    words = [re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") or "x" for word in (app, service)]
+    return f"lading-keep/{'/'.join(words)}:{release}"
+
+
+def stage(
+    marker: str, hold: Hold, *, release: str, tar: bytes, images: Mapping[str, str], logins: Sequence[Login],
+    compose: str, offline: bool = False, timeout: int = 1800,
+) -> command.Command:
+    """Upload (one stream, atomic renames), log in and pull by digest in memory, tag, and show the host's own config.
+
+    *images*: service → reference by digest; *offline*: what is not on the host is refused instead of pulled.
+    """
+    lines = [UNPACK, PULL]
+    for index, login in enumerate(logins):
+        lines.append(f"P{index}=$(head -c {len(login.password.value)})\n")
+    lines.append(files.WATCH)
+    distinct = dict.fromkeys(images.values())
+    if offline:
+        lines += [f"has {command.quote(i)} || refuse gone {command.quote(i)}\n" for i in distinct]
+    else:
+        absent = " && ".join(f"has {command.quote(image)}" for image in distinct) or "true"
+        tries = "".join(
+            f'login {command.quote(login.registry)} {command.quote(login.username)} "$P{index}"\n'
+            for index, login in enumerate(logins)
+        )
+        lines.append(f"if ! {{ {absent}; }}; then :\n{tries}fi\n")
+        lines += [f"pull {command.quote(image)}\n" for image in distinct]
+    lines += [
+        f"keep {command.quote(image)} {command.quote(kept_image(hold.app, service, release))}\n"
+        for service, image in images.items()
+    ]
+    lines += [compose, 'part dir; printf "%s\\n" "$A"\npart config\ncompose config --no-path-resolution 2>"$A/config.err" || '
+              '{ e=$(tail -n 3 "$A/config.err"); rm -f "$A/config.err"; refuse config "$e"; }\nrm -f "$A/config.err"\n', files.END]
+    payload: tuple[bytes | command.Secret, ...] = (command.Secret(tar), *(login.password for login in logins))
+    return guarded("stage", marker, hold, "".join(lines), timeout=timeout, changes=False, payload=payload,
+                   more={"TAR": len(tar), "R": release})
+
+
+WATCH_STATE = """exec 3<&0
+cat <&3 >/dev/null 2>&1 9>&- & watcher=$!
+while kill -0 $watcher 2>/dev/null; do snapshot; sleep 0.25; done
+part end
+exit 0
+"""
+
+
+def roll(
+    marker: str, hold: Hold, *, intent: str, compose: str, services: Sequence[str], networks: Sequence[str],
+    purge: bool, result: str, wait: int, name: str = "roll",
+) -> command.Command:
+    """Journal the intent, bring up exactly *services*, journal the result, then show snapshots until stdin ends.
+
+    *networks* are removed first, with the project's containers on them; *purge* removes all of the project's
+    containers first (undo after a network step). Volumes are never touched. *result*: a JSON object without its rc.
+    """
+    lines = [docker.SNAPSHOT, compose, f"jot {command.quote(intent)} || refuse state 'cannot write the journal'\n"]
+    if purge:
+        lines.append('ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$APP")\n'
+                     '[ -z "$ids" ] || docker rm -f $ids >/dev/null\n')
+    for network in networks:
+        word = command.quote(network)
+        lines.append(
+            f'for c in $(docker ps -aq --filter "label=com.docker.compose.project=$APP" --filter network={word}); do '
+            f"docker rm -f $c >/dev/null; done\ndocker network rm {word} >/dev/null 2>&1\n"
+        )
+    lines.append("rc=0; out=\n")
+    if services:
+        chosen = command.join(services)
+        lines.append(f"out=$(compose up -d --no-deps --no-build --pull never --quiet-pull {chosen} 2>&1) || rc=$?\n")
+    lines.append(f"""jot {command.quote(result[:-1] + ',"rc":')}$rc'}}'\n""")
+    lines.append("part up; printf '%s\\n' \"$rc\"; printf '%s\\n' \"$out\" | tail -n 20\n")
+    lines.append(WATCH_STATE)
+    return guarded(name, marker, hold, "".join(lines), timeout=UP_TIMEOUT + wait)
+
+
+def tidy(
+    marker: str, hold: Hold, *, intent: str, containers: Sequence[str], networks: Sequence[str]
+) -> command.Command:
+    """Remove what the release no longer has: containers by id, networks by name; never a volume."""
+    body = f"jot {command.quote(intent)} || refuse state 'cannot write the journal'\n"
+    if containers:
+        body += f"docker rm -f {command.join(containers)} >/dev/null || refuse remove 'a container stayed'\n"
+    for network in networks:
+        body += f"docker network rm {command.quote(network)} >/dev/null 2>&1\n"
+    return guarded("tidy", marker, hold, body + "part end\nexit 0\n", timeout=120)
+
+
+def commit(
+    marker: str, hold: Hold, *, record: str, current: str, script: str, releases: Sequence[str],
+    objects: Sequence[str], tags: Sequence[str],
+) -> command.Command:
+    """`committed` in the journal, switch `current`, write the operator's script, prune, free the lease."""
+    lines = [
+        'jot "$RECORD" || refuse state "cannot write the journal"\n',
+        'printf "%s\\n" "$CURRENT" >"$A/current.new" && mv "$A/current.new" "$A/current" && { sync "$A/current" || sync; }\n',
+        'printf "%s" "$SCRIPT" >"$A/compose.new" && chmod 755 "$A/compose.new" && mv "$A/compose.new" "$A/compose"\n',
+    ]
+    lines += [f'rm -rf "$A"/releases/{command.quote(name)}\n' for name in releases]
+    lines += [f'rm -rf "$A"/objects/{command.quote(name)}\n' for name in objects]
+    if tags:
+        lines.append(f"docker image rm {command.join(tags)} >/dev/null 2>&1\n")
+    lines += [files.FREE, "part end\nexit 0\n"]
+    return guarded("commit", marker, hold, "".join(lines), timeout=120,
+                   more={"RECORD": record, "CURRENT": current, "SCRIPT": script})
+
+
+def undone(marker: str, hold: Hold, *, record: str) -> command.Command:
+    """Journal how it ended here and free the lease; nothing else is changed."""
+    body = f"jot {command.quote(record)}\n{files.FREE}part end\nexit 0\n"
+    return guarded("release-lease", marker, hold, body, timeout=60)
+
+
+def vanish(
+    marker: str, hold: Hold, *, record: str, volumes: bool, forget: bool
+) -> command.Command:
+    """Remove the app's containers and networks (undo of a first deployment, and `remove`).
+
+    *volumes*: its volumes and host data too; *forget*: lading's own files of the app, but for the journal.
+    """
+    label = '--filter "label=com.docker.compose.project=$APP"'
+    lines = [
+        f"jot {command.quote(record)} || refuse state 'cannot write the journal'\n",
+        f"ids=$(docker ps -aq --no-trunc {label}); [ -z \"$ids\" ] || docker rm -f $ids >/dev/null || refuse remove 'a container stayed'\n",
+        f"for n in $(docker network ls -q {label}); do docker network rm $n >/dev/null || refuse remove 'a network stayed'; done\n",
+    ]
+    if volumes:
+        lines.append(f"for v in $(docker volume ls -q {label}); do docker volume rm $v >/dev/null || refuse remove 'a volume stayed'; done\n"
+                     'rm -rf "$A/project" 2>/dev/null || part left\n')
+    if forget:
+        tags = 'docker images -q --filter "reference=lading-keep/$KEEP/*" --format "{{.Repository}}:{{.Tag}}"'
+        lines.append(f'for i in $({tags}); do docker image rm "$i" >/dev/null 2>&1; done\n'
+                     'rm -rf "$A/releases" "$A/objects" "$A/secrets" "$A/current" "$A/compose"; rmdir "$A/project" 2>/dev/null\n')
+    keep = kept_image(hold.app, "x", "x").split("/")[1]
+    return guarded("vanish", marker, hold, "".join(lines) + "part end\nexit 0\n", timeout=300, more={"KEEP": keep})
+
+
+def logs(marker: str, *, state_dir: str, app: str, service: str, follow: bool, tail: int) -> command.Command:
+    """The app's log lines, each a part of its own, with time; ends with stdin when *follow* is set."""
+    flags = f"--tail {tail} --timestamps --no-color" + (" -f" if follow else "")
+    script = command.assign({"M": marker, "APP": app, "STATE": state_dir}) + files.PRELUDE + files.WATCH + (
+        f"docker compose -p {command.quote(app)} logs {flags} {command.quote(service) if service else ''} 2>&1 </dev/null |\n"
+        'while IFS= read -r line; do part log; printf "%s\\n" "$line"; part tick; done\n' + files.END
+    )
+    return command.Command("logs", script, marker, timeout=86400 if follow else 120)
+
+
+def last_lines(marker: str, *, app: str, services: Sequence[str], count: int = 50) -> command.Command:
+    """The last lines of some services, for the report of a failure; reads only."""
+    script = command.assign({"M": marker, "APP": app}) + files.PRELUDE + files.WATCH
+    for service in services:
+        chosen = command.quote(service)
+        script += (
+            f"part log:{service}\nfor c in $(docker ps -aq --filter \"label=com.docker.compose.project=$APP\" "
+            f"--filter label=com.docker.compose.service={chosen}); do docker logs --tail {count} $c 2>&1 </dev/null; done\n"
+        )
+    return command.Command("last-lines", script + files.END, marker, timeout=30)

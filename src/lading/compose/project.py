@@ -1,0 +1,148 @@
+"""Compose project as frozen types: what lading reads of the specification, incl. deploy: (pure)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A published port; *published* is empty where the engine chooses, *host_ip* empty for all addresses."""
+
+    target: int
+    published: str = ""
+    protocol: str = "tcp"
+    host_ip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One mount of a service. *kind*: bind, volume, tmpfs…; *source* as in the file (relative paths stay relative)."""
+
+    kind: str
+    source: str
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    """A service's use of a top-level config or secret, by its name there."""
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A health check's times, in seconds; a service without one has None instead."""
+
+    interval: float = 30.0
+    timeout: float = 30.0
+    retries: int = 3
+    start_period: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """`deploy.update_config`: hosts at a time (0 = all), seconds to watch and to pause between batches."""
+
+    parallelism: int = 0
+    monitor: float = 5.0
+    delay: float = 0.0
+    order: str = "stop-first"
+    failure_action: str = "rollback"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service. *definition* is Compose's own normal form with secret values masked, keys in Compose's words."""
+
+    name: str
+    image: str
+    definition: Mapping[str, Any]
+    ports: tuple[Port, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    networks: tuple[str, ...] = ()
+    configs: tuple[FileRef, ...] = ()
+    secrets: tuple[FileRef, ...] = ()
+    env_files: tuple[Mapping[str, Any], ...] = ()
+    depends_on: Mapping[str, str] = field(default_factory=dict)
+    tied_to: tuple[str, ...] = ()
+    restart: str = ""
+    restart_written: bool = False
+    health: Health | None = None
+    stop_grace: float = 10.0
+    replicas: int = 1
+    rollout: Rollout | None = None
+    profiles: tuple[str, ...] = ()
+    platform: str = ""
+    has_build: bool = False
+    variables: tuple[str, ...] = ()
+
+    @property
+    def active(self) -> bool:
+        """Whether a deployment starts it: services of a profile wait until somebody asks for them."""
+        return not self.profiles
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A top-level network, volume, config or secret: its key, its real name on the engine, its masked definition."""
+
+    key: str
+    name: str
+    definition: Mapping[str, Any]
+    external: bool = False
+    file: str = ""
+    environment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A whole Compose project as Compose itself resolved it; *extension* is the top-level `x-lading`."""
+
+    name: str
+    services: Mapping[str, Service]
+    networks: Mapping[str, Resource] = field(default_factory=dict)
+    volumes: Mapping[str, Resource] = field(default_factory=dict)
+    configs: Mapping[str, Resource] = field(default_factory=dict)
+    secrets: Mapping[str, Resource] = field(default_factory=dict)
+    extension: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ShippedFile:
+    """A file that travels: POSIX path below the bundle's root, content, and whether it is executable."""
+
+    path: str
+    content: bytes = field(repr=False)
+    executable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Everything that was read on the controller for one version of an app; nothing else goes into a release.
+
+    *directory*: the project folder below the bundle's root ("." = the root itself); *compose_files*: in the order of
+    `-f`, relative to *directory*; *files*: what Compose reads and must find at its place (Compose files, include,
+    extends, label_file); *binds*: relative bind source or config file → its files, path "" for a single file, those
+    that Git tracks; *host_data*: relative bind sources that stay on the host; *plain*: variables that may be shown;
+    *secrets*: name → content, names are "var.NAME", "env.PATH" (env_file) and "file.PATH" (secrets file);
+    *uses*: service → names of the secrets it uses; *source*: repository and folder, or path; *commit*: Git's, or "";
+    *warnings*: for the plan.
+    """
+
+    project: Project
+    version: str
+    directory: str
+    compose_files: tuple[str, ...]
+    files: tuple[ShippedFile, ...]
+    binds: Mapping[str, tuple[ShippedFile, ...]]
+    host_data: tuple[str, ...]
+    plain: Mapping[str, str]
+    secrets: Mapping[str, bytes] = field(repr=False)
+    uses: Mapping[str, tuple[str, ...]]
+    source: str
+    commit: str
+    warnings: tuple[str, ...] = ()

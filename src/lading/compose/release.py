@@ -1,0 +1,325 @@
+"""The immutable release: what was read plus digests, as canonical bytes; its id is their hash (pure)."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from urllib.parse import quote as percent
+
+from lading import errors
+from lading.compose import overlay, project
+
+FORMAT = 1
+JOB_WAIT = 900.0  # seconds that a service which is meant to end may take
+MINIMUM_WAIT = 60.0
+IGNORED_DEPLOY = ("placement", "update_config", "rollback_config", "replicas")
+NOT_HASHED = ("build", "depends_on", "profiles", "pull_policy", "scale", "deploy")
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """What a release says of one service: enough to plan, to start, to judge and to undo it without its files.
+
+    *content*: hash of all that makes its containers what they are, secrets left out; *secrets*: names of those it
+    uses; *networks*: real names; *mounts*: targets; *ports*: fixed ones, "ip:published/protocol"; *job*: meant to
+    end; *wait*, *bake* (how long it must stay good), *grace* in seconds.
+    """
+
+    name: str
+    image: str
+    content: str
+    definition: Mapping[str, Any]
+    secrets: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    mounts: tuple[str, ...] = ()
+    ports: tuple[str, ...] = ()
+    depends_on: Mapping[str, str] = field(default_factory=dict)
+    tied_to: tuple[str, ...] = ()
+    job: bool = False
+    health: bool = False
+    replicas: int = 1
+    wait: float = MINIMUM_WAIT
+    bake: float = 5.0
+    grace: float = 10.0
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One app in one version, immutable. *files*: path → SHA-256; *objects*: shipped binds by id → their source."""
+
+    app: str
+    version: str
+    directory: str
+    compose_files: tuple[str, ...]
+    files: Mapping[str, str]
+    objects: Mapping[str, str]
+    plain: Mapping[str, str]
+    secrets: tuple[str, ...]
+    services: Mapping[str, ServiceSpec]
+    networks: Mapping[str, Mapping[str, Any]]
+    volumes: Mapping[str, Mapping[str, Any]]
+    overlay: str
+    parallelism: int = 0
+    delay: float = 0.0
+    absolute_binds: tuple[str, ...] = ()
+    extension: Mapping[str, Any] = field(default_factory=dict)
+
+    def canonical(self) -> bytes:
+        """The bytes that are stored and hashed: JSON with sorted keys and no spaces, UTF-8."""
+        return canonical({"v": FORMAT, **asdict(self)})
+
+    @property
+    def id(self) -> str:
+        """The first 12 hex digits of the SHA-256 of the canonical bytes."""
+        return hashlib.sha256(self.canonical()).hexdigest()[:12]
+
+    @property
+    def active(self) -> Mapping[str, ServiceSpec]:
+        """The services that a deployment starts."""
+        return {name: spec for name, spec in self.services.items() if spec.active}
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A release with the bytes that go with it: *files* by path, *objects* by id, *secrets* by name."""
+
+    release: Release
+    files: tuple[project.ShippedFile, ...]
+    objects: Mapping[str, tuple[project.ShippedFile, ...]]
+    secrets: Mapping[str, bytes] = field(repr=False)
+    source: str = ""
+    commit: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def canonical(value: Any) -> bytes:
+    """JSON with sorted keys, no spaces, UTF-8: one form on every machine."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of the canonical form, hex."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def from_json(stored: Mapping[str, Any]) -> Release:
+    """A release read back from a host or the ledger.
+
+    Raises:
+        InputError: it was written by a newer lading, or is damaged.
+    """
+    if stored.get("v") != FORMAT:
+        raise errors.InputError(
+            f"a release of format {stored.get('v')} was found; this lading knows {FORMAT}", "use the newer lading"
+        )
+    try:
+        own = {key: value for key, value in stored.items() if key != "v"}
+        own["services"] = {name: _spec(spec) for name, spec in own["services"].items()}
+        for key in ("compose_files", "secrets", "absolute_binds"):
+            own[key] = tuple(own[key])
+        return Release(**own)
+    except (KeyError, TypeError, AttributeError) as wrong:
+        raise errors.InputError(f"a stored release is damaged: {wrong}", "deploy again") from wrong
+
+
+def _spec(stored: Mapping[str, Any]) -> ServiceSpec:
+    lists = ("secrets", "networks", "mounts", "ports", "tied_to")
+    return ServiceSpec(**{key: tuple(value) if key in lists else value for key, value in stored.items()})
+
+
+def object_id(files: tuple[project.ShippedFile, ...]) -> str:
+    """The id of shipped content: hash over paths, modes and contents; the same on every machine."""
+    listing = sorted([f.path, f.executable, hashlib.sha256(f.content).hexdigest()] for f in files)
+    return digest(listing)
+
+
+def build(reading: project.Reading, pins: Mapping[str, str]) -> Bundle:
+    """The bundle of what was read; *pins*: image as in the file → the same text with its digest."""
+    app = reading.project
+    objects = {source: object_id(files) for source, files in reading.binds.items()}
+    specs = {name: _service(reading, service, objects, pins) for name, service in sorted(app.services.items())}
+    rollouts = [s.rollout for s in app.services.values() if s.rollout is not None]
+    limits = [r.parallelism for r in rollouts if r.parallelism > 0]
+    release = Release(
+        app=app.name,
+        version=reading.version,
+        directory=reading.directory,
+        compose_files=reading.compose_files,
+        files={f.path: hashlib.sha256(f.content).hexdigest() + ("x" if f.executable else "") for f in reading.files},
+        objects={object_: source for source, object_ in objects.items()},
+        plain=dict(reading.plain),
+        secrets=tuple(sorted(reading.secrets)),
+        services=specs,
+        networks={key: _resource(r) for key, r in app.networks.items()},
+        volumes={key: _resource(r) for key, r in app.volumes.items()},
+        overlay=overlay.write(_overlay(reading, specs, objects)),
+        parallelism=min(limits, default=0),
+        delay=max((r.delay for r in rollouts), default=0.0),
+        absolute_binds=tuple(sorted(_absolute_binds(app))),
+        extension=dict(app.extension),
+    )
+    return Bundle(
+        release, reading.files, {objects[source]: files for source, files in reading.binds.items()},
+        reading.secrets, reading.source, reading.commit, reading.warnings,
+    )
+
+
+def _resource(resource: project.Resource) -> dict[str, Any]:
+    return {"name": resource.name, "external": resource.external, "definition": dict(resource.definition)}
+
+
+def _absolute_binds(app: project.Project) -> set[str]:
+    return {
+        mount.source
+        for service in app.services.values() if service.active
+        for mount in service.mounts if mount.kind == "bind" and mount.source.startswith("/")
+    }
+
+
+def _is_job(app: project.Project, service: project.Service) -> bool:
+    condition = service.definition.get("deploy", {}).get("restart_policy", {}).get("condition", "")
+    if (service.restart_written and service.restart.split(":")[0] in ("no", "on-failure")) or condition in (
+        "none", "on-failure",
+    ):
+        return True
+    return any(
+        other.depends_on.get(service.name) == "service_completed_successfully" for other in app.services.values()
+    )
+
+
+def _wait(service: project.Service, job: bool) -> float:
+    if job:
+        return JOB_WAIT
+    if service.health is None:
+        return MINIMUM_WAIT
+    health = service.health
+    return max(MINIMUM_WAIT, health.start_period + (health.interval + health.timeout) * (health.retries + 1) + 30)
+
+
+def _hashed(service: project.Service, image: str) -> dict[str, Any]:
+    kept = {k: v for k, v in service.definition.items() if k not in NOT_HASHED and not k.startswith("x-")}
+    deploy = {k: v for k, v in service.definition.get("deploy", {}).items() if k not in IGNORED_DEPLOY}
+    return {**kept, "image": image, **({"deploy": deploy} if deploy else {})}
+
+
+def _service(
+    reading: project.Reading, service: project.Service, objects: Mapping[str, str], pins: Mapping[str, str]
+) -> ServiceSpec:
+    app = reading.project
+    image = pins.get(service.image, service.image)
+    shipped = {m.target: objects[key] for m in service.mounts if (key := bind_key(m.source)) in objects}
+    files = {
+        ref.target or ref.source: _config_content(app.configs[ref.source], objects)
+        for ref in service.configs if ref.source in app.configs
+    }
+    definition = _hashed(service, image)
+    job = _is_job(app, service)
+    return ServiceSpec(
+        name=service.name,
+        image=image,
+        content=digest({"definition": definition, "mounts": shipped, "configs": files})[:32],
+        definition=definition,
+        secrets=tuple(reading.uses.get(service.name, ())),
+        networks=tuple(sorted(app.networks[key].name for key in service.networks if key in app.networks)),
+        mounts=tuple(sorted(m.target for m in service.mounts if m.kind in ("bind", "volume"))),
+        ports=tuple(sorted(f"{p.host_ip}:{p.published}/{p.protocol}" for p in service.ports if p.published)),
+        depends_on=dict(service.depends_on),
+        tied_to=service.tied_to,
+        job=job,
+        health=service.health is not None,
+        replicas=service.replicas,
+        wait=_wait(service, job),
+        bake=service.rollout.monitor if service.rollout else (0.0 if service.health or job else 5.0),
+        grace=service.stop_grace,
+        active=service.active,
+    )
+
+
+def _config_content(config: project.Resource, objects: Mapping[str, str]) -> Any:
+    return objects.get(bind_key(config.file)) if config.file else dict(config.definition)
+
+
+def bind_key(source: str) -> str:
+    """A relative path in the one form in which `Reading.binds` and `host_data` name it; absolute ones unchanged."""
+    parts = [part for part in source.split("/") if part not in ("", ".")]
+    return source if source.startswith("/") or not parts else "/".join(parts)
+
+
+def secret_path(name: str) -> str:
+    """The folder of a secret below `secrets/` on a host."""
+    return percent(name, safe="")
+
+
+def _overlay(
+    reading: project.Reading, specs: Mapping[str, ServiceSpec], objects: Mapping[str, str]
+) -> Mapping[str, Any]:
+    numbers = {name: number for number, name in enumerate(sorted(reading.secrets))}
+    app = reading.project
+
+    def kept(name: str) -> str:
+        return f"${{LADING_DIR}}/secrets/{secret_path(name)}/${{LADING_GEN_{numbers[name]}}}"
+
+    services: dict[str, Any] = {}
+    for index, (name, spec) in enumerate(sorted(specs.items())):
+        services[name] = _service_overlay(app.services[name], spec, index, app.name, objects, reading)
+        env = [e for e in app.services[name].env_files if f"env.{bind_key(str(e['path']))}" in numbers]
+        if app.services[name].env_files:
+            services[name]["env_file"] = overlay.Override(
+                [{**e, "path": kept(f"env.{bind_key(str(e['path']))}")} for e in env]
+            )
+    configs = {
+        key: {"file": f"${{LADING_DIR}}/objects/{objects[bind_key(c.file)]}"}
+        for key, c in app.configs.items() if c.file and bind_key(c.file) in objects
+    }
+    secrets = {
+        key: {"file": kept(f"file.{bind_key(s.file)}")}
+        for key, s in app.secrets.items() if s.file and f"file.{bind_key(s.file)}" in numbers
+    }
+    parts = {"services": services, "configs": configs, "secrets": secrets}
+    return {key: value for key, value in parts.items() if value}
+
+
+def _service_overlay(
+    service: project.Service, spec: ServiceSpec, index: int, app: str, objects: Mapping[str, str],
+    reading: project.Reading,
+) -> dict[str, Any]:
+    entry: dict[str, Any] = {"image": overlay.literal(spec.image)}
+    if service.has_build:
+        entry["build"] = overlay.RESET
+    ignored = [key for key in IGNORED_DEPLOY[:3] if key in service.definition.get("deploy", {})]
+    if ignored:
+        entry["deploy"] = dict.fromkeys(ignored, overlay.RESET)
+    entry["labels"] = {"lading.app": app, "lading.content": spec.content}
+    if spec.secrets:
+        entry["labels"]["lading.secrets"] = f"${{LADING_SECRETS_{index}}}"
+    volumes = []
+    for mount in service.mounts:
+        key = bind_key(mount.source)
+        if mount.kind != "bind" or key.startswith("/"):
+            continue
+        place = f"objects/{objects[key]}" if key in objects else f"project/{overlay.literal(key)}"
+        volumes.append({
+            "type": "bind", "source": "${LADING_DIR}/" + place, "target": overlay.literal(mount.target),
+            **({"read_only": True} if mount.read_only else {}),
+        })
+    if volumes:
+        entry["volumes"] = volumes
+    return entry
+
+
+def interpolation(release: Release, generations: Mapping[str, int], app_dir: str) -> dict[str, str]:
+    """The LADING_ variables that the overlay refers to: places and generation numbers, none of them secret."""
+    values = {"LADING_DIR": app_dir}
+    for number, name in enumerate(sorted(release.secrets)):
+        values[f"LADING_GEN_{number}"] = str(generations.get(name, 0))
+    for index, (_, spec) in enumerate(sorted(release.services.items())):
+        if spec.secrets:
+            values[f"LADING_SECRETS_{index}"] = generation_label(spec, generations)
+    return values
+
+
+def generation_label(spec: ServiceSpec, generations: Mapping[str, int]) -> str:
+    """The value of the label `lading.secrets`: the generations of the secrets it uses, in the order of their names."""
+    return ".".join(str(generations.get(name, 0)) for name in sorted(spec.secrets))

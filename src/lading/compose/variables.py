@@ -1,0 +1,264 @@
+"""Variables of Compose files: what a text refers to, what it lacks, and trees with secret values masked (pure)."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+OPERATOR = re.compile(r":?[-?+]")
+TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+VERSION_LIMIT = 128  # characters, as in an image's tag
+PASSING = ("environment", "args")  # keys under which a bare name stands for the variable of that name
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One `$NAME` or `${NAME…}`; *text* as written, *operator* one of "", :-, -, :?, ?, :+, +."""
+
+    name: str
+    text: str
+    operator: str = ""
+    argument: str = ""
+
+    def demands(self, values: Mapping[str, str]) -> bool:
+        """Whether nothing but a value that is not blank will do, and there is none."""
+        return self.operator in ("", ":?", "?") and not values.get(self.name, "").strip()
+
+    def branch(self, values: Mapping[str, str]) -> str | None:
+        """The argument, if it stands in for the value; None if the value (or nothing) is used."""
+        there = self.name in values if not self.operator.startswith(":") else bool(values.get(self.name))
+        wanted = (self.operator.endswith("-") and not there) or (self.operator.endswith("+") and there)
+        return self.argument if wanted else None
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One line of an env_file; *value* is None for a bare name, *literal* if nothing in it is a variable."""
+
+    key: str
+    value: str | None
+    line: int
+    literal: bool = False
+
+
+def pieces(text: str) -> Iterator[str | Reference]:
+    """*text* cut into literal parts (with `$$` kept) and references."""
+    start = at = 0
+    while (at := text.find("$", at)) >= 0:
+        reference = None if text.startswith("$$", at) else _reference(text, at)
+        if reference is None:
+            at += 2 if text.startswith("$$", at) else 1
+            continue
+        if at > start:
+            yield text[start:at]
+        yield reference
+        start = at = at + len(reference.text)
+    if start < len(text):
+        yield text[start:]
+
+
+def _reference(text: str, at: int) -> Reference | None:
+    """The reference that starts at *at*, or None if this `$` starts none."""
+    braced = text.startswith("${", at)
+    name = NAME.match(text, at + (2 if braced else 1))
+    if name is None:
+        return None
+    if not braced:
+        return Reference(name[0], text[at : name.end()])
+    end = _closing(text, name.end())
+    operator = OPERATOR.match(text, name.end())
+    if end < 0 or (operator is None and end != name.end()):
+        return None
+    if operator is None:
+        return Reference(name[0], text[at : end + 1])
+    return Reference(name[0], text[at : end + 1], operator[0], text[operator.end() : end])
+
+
+def _closing(text: str, at: int) -> int:
+    """Where the brace closes that is open at *at*; -1 if nowhere."""
+    depth = 1
+    while at < len(text):
+        if text.startswith("${", at):
+            depth += 1
+            at += 1
+        elif text[at] == "}":
+            depth -= 1
+            if not depth:
+                return at
+        at += 1
+    return -1
+
+
+def references(text: str) -> Iterator[Reference]:
+    """Every reference in *text*, also those inside defaults."""
+    for piece in pieces(text):
+        if isinstance(piece, Reference):
+            yield piece
+            yield from references(piece.argument)
+
+
+def lacking(text: str, values: Mapping[str, str]) -> Iterator[Reference]:
+    """The references in *text* that need a value and have none, or only a blank one (R19)."""
+    for piece in pieces(text):
+        if isinstance(piece, Reference):
+            if piece.demands(values):
+                yield piece
+            yield from lacking(piece.branch(values) or "", values)
+
+
+def substitute(text: str, values: Mapping[str, str], hidden: frozenset[str] = frozenset()) -> str:
+    """*text* in Compose's normal form (`$` of a value doubled), references to *hidden* names left as written."""
+    done = []
+    for piece in pieces(text):
+        if isinstance(piece, str):
+            done.append(piece)
+        elif piece.name in hidden:
+            done.append(piece.text)
+        elif (argument := piece.branch(values)) is not None:
+            done.append(substitute(argument, values, hidden))
+        elif not piece.operator.endswith("+"):
+            done.append(values.get(piece.name, "").replace("$", "$$"))
+    return "".join(done)
+
+
+def plain_text(text: str) -> str:
+    """A text of Compose's normal form as the engine gets it: `$$` is `$`."""
+    return text.replace("$$", "$")
+
+
+def texts(tree: Any, key: str = "") -> Iterator[str]:
+    """Every text in a tree that was not interpolated; a bare name under `environment` counts as `${NAME}`."""
+    passing = key in PASSING
+    if isinstance(tree, str):
+        yield tree
+    elif isinstance(tree, Mapping):
+        for name, value in tree.items():
+            yield from [f"${{{name}}}"] if passing and value is None else texts(value, str(name))
+    elif isinstance(tree, list):
+        for item in tree:
+            bare = passing and isinstance(item, str) and NAME.fullmatch(item)
+            yield f"${{{item}}}" if bare else ""
+            yield from texts(item)
+
+
+def names(tree: Any, key: str = "") -> frozenset[str]:
+    """The names that a tree refers to."""
+    return frozenset(reference.name for text in texts(tree, key) for reference in references(text))
+
+
+def assignments(text: str) -> Iterator[Assignment]:
+    """What an env_file assigns, as Compose reads it: quotes, `export`, comments, values over several lines."""
+    at = 0
+    while at < len(text):
+        end = _line_end(text, at)
+        found = re.compile(r"\s*(?:export\s+)?([^\s=:#'\"]+)[ \t]*([=:]?)[ \t]*").match(text, at, end)
+        if found is None:
+            at = end + 1
+            continue
+        line = text.count("\n", 0, found.start(1)) + 1
+        if not found[2]:
+            yield Assignment(found[1], None, line)
+            at = end + 1
+            continue
+        quote = text[found.end() : found.end() + 1]
+        closing = _quote_end(text, found.end() + 1, quote) if quote in ("'", '"') else -1
+        stop = closing if closing >= 0 else end
+        value = text[found.end() + 1 : stop] if closing >= 0 else re.split(r"(?:^|\s)#", text[found.end() : end])[0]
+        yield Assignment(found[1], value, line, literal=closing >= 0 and quote == "'")
+        at = _line_end(text, stop) + 1
+
+
+def _line_end(text: str, at: int) -> int:
+    """Where the line ends in which *at* lies."""
+    end = text.find("\n", at)
+    return len(text) if end < 0 else end
+
+
+def _quote_end(text: str, at: int, quote: str) -> int:
+    """Where *quote* closes, backslashes respected; -1 if nowhere."""
+    while at < len(text):
+        if text[at] == "\\":
+            at += 1
+        elif text[at] == quote:
+            return at
+        at += 1
+    return -1
+
+
+def version_fault(version: str, *, tag: bool) -> str:
+    """Why *version* cannot be a version ("" if it can); with *tag* it must also be fit for an image's tag (R57)."""
+    if not version.strip():
+        return "the version is blank"
+    if len(version) > VERSION_LIMIT:
+        return f"the version has {len(version)} characters, {VERSION_LIMIT} are allowed"
+    if not version.isprintable():
+        return f"the version {version!r} has a control character in it"
+    if tag and not TAG.fullmatch(version):
+        return f"the version {version!r} cannot be an image's tag: letters, digits, '_', '.' and '-' only, no '.' or '-' first"
+    return ""
+
+
+def masked(raw: Any, resolved: Any, values: Mapping[str, str], hidden: frozenset[str], key: str = "") -> Any:
+    """*resolved* (interpolated by Compose) with everything that a *hidden* name takes part in as in *raw*."""
+    if not names(raw, key) & hidden:
+        return resolved
+    if isinstance(resolved, Mapping) and isinstance(raw, list):
+        raw = as_mapping(raw, values, hidden)
+    if isinstance(raw, Mapping) and isinstance(resolved, Mapping):
+        return _masked_mapping(raw, resolved, values, hidden, key)
+    if isinstance(raw, list) and isinstance(resolved, list) and _aligned(raw, resolved):
+        return [masked(one, other, values, hidden) for one, other in zip(raw, resolved, strict=True)]
+    return _masked_raw(raw, values, hidden)
+
+
+def _masked_mapping(
+    raw: Mapping[str, Any], resolved: Mapping[str, Any], values: Mapping[str, str], hidden: frozenset[str], key: str
+) -> dict[str, Any]:
+    """Both trees key by key; a variable that is only passed on stays without a value."""
+    done = {}
+    for name, value in resolved.items():
+        if key in PASSING and name in raw and raw[name] is None:
+            done[name] = None if name in hidden else value
+        else:
+            done[name] = masked(raw.get(name), value, values, hidden, name)
+    for name, value in raw.items():
+        if name not in resolved and names({name: value, "": name}, key) & hidden:
+            done[name] = _masked_raw(value, values, hidden)
+    return done
+
+
+def _masked_raw(raw: Any, values: Mapping[str, str], hidden: frozenset[str]) -> Any:
+    """*raw* with the names that are not hidden filled in."""
+    if isinstance(raw, str):
+        return substitute(raw, values, hidden)
+    if isinstance(raw, Mapping):
+        return {name: _masked_raw(value, values, hidden) for name, value in raw.items()}
+    if isinstance(raw, list):
+        return [_masked_raw(value, values, hidden) for value in raw]
+    return raw
+
+
+def as_mapping(
+    raw: list[Any], values: Mapping[str, str], hidden: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """The list form of a mapping (`- KEY=VALUE`, `- KEY`) as a mapping."""
+    done: dict[str, Any] = {}
+    for item in raw:
+        name, equals, value = str(item).partition("=")
+        done[substitute(name, values, hidden)] = value if equals else None
+    return done
+
+
+def _aligned(raw: list[Any], resolved: list[Any]) -> bool:
+    """Whether the elements of two lists are the same ones in the same order, as far as their texts show it."""
+    return len(raw) == len(resolved) and all(
+        _pattern(one).fullmatch(other) for one, other in zip(raw, resolved, strict=True)
+        if isinstance(one, str) and isinstance(other, str)
+    )
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    """What *text* can be after interpolation."""
+    parts = (re.escape(piece) if isinstance(piece, str) else ".*" for piece in pieces(text))
+    return re.compile("".join(parts), re.DOTALL)

@@ -1,0 +1,80 @@
+"""What every verb is given: fleet file, environment, transport, ledger, who asks and who listens."""
+
+import asyncio
+import os
+import pwd
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lading import errors, events, settings
+from lading.inventory import hosts
+from lading.plan import steps
+from lading.transport import base
+
+if TYPE_CHECKING:
+    from lading.ledger import ledger as ledgers
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One call of lading. *on_event* shows progress; *confirm* is asked before the first change and may say no.
+
+    *ledger* may be None for verbs that only look; *stop* is set by the first Ctrl-C or SIGTERM.
+    """
+
+    settings: "settings.Settings"
+    environment: Mapping[str, str]
+    transport: base.Transport
+    ledger: "ledgers.Ledger | None"
+    actor: str
+    url: str = ""
+    on_event: Callable[[events.Event], None] = lambda _: None
+    confirm: Callable[[steps.Plan], bool] = lambda _: True
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def record(self, event: events.Event) -> None:
+        """Store an event, then show it; awaited by the engine before each change.
+
+        Raises:
+            LedgerError: it could not be stored.
+        """
+        if self.ledger is not None:
+            await self.ledger.append(event)
+        self.on_event(event)
+
+    def choose(self, names: Sequence[str]) -> tuple[hosts.Destination, tuple[hosts.Host, ...]]:
+        """The destination and hosts meant by `--to`; no name at all means every host (only for verbs that look)."""
+        if names:
+            return self.settings.inventory.choose(names)
+        known = self.settings.inventory.hosts
+        if not known:
+            raise errors.SettingsError("lading.yaml names no host", "lading init", file=str(self.settings.path))
+        return hosts.Destination("", tuple(known)), tuple(known.values())
+
+
+def now() -> str:
+    """The time as stored and shown: ISO 8601, UTC, whole seconds, Z."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def who(environment: Mapping[str, str]) -> tuple[str, str]:
+    """Who asks, and the URL of the CI run if there is one: Jenkins, GitHub, GitLab, else user@host."""
+    if environment.get("JENKINS_URL") and environment.get("BUILD_URL"):
+        return environment.get("BUILD_USER_ID") or "jenkins", environment["BUILD_URL"]
+    if environment.get("GITHUB_ACTIONS") == "true":
+        run = "/".join([environment.get("GITHUB_SERVER_URL", ""), environment.get("GITHUB_REPOSITORY", ""),
+                        "actions/runs", environment.get("GITHUB_RUN_ID", "")])
+        return environment.get("GITHUB_ACTOR", "github"), run
+    if environment.get("GITLAB_CI") == "true":
+        return environment.get("GITLAB_USER_LOGIN", "gitlab"), environment.get("CI_JOB_URL", "")
+    name = environment.get("USER") or environment.get("LOGNAME") or pwd.getpwuid(os.getuid()).pw_name
+    return f"{name}@{socket.gethostname()}", ""
+
+
+def ledger_path(environment: Mapping[str, str]) -> Path:
+    """Where this user's ledger lies."""
+    return settings.state_home(environment) / "ledger.db"

@@ -1,0 +1,1 @@
+"""THE STORY: read, place, observe, plan, confirm, run, record; undo and resume."""

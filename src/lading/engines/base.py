@@ -1,0 +1,63 @@
+"""What an engine is given and gives back: a job, and an outcome per host."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from lading import events
+from lading.commands import rolling
+from lading.compose import release
+from lading.inventory import hosts
+from lading.plan import steps
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that carrying out a plan needs. *begin*: the record that every host keeps, without kind and fence.
+
+    *bundle* is None for a rollback to what the hosts keep; *known*: releases by id, for undo; *expected*: the
+    Compose normal form that every host's own Compose must arrive at ("" = not compared); *stop* is set by the first
+    Ctrl-C or SIGTERM; *platforms*: what each image is there for.
+    """
+
+    plan: steps.Plan
+    release: release.Release
+    bundle: release.Bundle | None
+    known: Mapping[str, release.Release]
+    hosts: Mapping[str, hosts.Host]
+    deployment: str
+    begin: Mapping[str, object]
+    state_dir: str
+    holder: str
+    since: str
+    url: str = ""
+    nonce: str = ""
+    take_lease: bool = False
+    logins: Sequence[rolling.Login] = ()
+    platforms: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    expected: Mapping[str, str] = field(default_factory=dict)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How it ended: the outcome per host, and what went wrong first (host, step, words, last log lines)."""
+
+    outcome: events.Outcome
+    host: str = ""
+    step: str = ""
+    why: str = ""
+    log: tuple[str, ...] = ()
+
+
+class Engine(Protocol):
+    """Carries out a job; awaits *record* before each change."""
+
+    async def run(self, job: Job, record: events.Record) -> Report:
+        """Carry the job out on all hosts or none; a failing host is a value in the report.
+
+        Raises:
+            RefusedError, TransportError: before anything was changed on any host.
+        """
+        ...

@@ -1,0 +1,71 @@
+"""Judge a host's snapshots as they come: good for long enough, failed, or too late."""
+
+import time
+from collections.abc import Mapping
+
+from lading.commands import docker
+from lading.compose import release
+from lading.plan import rollout
+
+
+class Watch:
+    """Follows one `roll` command: give it the parts, it says when to stop; then ask `why`.
+
+    *fresh*: the services that were just started; *judged*: those that count; *numbers*: secret generations.
+    """
+
+    def __init__(
+        self, specs: Mapping[str, release.ServiceSpec], fresh: frozenset[str], numbers: Mapping[str, int]
+    ) -> None:
+        self.specs = specs
+        self.fresh = fresh
+        self.numbers = numbers
+        self.status = -1
+        self.output = ""
+        self.verdicts: list[rollout.Verdict] = []
+        self.why = "it did not come to an end"
+        self.failed: list[str] = []
+        self.stopped = False
+        self._started = time.monotonic()
+        self._good_since = 0.0
+        self._containers = ""
+
+    def on_part(self, name: str, content: bytes) -> bool:
+        """Take one part of the answer; True = seen enough."""
+        text = content.decode("utf-8", "replace")
+        if name == "up":
+            status, _, self.output = text.partition("\n")
+            self.status = int(status) if status.strip().isdigit() else 1
+            self._started = time.monotonic()
+        elif name == "containers":
+            self._containers = text
+        elif name == "tick":
+            return self._judge(time.monotonic())
+        return False
+
+    def _judge(self, now: float) -> bool:
+        containers = docker.parse_containers(self._containers)
+        self.verdicts = [
+            rollout.judge(spec, release.generation_label(spec, self.numbers), containers, fresh=name in self.fresh)
+            for name, spec in self.specs.items()
+        ]
+        bad = [v for v in self.verdicts if v.word == "failed"]
+        waiting = [v for v in self.verdicts if v.word == "waiting"]
+        if bad or (waiting and self.status != 0):
+            return self._end(bad or waiting)
+        if waiting:
+            self._good_since = 0.0
+            late = [v for v in waiting if now - self._started > self.specs[v.service].wait]
+            return self._end(late, "time is up: ") if late else self.stopped
+        self._good_since = self._good_since or now
+        bake = max((self.specs[name].bake for name in self.fresh if name in self.specs), default=0.0)
+        if now - self._good_since >= bake:
+            self.why = ""
+            return True
+        return self.stopped
+
+    def _end(self, bad: list[rollout.Verdict], lead: str = "") -> bool:
+        self.failed = [v.service for v in bad]
+        said = self.output.strip().splitlines() if self.status != 0 else []
+        self.why = lead + "; ".join(f"{v.service}: {v.why}" for v in bad) + (f" ({said[-1]})" if said else "")
+        return True

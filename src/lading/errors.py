@@ -1,0 +1,185 @@
+"""Every error lading raises, as one drawn tree.
+
+Each carries a message (what), where it is (file and line, host, step) and a hint (what to type next)::
+
+    LadingError
+    ├── InputError [2]         a file, an option or a version is wrong; no host was touched
+    │   ├── ComposeError           the Compose file or what it refers to
+    │   ├── RegistryError          the image or its registry
+    │   ├── SettingsError          lading.yaml
+    │   └── UnknownReleaseError    no such release, deployment or app
+    ├── PlacementError [3]     no host satisfies the request
+    ├── RefusedError [4]       lading will not do it
+    │   ├── LeaseHeldError         somebody else deploys this app
+    │   ├── ForeignError           the host's project or state is not this app's
+    │   ├── PreflightError         a host does not fulfil what the release needs
+    │   └── NotConfirmedError      nobody said yes
+    ├── DeployFailedError [5]  the deployment ended otherwise than asked
+    ├── TransportError [6]     a host could not be reached or did not answer as agreed
+    │   ├── UnreachableError       no connection, or it was lost
+    │   ├── AuthenticationError    the host did not accept the key
+    │   ├── HostKeyError           the host's key is unknown, changed or revoked
+    │   └── CommandError           a command on the host failed in a way nobody planned for
+    ├── LedgerError [7]        the ledger cannot be read, written or trusted
+    └── LeftError [130]        the user left in the middle
+"""
+
+from collections.abc import Mapping
+
+
+class LadingError(Exception):
+    """Base of all errors that lading raises on purpose; anything else is a bug."""
+
+    exit_code = 1
+    kind = "error"
+
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        file: str = "",
+        line: int = 0,
+        host: str = "",
+        step: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.file = file
+        self.line = line
+        self.host = host
+        self.step = step
+
+    def as_json(self) -> Mapping[str, object]:
+        """The object that `--json` prints under "error"; empty places are null."""
+        return {
+            "kind": self.kind,
+            "message": self.message,
+            "hint": self.hint or None,
+            "file": self.file or None,
+            "line": self.line or None,
+            "host": self.host or None,
+            "step": self.step or None,
+        }
+
+
+class InputError(LadingError):
+    """A file, an option or a version is wrong; no host was touched."""
+
+    exit_code = 2
+    kind = "input"
+
+
+class ComposeError(InputError):
+    """The Compose file, or something it refers to, cannot be shipped."""
+
+    kind = "compose"
+
+
+class RegistryError(InputError):
+    """The image is not in its registry, or the registry does not answer."""
+
+    kind = "registry"
+
+
+class SettingsError(InputError):
+    """lading.yaml, the environment or an option is wrong."""
+
+    kind = "settings"
+
+
+class UnknownReleaseError(InputError):
+    """There is no such app, release or deployment."""
+
+    kind = "unknown_release"
+
+
+class PlacementError(LadingError):
+    """No host satisfies what was asked."""
+
+    exit_code = 3
+    kind = "placement"
+
+
+class RefusedError(LadingError):
+    """lading will not do it."""
+
+    exit_code = 4
+    kind = "refused"
+
+
+class LeaseHeldError(RefusedError):
+    """Another deployment holds the app on a host."""
+
+    kind = "lease_held"
+
+
+class ForeignError(RefusedError):
+    """The project, its state or its containers on a host belong to somebody else."""
+
+    kind = "foreign"
+
+
+class PreflightError(RefusedError):
+    """A host does not fulfil what the release needs; nothing was changed."""
+
+    kind = "preflight"
+
+
+class NotConfirmedError(RefusedError):
+    """A changing command was not confirmed."""
+
+    kind = "not_confirmed"
+
+
+class DeployFailedError(LadingError):
+    """The deployment ended otherwise than asked; the message says what is there now."""
+
+    exit_code = 5
+    kind = "deploy_failed"
+
+
+class TransportError(LadingError):
+    """A host could not be reached, or did not answer as agreed."""
+
+    exit_code = 6
+    kind = "transport"
+
+
+class UnreachableError(TransportError):
+    """No connection, or it was lost: what happens on the host is unknown."""
+
+    kind = "unreachable"
+
+
+class AuthenticationError(TransportError):
+    """The host did not accept any of the keys."""
+
+    kind = "authentication"
+
+
+class HostKeyError(TransportError):
+    """The host's key is unknown, has changed or was revoked."""
+
+    kind = "host_key"
+
+
+class CommandError(TransportError):
+    """A command on the host failed in a way that nobody planned for."""
+
+    kind = "command"
+
+
+class LedgerError(LadingError):
+    """The ledger cannot be read, written or trusted."""
+
+    exit_code = 7
+    kind = "ledger"
+
+
+class LeftError(LadingError):
+    """The user left in the middle (second Ctrl-C)."""
+
+    exit_code = 130
+    kind = "interrupted"

@@ -1,0 +1,240 @@
+"""What can happen during a deployment, and how it ended: frozen records, JSON both ways (pure)."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+VERSION = 1  # "v" of every event that is stored
+
+HostResult = Literal["succeeded", "unchanged", "untouched", "rolled_back", "failed", "unknown"]
+WholeResult = Literal["succeeded", "unchanged", "rolled_back", "failed", "partial", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base: which deployment; *host* and *step* are empty where the event is about the whole."""
+
+    deployment: str
+    host: str = ""
+    step: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentPlanned(Event):
+    """The intent, stored before the first change: what, where to, who, why. *changes* holds no secret."""
+
+    verb: str = "deploy"
+    app: str = ""
+    version: str = ""
+    release: str = ""
+    destination: str = ""
+    hosts: tuple[str, ...] = ()
+    source: str = ""
+    commit: str = ""
+    actor: str = ""
+    reason: str = ""
+    url: str = ""
+    plan: str = ""
+    changes: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentEnded(Event):
+    """How it ended: the whole, and each host's result; *decision* is "commit" before hosts are told so."""
+
+    result: str = ""
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    error: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTaken(Event):
+    """The host gave this deployment the app, with this fence."""
+
+    fence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseLost(Event):
+    """Somebody else holds the app on the host."""
+
+    holder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostChecked(Event):
+    """Preflight of a host: the list of problems, empty when it may go on."""
+
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HostLost(Event):
+    """The host does not answer; what happens there is unknown until it does."""
+
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BundleStored(Event):
+    """The release lies on the host, complete."""
+
+    release: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePulled(Event):
+    """An image of the release is on the host, by digest."""
+
+    service: str = ""
+    image: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HookEnded(Event):
+    """A hook ended, with its exit status."""
+
+    hook: str = ""
+    status: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted(Event):
+    """A changing step is about to begin on the host."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnded(Event):
+    """A changing step ended; *error* is empty when it did what it should."""
+
+    error: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceHealthy(Event):
+    """A service of the release is as it should be on the host, verified by inspect."""
+
+    service: str = ""
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceUnhealthy(Event):
+    """A service of the release is not as it should be, and why; *log* holds its last lines."""
+
+    service: str = ""
+    why: str = ""
+    log: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HostCommitted(Event):
+    """The host's `current` is the new release."""
+
+    release: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostUndone(Event):
+    """The host is back on its previous release, verified; empty: the app is gone again, as before."""
+
+    release: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StateSeen(Event):
+    """What was observed on a host, in few words."""
+
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTrusted(Event):
+    """A host key was pinned by a person."""
+
+    fingerprint: str = ""
+
+
+KINDS: Mapping[str, type[Event]] = {
+    kind.__name__: kind
+    for kind in (
+        DeploymentPlanned, DeploymentEnded, LeaseTaken, LeaseLost, HostChecked, HostLost, BundleStored, ImagePulled,
+        HookEnded, StepStarted, StepEnded, ServiceHealthy, ServiceUnhealthy, HostCommitted, HostUndone, StateSeen,
+        KeyTrusted,
+    )
+}
+
+Record = Callable[[Event], Awaitable[None]]
+"""What the engine awaits before each change and after each result; ledger and progress stand behind it."""
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    """An event as the object that is stored: v, kind, deployment, host, step, data."""
+    own = {f.name for f in fields(Event)}
+    data = {f.name: _plain(getattr(event, f.name)) for f in fields(event) if f.name not in own}
+    return {
+        "v": VERSION, "kind": type(event).__name__, "deployment": event.deployment, "host": event.host,
+        "step": event.step, "data": data,
+    }
+
+
+def from_json(stored: Mapping[str, Any]) -> Event:
+    """The event of a stored object; fields that a newer lading added are left out.
+
+    Raises:
+        ValueError: an unknown kind, or a format newer than this lading's.
+    """
+    if stored.get("v", 0) > VERSION or stored.get("kind") not in KINDS:
+        raise ValueError(f"event {stored.get('kind')} v{stored.get('v')} is not known to this lading")
+    kind = KINDS[stored["kind"]]
+    names = {f.name for f in fields(kind)}
+    data = {name: _frozen(value) for name, value in stored["data"].items() if name in names}
+    return kind(deployment=stored["deployment"], host=stored["host"], step=stored["step"], **data)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+
+
+@dataclass(frozen=True, slots=True)
+class HostOutcome:
+    """How a deployment ended on one host; *release* is what runs there now as far as known, *seconds* on this host."""
+
+    result: HostResult
+    release: str = ""
+    previous: str = ""
+    error: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a deployment ended, per host."""
+
+    hosts: Mapping[str, HostOutcome]
+
+    @property
+    def result(self) -> WholeResult:
+        """The whole, by the hosts: succeeded and unchanged are the only good ones."""
+        seen = {host.result for host in self.hosts.values()}
+        if "unknown" in seen:
+            return "unknown"
+        if seen <= {"unchanged"}:
+            return "unchanged"
+        if seen <= {"succeeded", "unchanged"}:
+            return "succeeded"
+        if seen <= {"untouched", "unchanged"}:
+            return "failed"
+        if seen <= {"rolled_back", "untouched", "unchanged"}:
+            return "rolled_back"
+        return "partial"

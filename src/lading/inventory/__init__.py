@@ -1,0 +1,1 @@
+"""WHERE it may run: hosts, labels, destinations."""

@@ -1,0 +1,1 @@
+"""REMEMBER: an append-only, chained history of deployments."""

@@ -1,0 +1,1 @@
+"""IN WHICH ORDER: steps as data, batches, the one diff."""

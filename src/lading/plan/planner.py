@@ -1,0 +1,185 @@
+"""Release + what runs → plan; the one diff that serves deploy, plan, drift and rollback (pure)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lading import state
+from lading.compose import release as releases
+from lading.plan import rollout, steps
+
+KEPT = 5  # releases that stay on a host
+
+
+def generations(
+    wanted: Mapping[str, str], kept: Mapping[str, Mapping[int, str]]
+) -> tuple[dict[str, int], tuple[str, ...]]:
+    """The generation of each secret and the names of those the host lacks; both sides are salted hashes.
+
+    A content that the host keeps has its old number again, so that going back restarts what it must and no more.
+    """
+    numbers: dict[str, int] = {}
+    fresh: list[str] = []
+    for name, value in sorted(wanted.items()):
+        known = kept.get(name, {})
+        same = [number for number, hashed in known.items() if hashed == value]
+        numbers[name] = max(same) if same else max(known, default=0) + 1
+        if not same:
+            fresh.append(name)
+    return numbers, tuple(fresh)
+
+
+def diff(
+    host: str, release: releases.Release, numbers: Mapping[str, int], app: state.AppState,
+    old: releases.Release | None,
+) -> tuple[steps.Change, ...]:
+    """Everything in which a host differs from *release*; empty = it is there, as it should be."""
+    found: list[steps.Change] = []
+    for name, spec in release.active.items():
+        mine = [c for c in app.containers if c.service == name and not c.one_off]
+        found += _service(host, spec, numbers, app, mine, old)
+    for name in sorted({c.service for c in app.containers if not c.one_off} - set(release.services)):
+        found.append(steps.Change(host, name, "service", "running", "removed"))
+    if old is not None:
+        for key, network in old.networks.items():
+            if key not in release.networks:
+                found.append(steps.Change(host, "", f"network {network['name']}", "there", "removed"))
+            elif network != release.networks[key]:
+                found.append(steps.Change(host, "", f"network {network['name']}", "old definition", "new definition"))
+    return tuple(found)
+
+
+def _service(
+    host: str, spec: releases.ServiceSpec, numbers: Mapping[str, int], app: state.AppState,
+    mine: Sequence[state.ContainerState], old: releases.Release | None,
+) -> list[steps.Change]:
+    if len(mine) != spec.replicas:
+        return [steps.Change(host, spec.name, "containers", str(len(mine)), str(spec.replicas))]
+    found: list[steps.Change] = []
+    for container in mine:
+        if container.content != spec.content or container.image != spec.image:
+            before = old.services.get(spec.name) if old else None
+            found += fields(host, spec, before if before and before.content == container.content else None, container)
+        elif spec.secrets and container.secrets != releases.generation_label(spec, numbers):
+            current = app.current.generations if app.current else {}
+            moved = [n for n in spec.secrets if current.get(n) != numbers.get(n)] or ["?"]
+            found += [steps.Change(host, spec.name, f"secret {name.partition('.')[2] or name}", "***", "changed")
+                      for name in moved]
+        else:
+            found += _unwell(host, spec, container)
+    return list(dict.fromkeys(found))
+
+
+def _unwell(host: str, spec: releases.ServiceSpec, seen: state.ContainerState) -> list[steps.Change]:
+    word = seen.state(spec.job)
+    if word in ("healthy", "running", "starting", "completed", "unhealthy"):
+        wrong = rollout.mismatch(spec, seen.secrets, seen)
+        return [steps.Change(host, spec.name, "attached", wrong, "as in the release")] if wrong else []
+    return [steps.Change(host, spec.name, "state", word, "completed" if spec.job else "running")]
+
+
+def fields(
+    host: str, spec: releases.ServiceSpec, before: releases.ServiceSpec | None, seen: state.ContainerState
+) -> list[steps.Change]:
+    """The fields in which a service's definition differs from what runs; without the old definition, the image."""
+    found = []
+    if seen.image != spec.image:
+        found.append(steps.Change(host, spec.name, "image", seen.image, spec.image))
+    if before is not None:
+        for key in sorted({*before.definition, *spec.definition} - {"image"}):
+            ours, theirs = spec.definition.get(key), before.definition.get(key)
+            if ours != theirs:
+                found.append(steps.Change(host, spec.name, key, _short(theirs), _short(ours)))
+    return found or [steps.Change(host, spec.name, "definition", seen.content[:12] or "not lading's", spec.content[:12])]
+
+
+def _short(value: Any) -> str:
+    text = "" if value is None else releases.canonical(value).decode()
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def plan_host(
+    host: str, release: releases.Release, numbers: Mapping[str, int], fresh: tuple[str, ...], app: state.AppState,
+    old: releases.Release | None,
+) -> steps.HostPlan:
+    """The steps that bring one host to *release*; none if it is there already."""
+    changes = diff(host, release, numbers, app, old)
+    same = app.current is not None and app.current.release == release.id and dict(app.current.generations) == numbers
+    if not changes and same:
+        return steps.HostPlan(host, (), (), app.current, numbers)
+    if not changes:
+        changes = (steps.Change(host, "", "release", app.current.release if app.current else "", release.id),)
+    networks = [
+        key for key, network in release.networks.items()
+        if old is not None and not network["external"] and old.networks.get(key, network) != network
+    ]
+    start = _started(release, changes, networks)
+    todo: list[steps.Step] = [
+        steps.StoreRelease(release.id, tuple(sorted(set(release.objects) - app.objects))),
+        steps.PullImages({name: spec.image for name, spec in release.services.items() if name in start or spec.active}),
+    ]
+    for key in networks:
+        real = str(release.networks[key]["name"])
+        users = tuple(sorted(name for name, spec in release.active.items() if real in spec.networks))
+        todo.append(steps.RecreateNetwork(real, users))
+    if start:
+        todo.append(steps.StartServices(tuple(start)))
+    todo += _removals(release, app, old)
+    todo.append(steps.CommitRelease(release.id))
+    return steps.HostPlan(host, tuple(todo), changes, app.current, numbers, fresh)
+
+
+def _started(release: releases.Release, changes: Sequence[steps.Change], networks: Sequence[str]) -> list[str]:
+    named = {change.service for change in changes if change.service in release.active}
+    real = {str(release.networks[key]["name"]) for key in networks}
+    named |= {name for name, spec in release.active.items() if real & set(spec.networks)}
+    while True:  # whoever shares a namespace with a recreated container must be recreated too
+        tied = {name for name, spec in release.active.items() if set(spec.tied_to) & named}
+        if tied <= named:
+            return sorted(named)
+        named |= tied
+
+
+def _removals(
+    release: releases.Release, app: state.AppState, old: releases.Release | None
+) -> list[steps.Step]:
+    gone: dict[str, list[str]] = {}
+    for container in app.containers:
+        extra = container.service in release.active and container.number > release.active[container.service].replicas
+        if (container.service not in release.services or extra) and not container.one_off and container.owned:
+            gone.setdefault(container.service, []).append(container.id)
+    found: list[steps.Step] = [steps.RemoveService(name, tuple(ids)) for name, ids in sorted(gone.items())]
+    for key, network in (old.networks if old else {}).items():
+        if key not in release.networks and not network["external"]:
+            found.append(steps.RemoveNetwork(str(network["name"])))
+    return found
+
+
+def plan(
+    release: releases.Release, destination: str, hosts: Mapping[str, steps.HostPlan], warnings: Sequence[str] = ()
+) -> steps.Plan:
+    """The whole plan: hosts with something to do, in batches of `deploy.update_config.parallelism`."""
+    busy = [name for name, host in hosts.items() if host.steps]
+    said = list(warnings)
+    if any(release.volumes) and busy:
+        said.append("an undo restores containers and configuration, not the data in volumes")
+    return steps.Plan(
+        release.app, release.version, release.id, destination, dict(hosts),
+        rollout.batches(busy, release.parallelism), tuple(dict.fromkeys(said)),
+    )
+
+
+def prunable(app: state.AppState, keep: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Releases and objects that may go: beyond the newest KEPT, referred to by no kept release and no container."""
+    order = [line["to"] for line in app.journal if line.get("kind") == "committed" and line.get("to")]
+    newest = [keep, *dict.fromkeys(reversed(order))]
+    used = {c.content for c in app.containers}
+    kept = set(list(dict.fromkeys(newest))[:KEPT])
+    kept |= {
+        name for name, raw in app.releases.items()
+        if used & {spec["content"] for spec in raw.get("services", {}).values()}
+    }
+    objects = {name for key in kept for name in app.releases.get(key, {}).get("objects", {})}
+    mounted = {part for c in app.containers for source in c.mounts.values() for part in source.split("/")}
+    dropped = tuple(sorted(set(app.releases) - kept))
+    lost = {name for key in dropped for name in app.releases[key].get("objects", {})}
+    return dropped, tuple(sorted(lost - objects - mounted))

@@ -1,0 +1,85 @@
+"""Batches of hosts, and the verdict on a service from what inspect shows (pure)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from lading import state
+from lading.compose import release
+
+Word = Literal["waiting", "good", "failed"]
+
+
+def batches(hosts: Sequence[str], parallelism: int) -> tuple[tuple[str, ...], ...]:
+    """The hosts in groups of *parallelism* (0 = all at once), in their order."""
+    size = parallelism if parallelism > 0 else max(len(hosts), 1)
+    return tuple(tuple(hosts[start : start + size]) for start in range(0, len(hosts), size))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is thought of one service on one host now; *why* says what is wrong or awaited."""
+
+    service: str
+    word: Word
+    state: state.ServiceState
+    why: str = ""
+
+
+def judge(
+    spec: release.ServiceSpec, label: str, containers: Sequence[state.ContainerState], *, fresh: bool
+) -> Verdict:
+    """Whether a service is as its release says, from one inspect; *label*: the generations its secrets must have.
+
+    *fresh*: it was just started, so that a restart of its own is a crash. Compose's exit code plays no part.
+    """
+    mine = [c for c in containers if c.service == spec.name and not c.one_off]
+    if len(mine) < spec.replicas:
+        return Verdict(spec.name, "failed", "missing", f"{len(mine)} of {spec.replicas} containers exist")
+    worst = Verdict(spec.name, "good", "running")
+    for container in mine:
+        verdict = _one(spec, label, container, fresh)
+        if verdict.word == "failed":
+            return verdict
+        if verdict.word == "waiting" or worst.word == "good":
+            worst = verdict
+    return worst
+
+
+def _one(spec: release.ServiceSpec, label: str, seen: state.ContainerState, fresh: bool) -> Verdict:
+    word = seen.state(spec.job)
+    wrong = mismatch(spec, label, seen)
+    if wrong:
+        return Verdict(spec.name, "failed", word, wrong)
+    if word == "completed" or (word == "healthy" and not spec.job):
+        return Verdict(spec.name, "good", word)
+    if word in ("exited", "unhealthy", "paused", "unknown"):
+        oom = ", out of memory" if seen.oom_killed else ""
+        code = f" with code {seen.exit_code}{oom}" if word == "exited" else ""
+        return Verdict(spec.name, "failed", word, f"{word}{code}")
+    if word == "restarting" or (fresh and seen.restarts > 0 and not spec.job):
+        return Verdict(spec.name, "failed", "restarting", f"it restarts (exit code {seen.exit_code})")
+    if spec.job or word == "starting" or (spec.health and word != "healthy"):
+        return Verdict(spec.name, "waiting", word, "it has not ended" if spec.job else "it is not healthy yet")
+    return Verdict(spec.name, "good", word)
+
+
+def mismatch(spec: release.ServiceSpec, label: str, seen: state.ContainerState) -> str:
+    """What of a container is not as the release says: image, definition, secrets, networks, mounts, ports; or ""."""
+    if seen.content != spec.content:
+        return f"it runs another definition ({seen.content[:12] or 'not lading’s'})"
+    if seen.image != spec.image:
+        return f"it runs {seen.image}, not {spec.image}"
+    if seen.secrets != (label if spec.secrets else ""):
+        return "it runs with other secrets"
+    if seen.status != "running":
+        return ""
+    for what, wanted, have in (
+        ("network", spec.networks, [name for name, id_ in seen.networks.items() if id_]),
+        ("mount", spec.mounts, list(seen.mounts)),
+        ("port", spec.ports, list(seen.ports)),
+    ):
+        lost = [item for item in wanted if item not in have]
+        if lost:
+            return f"{what} {lost[0]} is not attached"
+    return ""

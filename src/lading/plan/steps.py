@@ -1,0 +1,133 @@
+"""The vocabulary of a plan: steps as data, changes as data, JSON for people and machines (pure)."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from lading import state
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference between what is there and what shall be; *old* and *new* never hold a secret."""
+
+    host: str
+    service: str
+    field: str
+    old: str = ""
+    new: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRelease:
+    """Upload the release and the shipped objects that the host lacks."""
+
+    release: str
+    objects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PullImages:
+    """Pull by digest what the host lacks, and tag it so that a prune spares it."""
+
+    images: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RecreateNetwork:
+    """Stop all services of a network whose definition changed, and make it anew."""
+
+    network: str
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StartServices:
+    """Recreate or start exactly these services, in the order their dependencies ask for."""
+
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveService:
+    """Remove a service that the release no longer has, by container id, after everything else was verified."""
+
+    service: str
+    containers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveNetwork:
+    """Remove a network that the release no longer has."""
+
+    network: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRelease:
+    """Make the release the host's `current`, prune, free the lease."""
+
+    release: str
+
+
+Step = StoreRelease | PullImages | RecreateNetwork | StartServices | RemoveService | RemoveNetwork | CommitRelease
+
+
+@dataclass(frozen=True, slots=True)
+class HostPlan:
+    """The steps for one host, in order; no steps = unchanged. *previous* is what the host goes back to."""
+
+    host: str
+    steps: tuple[Step, ...] = ()
+    changes: tuple[Change, ...] = ()
+    previous: state.Current | None = None
+    generations: Mapping[str, int] = field(default_factory=dict)
+    fresh_secrets: tuple[str, ...] = ()
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services that are started or recreated."""
+        return tuple(name for step in self.steps if isinstance(step, StartServices) for name in step.services)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be done: per host, in batches of hosts; a value, carried out by an engine."""
+
+    app: str
+    version: str
+    release: str
+    destination: str
+    hosts: Mapping[str, HostPlan]
+    batches: tuple[tuple[str, ...], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do on any host."""
+        return not any(host.steps for host in self.hosts.values())
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """All changes of all hosts."""
+        return tuple(change for host in self.hosts.values() for change in host.changes)
+
+    def as_json(self) -> dict[str, Any]:
+        """The document of `plan --json`."""
+        return {
+            "app": self.app, "version": self.version, "release": self.release, "destination": self.destination,
+            "hosts": list(self.hosts), "batches": [list(batch) for batch in self.batches],
+            "steps": [
+                {"host": host.host, "kind": type(step).__name__, **asdict(step)}
+                for host in self.hosts.values() for step in host.steps
+            ],
+            "changes": [asdict(change) for change in self.changes],
+            "warnings": list(self.warnings),
+        }
+
+    @property
+    def hash(self) -> str:
+        """A short hash of the whole plan, kept in every host's record of the deployment."""
+        return hashlib.sha256(json.dumps(self.as_json(), sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,76 @@
+"""Run a local program: argv, stdin, time-out, bounded output (only home of subprocess)."""
+
+import asyncio
+import asyncio.subprocess
+import subprocess  # noqa: S404 - the one home of subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+OUTPUT_LIMIT = 64 * 1024 * 1024  # bytes of stdout that are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a local program ended: exit status, stdout and stderr as bytes."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def error_text(self) -> str:
+        """What the program wrote to stderr, readable, without surrounding space."""
+        return self.stderr.decode("utf-8", "replace").strip()
+
+
+class ProgramMissingError(Exception):
+    """The program is not there; the argument is its name."""
+
+
+class ProgramTimeoutError(Exception):
+    """The program did not end in time; the argument is its name."""
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    stdin: bytes = b"",
+    env: Mapping[str, str] | None = None,
+    cwd: str | None = None,
+    timeout: float = 60.0,
+) -> Finished:
+    """Run *argv* to its end (*timeout* in seconds) and return its status and output.
+
+    *env* replaces the environment wholly. A status other than 0 is no error here.
+
+    Raises:
+        ProgramMissingError: there is no such program.
+        ProgramTimeoutError: it was killed after *timeout* seconds.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 - argv comes from lading's own code, no shell
+            list(argv), input=stdin, capture_output=True, env=None if env is None else dict(env), cwd=cwd,
+            timeout=timeout, check=False,
+        )
+    except FileNotFoundError as missing:
+        raise ProgramMissingError(argv[0]) from missing
+    except subprocess.TimeoutExpired as late:
+        raise ProgramTimeoutError(argv[0]) from late
+    return Finished(done.returncode, done.stdout[:OUTPUT_LIMIT], done.stderr[:OUTPUT_LIMIT])
+
+
+async def start(
+    argv: Sequence[str], *, env: Mapping[str, str] | None = None
+) -> asyncio.subprocess.Process:
+    """Start *argv* in a session of its own with pipes for stdin, stdout and stderr.
+
+    Raises:
+        ProgramMissingError: there is no such program.
+    """
+    pipe = asyncio.subprocess.PIPE
+    try:
+        return await asyncio.create_subprocess_exec(
+            *argv, stdin=pipe, stdout=pipe, stderr=pipe, env=None if env is None else dict(env), start_new_session=True
+        )
+    except FileNotFoundError as missing:
+        raise ProgramMissingError(argv[0]) from missing

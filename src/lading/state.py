@@ -1,0 +1,160 @@
+"""What runs where: ContainerState, HostState, FleetState (pure)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+ServiceState = Literal[
+    "healthy", "running", "starting", "unhealthy", "restarting", "exited", "completed", "paused", "missing", "unknown"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerState:
+    """One container as inspect shows it. *networks*: name → id; *mounts*: target → source or volume name."""
+
+    app: str
+    service: str
+    id: str
+    name: str
+    image: str
+    image_id: str
+    status: str
+    health: str = ""
+    exit_code: int = 0
+    oom_killed: bool = False
+    restarts: int = 0
+    content: str = ""
+    secrets: str = ""
+    owned: bool = False
+    one_off: bool = False
+    number: int = 1
+    since: str = ""
+    working_dir: str = ""
+    networks: Mapping[str, str] = field(default_factory=dict)
+    mounts: Mapping[str, str] = field(default_factory=dict)
+    ports: tuple[str, ...] = ()
+
+    def state(self, job: bool) -> ServiceState:
+        """The one word for people; *job*: the service is meant to end."""
+        if self.status == "running":
+            known: dict[str, ServiceState] = {"healthy": "healthy", "unhealthy": "unhealthy", "starting": "starting"}
+            return known.get(self.health, "running")
+        if self.status in ("restarting", "paused"):
+            return "restarting" if self.status == "restarting" else "paused"
+        if self.status in ("exited", "dead"):
+            return "completed" if job and self.exit_code == 0 and self.status == "exited" else "exited"
+        return "starting" if self.status == "created" else "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """What a host says is deployed: the file `current` of an app. *generations*: secret name → number."""
+
+    app: str
+    release: str
+    version: str
+    deployment: str
+    actor: str = ""
+    since: str = ""
+    source: str = ""
+    destination: str = ""
+    generations: Mapping[str, int] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The object stored on the host."""
+        return {
+            "v": 1, "app": self.app, "release": self.release, "version": self.version, "deployment": self.deployment,
+            "actor": self.actor, "since": self.since, "source": self.source, "destination": self.destination,
+            "generations": dict(self.generations),
+        }
+
+
+def current_from_json(stored: Mapping[str, Any]) -> Current:
+    """`Current.as_json` read back.
+
+    Raises:
+        ValueError: it was written by a newer lading, or a field is missing.
+    """
+    if stored.get("v") != 1:
+        raise ValueError(f"`current` has format {stored.get('v')}, this lading knows 1")
+    try:
+        return Current(**{key: value for key, value in stored.items() if key in Current.__slots__})
+    except TypeError as wrong:
+        raise ValueError(str(wrong)) from wrong
+
+
+@dataclass(frozen=True, slots=True)
+class AppState:
+    """One app on one host: declared (*current*, *releases* kept there, raw JSON by id), journal, and what runs.
+
+    *secrets*: secret name → generation → salted SHA-256, as the host computed it. *objects*: ids of shipped files.
+    *images*: image references (by digest) of the kept releases that are on the host.
+    """
+
+    app: str
+    current: Current | None = None
+    releases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    journal: tuple[Mapping[str, Any], ...] = ()
+    containers: tuple[ContainerState, ...] = ()
+    secrets: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    objects: frozenset[str] = frozenset()
+    edited: tuple[str, ...] = ()
+    busy: str = ""
+    lease: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def open_intent(self) -> Mapping[str, Any] | None:
+        """The `begin` of a deployment that has not ended here, if there is one."""
+        begun: Mapping[str, Any] | None = None
+        for line in self.journal:
+            if line.get("kind") == "begin":
+                begun = line
+            elif line.get("kind") in ("ended", "undone", "committed") and begun is not None:
+                if line.get("deployment") == begun.get("deployment"):
+                    begun = None
+        return begun
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a host can do. Sizes in MiB; *tools*: those missing; *ports*: published "ip:port/proto" → container's project."""
+
+    engine: str = ""
+    engine_id: str = ""
+    compose: str = ""
+    architecture: str = ""
+    context: str = ""
+    state_dir: str = ""
+    state_format: str = ""
+    state_fs: str = ""
+    disk_free: int = 0
+    docker_free: int = 0
+    tools: tuple[str, ...] = ()
+    missing_paths: tuple[str, ...] = ()
+    listening: tuple[str, ...] = ()
+    ports: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostState:
+    """All that was seen on one host in one round trip; *error* is set, and the rest empty, if it could not be reached."""
+
+    host: str
+    facts: Facts = field(default_factory=Facts)
+    apps: Mapping[str, AppState] = field(default_factory=dict)
+    error: str = ""
+    error_kind: str = ""
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the host answered."""
+        return not self.error
+
+
+@dataclass(frozen=True, slots=True)
+class FleetState:
+    """What was seen on all hosts that were asked, in the order of the question."""
+
+    hosts: Mapping[str, HostState]

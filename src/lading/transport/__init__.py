@@ -1,0 +1,1 @@
+"""HOW a command reaches a host."""

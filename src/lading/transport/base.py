@@ -1,0 +1,31 @@
+"""What a transport is: something that runs a Command on a Host and returns its Result."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from lading.commands import command
+from lading.inventory import hosts
+
+OnPart = Callable[[str, bytes], bool]
+"""Called with each complete part of the answer as it comes; True ends the command's stdin (it may stop now)."""
+
+
+class Transport(Protocol):
+    """Runs commands on hosts: one connection per host, kept open until `close`."""
+
+    async def run(self, host: hosts.Host, what: command.Command, on_part: OnPart | None = None) -> command.Result:
+        """Run *what* on *host* to its end and return what it answered; its exit status is a value, not an error.
+
+        Without *on_part*, stdin stays open until the command ends (its end would cancel it). Cancelling the task ends
+        stdin: on the host a command with `changes` goes on to its own end, any other is ended.
+
+        Raises:
+            UnreachableError: no connection, or it was lost, or the answer did not come within timeout + 30 s.
+            AuthenticationError: the host accepts none of the keys.
+            HostKeyError: the host's key is unknown, changed or revoked.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close all connections."""
+        ...
