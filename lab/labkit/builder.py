@@ -15,7 +15,7 @@ from labkit.topology import BUILDER, REGISTRY
 DOCKER = "/usr/bin/docker"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Build:
     """One image to build from a folder, and its name in the lab's registry."""
 

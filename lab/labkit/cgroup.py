@@ -20,7 +20,7 @@ V2_CONTROLLERS = ("cpuset", "cpu", "io", "memory", "pids")
 V2_INNER = "init"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Mount:
     """One cgroup file system: its type, the options that select it, and where it is."""
 
@@ -29,7 +29,7 @@ class Mount:
     path: Path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Layout:
     """How cgroups are mounted on a machine."""
 
@@ -110,6 +110,11 @@ def leaf(layout: Layout, host: str) -> str:
     return f"{host}/{V2_INNER}" if layout.version == 2 else host
 
 
+def inside(lab: str, own_cgroups: str) -> bool:
+    """Is the process whose /proc/PID/cgroup this is one of the lab's?"""
+    return any(f"/{TOP}/{lab}/" in f"{line}/" for line in own_cgroups.splitlines())
+
+
 def processes(layout: Layout, lab: str, group: str = "") -> Iterator[int]:
     """All processes in the group and below it."""
     for mount in layout.mounts:
@@ -140,7 +145,7 @@ def remove(layout: Layout, lab: str, group: str = "") -> None:
         while top.exists():
             try:
                 for folder, _, _ in os.walk(top, topdown=False):
-                    os.rmdir(folder)
+                    Path(folder).rmdir()
             except FileNotFoundError:
                 continue
             except OSError as error:

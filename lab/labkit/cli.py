@@ -10,17 +10,17 @@ from pathlib import Path
 from labkit import builder, cgroup, cluster, controller, host, network, registry, status
 from labkit.errors import LabError
 from labkit.state import Lab
-from labkit.topology import Options, check_name, default_name
+from labkit.topology import Host, Options, check_name, default_name
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-HOST_VERBS: dict[str, tuple[str, Callable[[Lab, host.Host], None]]] = {
+HOST_VERBS: dict[str, tuple[str, Callable[[Lab, Host], None]]] = {
     "cut": ("pull the host's network cable", network.cut),
     "drop": ("lose all its packets silently (half-open connections)", network.drop),
     "heal": ("undo cut and drop", network.heal),
     "off": ("pull its plug", host.power_off),
     "on": ("switch it on again, data kept", host.switch_on),
 }
-SERVICE_VERBS: dict[str, tuple[str, Callable[[Lab, host.Host, str], None]]] = {
+SERVICE_VERBS: dict[str, tuple[str, Callable[[Lab, Host, str], None]]] = {
     "kill": ("kill -9 a service of a host, which starts it again", host.kill_service),
     "stop": ("stop a service and keep it down", host.stop_service),
     "start": ("start a stopped service", host.start_service),
@@ -39,6 +39,8 @@ def main(words: Sequence[str] | None = None) -> int:
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
@@ -79,7 +81,9 @@ def _add_life(command: Adder) -> None:
     up.add_argument("hosts", type=int, metavar="N")
     up.add_argument("--no-staging", action="store_true", help="without stage1")
     up.add_argument("--fast-keepalive", action="store_true", help="notice dead connections in seconds")
-    up.add_argument("--small-disk", action="append", default=[], metavar="HOST=SIZE", help="engine data on a small disk")
+    up.add_argument(
+        "--small-disk", action="append", default=[], metavar="HOST=SIZE", help="engine data on a small disk"
+    )
     up.add_argument("--engine", action="append", default=[], metavar="HOST=VERSION", help="a newer engine")
     down = command("down", "remove the lab", lambda lab, args: cluster.down(lab, args.keep_logs))
     down.add_argument("--keep-logs", action="store_true")
@@ -121,11 +125,11 @@ def required(command: list[str]) -> list[str]:
     return command
 
 
-def _for_host(verb: Callable[[Lab, host.Host], None]) -> Callable[[Lab, argparse.Namespace], None]:
+def _for_host(verb: Callable[[Lab, Host], None]) -> Callable[[Lab, argparse.Namespace], None]:
     return lambda lab, args: verb(lab, lab.host(args.host))
 
 
-def _for_service(verb: Callable[[Lab, host.Host, str], None]) -> Callable[[Lab, argparse.Namespace], None]:
+def _for_service(verb: Callable[[Lab, Host, str], None]) -> Callable[[Lab, argparse.Namespace], None]:
     return lambda lab, args: verb(lab, lab.host(args.host), args.service)
 
 

@@ -3,11 +3,12 @@
 import contextlib
 import dataclasses
 import os
+from pathlib import Path
 
 from labkit import cgroup, controller, host, network, process, registry
 from labkit.errors import LabError
 from labkit.state import Lab, boot_id, new_saved
-from labkit.topology import BUILDER, Options, check_host_names, fleet_hosts
+from labkit.topology import BUILDER, Host, Options, check_host_names, fleet_hosts
 
 
 def up(lab: Lab, options: Options) -> None:
@@ -74,6 +75,8 @@ def down(lab: Lab, keep_logs: bool = False) -> None:
 
 def remove(lab: Lab, keep_logs: bool = False) -> None:
     """End all processes, then take away what they stood on."""
+    if cgroup.inside(lab.name, Path("/proc/self/cgroup").read_text()):
+        raise LabError(f"this is a process of lab {lab.name} itself (lab run): it cannot remove what it runs in")
     for machine in [*_known_hosts(lab), BUILDER]:
         outer = process.recorded(lab.pid_file(machine.name))
         for pid in process.children(outer.pid) if outer else []:
@@ -90,6 +93,6 @@ def remove(lab: Lab, keep_logs: bool = False) -> None:
             lab.base.rmdir()
 
 
-def _known_hosts(lab: Lab) -> list[host.Host]:
+def _known_hosts(lab: Lab) -> list[Host]:
     saved = lab.saved()
     return fleet_hosts(saved.options) if saved else []

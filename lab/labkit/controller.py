@@ -26,7 +26,9 @@ exec sleep infinity
 def prepare(lab: Lab) -> None:
     """The controller's key and the folders its commands write to."""
     lab.controller_ssh.mkdir(parents=True, mode=0o700, exist_ok=True)
-    process.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(lab.controller_ssh / "id_ed25519"))
+    process.run(
+        "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(lab.controller_ssh / "id_ed25519")
+    )
     for name in ("config", "state", "docker"):
         (lab.root / NAME / name).mkdir(exist_ok=True)
     hosts = [*fleet_hosts(lab.running_options()), BUILDER]
@@ -91,4 +93,4 @@ def become(lab: Lab, command: Sequence[str], environment: Mapping[str, str | Non
         else:
             os.environ[name] = value
     target = ["nsenter", "-t", str(running.pid), "-n", "-m", "-u", "--"]
-    os.execvp("nsenter", [*target, "/usr/bin/env", "-C", os.getcwd(), "--", *command])
+    os.execvp("nsenter", [*target, "/usr/bin/env", "-C", str(Path.cwd()), "--", *command])

@@ -4,7 +4,6 @@ import functools
 import http.client
 import json
 import os
-import pwd
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from labkit.topology import BUILDER, Host, fleet_hosts
 KIT = Path(__file__).resolve().parent
 SERVICES = ("dockerd", "containerd", "sshd")
 NAMESPACES = ("--mount", "--uts", "--ipc", "--pid", "--cgroup", "--fork", "--kill-child", "--propagation", "private")
-BANNER = 'exec 3<>/dev/tcp/{address}/22 && IFS= read -r -t 5 line <&3 && [[ $line == SSH-* ]]'
+BANNER = "exec 3<>/dev/tcp/{address}/22 && IFS= read -r -t 5 line <&3 && [[ $line == SSH-* ]]"
 
 
 def prepare(lab: Lab, host: Host) -> None:
@@ -139,11 +138,11 @@ def ssh_answers(lab: Lab, host: Host) -> bool:
 
 def exec_argv(lab: Lab, host: Host, command: Sequence[str], user: str = "root") -> list[str]:
     """The command line that runs a command in the host, with nothing of the caller's environment."""
-    home = pwd.getpwnam(user).pw_dir if user == "root" else f"/home/{user}"
+    home = "/root" if user == "root" else f"/home/{user}"
     environment = {**process.CLEAN_ENVIRONMENT, "HOME": home, "USER": user, "TERM": os.environ.get("TERM", "dumb")}
     words = [f"{name}={value}" for name, value in environment.items()]
     become = [] if user == "root" else ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--"]
-    target = ["nsenter", "-t", str(init_pid(lab, host)), "-m", "-u", "-i", "-n", "-p", "-C", "-r", f"-w/proc/{init_pid(lab, host)}/root"]
+    target = ["nsenter", "-t", str(init_pid(lab, host)), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w"]
     return [*target, "--", "env", "-i", *words, *become, *command]
 
 

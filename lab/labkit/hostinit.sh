@@ -50,5 +50,5 @@ cd "$root"
 pivot_root . .outside
 cd /
 umount -l /.outside
-unset FOLDER LOGS KIT CGROUPS ENGINE OLDPWD
+unset HOST FOLDER LOGS KIT CGROUPS ENGINE OLDPWD
 exec /usr/bin/tini -s -- /bin/bash /run/lab/supervise.sh

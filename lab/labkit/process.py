@@ -1,5 +1,6 @@
 """Processes: run a command, start a daemon, know it again by pid and start time, wait for conditions."""
 
+import contextlib
 import json
 import os
 import signal
@@ -19,7 +20,7 @@ CLEAN_ENVIRONMENT = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """A process that the lab started; the start time tells it from a later one with the same pid."""
 
@@ -53,10 +54,8 @@ def start_time(pid: int) -> int | None:
 
 def signal_quietly(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
     """Send a signal to a process that may have ended."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def children(pid: int) -> list[int]:
@@ -109,7 +108,9 @@ def spawn(
     return process.pid
 
 
-def run(*argv: str, check: bool = True, stdin: str | None = None, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+def run(
+    *argv: str, check: bool = True, stdin: str | None = None, timeout: float = 60
+) -> subprocess.CompletedProcess[str]:
     """Run a command to its end; its words go into the error if it fails."""
     try:
         done = subprocess.run(

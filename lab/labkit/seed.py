@@ -33,7 +33,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class User:
     """A person who logs in over SSH."""
 
@@ -43,7 +43,7 @@ class User:
     in_docker: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Accounts:
     """The machine's account files as text."""
 
@@ -52,7 +52,7 @@ class Accounts:
     shadow: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class File:
     """One file of a host."""
 

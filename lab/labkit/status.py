@@ -12,7 +12,9 @@ HEADINGS = ("HOST", "ADDRESS", "DEPLOY'S SHELL", "POWER", "ENGINE", "SSHD", "MEM
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Columns as wide as their widest cell."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
 
 
 def report(lab: Lab) -> str:

@@ -16,7 +16,7 @@ RESERVED_NAMES = frozenset({"engines"})
 DEPLOY_SHELLS = {"web2": "/usr/bin/fish", "web3": "/usr/bin/tcsh"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Host:
     """One machine of the lab."""
 
@@ -36,7 +36,7 @@ class Host:
         return "02:88:" + ":".join(f"{int(part):02x}" for part in self.address.split("."))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Options:
     """What `lab up` was asked for; a running lab is the same lab only if these are equal."""
 

@@ -1,0 +1,39 @@
+"""The lab for the tests in this folder: made once in a session, removed at its end whatever happens."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.lab_client import Lab, base_folder
+
+HOSTS = 3
+PREFIX = "test-"
+
+
+def remove_orphans() -> None:
+    """Take down labs whose test session was killed."""
+    for folder in base_folder().glob(f"{PREFIX}*"):
+        owner = folder.name.removeprefix(PREFIX)
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            Lab(folder.name).down()
+
+
+@pytest.fixture(scope="session")
+def running_lab() -> Iterator[Lab]:
+    """Three hosts and stage1."""
+    remove_orphans()
+    made = Lab(f"{PREFIX}{os.getpid()}")
+    try:
+        made.up(HOSTS)
+        yield made
+    finally:
+        made.down()
+
+
+@pytest.fixture
+def lab(running_lab: Lab) -> Lab:
+    """The session's lab, healed of what the test before it broke (switched on, plugged in, services up)."""
+    running_lab.up(HOSTS)
+    return running_lab
