@@ -25,7 +25,7 @@ async def host(
         result = await transport.run(where, what)
         return _checked(where.name, result)
     except errors.TransportError as lost:
-        return state.HostState(where.name, error=lost.message, error_kind=lost.kind)
+        return state.HostState(where.name, error=lost.message, error_kind=lost.kind, error_hint=lost.hint)
 
 
 def _checked(name: str, result: command.Result) -> state.HostState:

@@ -116,6 +116,16 @@ class AppState:
         return begun
 
 
+    @property
+    def held(self) -> bool:
+        """Whether a lease on the app is still valid by the host's own uptime."""
+        lease = self.lease
+        return (
+            lease.get("state") == "held" and lease.get("boot") == lease.get("nowboot")
+            and int(lease.get("expires") or 0) > int(lease.get("now") or 0)
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What a host can do. Sizes in MiB; *tools*: those missing; *ports*: published "ip:port/proto" → container's project."""
@@ -146,6 +156,7 @@ class HostState:
     apps: Mapping[str, AppState] = field(default_factory=dict)
     error: str = ""
     error_kind: str = ""
+    error_hint: str = ""
 
     @property
     def reachable(self) -> bool:

@@ -58,7 +58,7 @@ read_lease; uptime
 if [ "$l_state" = held ] && [ "$l_deployment" != "$D" ] && [ "$l_boot" = "$boot" ] && [ "$l_expires" -gt "$up" ] \\
 && [ "$TAKE" != 1 ]; then refuse held "$(cat "$A/lease")" "left=$((l_expires - up))"; fi
 exec 9>>"$A/op.lock"; flock -n 9 || refuse busy "$(cat "$A/op.info" 2>/dev/null)"
-F=$((l_fence + 1)); [ "$l_deployment" = "$D" ] && [ "$l_state" = held ] && F=$l_fence
+F=$((l_fence + 1))
 write_lease $((up + 90)) held || refuse state "cannot write $A"
 exec 8>&-
 """
@@ -82,7 +82,7 @@ APP_STATE = """app_state(){ A=$S/apps/$1
 [ -d "$A" ] || return 0
 part "app:$1"
 part "current:$1"; cat "$A/current" 2>/dev/null
-part "lease:$1"; cat "$A/lease" 2>/dev/null
+part "lease:$1"; cat "$A/lease" 2>/dev/null; uptime; printf 'nowboot=%s\\nnow=%s\\n' "$boot" "$up"
 part "journal:$1"; tail -n 500 "$A/journal" 2>/dev/null
 if ! ( exec 9>>"$A/op.lock"; flock -n 9 ) 2>/dev/null; then part "busy:$1"; cat "$A/op.info" 2>/dev/null; fi
 for r in "$A"/releases/*/release.json; do [ -f "$r" ] || continue

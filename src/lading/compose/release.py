@@ -323,3 +323,8 @@ def interpolation(release: Release, generations: Mapping[str, int], app_dir: str
 def generation_label(spec: ServiceSpec, generations: Mapping[str, int]) -> str:
     """The value of the label `lading.secrets`: the generations of the secrets it uses, in the order of their names."""
     return ".".join(str(generations.get(name, 0)) for name in sorted(spec.secrets))
+
+
+def empty(app: str) -> Release:
+    """A release of nothing: stands for one that a host does not know."""
+    return Release(app, "", ".", (), {}, {}, {}, (), {}, {}, {}, "")

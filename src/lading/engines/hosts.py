@@ -3,13 +3,13 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 from lading import errors, events, observe, state
 from lading.commands import answers, command, docker, rolling
-from lading.compose import bundle, release
-from lading.engines import base, preflight, watching
+from lading.compose import release
+from lading.engines import base, host_commands, preflight, watching, words
 from lading.plan import planner, steps
 from lading.transport import base as transports
 
@@ -27,22 +27,23 @@ class HostsEngine:
         return await _Run(self.transport, job, record).whole()
 
 
+    async def settle(
+        self, job: base.Job, record: events.Record, *, forward: bool, silent: Sequence[str]
+    ) -> base.Report:
+        """End an open deployment on the hosts of the plan: commit it, or undo it; *silent* hosts stay unknown."""
+        return await _Run(self.transport, job, record).settle(forward, silent)
+
+    async def remove(self, job: base.Job, record: events.Record, *, volumes: bool) -> base.Report:
+        """Remove the app from the hosts of the plan."""
+        return await _Run(self.transport, job, record).remove(volumes)
+
+
 class Failure(Exception):
     """One host's step failed: host, step, why, last log lines."""
 
     def __init__(self, host: str, step: str, why: str, log: tuple[str, ...] = ()) -> None:
         super().__init__(why)
         self.host, self.step, self.why, self.log = host, step, why, log
-
-
-def compose_function(made: release.Release, numbers: Mapping[str, int]) -> str:
-    """The shell function that runs Compose for a release with these secret generations."""
-    variables = {
-        release.secret_path(name): numbers.get(name, 0) for name in made.secrets if name.startswith("var.")
-    }
-    return docker.compose_function(
-        made.app, made.id, made.directory, made.compose_files, variables, release.interpolation(made, numbers, "")
-    )
 
 
 class _Run:
@@ -54,7 +55,9 @@ class _Run:
         self.holds: dict[str, rolling.Hold] = {}
         self.touched: list[str] = []
         self.lost: dict[str, str] = {}
+        self.seen: dict[str, state.AppState] = {}
         self.results: dict[str, events.HostOutcome] = {}
+        self.repair = False
         self.started = time.monotonic()
 
     async def whole(self) -> base.Report:
@@ -75,6 +78,43 @@ class _Run:
             return await self._fail(failure)
         await self._commit()
         return self._report()
+
+    async def settle(self, forward: bool, silent: Sequence[str]) -> base.Report:
+        """Another run's deployment: take it over, then finish it or undo it on every host that it left open."""
+        self.repair = True
+        await self._prepare()
+        if forward:
+            await self._commit()
+        else:
+            self.touched = list(self.busy)
+            await asyncio.gather(*(self._undo(name, "resumed and undone") for name in self.busy))
+        for name in silent:
+            self.results[name] = events.HostOutcome("unknown", error="it does not answer")
+        return self._report()
+
+    async def remove(self, volumes: bool) -> base.Report:
+        """Lease, then remove on all hosts; a host that fails is named, the others are removed all the same."""
+        self.repair = True
+        await self._prepare()
+        record = json.dumps({"v": 1, "kind": "intent", "deployment": self.job.deployment, "step": "remove"})
+        line = json.dumps({"v": 1, "kind": "ended", "deployment": self.job.deployment, "result": "removed"})
+        failures: list[Failure] = []
+
+        async def one(name: str) -> None:
+            hold = self.holds[name]
+            try:
+                await self.record(events.StepStarted(self.job.deployment, name, "remove"))
+                await self._send(name, rolling.vanish(observe.marker(), hold, record=record, volumes=volumes, forget=True))
+                await self._send(name, rolling.undone(observe.marker(), hold, record=line))
+            except Failure as failure:
+                failures.append(failure)
+                self._set(name, "unknown" if name in self.lost else "failed", "", failure.why)
+                return
+            await self.record(events.StepEnded(self.job.deployment, name, "remove"))
+            self._set(name, "succeeded", "")
+
+        await asyncio.gather(*(one(name) for name in self.busy))
+        return self._report(failures[0] if failures else None)
 
     async def _prepare(self) -> None:
         """Lease and preflight; whatever is wrong is raised, after the leases that were taken are free again."""
@@ -107,7 +147,7 @@ class _Run:
             await self.record(events.HostLost(self.job.deployment, name, what.name, error=lost.message))
             raise Failure(name, what.name, lost.message) from lost
         if "refused" in result.parts:
-            raise Failure(name, what.name, refusal(result.text("refused")))
+            raise Failure(name, what.name, words.refusal(result.text("refused")))
         if "end" not in result.parts:
             said = result.stderr.strip().splitlines()
             raise Failure(name, what.name, f"ended with status {result.status}: {said[-1] if said else 'no output'}")
@@ -128,7 +168,7 @@ class _Run:
         )
         result = await self.transport.run(job.hosts[name], what)
         if "refused" in result.parts:
-            raise refused(name, job.plan.app, result.text("refused"))
+            raise words.refused(name, job.plan.app, result.text("refused"))
         if "fence" not in result.parts or "end" not in result.parts:
             said = result.stderr.strip().splitlines()
             raise errors.CommandError(f"the lease failed with status {result.status}: {said[-1] if said else ''}",
@@ -143,33 +183,18 @@ class _Run:
     async def _checked(self, name: str, seen: state.HostState) -> None:
         job, plan = self.job, self.job.plan.hosts[name]
         app = seen.apps.get(job.plan.app, state.AppState(job.plan.app))
+        self.seen[name] = app
         if app.current != plan.previous:
             raise errors.RefusedError("the app was changed since the plan was made", "run the command again", host=name,
                                       step="lease")
-        problems = preflight.problems(job.release, plan, seen, job.platforms)
+        problems = [] if self.repair else preflight.problems(job.release, plan, seen, job.platforms)
         await self.record(events.HostChecked(job.deployment, name, "preflight", problems=tuple(problems)))
         if problems:
             raise errors.PreflightError("; ".join(problems), f"lading check {name}", host=name, step="preflight")
 
     async def _stage(self, name: str) -> None:
-        job, plan = self.job, self.job.plan.hosts[name]
-        files = []
-        if job.bundle is not None:
-            wanted = {o for step in plan.steps if isinstance(step, steps.StoreRelease) for o in step.objects}
-            files = [_moved(f, f"releases/{job.release.id}/") for f in bundle.release_files(job.bundle)]
-            files += bundle.object_files(job.bundle, wanted)
-            files += [
-                release.project.ShippedFile(
-                    f"secrets/{release.secret_path(key)}/{plan.generations[key]}",
-                    bundle.secret_content(key, job.bundle.secrets[key]),
-                ) for key in plan.fresh_secrets
-            ]
-        images = {s: i for step in plan.steps if isinstance(step, steps.PullImages) for s, i in step.images.items()}
-        what = rolling.stage(
-            observe.marker(), self.holds[name], release=job.release.id, tar=bundle.tar(files) if files else b"",
-            images=images, logins=job.logins, compose=compose_function(job.release, plan.generations),
-            offline=job.bundle is None,
-        )
+        job = self.job
+        what = host_commands.stage_command(self.holds[name], job, job.plan.hosts[name])
         await self.record(events.StepStarted(job.deployment, name, "stage"))
         begun = time.monotonic()
         result = await self._send(name, what)
@@ -181,7 +206,7 @@ class _Run:
         expected = self.job.expected.get(name, "")
         if expected:
             found = result.parts["config"].decode("utf-8", "replace").replace(result.text("dir"), "@DIR@")
-            different = first_difference(expected, found)
+            different = words.first_difference(expected, found)
             if different:
                 raise Failure(name, "stage", f"the host's Compose reads {different} otherwise than this machine's")
 
@@ -199,7 +224,7 @@ class _Run:
         what = rolling.roll(
             observe.marker(), self.holds[name],
             intent=json.dumps({"kind": "intent", **common, "services": list(plan.services)}),
-            result=json.dumps({"kind": "result", **common}), compose=compose_function(made, plan.generations),
+            result=json.dumps({"kind": "result", **common}), compose=host_commands.compose_function(made, plan.generations),
             services=plan.services, purge=purge, wait=wait, name=verb,
             networks=[s.network for s in plan.steps if isinstance(s, steps.RecreateNetwork)],
         )
@@ -259,7 +284,7 @@ class _Run:
         async def one(name: str) -> None:
             plan = job.plan.hosts[name]
             try:
-                await self._send(name, commit_command(self.holds[name], job, plan, {}))
+                await self._send(name, host_commands.commit_command(self.holds[name], job, plan, self.seen.get(name)))
             except Failure as failure:
                 self._set(name, "unknown", job.release.id, failure.why)
                 return
@@ -290,7 +315,7 @@ class _Run:
         plan = self.job.plan.hosts[name]
         try:
             seen = await self._reach(name)
-            await undo_host(self, name, seen)
+            await self._back(name, seen)
         except (Failure, errors.LadingError) as failed:
             words = failed.why if isinstance(failed, Failure) else failed.message
             self._set(name, "unknown" if name in self.lost else "failed", "", f"{why}; undo: {words}")
@@ -298,6 +323,27 @@ class _Run:
         await self.record(events.HostUndone(self.job.deployment, name, "undo",
                                             release=plan.previous.release if plan.previous else ""))
         self._set(name, "rolled_back", plan.previous.release if plan.previous else "", why)
+
+    async def _back(self, name: str, seen: state.AppState) -> None:
+        """Bring one host back to its previous release, or to nothing if there was none; verified, lease freed."""
+        job, previous, hold = self.job, self.job.plan.hosts[name].previous, self.holds[name]
+        common = {"v": 1, "deployment": job.deployment, "to": previous.release if previous else ""}
+        intent = json.dumps({"kind": "intent", "step": "undo", **common})
+        if previous is None:
+            await self._send(name, rolling.vanish(observe.marker(), hold, record=intent, volumes=False, forget=False))
+        else:
+            old = job.known.get(previous.release)
+            if old is None:
+                raise Failure(name, "undo", f"release {previous.release} is not kept on the host")
+            plan = planner.plan_host(name, old, dict(previous.generations), (), seen, job.release)
+            plan, judged, purge = host_commands.undo_plan(plan, old)
+            await self._bring_up(name, old, plan, judged, purge, "undo")
+            gone = [c for s in plan.steps if isinstance(s, steps.RemoveService) for c in s.containers]
+            if gone:
+                what = rolling.tidy(observe.marker(), hold, intent=intent, containers=gone, networks=())
+                await self._send(name, what)
+        record = json.dumps({"kind": "undone", **common})
+        await self._send(name, rolling.undone(observe.marker(), hold, record=record))
 
     async def _reach(self, name: str) -> state.AppState:
         """Look again, trying for a while to reach a host that was lost."""
@@ -329,6 +375,7 @@ class _Run:
 
     def _report(self, failure: Failure | None = None) -> base.Report:
         hosts: dict[str, events.HostOutcome] = {}
+        hosts.update({n: r for n, r in self.results.items() if n not in self.job.plan.hosts})
         for name, plan in self.job.plan.hosts.items():
             now = plan.previous.release if plan.previous else ""
             hosts[name] = self.results.get(name) or events.HostOutcome("unchanged", now, now)
@@ -336,114 +383,3 @@ class _Run:
         if failure is None:
             return base.Report(outcome)
         return base.Report(outcome, failure.host, failure.step, failure.why, failure.log)
-
-
-def _moved(file: release.project.ShippedFile, lead: str) -> release.project.ShippedFile:
-    return release.project.ShippedFile(lead + file.path, file.content, file.executable)
-
-
-def commit_command(
-    hold: rolling.Hold, job: base.Job, plan: steps.HostPlan, seen: Mapping[str, state.AppState]
-) -> command.Command:
-    """The command that makes the job's release a host's current one; *seen* by host, for what may be pruned."""
-    current = state.Current(
-        job.plan.app, job.release.id, job.release.version, job.deployment, job.holder, job.since,
-        str(job.begin.get("source", "")), str(job.begin.get("destination", "")), dict(plan.generations),
-    )
-    app = seen.get(plan.host)
-    dropped, objects = planner.prunable(app, job.release.id) if app else ((), ())
-    tags = [
-        rolling.kept_image(job.plan.app, service, name)
-        for name in dropped for service in (app.releases[name].get("services", {}) if app else {})
-    ]
-    record = json.dumps({"v": 1, "kind": "committed", "deployment": job.deployment, "to": job.release.id,
-                         "version": job.release.version})
-    return rolling.commit(
-        observe.marker(), hold, record=record, current=json.dumps(current.as_json(), separators=(",", ":")),
-        script=docker.operator_script(compose_function(job.release, plan.generations)), releases=dropped,
-        objects=objects, tags=tags,
-    )
-
-
-async def undo_host(run: _Run, name: str, seen: state.AppState) -> None:
-    """Bring one host back to its previous release, or to nothing if there was none; verified, lease freed."""
-    job, previous = run.job, run.job.plan.hosts[name].previous
-    line = json.dumps({"v": 1, "kind": "undone", "deployment": job.deployment,
-                       "to": previous.release if previous else ""})
-    if previous is None:
-        record = json.dumps({"v": 1, "kind": "intent", "deployment": job.deployment, "step": "undo"})
-        await run._send(name, rolling.vanish(observe.marker(), run.holds[name], record=record, volumes=False,
-                                             forget=False))
-    else:
-        old = job.known.get(previous.release)
-        if old is None:
-            raise Failure(name, "undo", f"release {previous.release} is not kept on the host")
-        plan = planner.plan_host(name, old, dict(previous.generations), (), seen, job.release)
-        plan, judged, purge = undo_plan(plan, old)
-        await run._bring_up(name, old, plan, judged, purge, "undo")
-        removals = [c for s in plan.steps if isinstance(s, steps.RemoveService) for c in s.containers]
-        if removals:
-            await run._send(name, rolling.tidy(observe.marker(), run.holds[name], intent=line.replace("undone", "intent"),
-                                               containers=removals, networks=()))
-    await run._send(name, rolling.undone(observe.marker(), run.holds[name], record=line))
-
-
-def undo_plan(
-    plan: steps.HostPlan, old: release.Release
-) -> tuple[steps.HostPlan, Mapping[str, release.ServiceSpec], bool]:
-    """The way back: finished one-shots stay as they are unless `x-lading.on_undo: run`; a network step purges."""
-    again = old.extension.get("on_undo") == "run"
-    judged = {name: spec for name, spec in old.active.items() if again or not spec.job}
-    purge = any(isinstance(step, steps.RecreateNetwork) for step in plan.steps)
-    start = tuple(judged) if purge else tuple(name for name in plan.services if name in judged)
-    kept = [step for step in plan.steps if not isinstance(step, steps.StartServices)]
-    return (
-        steps.HostPlan(plan.host, (*kept, steps.StartServices(start)), plan.changes, plan.previous, plan.generations),
-        judged, purge,
-    )
-
-
-def refusal(text: str) -> str:
-    """A refusal of a script in words: its kind, then what it said."""
-    kind, _, rest = text.partition("\n")
-    said = "; ".join(line for line in rest.splitlines() if line.strip())
-    words = {
-        "busy": "another command of lading still runs there", "fence": "another deployment has taken the app over",
-        "upload": "the upload failed", "login": "the registry refused the login", "pull": "an image cannot be pulled",
-        "gone": "an image is not on the host any more", "config": "the host's Compose refuses the file",
-        "state": "lading's folder cannot be used", "remove": "something could not be removed",
-    }
-    return f"{words.get(kind, kind)}: {said}" if said else words.get(kind, kind)
-
-
-def refused(host: str, app: str, text: str) -> errors.LadingError:
-    """The error for a refused lease: who holds it, since when, how to take it."""
-    kind, _, rest = text.partition("\n")
-    if kind in ("held", "busy", "fence"):
-        lease = dict(line.split("=", 1) for line in rest.splitlines() if "=" in line)
-        who = lease.get("holder", "somebody")
-        link = f", {lease['url']}" if lease.get("url") else ""
-        if kind == "held":
-            return errors.LeaseHeldError(
-                f"{app} on {host} is held by {who} (deployment {lease.get('deployment', '?')}, since "
-                f"{lease.get('since', '?')}{link}; free in {lease.get('left', '?')} s at the latest)",
-                "wait, or add --take-lease if that deployment is dead", host=host, step="lease")
-        return errors.LeaseHeldError(f"{app} on {host}: a command of another deployment still runs: {rest.strip()}",
-                                     f"wait for it; lading where {app}", host=host, step="lease")
-    if kind == "format":
-        return errors.ForeignError(f"the state on {host} has format {rest.strip()}, this lading knows 1",
-                                   "install the newer lading", host=host, step="lease")
-    return errors.PreflightError(refusal(text), f"lading check {host}", host=host, step="lease")
-
-
-def first_difference(expected: str, found: str) -> str:
-    """Where two normal forms of Compose differ: the key of the first line, never its value; "" = nowhere."""
-    ours, theirs = expected.splitlines(), found.splitlines()
-    path: dict[int, str] = {}
-    for index, line in enumerate(ours):
-        depth = len(line) - len(line.lstrip())
-        path = {key: value for key, value in path.items() if key < depth}
-        path[depth] = line.strip().partition(":")[0]
-        if index >= len(theirs) or theirs[index] != line:
-            return ".".join(path[key] for key in sorted(path))
-    return "the end of the file" if len(theirs) > len(ours) else ""

@@ -1,0 +1,61 @@
+"""What this machine's Compose makes of a bundle: the normal form that every host's must equal."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from lading import errors, process
+from lading.compose import bundle, project, read, release
+
+
+def write(folder: Path, made: release.Bundle, numbers: Mapping[str, int], *, secrets: bool) -> None:
+    """Lay a bundle out in *folder* as it lies in an app's folder on a host; *secrets* only for a private folder."""
+    files = [
+        project.ShippedFile(f"releases/{made.release.id}/{f.path}", f.content, f.executable)
+        for f in bundle.release_files(made)
+    ]
+    files += bundle.object_files(made, made.objects)
+    if secrets:
+        files += [
+            project.ShippedFile(f"secrets/{release.secret_path(name)}/{numbers[name]}",
+                                bundle.secret_content(name, value))
+            for name, value in made.secrets.items()
+        ]
+    for file in files:
+        target = folder / file.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(file.content)
+        target.chmod(0o755 if file.executable else 0o644)
+
+
+def form(made: release.Bundle, numbers: Mapping[str, int], environment: Mapping[str, str]) -> str:
+    """The output of `docker compose config` over the bundle, the folder's name replaced by @DIR@. Holds secrets.
+
+    Raises:
+        ComposeError: Compose refuses the bundle (a bug, or a shape of file that lading does not know yet).
+    """
+    binary = read.find_compose(environment)
+    with tempfile.TemporaryDirectory(prefix="lading-") as name:
+        folder = Path(name).resolve()
+        write(folder, made, numbers, secrets=True)
+        argv = [binary, *arguments(made.release, numbers, folder), "config", "--no-path-resolution"]
+        env = {"PATH": environment.get("PATH", ""), "HOME": str(folder),
+               **release.interpolation(made.release, numbers, str(folder))}
+        done = process.run(argv, env=env, cwd=str(folder))
+    if done.status != 0:
+        raise errors.ComposeError(f"Compose refuses the bundle: {done.error_text.splitlines()[-1:] or ''}",
+                                  "lading bundle -o DIR, and look at compose.overlay.yaml")
+    return done.stdout.decode("utf-8", "replace").replace(str(folder), "@DIR@")
+
+
+def arguments(made: release.Release, numbers: Mapping[str, int], folder: Path) -> list[str]:
+    """The options of Compose for a release that lies in *folder*; the same as on a host (commands/docker.py)."""
+    root = folder / "releases" / made.id
+    where = root / "files" / made.directory
+    options = ["-p", made.app, "--project-directory", str(where), "--env-file", str(root / "plain.env")]
+    for name in made.secrets:
+        if name.startswith("var."):
+            options += ["--env-file", str(folder / "secrets" / release.secret_path(name) / str(numbers[name]))]
+    for file in made.compose_files:
+        options += ["-f", str(where / file)]
+    return [*options, "-f", str(root / "compose.overlay.yaml")]

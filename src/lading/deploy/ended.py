@@ -1,0 +1,35 @@
+"""How a verb ended: what the CLI prints and `--json` shows."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lading.engines import base
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """One deployment at its end; times are ISO 8601 UTC. *deployment* is empty if there was nothing to do."""
+
+    deployment: str
+    app: str
+    version: str
+    release: str
+    destination: str
+    result: str
+    started: str
+    finished: str
+    actor: str
+    reason: str
+    report: base.Report
+
+    def as_json(self) -> dict[str, Any]:
+        """The document of `deploy --json` (DESIGN §3)."""
+        return {
+            "deployment": self.deployment or None, "app": self.app, "version": self.version, "release": self.release,
+            "destination": self.destination, "result": self.result, "started": self.started,
+            "finished": self.finished, "actor": self.actor, "reason": self.reason,
+            "hosts": {
+                name: {key: value if value != "" else None for key, value in asdict(host).items()}
+                for name, host in self.report.outcome.hosts.items()
+            },
+        }

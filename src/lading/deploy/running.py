@@ -1,0 +1,90 @@
+"""Confirm, store the intent, let the engine run, store how it ended: the same for every changing verb."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+from lading import context as contexts
+from lading import errors, events, state
+from lading.compose import release
+from lading.deploy import ended
+from lading.engines import base, hosts
+from lading.plan import steps
+
+Act = Callable[[hosts.HostsEngine, base.Job, events.Record], Awaitable[base.Report]]
+
+
+async def _deploy(engine: hosts.HostsEngine, job: base.Job, record: events.Record) -> base.Report:
+    return await engine.run(job, record)
+
+
+async def carry_out(
+    context: contexts.Context, job: base.Job, *, verb: str, reason: str, plan: steps.Plan, commit: str = "",
+    act: Act = _deploy, ask: bool = True,
+) -> ended.Ended:
+    """Carry a job out and say how it ended; nothing to do = `unchanged`, without a question and without an entry.
+
+    Raises:
+        NotConfirmedError: the answer was no; nothing was changed.
+        RefusedError, TransportError, LedgerError: before anything was changed.
+    """
+    started, begun = contexts.now(), time.monotonic()
+    if plan.empty:
+        report = base.Report(events.Outcome({
+            name: events.HostOutcome("unchanged", job.release.id, job.release.id) for name in plan.hosts
+        }))
+        return _ended(context, job, report, "unchanged", started, reason, deployment="")
+    if ask and not context.confirm(plan):
+        raise errors.NotConfirmedError("not confirmed; nothing was changed", "answer y, or add --yes")
+    await context.record(_intent(context, job, verb, reason, plan, commit))
+    try:
+        report = await act(hosts.HostsEngine(context.transport), job, context.record)
+    except errors.LadingError as refused:
+        await context.record(events.DeploymentEnded(job.deployment, result="failed", error=refused.message,
+                                                    hosts=dict.fromkeys(plan.hosts, "untouched")))
+        raise
+    whole = report.outcome.result
+    await context.record(events.DeploymentEnded(
+        job.deployment, result=whole, hosts={name: host.result for name, host in report.outcome.hosts.items()},
+        error=f"{report.host} {report.step}: {report.why}".strip(": ") if report.why else "",
+        seconds=round(time.monotonic() - begun, 3),
+    ))
+    return _ended(context, job, report, whole, started, reason, deployment=job.deployment)
+
+
+def _intent(
+    context: contexts.Context, job: base.Job, verb: str, reason: str, plan: steps.Plan, commit: str
+) -> events.DeploymentPlanned:
+    changes = tuple(
+        {"host": c.host, "service": c.service, "field": c.field, "old": c.old, "new": c.new} for c in plan.changes
+    )
+    return events.DeploymentPlanned(
+        job.deployment, verb=verb, app=plan.app, version=plan.version, release=plan.release,
+        destination=plan.destination, hosts=tuple(plan.hosts), source=str(job.begin.get("source", "")), commit=commit,
+        actor=context.actor, reason=reason, url=context.url, plan=plan.hash, changes=changes,
+    )
+
+
+def _ended(
+    context: contexts.Context, job: base.Job, report: base.Report, result: str, started: str, reason: str, *,
+    deployment: str,
+) -> ended.Ended:
+    return ended.Ended(
+        deployment, job.plan.app, job.plan.version, job.plan.release, job.plan.destination, result, started,
+        contexts.now(), context.actor, reason, report,
+    )
+
+
+def kept_release(app: state.AppState) -> release.Release | None:
+    """The release that a host says is current, if it still keeps it."""
+    if app.current is None or app.current.release not in app.releases:
+        return None
+    return release.from_json(app.releases[app.current.release])
+
+
+def known_releases(seen: state.FleetState, app: str) -> Mapping[str, release.Release]:
+    """All releases of an app that any of the hosts keeps, by id."""
+    return {
+        name: release.from_json(raw)
+        for host in seen.hosts.values() if app in host.apps
+        for name, raw in host.apps[app].releases.items()
+    }

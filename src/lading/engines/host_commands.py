@@ -1,0 +1,82 @@
+"""The commands of a job for one host, filled in: Compose, stage, commit; and the way back (pure but for markers)."""
+
+import json
+from collections.abc import Mapping
+
+from lading import observe, state
+from lading.commands import command, docker, rolling
+from lading.compose import bundle, project, release
+from lading.engines import base
+from lading.plan import planner, steps
+
+
+def compose_function(made: release.Release, numbers: Mapping[str, int]) -> str:
+    """The shell function that runs Compose for a release with these secret generations."""
+    variables = {
+        release.secret_path(name): numbers.get(name, 0) for name in made.secrets if name.startswith("var.")
+    }
+    return docker.compose_function(
+        made.app, made.id, made.directory, made.compose_files, variables, release.interpolation(made, numbers, "")
+    )
+
+
+def _moved(file: project.ShippedFile, lead: str) -> project.ShippedFile:
+    return project.ShippedFile(lead + file.path, file.content, file.executable)
+
+
+def commit_command(
+    hold: rolling.Hold, job: base.Job, plan: steps.HostPlan, app: state.AppState | None
+) -> command.Command:
+    """The command that makes the job's release a host's current one; *app* is what was seen there, for what may be pruned."""
+    current = state.Current(
+        job.plan.app, job.release.id, job.release.version, job.deployment, job.holder, job.since,
+        str(job.begin.get("source", "")), str(job.begin.get("destination", "")), dict(plan.generations),
+    )
+    dropped, objects = planner.prunable(app, job.release.id) if app else ((), ())
+    tags = [
+        rolling.kept_image(job.plan.app, service, name)
+        for name in dropped for service in (app.releases[name].get("services", {}) if app else {})
+    ]
+    record = json.dumps({"v": 1, "kind": "committed", "deployment": job.deployment, "to": job.release.id,
+                         "version": job.release.version})
+    return rolling.commit(
+        observe.marker(), hold, record=record, current=json.dumps(current.as_json(), separators=(",", ":")),
+        script=docker.operator_script(compose_function(job.release, plan.generations)), releases=dropped,
+        objects=objects, tags=tags,
+    )
+
+
+def undo_plan(
+    plan: steps.HostPlan, old: release.Release
+) -> tuple[steps.HostPlan, Mapping[str, release.ServiceSpec], bool]:
+    """The way back: finished one-shots stay as they are unless `x-lading.on_undo: run`; a network step purges."""
+    again = old.extension.get("on_undo") == "run"
+    judged = {name: spec for name, spec in old.active.items() if again or not spec.job}
+    purge = any(isinstance(step, steps.RecreateNetwork) for step in plan.steps)
+    start = tuple(judged) if purge else tuple(name for name in plan.services if name in judged)
+    kept = [step for step in plan.steps if not isinstance(step, steps.StartServices)]
+    return (
+        steps.HostPlan(plan.host, (*kept, steps.StartServices(start)), plan.changes, plan.previous, plan.generations),
+        judged, purge,
+    )
+
+
+def stage_command(hold: rolling.Hold, job: base.Job, plan: steps.HostPlan) -> command.Command:
+    """Upload what the host lacks, pull, and show what the host's own Compose makes of it."""
+    files: list[project.ShippedFile] = []
+    if job.bundle is not None:
+        wanted = {o for step in plan.steps if isinstance(step, steps.StoreRelease) for o in step.objects}
+        files = [_moved(f, f"releases/{job.release.id}/") for f in bundle.release_files(job.bundle)]
+        files += bundle.object_files(job.bundle, wanted)
+        files += [
+            project.ShippedFile(
+                f"secrets/{release.secret_path(name)}/{plan.generations[name]}",
+                bundle.secret_content(name, job.bundle.secrets[name]),
+            )
+            for name in plan.fresh_secrets
+        ]
+    images = {s: i for step in plan.steps if isinstance(step, steps.PullImages) for s, i in step.images.items()}
+    return rolling.stage(
+        observe.marker(), hold, release=job.release.id, tar=bundle.tar(files) if files else b"", images=images,
+        logins=job.logins, compose=compose_function(job.release, plan.generations), offline=job.bundle is None,
+    )

@@ -1,0 +1,111 @@
+"""What keeps a host from taking a release: engine, Compose, tools, disk, architecture, ports, owners (pure)."""
+
+from collections.abc import Mapping, Sequence
+
+from lading import state
+from lading.compose import release
+from lading.plan import steps
+
+ENGINE = (20, 10)
+COMPOSE = (2, 24, 4)
+FREE_MIB = 50  # below this a deployment does not start
+NETWORK_FS = ("nfs", "nfs4", "cifs", "smb2", "fuseblk", "9p", "ceph", "glusterfs")
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
+
+
+def problems(
+    made: release.Release, plan: steps.HostPlan, seen: state.HostState, platforms: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """Everything that speaks against this host, in words; empty = it may go on."""
+    facts = seen.facts
+    if facts.problem:
+        return [facts.problem]
+    found = tooling(facts)
+    found += [f"{path} does not exist on the host" for path in facts.missing_paths]
+    found += _architecture(made, facts, platforms)
+    found += _ports(made, plan, seen)
+    return found
+
+
+def tooling(facts: state.Facts) -> list[str]:
+    """Problems of the machine itself, whatever the release."""
+    if facts.problem:
+        return [facts.problem]
+    found = []
+    if version(facts.engine) < ENGINE:
+        found.append(f"Docker Engine {facts.engine or '(none)'} is too old, 20.10 is needed")
+    if not facts.compose:
+        found.append("the Compose plugin is not installed (docker compose version)")
+    elif version(facts.compose) < COMPOSE:
+        found.append(f"Compose {facts.compose} is too old, 2.24.4 is needed")
+    found += [f"{tool} is not installed" for tool in facts.tools]
+    where = facts.context.split()
+    if len(where) > 1 and not where[1].startswith("unix://"):
+        found.append(f"DOCKER_HOST is {where[1]}: lading deploys to the host's own engine")
+    if facts.state_fs in NETWORK_FS:
+        found.append(f"{facts.state_dir} is on a network file system ({facts.state_fs}): leases do not hold there")
+    for what, free in ((facts.state_dir, facts.disk_free), ("Docker's folder", facts.docker_free)):
+        if 0 <= free < FREE_MIB:
+            found.append(f"the disk is full: {free} MiB free for {what}")
+    return found
+
+
+def version(text: str) -> tuple[int, ...]:
+    """The leading numbers of a version: "2.40.3-desktop.1" → (2, 40, 3)."""
+    numbers = []
+    for word in text.lstrip("v").replace("-", ".").replace("+", ".").split("."):
+        if not word.isdigit():
+            break
+        numbers.append(int(word))
+    return tuple(numbers)
+
+
+def _architecture(
+    made: release.Release, facts: state.Facts, platforms: Mapping[str, Sequence[str]]
+) -> list[str]:
+    mine = f"linux/{ARCHITECTURES.get(facts.architecture, facts.architecture)}"
+    found = []
+    for image in sorted({spec.image for spec in made.active.values()}):
+        known = [p for p in platforms.get(image, ()) if p.startswith("linux/") or p]
+        if known and not any(p == mine or p.startswith(mine + "/") for p in known):
+            found.append(f"{image} is not there for {mine} (only {', '.join(known)})")
+    return found
+
+
+def _ports(made: release.Release, plan: steps.HostPlan, seen: state.HostState) -> list[str]:
+    app = seen.apps.get(made.app, state.AppState(made.app))
+    own = {port.split(":")[-1] for c in app.containers for port in c.ports}
+    taken: dict[str, str] = {}
+    for entry, project in seen.facts.ports.items():
+        address, _, published = entry.rpartition(":")
+        taken[published] = project if address is not None else project
+    found = []
+    for name in plan.services:
+        for port in made.services[name].ports:
+            number, _, protocol = port.rpartition(":")[2].partition("/")
+            if f"{number}/{protocol}" in own:
+                continue
+            if number in taken and taken[number] != made.app:
+                found.append(f"port {number} is taken by {taken[number]}")
+            elif number in seen.facts.listening and number not in taken and protocol == "tcp":
+                found.append(f"port {number} is taken by a program outside Docker")
+    return found
+
+
+def ownership(app: str, source: str, destination: str, seen: state.HostState, take_over: bool) -> str:
+    """Why the project's name on this host is not ours to deploy to; "" = it is."""
+    mine = seen.apps.get(app, state.AppState(app))
+    strangers = [c for c in mine.containers if not c.owned and not c.one_off]
+    if strangers:
+        origin = strangers[0].working_dir or "an unknown folder"
+        return f"project {app} has containers that lading did not make ({strangers[0].name}, from {origin})"
+    if mine.current is None and any(c.owned for c in mine.containers) and mine.open_intent is None:
+        origin = next(c.working_dir for c in mine.containers if c.owned)
+        return f"{app} was deployed with another state folder (from {origin}), perhaps by another SSH user"
+    if mine.current is None or take_over:
+        return ""
+    if mine.current.source != source:
+        return f"{app} belongs to {mine.current.source}, this is {source}"
+    if mine.current.destination != destination:
+        return f"{app} was deployed there for destination {mine.current.destination}, this is {destination}"
+    return ""

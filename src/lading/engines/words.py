@@ -1,0 +1,49 @@
+"""What scripts on a host refuse, in words for people; where two Compose forms differ (pure)."""
+
+from lading import errors
+
+
+def refusal(text: str) -> str:
+    """A refusal of a script in words: its kind, then what it said."""
+    kind, _, rest = text.partition("\n")
+    said = "; ".join(line for line in rest.splitlines() if line.strip())
+    words = {
+        "busy": "another command of lading still runs there", "fence": "another deployment has taken the app over",
+        "upload": "the upload failed", "login": "the registry refused the login", "pull": "an image cannot be pulled",
+        "gone": "an image is not on the host any more", "config": "the host's Compose refuses the file",
+        "state": "lading's folder cannot be used", "remove": "something could not be removed",
+    }
+    return f"{words.get(kind, kind)}: {said}" if said else words.get(kind, kind)
+
+
+def refused(host: str, app: str, text: str) -> errors.LadingError:
+    """The error for a refused lease: who holds it, since when, how to take it."""
+    kind, _, rest = text.partition("\n")
+    if kind in ("held", "busy", "fence"):
+        lease = dict(line.split("=", 1) for line in rest.splitlines() if "=" in line)
+        who = lease.get("holder", "somebody")
+        link = f", {lease['url']}" if lease.get("url") else ""
+        if kind == "held":
+            return errors.LeaseHeldError(
+                f"{app} on {host} is held by {who} (deployment {lease.get('deployment', '?')}, since "
+                f"{lease.get('since', '?')}{link}; free in {lease.get('left', '?')} s at the latest)",
+                "wait, or add --take-lease if that deployment is dead", host=host, step="lease")
+        return errors.LeaseHeldError(f"{app} on {host}: a command of another deployment still runs: {rest.strip()}",
+                                     f"wait for it; lading where {app}", host=host, step="lease")
+    if kind == "format":
+        return errors.ForeignError(f"the state on {host} has format {rest.strip()}, this lading knows 1",
+                                   "install the newer lading", host=host, step="lease")
+    return errors.PreflightError(refusal(text), f"lading check {host}", host=host, step="lease")
+
+
+def first_difference(expected: str, found: str) -> str:
+    """Where two normal forms of Compose differ: the key of the first line, never its value; "" = nowhere."""
+    ours, theirs = expected.splitlines(), found.splitlines()
+    path: dict[int, str] = {}
+    for index, line in enumerate(ours):
+        depth = len(line) - len(line.lstrip())
+        path = {key: value for key, value in path.items() if key < depth}
+        path[depth] = line.strip().partition(":")[0]
+        if index >= len(theirs) or theirs[index] != line:
+            return ".".join(path[key] for key in sorted(path))
+    return "the end of the file" if len(theirs) > len(ours) else ""
