@@ -1,0 +1,70 @@
+"""Commands on this machine: the same remote line and the same wire as over SSH."""
+
+import asyncio
+from collections.abc import Callable
+
+from lading import errors, process
+from lading.commands import command
+from lading.inventory import hosts
+from lading.transport import base, wire
+
+_POLL = 0.02  # seconds; asyncio tells the exit only after all pipes are closed, and a leftover may hold one open
+
+
+class LocalTransport:
+    """Runs commands by `sh` of this machine."""
+
+    def __init__(self, *, slack: float = wire.SLACK) -> None:
+        self._slack = slack
+        self._runner = wire.Runner()
+
+    async def run(
+        self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None = None
+    ) -> command.Result:
+        """Run *what* here; see `base.Transport.run`."""
+        exchange = wire.Exchange(host, what, on_part, self._slack)
+        return await self._runner.run(exchange, _carry(exchange))
+
+    async def close(self) -> None:
+        """Let go of what still runs."""
+        await self._runner.close()
+
+
+async def _carry(exchange: wire.Exchange) -> None:
+    # The outer shell is what asyncio kills on close; the command itself goes on to its own end.
+    argv = ["sh", "-c", 'sh -c "$1"; exit $?', "sh", wire.line(exchange.host, exchange.what)]
+    try:
+        started = await process.start(argv)
+    except process.ProgramMissingError as missing:
+        raise errors.UnreachableError("this machine has no sh", host=exchange.host.name) from missing
+    assert started.stdin is not None and started.stdout is not None and started.stderr is not None
+    pumps = [
+        asyncio.create_task(_pump(started.stdout, exchange.stdout)),
+        asyncio.create_task(_pump(started.stderr, exchange.stderr)),
+    ]
+    watch = asyncio.create_task(_watch(started, pumps, exchange))
+    try:
+        exchange.begin(started.stdin)
+        await exchange.wait()
+    finally:
+        for task in (watch, *pumps):
+            task.cancel()
+        await asyncio.wait({watch, *pumps})
+        started._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio has no public way
+        await started.wait()
+
+
+async def _pump(stream: asyncio.StreamReader, take: Callable[[bytes], None]) -> None:
+    while data := await stream.read(1 << 16):
+        take(data)
+
+
+async def _watch(
+    started: asyncio.subprocess.Process, pumps: list[asyncio.Task[None]], exchange: wire.Exchange
+) -> None:
+    while started.returncode is None:
+        await asyncio.sleep(_POLL)
+    status = started.returncode
+    exchange.exited(status if status >= 0 else 128 - status)
+    await asyncio.wait(pumps)
+    exchange.closed()

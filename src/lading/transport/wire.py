@@ -1,0 +1,249 @@
+"""What crosses to a host and back, whatever carries it: script and payload out, parts in; bounds, ends, cancellation.
+
+A transport opens a channel, hands it to `Exchange.begin`, and reports what comes (`stdout`, `stderr`, `exited`,
+`closed`). `Runner` gives cancelling and limits the same meaning on every transport.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Coroutine
+from typing import Protocol
+
+from lading import errors
+from lading.commands import command
+from lading.inventory import hosts
+from lading.transport import base
+
+ANSWER_LIMIT = 64 * 1024 * 1024  # bytes of parts that are held at once
+STDERR_KEPT = 64 * 1024  # bytes: the last ones
+SLACK = 30.0  # seconds beyond the command's own time-out
+PARTING = 5.0  # seconds a cancelled command has to end
+_DRAIN = 2.0  # seconds for the rest of the output once the command has ended
+
+
+def outgoing(what: command.Command) -> tuple[int, bytes]:
+    """How many bytes the host's shell shall read as script, and all bytes for stdin.
+
+    The script goes as one `{ … }`: a script that was cut when the link broke is a syntax error, no line of it is run.
+    """
+    script = what.script.encode()
+    whole = b"{\n" + script + b"\n}\n"
+    return len(whole), whole + what.wire()[len(script):]
+
+
+def line(host: hosts.Host, what: command.Command) -> str:
+    """The remote line that runs *what* on *host*."""
+    return command.remote_line(outgoing(what)[0], sudo=host.sudo, timeout=what.timeout)
+
+
+class Parser:
+    """Bytes in, complete parts out; the same parts as `command.split_parts`, however the bytes are cut."""
+
+    def __init__(self, marker: str) -> None:
+        self._lead = b"\n" + marker.encode() + b" "
+        self._buffer = bytearray(b"\n")
+        self._scanned = 0
+        self._inside = False
+
+    @property
+    def held(self) -> int:
+        """How many bytes wait for their part's end."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> list[tuple[str, bytes]]:
+        """The parts that *data* completes: (name, content)."""
+        self._buffer += data
+        found = []
+        while (at := self._buffer.find(self._lead, self._scanned)) >= 0:
+            if self._inside:
+                found.append(self._part(at))
+            self._inside, self._scanned = True, 0
+            del self._buffer[: at + len(self._lead)]
+        self._scanned = max(0, len(self._buffer) - len(self._lead) + 1)
+        if not self._inside:
+            del self._buffer[: self._scanned]
+            self._scanned = 0
+        return found
+
+    def end(self) -> list[tuple[str, bytes]]:
+        """The part that the end of the output completes, if there is one."""
+        last = [self._part(len(self._buffer))] if self._inside else []
+        self._buffer.clear()
+        self._inside = False
+        return last
+
+    def _part(self, size: int) -> tuple[str, bytes]:
+        name, _, content = bytes(self._buffer[:size]).partition(b"\n")
+        return name.decode("ascii", "replace"), content
+
+
+class Channel(Protocol):
+    """The command's stdin."""
+
+    def write(self, data: bytes) -> None:
+        """Send *data*; it may be buffered without bound."""
+        ...
+
+    def write_eof(self) -> None:
+        """End stdin once everything written was sent."""
+        ...
+
+
+class Exchange:
+    """One command and its answer."""
+
+    def __init__(self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None, slack: float = SLACK) -> None:
+        self.host = host
+        self.what = what
+        self.begun = False
+        self._on_part = on_part
+        self._limit = what.timeout + slack
+        self._parser = Parser(what.marker)
+        self._parts: dict[str, bytes] = {}
+        self._errors = bytearray()
+        self._status: int | None = None
+        self._failure: BaseException | None = None
+        self._channel: Channel | None = None
+        self._ended = asyncio.Event()
+        self._start = time.monotonic()
+
+    def begin(self, channel: Channel) -> None:
+        """Send script and payload; from now on the command runs."""
+        self._channel = channel
+        self.begun = True
+        self._send(lambda: channel.write(outgoing(self.what)[1]))
+
+    def end_input(self) -> None:
+        """End the command's stdin."""
+        if self._channel is not None:
+            self._send(self._channel.write_eof)
+
+    def _send(self, action: Callable[[], None]) -> None:
+        with contextlib.suppress(OSError):  # the command has ended, or the link is lost: `closed` will tell
+            action()
+
+    def stdout(self, data: bytes) -> None:
+        """Take what the command wrote."""
+        if not self._ended.is_set():
+            self._take(lambda: self._parser.feed(data))
+
+    def stderr(self, data: bytes) -> None:
+        """Take what the command complained."""
+        self._errors += data
+        del self._errors[:-STDERR_KEPT]
+
+    def exited(self, status: int) -> None:
+        """The command ended; what it left in the background may hold its output open, but not for long."""
+        self._status = status
+        asyncio.get_running_loop().call_later(_DRAIN, self._finish)
+
+    def closed(self) -> None:
+        """Nothing more will come."""
+        if self._status is None:
+            self.fail(errors.UnreachableError(
+                f"the connection to {self.host.name} was lost while {self.what.name} ran",
+                "what it did there is unknown; see with: lading where", host=self.host.name, step=self.what.name,
+            ))
+        self._finish()
+
+    def fail(self, failure: BaseException) -> None:
+        """End the exchange with *failure*."""
+        if not self._ended.is_set():
+            self._failure = failure
+            self._ended.set()
+
+    def _finish(self) -> None:
+        if not self._ended.is_set():
+            self._take(self._parser.end)
+            self._ended.set()
+
+    def _take(self, more: Callable[[], list[tuple[str, bytes]]]) -> None:
+        try:
+            for name, content in more():
+                self._parts[name] = content
+                if self._on_part is not None and self._on_part(name, content):
+                    self.end_input()
+            self._check_size()
+        except Exception as failure:  # noqa: BLE001 - raised again by `result`
+            self.fail(failure)
+
+    def _check_size(self) -> None:
+        held = self._parser.held + sum(map(len, self._parts.values()))
+        if held > ANSWER_LIMIT:
+            raise errors.CommandError(
+                f"{self.what.name} on {self.host.name} answered more than {ANSWER_LIMIT // 1024 // 1024} MiB",
+                host=self.host.name, step=self.what.name,
+            )
+
+    async def wait(self) -> None:
+        """Wait for the end, or for the overall limit."""
+        try:
+            async with asyncio.timeout(self._limit):
+                await self._ended.wait()
+        except TimeoutError:
+            self.fail(errors.UnreachableError(
+                f"{self.host.name} did not answer {self.what.name} within {self._limit:g} s",
+                "what it did there is unknown; see with: lading where", host=self.host.name, step=self.what.name,
+            ))
+
+    def result(self) -> command.Result:
+        """What the host answered.
+
+        Raises:
+            TransportError: it did not.
+        """
+        if self._failure is not None:
+            raise self._failure
+        text = self._errors.decode("utf-8", "replace")
+        return command.Result(self._status or 0, self._parts, text, time.monotonic() - self._start)
+
+
+class Runner:
+    """Runs exchanges so that cancelling means the same everywhere; knows what still runs."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, exchange: Exchange, carry: Coroutine[None, None, None]) -> command.Result:
+        """Run *carry*, which opens the channel, begins the exchange and waits for its end."""
+        task = self.keep(carry)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if task.cancelled() and current is not None and not current.cancelling():
+                raise errors.UnreachableError(
+                    f"the connection to {exchange.host.name} was closed", host=exchange.host.name
+                ) from None
+            await asyncio.shield(self.keep(self._part(exchange, task)))
+            raise
+        return exchange.result()
+
+    async def _part(self, exchange: Exchange, task: asyncio.Task[None]) -> None:
+        if not exchange.begun:
+            task.cancel()
+        exchange.end_input()
+        if exchange.begun and exchange.what.changes:
+            return
+        await asyncio.wait({task}, timeout=PARTING)
+        task.cancel()
+
+    def keep(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Run *work* even if nobody waits for it any more, until `close`."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        return task
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # an exception nobody waits for is no news
+
+    async def close(self) -> None:
+        """Stop listening to what still runs; on the hosts, commands with `changes` go on."""
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks)
