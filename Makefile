@@ -1,0 +1,39 @@
+# make test: everything, on a fresh machine; make demo: the main job, shown. Both do all the set-up themselves.
+.PHONY: setup unit lint test lab demo docs clean
+PYTHON ?= python3
+BIN := .venv/bin
+unexport PYTHONDONTWRITEBYTECODE
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+setup: .venv/.ready
+
+.venv/.ready: requirements/dev.txt pyproject.toml scripts/setup
+	scripts/setup
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	touch .venv/.ready
+
+unit: setup
+	$(BIN)/python -m pytest tests/unit tests/test_architecture.py
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python scripts/docs.py --check
+
+test: lint
+	$(BIN)/python -m pytest
+
+lab: setup
+	lab/lab up 3
+
+demo: setup
+	scripts/demo
+
+docs: setup
+	$(BIN)/python scripts/docs.py
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache dist

@@ -1,0 +1,284 @@
+"""lading.yaml, the fleet file: each option defined once; errors carry file and line."""
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lading import errors
+from lading.inventory import hosts
+
+FORMAT = 1
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: dotted path (NAME stands for any name), type in words, default, help, an example value."""
+
+    path: str
+    type: str
+    default: str
+    help: str
+    example: str = ""
+
+
+OPTIONS = (
+    Option("lading", "integer", "(required)", "the format of this file", "1"),
+    Option("hosts.NAME.address", "text", "the name, by ~/.ssh/config", "address or name to connect to", "10.0.0.11"),
+    Option("hosts.NAME.user", "text", "ssh.user", "SSH user on this host"),
+    Option("hosts.NAME.port", "port", "22", "SSH port"),
+    Option("hosts.NAME.jump", "text", "none", "another host, or user@host, to go through"),
+    Option("hosts.NAME.sudo", "yes/no", "no", "run commands through sudo -n"),
+    Option("hosts.NAME.labels", "mapping", "none", "what is said about the host"),
+    Option("ssh.user", "text", "as OpenSSH", "SSH user of hosts that name none", "deploy"),
+    Option("ssh.known_hosts", "path", "known_hosts", "pinned host keys, relative to this file; meant to be committed"),
+    Option("ssh.connect_timeout", "seconds", "10", "how long a connection may take to open"),
+    Option("ssh.keepalive", "seconds", "15", "after 3 of these without an answer a host counts as lost"),
+    Option("ssh.max_connections", "integer", "64", "connections that are opened at once"),
+    Option("destinations.NAME.hosts", "list", "(required)", "the hosts meant by this name", "[web1]"),
+    Option("destinations.NAME.labels", "mapping", "none", "what is said about the destination"),
+    Option("destinations.NAME.variables", "mapping", "none", "variables for the apps that go there"),
+    Option("destinations.NAME.confirm", "yes/no", "no", "for people: deserves a second look"),
+    Option("destinations.NAME.project", "text", "{app}", "pattern of the project's name there, such as {app}-{dest}"),
+    Option("registries.NAME.username", "text", "none", "user of the registry NAME (host:port)"),
+    Option("registries.NAME.password.env", "text", "none", "the environment variable that holds the password"),
+    Option("registries.NAME.password.command", "list", "none", "the command that prints the password"),
+    Option("registries.NAME.ca", "path", "the system's", "certificate of its CA, relative to this file"),
+    Option("registries.NAME.insecure", "yes/no", "no", "plain HTTP is allowed"),
+    Option("state_dir", "text", "auto", "lading's folder on hosts: auto, or an absolute path"),
+    Option("ledger", "text", "sqlite", "where the history is kept: sqlite, in the user's state folder"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SshSettings:
+    """How hosts are reached; times in seconds."""
+
+    user: str = ""
+    known_hosts: Path = Path("known_hosts")
+    connect_timeout: int = 10
+    keepalive: int = 15
+    max_connections: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrySettings:
+    """Credentials of a registry by reference: *password* is ("env", NAME) or ("command", argv...) or ()."""
+
+    username: str = ""
+    password: tuple[str, ...] = ()
+    ca: str = ""
+    insecure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A fleet file, read and checked."""
+
+    path: Path
+    inventory: hosts.Inventory
+    ssh: SshSettings = field(default_factory=SshSettings)
+    registries: Mapping[str, RegistrySettings] = field(default_factory=dict)
+    state_dir: str = "auto"
+
+
+def find(directory: Path, environment: Mapping[str, str], explicit: str = "") -> Path | None:
+    """The fleet file: `--config`, LADING_CONFIG, lading.yaml in *directory* and its parents, then the user's own."""
+    named = explicit or environment.get("LADING_CONFIG", "")
+    if named:
+        return Path(named).expanduser()
+    for folder in (directory.resolve(), *directory.resolve().parents):
+        if (folder / "lading.yaml").is_file():
+            return folder / "lading.yaml"
+    home = Path(environment.get("XDG_CONFIG_HOME") or Path(environment.get("HOME", "/")) / ".config")
+    own = home / "lading" / "lading.yaml"
+    return own if own.is_file() else None
+
+
+def state_home(environment: Mapping[str, str]) -> Path:
+    """The user's folder for lading's own state: $XDG_STATE_HOME/lading or ~/.local/state/lading."""
+    return Path(environment.get("XDG_STATE_HOME") or Path(environment.get("HOME", "/")) / ".local/state") / "lading"
+
+
+def load(path: Path) -> Settings:
+    """Read and check a fleet file.
+
+    Raises:
+        SettingsError: with file, line, and the nearest right name where one is unknown.
+    """
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except OSError as missing:
+        raise errors.SettingsError(f"the fleet file cannot be read: {missing.strerror}", "lading init",
+                                   file=str(path)) from missing
+    except (yaml.MarkedYAMLError, UnicodeDecodeError) as wrong:
+        mark = getattr(wrong, "problem_mark", None)
+        raise errors.SettingsError(f"not valid YAML: {getattr(wrong, 'problem', wrong)}", "correct the line",
+                                   file=str(path), line=mark.line + 1 if mark else 0) from wrong
+    return _Reader(path).settings(node)
+
+
+class _Reader:
+    """Turns YAML nodes into Settings, with the file and line of whatever is wrong."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def wrong(self, node: Any, message: str, hint: str = "see docs/reference/settings.md") -> errors.SettingsError:
+        line = node.start_mark.line + 1 if node is not None else 0
+        return errors.SettingsError(message, hint, file=str(self.path), line=line)
+
+    def mapping(self, node: Any, where: str) -> dict[str, tuple[Any, Any]]:
+        """Key → (key node, value node); twice the same key is an error."""
+        if node is None or (isinstance(node, yaml.ScalarNode) and node.value in ("", "null", "~")):
+            return {}
+        if not isinstance(node, yaml.MappingNode):
+            raise self.wrong(node, f"{where or 'the file'} must be a mapping")
+        found: dict[str, tuple[Any, Any]] = {}
+        for key, value in node.value:
+            if key.value in found:
+                raise self.wrong(key, f"{key.value} is there twice")
+            found[key.value] = (key, value)
+        return found
+
+    def known(self, node: Any, where: str, pattern: str) -> dict[str, Any]:
+        """The entries of a mapping whose keys must be options below *pattern*."""
+        depth = len(pattern.split(".")) if pattern else 0
+        names = {o.path.split(".")[depth] for o in OPTIONS if o.path.startswith(f"{pattern}." if pattern else "")}
+        found = self.mapping(node, where)
+        for name, (key, _) in found.items():
+            if name not in names:
+                near = difflib.get_close_matches(name, names, 1)
+                hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(names))}"
+                raise self.wrong(key, f"unknown key {name}" + (f" in {where}" if where else ""), hint)
+        return {name: value for name, (_, value) in found.items()}
+
+    def named(self, node: Any, where: str, *, strict: bool = True) -> dict[str, Any]:
+        """The entries of a mapping whose keys are names that people chose."""
+        found = self.mapping(node, where)
+        for name, (key, _) in found.items():
+            if strict and not NAME.match(name):
+                raise self.wrong(key, f"{name!r} is not a name for {where}: letters, digits, _ . - only")
+        return {name: value for name, (_, value) in found.items()}
+
+    def text(self, node: Any, where: str) -> str:
+        if not isinstance(node, yaml.ScalarNode):
+            raise self.wrong(node, f"{where} must be text")
+        return str(node.value)
+
+    def number(self, node: Any, where: str, low: int, high: int) -> int:
+        value = self.text(node, where)
+        if not value.isdigit() or not low <= int(value) <= high:
+            raise self.wrong(node, f"{where} must be a whole number from {low} to {high}, not {value!r}")
+        return int(value)
+
+    def flag(self, node: Any, where: str) -> bool:
+        value = self.text(node, where).lower()
+        if value not in ("true", "false", "yes", "no", "on", "off"):
+            raise self.wrong(node, f"{where} must be true or false, not {value!r}")
+        return value in ("true", "yes", "on")
+
+    def texts(self, node: Any, where: str) -> tuple[str, ...]:
+        if not isinstance(node, yaml.SequenceNode):
+            raise self.wrong(node, f"{where} must be a list")
+        return tuple(self.text(item, where) for item in node.value)
+
+    def words(self, node: Any, where: str) -> dict[str, str]:
+        return {name: self.text(value, f"{where}.{name}") for name, (_, value) in self.mapping(node, where).items()}
+
+    def settings(self, node: Any) -> Settings:
+        top = self.known(node, "", "")
+        if "lading" not in top:
+            raise self.wrong(node, "the first line must say which format this is", "add: lading: 1")
+        if self.number(top["lading"], "lading", 0, 10**6) != FORMAT:
+            raise self.wrong(top["lading"], f"this file is of format {top['lading'].value}, this lading knows {FORMAT}",
+                             "install the newer lading")
+        if top.get("ledger") is not None and self.text(top["ledger"], "ledger") != "sqlite":
+            raise self.wrong(top["ledger"], "this version of lading keeps its ledger in sqlite only", "ledger: sqlite")
+        state_dir = self.text(top["state_dir"], "state_dir") if "state_dir" in top else "auto"
+        if state_dir != "auto" and not state_dir.startswith("/"):
+            raise self.wrong(top["state_dir"], "state_dir must be auto or an absolute path")
+        known = {name: self.host(name, value) for name, value in self.named(top.get("hosts"), "hosts").items()}
+        places = {name: self.destination(name, value, known)
+                  for name, value in self.named(top.get("destinations"), "destinations").items()}
+        for name in places:
+            if name in known:
+                raise self.wrong(top["destinations"], f"{name} is both a host and a destination", "rename one of them")
+        registries = {name: self.registry(name, value)
+                      for name, value in self.named(top.get("registries"), "registries", strict=False).items()}
+        return Settings(self.path, hosts.Inventory(known, places), self.ssh(top.get("ssh")), registries, state_dir)
+
+    def host(self, name: str, node: Any) -> hosts.Host:
+        got, where = self.known(node, f"hosts.{name}", "hosts.NAME"), f"hosts.{name}"
+        return hosts.Host(
+            name,
+            **{key: self.text(got[key], f"{where}.{key}") for key in ("address", "user", "jump") if key in got},
+            port=self.number(got["port"], f"{where}.port", 1, 65535) if "port" in got else 0,
+            sudo=self.flag(got["sudo"], f"{where}.sudo") if "sudo" in got else False,
+            labels=self.words(got.get("labels"), f"{where}.labels"),
+        )
+
+    def destination(self, name: str, node: Any, known: Mapping[str, hosts.Host]) -> hosts.Destination:
+        where = f"destinations.{name}"
+        got = self.known(node, where, "destinations.NAME")
+        if "hosts" not in got:
+            raise self.wrong(node, f"{where} names no hosts", "add: hosts: [...]")
+        for item in got["hosts"].value if isinstance(got["hosts"], yaml.SequenceNode) else ():
+            if item.value not in known:
+                near = difflib.get_close_matches(str(item.value), list(known), 1)
+                raise self.wrong(item, f"{where}: there is no host {item.value}",
+                                 f"did you mean {near[0]}?" if near else "add it under hosts:")
+        return hosts.Destination(
+            name, self.texts(got["hosts"], f"{where}.hosts"), self.words(got.get("labels"), f"{where}.labels"),
+            self.words(got.get("variables"), f"{where}.variables"),
+            self.flag(got["confirm"], f"{where}.confirm") if "confirm" in got else False,
+            self.text(got["project"], f"{where}.project") if "project" in got else "",
+        )
+
+    def ssh(self, node: Any) -> SshSettings:
+        got = self.known(node, "ssh", "ssh")
+        pins = self.text(got["known_hosts"], "ssh.known_hosts") if "known_hosts" in got else "known_hosts"
+        numbers = {key: self.number(got[key], f"ssh.{key}", 1, 10000)
+                   for key in ("connect_timeout", "keepalive", "max_connections") if key in got}
+        user = self.text(got["user"], "ssh.user") if "user" in got else ""
+        return SshSettings(user, self.path.parent.resolve() / Path(pins).expanduser(), **numbers)
+
+    def registry(self, name: str, node: Any) -> RegistrySettings:
+        where = f"registries.{name}"
+        got = self.known(node, where, "registries.NAME")
+        password = self.known(got.get("password"), f"{where}.password", "registries.NAME.password")
+        reference: tuple[str, ...] = ()
+        if "env" in password:
+            reference = ("env", self.text(password["env"], f"{where}.password.env"))
+        elif "command" in password:
+            reference = ("command", *self.texts(password["command"], f"{where}.password.command"))
+        ca = str(self.path.parent.resolve() / self.text(got["ca"], f"{where}.ca")) if "ca" in got else ""
+        return RegistrySettings(
+            self.text(got["username"], f"{where}.username") if "username" in got else "", reference, ca,
+            self.flag(got["insecure"], f"{where}.insecure") if "insecure" in got else False,
+        )
+
+
+def example() -> str:
+    """An annotated fleet file that loads, made from OPTIONS."""
+    lines: list[str] = []
+    seen: list[str] = []
+    for option in OPTIONS:
+        parts = option.path.replace("NAME", {"hosts": "web1", "destinations": "production"}.get(
+            option.path.split(".")[0], "registry.example:5000")).split(".") if "registries" not in option.path else [
+            "registries", '"registry.example:5000"', *option.path.split(".")[2:]]
+        for depth in range(len(parts) - 1):
+            head = ".".join(parts[: depth + 1])
+            if head not in seen:
+                seen.append(head)
+                live = parts[0] != "registries"
+                lines.append(f"{'' if live else '# '}{'  ' * depth}{parts[depth]}:")
+        value = option.example or (option.default if not option.default.startswith("(") else "")
+        live = "" if option.example else "# "
+        lines.append(f"{live}{'  ' * (len(parts) - 1)}{parts[-1]}: {value}  # {option.help} ({option.type})")
+    return "\n".join(lines) + "\n"
