@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-from tests.lab.lab_client import TOOL, Lab
+from lab_client import TOOL, Lab
 
 pytestmark = pytest.mark.lab
 
@@ -203,6 +202,21 @@ def test_a_stopped_service_stays_down_until_started(lab: Lab) -> None:
 def test_a_small_disk_is_small(lab: Lab) -> None:
     size = lab.exec("stage1", "df --output=size -BM /var/lib/docker | tail -1").stdout.strip()
     assert int(size.rstrip("M")) <= 64
+
+
+def test_a_host_can_run_a_newer_engine(context: Path) -> None:
+    made = Lab(f"newer-{os.getpid()}")
+    try:
+        made.up(2, "--no-staging", "--engine", "web2=trixie")
+        version = "docker version -f '{{.Client.Version}} {{.Server.Version}}'"
+        old, new = (made.ssh(host, version).stdout.split() for host in ("web1", "web2"))
+        assert old[0] == old[1] != new[0] == new[1]
+        reference = made.build(context, f"{IMAGE}:newer", WORD="newer")
+        made.run("ssh", "web2", "docker login -u ci --password-stdin registry.lab:5000", stdin=made.password)
+        assert "WORD=newer" in made.ssh("web2", f"docker run --rm {reference} /bin/busybox env").stdout
+    finally:
+        made.down()
+    assert gone(made)
 
 
 def test_up_again_heals_what_died(lab: Lab) -> None:

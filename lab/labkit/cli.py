@@ -84,7 +84,7 @@ def _add_life(command: Adder) -> None:
     up.add_argument(
         "--small-disk", action="append", default=[], metavar="HOST=SIZE", help="engine data on a small disk"
     )
-    up.add_argument("--engine", action="append", default=[], metavar="HOST=VERSION", help="a newer engine")
+    up.add_argument("--engine", action="append", default=[], metavar="HOST=SUITE", help="the engine of a later Debian")
     down = command("down", "remove the lab", lambda lab, args: cluster.down(lab, args.keep_logs))
     down.add_argument("--keep-logs", action="store_true")
     command("status", "what runs", lambda lab, _: print(status.report(lab)))

@@ -5,10 +5,10 @@ import dataclasses
 import os
 from pathlib import Path
 
-from labkit import cgroup, controller, host, network, process, registry
+from labkit import cgroup, controller, engines, host, network, process, registry
 from labkit.errors import LabError
 from labkit.state import Lab, boot_id, new_saved
-from labkit.topology import BUILDER, Host, Options, check_host_names, fleet_hosts
+from labkit.topology import Options, check_host_names, fleet_hosts
 
 
 def up(lab: Lab, options: Options) -> None:
@@ -16,6 +16,7 @@ def up(lab: Lab, options: Options) -> None:
     require_root()
     check_host_names(options)
     lab.require_real_disk()
+    engines.ensure(lab.base, options)
     with lab.locked():
         saved = lab.saved()
         if saved and saved.complete and saved.boot == boot_id():
@@ -77,10 +78,6 @@ def remove(lab: Lab, keep_logs: bool = False) -> None:
     """End all processes, then take away what they stood on."""
     if cgroup.inside(lab.name, Path("/proc/self/cgroup").read_text()):
         raise LabError(f"this is a process of lab {lab.name} itself (lab run): it cannot remove what it runs in")
-    for machine in [*_known_hosts(lab), BUILDER]:
-        outer = process.recorded(lab.pid_file(machine.name))
-        for pid in process.children(outer.pid) if outer else []:
-            process.signal_quietly(pid)
     cgroup.kill_all(lab.layout, lab.name)
     network.remove_all(lab)
     cgroup.remove(lab.layout, lab.name)
@@ -91,8 +88,3 @@ def remove(lab: Lab, keep_logs: bool = False) -> None:
         process.run("rm", "-rf", str(lab.root))
         with contextlib.suppress(OSError):  # other labs may be there
             lab.base.rmdir()
-
-
-def _known_hosts(lab: Lab) -> list[Host]:
-    saved = lab.saved()
-    return fleet_hosts(saved.options) if saved else []

@@ -8,8 +8,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-from labkit import cgroup, network, process, seed
-from labkit.engines import engine_folder
+from labkit import cgroup, engines, network, process, seed
 from labkit.errors import LabError
 from labkit.state import Lab
 from labkit.topology import BUILDER, Host, fleet_hosts
@@ -69,7 +68,7 @@ def boot(lab: Lab, host: Host) -> None:
             "LOGS": str(lab.logs / host.name),
             "KIT": str(KIT),
             "CGROUPS": lab.layout.host_mounts().rstrip("\n"),
-            "ENGINE": engine_folder(lab, host),
+            "ENGINE": engines.folder(lab.base, host, lab.running_options()),
         },
     )
     outer = process.record(lab.pid_file(host.name), pid)

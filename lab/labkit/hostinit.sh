@@ -23,6 +23,13 @@ mkdir -p "$root/var/lib/docker" "$root/var/lib/containerd" "$FOLDER/engine/docke
 mount --bind "$FOLDER/engine/docker" "$root/var/lib/docker"
 mount --bind "$FOLDER/engine/containerd" "$root/var/lib/containerd"
 
+# another engine than the machine's: its programs over those of the machine
+for program in ${ENGINE:+"$ENGINE"/*}; do
+    place=$(PATH=$root/usr/sbin:$root/usr/bin command -v "${program##*/}") || place=$root/usr/bin/${program##*/}
+    touch "$place"
+    mount --bind "$program" "$place"
+done
+
 # cgroup file systems, which the cgroup namespace roots at this host's own group
 mount -t tmpfs -o mode=755 tmpfs "$root/sys/fs/cgroup"
 while read -r type options folder; do

@@ -109,7 +109,9 @@ class Lab:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """One `up`, `down` or `build` at a time; ends with the process whatever happens."""
-        with Path(f"/run/lock/lading-lab-{self.name}.lock").open("w") as file:
+        locks = Path("/run/lock")
+        locks.mkdir(exist_ok=True)
+        with (locks / f"lading-lab-{self.name}").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 

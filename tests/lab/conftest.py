@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from tests.lab.lab_client import Lab, base_folder
+from lab_client import Lab, base_folder
 
 HOSTS = 3
 PREFIX = "test-"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit import builder, cgroup, cli, fleet, process, seed, status, topology
+from labkit import builder, cgroup, cli, engines, fleet, process, seed, status, topology
 from labkit.errors import LabError
 from labkit.topology import Options, fleet_hosts
 
@@ -184,3 +184,15 @@ def test_a_build_is_a_docker_line_with_the_context_last() -> None:
 
 def test_a_table_has_columns() -> None:
     assert status.table([("A", "B"), ("long", "x")]) == "A     B\nlong  x"
+
+
+def test_a_newer_engine_comes_from_where_the_machine_has_debian_from() -> None:
+    listing = "Other|Debian|one\nDebian|Debian-Security|two\nDebian|Debian|three\n"
+    assert engines.repository(listing) == "three"
+    with pytest.raises(LabError, match="apt-get update"):
+        engines.repository("")
+    options = Options(2, engines={"web2": "trixie"})
+    assert engines.folder(Path("/b"), topology.web_host(2), options) == "/b/engines/trixie/programs"
+    assert engines.folder(Path("/b"), topology.web_host(1), options) == ""
+    with pytest.raises(LabError, match="not a Debian suite"):
+        engines.ensure(Path("/nowhere"), Options(1, engines={"web1": "../x"}))
