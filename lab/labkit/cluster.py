@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+import shutil
 from pathlib import Path
 
 from labkit import cgroup, controller, engines, host, network, process, registry
@@ -10,10 +11,16 @@ from labkit.errors import LabError
 from labkit.state import Lab, boot_id, new_saved
 from labkit.topology import Options, check_host_names, fleet_hosts
 
+PROGRAMS = (
+    "dockerd", "containerd", "docker-registry", "sshd", "ssh-keygen", "htpasswd", "openssl", "tini", "sudo",
+    "fish", "tcsh", "ip", "iptables", "nsenter", "unshare", "setpriv", "mkfs.ext4",
+)  # fmt: skip
+
 
 def up(lab: Lab, options: Options) -> None:
     """Make the lab, or heal it if it is there; what a killed predecessor left is removed first."""
     require_root()
+    require_programs()
     check_host_names(options)
     lab.require_real_disk()
     engines.ensure(lab.base, options)
@@ -40,6 +47,14 @@ def require_root() -> None:
     """Namespaces, mounts and cgroups need it."""
     if os.geteuid():
         raise LabError("the lab must be run as root")
+
+
+def require_programs() -> None:
+    """What scripts/setup installs."""
+    path = process.CLEAN_ENVIRONMENT["PATH"]
+    missing = [name for name in PROGRAMS if not shutil.which(name, path=path)]
+    if missing:
+        raise LabError(f"not installed: {', '.join(missing)} (run scripts/setup)")
 
 
 def prepare(lab: Lab, options: Options) -> None:
