@@ -2,7 +2,7 @@
 
 import asyncio
 import asyncio.subprocess
-import subprocess  # noqa: S404 - the one home of subprocess
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -48,7 +48,7 @@ def run(
         ProgramTimeoutError: it was killed after *timeout* seconds.
     """
     try:
-        done = subprocess.run(  # noqa: S603 - argv comes from lading's own code, no shell
+        done = subprocess.run(
             list(argv), input=stdin, capture_output=True, env=None if env is None else dict(env), cwd=cwd,
             timeout=timeout, check=False,
         )

@@ -279,6 +279,6 @@ def example() -> str:
                 live = parts[0] != "registries"
                 lines.append(f"{'' if live else '# '}{'  ' * depth}{parts[depth]}:")
         value = option.example or (option.default if not option.default.startswith("(") else "")
-        live = "" if option.example else "# "
-        lines.append(f"{live}{'  ' * (len(parts) - 1)}{parts[-1]}: {value}  # {option.help} ({option.type})")
+        lead = "" if option.example else "# "
+        lines.append(f"{lead}{'  ' * (len(parts) - 1)}{parts[-1]}: {value}  # {option.help} ({option.type})")
     return "\n".join(lines) + "\n"

@@ -110,9 +110,10 @@ class AppState:
         for line in self.journal:
             if line.get("kind") == "begin":
                 begun = line
-            elif line.get("kind") in ("ended", "undone", "committed") and begun is not None:
-                if line.get("deployment") == begun.get("deployment"):
-                    begun = None
+            elif begun is not None and line.get("kind") in ("ended", "undone", "committed") and (
+                line.get("deployment") == begun.get("deployment")
+            ):
+                begun = None
         return begun
 
 

@@ -1,11 +1,11 @@
 """What this machine's Compose makes of a bundle: the normal form that every host's must equal."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lading import errors, process
-from lading.compose import bundle, project, read, release
+from lading.compose import bundle, plugin, project, release
 
 
 def write(folder: Path, made: release.Bundle, numbers: Mapping[str, int], *, secrets: bool) -> None:
@@ -21,6 +21,11 @@ def write(folder: Path, made: release.Bundle, numbers: Mapping[str, int], *, sec
                                 bundle.secret_content(name, value))
             for name, value in made.secrets.items()
         ]
+    lay_out(folder, files)
+
+
+def lay_out(folder: Path, files: Iterable[project.ShippedFile]) -> None:
+    """Write files below *folder*, modes 0644 or 0755."""
     for file in files:
         target = folder / file.path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -34,7 +39,7 @@ def form(made: release.Bundle, numbers: Mapping[str, int], environment: Mapping[
     Raises:
         ComposeError: Compose refuses the bundle (a bug, or a shape of file that lading does not know yet).
     """
-    binary = read.find_compose(environment)
+    binary = plugin.find(environment)
     with tempfile.TemporaryDirectory(prefix="lading-") as name:
         folder = Path(name).resolve()
         write(folder, made, numbers, secrets=True)

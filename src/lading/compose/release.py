@@ -126,7 +126,8 @@ def from_json(stored: Mapping[str, Any]) -> Release:
 
 def _spec(stored: Mapping[str, Any]) -> ServiceSpec:
     lists = ("secrets", "networks", "mounts", "ports", "tied_to")
-    return ServiceSpec(**{key: tuple(value) if key in lists else value for key, value in stored.items()})
+    values: dict[str, Any] = {key: tuple(value) if key in lists else value for key, value in stored.items()}
+    return ServiceSpec(**values)
 
 
 def object_id(files: tuple[project.ShippedFile, ...]) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from lading import context as contexts
 from lading import errors, observe, state
-from lading.commands import rolling
+from lading.commands import command, rolling
+from lading.compose import bundle as bundles
 from lading.compose import normal, project, read, reference, registry, release
 from lading.deploy import credentials, ended, resume, running
 from lading.engines import base, preflight
@@ -153,7 +154,7 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
 
 def stored_secret(name: str, value: bytes) -> bytes:
     """What a host keeps of a secret, for comparing."""
-    return normal.bundle.secret_content(name, value)
+    return bundles.secret_content(name, value)
 
 
 def plan_one(
@@ -236,7 +237,7 @@ def logins(context: contexts.Context, made: release.Release) -> tuple[rolling.Lo
     for name in names:
         known = access(name).credentials
         if known is not None:
-            found.append(rolling.Login(name, known.username, rolling.command.Secret(known.password.encode())))
+            found.append(rolling.Login(name, known.username, command.Secret(known.password.encode())))
     return tuple(found)
 
 

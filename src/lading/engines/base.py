@@ -7,7 +7,7 @@ from typing import Protocol
 
 from lading import events
 from lading.commands import rolling
-from lading.compose import release
+from lading.compose import release as releases
 from lading.inventory import hosts
 from lading.plan import steps
 
@@ -22,9 +22,9 @@ class Job:
     """
 
     plan: steps.Plan
-    release: release.Release
-    bundle: release.Bundle | None
-    known: Mapping[str, release.Release]
+    release: releases.Release
+    bundle: releases.Bundle | None
+    known: Mapping[str, releases.Release]
     hosts: Mapping[str, hosts.Host]
     deployment: str
     begin: Mapping[str, object]

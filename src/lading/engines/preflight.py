@@ -77,8 +77,7 @@ def _ports(made: release.Release, plan: steps.HostPlan, seen: state.HostState) -
     own = {port.split(":")[-1] for c in app.containers for port in c.ports}
     taken: dict[str, str] = {}
     for entry, project in seen.facts.ports.items():
-        address, _, published = entry.rpartition(":")
-        taken[published] = project if address is not None else project
+        taken[entry.rpartition(":")[2]] = project
     found = []
     for name in plan.services:
         for port in made.services[name].ports:

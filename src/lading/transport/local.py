@@ -31,12 +31,7 @@ class LocalTransport:
 
 
 async def _carry(exchange: wire.Exchange) -> None:
-    # The outer shell is what asyncio kills on close; the command itself goes on to its own end.
-    argv = ["sh", "-c", 'sh -c "$1"; exit $?', "sh", wire.line(exchange.host, exchange.what)]
-    try:
-        started = await process.start(argv)
-    except process.ProgramMissingError as missing:
-        raise errors.UnreachableError("this machine has no sh", host=exchange.host.name) from missing
+    started = await _start(exchange)
     assert started.stdin is not None and started.stdout is not None and started.stderr is not None
     pumps = [
         asyncio.create_task(_pump(started.stdout, exchange.stdout)),
@@ -50,8 +45,25 @@ async def _carry(exchange: wire.Exchange) -> None:
         for task in (watch, *pumps):
             task.cancel()
         await asyncio.wait({watch, *pumps})
-        started._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio has no public way
-        await started.wait()
+        await _let_go(started)
+
+
+async def _start(exchange: wire.Exchange) -> asyncio.subprocess.Process:
+    # The outer shell is what asyncio kills on close; the command itself goes on to its own end.
+    argv = ["sh", "-c", 'sh -c "$1"; exit $?', "sh", wire.line(exchange.host, exchange.what)]
+    starting = asyncio.create_task(process.start(argv))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:  # asyncio leaks the pipes of a start that is cancelled
+        await _let_go(await starting)
+        raise
+    except process.ProgramMissingError as missing:
+        raise errors.UnreachableError("this machine has no sh", host=exchange.host.name) from missing
+
+
+async def _let_go(started: asyncio.subprocess.Process) -> None:
+    started._transport.close()  # type: ignore[attr-defined]
+    await started.wait()
 
 
 async def _pump(stream: asyncio.StreamReader, take: Callable[[bytes], None]) -> None:

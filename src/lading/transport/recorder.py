@@ -27,8 +27,7 @@ class RecorderTransport:
         result = self._answers(host, what)
         if on_part is not None:
             for name, content in result.parts.items():
-                if on_part(name, content):
-                    break
+                on_part(name, content)  # also after True: a real host has sent the rest by then
         return result
 
     async def close(self) -> None:

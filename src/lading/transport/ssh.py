@@ -228,7 +228,7 @@ class _Target:
                     raise self.unreachable("drops every connection; see MaxStartups in its sshd_config") from lost
             except (asyncssh.Error, OSError) as failure:
                 raise await self.meaning(failure) from failure
-            await asyncio.sleep(random.uniform(0.5, 1.0) * 0.25 * 2**attempt)  # noqa: S311 - jitter
+            await asyncio.sleep(random.uniform(0.5, 1.0) * 0.25 * 2**attempt)
         raise AssertionError("unreachable")
 
     async def fetch(self, algorithm: str) -> asyncssh.SSHKey | None:

@@ -165,7 +165,7 @@ class Exchange:
                 if self._on_part is not None and self._on_part(name, content):
                     self.end_input()
             self._check_size()
-        except Exception as failure:  # noqa: BLE001 - raised again by `result`
+        except Exception as failure:
             self.fail(failure)
 
     def _check_size(self) -> None:

@@ -1,0 +1,189 @@
+"""Verbs that change hosts, and their rehearsals: plan, bundle, deploy, rollback, remove, resume."""
+
+import json
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lading import context as contexts
+from lading import errors
+from lading.cli import render, shared
+from lading.deploy import bundling, ended, start
+from lading.deploy import remove as removing
+from lading.deploy import resume as resuming
+from lading.deploy import rollback as going_back
+
+
+def _source_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed([
+        click.option("-C", "--project-directory", default=".", type=click.Path(path_type=Path), help="The app's folder."),
+        click.option("-f", "files", multiple=True, metavar="FILE", help="Compose file; several in their order."),
+        click.option("--app", default="", metavar="NAME", help="The app's name, if the file has no name:."),
+        click.option("--version", "version", default="", metavar="V", help="The version (or VERSION in the environment)."),
+        click.option("-e", "overrides", multiple=True, metavar="KEY=VALUE", help="A variable of the Compose file."),
+    ]):
+        command = option(command)
+    return command
+
+
+def _request(project_directory: Path, to: tuple[str, ...], files: tuple[str, ...], app: str, version: str,
+             overrides: tuple[str, ...], **more: Any) -> start.Request:
+    pairs = {}
+    for pair in overrides:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise errors.InputError(f"-e {pair!r} is not KEY=VALUE", "-e KEY=VALUE")
+        pairs[name] = value
+    return start.Request(project_directory, to, files, app, version, pairs, **more)
+
+
+@click.command()
+@_source_options
+@shared.to_option
+@click.option("--refresh", is_flag=True, help="Look up the digest of every tag anew.")
+@click.option("--require-immutable", is_flag=True, help="Refuse moving tags such as latest.")
+@click.option("--take-over", is_flag=True, help="The app belongs to this source and destination from now on.")
+@shared.json_option
+@click.pass_obj
+def plan(config: str, /, as_json: bool, **words: Any) -> int:
+    """Show what deploy would do; nothing is changed, no lease is taken."""
+    request = _request(**words)
+
+    async def work() -> int:
+        async with shared.opened(config, request.directory) as context:
+            made = await start.plan(context, request)
+        render.document(made.as_json()) if as_json else render.plan(made)
+        return 0
+
+    return shared.run(work())
+
+
+@click.command()
+@_source_options
+@shared.to_option
+@shared.yes_option
+@shared.json_option
+@click.option("--dry-run", is_flag=True, help="The same as lading plan.")
+@shared.reason_option
+@click.option("--refresh", is_flag=True, help="Look up the digest of every tag anew.")
+@click.option("--require-immutable", is_flag=True, help="Refuse moving tags such as latest.")
+@shared.take_option
+@click.option("--take-over", is_flag=True, help="The app belongs to this source and destination from now on.")
+@click.pass_context
+def deploy(ctx: click.Context, /, yes: bool, as_json: bool, dry_run: bool, reason: str, take_lease: bool, **words: Any) -> int:
+    """Bring an app to a version on a destination: all hosts or none."""
+    if dry_run:
+        code: int = ctx.invoke(plan, as_json=as_json, **words)
+        return code
+    shared.must_answer(yes)
+    request = _request(reason=reason, take_lease=take_lease, **words)
+    question = "Deploy {plan.app} {plan.version} to {plan.destination} ({hosts} hosts)?"
+    return _change(ctx.obj, request.directory, yes, as_json, question, lambda c: start.deploy(c, request))
+
+
+def _change(
+    config: str, directory: Path, yes: bool, as_json: bool, question: str,
+    act: Callable[[contexts.Context], Awaitable[ended.Ended]],
+) -> int:
+    async def work() -> int:
+        progress = render.Progress(live=shared.interactive() and not as_json)
+        async with shared.opened(config, directory, with_ledger=True) as context:
+            confirm = shared.confirmer(yes, question, render.plan)
+            with progress:
+                done = await act(shared.changed(context, on_event=progress.event, confirm=progress.paused(confirm)))
+        return _finish(done, as_json)
+
+    return shared.run(work())
+
+
+def _finish(done: ended.Ended, as_json: bool) -> int:
+    render.document(done.as_json()) if as_json else render.ended(done)
+    return 0 if done.result in ("succeeded", "unchanged") else 5
+
+
+@click.command()
+@click.argument("app")
+@shared.to_option
+@click.option("--release", default="", metavar="ID", help="A kept release (id or version) instead of the previous one.")
+@shared.yes_option
+@shared.json_option
+@shared.reason_option
+@shared.take_option
+@click.pass_obj
+def rollback(config: str, app: str, to: tuple[str, ...], release: str, yes: bool, as_json: bool, reason: str,
+             take_lease: bool) -> int:
+    """Go back to the previous or any kept release: whole, without registry or ledger."""
+    shared.must_answer(yes)
+    question = "Roll {plan.app} back to {plan.version} on {plan.destination} ({hosts} hosts)?"
+    return _change(config, Path(), yes, as_json, question, lambda c: going_back.rollback(
+        c, app, to, release=release, reason=reason, take_lease=take_lease))
+
+
+@click.command()
+@click.argument("app")
+@shared.to_option
+@click.option("--volumes", is_flag=True, help="Remove its volumes and host data too.")
+@shared.yes_option
+@shared.json_option
+@shared.reason_option
+@shared.take_option
+@click.pass_obj
+def remove(config: str, app: str, to: tuple[str, ...], volumes: bool, yes: bool, as_json: bool, reason: str,
+           take_lease: bool) -> int:
+    """Remove an app from hosts; its volumes and data stay unless --volumes."""
+    shared.must_answer(yes)
+    question = "Remove {plan.app} from {plan.destination} ({hosts} hosts)?"
+    return _change(config, Path(), yes, as_json, question, lambda c: removing.remove(
+        c, app, to, volumes=volumes, reason=reason, take_lease=take_lease))
+
+
+@click.command()
+@click.argument("app", default="")
+@shared.to_option
+@click.option("--continue", "forward", is_flag=True, help="Decide what is in doubt: it was committed.")
+@click.option("--undo", "back", is_flag=True, help="Decide what is in doubt: it was not.")
+@shared.json_option
+@click.pass_obj
+def resume(config: str, app: str, to: tuple[str, ...], forward: bool, back: bool, as_json: bool) -> int:
+    """Finish or undo what another run left open, from the hosts' own records."""
+    if forward and back:
+        raise errors.InputError("--continue and --undo exclude each other", "name one")
+
+    async def work() -> int:
+        progress = render.Progress(live=False)
+        async with shared.opened(config, with_ledger=True) as context:
+            done = await resuming.resume(shared.changed(context, on_event=progress.event), app, to=to,
+                                         choice="continue" if forward else "undo" if back else "")
+        if as_json:
+            render.document([one.as_json() for one in done])
+        elif not done:
+            render.line("nothing is open")
+        for one in () if as_json else done:
+            render.ended(one)
+        good = ("succeeded", "unchanged", "rolled_back")
+        return 0 if all(one.result in good for one in done) else 5
+
+    return shared.run(work())
+
+
+@click.command()
+@_source_options
+@click.option("--to", multiple=True, metavar="DEST", help="Take this destination's variables.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A new folder, or a .tar file.")
+@click.option("--no-digests", is_flag=True, help="Ask no registry; images keep their tags.")
+@shared.json_option
+@click.pass_obj
+def bundle(config: str, /, output: Path, no_digests: bool, as_json: bool, **words: Any) -> int:
+    """Write what a deployment would upload, without secrets, to look at."""
+    request = _request(**words)
+    needed = bool(request.to) or not no_digests
+    fleet = shared.load(config, request.directory) if needed else None
+    made = shared.run(bundling.write(request, dict(os.environ), fleet, output, digests=not no_digests))
+    if as_json:
+        click.echo(json.dumps(made, indent=1, ensure_ascii=False))
+    else:
+        render.line(f"{made['app']} release {made['release']}: {len(made['files'])} files in {output}")
+    return 0

@@ -1,0 +1,162 @@
+"""The fleet file, the pinned host keys, the ledger file: init, hosts, ledger."""
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+from lading import context as contexts
+from lading import errors, fleet, settings
+from lading.cli import render, shared
+from lading.ledger import ledger as ledgers
+from lading.transport import ssh
+
+
+@click.command()
+@click.option("--host", "address", prompt="Address of the first host", help="Address of the first host.")
+@click.option("--user", prompt="SSH user there", help="SSH user there.")
+@click.option("--registry", default="", help="Registry as host:port, if it wants a password.")
+@click.option("--username", default="", help="User of the registry; its password comes from REGISTRY_PASSWORD.")
+@click.option("--trust/--no-trust", default=True, help="Look at the host's key and pin it.")
+@shared.yes_option
+@click.pass_obj
+def init(config: str, address: str, user: str, registry: str, username: str, trust: bool, yes: bool) -> int:
+    """Write a fleet file, pin the host's key, check."""
+    path = Path(config or "lading.yaml")
+    if path.exists():
+        raise errors.SettingsError(f"{path} exists already; it is left as it is", f"edit {path}, then: lading check")
+    lines = ["lading: 1", "hosts:", f"  host1: {{address: {json.dumps(address)}}}", "ssh:",
+             f"  user: {json.dumps(user)}", "  known_hosts: known_hosts", "destinations:", "  production:",
+             "    hosts: [host1]"]
+    if registry:
+        lines += ["registries:", f"  {json.dumps(registry)}:", f"    username: {json.dumps(username or user)}",
+                  "    password: {env: REGISTRY_PASSWORD}"]
+    path.write_text("\n".join(lines) + "\n")
+    settings.load(path)
+    render.line(f"wrote {path}")
+    if not trust:
+        return 0
+    code = _trust(str(path), (), yes, False)
+    return code or shared.run(_check(str(path)))
+
+
+async def _check(config: str) -> int:
+    async with shared.opened(config) as context:
+        found = await fleet.check(context)
+    render.check(found)
+    return 0 if all(one.good for one in found) else 6
+
+
+@click.group()
+def hosts() -> None:
+    """List hosts; look at their keys and pin them."""
+
+
+@hosts.command("list")
+@shared.json_option
+@click.pass_obj
+def hosts_list(config: str, as_json: bool) -> int:
+    """The hosts and destinations of the fleet file."""
+    found = shared.load(config, Path()).inventory
+    if as_json:
+        render.document([
+            {"host": h.name, "address": h.address or None, "user": h.user or None, "port": h.port or 22,
+             "labels": dict(h.labels), "destinations": [d.name for d in found.destinations.values() if h.name in d.hosts]}
+            for h in found.hosts.values()
+        ])
+    else:
+        render.hosts(found)
+    return 0
+
+
+@hosts.command("trust")
+@click.argument("names", nargs=-1)
+@click.option("--replace", is_flag=True, help="Replace keys that differ (the host was installed anew).")
+@shared.yes_option
+@click.pass_obj
+def hosts_trust(config: str, names: tuple[str, ...], replace: bool, yes: bool) -> int:
+    """Show the keys' fingerprints, and pin them beside the fleet file."""
+    return _trust(config, names, yes, replace)
+
+
+def _trust(config: str, names: tuple[str, ...], yes: bool, replace: bool) -> int:
+    shared.must_answer(yes)
+    found = shared.load(config, Path())
+    chosen = found.inventory.choose(names)[1] if names else tuple(found.inventory.hosts.values())
+    path = found.ssh.known_hosts
+    pinned = path.read_text().splitlines() if path.exists() else []
+
+    async def work() -> list[tuple[str, list[tuple[str, str, str]]]]:
+        transport = ssh.SshTransport(user=found.ssh.user, known_hosts=str(path), lookup=found.inventory.hosts.get,
+                                     connect_timeout=found.ssh.connect_timeout)
+        try:
+            return [(host.name, await transport.fetch_host_keys(host)) for host in chosen]
+        finally:
+            await transport.close()
+
+    for name, keys in shared.run(work()):
+        pinned = _pin(name, keys, pinned, yes, replace)
+    path.write_text("\n".join(pinned) + "\n")
+    return 0
+
+
+def _pin(
+    name: str, keys: list[tuple[str, str, str]], pinned: list[str], yes: bool, replace: bool
+) -> list[str]:
+    mine = [line for _, _, line in keys]
+    where = mine[0].split()[0] if mine else name
+    old = [line for line in pinned if line.split()[:1] == [where]]
+    if set(mine) <= set(old):
+        render.line(f"{name}: pinned already")
+        return pinned
+    if old and not replace:
+        raise errors.HostKeyError(
+            f"the key of {name} differs from the one that is pinned: it was installed anew, or somebody is in between",
+            f"ask who runs it; then: lading hosts trust {name} --replace", host=name)
+    for algorithm, fingerprint, _ in keys:
+        render.line(f"{name}: {algorithm} {fingerprint}")
+    if not yes and not click.confirm(f"Pin the keys of {name}?", err=True):
+        raise errors.NotConfirmedError("not confirmed; nothing was pinned", "compare with the host's own: ssh-keygen -lf")
+    return [line for line in pinned if line not in old] + mine
+
+
+@click.group()
+def ledger() -> None:
+    """Verify or rebuild the ledger."""
+
+
+@ledger.command()
+@shared.json_option
+def verify(as_json: bool) -> int:
+    """Name every row that was changed, removed or moved."""
+    path = contexts.ledger_path(os.environ)
+
+    async def work() -> tuple[tuple[str, ...], tuple[str, int, str]]:
+        kept = await ledgers.open_ledger(path)
+        return await kept.verify(), await kept.head()
+
+    faults, head = shared.run(work())
+    if as_json:
+        render.document({"ok": not faults, "writer": head[0], "rows": head[1], "head": head[2], "faults": list(faults)})
+    else:
+        for fault in faults:
+            render.line(f"✗ {fault}")
+        render.line(f"{'damaged' if faults else 'intact'}: {head[1]} rows of writer {head[0]} in {path}")
+    return 7 if faults else 0
+
+
+@ledger.command()
+@click.pass_obj
+def rebuild(config: str) -> int:
+    """Make the list of deployments anew from events and hosts."""
+
+    async def work() -> int:
+        async with shared.opened(config, with_ledger=True) as context:
+            if context.ledger is not None:
+                await context.ledger.rebuild()
+            found = await fleet.history(context)
+        render.history(found)
+        return 0
+
+    return shared.run(work())

@@ -1,0 +1,106 @@
+"""The command `lading`: verbs loaded when they are used, one catch for all errors."""
+
+import importlib
+import json
+import os
+import sys
+
+import click
+
+from lading import errors
+
+VERBS = {
+    "init": ("fleet_file", "Write a fleet file: host, user, registry; then check."),
+    "check": ("looking", "Can lading work with each host? One table."),
+    "bundle": ("deploying", "Write what a deployment would upload, to look at."),
+    "plan": ("deploying", "Show what deploy would do; nothing is changed."),
+    "deploy": ("deploying", "Bring an app to a version on a destination: all hosts or none."),
+    "rollback": ("deploying", "Go back to the previous or any kept release."),
+    "remove": ("deploying", "Remove an app from hosts; data only with --volumes."),
+    "resume": ("deploying", "Finish or undo what another run left open."),
+    "where": ("looking", "Which version runs where, and in what state."),
+    "drift": ("looking", "What differs from what was deployed; exit 1 if anything does."),
+    "history": ("looking", "Who deployed what, when, with which result."),
+    "show": ("looking", "One deployment, event by event."),
+    "logs": ("looking", "The app's log lines of all hosts."),
+    "hosts": ("fleet_file", "List hosts; trust their keys."),
+    "ledger": ("fleet_file", "Verify or rebuild the ledger."),
+}
+
+
+class Verbs(click.Group):
+    """A group that imports a verb's module only when the verb is used; --help needs none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs, in the order of a deployment's life."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The verb's command, or None for an unknown one."""
+        if name not in VERBS:
+            return None
+        module = importlib.import_module(f"lading.cli.{VERBS[name][0]}")
+        command: click.Command = getattr(module, name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table of verbs, from VERBS."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in VERBS.items()])
+
+
+def _version(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"lading {version('lading')}")
+        ctx.exit()
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--config", metavar="FILE", default="", help="The fleet file (else LADING_CONFIG, lading.yaml here or above).")
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version.")
+@click.pass_context
+def cli(ctx: click.Context, config: str) -> None:
+    """Ship Docker Compose apps to your own servers over SSH, and always know which version runs where."""
+    ctx.obj = config
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command and leave with its exit code (DESIGN §3); the only place that catches errors."""
+    words = sys.argv[1:] if arguments is None else arguments
+    as_json = "--json" in words
+    try:
+        code = cli.main(args=words, prog_name="lading", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except errors.LadingError as wrong:
+        report(wrong, as_json)
+        sys.exit(wrong.exit_code)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as wrong:
+        hint = wrong.ctx.get_usage() if isinstance(wrong, click.UsageError) and wrong.ctx else ""
+        report(errors.InputError(wrong.format_message(), hint), as_json)
+        sys.exit(2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def report(wrong: errors.LadingError, as_json: bool) -> None:
+    """Say what is wrong, where, and what to type next: one JSON document on stdout, or text on stderr."""
+    if as_json:
+        click.echo(json.dumps({"error": wrong.as_json()}, ensure_ascii=False, indent=1))
+        return
+    place = ", ".join(filter(None, [
+        wrong.file + (f":{wrong.line}" if wrong.line else ""), f"host {wrong.host}" if wrong.host else "",
+        f"step {wrong.step}" if wrong.step else "",
+    ]))
+    click.echo(clean(f"error: {wrong.message}" + (f"\n   at: {place}" if place else "")), err=True)
+    if wrong.hint:
+        click.echo(clean(f" hint: {wrong.hint}"), err=True)
+
+
+def clean(text: str) -> str:
+    """*text* without control characters: what came from a host or a file never steers the terminal."""
+    return "".join(c if c in "\n\t" or (c.isprintable() and c != "\x7f") else "�" for c in text)

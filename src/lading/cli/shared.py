@@ -1,0 +1,110 @@
+"""What the verbs share: options, the context of a call, signals, questions."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from lading import context as contexts
+from lading import errors, settings
+from lading.ledger import ledger
+from lading.plan import steps
+from lading.transport import ssh
+
+T = TypeVar("T")
+
+to_option = click.option("--to", multiple=True, metavar="DEST", help="Destination or host; several by comma or repetition.")
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, all else on stderr.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+reason_option = click.option("--reason", default="", metavar="TEXT", help="Why, for the history.")
+take_option = click.option("--take-lease", is_flag=True, help="Take the app over from a deployment that is dead.")
+
+
+def interactive() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty() and os.environ.get("CI", "").lower() not in ("1", "true")
+
+
+def load(config: str, directory: Path) -> settings.Settings:
+    """The fleet file, found and read.
+
+    Raises:
+        SettingsError: there is none, or it is wrong.
+    """
+    path = settings.find(directory, os.environ, config)
+    if path is None:
+        raise errors.SettingsError("there is no fleet file: no --config, no LADING_CONFIG, no lading.yaml here or above",
+                                   "lading init")
+    return settings.load(path)
+
+
+def confirmer(yes: bool, question: str, show: Callable[[steps.Plan], None]) -> Callable[[steps.Plan], bool]:
+    """What asks the person: shows the plan, then the question; --yes answers it."""
+
+    def confirm(plan: steps.Plan) -> bool:
+        show(plan)
+        return yes or click.confirm(question.format(plan=plan, hosts=len(plan.hosts)), err=True)
+
+    return confirm
+
+
+def must_answer(yes: bool) -> None:
+    """Refuse before anything is contacted if a question could not be answered.
+
+    Raises:
+        NotConfirmedError: no terminal and no --yes.
+    """
+    if not yes and not interactive():
+        raise errors.NotConfirmedError("there is no terminal to ask at; nothing was changed", "add --yes")
+
+
+@asynccontextmanager
+async def opened(config: str, directory: Path = Path(), *, with_ledger: bool = False) -> AsyncIterator[contexts.Context]:
+    """The context of one call: fleet file, connections, ledger; signals set `stop`."""
+    fleet = load(config, directory)
+    transport = ssh.SshTransport(
+        user=fleet.ssh.user, known_hosts=str(fleet.ssh.known_hosts), connect_timeout=fleet.ssh.connect_timeout,
+        keepalive=fleet.ssh.keepalive, max_connections=fleet.ssh.max_connections, lookup=fleet.inventory.hosts.get,
+    )
+    kept = await ledger.open_ledger(contexts.ledger_path(os.environ)) if with_ledger else None
+    actor, url = contexts.who(os.environ)
+    context = contexts.Context(fleet, dict(os.environ), transport, kept, actor, url)
+    _signals(context.stop)
+    try:
+        yield context
+    finally:
+        await transport.close()
+
+
+def _signals(stop: asyncio.Event) -> None:
+    def first() -> None:
+        if stop.is_set():
+            click.echo("\nleaving at once; what is open on the hosts: lading resume", err=True)
+            os._exit(130)
+        stop.set()
+        click.echo("\nstopping after this step, then undoing; again to leave at once", err=True)
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, first)
+
+
+def changed(context: contexts.Context, **words: object) -> contexts.Context:
+    """The same context with some of its parts replaced."""
+    return replace(context, **words)  # type: ignore[arg-type]
+
+
+def run(work: Awaitable[T]) -> T:
+    """The one asyncio.run of the program."""
+
+    async def whole() -> T:
+        return await work
+
+    return asyncio.run(whole())

@@ -1,0 +1,83 @@
+"""What lading refuses of a Compose file: old formats, unknown words, services that cannot run as they stand."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lading.compose import complaints, parse, services, variables, worktree
+
+EXTENSION = ("canary", "data", "edge", "hooks", "on_undo", "placement", "plain", "probes")
+
+
+def check_shape(main: Sequence[parse.Document]) -> None:
+    """Refuse files of version 1 (T4), files without services, and words under `x-lading` that mean nothing.
+
+    Raises:
+        ComposeError: with file and line.
+    """
+    first = main[0]
+    if not any(one.value("services") or one.value("include") for one in main):
+        old = [key for part in first.data for key, value in part.items() if _is_service(value)]
+        if old:
+            hint = "put all services under a top-level `services:` and remove `version:`; links become networks"
+            line = first.line((old[0],))
+            raise worktree.refuse(f"{first.path} is in the format of Compose 1: no `services:`", hint, (first.path, line))
+        raise worktree.refuse(f"{first.path} has no services", "it needs `services:` at its top", (first.path, 1))
+    for one in main:
+        _check_extension(one)
+
+
+def _is_service(value: Any) -> bool:
+    return isinstance(value, Mapping) and bool({"image", "build"} & set(value))
+
+
+def _check_extension(one: parse.Document) -> None:
+    extension = one.value("x-lading")
+    where = (one.path, one.line(("x-lading",)))
+    if extension is not None and not isinstance(extension, Mapping):
+        raise worktree.refuse("`x-lading` must be a mapping", f"its keys: {', '.join(EXTENSION)}", where)
+    for key, value in (extension or {}).items():
+        where = (one.path, one.line(("x-lading", key)))
+        if key not in EXTENSION:
+            hint = complaints.nearest(str(key), EXTENSION) or f"its keys: {', '.join(EXTENSION)}"
+            raise worktree.refuse(f"x-lading: lading does not know `{key}`", hint, where)
+        if key in ("data", "plain") and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
+            raise worktree.refuse(f"x-lading.{key} must be a list of texts", f"x-lading: {{{key}: [NAME]}}", where)
+
+
+def extension(main: Sequence[parse.Document], key: str) -> list[str]:
+    """All texts listed under `x-lading.KEY`."""
+    return [item for one in main for item in (one.value("x-lading") or {}).get(key) or ()]
+
+
+def check_services(
+    resolved: Mapping[str, Any], raw: Mapping[str, Any], documents: Sequence[parse.Document]
+) -> None:
+    """Refuse services without a usable image, and replicas that would take each other's port or name.
+
+    Raises:
+        ComposeError: with file and line.
+    """
+    for name, one in (resolved.get("services") or {}).items():
+        image = variables.plain_text(str(one.get("image") or ""))
+        where = parse.locate(documents, ("services", name, "image"))
+        if not image:
+            hint = f"add `image: REGISTRY/{name}:${{VERSION}}` beside `build:`; lading ships images, it does not build on hosts"
+            raise worktree.refuse(f"service {name} has `build:` and no `image:`", hint, where)
+        if image.startswith("/") or image.endswith((":", "@", "/")) or image.split() != [image]:
+            text = str(raw["services"][name].get("image") or image)
+            raise worktree.refuse(f"service {name}: the image is {image!r}, from `{text}`", "give the variables values", where)
+        if services.replicas(one) > 1:
+            _check_replicas(name, one, documents)
+
+
+def _check_replicas(name: str, one: Mapping[str, Any], documents: Sequence[parse.Document]) -> None:
+    count = services.replicas(one)
+    for port in one.get("ports") or ():
+        published = str(port.get("published") or "")
+        if published.isdigit() and published != "0":
+            where = parse.find(documents, published, ("services", name, "ports"))
+            hint = f'one replica per host, or let the engine choose the port: ports: ["{port["target"]}"]'
+            raise worktree.refuse(f"service {name}: {count} replicas cannot share the host port {published}", hint, where)
+    if one.get("container_name"):
+        where = parse.locate(documents, ("services", name, "container_name"))
+        raise worktree.refuse(f"service {name}: {count} replicas cannot share one container_name", "remove it", where)

@@ -1,0 +1,58 @@
+"""The Compose plugin, called directly and in an environment of nothing but the project's variables."""
+
+import os
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lading import errors, process
+
+NOWHERE = "/lading-no-home"  # stands for ~ so that it can be recognised
+FOLDERS = (
+    "/usr/local/lib/docker/cli-plugins", "/usr/local/libexec/docker/cli-plugins",
+    "/usr/libexec/docker/cli-plugins", "/usr/lib/docker/cli-plugins",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Compose:
+    """One way to call `docker compose config` for a project."""
+
+    binary: str
+    folder: Path
+    files: tuple[str, ...]
+    path: str
+
+    def config(self, name: str, values: Mapping[str, str], *options: str, stdin: bytes = b"") -> process.Finished:
+        """Run it in an environment of nothing but *values*; `.env` is not read."""
+        argv = [self.binary, "--env-file", os.devnull, "--profile", "*", "-p", name]
+        argv += [part for file in (["-"] if stdin else self.files) for part in ("-f", file)]
+        argv += ["config", "--no-path-resolution", *options]
+        env = {"PATH": self.path, "HOME": NOWHERE, **values}
+        try:
+            return process.run(argv, stdin=stdin, env=env, cwd=str(self.folder))
+        except process.ProgramMissingError as gone:
+            raise missing_plugin() from gone
+        except process.ProgramTimeoutError as late:
+            raise errors.InputError("docker compose config does not end", "try it by hand") from late
+
+
+def find(environment: Mapping[str, str]) -> str:
+    """The path of the Compose plugin; called directly it is faster, and needs no daemon.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    folders = [posixpath.join(environment["DOCKER_CONFIG"], "cli-plugins")] if environment.get("DOCKER_CONFIG") else []
+    folders += [posixpath.join(environment["HOME"], ".docker/cli-plugins")] if environment.get("HOME") else []
+    for folder in (*folders, *FOLDERS):
+        binary = posixpath.join(folder, "docker-compose")
+        if os.access(binary, os.X_OK) and os.path.isfile(binary):
+            return binary
+    raise missing_plugin()
+
+
+def missing_plugin() -> errors.InputError:
+    hint = "install the package docker-compose-plugin; lading looks in ~/.docker/cli-plugins and " + FOLDERS[0]
+    return errors.InputError("Docker Compose 2.24.4 or newer is not installed here", hint)

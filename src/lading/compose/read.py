@@ -1,0 +1,351 @@
+"""Compose files and the caller's values → Reading: everything that a release is made of; errors carry file and line."""
+
+import os
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lading import errors, process
+from lading.compose import (
+    checks,
+    complaints,
+    masking,
+    parse,
+    plugin,
+    project,
+    services,
+    shipping,
+    sources,
+    values,
+    variables,
+    worktree,
+)
+
+PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the caller asks for; *project* is the destination's name for the project, filled in, or ""."""
+
+    directory: Path
+    files: tuple[str, ...] = ()
+    app: str = ""
+    version: str = ""
+    overrides: Mapping[str, str] = field(default_factory=dict, repr=False)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    destination: Mapping[str, str] = field(default_factory=dict, repr=False)
+    project: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The merged Compose files: *raw* before interpolation, *resolved* after it, with the needs of each service."""
+
+    raw: Mapping[str, Any]
+    resolved: Mapping[str, Any]
+    needs: tuple[values.Need, ...]
+    values: values.Values
+
+    def names(self, service: str) -> frozenset[str]:
+        """The variables that a service uses, also through its env files, configs and secrets."""
+        one = self.resolved["services"][service]
+        found = values.names(need for need in self.needs if need.service == service)
+        for kind in ("configs", "secrets"):
+            for reference in one.get(kind) or ():
+                source = (self.raw.get(kind) or {}).get(reference["source"]) or {}
+                found |= variables.names(source) | ({source["environment"]} if source.get("environment") else set())
+        return found
+
+
+def read(request: Request) -> project.Reading:
+    """Read a project for one version; nothing outside this machine is contacted.
+
+    Raises:
+        ComposeError: the files, or what they refer to, cannot be shipped.
+        InputError: Compose or Git is missing.
+    """
+    folder, files = sources.choose(request.directory, request.files)
+    tree = worktree.look(folder, request.environment)
+    closure = sources.closure(tree, files)
+    checks.check_shape(closure.main)
+    name = project_name(closure.main, request, folder)
+    path = request.environment.get("PATH") or os.defpath
+    compose = plugin.Compose(plugin.find(request.environment), folder, files, path)
+    raw = _tree(compose.config(name, {}, "--no-interpolate"), closure.all)
+    version = _version(request, raw, closure.all)
+    cargo = shipping.Cargo()
+    given, needs = _values(request, name, version, tree, closure, raw, compose, cargo)
+    resolved = _tree(compose.config(name, given.all), closure.all, given)
+    checks.check_services(resolved, raw, closure.all)
+    model = Model(raw, resolved, needs, given)
+    _ship(tree, closure, model, cargo)
+    if request.version and "VERSION" not in values.names(needs):
+        cargo.warnings.append(f"no file uses ${{VERSION}}: {version} only names this release")
+    return _reading(request, version, tree, files, model, cargo)
+
+
+def project_name(main: Sequence[parse.Document], request: Request, folder: Path) -> str:
+    """The destination's name for the project, else top-level `name:`, else `--app`, else the folder's (T5).
+
+    Raises:
+        ComposeError: `name:` and `--app` differ, or nothing gives a name that Compose takes.
+    """
+    given = {**request.destination, **request.environment, **request.overrides}
+    named = next((one for one in reversed(main) if one.value("name")), None)
+    where = (named.path, named.line(("name",))) if named else ("", 0)
+    written = str(named.value("name")) if named else ""
+    if missing := next(variables.lacking(written, given), None):
+        raise worktree.refuse(f"{missing.name} is not set, and `name:` needs it", values.how(missing.name), where)
+    written = variables.plain_text(variables.substitute(written, given))
+    if written and request.app and written != request.app:
+        raise worktree.refuse(f"the file says name: {written}, the command line --app {request.app}", "leave out --app", where)
+    own = re.sub(r"[^a-z0-9_-]", "", folder.name.lower()).lstrip("_-")
+    name = request.project or written or request.app or own
+    if not PROJECT_NAME.fullmatch(name):
+        hint = "a-z, 0-9, '-' and '_' only, a letter or digit first: --app NAME, or `name:` in the file"
+        raise worktree.refuse(f"{name!r} cannot be a project's name", hint, where)
+    return name
+
+
+def _tree(
+    done: process.Finished, documents: Sequence[parse.Document], given: values.Values | None = None
+) -> dict[str, Any]:
+    """The tree that Compose wrote.
+
+    Raises:
+        ComposeError: what it complained of, without secret values.
+    """
+    if done.status == 0:
+        tree: dict[str, Any] = parse.load(done.stdout)
+        return tree
+    text = done.error_text
+    secret = {name: given.all.get(name, "") for name in given.hidden} if given else {}
+    for name in sorted(secret, key=lambda one: -len(secret[one])):
+        text = text.replace(secret[name], f"${{{name}}}") if len(secret[name]) > 2 else text
+    raise complaints.complaint(text, documents)
+
+
+def _version(request: Request, raw: Mapping[str, Any], documents: Sequence[parse.Document]) -> str:
+    """The version that was asked for, else the default that an image's text gives it, else ""."""
+    override = request.overrides.get("VERSION", "")
+    if request.version and override and request.version != override:
+        raise errors.ComposeError(f"--version {request.version} and -e VERSION={override} differ", "give one of them")
+    version = request.version or override or request.environment.get("VERSION", "")
+    images = [str(one.get("image") or "") for one in raw.get("services", {}).values()]
+    found = [reference for image in images for reference in variables.references(image) if reference.name == "VERSION"]
+    if not version.strip():
+        return next((one.argument for one in found if one.operator.endswith("-")), "")
+    if fault := variables.version_fault(version, tag=bool(found)):
+        file, line = parse.find_name(documents, "VERSION")
+        raise errors.ComposeError(fault, "lading … --version 1.2.3", file=file, line=line)
+    return version
+
+
+def _values(
+    request: Request, name: str, version: str, tree: worktree.Tree, closure: sources.Closure,
+    raw: Mapping[str, Any], compose: plugin.Compose, cargo: shipping.Cargo,
+) -> tuple[values.Values, tuple[values.Need, ...]]:  # fmt: skip
+    """Everything the files refer to, with its value; env files are taken on the way."""
+    layers = [request.overrides, request.environment, request.destination]
+    fixed = {values.OWN: name, **({"VERSION": version} if version else {})}
+
+    def pick(found: Iterable[str]) -> dict[str, str]:
+        picked = {one: next((layer[one] for layer in layers if one in layer), None) for one in found if one != "VERSION"}
+        return {**{one: value for one, value in picked.items() if value is not None}, **fixed}
+
+    needs = list(values.model_needs(raw))
+    values.check_names(values.names(needs), closure.all, needs)
+    _add_dotenv(tree, values.names(needs), layers, compose)
+    needs += _env_files(tree, closure.all, raw, pick(values.names(needs)), cargo)
+    found = values.names(needs)
+    values.check_names(found, closure.all, needs)
+    _add_dotenv(tree, found, layers, compose)
+    given = pick(found)
+    values.encodable(given)
+    hidden = values.hidden_names(found, raw, checks.extension(closure.main, "plain"))
+    done = values.Values(given, hidden, values.local_values(tree, closure, found, given))
+    values.check_given(needs, done, closure.all, _untracked(tree, found))
+    return done, tuple(needs)
+
+
+def _add_dotenv(
+    tree: worktree.Tree, found: frozenset[str], layers: list[Mapping[str, str]], compose: plugin.Compose
+) -> None:
+    """Put the project's `.env` below the other layers, if Git tracks it and one of *found* is nowhere else."""
+    path = tree.project / ".env"
+    wanted = any(not any(name in layer for layer in layers) for name in found - {"VERSION", values.OWN})
+    if wanted and path.is_file() and tree.modes is not None and tree.tracked(worktree.place(tree, ".env", (".env", 0), "")):
+        text = worktree.content(tree, path, ".env", (".env", 0)).decode("utf-8", "replace")
+        used = values.names(values.file_needs(text, ".env", ""))
+        above = {name: layer[name] for layer in reversed(layers) for name in used if name in layer}
+        layers.append(values.dotenv(compose, ".env", above))
+
+
+def _untracked(tree: worktree.Tree, found: frozenset[str]) -> frozenset[str]:
+    """Those of *found* that only stand in a `.env` that does not count."""
+    path = tree.project / ".env"
+    if not path.is_file():
+        return frozenset()
+    return found & {one.key for one in variables.assignments(path.read_text("utf-8", "replace"))}
+
+
+def _env_files(
+    tree: worktree.Tree, documents: Sequence[parse.Document], raw: Mapping[str, Any],
+    given: Mapping[str, str], cargo: shipping.Cargo,
+) -> Iterator[values.Need]:  # fmt: skip
+    """What env_file and label_file of each service refer to; the files go to *cargo*."""
+    for name, service in (raw.get("services") or {}).items():
+        for path, required in env_paths(service, given):
+            where = parse.find(documents, posixpath.basename(path), ("services", name, "env_file"))
+            if required or worktree.place(tree, path, where, "env_file").is_file():
+                text = shipping.ship_secret(tree, cargo, "env", path, where)
+                yield from values.file_needs(text.decode("utf-8", "replace"), path, name)
+        for label_file in service.get("label_file") or ():
+            path = _path(label_file, given)
+            where = parse.find(documents, posixpath.basename(path), ("services", name, "label_file"))
+            shipping.ship_files(tree, cargo, [(path, where)])
+            text = cargo.files[path].content
+            yield from values.file_needs(text.decode("utf-8", "replace"), path, name)
+
+
+def env_paths(service: Mapping[str, Any], given: Mapping[str, str]) -> list[tuple[str, bool]]:
+    """The env files of a service as Compose wrote them before interpolation, and whether each must be there."""
+    return [(_path(one["path"], given), one.get("required", True)) for one in service.get("env_file") or ()]
+
+
+def _path(text: str, given: Mapping[str, str]) -> str:
+    """A path of the tree before interpolation, filled in and without `./`; ~ is shown as such again."""
+    path = posixpath.normpath(variables.plain_text(variables.substitute(str(text), given)))
+    return "~" + path.removeprefix(plugin.NOWHERE) if path.startswith(plugin.NOWHERE) else path
+
+
+def _ship(tree: worktree.Tree, closure: sources.Closure, model: Model, cargo: shipping.Cargo) -> None:
+    """Collect everything that travels."""
+    shipping.ship_files(tree, cargo, [(one.path, (one.path, 0)) for one in closure.all])
+    for one in closure.locals:
+        if not one.implicit or (one.path != ".env" and one.path in _tracked_locals(tree, closure)):
+            shipping.ship_files(tree, cargo, [(one.path, one.where)])
+    data = [posixpath.normpath(path) for path in checks.extension(closure.main, "data")]
+    for path, (where, writable) in _binds(closure.all, model.resolved).items():
+        shipping.ship_bind(tree, cargo, path, where, data=data, writable=writable)
+    for kind, path, where in _files(closure.all, model.resolved):
+        kept = shipping.listed(path, data)
+        if kind == "configs":
+            shipping.ship_config(tree, cargo, path, where, data=data)
+        elif kept:
+            cargo.host_data.add(path)
+        else:
+            shipping.ship_secret(tree, cargo, "file", path, where)
+    for path in data:
+        if not any(shipping.listed(one, [path]) for one in cargo.host_data):
+            cargo.warnings.append(f"x-lading.data names {path}, which no service mounts")
+    shipping.check_size(cargo)
+
+
+def _tracked_locals(tree: worktree.Tree, closure: sources.Closure) -> set[str]:
+    found = [(one.path, worktree.place(tree, one.path, one.where, "env_file")) for one in closure.locals]
+    return {path for path, real in found if real.is_file() and tree.tracked(real)}
+
+
+def _binds(
+    documents: Sequence[parse.Document], resolved: Mapping[str, Any]
+) -> dict[str, tuple[worktree.Where, bool]]:
+    """Every relative bind: where it stands, and whether one service may write to it."""
+    found: dict[str, tuple[worktree.Where, bool]] = {}
+    for name, service in (resolved.get("services") or {}).items():
+        for mount in services.mounts(service):
+            if mount.kind != "bind" or (mount.source.startswith("/") and not mount.source.startswith(plugin.NOWHERE)):
+                continue
+            path = _path(mount.source.replace("$", "$$"), {})
+            where = parse.find(documents, posixpath.basename(path), ("services", name, "volumes"))
+            before = found.get(path, (where, False))
+            found[path] = (before[0], before[1] or not mount.read_only)
+    return found
+
+
+def _files(
+    documents: Sequence[parse.Document], resolved: Mapping[str, Any]
+) -> Iterator[tuple[str, str, worktree.Where]]:
+    """Kind, path and place of every top-level config and secret that is a file."""
+    for kind in ("configs", "secrets"):
+        for name, one in (resolved.get(kind) or {}).items():
+            if one.get("file"):
+                yield kind, _path(one["file"], {}), parse.locate(documents, (kind, name, "file"))
+    for name, one in (resolved.get("volumes") or {}).items():
+        options = (one or {}).get("driver_opts") or {}
+        device = str(options.get("device") or "")
+        if "bind" in str(options.get("o")).split(",") and not device.startswith("/"):
+            where = parse.locate(documents, ("volumes", name, "driver_opts", "device"))
+            raise worktree.refuse(f"volume {name}: the device {device} is a relative path", "write an absolute path of the host", where)
+
+
+def _reading(
+    request: Request, version: str, tree: worktree.Tree, files: tuple[str, ...], model: Model, cargo: shipping.Cargo
+) -> project.Reading:
+    """Put together what was found."""
+    root = shipping.root(tree, cargo)
+    directory = tree.project.relative_to(root).as_posix()
+    return project.Reading(
+        project=_project(model),
+        version=version,
+        directory=directory,
+        compose_files=files,
+        files=shipping.placed(cargo.files, directory),
+        binds=dict(sorted(cargo.binds.items())),
+        host_data=tuple(sorted(cargo.host_data)),
+        plain=model.values.plain,
+        secrets={**model.values.secret, **dict(sorted(cargo.secrets.items()))},
+        uses={name: _uses(model, name, cargo) for name in model.resolved["services"]},
+        source=worktree.origin(tree, request.environment),
+        commit=worktree.commit(tree, request.environment, cargo.paths()),
+        warnings=tuple(dict.fromkeys(cargo.warnings)),
+    )
+
+
+def _uses(model: Model, name: str, cargo: shipping.Cargo) -> tuple[str, ...]:
+    """The secrets that a service uses."""
+    found = {f"var.{one}" for one in model.names(name)} & model.values.secret.keys()
+    found |= {f"env.{path}" for path, _ in env_paths(model.raw["services"][name], model.values.all)}
+    for reference in model.resolved["services"][name].get("secrets") or ():
+        one = (model.resolved.get("secrets") or {}).get(reference["source"]) or {}
+        found |= {f"file.{_path(one['file'], {})}"} if one.get("file") else set()
+    return tuple(sorted(one for one in found if one.startswith("var.") or one in cargo.secrets))
+
+
+def _project(model: Model) -> project.Project:
+    given = model.values
+    found = {}
+    for name, resolved in model.resolved["services"].items():
+        raw = model.raw["services"][name]
+        definition = masking.service(raw, resolved, given.all, given.hidden)
+        found[name] = services.service(name, resolved, raw, definition, model.names(name))
+    extension = masking.masked(model.raw.get("x-lading"), model.resolved.get("x-lading"), given.all, given.hidden)
+    return project.Project(
+        name=str(model.resolved["name"]),
+        services=found,
+        networks=_resources(model, "networks"),
+        volumes=_resources(model, "volumes"),
+        configs=_resources(model, "configs"),
+        secrets=_resources(model, "secrets"),
+        extension=extension or {},
+    )
+
+
+def _resources(model: Model, kind: str) -> dict[str, project.Resource]:
+    raw, given = model.raw.get(kind) or {}, model.values
+    done = {}
+    for key, resolved in (model.resolved.get(kind) or {}).items():
+        one = resolved or {}
+        done[key] = project.Resource(
+            key=key,
+            name=variables.plain_text(str(one.get("name") or key)),
+            definition=masking.masked(raw.get(key), one, given.all, given.hidden),
+            external=bool(one.get("external")),
+            file=_path(one["file"], {}) if one.get("file") else "",
+            environment=str(one.get("environment") or ""),
+        )
+    return done

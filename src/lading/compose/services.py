@@ -1,0 +1,125 @@
+"""Compose's normal form as typed services, and what lading refuses of it (pure)."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lading.compose import project, variables
+
+UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+
+
+def seconds(text: Any) -> float:
+    """A duration as Compose writes it (`1m30s`) in seconds."""
+    return sum(float(number) * UNITS[unit] for number, unit in re.findall(r"([0-9.]+)(h|ms|us|µs|ns|m|s)", str(text)))
+
+
+def service(
+    name: str, resolved: Mapping[str, Any], raw: Mapping[str, Any], masked: Mapping[str, Any],
+    used: Iterable[str],
+) -> project.Service:
+    """One service of Compose's normal form (*resolved*), from its text before interpolation (*raw*), its definition
+    (*masked*) and the variables that it uses."""
+    restart = _restart(resolved)
+    return project.Service(
+        name=name,
+        image=variables.plain_text(resolved.get("image") or ""),
+        definition=masked,
+        ports=tuple(_port(port) for port in resolved.get("ports") or ()),
+        mounts=mounts(resolved),
+        networks=tuple(resolved.get("networks") or ()),
+        configs=tuple(_file_ref(one, "/") for one in resolved.get("configs") or ()),
+        secrets=tuple(_file_ref(one, "/run/secrets/") for one in resolved.get("secrets") or ()),
+        env_files=tuple(raw.get("env_file") or ()),
+        depends_on={key: str(one.get("condition", "")) for key, one in (resolved.get("depends_on") or {}).items()},
+        tied_to=_tied_to(resolved),
+        restart=restart,
+        restart_written=bool(restart),
+        health=_health(resolved.get("healthcheck")),
+        stop_grace=seconds(resolved["stop_grace_period"]) if "stop_grace_period" in resolved else 10.0,
+        replicas=replicas(resolved),
+        rollout=_rollout((resolved.get("deploy") or {}).get("update_config")),
+        profiles=tuple(resolved.get("profiles") or ()),
+        platform=str(resolved.get("platform") or ""),
+        has_build=bool(resolved.get("build")),
+        variables=tuple(sorted(used)),
+    )
+
+
+def replicas(resolved: Mapping[str, Any]) -> int:
+    """How many containers of a service run on one host."""
+    deploy = resolved.get("deploy") or {}
+    if deploy.get("mode") in ("global", "global-job"):
+        return 1
+    return int(resolved.get("scale", deploy.get("replicas", 1)))
+
+
+def mounts(resolved: Mapping[str, Any]) -> tuple[project.Mount, ...]:
+    """All mounts of a service: `volumes:` and `tmpfs:`."""
+    listed = [
+        project.Mount(
+            kind=str(one.get("type", "volume")),
+            source=variables.plain_text(str(one.get("source") or "")),
+            target=variables.plain_text(str(one.get("target") or "")),
+            read_only=bool(one.get("read_only")),
+        )
+        for one in resolved.get("volumes") or ()
+    ]
+    memory = [project.Mount("tmpfs", "", str(one).partition(":")[0]) for one in resolved.get("tmpfs") or ()]
+    return tuple(listed + memory)
+
+
+def _port(port: Mapping[str, Any]) -> project.Port:
+    return project.Port(
+        target=int(port["target"]),
+        published=str(port.get("published") or ""),
+        protocol=str(port.get("protocol") or "tcp"),
+        host_ip=str(port.get("host_ip") or ""),
+    )
+
+
+def _file_ref(one: Mapping[str, Any], folder: str) -> project.FileRef:
+    target = str(one.get("target") or one["source"])
+    return project.FileRef(str(one["source"]), target if target.startswith("/") else folder + target)
+
+
+def _restart(resolved: Mapping[str, Any]) -> str:
+    """The restart policy as written, in the words of `restart:`; "" if nothing is written."""
+    policy = (resolved.get("deploy") or {}).get("restart_policy")
+    if resolved.get("restart") or policy is None:
+        return str(resolved.get("restart") or "")
+    condition = str(policy.get("condition") or "any")
+    return {"none": "no", "any": "always"}.get(condition, condition)
+
+
+def _tied_to(resolved: Mapping[str, Any]) -> tuple[str, ...]:
+    """The services whose containers this one's are made on."""
+    modes = [str(resolved.get(key) or "") for key in ("network_mode", "ipc", "pid")]
+    tied = {mode.partition(":")[2] for mode in modes if mode.startswith("service:")}
+    sources = [str(one) for one in resolved.get("volumes_from") or ()]
+    tied |= {one.partition(":")[0] for one in sources if not one.startswith("container:")}
+    return tuple(sorted(tied))
+
+
+def _health(check: Mapping[str, Any] | None) -> project.Health | None:
+    if not check or check.get("disable") or check.get("test") == ["NONE"]:
+        return None
+    return project.Health(
+        interval=seconds(check.get("interval")) or 30.0,
+        timeout=seconds(check.get("timeout")) or 30.0,
+        retries=int(check.get("retries") or 3),
+        start_period=seconds(check.get("start_period")),
+    )
+
+
+def _rollout(config: Mapping[str, Any] | None) -> project.Rollout:
+    if config is None:
+        return project.Rollout()
+    standard = project.Rollout()
+    return project.Rollout(
+        parallelism=int(config.get("parallelism", 1)),
+        monitor=seconds(config["monitor"]) if "monitor" in config else standard.monitor,
+        delay=seconds(config.get("delay")),
+        order=str(config.get("order") or standard.order),
+        failure_action=str(config.get("failure_action") or standard.failure_action),
+    )

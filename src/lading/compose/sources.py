@@ -1,0 +1,133 @@
+"""The files of a project: which Compose files there are, and what they include and extend."""
+
+import os
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lading.compose import parse, worktree
+
+NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """An `env_file:` of an `include:` (or the `.env` of its folder): values for the included files only."""
+
+    path: str
+    where: worktree.Where
+    implicit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """All files that Compose reads: the chosen ones, then the included and the extended ones."""
+
+    main: tuple[parse.Document, ...]
+    others: tuple[parse.Document, ...] = ()
+    locals: tuple[Local, ...] = ()
+
+    @property
+    def all(self) -> tuple[parse.Document, ...]:
+        """Every document, the chosen files first."""
+        return self.main + self.others
+
+
+def choose(directory: Path, files: Sequence[str]) -> tuple[Path, tuple[str, ...]]:
+    """The project folder and its Compose files below it: those of `-f`, else the only one there is (R55, R56, R28).
+
+    As with Compose, the folder of the first `-f` is the project folder.
+
+    Raises:
+        ComposeError: there is none, or there are several.
+    """
+    if not directory.is_dir():
+        raise worktree.refuse(f"there is no folder {directory}", "lading … -C FOLDER")
+    if not files:
+        found = [name for name in NAMES if (directory / name).is_file()]
+        if not found:
+            raise worktree.refuse(f"no Compose file in {directory}: looked for {', '.join(NAMES)}", "lading … -C FOLDER, or -f FILE")
+        if len(found) > 1:
+            raise worktree.refuse(f"several Compose files in {directory}: {', '.join(found)}", f"say which: -f {found[0]}")
+        return directory.resolve(), (found[0],)
+    for name in files:
+        if not (directory / name).is_file():
+            raise worktree.refuse(f"there is no file {name} in {directory}", "lading … -f FILE", (name, 0))
+    folder = (directory / files[0]).absolute().parent.resolve()
+    paths = [(directory / name).absolute() for name in files]
+    return folder, tuple(_relative(path.parent.resolve() / path.name, folder) for path in paths)
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path, folder)).as_posix()
+
+
+def closure(tree: worktree.Tree, files: Sequence[str]) -> Closure:
+    """Read the chosen files and all that they include or extend.
+
+    Raises:
+        ComposeError: one is missing, remote, outside the work tree, or not YAML.
+    """
+    main = tuple(_document(tree, path, (path, 0), "the Compose file") for path in files)
+    seen = {one.path: one for one in main}
+    found: list[Local] = []
+    todo = [(one, ".", True) for one in main]
+    while todo:
+        one, base, model = todo.pop()
+        more = [(path, where, folder, True) for path, where, folder in _included(one, base, found)] if model else []
+        more += [(path, where, posixpath.dirname(path) or ".", False) for path, where in _extended(one, base)]
+        for path, where, folder, inner in more:
+            if path not in seen:
+                seen[path] = _document(tree, path, where, "the file")
+                todo.append((seen[path], folder, inner))
+    return Closure(main, tuple(one for one in seen.values() if one not in main), tuple(found))
+
+
+def _document(tree: worktree.Tree, path: str, where: worktree.Where, what: str) -> parse.Document:
+    real = worktree.place(tree, path, where, what)
+    if not real.is_file():
+        raise worktree.refuse(f"{what} {path} does not exist", "correct the path", where)
+    return parse.document(path, worktree.content(tree, real, path, where))
+
+
+def _joined(base: str, text: Any, where: worktree.Where, what: str) -> str:
+    """*text* seen from the project folder; remote and absolute ones stay for `place` to refuse."""
+    if "$" in str(text):
+        raise worktree.refuse(f"{what} {text} has a variable in it", "write the path out", where)
+    if worktree.REMOTE.search(str(text)) or str(text).startswith(("/", "~")):
+        return str(text)
+    return posixpath.normpath(posixpath.join(base, str(text)))
+
+
+def _several(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _included(one: parse.Document, base: str, found: list[Local]) -> Iterator[tuple[str, worktree.Where, str]]:
+    """Path, place and project folder of each file that *one* includes; their env files go to *found*."""
+    for number, entry in enumerate(_several(one.value("include"))):
+        where = (one.path, one.line(("include", number)))
+        entry = entry if isinstance(entry, Mapping) else {"path": entry}
+        paths = [_joined(base, path, where, "include") for path in _several(entry.get("path"))]
+        if not paths:
+            continue
+        folder = posixpath.dirname(paths[0]) or "."
+        if entry.get("project_directory"):
+            folder = _joined(base, entry["project_directory"], where, "project_directory")
+        if not worktree.REMOTE.search(paths[0]):
+            named = [_joined(base, path, where, "env_file") for path in _several(entry.get("env_file"))]
+            found.extend(Local(path, where) for path in named)
+            if not named:
+                found.append(Local(posixpath.normpath(posixpath.join(folder, ".env")), where, implicit=True))
+        yield from ((path, where, folder) for path in paths)
+
+
+def _extended(one: parse.Document, base: str) -> Iterator[tuple[str, worktree.Where]]:
+    """Path and place of each file whose services *one* extends."""
+    for name, service in (one.value("services") or {}).items():
+        extends = service.get("extends") if isinstance(service, Mapping) else None
+        if isinstance(extends, Mapping) and extends.get("file"):
+            where = (one.path, one.line(("services", name, "extends")))
+            yield _joined(base, extends["file"], where, "extends"), where

@@ -1,0 +1,46 @@
+"""Write what a deployment would upload, without secrets, for people to look at and for property tests."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lading import errors, settings
+from lading.compose import bundle, normal, reference, registry, release
+from lading.deploy import credentials, start
+from lading.inventory import hosts
+
+
+async def write(
+    request: start.Request, environment: Mapping[str, str], fleet: settings.Settings | None, output: Path, *,
+    digests: bool,
+) -> dict[str, Any]:
+    """Write the bundle to a new folder or a .tar; the document of `bundle --json`.
+
+    Raises:
+        InputError: the output exists, or the project cannot be shipped.
+    """
+    if output.exists():
+        raise errors.InputError(f"{output} exists already", "name a new folder or file")
+    nowhere = hosts.Destination("", ())
+    destination = fleet.inventory.choose(request.to)[0] if fleet and request.to else nowhere
+    reading = start.read_project(environment, request, destination)
+    images = sorted({service.image for service in reading.project.services.values()})
+    pins: dict[str, str] = {}
+    if digests and fleet is not None:
+        found = await registry.resolve(images, credentials.access(fleet, environment))
+        pins = {image: reference.pinned(image, pin.digest) for image, pin in found.items()}
+    made = release.build(reading, pins)
+    files = [*bundle.release_files(made), *bundle.object_files(made, made.objects)]
+    if output.suffix == ".tar":
+        output.write_bytes(bundle.tar(files))
+    else:
+        with tempfile.TemporaryDirectory(dir=output.resolve().parent) as name:
+            normal.lay_out(Path(name) / "bundle", files)
+            (Path(name) / "bundle").rename(output)
+    where = "files/" if made.release.directory in ("", ".") else f"files/{made.release.directory}/"
+    return {
+        "app": made.release.app, "release": made.release.id,
+        "compose_files": [*(where + name for name in made.release.compose_files), "compose.overlay.yaml"],
+        "files": sorted(file.path for file in files),
+    }
