@@ -9,9 +9,7 @@ from lading.commands import command, files
 
 INSPECT = (
     '{"id":{{json .Id}},"name":{{json .Name}},"image":{{json .Config.Image}},"image_id":{{json .Image}},'
-    '"labels":{{json .Config.Labels}},"status":{{json .State.Status}},'
-    '"health":{{if .State.Health}}{{json .State.Health.Status}}{{else}}""{{end}},"exit":{{json .State.ExitCode}},'
-    '"oom":{{json .State.OOMKilled}},"started":{{json .State.StartedAt}},"finished":{{json .State.FinishedAt}},'
+    '"labels":{{json .Config.Labels}},"state":{{json .State}},'
     '"restarts":{{json .RestartCount}},"networks":{{json .NetworkSettings.Networks}},"mounts":{{json .Mounts}},'
     '"ports":{{json .HostConfig.PortBindings}}}'
 )
@@ -103,7 +101,7 @@ def parse_containers(text: str) -> tuple[state.ContainerState, ...]:
 
 
 def _container(seen: Mapping[str, Any]) -> state.ContainerState:
-    labels = seen.get("labels") or {}
+    labels, now = seen.get("labels") or {}, seen.get("state") or {}
     number = labels.get("com.docker.compose.container-number", "1")
     mounts = {m["Destination"]: m.get("Name") or m.get("Source", "") for m in seen.get("mounts") or []}
     ports = sorted(
@@ -111,16 +109,16 @@ def _container(seen: Mapping[str, Any]) -> state.ContainerState:
         for port, bindings in (seen.get("ports") or {}).items()
         for binding in bindings or []
     )
-    running = seen.get("status") in ("running", "paused", "restarting")
+    running = now.get("Status") in ("running", "paused", "restarting")
     return state.ContainerState(
         app=labels.get(PROJECT, ""), service=labels.get("com.docker.compose.service", ""), id=str(seen.get("id", "")),
         name=str(seen.get("name", "")).removeprefix("/"), image=str(seen.get("image", "")),
-        image_id=str(seen.get("image_id", "")), status=str(seen.get("status", "")), health=str(seen.get("health", "")),
-        exit_code=int(seen.get("exit") or 0), oom_killed=bool(seen.get("oom")), restarts=int(seen.get("restarts") or 0),
+        image_id=str(seen.get("image_id", "")), status=str(now.get("Status", "")), health=str((now.get("Health") or {}).get("Status", "")),
+        exit_code=int(now.get("ExitCode") or 0), oom_killed=bool(now.get("OOMKilled")), restarts=int(seen.get("restarts") or 0),
         content=labels.get("lading.content", ""), secrets=labels.get("lading.secrets", ""),
         owned="lading.app" in labels, one_off=labels.get("com.docker.compose.oneoff") == "True",
         number=int(number) if number.isdigit() else 1,
-        since=str(seen.get("started" if running else "finished", ""))[:19] + "Z",
+        since=str(now.get("StartedAt" if running else "FinishedAt", ""))[:19] + "Z",
         working_dir=labels.get("com.docker.compose.project.working_dir", ""),
         networks={name: (n or {}).get("NetworkID", "") for name, n in (seen.get("networks") or {}).items()},
         mounts=mounts, ports=tuple(ports),
