@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from app_client import App, build_images
 from lab_client import Lab, base_folder
 
 HOSTS = 3
@@ -36,3 +37,19 @@ def lab(running_lab: Lab) -> Lab:
     """The session's lab, healed of what the test before it broke (switched on, plugged in, services up)."""
     running_lab.up(HOSTS)
     return running_lab
+
+
+@pytest.fixture(scope="session")
+def images(running_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """The example's images are in the registry."""
+    build_images(running_lab, tmp_path_factory.mktemp("context"))
+    return running_lab
+
+
+@pytest.fixture
+def app(lab: Lab, images: Lab, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[App]:
+    """The example under a name of its own, removed from all hosts afterwards."""
+    name = request.node.name.split("[")[0].replace("_", "-")[:40]
+    made = App.copy(lab, tmp_path / "project", name, 8080)
+    yield made
+    made.remove()

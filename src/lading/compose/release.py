@@ -199,6 +199,13 @@ def _wait(service: project.Service, job: bool) -> float:
     return max(MINIMUM_WAIT, health.start_period + (health.interval + health.timeout) * (health.retries + 1) + 30)
 
 
+def _bake(service: project.Service, job: bool) -> float:
+    """How long it must stay good: `monitor` where written, else 5 s without a health check and 0 with one."""
+    if service.rollout is not None and "update_config" in service.definition.get("deploy", {}):
+        return service.rollout.monitor
+    return 0.0 if service.health or job else 5.0
+
+
 def _hashed(service: project.Service, image: str) -> dict[str, Any]:
     kept = {k: v for k, v in service.definition.items() if k not in NOT_HASHED and not k.startswith("x-")}
     deploy = {k: v for k, v in service.definition.get("deploy", {}).items() if k not in IGNORED_DEPLOY}
@@ -232,7 +239,7 @@ def _service(
         health=service.health is not None,
         replicas=service.replicas,
         wait=_wait(service, job),
-        bake=service.rollout.monitor if service.rollout else (0.0 if service.health or job else 5.0),
+        bake=_bake(service, job),
         grace=service.stop_grace,
         active=service.active,
     )

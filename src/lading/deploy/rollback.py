@@ -42,7 +42,7 @@ async def rollback(
     job = base.Job(
         plan=whole, release=target, bundle=None, known=known, hosts={host.name: host for host in chosen},
         deployment=start.new_id(), begin=begin, state_dir=context.settings.state_dir, holder=context.actor,
-        since=contexts.now(), url=context.url, take_lease=take_lease, stop=context.stop,
+        since=contexts.now(), url=context.url, take_lease=take_lease, keep_jobs=True, stop=context.stop,
     )
     return await running.carry_out(context, job, verb="rollback", reason=reason, plan=whole)
 

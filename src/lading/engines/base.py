@@ -18,7 +18,7 @@ class Job:
 
     *bundle* is None for a rollback to what the hosts keep; *known*: releases by id, for undo; *expected*: the
     Compose normal form that every host's own Compose must arrive at ("" = not compared); *stop* is set by the first
-    Ctrl-C or SIGTERM; *platforms*: what each image is there for.
+    Ctrl-C or SIGTERM; *keep_jobs*: services that are meant to end are not run again (a way back); *platforms*: what each image is there for.
     """
 
     plan: steps.Plan
@@ -37,6 +37,7 @@ class Job:
     logins: Sequence[rolling.Login] = ()
     platforms: Mapping[str, Sequence[str]] = field(default_factory=dict)
     expected: Mapping[str, str] = field(default_factory=dict)
+    keep_jobs: bool = False
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
 

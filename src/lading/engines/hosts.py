@@ -211,8 +211,10 @@ class _Run:
                 raise Failure(name, "stage", f"the host's Compose reads {different} otherwise than this machine's")
 
     async def _roll(self, name: str) -> None:
-        plan = self.job.plan.hosts[name]
-        await self._bring_up(name, self.job.release, plan, judged=self.job.release.active, purge=False, verb="roll")
+        plan, judged = self.job.plan.hosts[name], self.job.release.active
+        if self.job.keep_jobs:
+            plan, judged, _ = host_commands.undo_plan(plan, self.job.release)
+        await self._bring_up(name, self.job.release, plan, judged, purge=False, verb="roll")
 
     async def _bring_up(
         self, name: str, made: release.Release, plan: steps.HostPlan,

@@ -27,7 +27,8 @@ from lading.transport import base, wire
 CHANNELS = 8  # per connection; sshd's MaxSessions is 10
 _TRIES = 5  # connections that the server dropped in the banner (MaxStartups)
 _LOST = (asyncssh.ConnectionLost, ConnectionResetError, BrokenPipeError)
-_KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512")
+_KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512",
+              "rsa-sha2-256")
 
 
 class SshTransport:
@@ -79,7 +80,7 @@ class SshTransport:
         """
         target = await self._target(host, ())
         found = []
-        for algorithm in _KEY_TYPES:
+        for algorithm in _KEY_TYPES[:-1]:
             key = await target.fetch(algorithm)
             if key is not None:
                 public = key.export_public_key("openssh").decode().split()
@@ -217,6 +218,10 @@ class _Target:
             configured = options.known_hosts if isinstance(options.known_hosts, list) else []
             files += [str(one) for one in configured] or ["~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"]
         self._trust = _Trust(host, files)
+        if not options.config.get("HostKeyAlgorithms"):
+            port = options.port if options.port != asyncssh.DEFAULT_PORT else None
+            preferred = self._trust.algorithms(options.host_key_alias or options.host, port)
+            self._arguments["server_host_key_algs"] = preferred
 
     async def connect(self) -> asyncssh.SSHClientConnection:
         """Connect, again with growing pauses if the server drops the connection (MaxStartups)."""
@@ -234,13 +239,11 @@ class _Target:
     async def fetch(self, algorithm: str) -> asyncssh.SSHKey | None:
         """The host's key of this type, unverified; None if it has none."""
         wanted = {name: self._arguments[name] for name in ("host", "port", "tunnel", "config") if name in self._arguments}
-        for _ in range(_TRIES):
+        for _ in range(2):
             try:
                 async with asyncio.timeout(self._arguments["connect_timeout"]):
                     return await asyncssh.get_server_host_key(**wanted, server_host_key_algs=[algorithm])
-            except asyncssh.KeyExchangeFailed:
-                return None
-            except _LOST:  # a server without such a key may hang up before its reason is read
+            except (asyncssh.KeyExchangeFailed, *_LOST):  # a server without such a key hangs up
                 continue
             except (asyncssh.Error, OSError) as failure:
                 raise await self.meaning(failure) from failure
@@ -249,13 +252,13 @@ class _Target:
     def known_name(self) -> str:
         """The host as known_hosts names it."""
         name = self._options.host_key_alias or self._options.host
-        return name if self._options.port == 22 else f"[{name}]:{self._options.port}"
+        return name if self._options.port == asyncssh.DEFAULT_PORT else f"[{name}]:{self._options.port}"
 
     def by_hand(self) -> str:
         """The line that does the same with OpenSSH."""
         if not self.host.address:
             return f"ssh {self._options.username}@{self.host.name}" + (f" -p {self.host.port}" if self.host.port else "")
-        port = "" if self._options.port == 22 else f" -p {self._options.port}"
+        port = "" if self._options.port == asyncssh.DEFAULT_PORT else f" -p {self._options.port}"
         jump = f" -J {self.host.jump}" if self.host.jump else ""
         return f"ssh{port}{jump} {self._options.username}@{self._options.host}"
 
@@ -269,8 +272,6 @@ class _Target:
         """The error of ours that *failure* of asyncssh or the system is."""
         text = str(failure)
         if isinstance(failure, asyncssh.HostKeyNotVerifiable):
-            return self._bad_key(text)
-        if isinstance(failure, asyncssh.KeyExchangeFailed) and "host key" in text and self._trust.knows:
             return self._bad_key(text)
         if isinstance(failure, asyncssh.PermissionDenied) or "authentication failures" in text:
             return await self._denied()
@@ -338,6 +339,14 @@ class _Trust:
         authorities = [key for one in found for key in one[1]]
         self.knows = bool(keys or authorities)
         return keys, authorities, revoked, (), (), (), ()
+
+
+    def algorithms(self, name: str, port: int | None) -> list[str]:
+        """The types of host key to ask for: those that are known first, as OpenSSH does; with a CA, certificates."""
+        keys, authorities, *_ = self(name, "", port)
+        known = {key.get_algorithm().replace("ssh-rsa", "rsa-sha2") for key in keys}
+        plain = sorted(_KEY_TYPES, key=lambda one: not one.startswith(tuple(known)))
+        return [f"{one}-cert-v01@openssh.com" for one in _KEY_TYPES if authorities] + plain
 
 
 class _Session(asyncssh.SSHClientSession[bytes]):

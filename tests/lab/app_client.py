@@ -1,0 +1,85 @@
+"""An app in a folder of its own, and lading as a person runs it on the lab's controller."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab_client import CHECKOUT, Done, Lab
+
+EXAMPLE = CHECKOUT / "examples" / "hello"
+LADING = (sys.executable, "-m", "lading")
+VERSIONS: dict[str, dict[str, str]] = {"1.0.0": {}, "1.1.0": {}, "1.2.0": {"BROKEN": "1"}}
+
+
+def build_images(lab: Lab, folder: Path) -> None:
+    """Build and push the example's images: hello 1.0.0, 1.1.0, a broken 1.2.0, and store 1."""
+    subprocess.run([EXAMPLE / "build-context", folder], check=True)
+    for version, more in VERSIONS.items():
+        lab.build(folder, f"registry.lab:5000/hello:{version}", VERSION=version, **more)
+    lab.build(folder, "registry.lab:5000/store:1", VERSION="store")
+
+
+@dataclass
+class App:
+    """A copy of the example under a name and port of its own."""
+
+    lab: Lab
+    folder: Path
+    name: str
+
+    @classmethod
+    def copy(cls, lab: Lab, folder: Path, name: str, port: int) -> "App":
+        """The example as *name*, published on *port*."""
+        folder.mkdir()
+        text = (EXAMPLE / "docker-compose.yml").read_text()
+        text = text.replace("name: hello\n", f"name: {name}\n", 1).replace("8080:8080", f"{port}:8080")
+        (folder / "docker-compose.yml").write_text(text)
+        shutil.copy(EXAMPLE / "docker-compose.override.yml", folder)
+        return cls(lab, folder, name)
+
+    def edit(self, old: str, new: str) -> None:
+        """Change the Compose file."""
+        path = self.folder / "docker-compose.yml"
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+
+    def lading(self, *words: str, options: Sequence[str] = (), env: dict[str, str] | None = None) -> Done:
+        """Run lading in the app's folder; the exit code is the caller's to check."""
+        return self.lab.run(*LADING, *words, check=False, cwd=self.folder, options=options, env=env, timeout=240)
+
+    def deploy(self, version: str, *words: str, to: str = "web1,web2", env: dict[str, str] | None = None) -> Done:
+        """`lading deploy --version V --to … --yes`."""
+        return self.lading("deploy", "--version", version, "--to", to, "--yes", *words, env=env)
+
+    def where(self, *words: str) -> list[dict[str, Any]]:
+        """`lading where NAME --json`."""
+        rows: list[dict[str, Any]] = json.loads(self.lading("where", self.name, "--json", *words).stdout)
+        return rows
+
+    def versions(self) -> set[tuple[str, str, str]]:
+        """(host, version, state) of every web container."""
+        return {(r["host"], r["version"], r["state"]) for r in self.where() if r["service"] == "web"}
+
+    def ids(self, host: str) -> dict[str, str]:
+        """Container ids by service, the networks and the volumes of the app on a host."""
+        label = f"label=com.docker.compose.project={self.name}"
+        lines = self.lab.exec(
+            host, f"docker ps -a --no-trunc --filter {label} --format '{{{{.Label \"com.docker.compose.service\"}}}} {{{{.ID}}}}';"
+            f"docker network ls --no-trunc --filter {label} --format 'network:{{{{.Name}}}} {{{{.ID}}}}';"
+            f"docker volume ls --filter {label} --format 'volume:{{{{.Name}}}} there'").stdout.split("\n")
+        return dict(line.split(" ", 1) for line in lines if " " in line)
+
+    def remove(self) -> None:
+        """Take the app off every host, with its data."""
+        for host in ("web1", "web2", "web3", "stage1"):
+            label = f"label=com.docker.compose.project={self.name}"
+            self.lab.exec(
+                host, f"docker ps -aq --filter {label} | xargs -r docker rm -f; docker network ls -q --filter {label} | "
+                f"xargs -r docker network rm; docker volume ls -q --filter {label} | xargs -r docker volume rm; "
+                f"rm -rf /var/lib/lading/apps/{self.name} /home/*/.lading/*/apps/{self.name}", check=False)

@@ -1,0 +1,94 @@
+"""Drift is a plan that has not been run: stopped, missing, extra, hand-edited; shipped files, host data, secrets."""
+
+import json
+
+import pytest
+from app_client import App
+from lab_client import Lab
+
+FILES = """
+    environment: {GREETING: "${GREETING}"}
+    volumes: ["/etc/hostname:/host-name:ro", "./conf:/conf:ro", "./state:/state"]
+"""
+
+
+def drift(app: App) -> set[tuple[str, str]]:
+    done = app.lading("drift", app.name, "--json")
+    found = {(row["service"], row["field"]) for row in json.loads(done.stdout)}
+    assert done.returncode == (1 if found else 0)
+    return found
+
+
+def test_drift_is_seen_and_mended(app: App, lab: Lab) -> None:
+    assert app.deploy("1.0.0", to="web1").returncode == 0
+    assert drift(app) == set()
+    ids = app.ids("web1")
+    lab.exec("web1", ["docker", "stop", "-t", "1", ids["web"]])
+    assert drift(app) == {("web", "state")}
+    assert app.deploy("1.0.0", to="web1").returncode == 0
+    assert drift(app) == set()
+    assert app.ids("web1")["web"] == ids["web"]
+    lab.exec("web1", ["docker", "rm", "-f", ids["store"]])
+    assert drift(app) == {("store", "missing")}
+    lab.exec("web1", f"cd /var/lib/lading/apps/{app.name}/releases/*/files && echo '# by hand' >>docker-compose.yml")
+    assert drift(app) == {("store", "missing"), ("", "file")}
+    assert app.deploy("1.0.0", to="web1").returncode == 0
+    assert drift(app) == set()
+
+
+def test_operator_script(app: App, lab: Lab) -> None:  # promise 1: plain Compose stays
+    assert app.deploy("1.0.0", to="web1").returncode == 0
+    ids = app.ids("web1")
+    folder = f"/var/lib/lading/apps/{app.name}"
+    assert "web" in lab.exec("web1", f"{folder}/compose ps --services", user="alice").stdout
+    lab.exec("web1", f"{folder}/compose up -d --no-deps web store", user="alice")
+    assert app.ids("web1") == ids
+    shipped = lab.exec("web1", f"cat {folder}/releases/*/files/docker-compose.yml").stdout
+    assert shipped == (app.folder / "docker-compose.yml").read_text()
+    listing = lab.exec("web1", f"find {folder}").stdout
+    assert "override" not in listing  # R28
+
+
+@pytest.fixture
+def app_with_files(app: App, lab: Lab) -> App:
+    app.edit('    volumes: ["/etc/hostname:/host-name:ro"]\n', FILES)
+    (app.folder / "conf").mkdir()
+    (app.folder / "conf" / "a.conf").write_text("one\n")
+    (app.folder / ".gitignore").write_text("state/\n")
+    lab.run("sh", "-c", "git init -q . && git add -A && git -c user.email=a@b -c user.name=a commit -qm a", cwd=app.folder)
+    return app
+
+
+def test_shipped_files_host_data_and_secrets(app_with_files: App, lab: Lab) -> None:
+    app, env = app_with_files, {"GREETING": "canary-first"}
+    assert app.deploy("1.0.0", to="web1", env=env).returncode == 0
+    first = app.ids("web1")
+    exec_web = ["docker", "exec", first["web"]]
+    assert lab.exec("web1", [*exec_web, "cat", "/conf/a.conf"]).stdout == "one\n"
+    lab.exec("web1", [*exec_web, "sh", "-c", "echo row >/state/db"])
+
+    (app.folder / "conf" / "a.conf").write_text("two\n")
+    assert app.deploy("1.0.0", to="web1", env=env).returncode == 0
+    second = app.ids("web1")
+    assert second["web"] != first["web"]
+    assert second["store"] == first["store"]
+    assert lab.exec("web1", ["docker", "exec", second["web"], "cat", "/conf/a.conf", "/state/db"]).stdout == "two\nrow\n"
+
+    plan = app.lading("plan", "--version", "1.0.0", "--to", "web1", "--json", env={"GREETING": "canary-second"})
+    changes = json.loads(plan.stdout)["changes"]
+    assert [(c["service"], c["field"], c["new"]) for c in changes] == [("web", "secret GREETING", "changed")]
+    rotated = app.deploy("1.0.0", "--json", to="web1", env={"GREETING": "canary-second"})
+    assert rotated.returncode == 0
+    third = app.ids("web1")
+    assert (third["web"] != second["web"], third["store"]) == (True, second["store"])
+    assert "canary" not in rotated.stdout + rotated.stderr + plan.stdout + plan.stderr
+    found = lab.exec("web1", f"grep -rl canary /var/lib/lading/apps/{app.name} || true").stdout.split()
+    assert found
+    assert all("/secrets/" in path for path in found)
+    ledger = lab.run("sh", "-c", "cat $XDG_STATE_HOME/lading/ledger.db* | grep -c canary || true").stdout
+    assert ledger.strip() == "0"
+
+    back = app.lading("rollback", app.name, "--to", "web1", "--yes")
+    assert back.returncode == 0, back.stderr
+    shown = lab.exec("web1", ["docker", "exec", app.ids("web1")["web"], "cat", "/conf/a.conf", "/state/db"]).stdout
+    assert shown == "one\nrow\n"

@@ -1,0 +1,110 @@
+"""Kill anything: controllers that die or are stopped, hosts that go, leases that are held (promise 4)."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from app_client import LADING, App
+from lab_client import Lab
+
+
+@contextmanager
+def deploying(app: App, version: str, until: str, to: str = "web1,web2") -> Iterator[subprocess.Popen[str]]:
+    """A deployment in the background that has just said *until*; it is ended at the end of the block."""
+    process = app.lab.popen(*LADING, "deploy", "--version", version, "--to", to, "--yes", cwd=app.folder)
+    try:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if until in line:
+                break
+        else:
+            raise AssertionError(f"it never said {until!r}")
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def open_intents(app: App) -> list[str]:
+    done = app.lading("drift", app.name, "--json")
+    return [row["host"] for row in json.loads(done.stdout) if row["field"] == "deployment"]
+
+
+def test_controller_gone_for_ever(app: App, lab: Lab, tmp_path: Path) -> None:
+    assert app.deploy("1.0.0").returncode == 0
+    store = app.ids("web1")["store"]
+    with deploying(app, "1.1.0", "web1       roll begins") as process:
+        process.kill()
+    assert set(open_intents(app)) == {"web1", "web2"}
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".ssh").symlink_to("/root/.ssh")
+    ended = app.lading("resume", app.name, options=["--home", str(home)])
+    assert ended.returncode == 0, ended.stderr + ended.stdout
+    assert "rolled_back" in ended.stdout
+    assert app.versions() == {("web1", "1.0.0", "healthy"), ("web2", "1.0.0", "healthy")}
+    assert open_intents(app) == []
+    assert app.ids("web1")["store"] == store
+    assert app.deploy("1.1.0").returncode == 0
+
+
+def test_committed_somewhere_is_finished_forward(app: App, lab: Lab) -> None:
+    assert app.deploy("1.0.0").returncode == 0
+    with deploying(app, "1.1.0", "web2       roll web is healthy") as process:
+        lab.cut("web2")
+        for line in process.stderr or ():
+            if "web1       commit release" in line:
+                break
+        process.kill()
+    lab.heal("web2")
+    ended = app.lading("resume", app.name)
+    assert ended.returncode == 0, ended.stderr
+    assert app.versions() == {("web1", "1.1.0", "healthy"), ("web2", "1.1.0", "healthy")}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_first_signal_undoes(app: App, number: signal.Signals) -> None:
+    assert app.deploy("1.0.0").returncode == 0
+    with deploying(app, "1.1.0", "web1       roll begins") as process:
+        os.kill(process.pid, number)
+        out, _ = process.communicate(timeout=120)
+    assert process.returncode == 5
+    assert "rolled_back" in out
+    assert app.versions() == {("web1", "1.0.0", "healthy"), ("web2", "1.0.0", "healthy")}
+    assert open_intents(app) == []
+
+
+def test_lease_is_held(app: App) -> None:  # R62
+    assert app.deploy("1.0.0").returncode == 0
+    with deploying(app, "1.1.0", "web1       roll begins") as process:
+        refused = app.deploy("1.1.0")
+        out, _ = process.communicate(timeout=120)
+    assert refused.returncode == 4
+    assert "is held by" in refused.stderr
+    assert "--take-lease" in refused.stderr
+    assert process.returncode == 0, out
+
+
+def test_host_lost_in_the_middle(app: App, lab: Lab) -> None:  # R52 R72
+    assert app.deploy("1.0.0").returncode == 0
+    with deploying(app, "1.1.0", "web2       stage done") as process:
+        lab.off("web2")
+        out, _ = process.communicate(timeout=200)
+    assert process.returncode == 5
+    assert "unknown" in out
+    assert ("web1", "1.0.0", "healthy") in app.versions()
+    assert any(row["host"] == "web2" and row["state"] == "unknown" for row in app.where("--to", "web1,web2"))
+    lab.on("web2")
+    ended = app.lading("resume", app.name)
+    assert ended.returncode == 0, ended.stderr
+    until = time.monotonic() + 60
+    while app.versions() != {("web1", "1.0.0", "healthy"), ("web2", "1.0.0", "healthy")}:
+        assert time.monotonic() < until, app.versions()
+    assert open_intents(app) == []
