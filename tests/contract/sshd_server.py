@@ -1,0 +1,123 @@
+"""A real sshd of the tests' own: loopback, a free port, its own keys, nothing outside its folder but /run/sshd."""
+
+import getpass
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+from pathlib import Path
+
+from lading.inventory import hosts
+
+PROGRAM = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/sbin")
+LIMIT = 30  # seconds until a test is said to hang
+
+
+def make_key(path: Path) -> Path:
+    """An ed25519 key without a passphrase; the public half is beside it, with .pub."""
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", path.name, "-f", str(path)], check=True)
+    return path
+
+
+def free_port() -> int:
+    """A port of loopback on which nobody listens."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+class Sshd:
+    """One running sshd, with the files that a client of it needs."""
+
+    def __init__(self, folder: Path, *more: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.port = free_port()
+        self.user = getpass.getuser()
+        self.host_key = make_key(folder / "host_key")
+        self.user_key = make_key(folder / "user_key")
+        self.known_hosts = folder / "known_hosts"
+        self.config = folder / "config"
+        self.lines: list[str] = []
+        self._ready = threading.Event()
+        self.known_hosts.write_text(self.known_line())
+        self.write_config()
+        (folder / "sshd_config").write_text("\n".join([
+            f"Port {self.port}", "ListenAddress 127.0.0.1", f"HostKey {self.host_key}", "UsePAM no", "StrictModes no",
+            f"AuthorizedKeysFile {self.user_key}.pub", "PidFile none", "PermitRootLogin yes", "LogLevel VERBOSE", *more, "",
+        ]))
+        self._start()
+
+    def _start(self) -> None:
+        if os.geteuid() == 0:
+            Path("/run/sshd").mkdir(exist_ok=True)
+        assert PROGRAM, "sshd is not installed"
+        self._process = subprocess.Popen(
+            [PROGRAM, "-D", "-e", "-f", str(self.folder / "sshd_config")], stderr=subprocess.PIPE, text=True
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        assert self._ready.wait(LIMIT), self.lines
+
+    def _read(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self.lines.append(line.rstrip())
+            if "Server listening" in line:
+                self._ready.set()
+
+    def known_line(self, key: Path | None = None, name: str = "") -> str:
+        """The line of known_hosts for this server."""
+        public = Path(f"{key or self.host_key}.pub").read_text().rsplit(" ", 1)[0]
+        return f"{name or f'[127.0.0.1]:{self.port}'} {public}\n"
+
+    def write_config(self, *more: str, key: Path | None = None) -> None:
+        """An OpenSSH client configuration with this server's user key and no agent."""
+        lines = [*more, "Host *", f"IdentityFile {key or self.user_key}", "IdentitiesOnly yes", "IdentityAgent none", ""]
+        self.config.write_text("\n".join(lines))
+
+    def host(self, name: str = "web1", jump: str = "") -> hosts.Host:
+        """This server as a host of the inventory."""
+        return hosts.Host(name, "127.0.0.1", self.user, self.port, jump)
+
+    def logins(self) -> int:
+        """How many connections were let in so far."""
+        return sum("Accepted publickey" in line for line in self.lines)
+
+    def sessions(self) -> list[int]:
+        """The processes below the listening one: those of connections and what they run."""
+        parents: dict[int, list[int]] = {}
+        for entry in Path("/proc").iterdir():
+            try:
+                stat = (entry / "stat").read_text() if entry.name.isdigit() else ""
+            except OSError:
+                continue
+            if stat:
+                parents.setdefault(int(stat.rpartition(")")[2].split()[1]), []).append(int(entry.name))
+        found, left = [], [self._process.pid]
+        while left:
+            below = parents.get(left.pop(), [])
+            found += below
+            left += below
+        return found
+
+    def signal_sessions(self, number: signal.Signals) -> None:
+        """Send a signal to all of them."""
+        for pid in self.sessions():
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue
+
+    def stop(self) -> None:
+        """End it and its connections."""
+        self.signal_sessions(signal.SIGCONT)
+        self.signal_sessions(signal.SIGKILL)
+        self._process.terminate()
+        self._process.wait(LIMIT)
+        self._reader.join(LIMIT)
+        assert self._process.stderr is not None
+        self._process.stderr.close()

@@ -1,0 +1,294 @@
+"""One suite over the transports: what `base.Transport` promises, through this machine's sh and through a real sshd."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sshd_server
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lading import errors
+from lading.commands import command
+from lading.inventory import hosts
+from lading.transport import base, local, recorder, ssh, wire
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
+M = "MARK-5f0c"
+PART = f"part(){{ printf '\\n{M} %s\\n' \"$1\"; }}\n"
+WATCH = "exec 3<&0\n( cat <&3 >/dev/null 2>&1; kill -TERM 0 ) 2>/dev/null &\nwatcher=$!\n"
+END = "part end\nkill $watcher 2>/dev/null\nexit 0\n"
+Make = Callable[..., base.Transport]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sshd_server.Sshd]:
+    one = sshd_server.Sshd(tmp_path_factory.mktemp("sshd"))
+    yield one
+    one.stop()
+
+
+@pytest.fixture(params=["local", "ssh"])
+async def make(request: pytest.FixtureRequest, server: sshd_server.Sshd) -> AsyncIterator[Make]:
+    made: list[base.Transport] = []
+
+    def one(slack: float = 30.0) -> base.Transport:
+        over_ssh = ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=[str(server.config)], slack=slack)
+        made.append(over_ssh if request.param == "ssh" else local.LocalTransport(slack=slack))
+        return made[-1]
+
+    yield one
+    for transport in made:
+        await transport.close()
+
+
+@pytest.fixture
+def transport(make: Make) -> base.Transport:
+    return make()
+
+
+@pytest.fixture
+def host(server: sshd_server.Sshd) -> hosts.Host:
+    return server.host()
+
+
+def a_command(script: str, *payload: bytes | command.Secret, timeout: int = 30, changes: bool = False) -> command.Command:
+    return command.Command("try", PART + script, M, payload, timeout, changes)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(sshd_server.LIMIT):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+def runs(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+
+
+async def test_exit_status_and_stderr_are_values(transport: base.Transport, host: hosts.Host) -> None:
+    done = await transport.run(host, a_command("echo out; echo wrong >&2; part end; exit 7"))
+    assert (done.status, done.parts, done.stderr) == (7, {"end": b""}, "wrong\n")
+    assert done.seconds > 0
+
+
+async def test_parts_come_in_order_and_the_last_wins(transport: base.Transport, host: hosts.Host) -> None:
+    seen: list[tuple[str, bytes]] = []
+
+    def note(name: str, content: bytes) -> bool:
+        seen.append((name, content))
+        return False
+
+    script = "echo noise from .bashrc; part a; echo 1; part b; printf 2; part a; printf '3\\n\\n'; part end"
+    done = await transport.run(host, a_command(script), note)
+    assert seen == [("a", b"1\n"), ("b", b"2"), ("a", b"3\n\n"), ("end", b"")]
+    assert done.parts == {"a": b"3\n\n", "b": b"2", "end": b""}
+
+
+async def test_payload_is_bytes_with_lengths(transport: base.Transport, host: hosts.Host) -> None:
+    first, second = bytes(range(256)), b"\n'\"$x\0\\"
+    script = f"part a; head -c {len(first)}; part b; head -c {len(second)}; part end"
+    done = await transport.run(host, a_command(script, first, command.Secret(second)))
+    assert done.parts == {"a": first, "b": second, "end": b""}
+
+
+async def test_a_large_payload_and_a_large_answer(transport: base.Transport, host: hosts.Host) -> None:
+    payload = os.urandom(1 << 20)
+    done = await transport.run(host, a_command(f"part a; head -c {len(payload)}; part end", payload))
+    assert done.parts["a"] == payload
+    done = await transport.run(host, a_command("part a; head -c 8000000 /dev/zero; part end"))
+    assert done.parts["a"] == bytes(8_000_000)
+
+
+async def test_a_payload_that_nobody_reads(transport: base.Transport, host: hosts.Host) -> None:
+    done = await transport.run(host, a_command("exit 5", bytes(8 << 20)))
+    assert done.status == 5
+
+
+async def test_stdin_stays_open_until_the_end(transport: base.Transport, host: hosts.Host) -> None:
+    done = await transport.run(host, a_command(f"{WATCH}part a; sleep 0.5; echo done; {END}"))
+    assert (done.status, done.parts["a"]) == (0, b"done\n")
+
+
+async def test_on_part_ends_a_stream(transport: base.Transport, host: hosts.Host) -> None:
+    seen: list[str] = []
+
+    def third(name: str, content: bytes) -> bool:
+        seen.append(name)
+        return len(seen) == 3
+
+    script = "exec 3<&0; cat <&3 >/dev/null & w=$!\nwhile kill -0 $w 2>/dev/null; do part tick; sleep 0.1; done; part end"
+    done = await transport.run(host, a_command(script), third)
+    assert done.status == 0
+    assert seen[-1] == "end"
+
+
+async def test_what_on_part_raises_is_raised(transport: base.Transport, host: hosts.Host) -> None:
+    def refuse(name: str, content: bytes) -> bool:
+        raise KeyError(name)
+
+    with pytest.raises(KeyError, match="a"):
+        await transport.run(host, a_command(f"{WATCH}part a; part b; sleep 20; {END}"), refuse)
+
+
+async def start(transport: base.Transport, host: hosts.Host, what: command.Command) -> "tuple[asyncio.Task[object], int]":
+    """Run *what* until it has shown its part `pid`."""
+    began: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def note(name: str, content: bytes) -> bool:
+        if name == "pid":
+            began.set_result(int(content))
+        return False
+
+    task: asyncio.Task[object] = asyncio.create_task(transport.run(host, what, note))
+    async with asyncio.timeout(sshd_server.LIMIT):
+        return task, await began
+
+
+async def test_cancelling_ends_a_reading_command(transport: base.Transport, host: hosts.Host, tmp_path: Path) -> None:
+    file = command.quote(str(tmp_path / "ended"))
+    script = f"{WATCH}trap 'echo x >{file}; exit 143' TERM\npart pid; echo $$; part on\nwhile :; do sleep 0.1; done"
+    task, pid = await start(transport, host, a_command(script))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (tmp_path / "ended").exists()
+    await until(lambda: not runs(pid))
+
+
+@pytest.mark.parametrize("close", [False, True])
+async def test_a_changing_command_survives_cancelling(
+    transport: base.Transport, host: hosts.Host, tmp_path: Path, close: bool
+) -> None:
+    file = tmp_path / "changed"
+    script = f"trap '' HUP PIPE\npart pid; echo $$; part on; cat >/dev/null; sleep 0.5; echo much; part late\n" \
+             f"echo x >{command.quote(str(file))}"
+    task, pid = await start(transport, host, a_command(script, changes=True))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert runs(pid)
+    if close:
+        await transport.close()
+    await until(file.exists)
+    await until(lambda: not runs(pid))
+
+
+async def test_a_command_cancelled_before_it_began_never_runs(
+    transport: base.Transport, host: hosts.Host, tmp_path: Path
+) -> None:
+    file = tmp_path / "changed"
+    script = f"echo x >{command.quote(str(file))}"
+    for rounds in range(12):
+        task = asyncio.create_task(transport.run(host, a_command(script, changes=True)))
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert rounds > 1 or not file.exists()
+    many = [transport.run(host, a_command("part end")) for _ in range(9)]
+    assert [done.status for done in await asyncio.gather(*many)] == [0] * 9  # no channel was left behind
+
+
+async def test_the_host_itself_ends_a_command_that_is_late(transport: base.Transport, host: hosts.Host) -> None:
+    task, pid = await start(transport, host, a_command("part pid; echo $$; part on; sleep 60", timeout=1))
+    done = await task
+    assert isinstance(done, command.Result)
+    assert done.status in (124, 143)
+    await until(lambda: not runs(pid))
+
+
+async def test_no_answer_in_time_is_unreachable(make: Make, host: hosts.Host) -> None:
+    late = a_command("trap '' TERM; part a; sleep 4", timeout=1)
+    with pytest.raises(errors.UnreachableError, match=r"did not answer try within 1.2 s") as caught:
+        await make(slack=0.2).run(host, late)
+    assert (caught.value.host, caught.value.step) == ("web1", "try")
+
+
+async def test_too_much_is_an_error(
+    transport: base.Transport, host: hosts.Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "ANSWER_LIMIT", 1 << 20)
+    with pytest.raises(errors.CommandError, match="more than 1 MiB") as caught:
+        await transport.run(host, a_command(f"{WATCH}part a; cat /dev/zero"))
+    assert caught.value.host == "web1"
+
+
+async def test_stderr_is_bounded(transport: base.Transport, host: hosts.Host) -> None:
+    done = await transport.run(host, a_command("head -c 300000 /dev/zero >&2; printf last >&2; part end"))
+    assert len(done.stderr) == wire.STDERR_KEPT
+    assert done.stderr.endswith("last")
+
+
+async def test_what_is_left_in_the_background_does_not_hold_the_answer(
+    transport: base.Transport, host: hosts.Host
+) -> None:
+    done = await transport.run(host, a_command("part pid; sh -c 'echo $$; exec sleep 60' & sleep 0.2; part end; exit 3"))
+    pid = int(done.text("pid"))
+    assert done.status == 3
+    assert runs(pid)
+    os.kill(pid, 15)
+
+
+async def test_many_commands_at_once_on_one_host(transport: base.Transport, host: hosts.Host) -> None:
+    many = [transport.run(host, a_command(f"part a; echo {i}; part end")) for i in range(20)]
+    assert [done.text("a") for done in await asyncio.gather(*many)] == [str(i) for i in range(20)]
+
+
+async def test_a_signal_is_a_status(transport: base.Transport, host: hosts.Host) -> None:
+    assert (await transport.run(host, a_command("kill -KILL $$"))).status == 137
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "dash", "fish", "tcsh"])
+@pytest.mark.parametrize("cut", [0, 1, 40])
+def test_the_remote_line_in_every_login_shell(shell: str, cut: int, host: hosts.Host, tmp_path: Path) -> None:
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not installed")
+    file = tmp_path / "ran"
+    what = a_command(f"echo x >{command.quote(str(file))}\npart a; head -c 3; part end; # it's over\nexit 4\n# {'#' * 60}", b"a\0b")
+    size, sent = wire.outgoing(what)
+    done = subprocess.run(
+        [shell, "-c", wire.line(host, what)], input=sent[: size - cut - 1] if cut else sent, capture_output=True, check=False
+    )
+    if cut:  # the link broke within the script: no line of it is run
+        assert not file.exists()
+        assert done.returncode not in (0, 4)
+    else:
+        assert (done.returncode, command.split_parts(done.stdout, M)) == (4, [("a", b"a\0b"), ("end", b"")])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=1, max_size=20))
+def test_quoted_words_pass_a_real_shell(words: list[str]) -> None:
+    line = f"printf '%s\\0' {command.join(words)}"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, check=True)
+    assert done.stdout.decode().split("\0")[:-1] == words
+
+
+async def test_the_recorder_answers_and_notes_no_secret() -> None:
+    parts = {"a": b"1", "b": b"2", "end": b""}
+    one = recorder.RecorderTransport(lambda host, what: command.Result(3, parts))
+    seen: list[str] = []
+
+    def note(name: str, content: bytes) -> bool:
+        seen.append(name)
+        return False
+
+    web1 = hosts.Host("web1")
+    done = await one.run(web1, a_command("cat", command.Secret(b"hunter2"), b"plain"), note)
+    await one.close()
+    assert (done.status, done.parts, seen, one.count) == (3, parts, ["a", "b", "end"], {"web1": 1})
+    assert one.lines == [(web1, f"{PART}cat\n<7 secret bytes>\n<5 bytes>")]
