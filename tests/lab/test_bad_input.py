@@ -78,10 +78,10 @@ CASES: dict[str, tuple[Setting, int, str]] = {
     "version unset": (without_version, 2, "VERSION"),
     "version empty": (deploy(""), 2, "VERSION"),
     "version blank": (deploy("  "), 2, "VERSION"),
-    "version hostile": (deploy("1.0; rm -rf /"), 2, "VERSION"),
-    "version injects": (deploy("1.0 DESTINATION=prod"), 2, "VERSION"),
-    "version long": (deploy("1" * 300), 2, "VERSION"),
-    "version unicode": (deploy("1.0é"), 2, "VERSION"),
+    "version hostile": (deploy("1.0; rm -rf /"), 2, "cannot be an image's tag"),
+    "version injects": (deploy("1.0 DESTINATION=prod"), 2, "cannot be an image's tag"),
+    "version long": (deploy("1" * 300), 2, "300 characters"),
+    "version unicode": (deploy("1.0é"), 2, "cannot be an image's tag"),
     "moving tag": (deploy("latest", "--require-immutable"), 2, "moving tag"),
     "absent tag": (deploy("9.9.9"), 2, "there are: 1."),
     "unknown destination": (deploy(to="prodution"), 2, "did you mean production?"),
@@ -97,7 +97,7 @@ CASES: dict[str, tuple[Setting, int, str]] = {
     "host key changed": (
         pinned_otherwise(lambda line: line.split()[0] + " ssh-ed25519 "
                          "AAAAC3NzaC1lZDI1NTE5AAAAIGPjeHc2Q8Pgn0oXH0TGZoEB4GVeBVTRkMfdvXxxxxxx"), 6, "key"),
-    "wrong user": (fleet_with("{address: 10.88.0.11, user: deploy}", "{address: 10.88.0.11, user: nobody}"), 6, "key"),
+    "wrong user": (fleet_with("{address: 10.88.0.11, user: deploy}", "{address: 10.88.0.11, user: nobody}"), 6, "does not let nobody@10.88.0.11"),
     "user without docker": (
         fleet_with("{address: 10.88.0.11, user: deploy}", "{address: 10.88.0.11, user: ops}"), 4, "permission denied"),
     "yaml syntax": (edited("services:\n", "services: [\n"), 2, "docker-compose.yml:"),

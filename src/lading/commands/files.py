@@ -110,7 +110,7 @@ if ! command -v docker >/dev/null 2>&1; then printf 'problem=docker is not insta
 elif ! out=$(docker info -f 'engine={{.ServerVersion}}
 id={{.ID}}
 arch={{.Architecture}}
-root={{.DockerRootDir}}' 2>&1); then printf 'problem=%s\\n' "$(printf '%s' "$out" | tail -n 1)"
+root={{.DockerRootDir}}' 2>&1); then printf 'problem=%s\\n' "$(docker ps -q 2>&1 >/dev/null | head -n 1)"
 else printf '%s\\n' "$out"; root=${out##*root=}
 printf 'dockerfree=%s\\n' "$(df -Pm "$root" 2>/dev/null | sed -n '2s/  */ /gp' | cut -d' ' -f4)"
 printf 'compose=%s\\n' "$(docker compose version --short 2>/dev/null)"

@@ -24,6 +24,7 @@ from lading.commands import command
 from lading.inventory import hosts
 from lading.transport import base, wire
 
+_PORT = 22  # of SSH
 CHANNELS = 8  # per connection; sshd's MaxSessions is 10
 _TRIES = 5  # connections that the server dropped in the banner (MaxStartups)
 _LOST = (asyncssh.ConnectionLost, ConnectionResetError, BrokenPipeError)
@@ -219,7 +220,7 @@ class _Target:
             files += [str(one) for one in configured] or ["~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"]
         self._trust = _Trust(host, files)
         if not options.config.get("HostKeyAlgorithms"):
-            port = options.port if options.port != asyncssh.DEFAULT_PORT else None
+            port = options.port if options.port != _PORT else None
             preferred = self._trust.algorithms(options.host_key_alias or options.host, port)
             self._arguments["server_host_key_algs"] = preferred
 
@@ -252,13 +253,13 @@ class _Target:
     def known_name(self) -> str:
         """The host as known_hosts names it."""
         name = self._options.host_key_alias or self._options.host
-        return name if self._options.port == asyncssh.DEFAULT_PORT else f"[{name}]:{self._options.port}"
+        return name if self._options.port == _PORT else f"[{name}]:{self._options.port}"
 
     def by_hand(self) -> str:
         """The line that does the same with OpenSSH."""
         if not self.host.address:
             return f"ssh {self._options.username}@{self.host.name}" + (f" -p {self.host.port}" if self.host.port else "")
-        port = "" if self._options.port == asyncssh.DEFAULT_PORT else f" -p {self._options.port}"
+        port = "" if self._options.port == _PORT else f" -p {self._options.port}"
         jump = f" -J {self.host.jump}" if self.host.jump else ""
         return f"ssh{port}{jump} {self._options.username}@{self._options.host}"
 

@@ -1,0 +1,102 @@
+"""Generate ARCHITECTURE.md's tree and docs/reference from the code; `--check` fails if they are out of step."""
+
+import ast
+import dataclasses
+import importlib
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src" / "lading"
+BEGIN, END = "<!-- tree: made by scripts/docs.py -->", "<!-- end -->"
+NOTE = "<!-- made by scripts/docs.py; run `make docs` -->\n\n"
+
+
+def first_line(path: Path) -> str:
+    """The first line of a module's docstring."""
+    return (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
+
+
+def tree() -> str:
+    """One line a module, folders first named by their own docstring."""
+    lines = []
+    for path in sorted(SOURCE.rglob("*.py"), key=lambda p: (p.parent != SOURCE, p.parent, p.name != "__init__.py", p.name)):
+        name = path.relative_to(SOURCE).as_posix()
+        shown = name.removesuffix("__init__.py") if name != "__init__.py" else "lading/"
+        indent = "" if shown.endswith("/") or "/" not in shown else "  "
+        lines.append(f"{indent}{shown.split('/')[-1] if indent else shown:<22} {first_line(path)}".rstrip())
+    return "```\n" + "\n".join(lines) + "\n```\n"
+
+
+def architecture() -> str:
+    """ARCHITECTURE.md with its tree anew."""
+    head, _, rest = (ROOT / "ARCHITECTURE.md").read_text().partition(BEGIN)
+    return f"{head}{BEGIN}\n{tree()}{END}{rest.partition(END)[2]}"
+
+
+def cli() -> str:
+    """Each command's --help."""
+    import click
+
+    from lading.cli.main import cli as group
+
+    parts = [NOTE + "# Commands\n"]
+
+    def add(command: click.Command, path: tuple[str, ...]) -> None:
+        context = click.Context(command, info_name=" ".join(path), max_content_width=100, terminal_width=100)
+        parts.append(f"## {' '.join(path)}\n\n```\n{command.get_help(context)}\n```\n")
+        if isinstance(command, click.Group):
+            for name in command.list_commands(context):
+                child = command.get_command(context, name)
+                if child is not None:
+                    add(child, (*path, name))
+
+    add(group, ("lading",))
+    return "\n".join(parts)
+
+
+def settings() -> str:
+    """The options of lading.yaml and an example that loads."""
+    module = importlib.import_module("lading.settings")
+    rows = "".join(f"| `{o.path}` | {o.type} | {o.default} | {o.help} |\n" for o in module.OPTIONS)
+    table = "| option | type | default | what for |\n| --- | --- | --- | --- |\n" + rows
+    return f"{NOTE}# lading.yaml\n\n{table}\n```yaml\n{module.example()}```\n"
+
+
+def errors() -> str:
+    """Every error with its kind and exit code."""
+    module = importlib.import_module("lading.errors")
+    kinds = [k for k in vars(module).values() if isinstance(k, type) and issubclass(k, module.LadingError)]
+    rows = "".join(f"| {k.__name__} | `{k.kind}` | {k.exit_code} | {k.__doc__} |\n" for k in kinds)
+    return f"{NOTE}# Errors\n\n| error | kind in JSON | exit code | when |\n| --- | --- | --- | --- |\n{rows}"
+
+
+def events() -> str:
+    """Every event with its fields."""
+    module = importlib.import_module("lading.events")
+    parts = [NOTE + "# Events\n\nEach also has `deployment`, `host` and `step`.\n"]
+    for name, kind in module.KINDS.items():
+        own = [f.name for f in dataclasses.fields(kind) if f.name not in ("deployment", "host", "step")]
+        parts.append(f"- **{name}** ({', '.join(own) or 'no more'}): {(kind.__doc__ or '').splitlines()[0]}")
+    return "\n".join(parts) + "\n"
+
+
+def main() -> int:
+    """Write all documents, or with --check say which are out of step."""
+    os.environ.pop("COLUMNS", None)
+    pages = {"ARCHITECTURE.md": architecture(), "docs/reference/cli.md": cli(), "docs/reference/settings.md": settings(),
+             "docs/reference/errors.md": errors(), "docs/reference/events.md": events()}
+    stale = [name for name, text in pages.items() if not (ROOT / name).exists() or (ROOT / name).read_text() != text]
+    if "--check" in sys.argv:
+        for name in stale:
+            print(f"{name} is out of step: make docs", file=sys.stderr)
+        return 1 if stale else 0
+    for name in stale:
+        (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / name).write_text(pages[name])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

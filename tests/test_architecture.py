@@ -1,0 +1,68 @@
+"""The promises that no function holds: imports, sizes, docstrings, names, no address of this or that machine."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FILE_LIMIT, FUNCTION_LIMIT = 400, 40
+
+
+def tracked() -> list[Path]:
+    done = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [ROOT / name for name in done.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+def python_files() -> list[Path]:
+    return [path for path in tracked() if path.suffix == ".py"]
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    body = node.body
+    if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
+        body = body[1:]
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def test_imports_point_one_way() -> None:
+    done = subprocess.run([Path(sys.executable).parent / "lint-imports", "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("path", python_files(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_module(path: Path) -> None:
+    text = path.read_text()
+    tree = ast.parse(text)
+    assert len(text.splitlines()) <= FILE_LIMIT
+    assert [f"{node.name}: {length(node)}" for node in functions(tree) if length(node) > FUNCTION_LIMIT] == []
+    assert ast.get_docstring(tree), "a module says what it is"
+    assert path.stem not in ("utils", "helpers", "managers", "common")
+    if path.name == "__init__.py":
+        assert len(tree.body) == 1
+
+
+def test_no_address_of_a_machine() -> None:
+    words = ["/wor" + "k/", ".lib" + "rary", '"reso' + 'lved":', "--index" + "-url ", "--find" + "-links", "file" + ":///"]
+    found = [
+        f"{path.relative_to(ROOT)}: {word}"
+        for path in tracked() if path.suffix in ("", ".py", ".md", ".txt", ".toml", ".yml", ".yaml", ".sh", ".json")
+        for word in words if word in path.read_text(errors="replace")
+    ]
+    assert found == []
+
+
+def test_help_needs_no_heavy_module() -> None:
+    code = "import sys; from lading.cli import main; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"asyncio", "asyncssh", "rich", "yaml", "httpx2", "sqlite3"}
+    assert heavy & set(done.stdout.split()) == set()
