@@ -22,14 +22,12 @@ import asyncssh
 from lading import errors
 from lading.commands import command
 from lading.inventory import hosts
-from lading.transport import base, wire
+from lading.transport import base, trust, wire
 
 _PORT = 22  # of SSH
 CHANNELS = 8  # per connection; sshd's MaxSessions is 10
 _TRIES = 5  # connections that the server dropped in the banner (MaxStartups)
 _LOST = (asyncssh.ConnectionLost, ConnectionResetError, BrokenPipeError)
-_KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512",
-              "rsa-sha2-256")
 
 
 class SshTransport:
@@ -81,7 +79,7 @@ class SshTransport:
         """
         target = await self._target(host, ())
         found = []
-        for algorithm in _KEY_TYPES[:-1]:
+        for algorithm in trust.KEY_TYPES[:-1]:
             key = await target.fetch(algorithm)
             if key is not None:
                 public = key.export_public_key("openssh").decode().split()
@@ -218,7 +216,7 @@ class _Target:
         if not host.address or not pinned:
             configured = options.known_hosts if isinstance(options.known_hosts, list) else []
             files += [str(one) for one in configured] or ["~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"]
-        self._trust = _Trust(host, files)
+        self._trust = trust.Trust(host, files)
         if not options.config.get("HostKeyAlgorithms"):
             port = options.port if options.port != _PORT else None
             preferred = self._trust.algorithms(options.host_key_alias or options.host, port)
@@ -306,48 +304,6 @@ class _Target:
             f"{self.host.name} does not let {who} in; tried: {', '.join(tried) or 'no key at all'}",
             f"try by hand: {self.by_hand()}", host=self.host.name,
         )
-
-
-class _Trust:
-    """The keys a host may show, from known_hosts files, by its address or by its name in the inventory."""
-
-    def __init__(self, host: hosts.Host, files: Sequence[str]) -> None:
-        self.where = " or ".join(files)
-        self.knows = False
-        self._name = host.name
-        self._known = asyncssh.SSHKnownHosts()
-        self._revoked = asyncssh.SSHKnownHosts()  # apart: with a port, asyncssh forgets revoked keys in its fallback
-        for file in files:
-            with contextlib.suppress(FileNotFoundError):
-                for line in Path(file).expanduser().read_text("utf-8", "replace").splitlines():
-                    self._load(line.strip(), file)
-
-    def _load(self, line: str, file: str) -> None:
-        revoked = line.split(None, 1)[:1] == ["@revoked"]
-        try:
-            (self._revoked if revoked else self._known).load(line.removeprefix("@revoked") if revoked else line)
-        except ValueError as bad:
-            if line.startswith("@"):  # OpenSSH skips broken lines; but not the ones that forbid
-                raise errors.HostKeyError(f"{file}: {bad}", "correct that line", host=self._name) from bad
-
-    def __call__(self, name: str, address: str, port: int | None) -> tuple[Sequence[Any], ...]:
-        """What asyncssh asks for: keys, CA keys, revoked keys; no X.509."""
-        found = [self._known.match(name, address, port), self._known.match(self._name, "", port)]
-        revoked = [
-            key for at in {port, None} for who in (name, self._name) for key in self._revoked.match(who, address, at)[0]
-        ]
-        keys = [key for one in found for key in one[0]]
-        authorities = [key for one in found for key in one[1]]
-        self.knows = bool(keys or authorities)
-        return keys, authorities, revoked, (), (), (), ()
-
-
-    def algorithms(self, name: str, port: int | None) -> list[str]:
-        """The types of host key to ask for: those that are known first, as OpenSSH does; with a CA, certificates."""
-        keys, authorities, *_ = self(name, "", port)
-        known = {key.get_algorithm().replace("ssh-rsa", "rsa-sha2") for key in keys}
-        plain = sorted(_KEY_TYPES, key=lambda one: not one.startswith(tuple(known)))
-        return [f"{one}-cert-v01@openssh.com" for one in _KEY_TYPES if authorities] + plain
 
 
 class _Session(asyncssh.SSHClientSession[bytes]):

@@ -1,0 +1,96 @@
+"""The release: same inputs, same id; no secret in it; content by service."""
+
+import json
+
+import pytest
+
+from builders import a_reading, a_release, a_service
+from lading import errors
+from lading.compose import bundle, project, release
+
+WEB, DB = a_service("web", "r/web:1"), a_service("db", "r/db:1")
+
+
+def test_same_inputs_same_id() -> None:
+    assert a_release(WEB, DB).id == a_release(DB, WEB).id
+    assert len(a_release(WEB).id) == 12
+
+
+@pytest.mark.parametrize("more", [
+    {"plain": {"VERSION": "2"}}, {"files": (project.ShippedFile("docker-compose.yml", b"other"),)},
+    {"files": (project.ShippedFile("docker-compose.yml", b"services: {}\n", True),)}, {"version": "2"},
+    {"binds": {"conf": (project.ShippedFile("", b"x"),)}}, {"extension": {"on_undo": "run"}},
+])
+def test_any_change_changes_the_id(more: dict[str, object]) -> None:
+    assert a_release(WEB, **more).id != a_release(WEB).id
+
+
+def test_secret_content_is_not_in_it() -> None:
+    one = a_release(WEB, secrets={"var.P": b"canary"}, uses={"web": ("var.P",)})
+    two = a_release(WEB, secrets={"var.P": b"other"}, uses={"web": ("var.P",)})
+    assert one.id == two.id
+    assert b"canary" not in one.canonical()
+
+
+def test_round_trip_and_newer_format() -> None:
+    made = a_release(WEB, DB, secrets={"var.P": b"x"}, uses={"web": ("var.P",)})
+    stored = json.loads(made.canonical())
+    assert release.from_json(stored) == made
+    assert release.from_json(stored).id == made.id
+    with pytest.raises(errors.InputError, match="format 2"):
+        release.from_json({**stored, "v": 2})
+    with pytest.raises(errors.InputError, match="damaged"):
+        release.from_json({"v": 1, "services": {}})
+
+
+def test_content_follows_mounted_files_of_its_own_service_only() -> None:
+    web = a_service("web", mounts=(project.Mount("bind", "./conf", "/conf"),))
+
+    def contents(text: bytes) -> dict[str, str]:
+        made = a_release(web, DB, binds={"conf": (project.ShippedFile("a", text),)})
+        return {name: spec.content for name, spec in made.services.items()}
+
+    one, two = contents(b"1"), contents(b"2")
+    assert one["web"] != two["web"]
+    assert one["db"] == two["db"]
+
+
+def test_overlay_as_people_read_it() -> None:
+    web = a_service(
+        "web", "r/web:1", has_build=True, mounts=(project.Mount("bind", "./conf", "/c$d", True),
+                                                project.Mount("bind", "data", "/data"), project.Mount("volume", "v", "/v")),
+        definition={"deploy": {"placement": {}}},
+    )
+    made = a_release(web, binds={"conf": (project.ShippedFile("a", b"1"),)}, secrets={"var.P": b"x"}, uses={"web": ("var.P",)})
+    lines = made.overlay.splitlines()
+    obj = next(iter(made.objects))
+    assert "    build: !reset null" in lines
+    assert "      placement: !reset null" in lines
+    assert '      lading.secrets: "${LADING_SECRETS_0}"' in lines
+    assert f'      - {{"type": "bind", "source": "${{LADING_DIR}}/objects/{obj}", "target": "/c$$d", "read_only": true}}' in lines
+    assert '      - {"type": "bind", "source": "${LADING_DIR}/project/data", "target": "/data"}' in lines
+    assert "/v" not in made.overlay.replace("/var", "")
+    assert release.interpolation(made, {"var.P": 7}, "/x") == {
+        "LADING_DIR": "/x", "LADING_GEN_0": "7", "LADING_SECRETS_0": "7"}
+
+
+def test_jobs_waits_and_bakes() -> None:
+    made = a_release(
+        a_service("web", health=project.Health(interval=1, timeout=1, retries=2, start_period=100),
+                  depends_on={"migrate": "service_completed_successfully"}),
+        a_service("migrate"), a_service("once", restart="on-failure:3", restart_written=True), a_service("plain"),
+    )
+    got = {name: (spec.job, spec.wait, spec.bake) for name, spec in made.services.items()}
+    assert got == {"web": (False, 136.0, 0.0), "migrate": (True, 900.0, 0.0), "once": (True, 900.0, 0.0),
+                   "plain": (False, 60.0, 5.0)}
+
+
+def test_tar_has_neither_owner_nor_time() -> None:
+    import io
+    import tarfile
+
+    made = release.build(a_reading(WEB), {})
+    with tarfile.open(fileobj=io.BytesIO(bundle.tar(bundle.release_files(made)))) as archive:
+        members = archive.getmembers()
+    assert {(m.uid, m.uname, m.mtime, m.mode) for m in members} == {(0, "", 0, 0o644)}
+    assert {m.name for m in members} == {"release.json", "compose.overlay.yaml", "plain.env", "files/docker-compose.yml"}

@@ -1,0 +1,126 @@
+"""The planner: exact steps, only what changed, never more."""
+
+import pytest
+
+from builders import PIN, a_container, a_release, a_service, an_app
+from lading.compose import project, release
+from lading.plan import planner, rollout, steps
+
+
+def planned(new: release.Release, old: release.Release, **more: object) -> steps.HostPlan:
+    return planner.plan_host("h", new, more.get("numbers", {}), (), an_app(old), old)  # type: ignore[arg-type]
+
+
+WEB, DB = a_service("web", "r/web:1"), a_service("db", "r/db:1")
+
+
+def test_same_again_is_nothing() -> None:  # R51
+    made = a_release(WEB, DB)
+    assert planned(made, made).steps == ()
+
+
+def test_only_what_changed_starts() -> None:  # promise 3
+    plan = planned(a_release(a_service("web", "r/web:2"), DB), a_release(WEB, DB))
+    assert plan.services == ("web",)
+    assert [(c.service, c.field) for c in plan.changes] == [("web", "image")]
+    assert isinstance(plan.steps[-1], steps.CommitRelease)
+
+
+def test_first_deployment_starts_all() -> None:
+    made = a_release(WEB, DB)
+    plan = planner.plan_host("h", made, {}, (), planner.state.AppState("shop"), None)
+    assert plan.services == ("db", "web")
+
+
+def test_field_of_a_change_is_named() -> None:
+    new = a_release(a_service("web", "r/web:1", definition={"environment": {"A": "2"}}), DB)
+    old = a_release(a_service("web", "r/web:1", definition={"environment": {"A": "1"}}), DB)
+    assert [(c.field, c.old, c.new) for c in planned(new, old).changes] == [("environment", '{"A":"1"}', '{"A":"2"}')]
+
+
+def test_deploy_keys_that_compose_ignores_restart_nothing() -> None:
+    new = a_release(a_service("web", "r/web:1", definition={"deploy": {"update_config": {"parallelism": 2}}}), DB)
+    assert planned(new, a_release(WEB, DB)).services == ()
+
+
+def test_a_removed_service_goes_last() -> None:
+    plan = planned(a_release(WEB), a_release(WEB, DB))
+    assert plan.services == ()
+    kinds = [type(step).__name__ for step in plan.steps]
+    assert kinds.index("RemoveService") == kinds.index("CommitRelease") - 1
+
+
+def test_a_changed_network_restarts_all_its_services() -> None:
+    def network(label: str) -> dict[str, project.Resource]:
+        return {"default": project.Resource("default", "shop_default", {"labels": {"l": label}})}
+
+    plan = planned(a_release(WEB, DB, networks=network("2")), a_release(WEB, DB, networks=network("1")))
+    assert plan.services == ("db", "web")
+    assert steps.RecreateNetwork("shop_default", ("db", "web")) in plan.steps
+
+
+def test_who_shares_a_namespace_is_recreated_too() -> None:
+    tied = a_service("side", "r/side:1", tied_to=("web",))
+    plan = planned(a_release(a_service("web", "r/web:2"), tied, DB), a_release(WEB, tied, DB))
+    assert plan.services == ("side", "web")
+
+
+def test_a_new_generation_recreates_exactly_its_users() -> None:
+    made = a_release(WEB, DB, secrets={"var.P": b"x"}, uses={"web": ("var.P",)})
+    app = an_app(made, a_container(made.services["web"], secrets="1"), a_container(made.services["db"]),
+                 generations={"var.P": 1})
+    plan = planner.plan_host("h", made, {"var.P": 2}, ("var.P",), app, made)
+    assert plan.services == ("web",)
+    assert [(c.field, c.old, c.new) for c in plan.changes] == [("secret P", "***", "changed")]
+    assert planner.plan_host("h", made, {"var.P": 1}, (), app, made).steps == ()
+
+
+def test_generations_come_back() -> None:
+    kept = {"a": {1: "old", 2: "new"}}
+    assert planner.generations({"a": "old", "b": "x"}, kept) == ({"a": 1, "b": 1}, ("b",))
+    assert planner.generations({"a": "third"}, kept) == ({"a": 3}, ("a",))
+
+
+def test_prune_spares_what_containers_use() -> None:
+    made = [a_release(a_service("web", f"r/web:{n}"), plain={"VERSION": str(n)}) for n in range(8)]
+    app = an_app(made[0])
+    journal = tuple({"kind": "committed", "to": one.id} for one in made)
+    raw = {one.id: {"services": {"web": {"content": one.services["web"].content}}} for one in made}
+    app = planner.state.AppState("shop", app.current, raw, journal, app.containers)
+    dropped, _ = planner.prunable(app, made[7].id)
+    assert set(dropped) == {made[1].id, made[2].id}
+
+
+@pytest.mark.parametrize(("limit", "wanted"), [(0, (("a", "b", "c"),)), (2, (("a", "b"), ("c",))), (1, (("a",), ("b",), ("c",)))])
+def test_batches(limit: int, wanted: tuple[tuple[str, ...], ...]) -> None:
+    assert rollout.batches(["a", "b", "c"], limit) == wanted
+
+
+SPEC = a_release(WEB).services["web"]
+CHECKED = a_release(a_service("web", health=project.Health())).services["web"]
+JOB = a_release(a_service("web", restart="no", restart_written=True)).services["web"]
+
+
+@pytest.mark.parametrize(("spec", "more", "word"), [
+    (SPEC, {}, "good"),
+    (SPEC, {"status": "exited", "exit_code": 0}, "failed"),
+    (SPEC, {"restarts": 1}, "failed"),
+    (SPEC, {"status": "restarting"}, "failed"),
+    (SPEC, {"status": "created"}, "waiting"),
+    (SPEC, {"content": "other"}, "failed"),
+    (SPEC, {"image": "r/web:1" + PIN[:-1] + "b"}, "failed"),
+    (SPEC, {"networks": {"shop_default": ""}}, "failed"),
+    (SPEC, {"secrets": "1"}, "failed"),
+    (CHECKED, {"health": "starting"}, "waiting"),
+    (CHECKED, {"health": "healthy"}, "good"),
+    (CHECKED, {"health": "unhealthy"}, "failed"),
+    (JOB, {}, "waiting"),
+    (JOB, {"status": "exited", "exit_code": 0}, "good"),
+    (JOB, {"status": "exited", "exit_code": 1}, "failed"),
+])  # DESIGN §4, Wait
+def test_verdicts(spec: release.ServiceSpec, more: dict[str, object], word: str) -> None:
+    assert rollout.judge(spec, "", [a_container(spec, **more)], fresh=True).word == word
+
+
+def test_a_missing_container_is_a_failure() -> None:
+    assert rollout.judge(SPEC, "", [], fresh=True).state == "missing"
