@@ -58,7 +58,8 @@ def _one(spec: release.ServiceSpec, label: str, seen: state.ContainerState, fres
         code = f" with code {seen.exit_code}{oom}" if word == "exited" else ""
         return Verdict(spec.name, "failed", word, f"{word}{code}")
     if word == "restarting" or (fresh and seen.restarts > 0 and not spec.job):
-        return Verdict(spec.name, "failed", "restarting", f"it restarts (exit code {seen.exit_code})")
+        code = f" (exit code {seen.exit_code})" if seen.exit_code else ""
+        return Verdict(spec.name, "failed", "restarting", f"it restarts{code}")
     if spec.job or word == "starting" or (spec.health and word != "healthy"):
         return Verdict(spec.name, "waiting", word, "it has not ended" if spec.job else "it is not healthy yet")
     return Verdict(spec.name, "good", word)

@@ -146,21 +146,22 @@ class SshTransport:
 
     async def _reopen(self, link: "_Link", chain: tuple[str, ...]) -> None:
         await link.close()
-        idle = [one for one in self._links.values() if one.connection and not one.users and not one.jump]
-        busy = [one for one in self._links.values() if one.connection and one.users and not one.jump]
-        for old in idle[: max(0, len(idle) + len(busy) + 1 - self._max)]:
+        others = [one for one in self._links.values() if one.connection and not one.jump]
+        idle = [one for one in others if not one.users]
+        for old in idle[: max(0, len(others) + 1 - self._max)]:
             await old.close()
-        target = await self._target(link.host, chain)
-        link.by_hand = target.by_hand()
-        link.connection = await target.connect()
+        limit = 6 * float(self._settings["connect_timeout"]) + 10
+        try:
+            async with asyncio.timeout(limit):
+                target = await self._target(link.host, chain)
+                link.by_hand = target.by_hand()
+                link.connection = await target.connect()
+        except TimeoutError as late:  # such as two jump hosts that wait for each other
+            name = link.host.name
+            raise errors.UnreachableError(f"{name} could not be connected within {limit:g} s", host=name) from late
 
     async def _target(self, host: hosts.Host, chain: tuple[str, ...]) -> "_Target":
         """How *host* is reached, with the connection to its jump host open."""
-        if host.name in chain:
-            raise errors.UnreachableError(
-                f"the jump hosts lead in a circle: {' → '.join([*chain, host.name])}", "correct jump: in lading.yaml",
-                host=host.name,
-            )
         arguments = dict(self._settings, host=host.address or host.name)
         arguments |= {"port": host.port} if host.port else {}
         arguments |= {"username": host.user} if host.user else {}
@@ -174,6 +175,16 @@ class SshTransport:
     async def _tunnel(self, host: hosts.Host, jump: str, chain: tuple[str, ...]) -> asyncssh.SSHClientConnection:
         before, _, last = jump.rpartition(",")
         through = self._lookup(last.strip()) or _from_specification(last.strip())
+        if through.name in chain:  # asking for its connection would wait for ourselves
+            raise errors.UnreachableError(
+                f"the jump hosts lead in a circle: {' → '.join([*chain, through.name])}", "correct jump: in lading.yaml",
+                host=host.name,
+            )
+        if through.name in chain:
+            raise errors.UnreachableError(
+                f"the jump hosts lead in a circle: {' → '.join([*chain, through.name])}", "correct jump: in lading.yaml",
+                host=host.name,
+            )
         link = self._link(dataclasses.replace(through, jump=before) if before else through)
         link.jump = True
         try:
