@@ -7,6 +7,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from lading.compose import bundle, normal, plugin, read, release
 
 PLUGIN = plugin.find({})

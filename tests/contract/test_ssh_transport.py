@@ -296,15 +296,25 @@ async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     writer.close()
 
 
-async def test_a_frozen_server_is_noticed_by_keepalive(server: sshd_server.Sshd, connect: Connect) -> None:
+async def test_a_frozen_connection_is_replaced(server: sshd_server.Sshd, connect: Connect) -> None:
     transport = connect(keepalive=1)
     assert await hello(transport, server.host()) == "hello"
     server.signal_sessions(signal.SIGSTOP)
     async with asyncio.timeout(sshd_server.LIMIT):
-        with pytest.raises(errors.UnreachableError) as caught:
-            await hello(transport, server.host())
-    assert caught.value.host == "web1"
-    assert await hello(transport, server.host()) == "hello"  # by a new connection
+        assert await hello(transport, server.host()) == "hello"  # nothing had begun: by a new connection
+    assert server.logins() == 2
+
+
+async def test_a_server_that_freezes_during_a_command(server: sshd_server.Sshd, connect: Connect) -> None:
+    transport = connect(keepalive=1)
+    began = asyncio.Event()
+    what = command.Command("wait", f"printf '\\n{M} a\\n\\n{M} b\\n'; cat >/dev/null", M)
+    task = asyncio.create_task(transport.run(server.host(), what, lambda name, content: began.set() or False))
+    await began.wait()
+    server.signal_sessions(signal.SIGSTOP)
+    async with asyncio.timeout(sshd_server.LIMIT):
+        with pytest.raises(errors.UnreachableError, match="the connection to web1 was lost while wait ran"):
+            await task
 
 
 async def test_a_connection_that_is_lost(server: sshd_server.Sshd, connect: Connect) -> None:

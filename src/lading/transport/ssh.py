@@ -180,11 +180,6 @@ class SshTransport:
                 f"the jump hosts lead in a circle: {' → '.join([*chain, through.name])}", "correct jump: in lading.yaml",
                 host=host.name,
             )
-        if through.name in chain:
-            raise errors.UnreachableError(
-                f"the jump hosts lead in a circle: {' → '.join([*chain, through.name])}", "correct jump: in lading.yaml",
-                host=host.name,
-            )
         link = self._link(dataclasses.replace(through, jump=before) if before else through)
         link.jump = True
         try:
@@ -309,7 +304,8 @@ class _Target:
         )
 
     async def _denied(self) -> errors.AuthenticationError:
-        tried = [*await _agent_keys(self._options.agent_path), *map(_key_name, self._options.client_keys or ())]
+        keys = map(_key_name, self._options.client_keys or ())
+        tried = [*await _agent_keys(self._options.agent_path), *keys, *_useless_keys(self._options.config.get("IdentityFile"))]
         who = f"{self._options.username}@{self._options.host}:{self._options.port}"
         return errors.AuthenticationError(
             f"{self.host.name} does not let {who} in; tried: {', '.join(tried) or 'no key at all'}",
@@ -372,6 +368,19 @@ def _from_specification(text: str) -> hosts.Host:
 def _key_name(pair: asyncssh.SSHKeyPair) -> str:
     digest = base64.b64encode(hashlib.sha256(pair.public_data).digest()).decode().rstrip("=")
     return " ".join(filter(None, [pair.get_algorithm(), f"SHA256:{digest}", pair.get_comment(errors="replace") or ""]))
+
+
+def _useless_keys(files: Any) -> list[str]:
+    """The configured key files that could not be offered, and why."""
+    found = []
+    for name in [files] if isinstance(files, str) else files or ():
+        try:
+            asyncssh.read_private_key(Path(name).expanduser())
+        except OSError as failure:
+            found.append(f"{name}: {failure.strerror}")
+        except asyncssh.KeyImportError as failure:
+            found.append(f"{name} cannot be read: {failure}")
+    return found
 
 
 async def _agent_keys(path: Any) -> list[str]:
