@@ -1,6 +1,6 @@
 """What runs where: ContainerState, HostState, FleetState (pure)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -129,7 +129,8 @@ class AppState:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a host can do. Sizes in MiB; *tools*: those missing; *ports*: published "ip:port/proto" → container's project."""
+    """What a host can do. Sizes in MiB; *tools*: those missing; *ports*: published "ip:port/proto" → container's project;
+    *networks*: network → (project, name) of each container on it, stopped ones too."""
 
     engine: str = ""
     engine_id: str = ""
@@ -145,6 +146,7 @@ class Facts:
     missing_paths: tuple[str, ...] = ()
     listening: tuple[str, ...] = ()
     ports: Mapping[str, str] = field(default_factory=dict)
+    networks: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
     problem: str = ""
 
 
@@ -158,6 +160,11 @@ class HostState:
     error: str = ""
     error_kind: str = ""
     error_hint: str = ""
+
+    def attached(self, app: str) -> dict[str, list[str]]:
+        """Network → names of the containers on it that are not of project *app*."""
+        found = {net: [name for project, name in users if project != app] for net, users in self.facts.networks.items()}
+        return {net: names for net, names in found.items() if names}
 
     @property
     def reachable(self) -> bool:

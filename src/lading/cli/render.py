@@ -68,6 +68,10 @@ def plan(made: steps.Plan) -> None:
     rows = [(", ".join(on), service, field, f"{old or '-'} → {new or '-'}")
             for (service, field, old, new), on in groups.items()]
     _table(("host", "service", "what", "change"), rows, error=True)
+    for name, host in made.hosts.items():
+        for step in host.steps:
+            if isinstance(step, steps.RunHook):
+                click.echo(clean(f"hook {step.hook}: {step.service} runs once, on {name}, before anything is rolled"), err=True)
     for number, batch in enumerate(made.batches, 1):
         if len(made.batches) > 1:
             click.echo(f"batch {number}: {', '.join(batch)}", err=True)

@@ -88,8 +88,20 @@ def _facts(text: str) -> state.Facts:
         state_format=one.get("format", ""), state_fs=one.get("fs", ""), disk_free=_number(one.get("free")),
         docker_free=_number(one.get("dockerfree")), tools=many["tool"], missing_paths=many["missing"],
         listening=tuple(sorted({str(int(p, 16)) for p in many["listen"] if p}, key=int)), ports=ports,
+        networks=_networks([v.strip() for k, v in lines if k == "net"]),
         problem=one.get("problem", "") or (f"cannot write {one['readonly']}" if "readonly" in one else ""),
     )
+
+
+def _networks(lines: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+    """Lines "NAME NETWORK,… PROJECT" of all containers, the project empty for those that have none."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for line in lines:
+        name, _, rest = line.partition(" ")
+        nets, _, project = rest.partition(" ")
+        for net in filter(None, nets.split(",")):
+            found.setdefault(net, []).append((project, name))
+    return found
 
 
 def _number(text: str | None) -> int:

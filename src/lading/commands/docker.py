@@ -14,6 +14,7 @@ INSPECT = (
     '"ports":{{json .HostConfig.PortBindings}}}'
 )
 PROJECT = "com.docker.compose.project"
+LIMIT = 'timeout -k 10 "${LIMIT:-900}" '
 SNAPSHOT = f"""snapshot(){{ ids=$(docker ps -aq --no-trunc --filter "label={PROJECT}=$APP")
 part containers
 [ -z "$ids" ] || docker container inspect --format {command.quote(INSPECT)} $ids 2>/dev/null
@@ -41,15 +42,15 @@ def compose_function(
     chosen = "".join(f" -f {where}/{command.quote(path)}" for path in compose_files)
     return (
         'compose(){ env -i PATH="$PATH" HOME="$HOME" ${DOCKER_HOST:+DOCKER_HOST="$DOCKER_HOST"} '
-        f'LADING_DIR="$A" {" ".join(words)} timeout 900 docker compose -p {command.quote(app)} --project-directory {where} '
+        f'LADING_DIR="$A" {" ".join(words)} {LIMIT}docker compose -p {command.quote(app)} --project-directory {where} '
         f"--env-file {folder}/plain.env{env}{chosen} -f {folder}/compose.overlay.yaml \"$@\"; }}\n"
     )
 
 
 def operator_script(function: str) -> str:
     """The file `compose` in the app's folder: the same line for a person to use by hand."""
-    body = function.removeprefix("compose(){ env -i ").removesuffix("; }\n")
-    return f'#!/bin/sh\nA=$(cd "$(dirname "$0")" && pwd)\nexec env -i {body.replace("timeout 900 ", "")}\n'
+    body = function.removeprefix("compose(){ env -i ").removesuffix("; }\n").replace(LIMIT, "")
+    return f'#!/bin/sh\nA=$(cd "$(dirname "$0")" && pwd)\nexec env -i {body}\n'
 
 
 def observe(

@@ -71,6 +71,8 @@ fi
 docker ps -a --no-trunc --filter "label=com.docker.compose.project=$APP" --filter status=created --format '{{.ID}} {{.Names}}' |
 while read -r id name; do case $name in [0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]_*)
 docker rm "$id" >/dev/null;; esac; done
+docker ps -a --filter label=com.docker.compose.oneoff=True --format '{{.ID}} {{.Label "com.docker.compose.project"}}' |
+while read -r id p; do case $p in "$APP"-hook-*) docker rm -f "$id" >/dev/null; docker network prune -f --filter "label=com.docker.compose.project=$p" >/dev/null;; esac; done
 """
 
 FREE = """exec 8>>"$A/lease.lock"; flock -w 10 8
@@ -116,6 +118,7 @@ printf 'dockerfree=%s\\n' "$(df -Pm "$root" 2>/dev/null | sed -n '2s/  */ /gp' |
 printf 'compose=%s\\n' "$(docker compose version --short 2>/dev/null)"
 printf 'context=%s %s\\n' "$(docker context show 2>/dev/null)" "${DOCKER_HOST:-}"
 docker ps --format 'port={{.Label "com.docker.compose.project"}} {{.Ports}}'
+docker ps -a --format 'net={{.Names}} {{.Networks}} {{.Label "com.docker.compose.project"}}'
 fi
 grep -h ' 0A ' /proc/net/tcp /proc/net/tcp6 2>/dev/null | while read -r _ l _; do printf 'listen=%s\\n' "${l##*:}"; done
 """

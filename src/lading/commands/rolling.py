@@ -1,5 +1,6 @@
 """The changing commands of a deployment on one host: stage, roll, remove, commit, undo, release the lease (pure)."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -111,6 +112,26 @@ def stage(
                    more={"TAR": len(tar), "R": release})
 
 
+NETWORKS = """on_network(){ docker ps -aq --no-trunc --filter "network=$1" | while read -r c; do
+[ "$(docker inspect -f '{{index .Config.Labels "com.docker.compose.project"}}' $c)" = "$APP" ] || printf '%s\\n' $c; done; }
+names(){ docker inspect -f '{{.Name}}' "$@" 2>/dev/null | tr -d / | tr '\\n' ' '; }
+take_down(){ for c in $(on_network "$1"); do docker inspect -f "{{.Id}} {{with index .NetworkSettings.Networks \\"$1\\"}}\
+{{with .IPAMConfig}}{{or .IPv4Address \\"-\\"}}{{else}}-{{end}}{{range .Aliases}} {{.}}{{end}}{{end}}" $c |
+while read -r line; do printf '%s %s\\n' "$1" "$line"; done >>"$A/detached" || refuse state "cannot write $A"; sync "$A/detached" 2>/dev/null || sync
+docker network disconnect -f "$1" $c || refuse network "$(names $c)cannot be detached from $1"; done
+for c in $(docker ps -aq --no-trunc --filter "network=$1"); do docker rm -f $c >/dev/null; done
+docker network inspect "$1" >/dev/null 2>&1 || return 0
+e=$(docker network rm "$1" 2>&1 >/dev/null) || refuse network "$1 cannot be removed: $e"; }
+attach(){ [ -f "$A/detached" ] || return 0
+while read -r net c ip more; do docker inspect $c >/dev/null 2>&1 || continue
+set --; [ "$ip" = - ] || set -- --ip "$ip"; for a in $more; do [ "$a" = "$(printf %.12s $c)" ] || set -- "$@" --alias "$a"; done
+[ -n "$(docker ps -aq --filter "id=$c" --filter "network=$net")" ] && continue
+e=$(docker network connect "$@" "$net" $c 2>&1) || { lost="$lost$(names $c)cannot be attached to $net again: $e; "; }
+done <"$A/detached"
+[ -z "$lost" ] && rm -f "$A/detached"; }
+"""
+REMOVE_NETWORK = """docker network inspect "$n" >/dev/null 2>&1 && { docker network rm "$n" >/dev/null 2>&1 ||
+refuse remove "network $n stays; on it: $(names $(on_network "$n"))"; }"""
 WATCH_STATE = """exec 3<&0
 cat <&3 >/dev/null 2>&1 9>&- & watcher=$!
 while kill -0 $watcher 2>/dev/null; do snapshot; sleep 0.25; done
@@ -125,38 +146,74 @@ def roll(
 ) -> command.Command:
     """Journal the intent, bring up exactly *services*, journal the result, then show snapshots until stdin ends.
 
-    *networks* are removed first, with the project's containers on them; *purge* removes all of the project's
+    *networks* are removed first, with the project's containers on them; containers of others are detached, noted in the
+    file `detached`, and attached again (by whoever brings the network back); *purge* removes all of the project's
     containers first (undo after a network step). Volumes are never touched. *result*: a JSON object without its rc.
     """
-    lines = [docker.SNAPSHOT, compose, f"jot {command.quote(intent)} || refuse state 'cannot write the journal'\n"]
+    lines = [docker.SNAPSHOT, NETWORKS, compose, f"jot {command.quote(intent)} || refuse state 'cannot write the journal'\n"]
     if purge:
         lines.append('ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$APP")\n'
                      '[ -z "$ids" ] || docker rm -f $ids >/dev/null\n')
-    for network in networks:
-        word = command.quote(network)
-        lines.append(
-            f'for c in $(docker ps -aq --filter "label=com.docker.compose.project=$APP" --filter network={word}); do '
-            f"docker rm -f $c >/dev/null; done\ndocker network rm {word} >/dev/null 2>&1\n"
-        )
-    lines.append("rc=0; out=\n")
+    lines += [f"take_down {command.quote(network)}\n" for network in networks]
+    lines.append("rc=0; out=; lost=\n")
     if services:
         chosen = command.join(services)
         lines.append(f"out=$(compose up -d --no-deps --no-build --pull never --quiet-pull {chosen} 2>&1) || rc=$?\n")
     lines.append(f"""jot {command.quote(result[:-1] + ',"rc":')}$rc'}}'\n""")
+    lines.append('attach; [ -z "$lost" ] || refuse network "$lost"\n')
     lines.append("part up; printf '%s\\n' \"$rc\"; printf '%s\\n' \"$out\" | tail -n 20\n")
     lines.append(WATCH_STATE)
     return guarded(name, marker, hold, "".join(lines), timeout=UP_TIMEOUT + wait)
+
+
+HOOK = """clean(){ rm -f "$Y"; ids=$(docker ps -aq --filter "label=com.docker.compose.project=$P" --filter label=com.docker.compose.oneoff=True)
+[ -z "$ids" ] || docker rm -f $ids >/dev/null
+if [ "$P" != "$APP" ] || [ "$rc" != 0 ]; then for n in $(docker network ls -q --filter "label=com.docker.compose.project=$P"); do docker network rm "$n" >/dev/null 2>&1; done; fi; }
+known(){ docker "$1" inspect "$3" >/dev/null 2>&1 && printf '  %s: !override {name: %s, external: true}\\n' "$2" "$4" && return
+printf '  %s: {name: "%s"}\\n' "$2" "$P-$5"; }
+Y=$A/hook.yaml; rc=1; P=$APP-hook-$D
+[ -n "$(docker ps -aq --filter "label=com.docker.compose.project=$APP")" ] || P=$APP
+"""
+
+
+def hook(
+    marker: str, hold: Hold, *, service: str, compose: str, overlay: str, networks: Mapping[str, str],
+    volumes: Mapping[str, str], needed: Sequence[str], timeout: int, intent: str, result: str,
+) -> command.Command:
+    """Run *service* once with *overlay* on top of the release, and answer with its status and last lines.
+
+    Beside a running app it is a throw-away project on the existing *networks* and *volumes* (key → real name;
+    *needed*: names of those that the service mounts); where the app has no container yet there is nothing to disturb, and the app's own project
+    makes them. Nothing of the app is recreated in either case.
+    """
+    lines = [compose, f"jot {command.quote(intent)} || refuse state 'cannot write the journal'\n", HOOK]
+    lines += [
+        f'[ "$P" = "$APP" ] || docker volume inspect {command.quote(name)} >/dev/null 2>&1 || refuse hook '
+        f"{command.quote(f'volume {name} does not exist yet: deploy once without the hook')}\n" for name in needed
+    ]
+    lines += ['{ printf %s "$OVERLAY"\nif [ "$P" != "$APP" ]; then\n']
+    for kind, found in (("network", networks), ("volume", volumes)):
+        if found:
+            lines.append(f"printf '{kind}s:\\n'\n")
+        for index, (key, name) in enumerate(found.items()):
+            words = command.join([kind, json.dumps(key), name, json.dumps(name), str(index)])
+            lines.append(f"known {words}\n")
+    lines.append('fi; } >"$Y" || refuse state "cannot write $A"\n')
+    lines.append(f"LIMIT={timeout}\nout=$(compose -p \"$P\" -f \"$Y\" run --rm --no-deps -T {command.quote(service)} 2>&1 </dev/null); rc=$?\n")
+    lines.append(f"""clean\njot {command.quote(result[:-1] + ',"rc":')}$rc'}}'\n""")
+    lines.append("part hook; printf '%s\\n' \"$rc\"; printf '%s\\n' \"$out\" | tail -n 50\npart end\nexit 0\n")
+    return guarded("hook", marker, hold, "".join(lines), timeout=timeout + 90, more={"OVERLAY": overlay})
 
 
 def tidy(
     marker: str, hold: Hold, *, intent: str, containers: Sequence[str], networks: Sequence[str]
 ) -> command.Command:
     """Remove what the release no longer has: containers by id, networks by name; never a volume."""
-    body = f"jot {command.quote(intent)} || refuse state 'cannot write the journal'\n"
+    body = NETWORKS + f"jot {command.quote(intent)} || refuse state 'cannot write the journal'\n"
     if containers:
         body += f"docker rm -f {command.join(containers)} >/dev/null || refuse remove 'a container stayed'\n"
     for network in networks:
-        body += f"docker network rm {command.quote(network)} >/dev/null 2>&1\n"
+        body += f"n={command.quote(network)}; {REMOVE_NETWORK}\n"
     return guarded("tidy", marker, hold, body + "part end\nexit 0\n", timeout=120)
 
 
@@ -194,9 +251,9 @@ def vanish(
     """
     label = '--filter "label=com.docker.compose.project=$APP"'
     lines = [
-        f"jot {command.quote(record)} || refuse state 'cannot write the journal'\n",
+        NETWORKS, f"jot {command.quote(record)} || refuse state 'cannot write the journal'\n",
         f"ids=$(docker ps -aq --no-trunc {label}); [ -z \"$ids\" ] || docker rm -f $ids >/dev/null || refuse remove 'a container stayed'\n",
-        f"for n in $(docker network ls -q {label}); do docker network rm $n >/dev/null || refuse remove 'a network stayed'; done\n",
+        f"for n in $(docker network ls {label} --format '{{{{.Name}}}}'); do {REMOVE_NETWORK}; done\n",
     ]
     if volumes:
         lines.append(f"for v in $(docker volume ls -q {label}); do docker volume rm $v >/dev/null || refuse remove 'a volume stayed'; done\n"

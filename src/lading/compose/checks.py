@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lading.compose import complaints, parse, services, variables, worktree
+from lading.compose import complaints, hooks, parse, services, variables, worktree
 
-EXTENSION = ("canary", "data", "edge", "hooks", "on_undo", "placement", "plain", "probes")
+EXTENSION = ("data", "hooks", "on_undo", "plain")
 
 
 def check_shape(main: Sequence[parse.Document]) -> None:
@@ -42,6 +42,10 @@ def _check_extension(one: parse.Document) -> None:
             raise worktree.refuse(f"x-lading: lading does not know `{key}`", hint, where)
         if key in ("data", "plain") and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
             raise worktree.refuse(f"x-lading.{key} must be a list of texts", f"x-lading: {{{key}: [NAME]}}", where)
+        if key == "on_undo" and value != "run":
+            raise worktree.refuse(f"x-lading.on_undo: {value!r} means nothing", "x-lading: {on_undo: run}, or without it", where)
+    for path, why in hooks.faults(extension or {}):
+        raise worktree.refuse(why, f"x-lading: {{{hooks.FORM}}}", (one.path, one.line(("x-lading", *path))))
 
 
 def extension(main: Sequence[parse.Document], key: str) -> list[str]:
@@ -68,6 +72,22 @@ def check_services(
             raise worktree.refuse(f"service {name}: the image is {image!r}, from `{text}`", "give the variables values", where)
         if services.replicas(one) > 1:
             _check_replicas(name, one, documents)
+    _check_hook(resolved, documents)
+
+
+def _check_hook(resolved: Mapping[str, Any], documents: Sequence[parse.Document]) -> None:
+    """A hook runs a service of the file, and one that stands on its own."""
+    hook = hooks.before(resolved.get("x-lading") or {})
+    if hook is None:
+        return
+    known = resolved.get("services") or {}
+    where = parse.locate(documents, ("x-lading", "hooks", "before", "service"))
+    if hook.service not in known:
+        hint = complaints.nearest(hook.service, tuple(known)) or f"services: {', '.join(sorted(known))}"
+        raise worktree.refuse(f"x-lading.hooks.before: there is no service {hook.service}", hint, where)
+    if tied := services.tied_to(known[hook.service]):
+        raise worktree.refuse(f"x-lading.hooks.before: {hook.service} lives in the containers of {', '.join(tied)}",
+                              "name a service with networks of its own", where)
 
 
 def _check_replicas(name: str, one: Mapping[str, Any], documents: Sequence[parse.Document]) -> None:

@@ -45,13 +45,11 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """`deploy.update_config`: hosts at a time (0 = all), seconds to watch and to pause between batches."""
+    """`deploy.update_config` or `rollback_config`: hosts at a time (0 = all), seconds to watch and to pause between."""
 
     parallelism: int = 0
     monitor: float = 5.0
     delay: float = 0.0
-    order: str = "stop-first"
-    failure_action: str = "rollback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +73,7 @@ class Service:
     stop_grace: float = 10.0
     replicas: int = 1
     rollout: Rollout | None = None
+    way_back: Rollout | None = None
     profiles: tuple[str, ...] = ()
     platform: str = ""
     has_build: bool = False

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import quote as percent
 
 from lading import errors
-from lading.compose import overlay, project
+from lading.compose import overlay, project, unheeded
 
 FORMAT = 1
 JOB_WAIT = 900.0  # seconds that a service which is meant to end may take
@@ -46,8 +46,19 @@ class ServiceSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast hosts follow each other: *parallelism* hosts at a time (0 = all), *delay* seconds between batches."""
+
+    parallelism: int = 0
+    delay: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
-    """One app in one version, immutable. *files*: path → SHA-256; *objects*: shipped binds by id → their source."""
+    """One app in one version, immutable. *files*: path → SHA-256; *objects*: shipped binds by id → their source.
+
+    *forth* is the pace of a deployment (`deploy.update_config`), *back* that of an undo or a rollback to this release.
+    """
 
     app: str
     version: str
@@ -61,8 +72,8 @@ class Release:
     networks: Mapping[str, Mapping[str, Any]]
     volumes: Mapping[str, Mapping[str, Any]]
     overlay: str
-    parallelism: int = 0
-    delay: float = 0.0
+    forth: Pace = field(default_factory=Pace)
+    back: Pace = field(default_factory=Pace)
     absolute_binds: tuple[str, ...] = ()
     extension: Mapping[str, Any] = field(default_factory=dict)
 
@@ -119,6 +130,7 @@ def from_json(stored: Mapping[str, Any]) -> Release:
         own["services"] = {name: _spec(spec) for name, spec in own["services"].items()}
         for key in ("compose_files", "secrets", "absolute_binds"):
             own[key] = tuple(own[key])
+        own.update({key: Pace(**own[key]) for key in ("forth", "back")})
         return Release(**own)
     except (KeyError, TypeError, AttributeError) as wrong:
         raise errors.InputError(f"a stored release is damaged: {wrong}", "deploy again") from wrong
@@ -141,8 +153,8 @@ def build(reading: project.Reading, pins: Mapping[str, str]) -> Bundle:
     app = reading.project
     objects = {source: object_id(files) for source, files in reading.binds.items()}
     specs = {name: _service(reading, service, objects, pins) for name, service in sorted(app.services.items())}
-    rollouts = [s.rollout for s in app.services.values() if s.rollout is not None]
-    limits = [r.parallelism for r in rollouts if r.parallelism > 0]
+    forth = _pace(s.rollout for s in app.services.values())
+    back = _pace(s.way_back or s.rollout for s in app.services.values())
     release = Release(
         app=app.name,
         version=reading.version,
@@ -156,15 +168,22 @@ def build(reading: project.Reading, pins: Mapping[str, str]) -> Bundle:
         networks={key: _resource(r) for key, r in app.networks.items()},
         volumes={key: _resource(r) for key, r in app.volumes.items()},
         overlay=overlay.write(_overlay(reading, specs, objects)),
-        parallelism=min(limits, default=0),
-        delay=max((r.delay for r in rollouts), default=0.0),
+        forth=forth,
+        back=back,
         absolute_binds=tuple(sorted(_absolute_binds(app))),
         extension=dict(app.extension),
     )
     return Bundle(
         release, reading.files, {objects[source]: files for source, files in reading.binds.items()},
-        reading.secrets, reading.source, reading.commit, reading.warnings,
+        reading.secrets, reading.source, reading.commit, (*reading.warnings, *unheeded.warnings(app)),
     )
+
+
+def _pace(words: Iterable[project.Rollout | None]) -> Pace:
+    """The most careful of what the services ask for: one host carries them all."""
+    found = [one for one in words if one is not None]
+    return Pace(min((one.parallelism for one in found if one.parallelism > 0), default=0),
+                max((one.delay for one in found), default=0.0))
 
 
 def _resource(resource: project.Resource) -> dict[str, Any]:
@@ -201,7 +220,7 @@ def _wait(service: project.Service, job: bool) -> float:
 
 def _bake(service: project.Service, job: bool) -> float:
     """How long it must stay good: `monitor` where written, else 5 s without a health check and 0 with one."""
-    if service.rollout is not None and "update_config" in service.definition.get("deploy", {}):
+    if service.rollout is not None:
         return service.rollout.monitor
     return 0.0 if service.health or job else 5.0
 

@@ -32,13 +32,14 @@ def service(
         secrets=tuple(_file_ref(one, "/run/secrets/") for one in resolved.get("secrets") or ()),
         env_files=tuple(raw.get("env_file") or ()),
         depends_on={key: str(one.get("condition", "")) for key, one in (resolved.get("depends_on") or {}).items()},
-        tied_to=_tied_to(resolved),
+        tied_to=tied_to(resolved),
         restart=restart,
         restart_written=bool(restart),
         health=_health(resolved.get("healthcheck")),
         stop_grace=seconds(resolved["stop_grace_period"]) if "stop_grace_period" in resolved else 10.0,
         replicas=replicas(resolved),
         rollout=_rollout((resolved.get("deploy") or {}).get("update_config")),
+        way_back=_rollout((resolved.get("deploy") or {}).get("rollback_config")),
         profiles=tuple(resolved.get("profiles") or ()),
         platform=str(resolved.get("platform") or ""),
         has_build=bool(resolved.get("build")),
@@ -92,7 +93,7 @@ def _restart(resolved: Mapping[str, Any]) -> str:
     return {"none": "no", "any": "always"}.get(condition, condition)
 
 
-def _tied_to(resolved: Mapping[str, Any]) -> tuple[str, ...]:
+def tied_to(resolved: Mapping[str, Any]) -> tuple[str, ...]:
     """The services whose containers this one's are made on."""
     modes = [str(resolved.get(key) or "") for key in ("network_mode", "ipc", "pid")]
     tied = {mode.partition(":")[2] for mode in modes if mode.startswith("service:")}
@@ -112,14 +113,12 @@ def _health(check: Mapping[str, Any] | None) -> project.Health | None:
     )
 
 
-def _rollout(config: Mapping[str, Any] | None) -> project.Rollout:
+def _rollout(config: Mapping[str, Any] | None) -> project.Rollout | None:
     if config is None:
-        return project.Rollout()
+        return None
     standard = project.Rollout()
     return project.Rollout(
         parallelism=int(config.get("parallelism", 1)),
         monitor=seconds(config["monitor"]) if "monitor" in config else standard.monitor,
         delay=seconds(config.get("delay")),
-        order=str(config.get("order") or standard.order),
-        failure_action=str(config.get("failure_action") or standard.failure_action),
     )

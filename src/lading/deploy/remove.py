@@ -39,7 +39,7 @@ async def remove(
     data = "volumes and host data are removed too" if volumes else "volumes and host data stay"
     first = next(iter(there.values())).current
     made = known.get(first.release) if first else None
-    whole = steps.Plan(app, first.version if first else "", "", destination.name, plans, (tuple(plans),), (data,))
+    whole = steps.Plan(app, first.version if first else "", "", destination.name, plans, (tuple(plans),), warnings=(data,))
     begin = {
         "verb": "remove", "app": app, "version": whole.version, "destination": destination.name,
         "source": first.source if first else "", "commit": "", "actor": context.actor, "reason": reason,

@@ -8,7 +8,7 @@ from lading import errors, events, observe, state
 from lading.compose import release
 from lading.deploy import ended, running
 from lading.engines import base, hosts
-from lading.plan import steps
+from lading.plan import rollout, steps
 
 
 async def resume(
@@ -47,7 +47,7 @@ async def _one(
     known = running.known_releases(seen, app)
     target = known.get(str(begin.get("to", ""))) or release.empty(app)
     whole = steps.Plan(app, str(begin.get("version", "")), str(begin.get("to", "")), str(begin.get("destination", "")),
-                       open_plans, (tuple(open_plans),))
+                       open_plans, rollout.batches(list(open_plans), int(begin.get("parallelism", 0))))
     record = {**{key: value for key, value in begin.items() if key not in ("at", "kind", "v", "from", "generations")},
               "kind": "resumed", "actor": context.actor, "reason": reason, "url": context.url}
     job = base.Job(

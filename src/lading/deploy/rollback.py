@@ -31,13 +31,14 @@ async def rollback(
                                          f"name one: lading rollback {app} --release ID --to {destination.name}")
     known = running.known_releases(seen, app)
     target = known[next(iter(wanted.values()))]
-    plans = {name: _plan(name, target, host.apps[app]) for name, host in seen.hosts.items()}
-    whole = planner.plan(target, destination.name, plans)
+    plans = {name: _plan(name, target, host.apps[app], host) for name, host in seen.hosts.items()}
+    whole = planner.plan(target, destination.name, plans, back=True)
     current = next(host.apps[app].current for host in seen.hosts.values())
     begin = {
         "verb": "rollback", "app": app, "version": target.version, "destination": current.destination if current else "",
         "source": current.source if current else "", "commit": "", "actor": context.actor, "reason": reason,
-        "url": context.url, "plan": whole.hash, "participants": [n for n, host in plans.items() if host.steps],
+        "url": context.url, "plan": whole.hash, "participants": [n for batch in whole.batches for n in batch],
+        "parallelism": max(map(len, whole.batches), default=0),
     }
     job = base.Job(
         plan=whole, release=target, bundle=None, known=known, hosts={host.name: host for host in chosen},
@@ -68,9 +69,9 @@ def _target(host: str, seen: state.HostState, app: str, wanted: str) -> str:
     return before[0]
 
 
-def _plan(name: str, target: releases.Release, app: state.AppState) -> steps.HostPlan:
+def _plan(name: str, target: releases.Release, app: state.AppState, host: state.HostState) -> steps.HostPlan:
     numbers = _numbers(target, app.journal, app)
-    return planner.plan_host(name, target, numbers, (), app, running.kept_release(app))
+    return planner.plan_host(name, target, numbers, (), app, running.kept_release(app), host.attached(target.app))
 
 
 def _numbers(

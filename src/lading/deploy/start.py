@@ -148,7 +148,7 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     hashed = {key: hashlib.sha256(nonce.encode() + stored_secret(key, value)).hexdigest()
               for key, value in made.secrets.items()}
     plans = {name: plan_one(name, made.release, hashed, host) for name, host in seen.hosts.items()}
-    whole = planner.plan(made.release, destination.name, plans, made.warnings)
+    whole = planner.plan(made.release, destination.name, planner.hooked(made.release, plans), made.warnings)
     return Prepared(request, destination, chosen, made, whole, seen, platforms, nonce)
 
 
@@ -163,7 +163,7 @@ def plan_one(
     """The plan of one host from what was seen there."""
     app = seen.apps.get(made.app, state.AppState(made.app))
     numbers, fresh = planner.generations(hashed, app.secrets)
-    return planner.plan_host(name, made, numbers, fresh, app, running.kept_release(app))
+    return planner.plan_host(name, made, numbers, fresh, app, running.kept_release(app), seen.attached(made.app))
 
 
 def check_reachable(seen: state.FleetState) -> None:
@@ -218,7 +218,8 @@ async def _job(context: contexts.Context, prepared: Prepared) -> base.Job:
         "verb": "deploy", "app": made.release.app, "version": made.release.version,
         "destination": prepared.destination.name, "source": made.source, "commit": made.commit,
         "actor": context.actor, "reason": prepared.request.reason, "url": context.url, "plan": prepared.plan.hash,
-        "participants": [name for name, host in prepared.plan.hosts.items() if host.steps],
+        "participants": [name for batch in prepared.plan.batches for name in batch],
+        "parallelism": max(map(len, prepared.plan.batches), default=0),
     }
     return base.Job(
         plan=prepared.plan, release=made.release, bundle=made, known=known,

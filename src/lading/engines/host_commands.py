@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from lading import observe, state
 from lading.commands import command, docker, rolling
-from lading.compose import bundle, project, release
+from lading.compose import bundle, overlay, project, release
 from lading.engines import base
 from lading.plan import planner, steps
 
@@ -58,6 +58,29 @@ def undo_plan(
     return (
         steps.HostPlan(plan.host, (*kept, steps.StartServices(start)), plan.changes, plan.previous, plan.generations),
         judged, purge,
+    )
+
+
+def hook_command(
+    hold: rolling.Hold, job: base.Job, plan: steps.HostPlan, step: steps.RunHook
+) -> command.Command:
+    """The command that runs a hook of the job's release on a host."""
+    made = job.release
+    own: dict[str, object] = dict.fromkeys(("container_name", "depends_on", "labels", "ports"), overlay.RESET)
+    if step.command is not None:
+        own["command"] = overlay.Override(step.command)
+    used = {str(m.get("source")) for m in made.services[step.service].definition.get("volumes") or ()
+            if m.get("type") == "volume"}
+    common = {"v": 1, "deployment": job.deployment, "step": "hook", "hook": step.hook}
+    return rolling.hook(
+        observe.marker(), hold, service=step.service,
+        compose=compose_function(made, plan.generations),
+        overlay=overlay.write({"services": {step.service: own}}),
+        networks={key: str(n["name"]) for key, n in made.networks.items() if not n["external"]},
+        volumes={key: str(v["name"]) for key, v in made.volumes.items() if not v["external"]},
+        needed=[str(v["name"]) for key, v in made.volumes.items() if key in used],
+        timeout=max(1, round(step.timeout)), intent=json.dumps({"kind": "intent", **common}),
+        result=json.dumps({"kind": "result", **common}),
     )
 
 

@@ -11,6 +11,7 @@ def refusal(text: str) -> str:
         "busy": "another command of lading still runs there", "fence": "another deployment has taken the app over",
         "upload": "the upload failed", "login": "the registry refused the login", "pull": "an image cannot be pulled",
         "gone": "an image is not on the host any more", "config": "the host's Compose refuses the file",
+        "network": "a network", "hook": "the hook cannot run",
         "state": "lading's folder cannot be used", "remove": "something could not be removed",
     }
     return f"{words.get(kind, kind)}: {said}" if said else words.get(kind, kind)

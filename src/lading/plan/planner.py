@@ -1,9 +1,11 @@
 """Release + what runs → plan; the one diff that serves deploy, plan, drift and rollback (pure)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lading import state
+from lading.compose import hooks
 from lading.compose import release as releases
 from lading.plan import rollout, steps
 
@@ -99,9 +101,13 @@ def _short(value: Any) -> str:
 
 def plan_host(
     host: str, release: releases.Release, numbers: Mapping[str, int], fresh: tuple[str, ...], app: state.AppState,
-    old: releases.Release | None,
+    old: releases.Release | None, attached: Mapping[str, Sequence[str]] | None = None,
 ) -> steps.HostPlan:
-    """The steps that bring one host to *release*; none if it is there already."""
+    """The steps that bring one host to *release*; none if it is there already.
+
+    *attached*: network → names of containers on it that are not the app's.
+    """
+    strangers = attached or {}
     changes = diff(host, release, numbers, app, old)
     same = app.current is not None and app.current.release == release.id and dict(app.current.generations) == numbers
     if not changes and same:
@@ -120,10 +126,10 @@ def plan_host(
     for key in networks:
         real = str(release.networks[key]["name"])
         users = tuple(sorted(name for name, spec in release.active.items() if real in spec.networks))
-        todo.append(steps.RecreateNetwork(real, users))
+        todo.append(steps.RecreateNetwork(real, users, tuple(strangers.get(real, ()))))
     if start:
         todo.append(steps.StartServices(tuple(start)))
-    todo += _removals(release, app, old)
+    todo += _removals(release, app, old, strangers)
     todo.append(steps.CommitRelease(release.id))
     return steps.HostPlan(host, tuple(todo), changes, app.current, numbers, fresh)
 
@@ -140,7 +146,7 @@ def _started(release: releases.Release, changes: Sequence[steps.Change], network
 
 
 def _removals(
-    release: releases.Release, app: state.AppState, old: releases.Release | None
+    release: releases.Release, app: state.AppState, old: releases.Release | None, attached: Mapping[str, Sequence[str]]
 ) -> list[steps.Step]:
     gone: dict[str, list[str]] = {}
     for container in app.containers:
@@ -149,23 +155,50 @@ def _removals(
             gone.setdefault(container.service, []).append(container.id)
     found: list[steps.Step] = [steps.RemoveService(name, tuple(ids)) for name, ids in sorted(gone.items())]
     for key, network in (old.networks if old else {}).items():
-        if key not in release.networks and not network["external"]:
+        if key not in release.networks and not network["external"] and not attached.get(str(network["name"])):
             found.append(steps.RemoveNetwork(str(network["name"])))
     return found
 
 
+def hooked(release: releases.Release, hosts: Mapping[str, steps.HostPlan]) -> dict[str, steps.HostPlan]:
+    """The plans of the hosts, the first that starts something with the hook of the release before its first start."""
+    found, hook = dict(hosts), hooks.before(release.extension)
+    name = next((name for name, host in hosts.items() if host.services), "")
+    if hook is None or not name:
+        return found
+    run = steps.RunHook("before", hook.service, hook.command, hook.timeout)
+    todo: list[steps.Step] = []
+    for step in hosts[name].steps:
+        todo.append(replace(step, images={**step.images, hook.service: release.services[hook.service].image})
+                    if isinstance(step, steps.PullImages) else step)
+        if isinstance(step, steps.PullImages):
+            todo.append(run)
+    found[name] = replace(hosts[name], steps=tuple(todo))
+    return found
+
+
 def plan(
-    release: releases.Release, destination: str, hosts: Mapping[str, steps.HostPlan], warnings: Sequence[str] = ()
+    release: releases.Release, destination: str, hosts: Mapping[str, steps.HostPlan], warnings: Sequence[str] = (),
+    *, back: bool = False,
 ) -> steps.Plan:
-    """The whole plan: hosts with something to do, in batches of `deploy.update_config.parallelism`."""
+    """The whole plan: hosts with something to do, in batches of `update_config` (*back*: of `rollback_config`)."""
     busy = [name for name, host in hosts.items() if host.steps]
-    said = list(warnings)
+    pace = release.back if back else release.forth
+    said = [*warnings, *_strangers(hosts)]
     if any(release.volumes) and busy:
         said.append("an undo restores containers and configuration, not the data in volumes")
     return steps.Plan(
         release.app, release.version, release.id, destination, dict(hosts),
-        rollout.batches(busy, release.parallelism), tuple(dict.fromkeys(said)),
+        rollout.batches(busy, pace.parallelism), pace.delay, tuple(dict.fromkeys(said)),
     )
+
+
+def _strangers(hosts: Mapping[str, steps.HostPlan]) -> list[str]:
+    return [
+        f"{name}: network {step.network} is made anew; {', '.join(step.foreign)} of others will be detached for that time"
+        for name, host in hosts.items() for step in host.steps
+        if isinstance(step, steps.RecreateNetwork) and step.foreign
+    ]
 
 
 def prunable(app: state.AppState, keep: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -16,6 +16,12 @@ def batches(hosts: Sequence[str], parallelism: int) -> tuple[tuple[str, ...], ..
     return tuple(tuple(hosts[start : start + size]) for start in range(0, len(hosts), size))
 
 
+def way_back(touched: Sequence[str], batched: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    """The touched hosts in the order of an undo: newest first, batch by batch as they were rolled."""
+    found = [tuple(name for name in batch if name in touched) for batch in reversed(batched)]
+    return tuple(batch for batch in found if batch)
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What is thought of one service on one host now; *why* says what is wrong or awaited."""

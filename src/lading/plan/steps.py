@@ -36,11 +36,25 @@ class PullImages:
 
 
 @dataclass(frozen=True, slots=True)
+class RunHook:
+    """Run *service* once, on this host only, before anything is rolled anywhere; *command* None = its own; seconds."""
+
+    hook: str
+    service: str
+    command: Any = None
+    timeout: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
 class RecreateNetwork:
-    """Stop all services of a network whose definition changed, and make it anew."""
+    """Stop all services of a network whose definition changed, and make it anew.
+
+    *foreign*: names of containers of others that are on it; they are detached, and attached again afterwards.
+    """
 
     network: str
     services: tuple[str, ...]
+    foreign: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +86,7 @@ class CommitRelease:
     release: str
 
 
-Step = StoreRelease | PullImages | RecreateNetwork | StartServices | RemoveService | RemoveNetwork | CommitRelease
+Step = StoreRelease | PullImages | RunHook | RecreateNetwork | StartServices | RemoveService | RemoveNetwork | CommitRelease
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +108,7 @@ class HostPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be done: per host, in batches of hosts; a value, carried out by an engine."""
+    """What will be done: per host, in batches of hosts, *delay* seconds between two; a value, carried out by an engine."""
 
     app: str
     version: str
@@ -102,6 +116,7 @@ class Plan:
     destination: str
     hosts: Mapping[str, HostPlan]
     batches: tuple[tuple[str, ...], ...] = ()
+    delay: float = 0.0
     warnings: tuple[str, ...] = ()
 
     @property
@@ -118,7 +133,7 @@ class Plan:
         """The document of `plan --json`."""
         return {
             "app": self.app, "version": self.version, "release": self.release, "destination": self.destination,
-            "hosts": list(self.hosts), "batches": [list(batch) for batch in self.batches],
+            "hosts": list(self.hosts), "batches": [list(batch) for batch in self.batches], "delay": self.delay,
             "steps": [
                 {"host": host.host, "kind": type(step).__name__, **asdict(step)}
                 for host in self.hosts.values() for step in host.steps

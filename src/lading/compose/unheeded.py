@@ -1,0 +1,30 @@
+"""What of `deploy:` lading does not carry out, as warnings for the plan (pure)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lading.compose import project
+
+ORDER = "containers are replaced in place (stop-first)"
+ACTION = "a deployment that fails is always rolled back"
+
+
+def warnings(app: project.Project) -> tuple[str, ...]:
+    """One line for each word that is written in the file and will not happen."""
+    return tuple(line for name, service in sorted(app.services.items()) if service.active
+                 for line in _service(name, service.definition.get("deploy") or {}))
+
+
+def _service(name: str, deploy: Mapping[str, Any]) -> list[str]:
+    said = []
+    for key in ("update_config", "rollback_config"):
+        config = deploy.get(key) or {}
+        if config.get("order", "stop-first") != "stop-first":
+            said.append(f"service {name}: {key}.order: {config['order']} is not carried out, {ORDER}")
+        if config.get("failure_action", "rollback") != "rollback" and key == "update_config":
+            said.append(f"service {name}: {key}.failure_action: {config['failure_action']} is not carried out, {ACTION}")
+        if config.get("max_failure_ratio"):
+            said.append(f"service {name}: {key}.max_failure_ratio is not carried out, one failure is enough")
+    if deploy.get("placement"):
+        said.append(f"service {name}: deploy.placement is not carried out, it runs on every host of the destination")
+    return said

@@ -1,0 +1,158 @@
+"""What is done on one host: stage, hook, bring up and judge, tidy, the way back; done, or a Failure."""
+
+import json
+import time
+from collections.abc import Mapping
+
+from lading import errors, events, observe, state
+from lading.commands import command, rolling
+from lading.compose import release
+from lading.engines import base, held, host_commands, watching, words
+from lading.plan import planner, steps
+
+
+class Changing:
+    """The changing steps of one job, host by host; *touched*: the hosts on which containers may have changed."""
+
+    def __init__(self, hold: held.Held) -> None:
+        self.held, self.job, self.record = hold, hold.job, hold.record
+        self.touched: list[str] = []
+
+    async def stage(self, name: str) -> None:
+        """Upload, pull, and compare what the host's Compose makes of the release with what this machine's does."""
+        job = self.job
+        what = host_commands.stage_command(self.held.holds[name], job, job.plan.hosts[name])
+        await self.record(events.StepStarted(job.deployment, name, "stage"))
+        begun = time.monotonic()
+        result = await self.held.send(name, what)
+        self._compare(name, result)
+        await self.record(events.BundleStored(job.deployment, name, "stage", release=job.release.id))
+        await self.record(events.StepEnded(job.deployment, name, "stage", seconds=round(time.monotonic() - begun, 3)))
+
+    def _compare(self, name: str, result: command.Result) -> None:
+        expected = self.job.expected.get(name, "")
+        if expected:
+            found = result.parts["config"].decode("utf-8", "replace").replace(result.text("dir"), "@DIR@")
+            different = words.first_difference(expected, found)
+            if different:
+                raise held.Failure(name, "stage", f"the host's Compose reads {different} otherwise than this machine's")
+
+    async def hook(self, name: str, step: steps.RunHook) -> None:
+        """Run a hook once, on this host, before anything is rolled; a status other than 0 is a Failure."""
+        job = self.job
+        what = host_commands.hook_command(self.held.holds[name], job, job.plan.hosts[name], step)
+        await self.record(events.StepStarted(job.deployment, name, "hook"))
+        begun = time.monotonic()
+        result = await self.held.send(name, what)
+        first, _, log = result.text("hook").partition("\n")
+        status = int(first) if first.strip().isdigit() else 1
+        late = status in (124, 137) and time.monotonic() - begun >= step.timeout
+        why = f"hook {step.hook} ({step.service}): " + (f"time is up ({step.timeout:g} s)" if late else f"exit code {status}")
+        await self.record(events.HookEnded(job.deployment, name, "hook", hook=step.hook, status=status))
+        await self.record(events.StepEnded(job.deployment, name, "hook", error=why if status else "",
+                                           seconds=round(time.monotonic() - begun, 3)))
+        if status:
+            raise held.Failure(name, "hook", why, tuple(log.splitlines()[-50:]))
+
+    async def roll(self, name: str) -> None:
+        """Bring the host's services to the job's release and wait until they are good."""
+        plan, judged = self.job.plan.hosts[name], self.job.release.active
+        if self.job.keep_jobs:
+            plan, judged, _ = host_commands.undo_plan(plan, self.job.release)
+        await self._bring_up(name, self.job.release, plan, judged, purge=False, verb="roll")
+
+    async def _bring_up(
+        self, name: str, made: release.Release, plan: steps.HostPlan,
+        judged: Mapping[str, release.ServiceSpec], purge: bool, verb: str,
+    ) -> None:
+        job = self.job
+        common = {"v": 1, "deployment": job.deployment, "step": verb, "to": made.id}
+        wait = int(max((spec.wait + spec.bake for spec in judged.values()), default=60)) + 30
+        networks = [s for s in plan.steps if isinstance(s, steps.RecreateNetwork)]
+        what = rolling.roll(
+            observe.marker(), self.held.holds[name],
+            intent=json.dumps({"kind": "intent", **common, "services": list(plan.services)}),
+            result=json.dumps({"kind": "result", **common}), compose=host_commands.compose_function(made, plan.generations),
+            services=plan.services, purge=purge, wait=wait, name=verb, networks=[s.network for s in networks],
+        )
+        watch = watching.Watch(judged, frozenset(plan.services), plan.generations)
+        await self.record(events.StepStarted(job.deployment, name, verb))
+        if name not in self.touched:
+            self.touched.append(name)
+        begun = time.monotonic()
+
+        def on_part(part: str, content: bytes) -> bool:
+            watch.stopped = job.stop.is_set() and verb == "roll"
+            return watch.on_part(part, content)
+
+        await self.held.send(name, what, on_part)
+        await self._judged(name, verb, watch, round(time.monotonic() - begun, 3))
+
+    async def _judged(self, name: str, verb: str, watch: watching.Watch, seconds: float) -> None:
+        job = self.job
+        for verdict in watch.verdicts:
+            if verdict.word == "good":
+                await self.record(events.ServiceHealthy(job.deployment, name, verb, verdict.service, verdict.state))
+        if not watch.why:
+            await self.record(events.StepEnded(job.deployment, name, verb, seconds=seconds))
+            return
+        why = "interrupted" if watch.stopped else watch.why
+        log = () if watch.stopped else await self._last_lines(name, watch.failed)
+        for service in watch.failed:
+            await self.record(events.ServiceUnhealthy(job.deployment, name, verb, service, why, ()))
+        await self.record(events.StepEnded(job.deployment, name, verb, error=why, seconds=seconds))
+        raise held.Failure(name, verb, why, log)
+
+    async def _last_lines(self, name: str, services: list[str]) -> tuple[str, ...]:
+        what = rolling.last_lines(observe.marker(), app=self.job.plan.app, services=services)
+        try:
+            result = await self.held.transport.run(self.job.hosts[name], what)
+        except errors.TransportError:
+            return ()
+        return tuple(line for s in services for line in result.text(f"log:{s}").splitlines()[-50:])
+
+    async def tidy(self, name: str) -> None:
+        """Remove what the release no longer has, after everything else is verified."""
+        plan = self.job.plan.hosts[name]
+        containers = [c for s in plan.steps if isinstance(s, steps.RemoveService) for c in s.containers]
+        networks = [s.network for s in plan.steps if isinstance(s, steps.RemoveNetwork)]
+        if containers or networks:
+            intent = json.dumps({"v": 1, "kind": "intent", "deployment": self.job.deployment, "step": "tidy",
+                                 "containers": containers, "networks": networks})
+            await self.record(events.StepStarted(self.job.deployment, name, "tidy"))
+            await self.held.send(name, rolling.tidy(observe.marker(), self.held.holds[name], intent=intent,
+                                                    containers=containers, networks=networks))
+            await self.record(events.StepEnded(self.job.deployment, name, "tidy"))
+
+    async def back(self, name: str) -> None:
+        """Bring the host back to its previous release, or to nothing if there was none; verified, lease freed."""
+        seen = await self.held.reach(name)
+        job, previous, hold = self.job, self.job.plan.hosts[name].previous, self.held.holds[name]
+        common = {"v": 1, "deployment": job.deployment, "to": previous.release if previous else ""}
+        intent = json.dumps({"kind": "intent", "step": "undo", **common})
+        if previous is None:
+            await self.held.send(name, rolling.vanish(observe.marker(), hold, record=intent, volumes=False, forget=False))
+        else:
+            await self._restore(name, previous, seen, intent)
+        record = json.dumps({"kind": "undone", **common})
+        await self.held.send(name, rolling.undone(observe.marker(), hold, record=record))
+
+    async def _restore(self, name: str, previous: state.Current, seen: state.HostState, intent: str) -> None:
+        old = self.job.known.get(previous.release)
+        if old is None:
+            raise held.Failure(name, "undo", f"release {previous.release} is not kept on the host")
+        app = seen.apps.get(old.app, state.AppState(old.app))
+        plan = planner.plan_host(name, old, dict(previous.generations), (), app, self.job.release,
+                                 seen.attached(old.app))
+        plan, judged, purge = host_commands.undo_plan(plan, old)
+        await self._bring_up(name, old, plan, judged, purge, "undo")
+        gone = [c for s in plan.steps if isinstance(s, steps.RemoveService) for c in s.containers]
+        if gone:
+            what = rolling.tidy(observe.marker(), self.held.holds[name], intent=intent, containers=gone, networks=())
+            await self.held.send(name, what)
+
+
+def outcome(job: base.Job, name: str, result: events.HostResult, now: str, error: str, seconds: float) -> events.HostOutcome:
+    """How a host ended, beside what it was before."""
+    previous = job.plan.hosts[name].previous
+    return events.HostOutcome(result, now, previous.release if previous else "", error, round(seconds, 3))
