@@ -20,11 +20,11 @@ def deploying(app: App, version: str, until: str, to: str = "web1,web2") -> Iter
     process = app.lab.popen(*LADING, "deploy", "--version", version, "--to", to, "--yes", cwd=app.folder)
     try:
         assert process.stderr is not None
-        for line in process.stderr:
-            if until in line:
-                break
-        else:
-            raise AssertionError(f"it never said {until!r}")
+        said = ""
+        while until not in said:
+            line = process.stderr.readline()
+            assert line, f"it never said {until!r}, but:\n{said}"
+            said += line
         yield process
     finally:
         if process.poll() is None:

@@ -243,6 +243,8 @@ def _said(event: events.Event) -> str:
             return "begins"
         case events.StepEnded():
             return f"failed: {event.error}" if event.error else f"done ({event.seconds:.1f} s)"
+        case events.HookEnded():
+            return f"{event.hook}: exit code {event.status}"
         case events.ServiceHealthy():
             return f"{event.service} is {event.state}"
         case events.HostCommitted():

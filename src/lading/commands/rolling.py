@@ -112,14 +112,16 @@ def stage(
                    more={"TAR": len(tar), "R": release})
 
 
-NETWORKS = """on_network(){ docker ps -aq --no-trunc --filter "network=$1" | while read -r c; do
+NETWORKS = """clear_away(){ docker ps -a --no-trunc --filter "$1" --format '{{.ID}} {{.State}} {{.Label "com.docker.compose.service"}}' |
+while read -r c state service; do case "$state $SPARE " in exited*" $service "*) continue;; esac; docker rm -f $c >/dev/null; done; }
+on_network(){ docker ps -aq --no-trunc --filter "network=$1" | while read -r c; do
 [ "$(docker inspect -f '{{index .Config.Labels "com.docker.compose.project"}}' $c)" = "$APP" ] || printf '%s\\n' $c; done; }
 names(){ docker inspect -f '{{.Name}}' "$@" 2>/dev/null | tr -d / | tr '\\n' ' '; }
 take_down(){ for c in $(on_network "$1"); do docker inspect -f "{{.Id}} {{with index .NetworkSettings.Networks \\"$1\\"}}\
 {{with .IPAMConfig}}{{or .IPv4Address \\"-\\"}}{{else}}-{{end}}{{range .Aliases}} {{.}}{{end}}{{end}}" $c |
 while read -r line; do printf '%s %s\\n' "$1" "$line"; done >>"$A/detached" || refuse state "cannot write $A"; sync "$A/detached" 2>/dev/null || sync
 docker network disconnect -f "$1" $c || refuse network "$(names $c)cannot be detached from $1"; done
-for c in $(docker ps -aq --no-trunc --filter "network=$1"); do docker rm -f $c >/dev/null; done
+clear_away "network=$1"
 docker network inspect "$1" >/dev/null 2>&1 || return 0
 e=$(docker network rm "$1" 2>&1 >/dev/null) || refuse network "$1 cannot be removed: $e"; }
 attach(){ [ -f "$A/detached" ] || return 0
@@ -130,8 +132,8 @@ e=$(docker network connect "$@" "$net" $c 2>&1) || { lost="$lost$(names $c)canno
 done <"$A/detached"
 [ -z "$lost" ] && rm -f "$A/detached"; }
 """
-REMOVE_NETWORK = """docker network inspect "$n" >/dev/null 2>&1 && { docker network rm "$n" >/dev/null 2>&1 ||
-refuse remove "network $n stays; on it: $(names $(on_network "$n"))"; }"""
+REMOVE_NETWORK = """on=$(on_network "$n"); [ -z "$on" ] || refuse remove "network $n stays; on it: $(names $on)"
+e=$(docker network rm "$n" 2>&1 >/dev/null) || case $e in *"No such network"*) ;; *) refuse remove "network $n stays: $e";; esac"""
 WATCH_STATE = """exec 3<&0
 cat <&3 >/dev/null 2>&1 9>&- & watcher=$!
 while kill -0 $watcher 2>/dev/null; do snapshot; sleep 0.25; done
@@ -142,18 +144,17 @@ exit 0
 
 def roll(
     marker: str, hold: Hold, *, intent: str, compose: str, services: Sequence[str], networks: Sequence[str],
-    purge: bool, result: str, wait: int, name: str = "roll",
+    spare: Sequence[str], purge: bool, result: str, wait: int, name: str = "roll",
 ) -> command.Command:
     """Journal the intent, bring up exactly *services*, journal the result, then show snapshots until stdin ends.
 
     *networks* are removed first, with the project's containers on them; containers of others are detached, noted in the
     file `detached`, and attached again (by whoever brings the network back); *purge* removes all of the project's
-    containers first (undo after a network step). Volumes are never touched. *result*: a JSON object without its rc.
+    containers first (undo after a network step); ended ones of the services *spare* stay. Volumes are never touched. *result*: a JSON object without its rc.
     """
-    lines = [docker.SNAPSHOT, NETWORKS, compose, f"jot {command.quote(intent)} || refuse state 'cannot write the journal'\n"]
+    lines = [command.assign({"SPARE": " " + " ".join(spare)}), docker.SNAPSHOT, NETWORKS, compose, f"jot {command.quote(intent)} || refuse state 'cannot write the journal'\n"]
     if purge:
-        lines.append('ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$APP")\n'
-                     '[ -z "$ids" ] || docker rm -f $ids >/dev/null\n')
+        lines.append('clear_away "label=com.docker.compose.project=$APP"\n')
     lines += [f"take_down {command.quote(network)}\n" for network in networks]
     lines.append("rc=0; out=; lost=\n")
     if services:
@@ -219,7 +220,7 @@ def tidy(
 
 def commit(
     marker: str, hold: Hold, *, record: str, current: str, script: str, releases: Sequence[str],
-    objects: Sequence[str], tags: Sequence[str],
+    objects: Sequence[str], secrets: Sequence[str], tags: Sequence[str],
 ) -> command.Command:
     """`committed` in the journal, switch `current`, write the operator's script, prune, free the lease."""
     lines = [
@@ -229,6 +230,7 @@ def commit(
     ]
     lines += [f'rm -rf "$A"/releases/{command.quote(name)}\n' for name in releases]
     lines += [f'rm -rf "$A"/objects/{command.quote(name)}\n' for name in objects]
+    lines += [f'rm -f "$A"/secrets/{command.quote(name)}\n' for name in secrets]
     if tags:
         lines.append(f"docker image rm {command.join(tags)} >/dev/null 2>&1\n")
     lines += [files.FREE, "part end\nexit 0\n"]

@@ -73,7 +73,8 @@ class Changing:
             observe.marker(), self.held.holds[name],
             intent=json.dumps({"kind": "intent", **common, "services": list(plan.services)}),
             result=json.dumps({"kind": "result", **common}), compose=host_commands.compose_function(made, plan.generations),
-            services=plan.services, purge=purge, wait=wait, name=verb, networks=[s.network for s in networks],
+            services=plan.services,
+            spare=[s for s, spec in made.services.items() if spec.job and s not in plan.services], purge=purge, wait=wait, name=verb, networks=[s.network for s in networks],
         )
         watch = watching.Watch(judged, frozenset(plan.services), plan.generations)
         await self.record(events.StepStarted(job.deployment, name, verb))

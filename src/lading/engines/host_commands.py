@@ -32,7 +32,7 @@ def commit_command(
         job.plan.app, job.release.id, job.release.version, job.deployment, job.holder, job.since,
         str(job.begin.get("source", "")), str(job.begin.get("destination", "")), dict(plan.generations),
     )
-    dropped, objects = planner.prunable(app, job.release.id) if app else ((), ())
+    dropped, objects, old = planner.prunable(app, job.release, plan.generations) if app else ((), (), ())
     tags = [
         rolling.kept_image(job.plan.app, service, name)
         for name in dropped for service in (app.releases[name].get("services", {}) if app else {})
@@ -42,7 +42,7 @@ def commit_command(
     return rolling.commit(
         observe.marker(), hold, record=record, current=json.dumps(current.as_json(), separators=(",", ":")),
         script=docker.operator_script(compose_function(job.release, plan.generations)), releases=dropped,
-        objects=objects, tags=tags,
+        objects=objects, secrets=[f"{release.secret_path(name)}/{number}" for name, number in old], tags=tags,
     )
 
 

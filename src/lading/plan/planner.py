@@ -201,18 +201,36 @@ def _strangers(hosts: Mapping[str, steps.HostPlan]) -> list[str]:
     ]
 
 
-def prunable(app: state.AppState, keep: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Releases and objects that may go: beyond the newest KEPT, referred to by no kept release and no container."""
+def prunable(
+    app: state.AppState, made: releases.Release, numbers: Mapping[str, int]
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[str, int], ...]]:
+    """Releases, objects and secret generations that may go once *made* is committed with the generations *numbers*.
+
+    Kept are the newest KEPT, and what a container runs that no newer kept release explains; the rest by reference.
+    """
     order = [line["to"] for line in app.journal if line.get("kind") == "committed" and line.get("to")]
-    newest = [keep, *dict.fromkeys(reversed(order))]
-    used = {c.content for c in app.containers}
-    kept = set(list(dict.fromkeys(newest))[:KEPT])
-    kept |= {
-        name for name, raw in app.releases.items()
-        if used & {spec["content"] for spec in raw.get("services", {}).values()}
-    }
-    objects = {name for key in kept for name in app.releases.get(key, {}).get("objects", {})}
+    ordered = [name for name in dict.fromkeys([*reversed(order), *sorted(app.releases)])
+               if name in app.releases and name != made.id]
+    kept, missing = set(ordered[: KEPT - 1]), {c.content for c in app.containers}
+    for name in ordered:
+        explained = {spec["content"] for spec in app.releases[name].get("services", {}).values()}
+        kept |= {name} if missing & explained else set()
+        missing -= explained
+    dropped = tuple(name for name in ordered if name not in kept)
+    objects = {*made.objects, *(key for name in kept for key in app.releases[name].get("objects", {}))}
     mounted = {part for c in app.containers for source in c.mounts.values() for part in source.split("/")}
-    dropped = tuple(sorted(set(app.releases) - kept))
-    lost = {name for key in dropped for name in app.releases[key].get("objects", {})}
-    return dropped, tuple(sorted(lost - objects - mounted))
+    lost = {key for name in dropped for key in app.releases[name].get("objects", {})}
+    return tuple(sorted(dropped)), tuple(sorted(lost - objects - mounted)), _old_secrets(app, kept, numbers, mounted)
+
+
+def _old_secrets(
+    app: state.AppState, kept: set[str], numbers: Mapping[str, int], mounted: set[str]
+) -> tuple[tuple[str, int], ...]:
+    """Secret generations that no kept release ran with; none if the journal does not say it of every one."""
+    ran = {str(line["to"]): line.get("generations", {}) for line in app.journal if line.get("kind") == "begin" and line.get("to")}
+    if not kept <= set(ran):
+        return ()
+    used = {(name, int(number)) for one in (*(ran[key] for key in kept), numbers) for name, number in one.items()}
+    used |= {(name, int(number)) for name, number in (app.current.generations if app.current else {}).items()}
+    return tuple(sorted((name, number) for name, known in app.secrets.items() for number in known
+                        if (name, number) not in used and releases.secret_path(name) not in mounted))

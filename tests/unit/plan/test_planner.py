@@ -1,5 +1,7 @@
 """The planner: exact steps, only what changed, never more."""
 
+from dataclasses import replace
+
 import pytest
 
 from builders import PIN, a_container, a_release, a_service, an_app
@@ -87,8 +89,30 @@ def test_prune_spares_what_containers_use() -> None:
     journal = tuple({"kind": "committed", "to": one.id} for one in made)
     raw = {one.id: {"services": {"web": {"content": one.services["web"].content}}} for one in made}
     app = planner.state.AppState("shop", app.current, raw, journal, app.containers)
-    dropped, _ = planner.prunable(app, made[7].id)
+    dropped, _, _ = planner.prunable(app, made[7], {})
     assert set(dropped) == {made[1].id, made[2].id}
+
+
+def test_what_runs_in_every_release_keeps_none_of_them() -> None:
+    made = [a_release(a_service("web", f"r/web:{n}"), DB, plain={"VERSION": str(n)}) for n in range(8)]
+    journal = tuple({"kind": "committed", "to": one.id} for one in made)
+    raw = {one.id: planner.releases.json.loads(one.canonical()) for one in made[:7]}
+    app = planner.state.AppState("shop", an_app(made[6]).current, raw, journal, an_app(made[6]).containers)
+    assert set(planner.prunable(app, made[7], {})[0]) == {made[0].id, made[1].id, made[2].id}
+
+
+def test_prune_spares_objects_of_the_new_release_and_drops_old_secrets() -> None:
+    made = [a_release(a_service("web", f"r/web:{n}"), plain={"VERSION": str(n)}) for n in range(7)]
+    raw = {one.id: {**planner.releases.json.loads(one.canonical()), "objects": {f"o{n}": "x", "first" if not n else "o": "y"}}
+           for n, one in enumerate(made[:6])}
+    journal = tuple(line for n, one in enumerate(made) for line in (
+        {"kind": "begin", "to": one.id, "generations": {"var.P": n}}, {"kind": "committed", "to": one.id}))
+    app = planner.state.AppState("shop", an_app(made[5]).current, raw, journal, (),
+                                 {"var.P": dict.fromkeys(range(7), "hash")})
+    again = replace(made[6], objects={"first": "y"})
+    dropped, objects, secrets = planner.prunable(app, again, {"var.P": 6})
+    assert (set(dropped), objects) == ({made[0].id, made[1].id}, ("o0", "o1"))
+    assert secrets == (("var.P", 0), ("var.P", 1))
 
 
 @pytest.mark.parametrize(("limit", "wanted"), [(0, (("a", "b", "c"),)), (2, (("a", "b"), ("c",))), (1, (("a",), ("b",), ("c",)))])
