@@ -1,4 +1,4 @@
-"""Questions about what is: where, drift, logs, check, history; one round trip per host, in parallel."""
+"""Questions about what is: where, drift, logs; one round trip per host, in parallel."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -6,10 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lading import context as contexts
-from lading import errors, observe, state
+from lading import observe, state
 from lading.commands import rolling
 from lading.compose import release as releases
-from lading.engines import preflight
 from lading.plan import planner, steps
 
 
@@ -52,10 +51,10 @@ class Difference:
         return asdict(self)
 
 
-async def look(context: contexts.Context, app: str, to: Sequence[str], *, facts: bool = False) -> state.FleetState:
+async def look(context: contexts.Context, app: str, to: Sequence[str]) -> state.FleetState:
     """All chosen hosts (all of the fleet without *to*), one round trip each."""
     _, chosen = context.choose(to)
-    return await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app, facts=facts)
+    return await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app, facts=False)
 
 
 async def where(context: contexts.Context, app: str = "", to: Sequence[str] = ()) -> tuple[Row, ...]:
@@ -163,53 +162,6 @@ async def drift(context: contexts.Context, app: str = "", to: Sequence[str] = ()
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What `check` found on one host: column → (good, words); *hints*: what to do about what is not."""
-
-    host: str
-    columns: Mapping[str, tuple[bool, str]]
-    hints: tuple[str, ...] = ()
-
-    @property
-    def good(self) -> bool:
-        """Whether lading can deploy there."""
-        return all(good for good, _ in self.columns.values())
-
-    def as_json(self) -> dict[str, Any]:
-        """One entry of `check --json`."""
-        columns = {name: {"ok": good, "text": text} for name, (good, text) in self.columns.items()}
-        return {"host": self.host, "ok": self.good, **columns, "hints": list(self.hints)}
-
-
-async def check(context: contexts.Context, to: Sequence[str] = ()) -> tuple[Checked, ...]:
-    """Whether lading can work with each host, in one round trip each; nothing is changed."""
-    seen = await look(context, "", to, facts=True)
-    return tuple(_checked(host) for host in seen.hosts.values())
-
-
-def _checked(host: state.HostState) -> Checked:
-    if not host.reachable:
-        key = host.error_kind not in ("host_key",)
-        columns = {"ssh": (False, host.error), "key": (key, "" if key else host.error)}
-        return Checked(host.host, columns, (host.error_hint,) if host.error_hint else ())
-    facts = host.facts
-    wrong = preflight.tooling(facts)
-
-    def column(text: str, *words: str) -> tuple[bool, str]:
-        bad = [problem for problem in wrong if any(word in problem.lower() for word in words)]
-        return (False, bad[0]) if bad else (True, text)
-
-    columns = {
-        "ssh": (True, "ok"), "key": (True, "pinned"),
-        "docker": (False, facts.problem) if facts.problem else column(facts.engine, "engine", "docker_host"),
-        "compose": (bool(facts.compose), facts.compose or "none") if facts.problem else column(facts.compose, "compose"),
-        "disk": column(f"{facts.disk_free} MiB", "disk"), "tools": column("ok", "installed"),
-        "state_dir": column(facts.state_dir, "network file system", "cannot write"),
-    }
-    return Checked(host.host, columns, tuple(wrong))
-
-
 async def logs(
     context: contexts.Context, app: str, *, to: Sequence[str] = (), service: str = "", follow: bool = False,
     tail: int = 100, emit: Callable[[str, str], None] = lambda _host, _line: None,
@@ -235,55 +187,3 @@ async def logs(
     for wrong in ended:
         if isinstance(wrong, BaseException):
             raise wrong
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """Deployments, newest first; *elsewhere*: how many of them this ledger only knows from hosts."""
-
-    rows: tuple[Any, ...]
-    elsewhere: int
-    unreachable: tuple[str, ...]
-
-
-async def history(
-    context: contexts.Context, app: str = "", *, to: Sequence[str] = (), limit: int = 50, offline: bool = False
-) -> History:
-    """What was done, here and elsewhere: the ledger, and the journals of the hosts that answer."""
-    if context.ledger is None:
-        raise errors.LedgerError("no ledger is open", "lading history")
-    silent: tuple[str, ...] = ()
-    if not offline:
-        seen = await look(context, app, to)
-        silent = tuple(name for name, host in seen.hosts.items() if not host.reachable)
-        await context.ledger.import_foreign(foreign(seen))
-    rows = await context.ledger.history(app, limit)
-    return History(tuple(rows), sum(1 for row in rows if row.origin), silent)
-
-
-def foreign(seen: state.FleetState) -> list[dict[str, Any]]:
-    """The deployments that the hosts' journals tell of, joined over hosts; results are by host."""
-    found: dict[str, dict[str, Any]] = {}
-    for name, host in seen.hosts.items():
-        for one in host.apps.values():
-            for line in one.journal:
-                _journal_line(found, name, line)
-    for record in found.values():
-        results = set(record["hosts"].values())
-        record["result"] = results.pop() if len(results) == 1 else "partial" if results else "unknown"
-    return list(found.values())
-
-
-def _journal_line(found: dict[str, dict[str, Any]], host: str, line: Mapping[str, Any]) -> None:
-    key, kind = str(line.get("deployment", "")), line.get("kind")
-    if kind == "begin":
-        words = ("verb", "app", "version", "destination", "source", "commit", "actor", "reason", "url")
-        record = found.setdefault(key, {
-            "deployment": key, **{word: str(line.get(word, "")) for word in words}, "release": str(line.get("to", "")),
-            "started": str(line.get("at", "")), "ended": "", "result": "", "hosts": {}, "seen_on": host,
-        })
-        record["hosts"].setdefault(host, "unknown")
-    elif kind in ("committed", "undone", "ended") and key in found:
-        word = {"committed": "succeeded", "undone": "rolled_back"}.get(str(kind), str(line.get("result", "failed")))
-        found[key]["hosts"][host] = "succeeded" if word == "removed" else word
-        found[key]["ended"] = str(line.get("at", ""))

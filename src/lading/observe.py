@@ -17,10 +17,11 @@ def marker() -> str:
 
 async def host(
     transport: base.Transport, where: hosts.Host, *, state_dir: str, app: str = "", nonce: str = "",
-    binds: Sequence[str] = (), facts: bool = True,
+    binds: Sequence[str] = (), facts: bool = True, registries: Sequence[str] = (),
 ) -> state.HostState:
     """What is on one host: one app, or all of lading's if *app* is empty."""
-    what = docker.observe(marker(), state_dir=state_dir, app=app, nonce=nonce, binds=binds, facts=facts)
+    what = docker.observe(marker(), state_dir=state_dir, app=app, nonce=nonce, binds=binds, facts=facts,
+                          registries=registries)
     try:
         result = await transport.run(where, what)
         return _checked(where.name, result)
@@ -43,10 +44,11 @@ def _checked(name: str, result: command.Result) -> state.HostState:
 
 async def fleet(
     transport: base.Transport, where: Sequence[hosts.Host], *, state_dir: str, app: str = "", nonce: str = "",
-    binds: Sequence[str] = (), facts: bool = True,
+    binds: Sequence[str] = (), facts: bool = True, registries: Sequence[str] = (),
 ) -> state.FleetState:
     """`host` for all of them in parallel, in their order."""
     seen = await asyncio.gather(*(
-        host(transport, one, state_dir=state_dir, app=app, nonce=nonce, binds=binds, facts=facts) for one in where
+        host(transport, one, state_dir=state_dir, app=app, nonce=nonce, binds=binds, facts=facts,
+             registries=registries) for one in where
     ))
     return state.FleetState({one.host: one for one in seen})

@@ -130,7 +130,8 @@ class AppState:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What a host can do. Sizes in MiB; *tools*: those missing; *ports*: published "ip:port/proto" → container's project;
-    *networks*: network → (project, name) of each container on it, stopped ones too."""
+    *networks*: network → (project, name) of each container on it, stopped ones too; *registries*: name → what the engine
+    said when it asked there for an image that is nowhere."""
 
     engine: str = ""
     engine_id: str = ""
@@ -147,6 +148,7 @@ class Facts:
     listening: tuple[str, ...] = ()
     ports: Mapping[str, str] = field(default_factory=dict)
     networks: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    registries: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
 
 

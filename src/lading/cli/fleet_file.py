@@ -1,15 +1,13 @@
-"""The fleet file, the pinned host keys, the ledger file: init, hosts, ledger."""
+"""The fleet file and the pinned host keys: init, hosts."""
 
 import json
-import os
 from pathlib import Path
 
 import click
 
-from lading import context as contexts
-from lading import errors, fleet, settings
+from lading import check as checks
+from lading import errors, settings
 from lading.cli import render, shared
-from lading.ledger import ledger as ledgers
 from lading.transport import ssh
 
 
@@ -43,7 +41,7 @@ def init(config: str, address: str, user: str, registry: str, username: str, tru
 
 async def _check(config: str) -> int:
     async with shared.opened(config) as context:
-        found = await fleet.check(context)
+        found = await checks.check(context)
     render.check(found)
     return 0 if all(one.good for one in found) else 6
 
@@ -119,44 +117,3 @@ def _pin(
     if not yes and not click.confirm(f"Pin the keys of {name}?", err=True):
         raise errors.NotConfirmedError("not confirmed; nothing was pinned", "compare with the host's own: ssh-keygen -lf")
     return [line for line in pinned if line not in old] + mine
-
-
-@click.group()
-def ledger() -> None:
-    """Verify or rebuild the ledger."""
-
-
-@ledger.command()
-@shared.json_option
-def verify(as_json: bool) -> int:
-    """Name every row that was changed, removed or moved."""
-    path = contexts.ledger_path(os.environ)
-
-    async def work() -> tuple[tuple[str, ...], tuple[str, int, str]]:
-        kept = await ledgers.open_ledger(path)
-        return await kept.verify(), await kept.head()
-
-    faults, head = shared.run(work())
-    if as_json:
-        render.document({"ok": not faults, "writer": head[0], "rows": head[1], "head": head[2], "faults": list(faults)})
-    else:
-        for fault in faults:
-            render.line(f"✗ {fault}")
-        render.line(f"{'damaged' if faults else 'intact'}: {head[1]} rows of writer {head[0]} in {path}")
-    return 7 if faults else 0
-
-
-@ledger.command()
-@click.pass_obj
-def rebuild(config: str) -> int:
-    """Make the list of deployments anew from events and hosts."""
-
-    async def work() -> int:
-        async with shared.opened(config, with_ledger=True) as context:
-            if context.ledger is not None:
-                await context.ledger.rebuild()
-            found = await fleet.history(context)
-        render.history(found)
-        return 0
-
-    return shared.run(work())

@@ -1,12 +1,12 @@
-"""Verbs that only look: check, where, drift, history, show, logs."""
+"""Verbs that only look: check, where, drift, logs."""
 
 from pathlib import Path
 
 import click
 
-from lading import errors, fleet
+from lading import check as checks
+from lading import fleet
 from lading.cli import render, shared
-from lading.ledger import ledger
 
 
 @click.command()
@@ -14,11 +14,11 @@ from lading.ledger import ledger
 @shared.json_option
 @click.pass_obj
 def check(config: str, dest: tuple[str, ...], as_json: bool) -> int:
-    """Can lading work with each host: ssh, key, docker, compose, disk, tools, state folder. One table."""
+    """Can lading work with each host: ssh, key, docker, compose, registry, disk, tools, state folder. One table."""
 
     async def work() -> int:
         async with shared.opened(config) as context:
-            found = await fleet.check(context, dest)
+            found = await checks.check(context, dest)
         render.document([one.as_json() for one in found]) if as_json else render.check(found)
         return 0 if all(one.good for one in found) else 6
 
@@ -55,48 +55,6 @@ def drift(config: str, app: str, to: tuple[str, ...], as_json: bool) -> int:
             found = await fleet.drift(context, app, to)
         render.document([one.as_json() for one in found]) if as_json else render.drift(found)
         return 1 if found else 0
-
-    return shared.run(work())
-
-
-@click.command()
-@click.argument("app", default="")
-@shared.to_option
-@click.option("--limit", default=50, show_default=True, help="How many, newest first.")
-@click.option("--offline", is_flag=True, help="Ask no host; only what this ledger knows.")
-@shared.json_option
-@click.pass_obj
-def history(config: str, app: str, to: tuple[str, ...], limit: int, offline: bool, as_json: bool) -> int:
-    """Who deployed what, when, with which result; what was done elsewhere is read from the hosts."""
-
-    async def work() -> int:
-        async with shared.opened(config, with_ledger=True) as context:
-            found = await fleet.history(context, app, to=to, limit=limit, offline=offline)
-        render.document([row.as_json() for row in found.rows]) if as_json else render.history(found)
-        return 0
-
-    return shared.run(work())
-
-
-@click.command()
-@click.argument("deployment")
-@shared.json_option
-@click.pass_obj
-def show(config: str, deployment: str, as_json: bool) -> int:
-    """One deployment, event by event; the beginning of its id is enough."""
-
-    async def work() -> int:
-        async with shared.opened(config, with_ledger=True) as context:
-            kept = context.ledger
-            row = await kept.deployment(deployment) if kept else None
-            if row is None or kept is None:
-                raise errors.UnknownReleaseError(f"the ledger knows no deployment {deployment}", "lading history")
-            found: tuple[ledger.Stored, ...] = await kept.events(row.deployment)
-        if as_json:
-            render.document({**row.as_json(), "events": [render.event_json(one) for one in found]})
-        else:
-            render.show(row, found)
-        return 0
 
     return shared.run(work())
 

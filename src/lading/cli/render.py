@@ -12,11 +12,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from lading import check as checks
 from lading import events, fleet
 from lading.cli.main import clean
 from lading.deploy import ended as endings
 from lading.inventory import hosts as inventory
-from lading.ledger import ledger
 from lading.plan import steps
 
 COLOURS = {
@@ -47,13 +47,14 @@ def _cell(value: str) -> Text:
     return Text(clean(value), style=COLOURS.get(value.split(" ")[0], ""))
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, error: bool = False) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, error: bool = False) -> None:
+    """A table without lines; words that are results or states have their colour; *error*: on stderr."""
+    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
-        table.add_column(column.upper(), overflow="fold")
+        made.add_column(column.upper(), overflow="fold")
     for row in rows:
-        table.add_row(*(_cell(cell) for cell in row))
-    console(error).print(table)
+        made.add_row(*(_cell(cell) for cell in row))
+    console(error).print(made)
 
 
 def plan(made: steps.Plan) -> None:
@@ -67,7 +68,7 @@ def plan(made: steps.Plan) -> None:
         groups.setdefault((c.service or "(app)", c.field, c.old, c.new), []).append(c.host)
     rows = [(", ".join(on), service, field, f"{old or '-'} → {new or '-'}")
             for (service, field, old, new), on in groups.items()]
-    _table(("host", "service", "what", "change"), rows, error=True)
+    table(("host", "service", "what", "change"), rows, error=True)
     for name, host in made.hosts.items():
         for step in host.steps:
             if isinstance(step, steps.RunHook):
@@ -88,7 +89,7 @@ def ended(done: endings.Ended) -> None:
         for text in report.log:
             click.echo(clean(f"  | {text}"), err=True)
     if done.result not in ("succeeded", "unchanged"):
-        _table(("host", "result", "runs now", "why"),
+        table(("host", "result", "runs now", "why"),
                [(name, h.result, h.release or "-", h.error) for name, h in report.outcome.hosts.items()], error=True)
     count = len(report.outcome.hosts)
     words = f"{done.app} {done.version} → {done.destination}: {done.result} ({count} host{'s' if count != 1 else ''})"
@@ -108,7 +109,7 @@ def where(rows: Sequence[fleet.Row]) -> None:
     if not rows:
         line("nothing is deployed with lading on these hosts")
         return
-    _table(("app", "service", "host", "version", "state", "release", "since", "by", "drift"), [
+    table(("app", "service", "host", "version", "state", "release", "since", "by", "drift"), [
         (r.app or "-", r.service or "-", r.host, r.version or "?", r.state, r.release or "-", r.since or "-",
          r.actor or "-", "; ".join(r.drift)) for r in rows
     ])
@@ -119,59 +120,26 @@ def drift(found: Sequence[fleet.Difference]) -> None:
     if not found:
         line("no drift")
         return
-    _table(("host", "app", "service", "what", "declared", "observed"),
+    table(("host", "app", "service", "what", "declared", "observed"),
            [(d.host, d.app or "-", d.service or "-", d.field, d.declared or "-", d.observed or "-") for d in found])
 
 
-def check(found: Sequence[fleet.Checked]) -> None:
+def check(found: Sequence[checks.Checked]) -> None:
     """One table of what is good and what is not, then the hints."""
     columns = list(dict.fromkeys(name for one in found for name in one.columns))
     rows = []
     for one in found:
         cells = [one.columns.get(name) for name in columns]
         rows.append((one.host, *("-" if c is None else f"{'✓' if c[0] else '✗'} {c[1]}" for c in cells)))
-    _table(("host", *columns), rows)
+    table(("host", *columns), rows)
     for one in found:
         for hint in one.hints:
             line(f"{one.host}: {hint}")
 
 
-def history(found: fleet.History) -> None:
-    """Deployments, newest first."""
-    _table(("deployment", "when", "verb", "app", "version", "destination", "result", "by", "reason", "seen on"), [
-        (r.deployment, r.started, r.verb, r.app, r.version, r.destination, r.result, r.actor, r.reason or "-",
-         r.origin or "here") for r in found.rows
-    ])
-    if found.elsewhere:
-        line(f"{found.elsewhere} of these were made elsewhere; they are read from the hosts, not chained here")
-    for name in found.unreachable:
-        line(f"{name} does not answer: what was done there from elsewhere is not shown")
-
-
-def show(row: ledger.Deployment, found: Sequence[ledger.Stored]) -> None:
-    """One deployment, event by event."""
-    _table(("what", "value"), [(k, str(v)) for k, v in row.as_json().items() if v and k != "hosts"])
-    _table(("host", "result"), list(row.hosts.items()))
-    if found:
-        _table(("at", "host", "step", "event", "data"),
-               [(s.at[11:23], s.event.host or "-", s.event.step or "-", type(s.event).__name__, words(s.event))
-                for s in found])
-
-
-def event_json(stored: ledger.Stored) -> dict[str, Any]:
-    """An event of `show --json`."""
-    return {"at": stored.at, "writer": stored.writer, "seq": stored.seq, **events.to_json(stored.event)}
-
-
-def words(event: events.Event) -> str:
-    """What an event says beyond its kind, in a few words."""
-    data = events.to_json(event)["data"]
-    return "; ".join(f"{k}: {v}" for k, v in data.items() if v and k not in ("changes", "log", "hosts"))[:160]
-
-
 def hosts(found: inventory.Inventory) -> None:
     """The hosts of the fleet file."""
-    _table(("host", "address", "user", "labels", "destinations"), [
+    table(("host", "address", "user", "labels", "destinations"), [
         (h.name, h.address or "(ssh config)", h.user or "-", ", ".join(f"{k}={v}" for k, v in h.labels.items()) or "-",
          ", ".join(d.name for d in found.destinations.values() if h.name in d.hosts) or "-")
         for h in found.hosts.values()

@@ -15,7 +15,7 @@ def host_state(host: str, parts: Sequence[tuple[str, bytes]]) -> state.HostState
     containers = docker.parse_containers(texts.get("containers", ""))
     names = {name.partition(":")[2] for name in texts if name.startswith("app:")} | {c.app for c in containers}
     apps = {name: _app(name, texts, containers) for name in sorted(names) if name}
-    return state.HostState(host, _facts(texts.get("facts", "")), apps)
+    return state.HostState(host, _facts(texts.get("facts", ""), texts.get("registries", "")), apps)
 
 
 def from_result(host: str, result: command.Result) -> state.HostState:
@@ -72,15 +72,14 @@ def _edited(
     return tuple(sorted(path for path, value in wanted.items() if have.get(path) != value))
 
 
-def _facts(text: str) -> state.Facts:
+def _facts(text: str, registries: str) -> state.Facts:
     lines = [line.split("=", 1) for line in text.splitlines() if "=" in line]
     one = {key: value.strip() for key, value in lines}
-    many = {key: tuple(v.strip() for k, v in lines if k == key) for key in ("tool", "missing", "listen", "port")}
+    many = {key: tuple(v.rstrip() for k, v in lines if k == key) for key in ("tool", "missing", "listen", "port")}
     ports = {
-        entry.split("->")[0]: line.partition(" ")[0] or "(no project)"
-        for line in many["port"]
-        for entry in (line.partition(" ")[2] if not line.startswith(" ") else line.strip()).replace(",", " ").split()
-        if "->" in entry
+        entry.partition("->")[0]: project or "(no project)"
+        for project, _, published in (line.partition(" ") for line in many["port"])
+        for entry in published.replace(",", " ").split() if "->" in entry
     }
     return state.Facts(
         engine=one.get("engine", ""), engine_id=one.get("id", ""), compose=one.get("compose", "").lstrip("v"),
@@ -89,6 +88,7 @@ def _facts(text: str) -> state.Facts:
         docker_free=_number(one.get("dockerfree")), tools=many["tool"], missing_paths=many["missing"],
         listening=tuple(sorted({str(int(p, 16)) for p in many["listen"] if p}, key=int)), ports=ports,
         networks=_networks([v.strip() for k, v in lines if k == "net"]),
+        registries={line.split(" ")[0]: line.partition(" ")[2] for line in registries.splitlines() if line},
         problem=one.get("problem", "") or (f"cannot write {one['readonly']}" if "readonly" in one else ""),
     )
 

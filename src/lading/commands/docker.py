@@ -54,13 +54,17 @@ def operator_script(function: str) -> str:
 
 
 def observe(
-    marker: str, *, state_dir: str, app: str = "", nonce: str = "", binds: Sequence[str] = (), facts: bool = True
+    marker: str, *, state_dir: str, app: str = "", nonce: str = "", binds: Sequence[str] = (), facts: bool = True,
+    registries: Sequence[str] = (),
 ) -> command.Command:
-    """Look at one app (or all of lading's, if *app* is empty) on a host, in one round trip; changes nothing."""
+    """Look at one app (or all of lading's, if *app* is empty) on a host, in one round trip; changes nothing.
+
+    *registries*: the engine asks each for an image that is nowhere, and what it answers says whether it is reached.
+    """
     script = "".join([
         command.assign({"M": marker, "APP": app, "STATE": state_dir, "NONCE": nonce, "BINDS": " ".join(binds),
-                        "FILTER": f"{PROJECT}={app}" if app else "lading.app"}),
-        files.PRELUDE, files.WATCH, files.STATE_DIR, files.APP_STATE, _look(app, facts), files.END,
+                        "REGISTRIES": " ".join(registries), "FILTER": f"{PROJECT}={app}" if app else "lading.app"}),
+        files.PRELUDE, files.WATCH, files.STATE_DIR, files.APP_STATE, _look(app, facts), files.REGISTRIES if registries else "", files.END,
     ])
     return command.Command("observe", script, marker)
 

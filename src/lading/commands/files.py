@@ -19,7 +19,7 @@ A=$S/apps/$APP
 """
 
 WATCH = """exec 3<&0
-( cat <&3 >/dev/null 2>&1; kill -TERM 0 ) 9>&- 2>/dev/null &
+( cat <&3; kill -TERM 0 ) 9>&- >/dev/null 2>&1 &
 watcher=$!
 """
 
@@ -78,6 +78,12 @@ while read -r id p; do case $p in "$APP"-hook-*) docker rm -f "$id" >/dev/null; 
 FREE = """exec 8>>"$A/lease.lock"; flock -w 10 8
 uptime; write_lease 0 free; exec 8>&-
 rm -f "$A/op.info"
+"""
+
+REGISTRIES = """part registries
+for r in $REGISTRIES; do ( e=$(timeout 15 docker pull -q "$r/lading-check:none" 2>&1 >/dev/null)
+printf '%s %s\\n' "$r" "$(printf '%s\\n' "$e" | tail -n 1)" ) & probes="${probes:-} $!"; done
+for p in ${probes:-}; do wait $p; done
 """
 
 APP_STATE = """app_state(){ A=$S/apps/$1

@@ -53,6 +53,19 @@ def find(environment: Mapping[str, str]) -> str:
     raise missing_plugin()
 
 
+def version(environment: Mapping[str, str]) -> str:
+    """The version of the plugin that `find` finds.
+
+    Raises:
+        InputError: there is none, or it does not work.
+    """
+    binary = find(environment)
+    done = process.run([binary, "version", "--short"], env={"PATH": environment.get("PATH", ""), "HOME": NOWHERE})
+    if done.status != 0:
+        raise errors.InputError(f"{binary} does not work", f"try it by hand: {binary} version")
+    return done.stdout.decode("utf-8", "replace").strip().lstrip("v")
+
+
 def missing_plugin() -> errors.InputError:
     hint = "install the package docker-compose-plugin; lading looks in ~/.docker/cli-plugins and " + FOLDERS[0]
     return errors.InputError("Docker Compose 2.24.4 or newer is not installed here", hint)

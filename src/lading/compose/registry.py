@@ -88,6 +88,16 @@ class Registry:
         """Close the connections."""
         await self.client.aclose()
 
+    async def ping(self) -> None:
+        """Whether it answers, and lets us in.
+
+        Raises:
+            RegistryError: it does not.
+        """
+        status, _, _ = await self._ask("GET", "/v2/", "")
+        if status != 200:
+            raise self._odd(f"answered {status} at /v2/")
+
     async def pin(self, image: str) -> Pinned:
         """The digest of one image, of the index where there is one, and its platforms."""
         parsed = reference.parse(image)
@@ -140,7 +150,7 @@ class Registry:
         return errors.RegistryError(f"registry {self.name} {what}", "look at the registry; no host was contacted")
 
     async def _ask(self, method: str, path: str, repository: str) -> tuple[int, Mapping[str, str], bytes]:
-        scope = f"repository:{repository}:pull"
+        scope = f"repository:{repository}:pull" if repository else ""
         answer = await self._send(method, self.base + path, self.tokens.get(scope, ""))
         if answer[0] == 401:
             self.tokens[scope] = await self._authorise(answer[1].get("www-authenticate", ""), scope)
@@ -163,7 +173,8 @@ class Registry:
         realm = words.get("realm", "")
         if urlsplit(realm).scheme not in ("https", urlsplit(self.base).scheme) or not urlsplit(realm).hostname:
             raise self._odd(f"asks for a token at {realm[:80]!r}")
-        query = {"service": words.get("service", ""), "scope": words.get("scope", scope)}
+        asked = {"service": words.get("service", ""), "scope": words.get("scope", scope)}
+        query = {key: value for key, value in asked.items() if value}
         status, _, body = await self._send("GET", str(httpx2.URL(realm, params=query)), basic)
         try:
             got = json.loads(body)

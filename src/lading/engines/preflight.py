@@ -50,6 +50,16 @@ def tooling(facts: state.Facts) -> list[str]:
     return found
 
 
+def unreached(said: str) -> str:
+    """Why an engine did not reach a registry, from its words about an image that is nowhere; "" = it did.
+
+    That the image is not there, or not for everybody, is an answer of the registry.
+    """
+    words = ("not found", "manifest unknown", "no basic auth", "unauthorized", "denied", "authentication required",
+             "does not exist", "no such image", "403", "401")
+    return "" if any(word in said.lower() for word in words) else said or "no answer in 15 s"
+
+
 def version(text: str) -> tuple[int, ...]:
     """The leading numbers of a version: "2.40.3-desktop.1" → (2, 40, 3)."""
     numbers = []
@@ -66,7 +76,7 @@ def _architecture(
     mine = f"linux/{ARCHITECTURES.get(facts.architecture, facts.architecture)}"
     found = []
     for image in sorted({spec.image for spec in made.active.values()}):
-        known = [p for p in platforms.get(image, ()) if p.startswith("linux/") or p]
+        known = platforms.get(image, ())
         if known and not any(p == mine or p.startswith(mine + "/") for p in known):
             found.append(f"{image} is not there for {mine} (only {', '.join(known)})")
     return found

@@ -1,0 +1,105 @@
+"""Can lading work with this machine and with each host: one row each, one round trip per host; nothing is changed."""
+
+import asyncio
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lading import context as contexts
+from lading import errors, observe, state
+from lading.compose import plugin, registry
+from lading.deploy import credentials
+from lading.engines import preflight
+
+HERE = "(here)"  # the row of this machine
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found of one host: column → (good, words); *hints*: what to do about what is not."""
+
+    host: str
+    columns: Mapping[str, tuple[bool, str]]
+    hints: tuple[str, ...] = ()
+
+    @property
+    def good(self) -> bool:
+        """Whether lading can deploy there."""
+        return all(good for good, _ in self.columns.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """One entry of `check --json`."""
+        columns = {name: {"ok": good, "text": text} for name, (good, text) in self.columns.items()}
+        return {"host": self.host, "ok": self.good, **columns, "hints": list(self.hints)}
+
+
+async def check(context: contexts.Context, to: Sequence[str] = ()) -> tuple[Checked, ...]:
+    """A row for this machine (Compose, Git, registries with their credentials), then one for each host."""
+    _, chosen = context.choose(to)
+    names = sorted(context.settings.registries)
+    here, seen = await asyncio.gather(
+        this_machine(context, names),
+        observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, registries=names),
+    )
+    return (here, *(host_row(host) for host in seen.hosts.values()))
+
+
+async def this_machine(context: contexts.Context, names: Sequence[str]) -> Checked:
+    """What a deployment needs before any host: the Compose plugin, Git, and every registry letting us in."""
+    columns: dict[str, tuple[bool, str]] = {}
+    hints: list[str] = []
+    try:
+        columns["compose"] = (True, plugin.version(context.environment))
+    except errors.LadingError as missing:
+        columns["compose"] = (False, missing.message)
+        hints.append(missing.hint)
+    asked = await asyncio.gather(*(_ask(context, name) for name in names))
+    hints += [hint for _, hint in asked if hint]
+    columns["registry"] = _registries({name: fault for name, (fault, _) in zip(names, asked, strict=True)})
+    git = bool(shutil.which("git", path=context.environment.get("PATH", "")))
+    columns["tools"] = (git, "ok" if git else "git is not installed")
+    return Checked(HERE, columns, tuple(hints))
+
+
+async def _ask(context: contexts.Context, name: str) -> tuple[str, str]:
+    """What is wrong with a registry seen from here, and what to do; both empty if it answers and lets us in."""
+    try:
+        client = registry.Registry(name, credentials.access(context.settings, context.environment)(name))
+        try:
+            await client.ping()
+        finally:
+            await client.close()
+    except errors.LadingError as wrong:
+        return wrong.message, wrong.hint
+    return "", ""
+
+
+def _registries(faults: Mapping[str, str]) -> tuple[bool, str]:
+    bad = [f"{name}: {fault}" for name, fault in faults.items() if fault]
+    return (False, "; ".join(bad)) if bad else (True, "ok" if faults else "none named")
+
+
+def host_row(host: state.HostState) -> Checked:
+    """The row of one host, from what was seen there."""
+    if not host.reachable:
+        key = host.error_kind not in ("host_key",)
+        columns = {"ssh": (False, host.error), "key": (key, "" if key else host.error)}
+        return Checked(host.host, columns, (host.error_hint,) if host.error_hint else ())
+    facts = host.facts
+    wrong = preflight.tooling(facts)
+
+    def column(text: str, *words: str) -> tuple[bool, str]:
+        bad = [problem for problem in wrong if any(word in problem.lower() for word in words)]
+        return (False, bad[0]) if bad else (True, text)
+
+    columns = {
+        "ssh": (True, "ok"), "key": (True, "pinned"),
+        "docker": (False, facts.problem) if facts.problem else column(facts.engine, "engine", "docker_host"),
+        "compose": (bool(facts.compose), facts.compose or "none") if facts.problem else column(facts.compose, "compose"),
+        "registry": (False, "not asked") if facts.problem else
+        _registries({name: preflight.unreached(said) for name, said in facts.registries.items()}),
+        "disk": column(f"{facts.disk_free} MiB", "disk"), "tools": column("ok", "is not installed"),
+        "state_dir": column(facts.state_dir, "network file system", "cannot write"),
+    }
+    return Checked(host.host, columns, tuple(wrong))
