@@ -48,7 +48,7 @@ def guarded(
 
 UNPACK = """I=$A/incoming.$D; rm -rf "$A"/incoming.*
 if [ "$TAR" -gt 0 ]; then
-mkdir "$I" && head -c "$TAR" | tar -xpf - -C "$I" 2>"$A/tar.err" || { e=$(tail -n 1 "$A/tar.err"); rm -rf "$I"; refuse upload "$e"; }
+mkdir "$I" && head -c "$TAR" | tar -xpf - -C "$I" 2>"$A/tar.err" || { e=$(tail -n 1 "$A/tar.err"); rm -rf "$I" "$A/tar.err"; refuse upload "$e"; }
 rm -f "$A/tar.err"; chmod -R a+rX "$I"
 for o in "$I"/objects/*; do [ -e "$o" ] || continue; [ -e "$A/objects/${o##*/}" ] || mv "$o" "$A/objects/"; done
 for s in "$I"/secrets/*/*; do [ -f "$s" ] || continue; d=${s%/*}; d=$A/secrets/${d##*/}; mkdir -p "$d" && mv "$s" "$d/"; done
@@ -192,7 +192,7 @@ def hook(
         f'[ "$P" = "$APP" ] || docker volume inspect {command.quote(name)} >/dev/null 2>&1 || refuse hook '
         f"{command.quote(f'volume {name} does not exist yet: deploy once without the hook')}\n" for name in needed
     ]
-    lines += ['{ printf %s "$OVERLAY"\nif [ "$P" != "$APP" ]; then\n']
+    lines += ['{ printf %s "$OVERLAY"\nif [ "$P" != "$APP" ]; then :\n']
     for kind, found in (("network", networks), ("volume", volumes)):
         if found:
             lines.append(f"printf '{kind}s:\\n'\n")

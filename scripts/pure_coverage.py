@@ -1,0 +1,41 @@
+"""Run the unit tests with branch coverage of the pure modules, and fail below 100 %.
+
+Which modules are pure is said once: in pyproject.toml, import-linter's contract "Deciding is pure".
+"""
+
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src"
+TESTS = ("tests/unit", "tests/test_architecture.py")
+
+
+def pure_files() -> list[str]:
+    """The files of all modules that the purity contract names, relative to the root."""
+    stored = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    contract = next(c for c in stored["tool"]["importlinter"]["contracts"] if c["name"] == "Deciding is pure")
+    found: list[Path] = []
+    for module in contract["source_modules"]:
+        path = SOURCE.joinpath(*module.split("."))
+        found += sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+    return [str(path.relative_to(ROOT)) for path in found]
+
+
+def main(arguments: list[str]) -> int:
+    """Tests first (*arguments* go to pytest), then the report; the first exit code that is not 0 counts."""
+    files = ",".join(pure_files())
+    with tempfile.TemporaryDirectory() as folder:
+        coverage = [sys.executable, "-m", "coverage"]
+        data = f"--data-file={folder}/coverage"
+        run = [*coverage, "run", "--branch", data, f"--include={files}", "-m", "pytest", *(arguments or TESTS)]
+        tests = subprocess.run(run, cwd=ROOT, check=False).returncode
+        report = [*coverage, "report", data, f"--include={files}", "--show-missing", "--skip-covered", "--fail-under=100"]
+        return tests or subprocess.run(report, cwd=ROOT, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

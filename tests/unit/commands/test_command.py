@@ -1,0 +1,83 @@
+"""Commands on the wire and on paper: quoting in the real shell, secrets that never show, parts of an answer."""
+
+import subprocess
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from host_shell import HostShell
+from lading.commands import command
+from lading.inventory import hosts
+from lading.transport import wire
+
+TEXTS = st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=1, max_size=20)
+
+
+def shell(script: str) -> bytes:
+    return subprocess.run(["/bin/sh"], input=script.encode(), stdout=subprocess.PIPE, check=True).stdout
+
+
+@settings(max_examples=40, deadline=None)
+@given(TEXTS)
+def test_a_quoted_text_is_one_word_for_the_shell(texts: list[str]) -> None:
+    script = "".join(f"printf '%s\\0' {command.quote(text)}\n" for text in texts)
+    assert shell(script).split(b"\0")[:-1] == [text.encode() for text in texts]
+
+
+@settings(max_examples=40, deadline=None)
+@given(TEXTS)
+def test_an_argv_stays_an_argv(texts: list[str]) -> None:
+    assert shell(f"printf '%s\\0' x {command.join(texts)}").split(b"\0")[1:-1] == [text.encode() for text in texts]
+
+
+def test_assignments_hold_hostile_values() -> None:
+    script = command.assign({"A": "1.0; rm -rf /", "N": 7, "E": "", "Q": "it's $HOME `id`\n\\"}) + 'printf "%s|" "$A" "$N" "$E" "$Q"'
+    assert shell(script).decode() == "1.0; rm -rf /|7||it's $HOME `id`\n\\|"
+
+
+def test_no_shell_word_holds_a_nul() -> None:
+    with pytest.raises(ValueError, match="NUL"):
+        command.quote("a\0b")
+
+
+def test_secrets_cross_the_wire_and_never_show() -> None:
+    secret = command.Secret(b"canary")
+    made = command.Command("stage", "cat\n", "m", (b"plain", secret))
+    assert made.wire() == b"cat\nplaincanary"
+    assert made.masked() == "cat\n\n<5 bytes>\n<6 secret bytes>"
+    for shown in (str(secret), repr(secret), repr(made), made.masked()):
+        assert "canary" not in shown
+
+
+MARKER = "lading-00ff"
+
+
+@settings(deadline=None)
+@given(st.binary(), st.lists(st.tuples(st.from_regex(r"[a-z:./-]{1,20}", fullmatch=True), st.binary())), st.integers(1, 9))
+def test_parts_come_back_whatever_they_hold_and_however_they_are_cut(
+    noise: bytes, parts: list[tuple[str, bytes]], size: int
+) -> None:
+    output = noise + b"".join(f"\n{MARKER} {name}\n".encode() + content for name, content in parts)
+    assert command.split_parts(output, MARKER) == parts
+    parser, seen = wire.Parser(MARKER), []
+    for start in range(0, len(output), size):
+        seen += parser.feed(output[start : start + size])
+    assert seen + parser.end() == parts
+
+
+def test_text_of_a_part() -> None:
+    result = command.Result(0, {"fence": b"3\n", "log": b"\xff\n"})
+    assert (result.text("fence"), result.text("log"), result.text("none")) == ("3", "�", "")
+
+
+@pytest.mark.parametrize("sudo", [False, True])
+def test_the_line_reads_its_script_and_leaves_the_payload(host: HostShell, sudo: bool) -> None:
+    host.program("sudo", f'#!/bin/sh\nprintf "%s\\n" "$1" >{host.folder}/sudo\nshift; exec "$@"\n')
+    made = command.Command("x", "printf '\\nM got\\n'; head -c 5; printf '\\nM end\\n'", "M", (b"five!", b"more"))
+    line = wire.line(hosts.Host("h", sudo=sudo), made)
+    done = subprocess.run(["/bin/sh", "-c", line], input=wire.outgoing(made)[1], stdout=subprocess.PIPE, check=True)
+    assert command.split_parts(done.stdout, "M") == [("got", b"five!"), ("end", b"")]
+    assert (host.folder / "sudo").exists() is sudo
+    if sudo:
+        assert (host.folder / "sudo").read_text() == "-n\n"

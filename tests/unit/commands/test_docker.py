@@ -1,0 +1,74 @@
+"""Compose on a host: a clean environment of our own, for lading and for an operator by hand."""
+
+import subprocess
+
+import pytest
+
+from host_shell import HostShell
+from lading.commands import docker, rolling
+
+VALUES = {"LADING_DIR": "dropped", "LADING_GEN_web": "it's $3"}
+
+
+def compose(directory: str = ".") -> str:
+    return docker.compose_function("shop", "cafe", directory, ("docker-compose.yml", "b c.yml"), {"var.A%2FB": 2}, VALUES)
+
+
+def environment(host: HostShell) -> dict[str, str]:
+    found = dict(line.split("=", 1) for line in (host.folder / "env").read_text().splitlines())
+    return {key: value for key, value in found.items() if key not in ("PWD", "SHLVL", "_", "OLDPWD")}
+
+
+@pytest.mark.parametrize("directory", [".", "", "deploy here"])
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_compose_gets_exactly_the_release(
+    host: HostShell, monkeypatch: pytest.MonkeyPatch, directory: str, by_hand: bool
+) -> None:
+    host.docker({"*": "done\n"})
+    monkeypatch.setenv("VERSION", "9.9-of-the-host")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///run/other.sock")
+    app, function = host.app(), compose(directory)
+    app.mkdir(parents=True)
+    if by_hand:
+        script = app / "compose"
+        script.write_text(docker.operator_script(function))
+        script.chmod(0o755)
+        assert len(script.read_text().splitlines()) == 3
+        subprocess.run([script, "ps", "a b"], check=True, stdout=subprocess.DEVNULL)
+    else:
+        subprocess.run(["/bin/sh"], input=f"A={app}\n{function}compose ps 'a b'\n".encode(), check=True, stdout=subprocess.DEVNULL)
+    release = f"{app}/releases/cafe"
+    files = f"{release}/files/{directory}".rstrip("/.")
+    assert host.lines() == [
+        f"compose -p shop --project-directory {files} --env-file {release}/plain.env --env-file {app}/secrets/var.A%2FB/2 "
+        f"-f {files}/docker-compose.yml -f {files}/b c.yml -f {release}/compose.overlay.yaml ps a b"]
+    seen = environment(host)
+    assert set(seen) == {"PATH", "HOME", "DOCKER_HOST", "LADING_DIR", "LADING_GEN_web"}
+    assert (seen["LADING_DIR"], seen["LADING_GEN_web"]) == (str(app), "it's $3")
+
+
+@pytest.mark.parametrize(("app", "service", "tag"), [
+    ("shop", "web", "lading-keep/shop/web:cafe"), ("Shop_2", "web.API", "lading-keep/shop-2/web-api:cafe"),
+    ("-", "_", "lading-keep/x/x:cafe"),
+])
+def test_kept_images_have_tags_that_docker_takes(app: str, service: str, tag: str) -> None:
+    assert rolling.kept_image(app, service, "cafe") == tag
+
+
+@pytest.mark.parametrize(("service", "follow", "line"), [
+    ("", False, "compose -p shop logs --tail 9 --timestamps --no-color"),
+    ("web", True, "compose -p shop logs --tail 9 --timestamps --no-color -f web"),
+])
+def test_logs_come_line_by_line(host: HostShell, service: str, follow: bool, line: str) -> None:
+    host.docker({line.strip() + "*": "web-1 | one\nweb-1 | \\two\n"})
+    what = rolling.logs("M", state_dir="auto", app="shop", service=service, follow=follow, tail=9)
+    seen = host.run(what)
+    assert (host.lines(), seen.text("log"), seen.status) == ([line], "web-1 | \\two", 0)
+    assert what.timeout == (86400 if follow else 120)
+
+
+def test_last_lines_by_service(host: HostShell) -> None:
+    host.docker({"ps*service=web*": "c1\nc2\n", "ps*": "", "logs --tail 50 c1": "one\n", "logs --tail 50 c2": "two\n"})
+    seen = host.run(rolling.last_lines("M", app="shop", services=("web", "db")))
+    assert (seen.text("log:web"), seen.parts["log:db"]) == ("one\ntwo", b"")
+

@@ -1,0 +1,179 @@
+"""Lease, fence, journal and state folder on a host, by the real shell (DESIGN §4, two locks)."""
+
+import fcntl
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from host_shell import HostShell
+from lading import state
+from lading.commands import answers, command, docker, rolling
+
+BOOT = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+LEFTOVER = "0123456789ab_shop-web-1"
+
+
+def take(host: HostShell, deployment: str = "d1", *, force: bool = False, **more: Any) -> command.Result:
+    values: dict[str, Any] = {
+        "state_dir": str(host.state), "app": "shop", "deployment": deployment, "holder": "ann@laptop", "since": "then",
+        "url": "https://ci/1", "take": force, "grace": 0, "begin": f'{{"v":1,"kind":"begin","deployment":"{deployment}"}}',
+        "nonce": "n", "binds": (), **more,
+    }
+    return host.run(docker.lease("M", **values))
+
+
+def act(host: HostShell, deployment: str = "d1", fence: int = 1) -> command.Result:
+    body = 'jot \'{"kind":"act"}\'\npart end\n'
+    return host.run(rolling.guarded("act", "M", host.hold(deployment, fence), body, timeout=60))
+
+
+def refusal(result: command.Result) -> str:
+    assert result.status == 40
+    return result.text("refused")
+
+
+def change_lease(host: HostShell, **values: object) -> None:
+    (host.app() / "lease").write_text("".join(f"{k}={v}\n" for k, v in {**host.lease(), **values}.items()))
+
+
+def test_a_lease_is_taken_counted_and_journaled(host: HostShell) -> None:
+    assert take(host).text("fence") == "1"
+    assert host.lease() | {"expires": ""} == {
+        "deployment": "d1", "fence": "1", "boot": BOOT, "expires": "", "state": "held", "holder": "ann@laptop",
+        "since": "then", "url": "https://ci/1"}
+    assert host.journal() == [{"v": 1, "kind": "begin", "deployment": "d1"}]
+    assert (host.state / "format").read_text() == "1\n"
+    assert host.app().joinpath("secrets").stat().st_mode & 0o777 == 0o700
+    assert take(host).text("fence") == "2"  # the same deployment again, as in a resume
+
+
+def test_a_held_lease_names_its_holder(host: HostShell) -> None:
+    take(host)
+    said = refusal(take(host, "d2"))
+    assert said.splitlines()[0] == "held"
+    assert {"holder=ann@laptop", "since=then", "url=https://ci/1"} < set(said.splitlines())
+    assert 0 < int(said.rpartition("left=")[2]) <= 90
+    assert host.lease()["deployment"] == "d1"
+
+
+@pytest.mark.parametrize("lost", [{"expires": 0}, {"boot": "another"}, {"state": "free"}])
+def test_a_lease_ends_by_uptime_boot_or_release(host: HostShell, lost: dict[str, object]) -> None:
+    take(host)
+    change_lease(host, **lost)
+    assert take(host, "d2").text("fence") == "2"
+
+
+def test_the_fence_stops_who_was_replaced(host: HostShell) -> None:
+    take(host)
+    assert act(host).status == 0
+    assert take(host, "d2", force=True).text("fence") == "2"
+    assert refusal(act(host)).startswith("fence\ndeployment=d2")
+    assert refusal(act(host, "d2", 1)).startswith("fence")
+    assert act(host, "d2", 2).status == 0
+    assert [line["kind"] for line in host.journal()] == ["begin", "act", "begin", "act"]
+
+
+def test_a_command_extends_the_lease_beyond_its_own_time_out(host: HostShell) -> None:
+    take(host)
+    change_lease(host, expires=1)
+    act(host)
+    assert int(host.lease()["expires"]) > float(Path("/proc/uptime").read_text().split()[0]) + 60
+
+
+def test_a_command_that_still_runs_keeps_the_app(host: HostShell) -> None:  # a free lease is not a quiet host
+    take(host)
+    (host.app() / "op.info").write_text("d1 roll since then, pid 7\n")
+    with (host.app() / "op.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert refusal(take(host, "d2", force=True)) == "busy\nd1 roll since then, pid 7"
+        seen = host.run(docker.observe("M", state_dir=str(host.state), app="shop", facts=False))
+        assert answers.from_result("h", seen).apps["shop"].busy == "d1 roll since then, pid 7"
+    assert take(host, "d2", force=True).text("fence") == "2"
+
+
+def test_lease_of_a_holder_that_is_gone_waits_until_the_project_is_quiet(host: HostShell) -> None:
+    take(host)
+    host.docker({"ps -a*status=created*": f"a1 {LEFTOVER}\na2 shop-web-1\n", "ps*oneoff=True*": "h1 shop-hook-d0\nh2 other-hook-d0\n",
+                 "ps*": "a1 x running\n", "rm*": "", "network prune*": ""})
+    host.lines()
+    take(host, "d2", force=True)
+    lines = host.lines()
+    assert sum("{{.State}}" in line and "status=created" not in line for line in lines) == 2  # two equal looks
+    assert [line for line in lines if line.startswith(("rm", "network"))] == [
+        "rm a1", "rm -f h1", "network prune -f --filter label=com.docker.compose.project=shop-hook-d0"]
+
+
+@pytest.mark.parametrize(("text", "said"), [("2\n", "format\n2"), ("", "format")])
+def test_a_newer_state_folder_is_refused(host: HostShell, text: str, said: str) -> None:
+    (host.state / "format").write_text(text)
+    assert refusal(take(host)) == said
+    assert not (host.app() / "lease").exists()
+
+
+def test_a_state_folder_that_cannot_be_made(host: HostShell) -> None:
+    (host.state / "apps").write_text("a file\n")
+    assert refusal(take(host)) == f"state\ncannot write {host.app()}"
+
+
+def test_what_is_written_is_what_is_observed(host: HostShell) -> None:
+    take(host)
+    release = {"v": 1, "files": {"a b.yml": "0" * 64}, "services": {}}
+    folder = host.app() / "releases" / "cafe"
+    (folder / "files").mkdir(parents=True)
+    (folder / "release.json").write_text(json.dumps(release))
+    (folder / "files" / "a b.yml").write_text("services: {}\n")
+    (host.app() / "objects" / ("b" * 64)).mkdir()
+    secret = host.app() / "secrets" / "var.A%2FB"
+    secret.mkdir()
+    (secret / "2").write_text("canary")
+    current = state.Current("shop", "cafe", "1", "d1", generations={"var.A/B": 2})
+    (host.app() / "current").write_text(json.dumps(current.as_json(), separators=(",", ":")))
+    seen = host.run(docker.observe("M", state_dir=str(host.state), nonce="salt"))
+    app = answers.from_result("h", seen).apps["shop"]
+    assert (app.current, dict(app.releases), app.objects) == (current, {"cafe": release}, {"b" * 64})
+    assert app.edited == ("files/a b.yml",)
+    assert set(app.secrets) == {"var.A/B"} and set(app.secrets["var.A/B"]) == {2}
+    assert app.held and app.open_intent == app.journal[0]
+    assert b"canary" not in b"".join(seen.parts.values())
+    other = answers.from_result("h", host.run(docker.observe("M", state_dir=str(host.state), app="shop", nonce="pepper")))
+    assert other.apps["shop"].secrets != app.secrets  # salted: no dictionary helps who reads the answer
+    assert seen.parts["end"] == b""
+
+
+ENGINE = {
+    "info -f engine*": "engine=20.10.24\nid=A:B\narch=x86_64\nroot=/\n", "compose version --short": "v2.40.3\n",
+    "context show": "default\n", "ps --format port=*": "port=edge 0.0.0.0:80->80/tcp, :::80->80/tcp\nport= 0.0.0.0:81->1/tcp\nport=db \n",
+    "ps -a --format net=*": "net=edge-1 shop_default,edge edge\nnet=lone bridge \n",
+}
+
+
+def facts(host: HostShell, **more: Any) -> state.Facts:
+    return answers.from_result("h", host.run(docker.observe("M", **{"state_dir": str(host.state), **more}))).facts
+
+
+def test_facts_of_a_host(host: HostShell) -> None:
+    host.docker(ENGINE)
+    seen = facts(host, binds=("/", "/no/such"))
+    assert (seen.engine, seen.engine_id, seen.compose, seen.architecture, seen.context) == (
+        "20.10.24", "A:B", "2.40.3", "x86_64", "default")
+    assert (seen.tools, seen.missing_paths, seen.problem, seen.state_dir) == ((), ("/no/such",), "", str(host.state))
+    assert seen.disk_free > 0 and seen.docker_free > 0 and seen.state_fs
+    assert seen.ports == {"0.0.0.0:80": "edge", ":::80": "edge", "0.0.0.0:81": "(no project)"}
+    assert seen.networks == {"shop_default": [("edge", "edge-1")], "edge": [("edge", "edge-1")], "bridge": [("", "lone")]}
+
+
+def test_facts_name_what_is_wrong(host: HostShell, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert facts(host).problem == "no such thing"  # what Docker itself says
+    monkeypatch.setenv("DOCKER_HOST", "tcp://elsewhere")
+    host.docker(ENGINE)
+    assert facts(host).context == "default tcp://elsewhere"
+
+
+def test_state_is_kept_per_engine_where_there_is_no_common_folder(host: HostShell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(host.folder))
+    host.docker({"info -f {{.ID}}": "AB:CD\n"})
+    wanted = "/var/lib/lading" if Path("/var/lib/lading").is_dir() else f"{host.folder}/.lading/ABCD"
+    assert facts(host, state_dir="auto", facts=False).state_dir == wanted
+    assert facts(host, state_dir="auto", facts=False).engine == ""

@@ -1,0 +1,291 @@
+"""The changing commands of a deployment, run by the real shell on a state folder of their own."""
+
+import io
+import json
+import stat
+import tarfile
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from host_shell import Answers, HostShell
+from lading.commands import command, docker, rolling
+
+INTENT, RESULT = {"kind": "intent"}, {"kind": "result"}
+COMPOSE = docker.compose_function("shop", "cafe", ".", ("c.yml",), {}, {})
+NAMED = {"intent": json.dumps(INTENT), "result": json.dumps(RESULT)}
+WEB = "r/web:1@sha256:0"
+
+
+@pytest.fixture
+def held(host: HostShell) -> HostShell:
+    """A host whose lease deployment d1 holds with fence 1."""
+    taken = host.run(docker.lease(
+        "M", state_dir=str(host.state), app="shop", deployment="d1", holder="h", since="s", url="", take=False, grace=0,
+        begin='{"kind":"begin"}', nonce="", binds=()))
+    assert taken.text("fence") == "1"
+    host.lines()
+    return host
+
+
+def tar(files: Mapping[str, str]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as made:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(content), 0o600
+            made.addfile(entry, io.BytesIO(content.encode()))
+    return out.getvalue()
+
+
+def stage(host: HostShell, files: Mapping[str, str] | None = None, **more: Any) -> command.Result:
+    values: dict[str, Any] = {"release": "cafe", "tar": tar(files) if files else b"", "images": {"web": WEB}, "logins": (),
+                              "compose": COMPOSE, **more}
+    return host.run(rolling.stage("M", host.hold(), **values))
+
+
+BUNDLE = {"objects/o1/a.conf": "one", "releases/cafe/release.json": "{}", "secrets/var.P/1": "canary"}
+PULLS: Answers = {"image inspect*": 1, "--config*pull*": "", "tag*": "", "compose*config*": "services: {}\n"}
+
+
+def test_stage_stores_pulls_tags_and_shows_the_hosts_config(held: HostShell) -> None:
+    held.docker(PULLS)
+    done = stage(held, BUNDLE)
+    app = held.app()
+    assert (done.status, done.text("pulled"), done.text("dir"), done.text("config")) == (0, WEB, str(app), "services: {}")
+    assert (app / "objects/o1/a.conf").read_text() == "one"
+    assert stat.S_IMODE((app / "releases/cafe/release.json").stat().st_mode) & 0o444 == 0o444  # containers may be non-root
+    assert (app / "secrets/var.P/1").read_text() == "canary"
+    assert [path.name for path in app.iterdir() if path.name.startswith(("incoming", "tar"))] == []
+    assert f"tag {WEB} lading-keep/shop/web:cafe" in held.lines()
+    again = stage(held, {"objects/o1/a.conf": "not taken", "releases/cafe/release.json": '{"new":1}'})
+    assert again.status == 0
+    assert ((app / "objects/o1/a.conf").read_text(), (app / "releases/cafe/release.json").read_text()) == ("one", '{"new":1}')
+
+
+def test_stage_logs_in_by_stdin_in_memory_only_when_it_must(held: HostShell) -> None:
+    login = rolling.Login("r.example", "ci", command.Secret(b"pass word\\n$x"))
+    held.docker({"--config*login*": ""}, PULLS)
+    docker_program = (held.bin / "docker").read_text()
+    held.program("docker", docker_program.replace('case "$*"', f'case "$*" in *login*) cat >{held.folder}/password;; esac\ncase "$*"', 1))
+    assert stage(held, BUNDLE, logins=(login,)).status == 0
+    lines = held.lines()
+    (line,) = [line for line in lines if "login" in line]
+    folder = line.split()[1]
+    assert line == f"--config {folder} login -u ci --password-stdin r.example"
+    assert folder.startswith("/dev/shm/lading.shop.")
+    assert f"--config {folder} pull -q {WEB}" in lines
+    assert (held.folder / "password").read_bytes() == b"pass word\\n$x"
+    assert not held.folder.joinpath(folder).exists()
+    held.docker({"image inspect*": "{}"}, PULLS)
+    assert stage(held, logins=(login,)).status == 0
+    assert [line for line in held.lines() if "--config" in line] == []
+
+
+@pytest.mark.parametrize(("more", "answers", "said"), [
+    ({}, {"--config*pull*": 1}, f"pull\n{WEB}\nrefused"),
+    ({}, {"tag*": 1}, f"pull\n{WEB}\ncannot tag it"),
+    ({"offline": True}, {}, f"gone\n{WEB}"),
+    ({"logins": (rolling.Login("r.example", "ci", command.Secret(b"x")),)}, {"--config*login*": 1}, "login\nr.example\nrefused"),
+    ({}, {"compose*config*": 15}, "config\nrefused"),
+    ({"tar": b"no tar"}, {}, "upload"),
+])
+def test_stage_refuses_and_leaves_nothing_behind(
+    held: HostShell, more: dict[str, Any], answers: Answers, said: str
+) -> None:
+    held.docker(answers, PULLS)
+    done = stage(held, **more)
+    assert (done.status, done.text("refused")[: len(said)]) == (40, said)
+    assert [path.name for path in held.app().iterdir() if path.name.startswith(("incoming", "config", "tar"))] == []
+
+
+def test_offline_images_that_are_there_are_not_pulled(held: HostShell) -> None:
+    held.docker({"image inspect*": "{}"}, PULLS)
+    assert stage(held, offline=True, images={"web": WEB, "job": WEB}).status == 0
+    assert [line for line in held.lines() if line.startswith("tag")] == [
+        f"tag {WEB} lading-keep/shop/web:cafe", f"tag {WEB} lading-keep/shop/job:cafe"]
+
+
+def roll(host: HostShell, **more: Any) -> command.Result:
+    values: dict[str, Any] = {**NAMED, "compose": COMPOSE, "services": ("web", "db"), "networks": (), "spare": (),
+                              "purge": False, "wait": 5, **more}
+    return host.run(rolling.roll("M", host.hold(), **values), enough="tick")
+
+
+@pytest.mark.parametrize(("answer", "code"), [("Started\n", 0), (17, 17)])
+def test_roll_names_its_services_and_journals_around_it(held: HostShell, answer: str | int, code: int) -> None:
+    held.docker({"compose*up*": answer, "ps*": "c1\n", "container inspect*": '{"id":"c1"}\n'})
+    done = roll(held)
+    assert done.text("up").splitlines() == [str(code), "refused" if code else "Started"]
+    assert done.text("containers") == '{"id":"c1"}'
+    (up,) = [line for line in held.lines() if line.startswith("compose")]
+    assert up.endswith(" up -d --no-deps --no-build --pull never --quiet-pull web db")
+    assert held.journal()[1:] == [INTENT, {**RESULT, "rc": code}]
+
+
+def test_roll_without_services_starts_nothing(held: HostShell) -> None:
+    held.docker({"ps*": ""})
+    assert roll(held, services=()).text("up") == "0"
+    assert [line for line in held.lines() if line.startswith("compose")] == []
+
+
+def test_the_way_back_spares_ended_one_shots(held: HostShell) -> None:
+    held.docker({"ps -a --no-trunc --filter label=*": "c1 running web\nc2 exited job\nc3 exited web\n", "ps*": "", "rm*": "",
+                 "compose*": ""})
+    assert roll(held, purge=True, spare=("job",), services=("web",), name="undo").status == 0
+    lines = held.lines()
+    assert [line for line in lines if line.startswith("rm")] == ["rm -f c1", "rm -f c3"]
+    assert lines.index("rm -f c3") < next(n for n, line in enumerate(lines) if line.startswith("compose"))
+
+
+STRANGER = "c9"
+CHANGED: Answers = {
+    "ps -aq --no-trunc --filter network=net": f"{STRANGER}\nc1\n", "ps -a --no-trunc --filter network=net*": "c1 running web\n",
+    f"inspect -f {{{{index*{STRANGER}": "edge\n", "inspect -f {{index*": "shop\n", f"inspect -f {{{{.Id*{STRANGER}": "c9 10.0.0.9 mon c9\n",
+    "inspect -f {{.Name}}*": "/stranger\n", "inspect c9": "[]", "network disconnect*": "", "network inspect*": "[]",
+    "network rm*": "", "network connect*": "", "rm*": "", "compose*": "", "ps*": "",
+}
+
+
+def test_strangers_on_a_changed_network_are_attached_again_as_they_were(held: HostShell) -> None:
+    held.docker(CHANGED)
+    assert roll(held, networks=("net",)).status == 0
+    does = [line for line in held.lines() if line.split()[0] in ("rm", "network", "compose") and "inspect" not in line]
+    assert [line.split(" --project")[0] for line in does] == [
+        "network disconnect -f net c9", "rm -f c1", "network rm net", "compose -p shop",
+        "network connect --ip 10.0.0.9 --alias mon net c9"]
+    assert not (held.app() / "detached").exists()
+
+
+@pytest.mark.parametrize(("answers", "said", "noted"), [
+    ({"network connect*": 1}, "network\nstranger cannot be attached to net again: refused", True),
+    ({"network disconnect*": 1}, "network\nstranger cannot be detached from net", True),
+    ({"network rm*": 1}, "network\nnet cannot be removed: refused", True),
+])
+def test_a_stranger_that_is_lost_is_said_and_stays_noted(held: HostShell, answers: Answers, said: str, noted: bool) -> None:
+    held.docker(answers, CHANGED)
+    done = roll(held, networks=("net",))
+    assert (done.status, done.text("refused").rstrip("; ")) == (40, said)
+    assert (held.app() / "detached").exists() is noted
+    held.docker(CHANGED)
+    assert roll(held, services=()).status == 0  # whoever comes next brings it back
+    assert "network connect --ip 10.0.0.9 --alias mon net c9" in held.lines()
+
+
+def hook(host: HostShell, **more: Any) -> command.Result:
+    values: dict[str, Any] = {**NAMED, "service": "tool", "compose": COMPOSE, "overlay": "services: {}\n",
+                              "networks": {"default": "shop_default", "back": "shop_back"}, "volumes": {"data": "shop_data"},
+                              "needed": ("shop_data",), "timeout": 60, **more}
+    keep = f'case "$*" in *" run "*) cat {host.app()}/hook.yaml >{host.folder}/hook;; esac\n'
+    host.program("docker", (host.bin / "docker").read_text().replace("case", keep + "case", 1))
+    return host.run(rolling.hook("M", host.hold(), **values))
+
+
+def test_a_hook_beside_a_running_app_is_a_project_of_its_own(held: HostShell) -> None:
+    held.docker({"ps*project=shop": "c1\n", "ps*": "c5\n", "volume inspect*": "", "network inspect shop_default": "",
+                 "network ls*": "n5\n", "network rm*": "", "rm*": "", "compose*run*": "migrated\n"})
+    done = hook(held)
+    assert done.text("hook").splitlines() == ["0", "migrated"]
+    lines = held.lines()
+    (run,) = [line for line in lines if line.startswith("compose")]
+    assert run.endswith(f"-p shop-hook-d1 -f {held.app()}/hook.yaml run --rm --no-deps -T tool")
+    assert (held.folder / "hook").read_text().splitlines() == [
+        "services: {}", "networks:", '  "default": !override {name: "shop_default", external: true}',
+        '  "back": {name: "shop-hook-d1-1"}', "volumes:", '  "data": !override {name: "shop_data", external: true}']
+    assert lines[-1] == "network rm n5" and "rm -f c5" in lines
+    assert not (held.app() / "hook.yaml").exists()
+    assert held.journal()[1:] == [INTENT, {**RESULT, "rc": 0}]
+
+
+@pytest.mark.parametrize(("answer", "code", "removed"), [("ok\n", 0, False), (7, 7, True)])
+def test_a_hook_before_the_first_deployment_is_the_apps_own(held: HostShell, answer: str | int, code: int, removed: bool) -> None:
+    held.docker({"ps*": "", "network ls*": "n5\n", "network rm*": "", "compose*run*": answer})
+    done = hook(held, networks={}, volumes={}, needed=())
+    assert done.text("hook").splitlines()[0] == str(code)
+    lines = held.lines()
+    assert any(f"-p shop -f {held.app()}/hook.yaml run" in line for line in lines)
+    assert ("network rm n5" in lines) is removed
+    assert (held.folder / "hook").read_text() == "services: {}\n"
+
+
+def test_a_hook_that_would_get_an_empty_volume_is_refused(held: HostShell) -> None:
+    held.docker({"ps*": "c1\n"})
+    assert hook(held).text("refused") == "hook\nvolume shop_data does not exist yet: deploy once without the hook"
+
+
+def tidy(host: HostShell, **more: Any) -> command.Result:
+    return host.run(rolling.tidy("M", host.hold(), **{"intent": NAMED["intent"], "containers": (), "networks": (), **more}))
+
+
+def test_tidy_removes_containers_then_networks(held: HostShell) -> None:
+    held.docker({"rm -f*": "", "ps*": "", "network rm*": ""})
+    assert tidy(held, containers=("c1", "c2"), networks=("old", "older")).status == 0
+    assert [line for line in held.lines() if "rm" in line.split()] == ["rm -f c1 c2", "network rm old", "network rm older"]
+    assert held.journal()[1:] == [INTENT]
+
+
+@pytest.mark.parametrize(("answers", "said"), [
+    ({"rm*": 1}, "remove\na container stayed"), ({"rm*": "", "ps*": "", "network rm*": 1}, "remove\nnetwork old stays: refused"),
+    ({"rm*": "", **CHANGED}, "remove\nnetwork old stays; on it: stranger"),
+])
+def test_what_stays_is_said(held: HostShell, answers: Answers, said: str) -> None:
+    held.docker({key.replace("network=net", "network=old"): value for key, value in answers.items()})
+    assert tidy(held, containers=("c1",), networks=("old",)).text("refused") == said
+
+
+def test_commit_switches_current_prunes_and_frees(held: HostShell) -> None:
+    app = held.app()
+    for path in ("releases/old/x", "releases/new/x", "objects/o1", "objects/o2", "secrets/var.P/1", "secrets/var.P/2"):
+        (app / path).parent.mkdir(parents=True, exist_ok=True)
+        (app / path).write_text("x")
+    held.docker({"image rm*": ""})
+    done = held.run(rolling.commit(
+        "M", held.hold(), record='{"kind":"committed"}', current='{"v":1,"q":"it\'s"}', script="#!/bin/sh\n", releases=("old",),
+        objects=("o1",), secrets=("var.P/1",), tags=("lading-keep/shop/web:old",)))
+    assert done.status == 0
+    assert (app / "current").read_text() == '{"v":1,"q":"it\'s"}\n'
+    assert stat.S_IMODE((app / "compose").stat().st_mode) == 0o755
+    left = {str(path.relative_to(app)) for path in app.rglob("*") if path.is_file()}
+    assert {"releases/new/x", "objects/o2", "secrets/var.P/2"} <= left
+    assert left & {"releases/old/x", "objects/o1", "secrets/var.P/1", "op.info", "current.new", "compose.new"} == set()
+    assert held.lines() == ["image rm lading-keep/shop/web:old"]
+    assert (held.lease()["state"], held.journal()[-1]) == ("free", {"kind": "committed"})
+
+
+def test_commit_that_prunes_nothing_asks_docker_nothing(held: HostShell) -> None:
+    done = held.run(rolling.commit("M", held.hold(), record='{"kind":"committed"}', current="{}", script="", releases=(),
+                                   objects=(), secrets=(), tags=()))
+    assert (done.status, held.lines()) == (0, [])
+
+
+def test_an_undone_host_is_free_and_says_so(held: HostShell) -> None:
+    assert held.run(rolling.undone("M", held.hold(), record='{"kind":"undone"}')).status == 0
+    assert (held.lease()["state"], held.journal()[-1]) == ("free", {"kind": "undone"})
+
+
+GONE: Answers = {"ps -aq*project=shop": "c1\n", "ps*": "", "rm*": "", "network ls*": "shop_default\n", "network rm*": "",
+                 "volume ls*": "shop_data\n", "volume rm*": "", "images*": "lading-keep/shop/web:cafe\n", "image rm*": ""}
+
+
+@pytest.mark.parametrize(("volumes", "forget"), [(False, False), (True, False), (False, True), (True, True)])
+def test_vanish_takes_data_only_when_asked(held: HostShell, volumes: bool, forget: bool) -> None:
+    app = held.app()
+    (app / "project/data").mkdir(parents=True)
+    (app / "current").write_text("{}")
+    held.docker(GONE)
+    done = held.run(rolling.vanish("M", held.hold(), record='{"kind":"gone"}', volumes=volumes, forget=forget))
+    assert done.status == 0
+    wanted = ["rm -f c1", "network rm shop_default", *(["volume rm shop_data"] if volumes else []),
+              *(["image rm lading-keep/shop/web:cafe"] if forget else [])]
+    assert [line for line in held.lines() if "rm" in line.split()] == wanted
+    assert ((app / "project/data").exists(), (app / "current").exists()) == (not volumes, not forget)
+    assert held.journal()[-1] == {"kind": "gone"}
+
+
+@pytest.mark.parametrize(("answers", "said"), [
+    ({"rm -f*": 1}, "a container stayed"), ({"volume rm*": 1}, "a volume stayed"), ({"network rm*": 1}, "network shop_default stays: refused")])
+def test_vanish_says_what_stayed(held: HostShell, answers: Answers, said: str) -> None:
+    held.docker(answers, GONE)
+    done = held.run(rolling.vanish("M", held.hold(), record='{"kind":"gone"}', volumes=True, forget=True))
+    assert (done.status, done.text("refused")) == (40, f"remove\n{said}")
