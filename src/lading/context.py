@@ -4,11 +4,13 @@ import asyncio
 import os
 import pwd
 import socket
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
 
 from lading import errors, events, settings
 from lading.inventory import hosts
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 class Context:
     """One call of lading. *on_event* shows progress; *confirm* is asked before the first change and may say no.
 
-    *ledger* may be None for verbs that only look; *stop* is set by the first Ctrl-C or SIGTERM.
+    *ledger* may be None for verbs that only look; *stop* is set by the first Ctrl-C or SIGTERM; *began* is a reading of
+    the monotonic clock at the start of the call.
     """
 
     settings: "settings.Settings"
@@ -35,6 +38,7 @@ class Context:
     on_event: Callable[[events.Event], None] = lambda _: None
     confirm: Callable[[steps.Plan], bool] = lambda _: True
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    began: float = field(default_factory=time.monotonic)
 
     async def record(self, event: events.Event) -> None:
         """Store an event, then show it; awaited by the engine before each change.
@@ -45,6 +49,13 @@ class Context:
         if self.ledger is not None:
             await self.ledger.append(event)
         self.on_event(event)
+
+    async def attest(self) -> Mapping[str, object]:
+        """Where the ledger's chain ends now, for the hosts' journals: writer, seq, hash; nothing without a ledger."""
+        if self.ledger is None:
+            return {}
+        head = await self.ledger.head()
+        return {"writer": head.writer, "seq": head.seq, "hash": head.hash}
 
     def choose(self, names: Sequence[str]) -> tuple[hosts.Destination, tuple[hosts.Host, ...]]:
         """The destination and hosts meant by `--to`; no name at all means every host (only for verbs that look)."""
@@ -62,17 +73,43 @@ def now() -> str:
 
 
 def who(environment: Mapping[str, str]) -> tuple[str, str]:
-    """Who asks, and the URL of the CI run if there is one: Jenkins, GitHub, GitLab, else user@host."""
+    """Who asks, and the URL of the CI run if there is one: Jenkins, GitHub, GitLab, else user@host.
+
+    Both are one line each; credentials in a URL are left out.
+    """
+    actor, url = "", ""
     if environment.get("JENKINS_URL") and environment.get("BUILD_URL"):
-        return environment.get("BUILD_USER_ID") or "jenkins", environment["BUILD_URL"]
-    if environment.get("GITHUB_ACTIONS") == "true":
-        run = "/".join([environment.get("GITHUB_SERVER_URL", ""), environment.get("GITHUB_REPOSITORY", ""),
-                        "actions/runs", environment.get("GITHUB_RUN_ID", "")])
-        return environment.get("GITHUB_ACTOR", "github"), run
-    if environment.get("GITLAB_CI") == "true":
-        return environment.get("GITLAB_USER_LOGIN", "gitlab"), environment.get("CI_JOB_URL", "")
-    name = environment.get("USER") or environment.get("LOGNAME") or pwd.getpwuid(os.getuid()).pw_name
-    return f"{name}@{socket.gethostname()}", ""
+        actor, url = environment.get("BUILD_USER_ID") or "jenkins", environment["BUILD_URL"]
+    elif environment.get("GITHUB_ACTIONS") == "true":
+        actor = environment.get("GITHUB_TRIGGERING_ACTOR") or environment.get("GITHUB_ACTOR") or "github"
+        parts = [environment.get("GITHUB_SERVER_URL", ""), environment.get("GITHUB_REPOSITORY", ""), "actions/runs",
+                 environment.get("GITHUB_RUN_ID", "")]
+        url = "/".join(parts) if all(parts) else ""
+    elif environment.get("GITLAB_CI") == "true":
+        actor, url = environment.get("GITLAB_USER_LOGIN") or "gitlab", environment.get("CI_JOB_URL", "")
+    return _one_line(actor or f"{_user(environment)}@{socket.gethostname()}"), _one_line(_without_password(url))
+
+
+def _user(environment: Mapping[str, str]) -> str:
+    name = environment.get("USER") or environment.get("LOGNAME")
+    if name:
+        return name
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid-{os.getuid()}"
+
+
+def _one_line(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)[:300]
+
+
+def _without_password(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def ledger_path(environment: Mapping[str, str]) -> Path:

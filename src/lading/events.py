@@ -21,7 +21,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentPlanned(Event):
-    """The intent, stored before the first change: what, where to, who, why. *changes* holds no secret."""
+    """The intent, stored before the first change: what, where to, who, why. *changes* holds no secret.
+
+    *seconds* went by from the start of the command to the plan.
+    """
 
     verb: str = "deploy"
     app: str = ""
@@ -36,6 +39,7 @@ class DeploymentPlanned(Event):
     url: str = ""
     plan: str = ""
     changes: tuple[Mapping[str, str], ...] = ()
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

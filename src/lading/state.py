@@ -84,6 +84,18 @@ def current_from_json(stored: Mapping[str, Any]) -> Current:
         raise ValueError(str(wrong)) from wrong
 
 
+def journal_from_json(lines: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    """The lines of a host's journal.
+
+    Raises:
+        ValueError: one was written by a newer lading.
+    """
+    newer = [line["v"] for line in lines if line.get("v", 1) != 1]
+    if newer:
+        raise ValueError(f"`journal` has a line of format {newer[0]}, this lading knows 1")
+    return tuple(lines)
+
+
 @dataclass(frozen=True, slots=True)
 class AppState:
     """One app on one host: declared (*current*, *releases* kept there, raw JSON by id), journal, and what runs.

@@ -20,11 +20,11 @@ VERBS = {
     "resume": ("deploying", "Finish or undo what another run left open."),
     "where": ("looking", "Which version runs where, and in what state."),
     "drift": ("looking", "What differs from what was deployed; exit 1 if anything does."),
-    "history": ("looking", "Who deployed what, when, with which result."),
-    "show": ("looking", "One deployment, event by event."),
+    "history": ("remembering", "Who deployed what, when, with which result."),
+    "show": ("remembering", "One deployment, event by event."),
     "logs": ("looking", "The app's log lines of all hosts."),
     "hosts": ("fleet_file", "List hosts; trust their keys."),
-    "ledger": ("fleet_file", "Verify or rebuild the ledger."),
+    "ledger": ("remembering", "Verify or rebuild the ledger."),
 }
 
 

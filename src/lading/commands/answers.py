@@ -32,7 +32,8 @@ def _app(name: str, texts: Mapping[str, str], containers: Sequence[state.Contain
         app=name,
         current=current,
         releases={key: value for key, value in kept.items() if value},
-        journal=tuple(line for text in texts.get(f"journal:{name}", "").splitlines() if (line := _object(text))),
+        journal=state.journal_from_json([line for text in texts.get(f"journal:{name}", "").splitlines()
+                                         if (line := _object(text))]),
         containers=tuple(c for c in containers if c.app == name),
         secrets=_secrets(texts.get(f"secrets:{name}", "")),
         objects=frozenset(texts.get(f"objects:{name}", "").split()),

@@ -136,6 +136,19 @@ def from_json(stored: Mapping[str, Any]) -> Release:
         raise errors.InputError(f"a stored release is damaged: {wrong}", "deploy again") from wrong
 
 
+def from_bytes(content: bytes) -> Release:
+    """`from_json` of a release's canonical bytes.
+
+    Raises:
+        InputError: it was written by a newer lading, or is damaged.
+    """
+    try:
+        stored = json.loads(content)
+    except ValueError as wrong:
+        raise errors.InputError(f"a stored release is damaged: {wrong}", "deploy again") from wrong
+    return from_json(stored if isinstance(stored, dict) else {})
+
+
 def _spec(stored: Mapping[str, Any]) -> ServiceSpec:
     lists = ("secrets", "networks", "mounts", "ports", "tied_to")
     values: dict[str, Any] = {key: tuple(value) if key in lists else value for key, value in stored.items()}

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from lading import context as contexts
 from lading import errors, events, state
@@ -27,7 +28,7 @@ async def carry_out(
         NotConfirmedError: the answer was no; nothing was changed.
         RefusedError, TransportError, LedgerError: before anything was changed.
     """
-    started, begun = contexts.now(), time.monotonic()
+    started, prepared = contexts.now(), time.monotonic() - context.began
     if plan.empty:
         report = base.Report(events.Outcome({
             name: events.HostOutcome("unchanged", job.release.id, job.release.id) for name in plan.hosts
@@ -35,7 +36,10 @@ async def carry_out(
         return _ended(context, job, report, "unchanged", started, reason, deployment="")
     if ask and not context.confirm(plan):
         raise errors.NotConfirmedError("not confirmed; nothing was changed", "answer y, or add --yes")
-    await context.record(_intent(context, job, verb, reason, plan, commit))
+    begun, job = time.monotonic(), replace(job, attest=context.attest)
+    if context.ledger is not None and job.release.id == plan.release:
+        await context.ledger.keep(job.release.canonical())
+    await context.record(_intent(context, job, verb, reason, plan, commit, round(prepared, 3)))
     try:
         report = await act(hosts.HostsEngine(context.transport), job, context.record)
     except errors.LadingError as refused:
@@ -52,7 +56,8 @@ async def carry_out(
 
 
 def _intent(
-    context: contexts.Context, job: base.Job, verb: str, reason: str, plan: steps.Plan, commit: str
+    context: contexts.Context, job: base.Job, verb: str, reason: str, plan: steps.Plan, commit: str,
+    seconds: float,
 ) -> events.DeploymentPlanned:
     changes = tuple(
         {"host": c.host, "service": c.service, "field": c.field, "old": c.old, "new": c.new} for c in plan.changes
@@ -60,7 +65,7 @@ def _intent(
     return events.DeploymentPlanned(
         job.deployment, verb=verb, app=plan.app, version=plan.version, release=plan.release,
         destination=plan.destination, hosts=tuple(plan.hosts), source=str(job.begin.get("source", "")), commit=commit,
-        actor=context.actor, reason=reason, url=context.url, plan=plan.hash, changes=changes,
+        actor=context.actor, reason=reason, url=context.url, plan=plan.hash, changes=changes, seconds=seconds,
     )
 
 

@@ -1,7 +1,7 @@
 """What an engine is given and gives back: a job, and an outcome per host."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,13 +12,19 @@ from lading.inventory import hosts
 from lading.plan import steps
 
 
+async def no_ledger() -> Mapping[str, object]:
+    """What is attested where nothing is kept."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """All that carrying out a plan needs. *begin*: the record that every host keeps, without kind and fence.
 
     *bundle* is None for a rollback to what the hosts keep; *known*: releases by id, for undo; *expected*: the
     Compose normal form that every host's own Compose must arrive at ("" = not compared); *stop* is set by the first
-    Ctrl-C or SIGTERM; *keep_jobs*: services that are meant to end are not run again (a way back); *platforms*: what each image is there for.
+    Ctrl-C or SIGTERM; *keep_jobs*: services that are meant to end are not run again (a way back); *platforms*: what each image is there for;
+    *attest*: where the ledger ends now (writer, seq, hash), for the hosts' journals at commit.
     """
 
     plan: steps.Plan
@@ -38,6 +44,7 @@ class Job:
     platforms: Mapping[str, Sequence[str]] = field(default_factory=dict)
     expected: Mapping[str, str] = field(default_factory=dict)
     keep_jobs: bool = False
+    attest: Callable[[], Awaitable[Mapping[str, object]]] = no_ledger
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
 

@@ -25,9 +25,12 @@ def _moved(file: project.ShippedFile, lead: str) -> project.ShippedFile:
 
 
 def commit_command(
-    hold: rolling.Hold, job: base.Job, plan: steps.HostPlan, app: state.AppState | None
+    hold: rolling.Hold, job: base.Job, plan: steps.HostPlan, app: state.AppState | None, ledger: Mapping[str, object]
 ) -> command.Command:
-    """The command that makes the job's release a host's current one; *app* is what was seen there, for what may be pruned."""
+    """The command that makes the job's release a host's current one; *app* is what was seen there, for what may be pruned.
+
+    *ledger*: where the ledger ends now, so that a ledger whose end was cut off is noticed.
+    """
     current = state.Current(
         job.plan.app, job.release.id, job.release.version, job.deployment, job.holder, job.since,
         str(job.begin.get("source", "")), str(job.begin.get("destination", "")), dict(plan.generations),
@@ -38,7 +41,7 @@ def commit_command(
         for name in dropped for service in (app.releases[name].get("services", {}) if app else {})
     ]
     record = json.dumps({"v": 1, "kind": "committed", "deployment": job.deployment, "to": job.release.id,
-                         "version": job.release.version})
+                         "version": job.release.version, **({"ledger": dict(ledger)} if ledger else {})})
     return rolling.commit(
         observe.marker(), hold, record=record, current=json.dumps(current.as_json(), separators=(",", ":")),
         script=docker.operator_script(compose_function(job.release, plan.generations)), releases=dropped,

@@ -142,10 +142,11 @@ class _Run:
         """The decision first, then every host; a host that is lost now is unknown, `resume` finishes it."""
         job = self.job
         await self.record(events.StepStarted(job.deployment, "", "commit"))
+        ledger = await job.attest()
 
         async def one(name: str) -> None:
             seen = self.held.seen.get(name)
-            what = host_commands.commit_command(self.held.holds[name], job, job.plan.hosts[name], seen)
+            what = host_commands.commit_command(self.held.holds[name], job, job.plan.hosts[name], seen, ledger)
             try:
                 await self.held.send(name, what)
             except held.Failure as failure:

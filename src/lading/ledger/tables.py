@@ -5,24 +5,26 @@ from contextlib import closing
 from pathlib import Path
 
 from lading import errors
+from lading.ledger import chain
 
 SCHEMA = 1
 WAIT = 20.0  # seconds for somebody else's transaction
 CREATE = """
-CREATE TABLE head (writer TEXT NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT NULL);
-CREATE TABLE events (
+CREATE TABLE IF NOT EXISTS head (writer TEXT NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS events (
     writer TEXT NOT NULL, seq INTEGER NOT NULL, at TEXT NOT NULL, deployment TEXT NOT NULL, kind TEXT NOT NULL,
     host TEXT NOT NULL, step TEXT NOT NULL, data TEXT NOT NULL, prev TEXT NOT NULL, hash TEXT NOT NULL,
     PRIMARY KEY (writer, seq));
-CREATE INDEX events_deployment ON events (deployment);
-CREATE TABLE deployments (
+CREATE INDEX IF NOT EXISTS events_deployment ON events (deployment);
+CREATE TABLE IF NOT EXISTS deployments (
     deployment TEXT PRIMARY KEY, verb TEXT NOT NULL, app TEXT NOT NULL, version TEXT NOT NULL, "release" TEXT NOT NULL,
     destination TEXT NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL, "commit" TEXT NOT NULL, url TEXT NOT NULL,
     source TEXT NOT NULL, started TEXT NOT NULL, ended TEXT NOT NULL, result TEXT NOT NULL, hosts TEXT NOT NULL,
     origin TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS releases (id TEXT PRIMARY KEY, bytes BLOB NOT NULL);
 """
-INSERT_DEPLOYMENT = (
-    "INSERT OR IGNORE INTO deployments VALUES (:deployment,:verb,:app,:version,:release,:destination,:actor,:reason,"
+PUT_DEPLOYMENT = (
+    "INSERT OR REPLACE INTO deployments VALUES (:deployment,:verb,:app,:version,:release,:destination,:actor,:reason,"
     ":commit,:url,:source,:started,:ended,:result,:hosts,:origin)"
 )
 
@@ -35,13 +37,23 @@ def connect(path: Path) -> sqlite3.Connection:
     return base
 
 
-def head(base: sqlite3.Connection) -> tuple[str, int, str]:
-    """The writer's id, and the number and hash of its last event."""
-    row = base.execute("SELECT writer, seq, hash FROM head").fetchone()
-    return str(row["writer"]), int(row["seq"]), str(row["hash"])
+def head(base: sqlite3.Connection) -> chain.Head:
+    """Where this ledger's own chain ends; whoever appends holds the write lock when reading it."""
+    found = base.execute("SELECT writer, seq, hash FROM head").fetchall()
+    if len(found) != 1 or not isinstance(found[0]["seq"], int):
+        raise sqlite3.DatabaseError("malformed: its head is not one row")
+    return chain.Head(*found[0])
 
 
-def prepare(path: Path, writer: str, genesis: str) -> None:
+def rows(base: sqlite3.Connection, query: str, *values: str) -> list[chain.Row]:
+    """Rows of `events` that a query of all their columns finds."""
+    found = [chain.Row(*row) for row in base.execute(query, values)]
+    if any(not isinstance(row.seq, int) for row in found):
+        raise sqlite3.DatabaseError("malformed: a row has no number")
+    return found
+
+
+def prepare(path: Path, writer: str) -> None:
     """Make the file (0600, in a 0700 folder) and its tables if they are not there; check the schema's number.
 
     Raises:
@@ -49,25 +61,31 @@ def prepare(path: Path, writer: str, genesis: str) -> None:
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=0o600, exist_ok=True)
+        if not path.exists():
+            path.touch(mode=0o600)
         with closing(connect(path)) as base:
-            base.execute("PRAGMA journal_mode=WAL")
-            base.execute("BEGIN IMMEDIATE")
-            found = int(base.execute("PRAGMA user_version").fetchone()[0])
-            if found > SCHEMA:
-                raise errors.LedgerError(f"the ledger was written by a newer lading (schema {found}, known: {SCHEMA})",
-                                         "install the newer lading", file=str(path))
-            if found == 0:
-                for statement in CREATE.split(";"):
-                    base.execute(statement)
-                base.execute("INSERT INTO head VALUES (?, 0, ?)", (writer, genesis))
-                base.execute(f"PRAGMA user_version={SCHEMA}")
-            base.execute("COMMIT")
+            _make(base, path, writer)
     except sqlite3.Error as failed:
         raise explained(failed, path) from failed
     except OSError as failed:
         raise errors.LedgerError(f"the ledger cannot be opened: {failed.strerror}",
                                  f"make {path.parent} writable, or set XDG_STATE_HOME", file=str(path)) from failed
+
+
+def _make(base: sqlite3.Connection, path: Path, writer: str) -> None:
+    found = int(base.execute("PRAGMA user_version").fetchone()[0])
+    if found > SCHEMA:
+        raise errors.LedgerError(f"the ledger was written by a newer lading (schema {found}, known: {SCHEMA})",
+                                 "install the newer lading", file=str(path))
+    base.execute("PRAGMA journal_mode=WAL")
+    base.execute("BEGIN IMMEDIATE")
+    fresh = int(base.execute("PRAGMA user_version").fetchone()[0]) == 0
+    for statement in CREATE.split(";"):
+        base.execute(statement)
+    if fresh:
+        base.execute("INSERT INTO head VALUES (?, 0, ?)", (writer, chain.GENESIS))
+        base.execute(f"PRAGMA user_version={SCHEMA}")
+    base.execute("COMMIT")
 
 
 def explained(failed: sqlite3.Error, path: Path) -> errors.LedgerError:
@@ -80,6 +98,7 @@ def explained(failed: sqlite3.Error, path: Path) -> errors.LedgerError:
         "malformed": ("the ledger is damaged", f"move {path} away, then: lading ledger rebuild"),
         "locked": (f"the ledger was locked for {WAIT:.0f} s", "end the program that holds it, and try again"),
         "full": ("the disk of the ledger is full", f"make room for {path.parent}"),
+        "disk I/O": ("the ledger cannot be read or written to its disk", f"look at the disk of {path.parent}: df, dmesg"),
     }
     for key, (message, hint) in hints.items():
         if key in text:

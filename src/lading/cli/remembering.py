@@ -1,0 +1,179 @@
+"""Verbs about what was done: history, show, ledger verify, ledger rebuild."""
+
+import os
+from typing import Any
+
+import click
+
+from lading import context as contexts
+from lading import events
+from lading import history as past
+from lading.cli import render, shared
+from lading.ledger import deployments
+from lading.ledger import ledger as ledgers
+from lading.ledger import timings as times
+
+
+@click.command()
+@click.argument("app", default="")
+@shared.to_option
+@click.option("--limit", default=50, show_default=True, help="How many, newest first.")
+@click.option("--offline", is_flag=True, help="Ask no host; only what this ledger knows.")
+@shared.json_option
+@click.pass_obj
+def history(config: str, app: str, to: tuple[str, ...], limit: int, offline: bool, as_json: bool) -> int:
+    """Who deployed what, when, with which result; what was done elsewhere is read from the hosts."""
+
+    async def work() -> int:
+        async with shared.opened(config, with_ledger=True) as context:
+            found = await past.history(context, app, to=to, limit=limit, offline=offline)
+        render.document([row.as_json() for row in found.rows]) if as_json else _history(found)
+        return 0
+
+    return shared.run(work())
+
+
+def _history(found: past.History) -> None:
+    render.table(("deployment", "when", "verb", "app", "version", "destination", "result", "by", "reason", "seen on"), [
+        (r.deployment, r.started, r.verb, r.app, r.version, r.destination, r.result, r.actor, r.reason or "-",
+         r.origin or "here") for r in found.rows
+    ])
+    if found.elsewhere:
+        render.line(f"{found.elsewhere} deployment{'s' * (found.elsewhere > 1)} made elsewhere: read from hosts, not chained here")
+    for name in found.unreachable:
+        render.line(f"{name} does not answer: what was done there from elsewhere is not shown")
+
+
+@click.command()
+@click.argument("deployment")
+@click.option("--timings", is_flag=True, help="Seconds per phase and host.")
+@shared.json_option
+@click.pass_obj
+def show(config: str, deployment: str, timings: bool, as_json: bool) -> int:
+    """One deployment, event by event; the beginning of its id is enough."""
+
+    async def work() -> int:
+        async with shared.opened(config, with_ledger=True) as context:
+            shown = await past.show(context, deployment)
+        took = times.timings(shown.events) if timings else None
+        if as_json:
+            render.document(_as_json(shown, took))
+        else:
+            _show(shown, took)
+        return 0
+
+    return shared.run(work())
+
+
+def _as_json(shown: past.Shown, took: times.Timings | None) -> dict[str, Any]:
+    stored = [{"at": s.at, "writer": s.writer, "seq": s.seq, **events.to_json(s.event)} for s in shown.events]
+    found = {**shown.row.as_json(), "images": dict(shown.images) or None, "events": stored,
+             "journal": [{"on": host, **line} for host, line in shown.journal]}
+    return found | ({"timings": took.as_json()} if took else {})
+
+
+def _show(shown: past.Shown, took: times.Timings | None) -> None:
+    render.table(("what", "value"), [(k, str(v)) for k, v in shown.row.as_json().items() if v and k != "hosts"])
+    render.table(("host", "result"), list(shown.row.hosts.items()))
+    if shown.images:
+        render.table(("service", "image"), list(shown.images.items()))
+    if took is not None:
+        _timings(took)
+    elif shown.events:
+        render.table(("at", "host", "step", "event", "data"),
+                     [(s.at[11:23], s.event.host or "-", s.event.step or "-", type(s.event).__name__, _words(s))
+                      for s in shown.events])
+    if shown.journal:
+        render.table(("at", "journal of", "step", "record"),
+                     [(str(line.get("at", ""))[11:19], host, str(line.get("step") or "-"), str(line.get("kind", "?")))
+                      for host, line in shown.journal])
+    for name in shown.unreachable:
+        render.line(f"{name} does not answer: what its journal tells is not shown")
+
+
+def _timings(took: times.Timings) -> None:
+    if not took.hosts:
+        render.line("no times: this ledger has no events of it (they are where it was made)")
+        return
+    phases = [phase for phase in times.PHASES if any(phase in one for one in took.hosts.values())]
+    render.table(("host", *(f"{phase} s" for phase in phases)),
+                 [(host, *(f"{one[phase]:.1f}" if phase in one else "-" for phase in phases))
+                  for host, one in took.hosts.items()])
+    render.line(f"before the plan: {took.prepare:.1f} s; all of it: {took.total:.1f} s")
+
+
+def _words(stored: deployments.Stored) -> str:
+    """What an event says beyond its kind, in a few words."""
+    data = events.to_json(stored.event)["data"]
+    return "; ".join(f"{k}: {v}" for k, v in data.items() if v and k not in ("changes", "log", "hosts"))[:160]
+
+
+@click.group()
+def ledger() -> None:
+    """Verify or rebuild the ledger."""
+
+
+@ledger.command()
+@click.option("--hosts", is_flag=True, help="Compare with what the hosts' journals attest: sees a cut or rewritten ledger.")
+@shared.to_option
+@shared.json_option
+@click.pass_obj
+def verify(config: str, hosts: bool, to: tuple[str, ...], as_json: bool) -> int:
+    """Name every row that was changed, removed or moved; exit 7 if one was, 6 if a host that was asked does not answer."""
+
+    async def work() -> past.Verified:
+        if not hosts and not to:
+            return await past.verify(await ledgers.open_ledger(contexts.ledger_path(os.environ)))
+        async with shared.opened(config, with_ledger=True) as context:
+            return await past.verify_with_hosts(context, to)
+
+    found = shared.run(work())
+    if as_json:
+        render.document(_verified_json(found))
+    else:
+        _verified(found)
+    return 7 if found.faults else 6 if found.unreachable else 0
+
+
+def _verified_json(found: past.Verified) -> dict[str, Any]:
+    return {
+        "ok": not found.faults, "writer": found.head.writer, "rows": found.head.seq, "head": found.head.hash,
+        "faults": list(found.faults), "attested": len(found.attested), "other_writers": list(found.others),
+        "unreachable": list(found.unreachable),
+    }
+
+
+def _verified(found: past.Verified) -> None:
+    for fault in found.faults:
+        render.line(f"✗ {fault}")
+    for name in found.unreachable:
+        render.line(f"{name} does not answer: what it attests was not compared")
+    if found.others:
+        render.line(f"hosts also know ledgers of other writers, made elsewhere or lost: {', '.join(found.others)}")
+    word = "damaged" if found.faults else "intact"
+    seen = f", {len(found.attested)} commits attested by hosts" if found.attested else ""
+    where = contexts.ledger_path(os.environ)
+    render.line(f"{word}: {found.head.seq} rows of writer {found.head.writer} in {where}{seen}")
+
+
+@ledger.command()
+@shared.json_option
+@click.pass_obj
+def rebuild(config: str, as_json: bool) -> int:
+    """Make the list of deployments anew from events and hosts, and say what is lost; exit 6 if a host does not answer."""
+
+    async def work() -> past.Rebuilt:
+        async with shared.opened(config, with_ledger=True) as context:
+            return await past.rebuild(context)
+
+    found = shared.run(work())
+    rows = found.history.rows
+    if as_json:
+        render.document({"deployments": len(rows), "from_hosts": found.history.elsewhere, "releases": found.releases,
+                         "lost": list(found.lost), "unreachable": list(found.history.unreachable)})
+    else:
+        _history(found.history)
+        render.line(f"{len(rows)} deployments, {found.history.elsewhere} of them from hosts; {found.releases} releases kept")
+        for words in found.lost:
+            render.line(f"lost: {words}")
+    return 6 if found.history.unreachable else 0

@@ -1,0 +1,77 @@
+"""How long each phase of a deployment took on each host, from its events (pure)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lading import events
+from lading.ledger import deployments
+
+PHASES = ("lease", "stage", "hook", "roll", "tidy", "commit", "undo", "remove")
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Seconds. *prepare*: from the command's start to the plan; *hosts*: host → phase → seconds; *total*: all of it.
+
+    A phase counts from its first change to its result as stored, waiting for other hosts left out; preflight is part
+    of the lease, with which it shares a round trip.
+    """
+
+    prepare: float
+    hosts: Mapping[str, Mapping[str, float]]
+    total: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The object under "timings" of `show --json --timings`."""
+        return {"prepare": self.prepare, "hosts": {h: dict(p) for h, p in self.hosts.items()}, "total": self.total}
+
+
+def timings(stored: Sequence[deployments.Stored]) -> Timings:
+    """The times of one deployment, from all of its events in their order; a resume adds to what was before it."""
+    clock = _Clock()
+    for one in stored:
+        clock.see(one.event, one.at)
+    return Timings(round(clock.prepare, 3), clock.hosts, round(clock.total, 3))
+
+
+class _Clock:
+    """What has begun and not ended, and what has been added up."""
+
+    def __init__(self) -> None:
+        self.prepare = self.total = 0.0
+        self.hosts: dict[str, dict[str, float]] = {}
+        self.begun: dict[tuple[str, str], str] = {}
+
+    def see(self, event: events.Event, at: str) -> None:
+        match event:
+            case events.DeploymentPlanned():
+                self.begun = {(host, "lease"): at for host in event.hosts}
+                self.prepare, self.total = self.prepare + event.seconds, self.total + event.seconds
+            case events.DeploymentEnded():
+                self.total += event.seconds
+            case events.StepStarted():
+                self.begun[event.host, event.step] = at
+            case events.LeaseTaken() | events.StepEnded():
+                self.lap(event.host, event.step, at)
+            case events.HostChecked():
+                self.lap(event.host, "lease", at)
+            case events.HostUndone():
+                self.lap(event.host, "undo", at)
+            case events.HostCommitted():
+                self.begun[event.host, "commit"] = self.begun.get(("", "commit"), at)
+                self.lap(event.host, "commit", at)
+
+    def lap(self, host: str, phase: str, at: str) -> None:
+        """Add the time since the phase began or was last added to; nothing if nobody saw it begin."""
+        since = self.begun.get((host, phase))
+        if since is not None:
+            mine = self.hosts.setdefault(host, {})
+            mine[phase] = round(mine.get(phase, 0.0) + _between(since, at), 3)
+            self.begun[host, phase] = at
+
+
+def _between(since: str, until: str) -> float:
+    """Seconds between two stored times; 0 where the clock was set back."""
+    return max(0.0, (datetime.fromisoformat(until) - datetime.fromisoformat(since)).total_seconds())
