@@ -24,8 +24,8 @@ def key_only(lab: Lab, tmp_path: Path) -> list[str]:
 
 def test_wrong_key(app: App, lab: Lab, tmp_path: Path) -> None:
     done = app.lading("deploy", "--version", "1.0.0", "--to", "web1", "--yes", options=key_only(lab, tmp_path))
-    assert (done.returncode, "does not let deploy@10.88.0.11 in" in done.stderr) == (6, True), done.stderr
-    assert "id_ed25519" in done.stderr
+    assert (done.returncode, "does not let deploy@10.88.0.11:22 in; tried: no agent" in done.stderr) == (6, True), done.stderr
+    assert "ssh-ed25519 SHA256:" in done.stderr
     assert app.ids("web1") == {}
 
 
@@ -117,7 +117,8 @@ def test_deploy_needs_no_docker_client_here(app: App, lab: Lab, tmp_path: Path) 
     (tmp_path / "bin").mkdir()
     for program in ("git", "ssh"):
         (tmp_path / "bin" / program).symlink_to(str(shutil.which(program)))
-    done = app.deploy("1.0.0", to="web1", env={"PATH": str(tmp_path / "bin")})
+    words = ["deploy", "--version", "1.0.0", "--to", "web1", "--yes"]
+    done = lab.run("/usr/bin/env", f"PATH={tmp_path}/bin", *LADING, *words, cwd=app.folder, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -155,12 +156,12 @@ def test_hosts_trust_shows_and_pins(app: App, lab: Lab, tmp_path: Path) -> None:
     unasked = app.lading(*fleet, "hosts", "trust", "web1")
     assert (unasked.returncode, (tmp_path / "known_hosts").exists()) == (4, False), unasked.stderr
     done = app.lading(*fleet, "hosts", "trust", "web1", "--yes")
-    own = lab.exec("web1", "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub").stdout.split()[1]
+    own = lab.exec("web1", "ssh-keygen -yf /etc/ssh/ssh_host_ed25519_key | ssh-keygen -lf -").stdout.split()[1]
     assert (done.returncode, own in done.stdout) == (0, True), done.stdout + done.stderr
     assert app.lading(*fleet, "deploy", "--version", "1.0.0", "--to", "web1", "--yes").returncode == 0
     assert "pinned already" in app.lading(*fleet, "hosts", "trust", "web1", "--yes").stdout
     pins = tmp_path / "known_hosts"
-    other = lab.exec("web2", "cat /etc/ssh/ssh_host_ed25519_key.pub").stdout.split()[:2]
+    other = lab.exec("web2", "ssh-keygen -yf /etc/ssh/ssh_host_ed25519_key").stdout.split()[:2]
     pins.write_text("".join(f"{line.split()[0]} {' '.join(other)}\n" for line in pins.read_text().splitlines()[:1]))
     before = pins.read_text()
     changed = app.lading(*fleet, "hosts", "trust", "web1", "--yes")
@@ -192,10 +193,10 @@ def on_terminal(lab: Lab, folder: Path, answers: dict[str, str], *words: str, en
 
 
 def test_init_asks_writes_trusts_and_checks(app: App, lab: Lab) -> None:
-    answers = {"Address of the first host": "10.88.0.11", "SSH user": "deploy", "Registry": "registry.lab:5000",
+    answers = {"Address of the first host": "10.88.0.11", "SSH user": "deploy", "Registry that": "registry.lab:5000",
                "User of the registry": "ci", "Pin the keys": "y"}
-    env = {"LADING_CONFIG": "", "REGISTRY_PASSWORD": lab.password, "SSL_CERT_FILE": str(lab.fleet / "ca.pem")}
-    done = on_terminal(lab, app.folder, answers, "init", env=env)
+    env = {"LADING_CONFIG": "", "REGISTRY_PASSWORD": lab.password}
+    done = on_terminal(lab, app.folder, answers, "init", "--ca", str(lab.fleet / "ca.pem"), env=env)
     assert done.returncode == 0, done.stdout
     assert "SHA256:" in done.stdout
     written = (app.folder / "lading.yaml").read_text()
@@ -205,3 +206,6 @@ def test_init_asks_writes_trusts_and_checks(app: App, lab: Lab) -> None:
     assert (again.returncode, "exists already" in again.stderr) == (2, True)
     assert (app.folder / "lading.yaml").read_text() == written
     assert app.lading("deploy", "--version", "1.0.0", "--to", "production", "--yes", env=env).returncode == 0
+    piped = app.lading("--config", "other.yaml", "init", "--host", "x")
+    assert (piped.returncode, "--user is missing" in piped.stderr) == (2, True), piped.stderr
+    assert not (app.folder / "other.yaml").exists()

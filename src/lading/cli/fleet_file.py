@@ -1,6 +1,7 @@
 """The fleet file and the pinned host keys: init, hosts."""
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -12,24 +13,33 @@ from lading.transport import ssh
 
 
 @click.command()
-@click.option("--host", "address", prompt="Address of the first host", help="Address of the first host.")
-@click.option("--user", prompt="SSH user there", help="SSH user there.")
-@click.option("--registry", default="", help="Registry as host:port, if it wants a password.")
-@click.option("--username", default="", help="User of the registry; its password comes from REGISTRY_PASSWORD.")
+@click.option("--host", "address", help="Address of the first host.")
+@click.option("--user", help="SSH user there.")
+@click.option("--registry", help="Registry as host:port, if it wants a password.")
+@click.option("--username", help="User of the registry; its password comes from REGISTRY_PASSWORD.")
+@click.option("--ca", default="", help="File with the certificate of the registry's own authority.")
 @click.option("--trust/--no-trust", default=True, help="Look at the host's key and pin it.")
 @shared.yes_option
 @click.pass_obj
-def init(config: str, address: str, user: str, registry: str, username: str, trust: bool, yes: bool) -> int:
-    """Write a fleet file, pin the host's key, check."""
+def init(
+    config: str, address: str | None, user: str | None, registry: str | None, username: str | None, ca: str,
+    trust: bool, yes: bool,
+) -> int:
+    """Write a fleet file, pin the host's key, check. What is not given is asked for on a terminal."""
     path = Path(config or "lading.yaml")
     if path.exists():
         raise errors.SettingsError(f"{path} exists already; it is left as it is", f"edit {path}, then: lading check")
+    address = _asked(address, "--host", "Address of the first host")
+    user = _asked(user, "--user", "SSH user there")
+    registry = _asked(registry, "--registry", "Registry that wants a password, as host:port (empty: none)", "")
     lines = ["lading: 1", "hosts:", f"  host1: {{address: {json.dumps(address)}}}", "ssh:",
              f"  user: {json.dumps(user)}", "  known_hosts: known_hosts", "destinations:", "  production:",
              "    hosts: [host1]"]
     if registry:
-        lines += ["registries:", f"  {json.dumps(registry)}:", f"    username: {json.dumps(username or user)}",
+        username = _asked(username, "--username", "User of the registry (its password: REGISTRY_PASSWORD)", user)
+        lines += ["registries:", f"  {json.dumps(registry)}:", f"    username: {json.dumps(username)}",
                   "    password: {env: REGISTRY_PASSWORD}"]
+        lines += [f"    ca: {json.dumps(str(Path(ca).resolve()))}"] if ca else []
     path.write_text("\n".join(lines) + "\n")
     settings.load(path)
     render.line(f"wrote {path}")
@@ -37,6 +47,21 @@ def init(config: str, address: str, user: str, registry: str, username: str, tru
         return 0
     code = _trust(str(path), (), yes, False)
     return code or shared.run(_check(str(path)))
+
+
+def _asked(given: str | None, option: str, question: str, default: str | None = None) -> str:
+    """What was given, else the answer on a terminal, else *default*.
+
+    Raises:
+        InputError: there is nobody to ask, and no default.
+    """
+    if given is not None:
+        return given
+    if sys.stdin.isatty():
+        return str(click.prompt(question, default=default, show_default=bool(default), err=True))
+    if default is None:
+        raise errors.InputError(f"{option} is missing, and there is no terminal to ask on", f"lading init {option} …")
+    return default
 
 
 async def _check(config: str) -> int:
