@@ -1,0 +1,68 @@
+"""What runs where: one word for people, what a host says of itself, leases and open intents."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from builders import a_container, a_release, a_service
+from lading import state
+
+SPEC = a_release(a_service("web")).services["web"]
+
+
+@pytest.mark.parametrize(("more", "job", "word"), [
+    ({}, False, "running"), ({"health": "none"}, False, "running"), ({"health": "healthy"}, True, "healthy"),
+    ({"health": "starting"}, False, "starting"), ({"health": "unhealthy"}, False, "unhealthy"),
+    ({"status": "restarting"}, False, "restarting"), ({"status": "paused"}, True, "paused"),
+    ({"status": "exited"}, False, "exited"), ({"status": "exited"}, True, "completed"),
+    ({"status": "exited", "exit_code": 1}, True, "exited"), ({"status": "dead"}, True, "exited"),
+    ({"status": "created"}, False, "starting"), ({"status": "removing"}, False, "unknown"), ({"status": ""}, True, "unknown"),
+])
+def test_one_word_for_people(more: dict[str, Any], job: bool, word: str) -> None:
+    assert a_container(SPEC, **more).state(job) == word
+
+
+def test_current_both_ways() -> None:
+    current = state.Current("shop", "cafe", "1", "d1", "ann@laptop", "then", "git:repo", "production", {"var.P": 2})
+    assert state.current_from_json(current.as_json()) == current
+
+
+LINES = st.lists(st.fixed_dictionaries({
+    "kind": st.sampled_from(("begin", "committed", "undone", "ended", "intent", "result")), "deployment": st.sampled_from("ab"),
+    "v": st.just(1),
+}))
+
+
+@given(LINES)
+def test_an_intent_is_open_until_its_own_deployment_ends(lines: list[dict[str, Any]]) -> None:
+    found = state.AppState("shop", journal=state.journal_from_json(lines)).open_intent
+    begun = [n for n, line in enumerate(lines) if line["kind"] == "begin"]
+    if not begun:
+        assert found is None
+        return
+    last = lines[begun[-1]]
+    ended = any(line["deployment"] == last["deployment"] and line["kind"] in ("committed", "undone", "ended")
+                for line in lines[begun[-1]:])
+    assert (found is None) is ended
+    assert ended or found is last
+
+
+def test_strangers_by_network() -> None:
+    facts = state.Facts(networks={"shop_default": [("shop", "shop-web-1"), ("edge", "edge-1"), ("", "lone")], "own": [("shop", "x")]})
+    assert state.HostState("h", facts).attached("shop") == {"shop_default": ["edge-1", "lone"]}
+
+
+@pytest.mark.parametrize(("error", "reachable"), [("", True), ("no route to host", False)])
+def test_a_host_that_did_not_answer(error: str, reachable: bool) -> None:
+    assert state.HostState("h", error=error).reachable is reachable
+
+
+@given(st.dictionaries(st.sampled_from(("state", "boot", "nowboot", "expires", "now")), st.sampled_from(("held", "free", "b", "7", "8", ""))))
+def test_a_lease_that_is_not_whole_is_not_held(lease: dict[str, str]) -> None:
+    whole = lease.get("state") == "held" and lease.get("boot") == lease.get("nowboot")
+    digits = all(lease.get(key, "").isdigit() for key in ("expires", "now"))
+    if not digits:
+        lease = {key: value for key, value in lease.items() if key not in ("expires", "now")}
+    assert state.AppState("shop", lease=lease).held is (whole and digits and int(lease["expires"]) > int(lease["now"]))
