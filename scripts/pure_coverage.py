@@ -34,7 +34,8 @@ def main(arguments: list[str]) -> int:
         run = [*coverage, "run", "--branch", data, f"--include={files}", "-m", "pytest", *(arguments or TESTS)]
         tests = subprocess.run(run, cwd=ROOT, check=False).returncode
         report = [*coverage, "report", data, f"--include={files}", "--show-missing", "--skip-covered", "--fail-under=100"]
-        return tests or subprocess.run(report, cwd=ROOT, check=False).returncode
+        missing = subprocess.run(report, cwd=ROOT, check=False).returncode
+    return tests or missing
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,19 @@ def length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 def test_imports_point_one_way() -> None:
     done = subprocess.run([Path(sys.executable).parent / "lint-imports", "--no-cache"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_what_calls_itself_pure_is_in_the_contract() -> None:
+    stored = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    (contract,) = (c for c in stored["tool"]["importlinter"]["contracts"] if c["name"] == "Deciding is pure")
+    found = {
+        "lading." + ".".join(path.relative_to(ROOT / "src" / "lading").with_suffix("").parts)
+        for path in python_files() if "src" in path.parts
+        and (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0].endswith("(pure).")
+    }
+    named = tuple(contract["source_modules"])
+    assert {module for module in found if not (module in named or module.rpartition(".")[0] in named)} == set()
+    assert {name for name in named if not any(module == name or module.startswith(name + ".") for module in found)} == set()
 
 
 @pytest.mark.parametrize("path", python_files(), ids=lambda path: str(path.relative_to(ROOT)))

@@ -66,3 +66,8 @@ def test_a_lease_that_is_not_whole_is_not_held(lease: dict[str, str]) -> None:
     if not digits:
         lease = {key: value for key, value in lease.items() if key not in ("expires", "now")}
     assert state.AppState("shop", lease=lease).held is (whole and digits and int(lease["expires"]) > int(lease["now"]))
+
+
+def test_a_journal_of_a_newer_lading_is_an_error() -> None:
+    with pytest.raises(ValueError, match="a line of format 2, this lading knows 1"):
+        state.journal_from_json([{"v": 1}, {"v": 2}])

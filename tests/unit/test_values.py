@@ -78,7 +78,7 @@ def test_answer_of_a_host() -> None:
     }
     seen = answers.host_state("h", list(parts.items()))
     app = seen.apps["shop"]
-    assert (seen.facts.engine, dict(seen.facts.ports), seen.facts.listening) == ("20.10.24", {"0.0.0.0:80": "other"}, ("80",))
+    assert (seen.facts.engine, dict(seen.facts.ports), seen.facts.listening) == ("20.10.24", {"0.0.0.0:80/tcp": "other"}, ("80",))
     assert (seen.facts.tools, seen.facts.disk_free) == (("flock",), 12)
     assert app.edited == ("files/a.yml",)
     assert app.secrets == {"var.A/B": {2: "abc"}}

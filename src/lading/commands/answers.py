@@ -31,7 +31,7 @@ def _app(name: str, texts: Mapping[str, str], containers: Sequence[state.Contain
     return state.AppState(
         app=name,
         current=current,
-        releases={key: value for key, value in kept.items() if value},
+        releases=state.releases_from_json({key: value for key, value in kept.items() if value}),
         journal=state.journal_from_json([line for text in texts.get(f"journal:{name}", "").splitlines()
                                          if (line := _object(text))]),
         containers=tuple(c for c in containers if c.app == name),
@@ -78,9 +78,9 @@ def _facts(text: str, registries: str) -> state.Facts:
     one = {key: value.strip() for key, value in lines}
     many = {key: tuple(v.rstrip() for k, v in lines if k == key) for key in ("tool", "missing", "listen", "port")}
     ports = {
-        entry.partition("->")[0]: project or "(no project)"
+        port: project or "(no project)"
         for project, _, published in (line.partition(" ") for line in many["port"])
-        for entry in published.replace(",", " ").split() if "->" in entry
+        for entry in published.replace(",", " ").split() for port in _published(entry)
     }
     return state.Facts(
         engine=one.get("engine", ""), engine_id=one.get("id", ""), compose=one.get("compose", "").lstrip("v"),
@@ -92,6 +92,17 @@ def _facts(text: str, registries: str) -> state.Facts:
         registries={line.split(" ")[0]: line.partition(" ")[2] for line in registries.splitlines() if line},
         problem=one.get("problem", "") or (f"cannot write {one['readonly']}" if "readonly" in one else ""),
     )
+
+
+def _published(entry: str) -> list[str]:
+    """"0.0.0.0:80-81->80-81/tcp", as `docker ps` says it → "0.0.0.0:80/tcp" and …81/tcp; nothing if it is not published."""
+    outside, arrow, inside = entry.partition("->")
+    address, _, span = outside.rpartition(":")
+    first, _, last = span.partition("-")
+    if not (arrow and first.isdigit() and (last or first).isdigit()):
+        return []
+    numbers = range(int(first), min(int(last or first), 65535) + 1)
+    return [f"{address}:{number}/{inside.partition('/')[2]}" for number in numbers]
 
 
 def _networks(lines: Sequence[str]) -> dict[str, list[tuple[str, str]]]:

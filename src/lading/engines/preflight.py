@@ -10,6 +10,7 @@ ENGINE = (20, 10)
 COMPOSE = (2, 24, 4)
 FREE_MIB = 50  # below this a deployment does not start
 NETWORK_FS = ("nfs", "nfs4", "cifs", "smb2", "fuseblk", "9p", "ceph", "glusterfs")
+ANY = ("", "0.0.0.0", "::")
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 
 
@@ -84,21 +85,29 @@ def _architecture(
 
 def _ports(made: release.Release, plan: steps.HostPlan, seen: state.HostState) -> list[str]:
     app = seen.apps.get(made.app, state.AppState(made.app))
-    own = {port.split(":")[-1] for c in app.containers for port in c.ports}
-    taken: dict[str, str] = {}
+    own = {port.rpartition(":")[2] for c in app.containers for port in c.ports}
+    taken: dict[str, list[tuple[str, str]]] = {}
     for entry, project in seen.facts.ports.items():
-        taken[entry.rpartition(":")[2]] = project
+        address, _, number = entry.rpartition(":")
+        taken.setdefault(number, []).append((address.strip("[]"), project))
     found = []
     for name in plan.services:
         for port in made.services[name].ports:
-            number, _, protocol = port.rpartition(":")[2].partition("/")
-            if f"{number}/{protocol}" in own:
+            address, _, number = port.rpartition(":")
+            users = [project for at, project in taken.get(number, ()) if project != made.app and _meet(address, at)]
+            if number in own:
                 continue
-            if number in taken and taken[number] != made.app:
-                found.append(f"port {number} is taken by {taken[number]}")
-            elif number in seen.facts.listening and number not in taken and protocol == "tcp":
-                found.append(f"port {number} is taken by a program outside Docker")
+            plain, _, protocol = number.partition("/")
+            if users:
+                found.append(f"port {plain} is taken by {users[0]}")
+            elif plain in seen.facts.listening and number not in taken and protocol == "tcp":
+                found.append(f"port {plain} is taken by a program outside Docker")
     return found
+
+
+def _meet(one: str, other: str) -> bool:
+    """Whether two addresses of a host cannot have the same port."""
+    return one == other or one in ANY or other in ANY
 
 
 def ownership(app: str, source: str, destination: str, seen: state.HostState, take_over: bool) -> str:

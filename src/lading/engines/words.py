@@ -1,6 +1,11 @@
 """What scripts on a host refuse, in words for people; where two Compose forms differ (pure)."""
 
+import re
+
 from lading import errors
+
+_KEY = re.compile(r"""(- )?("[^"]*"|[^\s"'-][^:]*):(?= |\Z)""")
+_BLOCK = re.compile(r"[:-] [|>][0-9+-]*\Z")
 
 
 def refusal(text: str) -> str:
@@ -38,13 +43,16 @@ def refused(host: str, app: str, text: str) -> errors.LadingError:
 
 
 def first_difference(expected: str, found: str) -> str:
-    """Where two normal forms of Compose differ: the key of the first line, never its value; "" = nowhere."""
+    """Where two normal forms of Compose differ: the keys that lead to the first line, never a value; "" = nowhere."""
     ours, theirs = expected.splitlines(), found.splitlines()
     path: dict[int, str] = {}
+    block = -1  # depth of the key whose text, over several lines, is being read
     for index, line in enumerate(ours):
         depth = len(line) - len(line.lstrip())
-        path = {key: value for key, value in path.items() if key < depth}
-        path[depth] = line.strip().partition(":")[0]
+        if block < 0 or (line.strip() and depth <= block):
+            key = _KEY.match(line.strip())
+            path = {at: word for at, word in path.items() if at < depth} | {depth: key[0].rstrip(": ") if key else "-"}
+            block = depth if _BLOCK.search(line) else -1
         if index >= len(theirs) or theirs[index] != line:
-            return ".".join(path[key] for key in sorted(path))
+            return ".".join(path[at] for at in sorted(path))
     return "the end of the file" if len(theirs) > len(ours) else ""

@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from host_shell import HostShell
@@ -18,14 +18,12 @@ def shell(script: str) -> bytes:
     return subprocess.run(["/bin/sh"], input=script.encode(), stdout=subprocess.PIPE, check=True).stdout
 
 
-@settings(max_examples=40, deadline=None)
 @given(TEXTS)
 def test_a_quoted_text_is_one_word_for_the_shell(texts: list[str]) -> None:
     script = "".join(f"printf '%s\\0' {command.quote(text)}\n" for text in texts)
     assert shell(script).split(b"\0")[:-1] == [text.encode() for text in texts]
 
 
-@settings(max_examples=40, deadline=None)
 @given(TEXTS)
 def test_an_argv_stays_an_argv(texts: list[str]) -> None:
     assert shell(f"printf '%s\\0' x {command.join(texts)}").split(b"\0")[1:-1] == [text.encode() for text in texts]
@@ -53,7 +51,6 @@ def test_secrets_cross_the_wire_and_never_show() -> None:
 MARKER = "lading-00ff"
 
 
-@settings(deadline=None)
 @given(st.binary(), st.lists(st.tuples(st.from_regex(r"[a-z:./-]{1,20}", fullmatch=True), st.binary())), st.integers(1, 9))
 def test_parts_come_back_whatever_they_hold_and_however_they_are_cut(
     noise: bytes, parts: list[tuple[str, bytes]], size: int

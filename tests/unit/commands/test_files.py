@@ -144,7 +144,7 @@ def test_what_is_written_is_what_is_observed(host: HostShell) -> None:
 
 ENGINE = {
     "info -f engine*": "engine=20.10.24\nid=A:B\narch=x86_64\nroot=/\n", "compose version --short": "v2.40.3\n",
-    "context show": "default\n", "ps --format port=*": "port=edge 0.0.0.0:80->80/tcp, :::80->80/tcp\nport= 0.0.0.0:81->1/tcp\nport=db \n",
+    "context show": "default\n", "ps --format port=*": "port=edge 0.0.0.0:80->80/tcp, :::80->80/tcp\nport= 0.0.0.0:81-82->1-2/udp\nport=db 5432/tcp\nport=x :?->1/tcp\n",
     "ps -a --format net=*": "net=edge-1 shop_default,edge edge\nnet=lone bridge \n",
 }
 
@@ -160,7 +160,8 @@ def test_facts_of_a_host(host: HostShell) -> None:
         "20.10.24", "A:B", "2.40.3", "x86_64", "default")
     assert (seen.tools, seen.missing_paths, seen.problem, seen.state_dir) == ((), ("/no/such",), "", str(host.state))
     assert seen.disk_free > 0 and seen.docker_free > 0 and seen.state_fs
-    assert seen.ports == {"0.0.0.0:80": "edge", ":::80": "edge", "0.0.0.0:81": "(no project)"}
+    assert seen.ports == {
+        "0.0.0.0:80/tcp": "edge", ":::80/tcp": "edge", "0.0.0.0:81/udp": "(no project)", "0.0.0.0:82/udp": "(no project)"}
     assert seen.networks == {"shop_default": [("edge", "edge-1")], "edge": [("edge", "edge-1")], "bridge": [("", "lone")]}
 
 

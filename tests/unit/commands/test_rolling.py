@@ -222,7 +222,9 @@ def test_tidy_removes_containers_then_networks(held: HostShell) -> None:
     held.docker({"rm -f*": "", "ps*": "", "network rm*": ""})
     assert tidy(held, containers=("c1", "c2"), networks=("old", "older")).status == 0
     assert [line for line in held.lines() if "rm" in line.split()] == ["rm -f c1 c2", "network rm old", "network rm older"]
-    assert held.journal()[1:] == [INTENT]
+    assert tidy(held, networks=("last",)).status == 0
+    assert [line for line in held.lines() if "rm" in line.split()] == ["network rm last"]
+    assert held.journal()[1:] == [INTENT, INTENT]
 
 
 @pytest.mark.parametrize(("answers", "said"), [

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import a_container, a_release, a_service
@@ -17,7 +17,6 @@ NAMES = ("db", "job", "side", "web")
 SECRETS = {"var.P": b"p", "file.key": b"k"}
 ORDER = (steps.StoreRelease, steps.PullImages, steps.RunHook, steps.RecreateNetwork, steps.StartServices,
          steps.RemoveService, steps.RemoveNetwork, steps.CommitRelease)
-PROFILE = settings(max_examples=60, deadline=None)
 
 
 @st.composite
@@ -82,7 +81,6 @@ def deployed(made: release.Release, numbers: Mapping[str, int]) -> state.AppStat
     return carried_out(planner.plan_host("h", made, numbers, (), empty, None), made, empty)
 
 
-@PROFILE
 @given(versions(), versions(), NUMBERS, NUMBERS)
 def test_a_plan_carried_out_leaves_nothing_to_do(
     old: release.Release, new: release.Release, before: dict[str, int], after: dict[str, int]
@@ -97,7 +95,6 @@ def test_a_plan_carried_out_leaves_nothing_to_do(
     assert planner.diff("h", old, before, carried_out(back, old, app), old) == ()
 
 
-@PROFILE
 @given(versions(), versions(), NUMBERS, st.booleans())
 def test_steps_come_in_the_safe_order(old: release.Release, new: release.Release, numbers: dict[str, int], known: bool) -> None:
     plan = planner.hooked(new, {"h": planner.plan_host("h", new, numbers, (), deployed(old, numbers), old if known else None)})["h"]
@@ -108,7 +105,6 @@ def test_steps_come_in_the_safe_order(old: release.Release, new: release.Release
     assert set(plan.services) <= set(new.active)
 
 
-@PROFILE
 @given(versions(), NUMBERS, st.sampled_from(NAMES))
 def test_a_new_image_of_one_service_leaves_the_others_out(made: release.Release, numbers: dict[str, int], name: str) -> None:
     if name not in made.active:
@@ -184,7 +180,6 @@ def histories(draw: st.DrawFn) -> tuple[state.AppState, release.Release, dict[st
     return app, draw(st.sampled_from(made)), {"var.P": draw(st.integers(0, 8))}
 
 
-@PROFILE
 @given(histories())
 def test_what_is_pruned_is_needed_by_nothing(given_: tuple[state.AppState, release.Release, dict[str, int]]) -> None:
     app, made, numbers = given_
@@ -218,7 +213,6 @@ def judged(draw: st.DrawFn) -> tuple[release.ServiceSpec, list[state.ContainerSt
     return spec, containers, draw(st.booleans())
 
 
-@PROFILE
 @given(judged(), st.randoms(use_true_random=False))
 def test_a_verdict_is_good_only_if_every_container_is(case: tuple[release.ServiceSpec, list[state.ContainerState], bool], chance: Any) -> None:
     spec, containers, fresh = case
@@ -238,3 +232,10 @@ def test_a_verdict_is_good_only_if_every_container_is(case: tuple[release.Servic
         assert all(c.health == "healthy" for c in mine if spec.health and not spec.job)
     else:
         assert verdict.why
+
+
+def test_one_good_container_does_not_outvote_one_that_waits() -> None:
+    spec = a_release(a_service("web", replicas=2, health=project.Health())).services["web"]
+    waits, good = a_container(spec, health="starting"), a_container(spec, health="healthy")
+    for order in ((waits, good), (good, waits)):
+        assert rollout.judge(spec, "", order, fresh=True).word == "waiting"

@@ -1,10 +1,14 @@
-"""What tests of several folders are given."""
+"""What unit tests are given."""
 
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from host_shell import HostShell
+
+settings.register_profile("lading", max_examples=40, deadline=None)  # no clock asserts
+settings.load_profile("lading")
 
 
 @pytest.fixture

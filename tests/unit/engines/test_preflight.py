@@ -1,0 +1,99 @@
+"""What keeps a host from taking a release, in words; whose the project's name is."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from builders import PIN, a_container, a_release, a_service, an_app
+from lading import state
+from lading.compose import project
+from lading.engines import preflight
+from lading.plan import steps
+
+GOOD = state.Facts(engine="20.10.24+dfsg1", compose="v2.24.4-desktop.1", architecture="x86_64", context="default",
+                   state_dir="/var/lib/lading", state_fs="ext2/ext3", disk_free=-1, docker_free=50)
+WEB = a_service("web", "r/web:1", ports=(project.Port(80, "8080"), project.Port(53, "53", "udp", "10.0.0.1"), project.Port(9)))
+MADE = a_release(WEB)
+IMAGE = "r/web:1" + PIN
+START = steps.HostPlan("h", (steps.StartServices(("web",)),))
+
+
+def problems(facts: dict[str, Any], *, app: state.AppState | None = None, platforms: dict[str, list[str]] | None = None) -> list[str]:
+    seen = state.HostState("h", replace(GOOD, **facts), {"shop": app} if app else {})
+    return preflight.problems(MADE, START, seen, platforms or {})
+
+
+@pytest.mark.parametrize(("facts", "said"), [
+    ({}, None), ({"engine": "28.0"}, None), ({"context": "default unix:///run/user/7/docker.sock"}, None), ({"docker_free": 5000}, None),
+    ({"engine": "19.03.15"}, "Docker Engine 19.03.15 is too old"), ({"engine": ""}, "Docker Engine (none) is too old"),
+    ({"compose": ""}, "the Compose plugin is not installed"), ({"compose": "2.24.3"}, "Compose 2.24.3 is too old"),
+    ({"compose": "dev"}, "Compose dev is too old"), ({"tools": ("flock",)}, "flock is not installed"),
+    ({"context": "default tcp://elsewhere"}, "DOCKER_HOST is tcp://elsewhere"), ({"state_fs": "nfs"}, "network file system (nfs)"),
+    ({"disk_free": 49}, "49 MiB free for /var/lib/lading"), ({"docker_free": 0}, "0 MiB free for Docker's folder"),
+    ({"missing_paths": ("/srv/x",)}, "/srv/x does not exist on the host"), ({"problem": "no daemon", "engine": ""}, "no daemon"),
+    ({"ports": {"0.0.0.0:8080/tcp": "edge"}}, "port 8080 is taken by edge"), ({"ports": {":::8080/tcp": "edge"}}, "taken by edge"),
+    ({"ports": {"127.0.0.1:8080/tcp": "edge"}}, "port 8080 is taken by edge"), ({"ports": {"0.0.0.0:8080/udp": "dns"}}, None),
+    ({"ports": {"0.0.0.0:8080/tcp": "shop"}, "listening": ("8080",)}, None),
+    ({"ports": {"127.0.0.1:53/udp": "dns"}}, None), ({"ports": {"10.0.0.1:53/udp": "dns"}}, "port 53 is taken by dns"),
+    ({"ports": {"[::]:53/udp": "dns"}}, "port 53 is taken by dns"), ({"ports": {"10.0.0.1:53/tcp": "dns"}}, None),
+    ({"listening": ("8080",)}, "port 8080 is taken by a program outside Docker"), ({"listening": ("53", "22")}, None),
+])
+def test_one_thing_at_a_time(facts: dict[str, Any], said: str | None) -> None:
+    found = problems(facts)
+    assert len(found) == (0 if said is None else 1), found
+    assert said is None or said in found[0]
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    found = problems({"engine": "1", "compose": "", "missing_paths": ("/x",), "listening": ("8080",)})
+    assert len(found) == 4
+    assert preflight.tooling(replace(GOOD, problem="docker is not installed")) == ["docker is not installed"]
+
+
+def test_the_apps_own_port_is_no_conflict() -> None:
+    app = an_app(MADE)
+    assert problems({"listening": ("8080",), "ports": {"0.0.0.0:8080/tcp": "shop"}}, app=app) == []
+    assert problems({"listening": ("8080",)}, app=app) == []
+
+
+@pytest.mark.parametrize(("machine", "platforms", "good"), [
+    ("x86_64", ["linux/amd64"], True), ("x86_64", ["linux/arm64/v8"], False), ("aarch64", ["linux/arm64/v8"], True),
+    ("riscv64", ["linux/riscv64"], True), ("x86_64", [], True), ("armv7l", ["linux/amd64", "linux/arm/v7"], True),
+])
+def test_architecture(machine: str, platforms: list[str], good: bool) -> None:
+    found = problems({"architecture": machine}, platforms={IMAGE: platforms})
+    assert found == ([] if good else [f"{IMAGE} is not there for linux/amd64 (only {', '.join(platforms)})"])
+
+
+@pytest.mark.parametrize(("said", "why"), [
+    ("Error response from daemon: manifest for r/x:none not found", ""), ("unauthorized: HTTP Basic", ""), ("DENIED: no", ""),
+    ("x509: certificate signed by unknown authority", "x509: certificate signed by unknown authority"), ("", "no answer in 15 s"),
+])
+def test_what_an_engine_says_of_a_registry(said: str, why: str) -> None:
+    assert preflight.unreached(said) == why
+
+
+SPEC = MADE.services["web"]
+OURS = an_app(MADE)
+MINE = replace(OURS, current=state.Current("shop", MADE.id, "1", "d", source="git:a", destination="production"))
+THEIRS = a_container(SPEC, owned=False, working_dir="/home/bob/shop")
+LOST = replace(OURS, current=None, containers=(a_container(SPEC, working_dir="/home/bob/.lading/x"),))
+
+
+@pytest.mark.parametrize(("app", "take_over", "said"), [
+    (None, False, ""), (MINE, False, ""), (replace(MINE, containers=()), False, ""),
+    (replace(MINE, containers=(THEIRS,)), True, "containers that lading did not make (shop-web-1, from /home/bob/shop)"),
+    (replace(MINE, containers=(replace(THEIRS, working_dir=""),)), False, "from an unknown folder"),
+    (replace(MINE, containers=(replace(THEIRS, one_off=True),)), False, ""),
+    (LOST, False, "deployed with another state folder (from /home/bob/.lading/x)"),
+    (replace(LOST, journal=({"kind": "begin", "deployment": "d"},)), False, ""),
+    (replace(LOST, containers=(replace(THEIRS, one_off=True),)), False, ""),
+    (replace(MINE, current=replace(MINE.current, source="git:b")), False, "belongs to git:b, this is git:a"),  # type: ignore[type-var]
+    (replace(MINE, current=replace(MINE.current, source="git:b")), True, ""),  # type: ignore[type-var]
+    (replace(MINE, current=replace(MINE.current, destination="staging")), False, "for destination staging"),  # type: ignore[type-var]
+])
+def test_whose_the_project_is(app: state.AppState | None, take_over: bool, said: str) -> None:
+    seen = state.HostState("h", GOOD, {"shop": app} if app else {})
+    found = preflight.ownership("shop", "git:a", "production", seen, take_over)
+    assert said in found and bool(found) is bool(said)
