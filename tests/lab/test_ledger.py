@@ -3,8 +3,9 @@
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,68 @@ def test_what_was_made_elsewhere(ann: Person, ben: Person) -> None:  # R7 R66
     gone = ann.read("history", ann.app.name)[0]
     assert (gone["verb"], gone["result"], gone["release"], gone["hosts"]) == (
         "remove", "succeeded", None, {"web1": "succeeded", "web2": "succeeded"})
+
+
+@contextmanager
+def deploying(ann: Person, version: str, until: str) -> Iterator[subprocess.Popen[str]]:
+    """Ann's deployment in the background that has just said *until*; it is ended at the end of the block."""
+    words = (*LADING, "deploy", "--version", version, "--to", "web1,web2", "--yes")
+    process = ann.app.lab.popen(*words, cwd=ann.app.folder, env=ann.env)
+    try:
+        wait_for(process, until)
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def wait_for(process: subprocess.Popen[str], words: str) -> None:
+    said = ""
+    while words not in said:
+        line = process.stderr.readline() if process.stderr else ""
+        assert line, f"it never said {words!r}, but:\n{said}"
+        said += line
+
+
+def test_the_ledger_goes_in_the_middle_and_comes_back(ann: Person) -> None:
+    ann.deploy("1.0.0")
+    away = ann.path.parent.with_name("away")
+    with deploying(ann, "1.1.0", "web1       stage begins") as process:
+        ann.path.parent.rename(away)
+        wait_for(process, "roll begins")
+        away.rename(ann.path.parent)
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "succeeded" in out
+    assert "the ledger lacks" not in err
+    assert ann.app.versions() == {("web1", "1.1.0", "healthy"), ("web2", "1.1.0", "healthy")}
+    [row, _] = ann.read("history", ann.app.name, "--offline")
+    kinds = [event["kind"] for event in ann.read("show", row["deployment"])["events"]]
+    assert (row["result"], kinds[0], kinds[-1]) == ("succeeded", "DeploymentPlanned", "DeploymentEnded")
+    assert (kinds.count("StepStarted"), kinds.count("StepEnded"), kinds.count("HostCommitted")) == (5, 4, 2)
+    assert ann.read("ledger", "verify", "--to", "web1,web2")["ok"]
+
+
+def test_the_ledger_goes_in_the_middle_for_ever(ann: Person) -> None:
+    ann.deploy("1.0.0")
+    away = ann.path.parent.with_name("away")
+    with deploying(ann, "1.2.0", "web1       stage begins") as process:
+        ann.path.parent.rename(away)
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 5, err
+    assert "rolled_back" in out
+    assert "note: the ledger lacks" in err
+    assert str(ann.path) in err
+    assert ann.app.versions() == {("web1", "1.0.0", "healthy"), ("web2", "1.0.0", "healthy")}
+    away.rename(ann.path.parent)
+    offline = ann.read("history", ann.app.name, "--offline")
+    assert [row["result"] for row in offline] == ["running", "succeeded"]
+    told = ann.read("history", ann.app.name)
+    assert [(row["result"], row["hosts"], row["origin"]) for row in told[:1]] == [
+        ("rolled_back", {"web1": "rolled_back", "web2": "rolled_back"}, None)]
+    assert ann.read("ledger", "verify")["ok"]
+    ann.deploy("1.1.0")
 
 
 def not_a_database(path: Path) -> tuple[str, ...]:

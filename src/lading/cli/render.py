@@ -94,6 +94,8 @@ def ended(done: endings.Ended) -> None:
     count = len(report.outcome.hosts)
     words = f"{done.app} {done.version} → {done.destination}: {done.result} ({count} host{'s' if count != 1 else ''})"
     click.echo(clean(words + (f", deployment {done.deployment}" if done.deployment else "")))
+    if done.note:
+        click.echo(clean(f" note: {done.note}"), err=True)
     hints = {
         "rolled_back": f"every host is back on what it ran before; lading logs {done.app}, lading show {done.deployment}",
         "failed": f"no host was changed; lading show {done.deployment}",

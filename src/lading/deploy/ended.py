@@ -8,7 +8,10 @@ from lading.engines import base
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """One deployment at its end; times are ISO 8601 UTC. *deployment* is empty if there was nothing to do."""
+    """One deployment at its end; times are ISO 8601 UTC. *deployment* is empty if there was nothing to do.
+
+    *note*: what its reader should know besides, such as events that the ledger lacks.
+    """
 
     deployment: str
     app: str
@@ -21,6 +24,7 @@ class Ended:
     actor: str
     reason: str
     report: base.Report
+    note: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The document of `deploy --json` (DESIGN §3)."""
@@ -28,6 +32,7 @@ class Ended:
             "deployment": self.deployment or None, "app": self.app, "version": self.version, "release": self.release,
             "destination": self.destination, "result": self.result, "started": self.started,
             "finished": self.finished, "actor": self.actor, "reason": self.reason,
+            "note": self.note or None,
             "hosts": {
                 name: {key: value if value != "" else None for key, value in asdict(host).items()}
                 for name, host in self.report.outcome.hosts.items()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from lading import context as contexts
 from lading import errors, events, state
 from lading.compose import release
-from lading.deploy import ended
+from lading.deploy import ended, recording
 from lading.engines import base, hosts
 from lading.plan import steps
 
@@ -36,23 +36,31 @@ async def carry_out(
         return _ended(context, job, report, "unchanged", started, reason, deployment="")
     if ask and not context.confirm(plan):
         raise errors.NotConfirmedError("not confirmed; nothing was changed", "answer y, or add --yes")
-    begun, job = time.monotonic(), replace(job, attest=context.attest)
+    begun = time.monotonic()
     if context.ledger is not None and job.release.id == plan.release:
         await context.ledger.keep(job.release.canonical())
     await context.record(_intent(context, job, verb, reason, plan, commit, round(prepared, 3)))
+    record = recording.Recording(context)
+    job = replace(job, attest=record.attest)
     try:
-        report = await act(hosts.HostsEngine(context.transport), job, context.record)
+        report = await act(hosts.HostsEngine(context.transport), job, record)
     except errors.LadingError as refused:
-        await context.record(events.DeploymentEnded(job.deployment, result="failed", error=refused.message,
-                                                    hosts=dict.fromkeys(plan.hosts, "untouched")))
+        await record(events.DeploymentEnded(job.deployment, result="failed", error=refused.message,
+                                            hosts=dict.fromkeys(plan.hosts, "untouched")))
+        await record.catch_up()
         raise
-    whole = report.outcome.result
-    await context.record(events.DeploymentEnded(
-        job.deployment, result=whole, hosts={name: host.result for name, host in report.outcome.hosts.items()},
-        error=f"{report.host} {report.step}: {report.why}".strip(": ") if report.why else "",
-        seconds=round(time.monotonic() - begun, 3),
-    ))
-    return _ended(context, job, report, whole, started, reason, deployment=job.deployment)
+    await record(_end(job, report, time.monotonic() - begun))
+    lacks = await record.catch_up()
+    done = _ended(context, job, report, report.outcome.result, started, reason, deployment=job.deployment)
+    return replace(done, note=lacks)
+
+
+def _end(job: base.Job, report: base.Report, seconds: float) -> events.DeploymentEnded:
+    return events.DeploymentEnded(
+        job.deployment, result=report.outcome.result,
+        hosts={name: host.result for name, host in report.outcome.hosts.items()},
+        error=f"{report.host} {report.step}: {report.why}".strip(": ") if report.why else "", seconds=round(seconds, 3),
+    )
 
 
 def _intent(

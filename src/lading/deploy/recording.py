@@ -1,0 +1,60 @@
+"""Store events as they happen; a ledger that fails in the middle of a deployment is caught up with at its end."""
+
+import asyncio
+from collections.abc import Mapping
+
+from lading import context as contexts
+from lading import errors, events
+
+
+class Recording:
+    """What the engine awaits before each change, once the intent is stored.
+
+    From then on the hosts' own records decide, so a ledger that fails (disk full, held by somebody, gone) no longer stops
+    anything: its events wait here in their order, and `catch_up` stores them. *failed* is why it failed, if it did.
+    """
+
+    def __init__(self, context: contexts.Context) -> None:
+        self.context = context
+        self.failed: errors.LedgerError | None = None
+        self.waiting: list[events.Event] = []
+        self._lock = asyncio.Lock()
+
+    async def __call__(self, event: events.Event) -> None:
+        """Store the event, or keep it for later; then show it."""
+        async with self._lock:
+            self.waiting.append(event)
+            if self.failed is None:
+                await self._store()
+        self.context.on_event(event)
+
+    async def attest(self) -> Mapping[str, object]:
+        """Where the ledger's chain ends, for the hosts' journals at commit; nothing if it lags behind or cannot be read."""
+        if self.failed is not None:
+            return {}
+        try:
+            return await self.context.attest()
+        except errors.LedgerError as failed:
+            self.failed = failed
+            return {}
+
+    async def catch_up(self) -> str:
+        """Try once more to store what waits; what the ledger lacks, in words, or ""."""
+        async with self._lock:
+            count = len(self.waiting)
+            await self._store()
+        if not self.waiting:
+            return ""
+        assert self.failed is not None
+        return (f"the ledger lacks {count} events of this deployment ({self.failed.message}, {self.failed.file}); the hosts' "
+                "journals tell how it ended: lading history")
+
+    async def _store(self) -> None:
+        if self.context.ledger is None:
+            self.waiting.clear()
+            return
+        try:
+            await self.context.ledger.append(*self.waiting)
+            self.waiting.clear()
+        except errors.LedgerError as failed:
+            self.failed = failed
