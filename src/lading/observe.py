@@ -39,7 +39,7 @@ def _checked(name: str, result: command.Result) -> state.HostState:
     try:
         return answers.from_result(name, result)
     except ValueError as newer:
-        return state.HostState(name, error=str(newer), error_kind="format")
+        return state.HostState(name, error=str(newer), error_kind="format", error_hint="install the newer lading")
 
 
 async def fleet(

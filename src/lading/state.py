@@ -96,6 +96,18 @@ def journal_from_json(lines: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, 
     return tuple(lines)
 
 
+def releases_from_json(kept: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
+    """The files `release.json` that a host keeps, by release id, as they are.
+
+    Raises:
+        ValueError: one was written by a newer lading.
+    """
+    for name, stored in kept.items():
+        if stored.get("v", 1) != 1:
+            raise ValueError(f"release {name} has format {stored['v']}, this lading knows 1")
+    return kept
+
+
 @dataclass(frozen=True, slots=True)
 class AppState:
     """One app on one host: declared (*current*, *releases* kept there, raw JSON by id), journal, and what runs.

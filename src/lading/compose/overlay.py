@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-HEADER = "# Written by lading: digests, labels, and where shipped files lie. Read it, don't edit it.\n"
+HEADER = "# Written by lading, format 1: digests, labels, and where shipped files lie. Read it, don't edit it.\n"
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
 _WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 

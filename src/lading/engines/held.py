@@ -78,10 +78,14 @@ class Held:
             job.state_dir, job.plan.app, job.deployment, fence, job.holder, job.since, job.url
         )
         await self.record(events.LeaseTaken(job.deployment, name, "lease", fence=fence))
-        await self._checked(name, answers.from_result(name, result), check)
+        await self._checked(name, result, check)
 
-    async def _checked(self, name: str, seen: state.HostState, check: bool) -> None:
+    async def _checked(self, name: str, result: command.Result, check: bool) -> None:
         job, plan = self.job, self.job.plan.hosts[name]
+        try:
+            seen = answers.from_result(name, result)
+        except ValueError as newer:
+            raise errors.ForeignError(str(newer), "install the newer lading", host=name, step="lease") from newer
         app = seen.apps.get(job.plan.app, state.AppState(job.plan.app))
         self.seen[name] = app
         if app.current != plan.previous:

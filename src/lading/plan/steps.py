@@ -8,6 +8,8 @@ from typing import Any
 
 from lading import state
 
+FORMAT = 1  # "v" of the document of `plan --json`
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -132,8 +134,9 @@ class Plan:
     def as_json(self) -> dict[str, Any]:
         """The document of `plan --json`."""
         return {
-            "app": self.app, "version": self.version, "release": self.release, "destination": self.destination,
-            "hosts": list(self.hosts), "batches": [list(batch) for batch in self.batches], "delay": self.delay,
+            "v": FORMAT, "app": self.app, "version": self.version, "release": self.release,
+            "destination": self.destination, "hosts": list(self.hosts),
+            "batches": [list(batch) for batch in self.batches], "delay": self.delay,
             "steps": [
                 {"host": host.host, "kind": type(step).__name__, **asdict(step)}
                 for host in self.hosts.values() for step in host.steps

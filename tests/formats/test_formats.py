@@ -1,0 +1,249 @@
+"""Frozen examples of format v1, left by a real run: today's code reads them as what they were, and refuses newer ones."""
+
+import asyncio
+import json
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from host_shell import HostShell
+from lading import errors, events, fleet, observe, state
+from lading.commands import docker
+from lading.compose import bundle, plugin, release
+from lading.deploy import running, start
+from lading.engines import host_commands
+from lading.inventory import hosts
+from lading.ledger import deployments, ledger, timings
+from lading.plan import planner
+from lading.transport import local
+
+V1 = Path(__file__).parent / "v1"
+RELEASES = {path.name: path for path in sorted((V1 / "host" / "apps" / "shop" / "releases").iterdir())}
+KINDS = [json.loads(line) for line in (V1 / "events.jsonl").read_text().splitlines()]
+PROGRAM = """#!/bin/sh
+case "$1" in
+compose) shift; exec {plugin} "$@";;
+ps) printf 'a container\\n';;
+container) cat {containers};;
+*) exit 1;;
+esac
+"""
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HostShell:
+    """The frozen host: its state folder, a Docker that shows its containers, the real Compose plugin."""
+    made = HostShell(tmp_path, monkeypatch)
+    shutil.copytree(V1 / "host", made.state, dirs_exist_ok=True)
+    made.program("docker", PROGRAM.format(plugin=plugin.find({}), containers=V1 / "containers.jsonl"))
+    return made
+
+
+def look(host: HostShell) -> state.HostState:
+    async def work() -> state.HostState:
+        transport = local.LocalTransport()
+        try:
+            return await observe.host(transport, hosts.Host("web1"), state_dir=str(host.state), app="shop")
+        finally:
+            await transport.close()
+
+    return asyncio.run(work())
+
+
+def seen(host: HostShell) -> state.AppState:
+    found = look(host)
+    assert found.error == ""
+    return found.apps["shop"]
+
+
+def frozen(name: str) -> Any:
+    return json.loads((V1 / name).read_text())
+
+
+def test_where_and_drift(host: HostShell) -> None:
+    assert [row.as_json() for row in fleet.host_rows(look(host), "shop")] == frozen("where.json")
+    assert fleet.differences("web1", seen(host)) == ()
+    with (host.app() / "releases" / seen(host).current.release / "files" / "docker-compose.yml").open("a") as file:  # type: ignore[union-attr]
+        file.write("# by hand\n")
+    assert [one.field for one in fleet.differences("web1", seen(host))] == ["file"]
+
+
+def test_history_from_the_journal(host: HostShell) -> None:
+    told = {one.deployment: one.as_json() for one in deployments.from_journals(state.FleetState({"web1": look(host)}))}
+    kept = {row["deployment"]: row for row in frozen("history.json")}
+    vague = ("ended", "origin")  # a second may lie between the two; the journal's row says where it was read
+    assert [{k: v for k, v in told[name].items() if k not in vague} for name in kept] == [
+        {k: v for k, v in row.items() if k not in vague} for row in kept.values()]
+    assert set(told) == set(kept)
+    assert {one["origin"] for one in told.values()} == {"host web1"}
+
+
+def test_a_deployment_that_was_left_open(host: HostShell) -> None:
+    lines = (host.app() / "journal").read_text().splitlines(keepends=True)
+    cut = next(number for number, line in enumerate(lines) if json.loads(line)["kind"] == "undone")
+    (host.app() / "journal").write_text("".join(lines[:cut]))
+    begin = seen(host).open_intent
+    assert begin is not None
+    assert (begin["deployment"], begin["participants"], begin["verb"]) == ("20261124-110407-b7b9", ["web1"], "deploy")
+    before = state.current_from_json(begin["from"])
+    assert (before.release, before.version, dict(before.generations)) == (
+        "c0186b515193", "1.1.0", {"file.token.txt": 1, "var.GREETING": 1})
+
+
+def test_the_lease_is_taken_over_with_the_next_fence(host: HostShell) -> None:
+    what = docker.lease(
+        observe.marker(), state_dir=str(host.state), app="shop", deployment="d2", holder="ben@desk",
+        since="2026-11-25T10:00:00Z", url="", take=False, grace=1, begin='{"v": 1, "kind": "begin", "deployment": "d2"}',
+        nonce="", binds=())
+    assert host.run(what).text("fence").strip() == "6"
+    assert seen(host).open_intent is not None
+
+
+@pytest.mark.parametrize("name", RELEASES)
+def test_releases(name: str) -> None:
+    folder = RELEASES[name]
+    content = (folder / "release.json").read_bytes()
+    made = release.from_bytes(content)
+    assert (made.id, made.canonical()) == (name, content)
+    assert made.overlay == (folder / "compose.overlay.yaml").read_text()
+    assert bundle.plain_env(made.plain) == (folder / "plain.env").read_text()
+    assert {spec.image.partition("@")[0] for spec in made.active.values()} == {
+        f"registry.lab:5000/hello:{made.version}", "registry.lab:5000/store:1"}
+
+
+def generations(app: state.AppState, wanted: str) -> dict[str, int]:
+    return next(dict(line["generations"]) for line in reversed(app.journal) if line["kind"] == "begin" and line["to"] == wanted)
+
+
+@pytest.mark.parametrize("name", RELEASES)
+def test_compose_reads_a_kept_release_with_todays_command(name: str, host: HostShell) -> None:
+    app, made = seen(host), release.from_bytes((RELEASES[name] / "release.json").read_bytes())
+    function = host_commands.compose_function(made, generations(app, name))
+    script = f'A={host.app()}\n{function}compose config --format json'
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
+    services = json.loads(done.stdout)["services"]
+    assert {key: (one["image"], one["labels"]["lading.content"]) for key, one in services.items()} == {
+        key: (spec.image, spec.content) for key, spec in made.active.items()}
+    greeting = {1: "hello", 2: "hi"}[generations(app, name)["var.GREETING"]]
+    assert services["web"]["environment"] == {"GREETING": greeting}
+    sources = {mount["target"]: Path(mount["source"]) for mount in services["web"]["volumes"]}
+    assert (sources["/conf"] / "a.conf").read_text() == "color = blue\n"
+    assert sources["/state"] == host.app() / "project" / "state"
+    token = json.loads(done.stdout)["secrets"]["token"]["file"]
+    assert Path(token).read_text() == "s3cret\n"
+    if app.current is not None and name == app.current.release:
+        by_hand = subprocess.run([host.app() / "compose", "config", "--format", "json"], capture_output=True, text=True, check=True)
+        assert by_hand.stdout == done.stdout
+
+
+def test_the_overlay_names_its_format() -> None:
+    for folder in RELEASES.values():
+        assert (folder / "compose.overlay.yaml").read_text().startswith("# Written by lading, format 1:")
+
+
+def test_the_plan_is_made_as_it_was(host: HostShell) -> None:
+    whole = look(host)
+    app, made = whole.apps["shop"], release.from_bytes((RELEASES["c0186b515193"] / "release.json").read_bytes())
+    assert app.current is not None
+    one = planner.plan_host("web1", made, dict(app.current.generations), (), app, running.kept_release(app))
+    plan = planner.plan(made, "web1", planner.hooked(made, {"web1": one}))
+    assert json.loads(json.dumps(plan.as_json())) == frozen("plan.json")
+
+
+@pytest.mark.parametrize("stored", KINDS, ids=lambda one: one["kind"])
+def test_events(stored: dict[str, Any]) -> None:
+    again = json.loads(json.dumps(events.to_json(events.from_json(stored))))
+    assert {**again, "data": {key: again["data"][key] for key in stored["data"]}} == stored
+    later = {**stored, "data": {**stored["data"], "of a later lading": 1}}
+    assert events.from_json(later) == events.from_json(stored)
+
+
+def test_every_kind_of_event_is_frozen() -> None:
+    assert {one["kind"] for one in KINDS} >= set(events.KINDS)
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> ledger.Ledger:
+    """The frozen ledger, as a file."""
+    path = tmp_path / "ledger.db"
+    with closing(sqlite3.connect(path)) as base:
+        base.executescript((V1 / "ledger.sql").read_text())
+    return asyncio.run(ledger.open_ledger(path))
+
+
+def test_the_ledger(kept: ledger.Ledger, host: HostShell) -> None:
+    attested = deployments.attested(state.FleetState({"web1": look(host)}))
+    assert len(attested) == 4
+    assert asyncio.run(kept.verify(attested)) == ()
+    rows = asyncio.run(kept.history("shop"))
+    assert [row.as_json() for row in rows] == frozen("history.json")
+    for row in rows:
+        stored = asyncio.run(kept.events(row.deployment))
+        assert isinstance(stored[0].event, events.DeploymentPlanned)
+        assert isinstance(stored[-1].event, events.DeploymentEnded)
+        assert {"lease", "roll"} <= set(timings.timings(stored).hosts["web1"])
+    for name, folder in RELEASES.items():
+        content = asyncio.run(kept.release(name))
+        assert content == (folder / "release.json").read_bytes()
+    asyncio.run(kept.append(events.StateSeen("d", "web1", summary="today's lading goes on with the chain")))
+    assert asyncio.run(kept.verify(attested)) == ()
+
+
+def newer(path: str) -> Callable[[Path], None]:
+    """Write format 2 into a JSON file, or into the last line of one, of the state folder."""
+
+    def act(root: Path) -> None:
+        lines = (root / path).read_text().splitlines()
+        lines[-1] = json.dumps({**json.loads(lines[-1]), "v": 2}, separators=(",", ":"))
+        (root / path).write_text("\n".join(lines) + "\n")
+
+    return act
+
+
+NEWER: dict[str, tuple[Callable[[Path], None], str]] = {
+    "current": (newer("apps/shop/current"), "`current` has format 2"),
+    "journal": (newer("apps/shop/journal"), "`journal` has a line of format 2"),
+    "release": (newer("apps/shop/releases/c0186b515193/release.json"), "release c0186b515193 has format 2"),
+    "state folder": (lambda root: (root / "format").write_text("2\n") and None, "the state there has format 2"),
+}
+
+
+@pytest.mark.parametrize("case", NEWER)
+def test_a_newer_format_on_a_host_is_refused(case: str, host: HostShell) -> None:
+    act, words = NEWER[case]
+    start.check_reachable(state.FleetState({"web1": look(host)}))
+    act(host.state)
+    with pytest.raises(errors.ForeignError) as caught:
+        start.check_reachable(state.FleetState({"web1": look(host)}))
+    wrong = caught.value
+    assert (wrong.exit_code, wrong.message, wrong.host) == (4, f"{words}, this lading knows 1", "web1")
+    assert wrong.hint == "install the newer lading"
+
+
+def test_a_newer_release_in_the_ledger_is_refused() -> None:
+    stored = json.loads((RELEASES["c0186b515193"] / "release.json").read_bytes())
+    with pytest.raises(errors.InputError, match="a release of format 2 was found; this lading knows 1"):
+        release.from_json({**stored, "v": 2})
+
+
+@pytest.mark.parametrize("change", [{"v": 2}, {"kind": "ShipSunk"}])
+def test_a_newer_event_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"event (LeaseTaken v2|ShipSunk v1) is not known to this lading"):
+        events.from_json({**next(one for one in KINDS if one["kind"] == "LeaseTaken"), **change})
+
+
+def test_a_newer_event_in_the_ledger_is_refused(kept: ledger.Ledger) -> None:
+    with closing(sqlite3.connect(kept.path)) as base:
+        base.execute("""UPDATE events SET data=replace(data, '"v":1', '"v":2') WHERE seq=3""")
+        base.commit()
+    with pytest.raises(errors.LedgerError) as caught:
+        asyncio.run(kept.events("20261124-110354-d87b"))
+    assert "row 3: event" in caught.value.message
+    assert (caught.value.exit_code, caught.value.file) == (7, str(kept.path))
+    assert "newer lading" in caught.value.hint
