@@ -15,7 +15,7 @@ import pytest
 from host_shell import HostShell
 from lading import errors, events, fleet, observe, state
 from lading.commands import docker
-from lading.compose import bundle, plugin, release
+from lading.compose import bundle, overlay, plugin, release
 from lading.deploy import running, start
 from lading.engines import host_commands
 from lading.inventory import hosts
@@ -144,7 +144,8 @@ def test_compose_reads_a_kept_release_with_todays_command(name: str, host: HostS
 
 def test_the_overlay_names_its_format() -> None:
     for folder in RELEASES.values():
-        assert (folder / "compose.overlay.yaml").read_text().startswith("# Written by lading, format 1:")
+        assert "format 1:" in overlay.HEADER
+        assert (folder / "compose.overlay.yaml").read_text().startswith(overlay.HEADER)
 
 
 def test_the_plan_is_made_as_it_was(host: HostShell) -> None:
