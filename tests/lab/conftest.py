@@ -15,7 +15,7 @@ PREFIX = "test-"
 def remove_orphans() -> None:
     """Take down labs whose test session was killed."""
     for folder in base_folder().glob(f"{PREFIX}*"):
-        owner = folder.name.removeprefix(PREFIX)
+        owner = folder.name.removeprefix(PREFIX).partition("-")[0]
         if owner.isdigit() and not Path(f"/proc/{owner}").exists():
             Lab(folder.name).down()
 
