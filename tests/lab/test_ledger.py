@@ -46,11 +46,8 @@ def ben(app: App, tmp_path: Path) -> Person:
     return Person(app, tmp_path, "ben")
 
 
-def test_hosts_attest_the_ledger(ann: Person, lab: Lab) -> None:
-    first = ann.deploy("1.0.0")
-    backup = ann.path.with_name("backup")
-    shutil.copy(ann.path, backup)
-    ann.deploy("1.1.0")
+def committed_heads(ann: Person, lab: Lab) -> list[dict[str, Any]]:
+    """What web1's journal says of the ledger at each commit; each is a row of it, the decision to commit."""
     journal = lab.exec("web1", f"cat /var/lib/lading/apps/{ann.app.name}/journal").stdout
     heads = [line["ledger"] for text in journal.splitlines() if (line := json.loads(text))["kind"] == "committed"]
     with closing(sqlite3.connect(ann.path)) as base:
@@ -58,7 +55,15 @@ def test_hosts_attest_the_ledger(ann: Person, lab: Lab) -> None:
             assert set(head) == {"writer", "seq", "hash"}
             stored = base.execute("SELECT hash, kind, step FROM events WHERE writer=? AND seq=?", (head["writer"], head["seq"]))
             assert stored.fetchone() == (head["hash"], "StepStarted", "commit")
-    assert len(heads) == 2
+    return heads
+
+
+def test_hosts_attest_the_ledger(ann: Person, lab: Lab) -> None:
+    first = ann.deploy("1.0.0")
+    backup = ann.path.with_name("backup")
+    shutil.copy(ann.path, backup)
+    ann.deploy("1.1.0")
+    assert len(committed_heads(ann, lab)) == 2
     told = ann.read("ledger", "verify", "--hosts", "--to", "web1,web2")
     assert (told["ok"], told["attested"], told["faults"]) == (True, 4, [])
 
