@@ -1,5 +1,5 @@
 # make test: everything, on a fresh machine; make demo: the main job, shown. Both do all the set-up themselves.
-.PHONY: setup unit lint test lab demo docs clean
+.PHONY: setup unit lint test lab demo docs wheel image clean
 PYTHON ?= python3
 BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
@@ -34,6 +34,13 @@ demo: setup
 
 docs: setup
 	$(BIN)/python scripts/docs.py
+
+wheel: setup
+	scripts/wheel dist
+
+image: setup
+	scripts/image dist/image
+	docker build -t lading dist/image
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache dist

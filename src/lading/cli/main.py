@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import pwd
 import sys
 
 import click
@@ -69,6 +70,7 @@ def cli(ctx: click.Context, config: str) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and leave with its exit code (DESIGN §3); the only place that catches errors."""
     words = sys.argv[1:] if arguments is None else arguments
+    _name_account()
     as_json = "--json" in words
     try:
         code = cli.main(args=words, prog_name="lading", standalone_mode=False)
@@ -85,6 +87,14 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+
+
+def _name_account() -> None:
+    """SSH settings may name the local user; a container of a CI agent often runs under a number without a name."""
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:
+        os.environ.setdefault("LOGNAME", f"uid-{os.getuid()}")
 
 
 def report(wrong: errors.LadingError, as_json: bool) -> None:
