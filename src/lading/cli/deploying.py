@@ -105,7 +105,7 @@ def _finish(done: ended.Ended, as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("app")
+@shared.app_argument
 @shared.to_option
 @click.option("--release", default="", metavar="ID", help="A kept release (id or version) instead of the previous one.")
 @shared.yes_option
@@ -123,7 +123,7 @@ def rollback(config: str, app: str, to: tuple[str, ...], release: str, yes: bool
 
 
 @click.command()
-@click.argument("app")
+@shared.app_argument
 @shared.to_option
 @click.option("--volumes", is_flag=True, help="Remove its volumes and host data too.")
 @shared.yes_option
@@ -141,7 +141,7 @@ def remove(config: str, app: str, to: tuple[str, ...], volumes: bool, yes: bool,
 
 
 @click.command()
-@click.argument("app", default="")
+@shared.maybe_app_argument
 @shared.to_option
 @click.option("--continue", "forward", is_flag=True, help="Decide what is in doubt: it was committed.")
 @click.option("--undo", "back", is_flag=True, help="Decide what is in doubt: it was not.")

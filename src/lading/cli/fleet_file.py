@@ -8,7 +8,7 @@ import click
 
 from lading import check as checks
 from lading import errors, settings
-from lading.cli import render, shared
+from lading.cli import completing, render, shared
 from lading.transport import ssh
 
 
@@ -94,7 +94,7 @@ def hosts_list(config: str, as_json: bool) -> int:
 
 
 @hosts.command("trust")
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=completing.destinations)
 @click.option("--replace", is_flag=True, help="Replace keys that differ (the host was installed anew).")
 @shared.yes_option
 @click.pass_obj

@@ -6,11 +6,11 @@ import click
 
 from lading import check as checks
 from lading import fleet
-from lading.cli import render, shared
+from lading.cli import completing, render, shared
 
 
 @click.command()
-@click.argument("dest", nargs=-1)
+@click.argument("dest", nargs=-1, shell_complete=completing.destinations)
 @shared.json_option
 @click.pass_obj
 def check(config: str, dest: tuple[str, ...], as_json: bool) -> int:
@@ -26,7 +26,7 @@ def check(config: str, dest: tuple[str, ...], as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("app", default="")
+@shared.maybe_app_argument
 @shared.to_option
 @shared.json_option
 @click.pass_obj
@@ -43,7 +43,7 @@ def where(config: str, app: str, to: tuple[str, ...], as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("app", default="")
+@shared.maybe_app_argument
 @shared.to_option
 @shared.json_option
 @click.pass_obj
@@ -60,7 +60,7 @@ def drift(config: str, app: str, to: tuple[str, ...], as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("app")
+@shared.app_argument
 @shared.to_option
 @click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
 @click.option("--service", default="", metavar="NAME", help="Only this service.")

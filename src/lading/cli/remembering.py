@@ -8,14 +8,14 @@ import click
 from lading import context as contexts
 from lading import events
 from lading import history as past
-from lading.cli import render, shared
+from lading.cli import completing, render, shared
 from lading.ledger import deployments
 from lading.ledger import ledger as ledgers
 from lading.ledger import timings as times
 
 
 @click.command()
-@click.argument("app", default="")
+@shared.maybe_app_argument
 @shared.to_option
 @click.option("--limit", default=50, show_default=True, help="How many, newest first.")
 @click.option("--offline", is_flag=True, help="Ask no host; only what this ledger knows.")
@@ -45,7 +45,7 @@ def _history(found: past.History) -> None:
 
 
 @click.command()
-@click.argument("deployment")
+@click.argument("deployment", shell_complete=completing.recent)
 @click.option("--timings", is_flag=True, help="Seconds per phase and host.")
 @shared.json_option
 @click.pass_obj

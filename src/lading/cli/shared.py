@@ -14,13 +14,17 @@ import click
 
 from lading import context as contexts
 from lading import errors, settings
+from lading.cli import completing
 from lading.ledger import ledger
 from lading.plan import steps
 from lading.transport import ssh
 
 T = TypeVar("T")
 
-to_option = click.option("--to", multiple=True, metavar="DEST", help="Destination or host; several by comma or repetition.")
+to_option = click.option("--to", multiple=True, metavar="DEST", shell_complete=completing.destinations,
+                         help="Destination or host; several by comma or repetition.")
+app_argument = click.argument("app", shell_complete=completing.apps)
+maybe_app_argument = click.argument("app", default="", shell_complete=completing.apps)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, all else on stderr.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 reason_option = click.option("--reason", default="", metavar="TEXT", help="Why, for the history.")
