@@ -1,6 +1,7 @@
 """The promises that no function holds: imports, sizes, docstrings, names, no address of this or that machine."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -63,6 +64,14 @@ def test_module(path: Path) -> None:
     assert path.stem not in ("utils", "helpers", "managers", "common")
     if path.name == "__init__.py":
         assert len(tree.body) == 1
+
+
+def test_facts_have_tests() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "facts.md").read_text()))
+    defined = {node.name for path in python_files() if path.name.startswith("test_") for node in functions(ast.parse(path.read_text()))}
+    facts = {node.name for node in functions(ast.parse((ROOT / "tests" / "lab" / "test_facts.py").read_text()))}
+    assert named - defined == set()
+    assert {name for name in facts if name.startswith("test_")} - named == set()
 
 
 def test_no_address_of_a_machine() -> None:

@@ -84,7 +84,7 @@ def assign(values: Mapping[str, str | int]) -> str:
 def remote_line(length: int, *, sudo: bool = False, timeout: int = 60) -> str:
     """The one line that is given to the login shell: read *length* bytes of script from stdin and run them.
 
-    Works unchanged in sh, bash, dash, fish and tcsh (tried: tests/lab/test_facts.py).
+    Works unchanged in sh, bash, dash, fish and tcsh (tried: tests/contract/test_transports.py).
     """
     prefix = "sudo -n " if sudo else ""
     return f"exec {prefix}timeout -k 10 {timeout} /bin/sh -c 'eval \"`dd bs=1 count={length} 2>/dev/null`\"'"
