@@ -1,7 +1,7 @@
 """Questions about what was: history, show, verify, rebuild; the ledger, and what the hosts' journals tell."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lading import context as contexts
@@ -12,11 +12,14 @@ from lading.ledger import chain, deployments, ledger
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Deployments, newest first; *elsewhere*: how many of them this ledger only knows from hosts; who did not answer."""
+    """Deployments, newest first; *elsewhere*: how many of them this ledger only knows from hosts.
+
+    *unreachable*: hosts that could not be read, and why.
+    """
 
     rows: tuple[deployments.Deployment, ...]
     elsewhere: int
-    unreachable: tuple[str, ...]
+    unreachable: Mapping[str, str]
 
 
 async def history(
@@ -28,7 +31,7 @@ async def history(
         LedgerError: the ledger cannot be used.
     """
     kept = _ledger(context)
-    silent: tuple[str, ...] = ()
+    silent: Mapping[str, str] = {}
     if not offline:
         seen = await _look(context, app, to)
         silent = _silent(seen)
@@ -45,7 +48,7 @@ class Shown:
     events: tuple[deployments.Stored, ...]
     journal: tuple[tuple[str, Mapping[str, Any]], ...]
     images: Mapping[str, str]
-    unreachable: tuple[str, ...] = ()
+    unreachable: Mapping[str, str] = field(default_factory=dict)
 
 
 async def show(context: contexts.Context, prefix: str) -> Shown:
@@ -57,7 +60,7 @@ async def show(context: contexts.Context, prefix: str) -> Shown:
     kept = _ledger(context)
     row = await kept.deployment(prefix)
     journal: tuple[tuple[str, Mapping[str, Any]], ...] = ()
-    silent: tuple[str, ...] = ()
+    silent: Mapping[str, str] = {}
     if row is None or row.origin or not row.ended:
         seen = await _look(context, row.app if row else "", ())
         silent = _silent(seen)
@@ -66,7 +69,7 @@ async def show(context: contexts.Context, prefix: str) -> Shown:
         if row is None:
             raise errors.UnknownReleaseError(
                 f"neither the ledger nor a host knows a deployment {prefix}"
-                + (f" (no answer: {', '.join(silent)})" if silent else ""), "lading history")
+                + (f" ({'; '.join(f'{name} was not read: {why}' for name, why in silent.items())})" if silent else ""), "lading history")
         journal = deployments.journal(seen, row.deployment)
     return Shown(row, await kept.events(row.deployment), journal, await _images(kept, row.release), silent)
 
@@ -86,7 +89,7 @@ class Verified:
     head: chain.Head
     attested: tuple[chain.Attested, ...] = ()
     others: tuple[str, ...] = ()
-    unreachable: tuple[str, ...] = ()
+    unreachable: Mapping[str, str] = field(default_factory=dict)
 
 
 async def verify(kept: ledger.Ledger) -> Verified:
@@ -122,7 +125,7 @@ async def rebuild(context: contexts.Context) -> Rebuilt:
     await _remember(kept, seen)
     rows = await kept.history(limit=1_000_000)
     found = History(rows, sum(1 for row in rows if row.origin), silent)
-    lost = [f"{name} does not answer: what only its journal tells" for name in silent]
+    lost = [f"what only the journal of {name} tells: {why}" for name, why in silent.items()]
     if found.elsewhere:
         lost.append(f"of {found.elsewhere} deployments read from hosts: their events one by one, their log lines, how "
                     "long each phase took, refused attempts that reached no host")
@@ -153,8 +156,9 @@ async def _look(context: contexts.Context, app: str, to: Sequence[str]) -> state
     return await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app, facts=False)
 
 
-def _silent(seen: state.FleetState) -> tuple[str, ...]:
-    return tuple(name for name, host in seen.hosts.items() if not host.reachable)
+def _silent(seen: state.FleetState) -> dict[str, str]:
+    """The hosts that could not be read, and why."""
+    return {name: host.error for name, host in seen.hosts.items() if not host.reachable}
 
 
 def _ledger(context: contexts.Context) -> ledger.Ledger:

@@ -1,6 +1,7 @@
 """Verbs about what was done: history, show, ledger verify, ledger rebuild."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -40,8 +41,8 @@ def _history(found: past.History) -> None:
     ])
     if found.elsewhere:
         render.line(f"{found.elsewhere} deployment{'s' * (found.elsewhere > 1)} made elsewhere: read from hosts, not chained here")
-    for name in found.unreachable:
-        render.line(f"{name} does not answer: what was done there from elsewhere is not shown")
+    for name, why in found.unreachable.items():
+        render.line(f"what was done on {name} from elsewhere is not shown: {why}")
 
 
 @click.command()
@@ -87,8 +88,8 @@ def _show(shown: past.Shown, took: times.Timings | None) -> None:
         render.table(("at", "journal of", "step", "record"),
                      [(str(line.get("at", ""))[11:19], host, str(line.get("step") or "-"), str(line.get("kind", "?")))
                       for host, line in shown.journal])
-    for name in shown.unreachable:
-        render.line(f"{name} does not answer: what its journal tells is not shown")
+    for name, why in shown.unreachable.items():
+        render.line(f"what the journal of {name} tells is not shown: {why}")
 
 
 def _timings(took: times.Timings) -> None:
@@ -119,7 +120,7 @@ def ledger() -> None:
 @shared.json_option
 @click.pass_obj
 def verify(config: str, hosts: bool, to: tuple[str, ...], as_json: bool) -> int:
-    """Name every row that was changed, removed or moved; exit 7 if one was, 6 if a host that was asked does not answer."""
+    """Name every row that was changed, removed or moved; exit 7 if one was, 6 if a host that was asked cannot be read."""
 
     async def work() -> past.Verified:
         if not hosts and not to:
@@ -139,15 +140,19 @@ def _verified_json(found: past.Verified) -> dict[str, Any]:
     return {
         "ok": not found.faults, "writer": found.head.writer, "rows": found.head.seq, "head": found.head.hash,
         "faults": list(found.faults), "attested": len(found.attested), "other_writers": list(found.others),
-        "unreachable": list(found.unreachable),
+        "unreachable": _unread(found.unreachable),
     }
+
+
+def _unread(hosts: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"host": name, "error": why} for name, why in hosts.items()]
 
 
 def _verified(found: past.Verified) -> None:
     for fault in found.faults:
         render.line(f"✗ {fault}")
-    for name in found.unreachable:
-        render.line(f"{name} does not answer: what it attests was not compared")
+    for name, why in found.unreachable.items():
+        render.line(f"what {name} attests was not compared: {why}")
     if found.others:
         render.line(f"hosts also know ledgers of other writers, made elsewhere or lost: {', '.join(found.others)}")
     word = "damaged" if found.faults else "intact"
@@ -160,7 +165,7 @@ def _verified(found: past.Verified) -> None:
 @shared.json_option
 @click.pass_obj
 def rebuild(config: str, as_json: bool) -> int:
-    """Make the list of deployments anew from events and hosts, and say what is lost; exit 6 if a host does not answer."""
+    """Make the list of deployments anew from events and hosts, and say what is lost; exit 6 if a host cannot be read."""
 
     async def work() -> past.Rebuilt:
         async with shared.opened(config, with_ledger=True) as context:
@@ -170,7 +175,7 @@ def rebuild(config: str, as_json: bool) -> int:
     rows = found.history.rows
     if as_json:
         render.document({"deployments": len(rows), "from_hosts": found.history.elsewhere, "releases": found.releases,
-                         "lost": list(found.lost), "unreachable": list(found.history.unreachable)})
+                         "lost": list(found.lost), "unreachable": _unread(found.history.unreachable)})
     else:
         _history(found.history)
         render.line(f"{len(rows)} deployments, {found.history.elsewhere} of them from hosts; {found.releases} releases kept")
