@@ -103,6 +103,21 @@ def allowed(path: str) -> bool:
     return "/secrets/" in path or path.startswith("/tmp/runc-process") or (path.startswith(records) and path.endswith((".json", "meta.db")))
 
 
+def test_a_program_that_tells_its_secrets_is_not_quoted(canary: Canary, lab: Lab) -> None:
+    """What a failed deployment shows of a container's last lines and a hook's, and what the ledger keeps of it."""
+    told = "echo I cannot log in with $$GREETING; cat /run/secrets/token; env; exit 3"
+    canary.app.edit("    env_file: [./web.env]\n", f"    entrypoint: [/bin/sh, -c, '{told}']\n    env_file: [./web.env]\n")
+    failed = canary.lading("deploy", "--version", "1.0.0", "--to", "web1", "--yes", code=5)
+    assert "I cannot log in with ***" in failed.stderr
+    path = canary.app.folder / "docker-compose.yml"
+    path.write_text(path.read_text() + "x-lading: {hooks: {before: {service: web}}}\n")
+    hooked = canary.lading("deploy", "--version", "1.0.0", "--to", "web1", "--yes", code=5)
+    assert "I cannot log in with ***" in hooked.stderr
+    assert canary.in_text("\n".join(canary.printed)) == set()
+    for kind, word in canary.words.items():
+        assert (kind, holding([lab.root / "controller"], word)) == (kind, set())
+
+
 def test_no_secret_is_anywhere_it_must_not_be(canary: Canary, lab: Lab) -> None:  # issue 3, Secrets
     app = canary.app
     with processes_watched(canary) as seen:

@@ -1,4 +1,4 @@
-"""Definitions with secret values masked: Compose's resolved tree merged with the tree before interpolation (pure)."""
+"""Secret values masked: in definitions (the resolved tree merged with that before interpolation), in what programs say (pure)."""
 
 import re
 from collections.abc import Mapping
@@ -91,3 +91,22 @@ def _pattern(text: str) -> re.Pattern[str]:
     """What *text* can be after interpolation."""
     parts = (re.escape(piece) if isinstance(piece, str) else ".*" for piece in variables.pieces(text))
     return re.compile("".join(parts), re.DOTALL)
+
+
+def hidden(text: str, secrets: Mapping[str, bytes]) -> str:
+    """*text* with the contents of *secrets* (name → content) as ***: whole, line by line, and by value in env files.
+
+    What programs print may hold them. A value of fewer than 8 letters is only seen as a word of its own, and one of
+    fewer than 4 not at all: it cannot be told from other text.
+    """
+    found: set[str] = set()
+    for name, content in secrets.items():
+        lines = [line.strip() for line in content.decode("utf-8", "replace").splitlines()]
+        found.update(lines)
+        if name.startswith("env."):
+            found.update(line.partition("=")[2].strip().strip("\"'") for line in lines)
+    words = sorted((word for word in found if len(word) >= 4), key=len, reverse=True)
+    if not words:
+        return text
+    patterns = (re.escape(word) if len(word) >= 8 else rf"(?<!\w){re.escape(word)}(?!\w)" for word in words)
+    return re.sub("|".join(patterns), "***", text)

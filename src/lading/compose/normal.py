@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lading import errors, process
-from lading.compose import bundle, plugin, project, release
+from lading.compose import bundle, masking, plugin, project, release
 
 
 def write(folder: Path, made: release.Bundle, numbers: Mapping[str, int], *, secrets: bool) -> None:
@@ -48,7 +48,8 @@ def form(made: release.Bundle, numbers: Mapping[str, int], environment: Mapping[
                **release.interpolation(made.release, numbers, str(folder))}
         done = process.run(argv, env=env, cwd=str(folder))
     if done.status != 0:
-        raise errors.ComposeError(f"Compose refuses the bundle: {done.error_text.splitlines()[-1:] or ''}",
+        said = masking.hidden(done.error_text, made.secrets).splitlines()
+        raise errors.ComposeError(f"Compose refuses the bundle: {said[-1] if said else 'without a word'}",
                                   "lading bundle -o DIR, and look at compose.overlay.yaml")
     return done.stdout.decode("utf-8", "replace").replace(str(folder), "@DIR@")
 

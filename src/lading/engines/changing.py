@@ -52,7 +52,7 @@ class Changing:
         await self.record(events.StepEnded(job.deployment, name, "hook", error=why if status else "",
                                            seconds=round(time.monotonic() - begun, 3)))
         if status:
-            raise held.Failure(name, "hook", why, tuple(log.splitlines()[-50:]))
+            raise held.Failure(name, "hook", why, tuple(self.held.shown(log).splitlines()[-50:]))
 
     async def roll(self, name: str) -> None:
         """Bring the host's services to the job's release and wait until they are good."""
@@ -97,7 +97,7 @@ class Changing:
         if not watch.why:
             await self.record(events.StepEnded(job.deployment, name, verb, seconds=seconds))
             return
-        why = "interrupted" if watch.stopped else watch.why
+        why = "interrupted" if watch.stopped else self.held.shown(watch.why)
         log = () if watch.stopped else await self._last_lines(name, watch.failed)
         for service in watch.failed:
             await self.record(events.ServiceUnhealthy(job.deployment, name, verb, service, why, ()))
@@ -110,7 +110,7 @@ class Changing:
             result = await self.held.transport.run(self.job.hosts[name], what)
         except errors.TransportError:
             return ()
-        return tuple(line for s in services for line in result.text(f"log:{s}").splitlines()[-50:])
+        return tuple(line for s in services for line in self.held.shown(result.text(f"log:{s}")).splitlines()[-50:])
 
     async def tidy(self, name: str) -> None:
         """Remove what the release no longer has, after everything else is verified."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from lading import errors, events, observe, state
 from lading.commands import answers, command, docker, rolling
+from lading.compose import masking
 from lading.engines import base, preflight, words
 from lading.transport import base as transports
 
@@ -41,11 +42,15 @@ class Held:
             await self.record(events.HostLost(self.job.deployment, name, what.name, error=lost.message))
             raise Failure(name, what.name, lost.message) from lost
         if "refused" in result.parts:
-            raise Failure(name, what.name, words.refusal(result.text("refused")))
+            raise Failure(name, what.name, self.shown(words.refusal(result.text("refused"))))
         if "end" not in result.parts:
-            said = result.stderr.strip().splitlines()
+            said = self.shown(result.stderr).strip().splitlines()
             raise Failure(name, what.name, f"ended with status {result.status}: {said[-1] if said else 'no output'}")
         return result
+
+    def shown(self, text: str) -> str:
+        """What a program on a host said, without the secrets that this job brings."""
+        return masking.hidden(text, self.job.bundle.secrets if self.job.bundle else {})
 
     async def lease(self, name: str, *, check: bool) -> None:
         """Take the lease of a host and look at it again; *check*: refuse a host that cannot take the release.
