@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "lading"
@@ -67,7 +68,7 @@ def settings() -> str:
 def errors() -> str:
     """Every error with its kind and exit code."""
     module = importlib.import_module("lading.errors")
-    kinds = [k for k in vars(module).values() if isinstance(k, type) and issubclass(k, module.LadingError)]
+    kinds: list[Any] = [k for k in vars(module).values() if isinstance(k, type) and issubclass(k, module.LadingError)]
     rows = "".join(f"| {k.__name__} | `{k.kind}` | {k.exit_code} | {k.__doc__} |\n" for k in kinds)
     return f"{NOTE}# Errors\n\n| error | kind in JSON | exit code | when |\n| --- | --- | --- | --- |\n{rows}"
 

@@ -59,6 +59,12 @@ async def connect(server: sshd_server.Sshd) -> AsyncIterator[Connect]:
         await transport.close()
 
 
+def noted(began: asyncio.Event) -> bool:
+    """What a caller says of a part: it was seen, go on."""
+    began.set()
+    return False
+
+
 async def hello(transport: ssh.SshTransport, host: hosts.Host) -> str:
     return (await transport.run(host, HELLO)).text("a")
 
@@ -204,7 +210,7 @@ async def test_a_jump_host_of_the_inventory(
     host = through(server, second)
     transport = connect(lookup={"bastion": second.host("bastion")}.get)
     other = dataclasses.replace(host, name="web2")
-    assert await asyncio.gather(hello(transport, host), hello(transport, other)) == ["hello", "hello"]
+    assert list(await asyncio.gather(hello(transport, host), hello(transport, other))) == ["hello", "hello"]
     assert (second.logins(), server.logins()) == (1, 2)
 
 
@@ -309,7 +315,7 @@ async def test_a_server_that_freezes_during_a_command(server: sshd_server.Sshd, 
     transport = connect(keepalive=1)
     began = asyncio.Event()
     what = command.Command("wait", f"printf '\\n{M} a\\n\\n{M} b\\n'; cat >/dev/null", M)
-    task = asyncio.create_task(transport.run(server.host(), what, lambda name, content: began.set() or False))
+    task = asyncio.create_task(transport.run(server.host(), what, lambda name, content: noted(began)))
     await began.wait()
     server.signal_sessions(signal.SIGSTOP)
     async with asyncio.timeout(sshd_server.LIMIT):
@@ -321,7 +327,7 @@ async def test_a_connection_that_is_lost(server: sshd_server.Sshd, connect: Conn
     transport = connect()
     began = asyncio.Event()
     what = command.Command("wait", f"printf '\\n{M} a\\n\\n{M} b\\n'; cat >/dev/null", M)
-    task = asyncio.create_task(transport.run(server.host(), what, lambda name, content: began.set() or False))
+    task = asyncio.create_task(transport.run(server.host(), what, lambda name, content: noted(began)))
     await began.wait()
     server.signal_sessions(signal.SIGKILL)
     with pytest.raises(errors.UnreachableError, match="the connection to web1 was lost while wait ran") as caught:
@@ -335,7 +341,7 @@ async def test_closing_ends_those_who_wait(server: sshd_server.Sshd, connect: Co
     transport = connect()
     began = asyncio.Event()
     what = command.Command("wait", f"printf '\\n{M} a\\n\\n{M} b\\n'; cat >/dev/null", M)
-    task = asyncio.create_task(transport.run(server.host(), what, lambda name, content: began.set() or False))
+    task = asyncio.create_task(transport.run(server.host(), what, lambda name, content: noted(began)))
     await began.wait()
     await transport.close()
     with pytest.raises(errors.UnreachableError, match="was closed"):

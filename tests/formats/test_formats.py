@@ -211,7 +211,7 @@ NEWER: dict[str, tuple[Callable[[Path], None], str]] = {
     "current": (newer("apps/shop/current"), "`current` has format 2"),
     "journal": (newer("apps/shop/journal"), "`journal` has a line of format 2"),
     "release": (newer("apps/shop/releases/c0186b515193/release.json"), "release c0186b515193 has format 2"),
-    "state folder": (lambda root: (root / "format").write_text("2\n") and None, "the state there has format 2"),
+    "state folder": (lambda root: [(root / "format").write_text("2\n")].clear(), "the state there has format 2"),
 }
 
 

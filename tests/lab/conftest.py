@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 from app_client import App, build_images
-from lab_client import Lab, base_folder
+from lab_client import PREFIX, Lab, base_folder
 
 HOSTS = 3
-PREFIX = "test-"
 
 
 def remove_orphans() -> None:

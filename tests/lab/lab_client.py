@@ -11,6 +11,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 TOOL = (sys.executable, str(CHECKOUT / "lab" / "lab"))
 Done = subprocess.CompletedProcess[str]
+PREFIX = "test-"  # names of labs that are removed when their test session is gone: test-PID, test-PID-WORD
 
 
 def base_folder() -> Path:

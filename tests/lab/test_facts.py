@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 from app_client import EXAMPLE
-from conftest import PREFIX
-from lab_client import TOOL, Done, Lab
+from lab_client import PREFIX, TOOL, Done, Lab
 
 IMAGE = "registry.lab:5000/plain"
 HOST = "web1"
@@ -235,7 +234,7 @@ def test_a_bare_up_runs_finished_one_shots_again(plain: Plain) -> None:  # facts
     text = services(web="") + f"  init: {{{JOB}}}\n"
     for runs in (1, 2, 3):
         plain.up(text)
-        wait_for(lambda n=runs: plain.logs("init") == ["ran"] * n)  # type: ignore[misc]
+        wait_for(lambda n=runs: plain.logs("init") == ["ran"] * n)
 
 
 def test_orphans_go_before_the_new_ones_are_there(plain: Plain) -> None:  # fact 11: removals are steps, after verify

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from app_client import App, build_images
-from conftest import PREFIX
-from lab_client import Lab
+from lab_client import PREFIX, Lab
 from test_deploy import test_deploy_upgrade_undo_rollback, test_first_deploy_fails
 from test_drift import app_with_files, test_drift_is_seen_and_mended, test_shipped_files_host_data_and_secrets
 from test_rollout import test_changed_network_with_a_stranger_on_it

@@ -1,6 +1,7 @@
 """A chain of events: what its hashes bind, and which words are found for what was done to it."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,7 @@ def a_chain(count: int, writer: str = "w") -> tuple[list[chain.Row], chain.Head]
     return rows, head
 
 
-def attested(row: chain.Row, **more: str) -> chain.Attested:
+def attested(row: chain.Row, **more: Any) -> chain.Attested:
     return replace(chain.Attested("web1", "d", "2026-01-01T00:00:00Z", row.writer, row.seq, row.hash), **more)
 
 

@@ -1,10 +1,12 @@
 """The planner: exact steps, only what changed, never more."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from builders import PIN, a_container, a_release, a_service, an_app
+from lading import state
 from lading.compose import project, release
 from lading.plan import planner, rollout, steps
 
@@ -30,7 +32,7 @@ def test_only_what_changed_starts() -> None:  # promise 3
 
 def test_first_deployment_starts_all() -> None:
     made = a_release(WEB, DB)
-    plan = planner.plan_host("h", made, {}, (), planner.state.AppState("shop"), None)
+    plan = planner.plan_host("h", made, {}, (), state.AppState("shop"), None)
     assert plan.services == ("db", "web")
 
 
@@ -88,7 +90,7 @@ def test_prune_spares_what_containers_use() -> None:
     app = an_app(made[0])
     journal = tuple({"kind": "committed", "to": one.id} for one in made)
     raw = {one.id: {"services": {"web": {"content": one.services["web"].content}}} for one in made}
-    app = planner.state.AppState("shop", app.current, raw, journal, app.containers)
+    app = state.AppState("shop", app.current, raw, journal, app.containers)
     dropped, _, _ = planner.prunable(app, made[7], {})
     assert set(dropped) == {made[1].id, made[2].id}
 
@@ -96,18 +98,18 @@ def test_prune_spares_what_containers_use() -> None:
 def test_what_runs_in_every_release_keeps_none_of_them() -> None:
     made = [a_release(a_service("web", f"r/web:{n}"), DB, plain={"VERSION": str(n)}) for n in range(8)]
     journal = tuple({"kind": "committed", "to": one.id} for one in made)
-    raw = {one.id: planner.releases.json.loads(one.canonical()) for one in made[:7]}
-    app = planner.state.AppState("shop", an_app(made[6]).current, raw, journal, an_app(made[6]).containers)
+    raw = {one.id: json.loads(one.canonical()) for one in made[:7]}
+    app = state.AppState("shop", an_app(made[6]).current, raw, journal, an_app(made[6]).containers)
     assert set(planner.prunable(app, made[7], {})[0]) == {made[0].id, made[1].id, made[2].id}
 
 
 def test_prune_spares_objects_of_the_new_release_and_drops_old_secrets() -> None:
     made = [a_release(a_service("web", f"r/web:{n}"), plain={"VERSION": str(n)}) for n in range(7)]
-    raw = {one.id: {**planner.releases.json.loads(one.canonical()), "objects": {f"o{n}": "x", "first" if not n else "o": "y"}}
+    raw = {one.id: {**json.loads(one.canonical()), "objects": {f"o{n}": "x", "first" if not n else "o": "y"}}
            for n, one in enumerate(made[:6])}
     journal = tuple(line for n, one in enumerate(made) for line in (
         {"kind": "begin", "to": one.id, "generations": {"var.P": n}}, {"kind": "committed", "to": one.id}))
-    app = planner.state.AppState("shop", an_app(made[5]).current, raw, journal, (),
+    app = state.AppState("shop", an_app(made[5]).current, raw, journal, (),
                                  {"var.P": dict.fromkeys(range(7), "hash")})
     again = replace(made[6], objects={"first": "y"})
     dropped, objects, secrets = planner.prunable(app, again, {"var.P": 6})
