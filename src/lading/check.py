@@ -80,6 +80,10 @@ def _registries(faults: Mapping[str, str]) -> tuple[bool, str]:
     return (False, "; ".join(bad)) if bad else (True, "ok" if faults else "none named")
 
 
+def _size(mebibytes: int) -> str:
+    return f"{mebibytes} MiB" if mebibytes < 10240 else f"{mebibytes // 1024} GiB"
+
+
 def host_row(host: state.HostState) -> Checked:
     """The row of one host, from what was seen there."""
     if not host.reachable:
@@ -99,7 +103,7 @@ def host_row(host: state.HostState) -> Checked:
         "compose": (bool(facts.compose), facts.compose or "none") if facts.problem else column(facts.compose, "compose"),
         "registry": (False, "not asked") if facts.problem else
         _registries({name: preflight.unreached(said) for name, said in facts.registries.items()}),
-        "disk": column(f"{facts.disk_free} MiB", "disk"), "tools": column("ok", "is not installed"),
+        "disk": column(_size(facts.disk_free), "disk"), "tools": column("ok", "is not installed"),
         "state_dir": column(facts.state_dir, "network file system", "cannot write"),
     }
     return Checked(host.host, columns, tuple(wrong))

@@ -10,7 +10,7 @@ import click
 
 from lading import context as contexts
 from lading import errors
-from lading.cli import render, shared
+from lading.cli import progress, render, shared
 from lading.deploy import bundling, ended, start
 from lading.deploy import remove as removing
 from lading.deploy import resume as resuming
@@ -89,11 +89,11 @@ def _change(
     act: Callable[[contexts.Context], Awaitable[ended.Ended]],
 ) -> int:
     async def work() -> int:
-        progress = render.Progress(live=shared.interactive() and not as_json)
+        lines = progress.Progress(live=shared.interactive() and not as_json)
         async with shared.opened(config, directory, with_ledger=True) as context:
             confirm = shared.confirmer(yes, question, render.plan)
-            with progress:
-                done = await act(shared.changed(context, on_event=progress.event, confirm=progress.paused(confirm)))
+            with lines:
+                done = await act(shared.changed(context, on_event=lines.event, confirm=lines.paused(confirm)))
         return _finish(done, as_json)
 
     return shared.run(work())
@@ -153,9 +153,9 @@ def resume(config: str, app: str, to: tuple[str, ...], forward: bool, back: bool
         raise errors.InputError("--continue and --undo exclude each other", "name one")
 
     async def work() -> int:
-        progress = render.Progress(live=False)
+        lines = progress.Progress(live=False)
         async with shared.opened(config, with_ledger=True) as context:
-            done = await resuming.resume(shared.changed(context, on_event=progress.event), app, to=to,
+            done = await resuming.resume(shared.changed(context, on_event=lines.event), app, to=to,
                                          choice="continue" if forward else "undo" if back else "")
         if as_json:
             render.document([one.as_json() for one in done])

@@ -35,10 +35,10 @@ def history(config: str, app: str, to: tuple[str, ...], limit: int, offline: boo
 
 
 def _history(found: past.History) -> None:
-    render.table(("deployment", "when", "verb", "app", "version", "destination", "result", "by", "reason", "seen on"), [
-        (r.deployment, r.started, r.verb, r.app, r.version, r.destination, r.result, r.actor, r.reason or "-",
-         r.origin or "here") for r in found.rows
-    ])
+    render.table(("deployment (UTC)", "verb", "app", "version", "destination", "result", "by", "reason", "read from"), [
+        (r.deployment, r.verb, r.app, r.version, r.destination, r.result, r.actor, r.reason or "-", r.origin or "-")
+        for r in found.rows
+    ], fold=("destination", "reason", "by", "read from"))
     if found.elsewhere:
         render.line(f"{found.elsewhere} deployment{'s' * (found.elsewhere > 1)} made elsewhere: read from hosts, not chained here")
     for name, why in found.unreachable.items():
@@ -74,16 +74,17 @@ def _as_json(shown: past.Shown, took: times.Timings | None) -> dict[str, Any]:
 
 
 def _show(shown: past.Shown, took: times.Timings | None) -> None:
-    render.table(("what", "value"), [(k, str(v)) for k, v in shown.row.as_json().items() if v and k != "hosts"])
+    render.table(("what", "value"), [(k, str(v)) for k, v in shown.row.as_json().items() if v and k != "hosts"],
+                 fold=("value",))
     render.table(("host", "result"), list(shown.row.hosts.items()))
     if shown.images:
-        render.table(("service", "image"), list(shown.images.items()))
+        render.table(("service", "image"), list(shown.images.items()), fold=("image",))
     if took is not None:
         _timings(took)
     elif shown.events:
         render.table(("at", "host", "step", "event", "data"),
                      [(s.at[11:23], s.event.host or "-", s.event.step or "-", type(s.event).__name__, _words(s))
-                      for s in shown.events])
+                      for s in shown.events], fold=("data",))
     if shown.journal:
         render.table(("at", "journal of", "step", "record"),
                      [(str(line.get("at", ""))[11:19], host, str(line.get("step") or "-"), str(line.get("kind", "?")))

@@ -1,19 +1,18 @@
 """All that a terminal shows: tables, colour, progress; nothing here decides anything."""
 
 import json
+import re
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from lading import check as checks
-from lading import events, fleet
+from lading import fleet
 from lading.cli.main import clean
 from lading.deploy import ended as endings
 from lading.inventory import hosts as inventory
@@ -47,14 +46,21 @@ def _cell(value: str) -> Text:
     return Text(clean(value), style=COLOURS.get(value.split(" ")[0], ""))
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, error: bool = False) -> None:
-    """A table without lines; words that are results or states have their colour; *error*: on stderr."""
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, error: bool = False, fold: Sequence[str] = (),
+) -> None:
+    """A table without lines; words that are results or states have their colour; *error*: on stderr.
+
+    A column that says nothing in any row is left out; only those in *fold* are broken over lines where it is narrow.
+    """
     made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        made.add_column(column.upper(), overflow="fold")
+    kept = [n for n in range(len(columns)) if not rows or any(row[n] not in ("", "-") for row in rows)]
+    for number in kept:
+        widest = max(len(columns[number]), *(len(row[number]) for row in rows)) if columns[number] not in fold else None
+        made.add_column(columns[number].upper(), overflow="fold", min_width=widest)
     for row in rows:
-        made.add_row(*(_cell(cell) for cell in row))
-    console(error).print(made)
+        made.add_row(*(_cell(row[number]) for number in kept))
+    console(error).print(made, crop=False)
 
 
 def plan(made: steps.Plan) -> None:
@@ -66,9 +72,8 @@ def plan(made: steps.Plan) -> None:
     groups: dict[tuple[str, str, str, str], list[str]] = {}
     for c in made.changes:
         groups.setdefault((c.service or "(app)", c.field, c.old, c.new), []).append(c.host)
-    rows = [(", ".join(on), service, field, f"{old or '-'} → {new or '-'}")
-            for (service, field, old, new), on in groups.items()]
-    table(("host", "service", "what", "change"), rows, error=True)
+    rows = [(", ".join(on), service, field, change(old, new)) for (service, field, old, new), on in groups.items()]
+    table(("host", "service", "what", "change"), rows, error=True, fold=("host", "change"))
     for name, host in made.hosts.items():
         for step in host.steps:
             if isinstance(step, steps.RunHook):
@@ -90,7 +95,8 @@ def ended(done: endings.Ended) -> None:
             click.echo(clean(f"  | {text}"), err=True)
     if done.result not in ("succeeded", "unchanged"):
         table(("host", "result", "runs now", "why"),
-               [(name, h.result, h.release or "-", h.error) for name, h in report.outcome.hosts.items()], error=True)
+              [(name, h.result, h.release or "-", h.error) for name, h in report.outcome.hosts.items()], error=True,
+              fold=("why",))
     count = len(report.outcome.hosts)
     words = f"{done.app} {done.version} → {done.destination}: {done.result} ({count} host{'s' if count != 1 else ''})"
     click.echo(clean(words + (f", deployment {done.deployment}" if done.deployment else "")))
@@ -106,15 +112,29 @@ def ended(done: endings.Ended) -> None:
         click.echo(f" hint: {hints[done.result]}", err=True)
 
 
+def change(old: str, new: str) -> str:
+    """Old → new; of digests the first 12 digits, of two images of one repository that repository once."""
+    short = [re.sub(r"(@sha256:[0-9a-f]{12})[0-9a-f]{52}", r"\1", text) or "-" for text in (old, new)]
+    names = [text.partition("@sha256:")[0].rpartition(":")[0] for text in short]
+    if names[0] == names[1] != "" and all("@sha256:" in text for text in short):
+        short[1] = "…" + short[1].removeprefix(names[1])
+    return f"{short[0]} → {short[1]}"
+
+
+def moment(text: str) -> str:
+    """A stored time (ISO 8601, UTC) as people read it in a table."""
+    return text.replace("T", " ").removesuffix("Z")[:16] or "-"
+
+
 def where(rows: Sequence[fleet.Row]) -> None:
     """What runs where, as a table."""
     if not rows:
         line("nothing is deployed with lading on these hosts")
         return
-    table(("app", "service", "host", "version", "state", "release", "since", "by", "drift"), [
-        (r.app or "-", r.service or "-", r.host, r.version or "?", r.state, r.release or "-", r.since or "-",
+    table(("app", "service", "host", "version", "state", "release", "since (UTC)", "by", "drift"), [
+        (r.app or "-", r.service or "-", r.host, r.version or "?", r.state, r.release or "-", moment(r.since),
          r.actor or "-", "; ".join(r.drift)) for r in rows
-    ])
+    ], fold=("drift",))
 
 
 def drift(found: Sequence[fleet.Difference]) -> None:
@@ -123,7 +143,8 @@ def drift(found: Sequence[fleet.Difference]) -> None:
         line("no drift")
         return
     table(("host", "app", "service", "what", "declared", "observed"),
-           [(d.host, d.app or "-", d.service or "-", d.field, d.declared or "-", d.observed or "-") for d in found])
+          [(d.host, d.app or "-", d.service or "-", d.field, d.declared or "-", d.observed or "-") for d in found],
+          fold=("declared", "observed"))
 
 
 def check(found: Sequence[checks.Checked]) -> None:
@@ -132,11 +153,17 @@ def check(found: Sequence[checks.Checked]) -> None:
     rows = []
     for one in found:
         cells = [one.columns.get(name) for name in columns]
-        rows.append((one.host, *("-" if c is None else f"{'✓' if c[0] else '✗'} {c[1]}" for c in cells)))
-    table(("host", *columns), rows)
+        rows.append((one.host, *("-" if c is None else f"✓ {_brief(c[1])}" if c[0] else f"✗ {c[1]}" for c in cells)))
+    table(("host", *columns), rows, fold=columns)
     for one in found:
         for hint in one.hints:
             line(f"{one.host}: {hint}")
+
+
+def _brief(text: str) -> str:
+    """A good cell in a few letters: a home as ~, the middle of a long path left out."""
+    text = re.sub(r"^(/home/[^/]+|/root)/", "~/", text.partition("+")[0])
+    return text if len(text) <= 20 else f"{text[:18]}…"
 
 
 def hosts(found: inventory.Inventory) -> None:
@@ -160,67 +187,3 @@ class LogLines:
         out = Text(f"{host} | ", style=colour)
         out.append(clean(text), style="default")
         console().print(out, soft_wrap=True)
-
-
-class Progress:
-    """Shows events as they come: one line per host on a terminal, plain lines when piped."""
-
-    def __init__(self, *, live: bool) -> None:
-        self.live = Live(console=console(error=True), refresh_per_second=8, transient=True) if live else None
-        self.steps: dict[str, tuple[str, float]] = {}
-        self.began = time.monotonic()
-
-    def __enter__(self) -> "Progress":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.live is not None and self.live.is_started:
-            self.live.stop()
-
-    def paused(self, ask: Callable[[steps.Plan], bool]) -> Callable[[steps.Plan], bool]:
-        """*ask*, and only then the live lines."""
-
-        def asked(made: steps.Plan) -> bool:
-            answer = ask(made)
-            if answer and self.live is not None:
-                self.live.start()
-            return answer
-
-        return asked
-
-    def event(self, event: events.Event) -> None:
-        """Show one event."""
-        text = f"{event.step} {_said(event)}".strip()
-        if self.live is None:
-            if _said(event):
-                click.echo(clean(f"{time.monotonic() - self.began:6.1f}s  {event.host or '-':<10} {text}"), err=True)
-            return
-        if event.host:
-            self.steps[event.host] = (text, time.monotonic())
-            rows = Table(box=None, pad_edge=False)
-            for host, (now, _) in self.steps.items():
-                rows.add_row(Text(host, style="cyan"), Text(clean(now)))
-            self.live.update(rows)
-
-
-def _said(event: events.Event) -> str:
-    match event:
-        case events.LeaseTaken():
-            return "taken"
-        case events.HostChecked():
-            return "; ".join(event.problems) or "ok"
-        case events.StepStarted():
-            return "begins"
-        case events.StepEnded():
-            return f"failed: {event.error}" if event.error else f"done ({event.seconds:.1f} s)"
-        case events.HookEnded():
-            return f"{event.hook}: exit code {event.status}"
-        case events.ServiceHealthy():
-            return f"{event.service} is {event.state}"
-        case events.HostCommitted():
-            return f"release {event.release} is current"
-        case events.HostUndone():
-            return f"back on {event.release or 'nothing, as before'}"
-        case events.HostLost():
-            return f"lost: {event.error}"
-    return ""
