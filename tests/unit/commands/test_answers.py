@@ -44,6 +44,12 @@ def test_an_app_without_files_is_known_by_its_containers() -> None:
     assert found.apps["lone"].containers[0].state(False) == "unknown"
 
 
+def test_each_app_has_its_own_containers() -> None:
+    lines = [{"id": name, "labels": {"com.docker.compose.project": name}, "state": {}} for name in ("shop", "edge")]
+    apps = seen(containers=b"\n".join(json.dumps(one).encode() for one in lines)).apps
+    assert {name: [c.id for c in app.containers] for name, app in apps.items()} == {"edge": ["edge"], "shop": ["shop"]}
+
+
 def test_no_sums_mean_no_edited_files() -> None:
     release = {"files": {"a.yml": "0" * 64}}
     parts = {"app__shop": b"", "current__shop": json.dumps(CURRENT).encode(), "release__shop__r1": json.dumps(release).encode()}

@@ -234,6 +234,21 @@ def test_a_verdict_is_good_only_if_every_container_is(case: tuple[release.Servic
         assert verdict.why
 
 
+def test_what_a_container_still_mounts_is_not_pruned() -> None:
+    made = [replace(a_release(a_service("web", f"r/web:{n}")), objects={f"o{n}": "conf"}) for n in range(7)]
+    raws = {one.id: json.loads(one.canonical()) for one in made[:6]}
+    journal = tuple({"kind": "committed", "to": one.id} for one in made)
+    stranger = a_container(made[0].services["web"], content="none of them", mounts={"/conf": "/s/apps/shop/objects/o0/a.conf"})
+    app = state.AppState("shop", None, raws, journal, (stranger,))
+    assert planner.prunable(app, made[6], {})[:2] == (tuple(sorted((made[0].id, made[1].id))), ("o1",))
+
+
+def test_a_restart_long_ago_is_no_crash_now() -> None:
+    spec = a_release(a_service("web")).services["web"]
+    words = [rollout.judge(spec, "", [a_container(spec, restarts=3)], fresh=fresh).word for fresh in (False, True)]
+    assert words == ["good", "failed"]
+
+
 def test_one_good_container_does_not_outvote_one_that_waits() -> None:
     spec = a_release(a_service("web", replicas=2, health=project.Health())).services["web"]
     waits, good = a_container(spec, health="starting"), a_container(spec, health="healthy")
