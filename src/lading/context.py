@@ -113,5 +113,20 @@ def _without_password(url: str) -> str:
 
 
 def ledger_path(environment: Mapping[str, str]) -> Path:
-    """Where this user's ledger lies."""
+    """Where this user's own ledger lies."""
     return settings.state_home(environment) / "ledger.db"
+
+
+def ledger_place(fleet: "settings.Settings | None", environment: Mapping[str, str]) -> Path | str:
+    """Where the ledger lies: a file of this user's, or the URL that the fleet file refers to.
+
+    Raises:
+        SettingsError: the variable that it names is not set.
+    """
+    if fleet is None or not fleet.ledger_env:
+        return ledger_path(environment)
+    url = environment.get(fleet.ledger_env, "")
+    if not url:
+        raise errors.SettingsError(f"the ledger's URL is in the environment variable {fleet.ledger_env}, which is not set",
+                                   f"export {fleet.ledger_env}=postgresql://…", file=str(fleet.path))
+    return url

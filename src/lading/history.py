@@ -87,6 +87,7 @@ class Verified:
 
     faults: tuple[str, ...]
     head: chain.Head
+    place: str
     attested: tuple[chain.Attested, ...] = ()
     others: tuple[str, ...] = ()
     unreachable: Mapping[str, str] = field(default_factory=dict)
@@ -94,17 +95,18 @@ class Verified:
 
 async def verify(kept: ledger.Ledger) -> Verified:
     """Whether the ledger's rows are as they were written; asks no host, and so cannot see that its end was cut off."""
-    return Verified(await kept.verify(), await kept.head())
+    return Verified(await kept.verify(), await kept.head(), kept.place)
 
 
 async def verify_with_hosts(context: contexts.Context, to: Sequence[str] = ()) -> Verified:
     """The same, compared with what the hosts' journals attest at each commit: a cut or rewritten ledger is seen."""
     kept = _ledger(context)
     seen = await _look(context, "", to)
-    told, head = deployments.attested(seen), await kept.head()
-    mine = tuple(one for one in told if one.writer == head.writer)
-    others = tuple(sorted({one.writer for one in told} - {head.writer}))
-    return Verified(await kept.verify(mine), head, mine, others, _silent(seen))
+    told, heads = deployments.attested(seen), await kept.heads()
+    here = {head.writer for head in heads}
+    mine = tuple(one for one in told if one.writer in here)
+    others = tuple(sorted({one.writer for one in told} - here))
+    return Verified(await kept.verify(mine), heads[0], kept.place, mine, others, _silent(seen))
 
 
 @dataclass(frozen=True, slots=True)

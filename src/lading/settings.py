@@ -51,7 +51,8 @@ OPTIONS = (
     Option("registries.NAME.ca", "path", "the system's", "certificate of its CA, relative to this file"),
     Option("registries.NAME.insecure", "yes/no", "no", "plain HTTP is allowed"),
     Option("state_dir", "text", "auto", "lading's folder on hosts: auto, or an absolute path"),
-    Option("ledger", "text", "sqlite", "where the history is kept: sqlite, in the user's state folder"),
+    Option("ledger", "text", "sqlite", "where the history is kept: sqlite, in the user's state folder, or {url: {env: NAME}}: "
+           "in PostgreSQL, at the URL in the environment variable NAME"),
 )
 
 
@@ -78,13 +79,14 @@ class RegistrySettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A fleet file, read and checked."""
+    """A fleet file, read and checked. *ledger_env*: the variable that holds the URL of the ledger, "" = SQLite."""
 
     path: Path
     inventory: hosts.Inventory
     ssh: SshSettings = field(default_factory=SshSettings)
     registries: Mapping[str, RegistrySettings] = field(default_factory=dict)
     state_dir: str = "auto"
+    ledger_env: str = ""
 
 
 def find(directory: Path, environment: Mapping[str, str], explicit: str = "") -> Path | None:
@@ -198,8 +200,6 @@ class _Reader:
         if self.number(top["lading"], "lading", 0, 10**6) != FORMAT:
             raise self.wrong(top["lading"], f"this file is of format {top['lading'].value}, this lading knows {FORMAT}",
                              "install the newer lading")
-        if top.get("ledger") is not None and self.text(top["ledger"], "ledger") != "sqlite":
-            raise self.wrong(top["ledger"], "this version of lading keeps its ledger in sqlite only", "ledger: sqlite")
         state_dir = self.text(top["state_dir"], "state_dir") if "state_dir" in top else "auto"
         if state_dir != "auto" and not state_dir.startswith("/"):
             raise self.wrong(top["state_dir"], "state_dir must be auto or an absolute path")
@@ -211,7 +211,19 @@ class _Reader:
                 raise self.wrong(top["destinations"], f"{name} is both a host and a destination", "rename one of them")
         registries = {name: self.registry(name, value)
                       for name, value in self.named(top.get("registries"), "registries", strict=False).items()}
-        return Settings(self.path, hosts.Inventory(known, places), self.ssh(top.get("ssh")), registries, state_dir)
+        return Settings(self.path, hosts.Inventory(known, places), self.ssh(top.get("ssh")), registries, state_dir,
+                        self.ledger(top.get("ledger")))
+
+    def ledger(self, node: Any) -> str:
+        """The name of the variable that holds the ledger's URL, "" for SQLite."""
+        if node is None or (isinstance(node, yaml.ScalarNode) and node.value == "sqlite"):
+            return ""
+        hint = "ledger: sqlite, or ledger: {url: {env: LADING_LEDGER}}"
+        got = self.mapping(node, "ledger") if isinstance(node, yaml.MappingNode) else {}
+        inner = self.mapping(got["url"][1], "ledger.url") if set(got) == {"url"} else {}
+        if set(inner) != {"env"}:
+            raise self.wrong(node, "ledger is sqlite, or a URL by reference: it may hold a password", hint)
+        return self.text(inner["env"][1], "ledger.url.env")
 
     def host(self, name: str, node: Any) -> hosts.Host:
         got, where = self.known(node, f"hosts.{name}", "hosts.NAME"), f"hosts.{name}"

@@ -1,15 +1,96 @@
-"""Ledger files for the tests in this folder: made, read, and spoiled by hand."""
+"""Where ledgers of the tests lie, and how somebody tampers with them behind lading's back."""
 
 import asyncio
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import psycopg
+
+import postgres_server
 from lading import events
-from lading.ledger import ledger
+from lading.ledger import chain, deployments, ledger
+
+FIRST = "20261124-100000-aaaa"
+
+
+class SqlitePlace:
+    """A file."""
+
+    def __init__(self, path: Path) -> None:
+        self.where: Path | str = path
+
+    def execute(self, *statements: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.where)) as base:
+            for statement in statements:
+                cursor = base.execute(statement)
+            rows = cursor.fetchall()
+            base.commit()
+        return rows
+
+
+class PostgresPlace:
+    """A database of its own."""
+
+    def __init__(self, server: postgres_server.Server, name: str) -> None:
+        server.execute("postgres", f"CREATE DATABASE {name}")
+        self.where: Path | str = server.url(name)
+
+    def execute(self, *statements: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(str(self.where)) as base:
+            base.execute("SET search_path=lading")
+            for statement in statements:
+                cursor = base.execute(statement.encode())
+            return list(cursor.fetchall()) if cursor.description else []
+
+
+Place = SqlitePlace | PostgresPlace
+
+
+class Book:
+    """A ledger as tests use it: every call to its end."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.kept = asyncio.run(ledger.open_ledger(place.where))
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self.kept, name)
+        return lambda *words, **more: asyncio.run(method(*words, **more))
+
+    def rows(self) -> list[chain.Row]:
+        """The rows as they lie there."""
+        return [chain.Row(*row) for row in self.place.execute("SELECT * FROM events ORDER BY writer, seq")]
+
+
+def a_plan(deployment: str = FIRST, **more: Any) -> events.DeploymentPlanned:
+    words: dict[str, Any] = {"app": "shop", "version": "1", "release": "r1", "hosts": ("web1",), "actor": "a@b", **more}
+    return events.DeploymentPlanned(deployment, **words)
+
+
+def an_end(deployment: str = FIRST, result: str = "succeeded") -> events.DeploymentEnded:
+    return events.DeploymentEnded(deployment, result=result, hosts={"web1": result})
+
+
+def a_story(book: Book, deployment: str = FIRST) -> None:
+    """Ten rows: a deployment with eight states between its plan and its end."""
+    book.append(a_plan(deployment))
+    for number in range(8):
+        book.append(events.StateSeen(deployment, "web1", "", summary=f"seen {number}"))
+    book.append(an_end(deployment))
+
+
+def foreign(deployment: str, **more: Any) -> deployments.Deployment:
+    """A deployment as hosts tell of it; open unless said otherwise."""
+    words: dict[str, Any] = {
+        "verb": "deploy", "app": "shop", "version": "2", "release": "r2", "destination": "web", "actor": "x@y", "reason": "",
+        "commit": "", "url": "", "source": "", "started": "2026-11-25T10:00:00Z", "ended": "", "result": "unknown",
+        "hosts": {"web1": "unknown"}, "origin": "host web1", **more,
+    }
+    return deployments.Deployment(deployment, **words)
+
 
 APPENDER = """
 import asyncio, sys
@@ -18,45 +99,12 @@ from lading import events
 from lading.ledger import ledger
 
 async def work():
-    kept = await ledger.open_ledger(Path(sys.argv[1]))
+    where = sys.argv[1]
+    kept = await ledger.open_ledger(where if "://" in where else Path(where))
     for number in range(int(sys.argv[3])):
         await kept.append(events.StateSeen("d-" + sys.argv[2], "web1", str(number), summary="x" * 200))
         print(number, flush=True)
+    await kept.close()
 
 asyncio.run(work())
 """
-
-
-def opened(path: Path) -> ledger.Ledger:
-    return asyncio.run(ledger.open_ledger(path))
-
-
-def a_plan(deployment: str = "20261124-100000-aaaa", **more: object) -> events.DeploymentPlanned:
-    words: dict[str, object] = {"app": "shop", "version": "1", "release": "r1", "hosts": ("web1",), "actor": "a@b", **more}
-    return events.DeploymentPlanned(deployment, **words)  # type: ignore[arg-type]
-
-
-def an_end(deployment: str = "20261124-100000-aaaa", result: str = "succeeded") -> events.DeploymentEnded:
-    return events.DeploymentEnded(deployment, result=result, hosts={"web1": result})
-
-
-def verified(kept: ledger.Ledger) -> tuple[str, ...]:
-    return asyncio.run(kept.verify())
-
-
-def tamper(path: Path, *statements: str) -> None:
-    with closing(sqlite3.connect(path)) as base:
-        for statement in statements:
-            base.execute(statement)
-        base.commit()
-
-
-@contextmanager
-def started(script: str, *words: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen([sys.executable, "-c", script, *words], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()

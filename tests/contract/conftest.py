@@ -1,26 +1,50 @@
-"""What the tests of this folder share."""
+"""What the tests of this folder share: a PostgreSQL server, places for ledgers, ledgers that are closed at the end."""
 
-import asyncio
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import postgres_server
 import pytest
-from a_ledger import a_plan, an_end, opened
+from a_ledger import Book, Place, PostgresPlace, SqlitePlace, a_story
 
-from lading import events
-from lading.ledger import ledger
+Make = Callable[[], Place]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgres_server.Server]:
+    """A server; each test that wants one has a database of its own."""
+    server = postgres_server.Server()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+    """Makes places for ledgers, each with nothing in it."""
+    if request.param == "sqlite":
+        return lambda: SqlitePlace(tmp_path / uuid.uuid4().hex / "ledger.db")
+    server: postgres_server.Server = request.getfixturevalue("postgres")
+    return lambda: PostgresPlace(server, f"t{uuid.uuid4().hex}")
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "state" / "ledger.db"
+def books() -> Iterator[Callable[[Place], Book]]:
+    """Opens ledgers, and closes them at the end."""
+    made: list[Book] = []
+
+    def one(place: Place) -> Book:
+        made.append(Book(place))
+        return made[-1]
+
+    yield one
+    for book in made:
+        book.close()
 
 
 @pytest.fixture
-def kept(path: Path) -> ledger.Ledger:
-    """Ten rows: a deployment with eight states between its plan and its end."""
-    made = opened(path)
-    asyncio.run(made.append(a_plan()))
-    for number in range(8):
-        asyncio.run(made.append(events.StateSeen("20261124-100000-aaaa", "web1", "", summary=f"seen {number}")))
-    asyncio.run(made.append(an_end()))
+def book(make: Make, books: Callable[[Place], Book]) -> Book:
+    """A ledger with the ten rows of a deployment."""
+    made = books(make())
+    a_story(made)
     return made

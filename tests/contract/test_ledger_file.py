@@ -1,8 +1,8 @@
-"""The ledger as a file: what it keeps and merges; files that cannot be used are refused in words."""
+"""What is SQLite's own: rights, files that are no ledger, disks, locks."""
 
-import asyncio
 import os
 import sqlite3
+import stat
 import subprocess
 import sys
 import tempfile
@@ -10,10 +10,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from a_ledger import APPENDER, a_plan, opened, started, tamper, verified
+from a_ledger import APPENDER, Book, SqlitePlace, a_story
 
 from lading import errors
-from lading.ledger import deployments, ledger, tables
+from lading.ledger import stores
 
 UNPRIVILEGED = """
 import asyncio, os, sys
@@ -30,27 +30,42 @@ except errors.LedgerError as wrong:
 """
 
 
-def refused(path: Path) -> errors.LedgerError:
-    async def work() -> None:
-        await (await ledger.open_ledger(path)).append(a_plan())
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "ledger.db"
 
+
+@pytest.fixture
+def book(path: Path) -> Book:
+    """A ledger with the ten rows of a deployment."""
+    made = Book(SqlitePlace(path))
+    a_story(made)
+    return made
+
+
+def refused(path: Path) -> errors.LedgerError:
     with pytest.raises(errors.LedgerError) as caught:
-        asyncio.run(work())
+        Book(SqlitePlace(path)).keep(b"x")
     assert caught.value.exit_code == 7
     assert caught.value.file == str(path)
     assert caught.value.hint
     return caught.value
 
 
-def test_a_newer_schema_is_refused(kept: ledger.Ledger, path: Path) -> None:
+def test_only_the_user_may_read_it(book: Book, path: Path) -> None:
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_newer_schema_is_refused(book: Book, path: Path) -> None:
     before = path.read_bytes()
-    tamper(path, f"PRAGMA user_version={tables.SCHEMA + 1}")
+    book.place.execute(f"PRAGMA user_version={stores.SCHEMA + 1}")
     wrong = refused(path)
     assert "newer lading" in wrong.message
     assert "install the newer lading" in wrong.hint
-    tamper(path, f"PRAGMA user_version={tables.SCHEMA}")
+    book.place.execute(f"PRAGMA user_version={stores.SCHEMA}")
     assert len(path.read_bytes()) == len(before)
-    assert verified(opened(path)) == ()
+    assert book.verify() == ()
 
 
 def test_a_file_that_is_no_database(path: Path) -> None:
@@ -61,7 +76,7 @@ def test_a_file_that_is_no_database(path: Path) -> None:
     assert "lading ledger rebuild" in wrong.hint
 
 
-def test_a_damaged_database(kept: ledger.Ledger, path: Path) -> None:
+def test_a_damaged_database(book: Book, path: Path) -> None:
     with closing(sqlite3.connect(path)) as base:
         base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     content = bytearray(path.read_bytes())
@@ -70,27 +85,15 @@ def test_a_damaged_database(kept: ledger.Ledger, path: Path) -> None:
     assert "damaged" in refused(path).message
 
 
-@pytest.mark.parametrize("statement", ["DELETE FROM head", "INSERT INTO head SELECT * FROM head", "UPDATE head SET seq='x'"])
-def test_a_damaged_head(kept: ledger.Ledger, path: Path, statement: str) -> None:
-    tamper(path, statement)
-    assert "damaged" in refused(path).message
-
-
-def test_events_of_a_newer_lading_are_said(kept: ledger.Ledger, path: Path) -> None:
-    tamper(path, """UPDATE events SET data=replace(data, '"v":1', '"v":2') WHERE seq=5""")
-    with pytest.raises(errors.LedgerError, match="row 5: event StateSeen v2 is not known"):
-        asyncio.run(kept.events("20261124-100000-aaaa"))
-
-
-def test_a_file_that_may_not_be_written(kept: ledger.Ledger) -> None:
+def test_a_file_that_may_not_be_written(book: Book, path: Path) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         copy = folder / "ledger.db"
-        with closing(sqlite3.connect(kept.path)) as base:
+        with closing(sqlite3.connect(path)) as base:
             base.execute("VACUUM INTO ?", (str(copy),))
         copy.chmod(0o444)
         folder.chmod(0o555)
-        done = subprocess.run([sys.executable, "-c", UNPRIVILEGED, copy, kept.path], text=True, capture_output=True, check=True)
+        done = subprocess.run([sys.executable, "-c", UNPRIVILEGED, copy, path], text=True, capture_output=True, check=True)
         folder.chmod(0o755)
     assert done.stdout.startswith(f"7 {copy} the ledger cannot be written |"), done.stdout + done.stderr
     assert "XDG_STATE_HOME" in done.stdout
@@ -103,91 +106,22 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     assert str(tmp_path / "state") in wrong.hint
 
 
-def test_a_ledger_that_somebody_holds(kept: ledger.Ledger, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "WAIT", 0.2)
+def test_a_ledger_that_somebody_holds(book: Book, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "WAIT", 0.2)
     with closing(sqlite3.connect(path, isolation_level=None)) as base:
         base.execute("BEGIN IMMEDIATE")
         assert "was locked" in refused(path).message
-    assert verified(kept) == ()
+    assert book.verify() == ()
 
 
-def test_a_disk_that_takes_no_more(kept: ledger.Ledger, path: Path) -> None:
+def test_a_disk_that_takes_no_more(book: Book, path: Path) -> None:
     limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n" + APPENDER
-    with started(limited, str(path), "full", "100000") as process:
-        out, err = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "LedgerError: the" in err.splitlines()[-1]
-    assert "disk" in err.splitlines()[-1]
-    assert verified(kept) == ()
-    stored = [int(one.event.step) for one in asyncio.run(kept.events("d-full"))]
-    assert stored == [int(line) for line in out.split()]
+    done = subprocess.run([sys.executable, "-c", limited, path, "full", "100000"], text=True, capture_output=True, timeout=60)
+    assert done.returncode == 1
+    assert "LedgerError: the" in done.stderr.splitlines()[-1]
+    assert "disk" in done.stderr.splitlines()[-1]
+    assert book.verify() == ()
+    stored = [int(one.event.step) for one in book.events("d-full")]
+    assert stored == [int(line) for line in done.stdout.split()]
 
 
-def test_releases_are_kept_by_their_content(kept: ledger.Ledger, path: Path) -> None:
-    content = b'{"app":"shop"}'
-    asyncio.run(kept.keep(content, content))
-    asyncio.run(kept.keep(content))
-    id_ = ledger.release_id(content)
-    assert asyncio.run(kept.release(id_)) == content
-    assert asyncio.run(kept.release("ffffffffffff")) is None
-    assert asyncio.run(kept.count_releases()) == 1
-    assert verified(kept) == ()
-    tamper(path, "UPDATE releases SET bytes=x'00'")
-    assert asyncio.run(kept.release(id_)) is None
-    asyncio.run(kept.keep(content))  # what was changed is not mended in silence
-    [said] = verified(kept)
-    assert f"release {id_} was changed" in said
-
-
-def foreign(deployment: str, **more: object) -> deployments.Deployment:
-    words: dict[str, object] = {
-        "verb": "deploy", "app": "shop", "version": "2", "release": "r2", "destination": "web", "actor": "x@y", "reason": "",
-        "commit": "", "url": "", "source": "", "started": "2026-11-25T10:00:00Z", "ended": "", "result": "unknown",
-        "hosts": {"web1": "unknown"}, "origin": "host web1", **more,
-    }
-    return deployments.Deployment(deployment, **words)  # type: ignore[arg-type]
-
-
-def test_what_hosts_tell_is_merged(kept: ledger.Ledger) -> None:
-    there = foreign("20261125-100000-bbbb")
-    assert asyncio.run(kept.take([there])) == 1
-    known = foreign("20261124-100000-aaaa", result="rolled_back", hosts={"web1": "rolled_back"}, ended="2026-11-24T10:01:00Z")
-    done = foreign("20261125-100000-bbbb", result="succeeded", hosts={"web1": "succeeded"}, ended="2026-11-25T10:01:00Z")
-    assert asyncio.run(kept.take([done, known])) == 0
-    rows = asyncio.run(kept.history())
-    assert [(row.deployment, row.result, row.origin) for row in rows] == [
-        ("20261125-100000-bbbb", "succeeded", "host web1"), ("20261124-100000-aaaa", "succeeded", "")]
-    assert verified(kept) == ()
-
-
-def test_rebuild_keeps_what_hosts_told_before(kept: ledger.Ledger, path: Path) -> None:
-    asyncio.run(kept.take([foreign("20261125-100000-bbbb"), foreign("20261126-100000-cccc")]))
-    tamper(path, "UPDATE deployments SET result='nonsense'")
-    told = foreign("20261126-100000-cccc", result="succeeded", hosts={"web1": "succeeded"}, ended="2026-11-26T10:01:00Z")
-    asyncio.run(kept.rebuild([told]))
-    assert [(row.deployment[-4:], row.result) for row in asyncio.run(kept.history())] == [
-        ("cccc", "succeeded"), ("bbbb", "nonsense"), ("aaaa", "succeeded")]
-    assert verified(kept) == ()
-
-
-def test_a_controller_that_died_is_told_by_hosts(path: Path) -> None:
-    kept = opened(path)
-    asyncio.run(kept.append(a_plan()))
-    [row] = asyncio.run(kept.history())
-    assert (row.result, row.ended) == ("running", "")
-    told = foreign(row.deployment, result="rolled_back", hosts={"web1": "rolled_back"}, ended="2026-11-24T10:09:00Z")
-    asyncio.run(kept.take([told]))
-    [row] = asyncio.run(kept.history())
-    assert (row.result, row.ended, row.origin, row.actor) == ("rolled_back", "2026-11-24T10:09:00Z", "", "a@b")
-    assert verified(kept) == ()
-
-
-def test_the_beginning_of_an_id_is_enough(kept: ledger.Ledger) -> None:
-    asyncio.run(kept.take([foreign("20261124-110000-bbbb")]))
-    found = asyncio.run(kept.deployment("20261124-10"))
-    assert found is not None
-    assert found.deployment == "20261124-100000-aaaa"
-    assert asyncio.run(kept.deployment("2027")) is None
-    with pytest.raises(errors.UnknownReleaseError) as caught:
-        asyncio.run(kept.deployment("20261124"))
-    assert "20261124-110000-bbbb" in caught.value.hint

@@ -240,11 +240,11 @@ def test_a_newer_event_is_refused(change: dict[str, Any]) -> None:
 
 
 def test_a_newer_event_in_the_ledger_is_refused(kept: ledger.Ledger) -> None:
-    with closing(sqlite3.connect(kept.path)) as base:
+    with closing(sqlite3.connect(kept.place)) as base:
         base.execute("""UPDATE events SET data=replace(data, '"v":1', '"v":2') WHERE seq=3""")
         base.commit()
     with pytest.raises(errors.LedgerError) as caught:
         asyncio.run(kept.events("20261124-110354-d87b"))
     assert "row 3: event" in caught.value.message
-    assert (caught.value.exit_code, caught.value.file) == (7, str(kept.path))
+    assert (caught.value.exit_code, caught.value.file) == (7, str(kept.place))
     assert "newer lading" in caught.value.hint

@@ -42,14 +42,16 @@ def _fitting(names: Iterable[str], word: str, lead: str = "") -> list[str]:
 
 
 def _recent() -> Sequence[deployments.Deployment]:
-    path = contexts.ledger_path(os.environ)
-    if not path.exists():
-        return ()
-
-    async def look() -> Sequence[deployments.Deployment]:
-        return await (await ledger.open_ledger(path)).history(limit=RECENT)
+    async def look(place: Path | str) -> Sequence[deployments.Deployment]:
+        kept = await ledger.open_ledger(place)
+        try:
+            return await kept.history(limit=RECENT)
+        finally:
+            await kept.close()
 
     try:
-        return asyncio.run(look())
+        found = settings.find(Path(), os.environ)
+        place = contexts.ledger_place(settings.load(found) if found else None, os.environ)
+        return () if isinstance(place, Path) and not place.exists() else asyncio.run(look(place))
     except errors.LadingError:
         return ()

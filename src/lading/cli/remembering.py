@@ -1,13 +1,15 @@
-"""Verbs about what was done: history, show, ledger verify, ledger rebuild."""
+"""Verbs about what was done: history, show; ledger verify, rebuild, export, import."""
 
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TextIO
 
 import click
 
 from lading import context as contexts
-from lading import events
+from lading import errors, events, settings
 from lading import history as past
 from lading.cli import completing, render, shared
 from lading.ledger import deployments
@@ -110,9 +112,20 @@ def _words(stored: deployments.Stored) -> str:
     return "; ".join(f"{k}: {v}" for k, v in data.items() if v and k not in ("changes", "log", "hosts"))[:160]
 
 
+@asynccontextmanager
+async def _ledger(config: str) -> AsyncIterator[ledgers.Ledger]:
+    """The ledger alone; without a fleet file it is the user's own."""
+    found = settings.find(Path(), os.environ, config)
+    kept = await ledgers.open_ledger(contexts.ledger_place(settings.load(found) if found else None, os.environ))
+    try:
+        yield kept
+    finally:
+        await kept.close()
+
+
 @click.group()
 def ledger() -> None:
-    """Verify or rebuild the ledger."""
+    """Verify or rebuild the ledger; move it."""
 
 
 @ledger.command()
@@ -125,7 +138,8 @@ def verify(config: str, hosts: bool, to: tuple[str, ...], as_json: bool) -> int:
 
     async def work() -> past.Verified:
         if not hosts and not to:
-            return await past.verify(await ledgers.open_ledger(contexts.ledger_path(os.environ)))
+            async with _ledger(config) as kept:
+                return await past.verify(kept)
         async with shared.opened(config, with_ledger=True) as context:
             return await past.verify_with_hosts(context, to)
 
@@ -158,8 +172,7 @@ def _verified(found: past.Verified) -> None:
         render.line(f"hosts also know ledgers of other writers, made elsewhere or lost: {', '.join(found.others)}")
     word = "damaged" if found.faults else "intact"
     seen = f", {len(found.attested)} commits attested by hosts" if found.attested else ""
-    where = contexts.ledger_path(os.environ)
-    render.line(f"{word}: {found.head.seq} rows of writer {found.head.writer} in {where}{seen}")
+    render.line(f"{word}: {found.head.seq} rows of writer {found.head.writer} in {found.place}{seen}")
 
 
 @ledger.command()
@@ -183,3 +196,39 @@ def rebuild(config: str, as_json: bool) -> int:
         for words in found.lost:
             render.line(f"lost: {words}")
     return 6 if found.history.unreachable else 0
+
+
+@ledger.command()
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="A new file; else stdout.")
+@click.pass_obj
+def export(config: str, output: Path | None) -> int:
+    """Write all of the ledger as lines of JSON, to be imported into another (SQLite or PostgreSQL)."""
+    if output is not None and output.exists():
+        raise errors.InputError(f"{output} exists already; it is left as it is", "-o ANOTHER_FILE")
+
+    async def work() -> tuple[str, ...]:
+        async with _ledger(config) as kept:
+            return await kept.export()
+
+    text = "".join(f"{line}\n" for line in shared.run(work()))
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+    return 0
+
+
+@ledger.command("import")
+@click.argument("file", type=click.File(encoding="utf-8", errors="replace"))
+@click.pass_obj
+def import_(config: str, file: TextIO) -> int:
+    """Take in an exported ledger: its chains are verified, and lie beside this one's; what is there stays."""
+    lines = list(file)
+
+    async def work() -> tuple[int, str]:
+        async with _ledger(config) as kept:
+            return await kept.merge(lines), kept.place
+
+    new, place = shared.run(work())
+    render.line(f"{new} new rows in {place}")
+    return 0

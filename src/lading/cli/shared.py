@@ -77,7 +77,7 @@ async def opened(config: str, directory: Path = Path(), *, with_ledger: bool = F
         user=fleet.ssh.user, known_hosts=str(fleet.ssh.known_hosts), connect_timeout=fleet.ssh.connect_timeout,
         keepalive=fleet.ssh.keepalive, max_connections=fleet.ssh.max_connections, lookup=fleet.inventory.hosts.get,
     )
-    kept = await ledger.open_ledger(contexts.ledger_path(os.environ)) if with_ledger else None
+    kept = await ledger.open_ledger(contexts.ledger_place(fleet, os.environ)) if with_ledger else None
     actor, url = contexts.who(os.environ)
     context = contexts.Context(fleet, dict(os.environ), transport, kept, actor, url)
     _signals(context.stop)
@@ -85,6 +85,8 @@ async def opened(config: str, directory: Path = Path(), *, with_ledger: bool = F
         yield context
     finally:
         await transport.close()
+        if kept is not None:
+            await kept.close()
 
 
 def _signals(stop: asyncio.Event) -> None:

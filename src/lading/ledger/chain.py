@@ -57,13 +57,14 @@ class Attested:
 
 
 def canonical(value: Any) -> str:
-    """JSON with sorted keys and no spaces: what is stored and hashed."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=repr)
+    """JSON with sorted keys and no spaces: what is stored and hashed. Half surrogates (from an odd locale) are escaped."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=repr)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def link(row: Row) -> str:
     """The hash of a row: SHA-256 over all of its fields, the hash before among them."""
-    return hashlib.sha256(canonical(astuple(row)[:-1]).encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(canonical(astuple(row)[:-1]).encode()).hexdigest()
 
 
 def faults(rows: Sequence[Row], head: Head) -> tuple[str, ...]:

@@ -1,82 +1,101 @@
-"""The ledger: append events to a chain, keep releases, read history, verify; SQLite in the user's state folder."""
+"""The ledger: append events to a chain, keep releases, read history, verify, move; in SQLite or PostgreSQL."""
 
 import asyncio
 import hashlib
-import json
 import secrets
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import asdict, astuple, replace
+from dataclasses import astuple, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 from lading import errors, events
-from lading.ledger import chain, deployments, tables
-
-T = TypeVar("T")
+from lading.ledger import chain, deployments, exchange, projection, sqlite, stores, tables
 
 
 class Ledger:
-    """One ledger file. Every call is one transaction in a thread of its own; the file is the only state.
+    """One ledger. Every call is one transaction in a thread of its own; the store is the only state.
 
-    Every method raises LedgerError if the file cannot be read or written, or holds what lading does not write.
+    Every method raises LedgerError if the store cannot be read or written, or holds what lading does not write.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, store: stores.Store) -> None:
+        self.store = store
+        self._doubt: tuple[tuple[events.Event, ...], chain.Row] | None = None
 
-    async def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return await asyncio.to_thread(self._transaction, work)
+    @property
+    def place(self) -> str:
+        """Where it lies, for people; without a password."""
+        return self.store.place
 
-    def _transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def _do(self, work: Callable[[stores.Base], stores.T], *, write: bool = False) -> stores.T:
         try:
-            with closing(tables.connect(self.path)) as base:
-                base.execute("BEGIN IMMEDIATE")
-                result = work(base)
-                base.execute("COMMIT")
-                return result
-        except sqlite3.Error as failed:
-            raise tables.explained(failed, self.path) from failed
-        except _Unreadable as found:
-            raise errors.LedgerError(f"the ledger holds what this lading cannot read: {found}",
-                                     "if a newer lading wrote it, install that; else: lading ledger verify",
-                                     file=str(self.path)) from found
+            return await asyncio.to_thread(self.store.transaction, work, write=write)
+        except tables.Damaged as found:
+            raise errors.LedgerError(
+                f"the ledger is damaged, or written by a newer lading: {found}",
+                "install the newer lading; or move it away, then: lading ledger rebuild", file=self.place) from found
 
     async def append(self, *what: events.Event) -> None:
-        """Add events to this writer's chain; they are synced to disk when it returns, or nothing was stored."""
-        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        """Add events to this ledger's chain; they are synced to disk when it returns.
 
-        def work(base: sqlite3.Connection) -> None:
-            head = tables.head(base)
-            for event in what:
+        After a LedgerError they are not stored, or a lost connection does not say: the same events given again are then
+        stored once.
+        """
+        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        sent: list[chain.Row] = []
+
+        def work(base: stores.Base) -> None:
+            sent.clear()
+            head = tables.head(base, lock=True)
+            for event in self._missing(base, what):
                 row = _sealed(event, at, head)
-                base.execute("INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?)", astuple(row))
+                base.execute(tables.INSERT_EVENT, astuple(row))
                 head = chain.Head(row.writer, row.seq, row.hash)
-                _project(base, event, at)
+                projection.project(base, event, at)
+                sent.append(row)
             base.execute("UPDATE head SET seq=?, hash=?", (head.seq, head.hash))
 
-        await self._do(work)
+        try:
+            await self._do(work, write=True)
+            self._doubt = None
+        except errors.LedgerError:
+            self._doubt = (what, sent[-1]) if sent else self._doubt
+            raise
+
+    def _missing(self, base: stores.Base, what: tuple[events.Event, ...]) -> tuple[events.Event, ...]:
+        """The events without those of a call that failed and was stored all the same."""
+        if self._doubt is None:
+            return what
+        before, last = self._doubt
+        query = "SELECT 1 FROM events WHERE writer=? AND seq=? AND hash=?"
+        there = what[:len(before)] == before and base.execute(query, (last.writer, last.seq, last.hash))
+        return what[len(before):] if there else what
 
     async def keep(self, *releases: bytes) -> None:
         """Keep releases by the hash of their canonical bytes; those that are there stay as they are."""
         rows = [(release_id(content), content) for content in releases]
-        await self._do(lambda base: base.executemany("INSERT OR IGNORE INTO releases VALUES (?,?)", rows))
+
+        def work(base: stores.Base) -> None:
+            for row in rows:
+                base.execute(tables.KEEP_RELEASE, row)
+
+        await self._do(work, write=True)
 
     async def release(self, id: str) -> bytes | None:
         """The canonical bytes of a release, if this ledger keeps them as they were."""
-        rows = await self._do(lambda base: base.execute("SELECT bytes FROM releases WHERE id=?", (id,)).fetchall())
-        return bytes(rows[0]["bytes"]) if rows and release_id(rows[0]["bytes"]) == id else None
+        rows = await self._do(lambda base: base.execute("SELECT bytes FROM releases WHERE id=?", (id,)))
+        content = _bytes(rows[0]["bytes"]) if rows else b""
+        return content if release_id(content) == id else None
 
     async def count_releases(self) -> int:
         """How many releases are kept."""
-        return int(await self._do(lambda base: base.execute("SELECT count(*) FROM releases").fetchone()[0]))
+        return int((await self._do(lambda base: base.execute("SELECT count(*) AS n FROM releases")))[0]["n"])
 
     async def history(self, app: str = "", limit: int = 50) -> tuple[deployments.Deployment, ...]:
         """Deployments, newest first."""
         query = "SELECT * FROM deployments WHERE ?='' OR app=? ORDER BY started DESC, deployment DESC LIMIT ?"
-        return await self._do(lambda base: tuple(_deployment(r) for r in base.execute(query, (app, app, limit))))
+        return await self._do(
+            lambda base: tuple(projection.deployment(row) for row in base.execute(query, (app, app, limit))))
 
     async def deployment(self, prefix: str) -> deployments.Deployment | None:
         """The deployment with this id, or the only one whose id begins so.
@@ -85,7 +104,8 @@ class Ledger:
             UnknownReleaseError: several begin so; some are named.
         """
         query = "SELECT * FROM deployments WHERE substr(deployment, 1, ?)=? ORDER BY deployment LIMIT 6"
-        rows = await self._do(lambda base: [_deployment(r) for r in base.execute(query, (len(prefix), prefix))])
+        rows = await self._do(
+            lambda base: [projection.deployment(row) for row in base.execute(query, (len(prefix), prefix))])
         if len(rows) > 1 and rows[0].deployment != prefix:
             raise errors.UnknownReleaseError(f"several deployments begin with {prefix!r}",
                                              "say more of: " + ", ".join(row.deployment for row in rows))
@@ -93,14 +113,22 @@ class Ledger:
 
     async def events(self, deployment: str) -> tuple[deployments.Stored, ...]:
         """All events of one deployment, in the order in which they were stored."""
-        query = "SELECT * FROM events WHERE deployment=? ORDER BY writer, seq"
-        return await self._do(lambda base: tuple(
-            deployments.Stored(_event(row), row.at, row.writer, row.seq)
-            for row in tables.rows(base, query, deployment)))
+
+        def work(base: stores.Base) -> tuple[deployments.Stored, ...]:
+            rows = tables.rows(base, "WHERE deployment=?", (deployment,))
+            if len({row.writer for row in rows}) > 1:
+                rows.sort(key=lambda row: row.at)
+            return tuple(deployments.Stored(projection.event(row), row.at, row.writer, row.seq) for row in rows)
+
+        return await self._do(work)
 
     async def head(self) -> chain.Head:
-        """Where this writer's chain ends."""
+        """Where this ledger's own chain ends."""
         return await self._do(tables.head)
+
+    async def heads(self) -> tuple[chain.Head, ...]:
+        """Where its chains end: its own first, then those of other ledgers that were taken in."""
+        return await self._do(exchange.heads)
 
     async def verify(self, attested: Iterable[chain.Attested] = ()) -> tuple[str, ...]:
         """What is wrong, in words: rows, the list of deployments, kept releases; and what *attested* speaks against.
@@ -113,7 +141,7 @@ class Ledger:
     async def take(self, told: Iterable[deployments.Deployment]) -> int:
         """Merge deployments that hosts tell of into the list, unchained; how many this ledger did not know."""
         chosen = list(told)
-        return await self._do(lambda base: sum(_take(base, one) for one in chosen))
+        return await self._do(lambda base: sum(projection.take(base, one) for one in chosen), write=True)
 
     async def rebuild(self, told: Iterable[deployments.Deployment]) -> None:
         """Make the list of deployments anew from the events and from what hosts tell now.
@@ -122,19 +150,38 @@ class Ledger:
         """
         chosen = list(told)
 
-        def work(base: sqlite3.Connection) -> None:
+        def work(base: stores.Base) -> None:
             base.execute("DELETE FROM deployments WHERE origin=''")
-            base.executemany("DELETE FROM deployments WHERE deployment=?", [(one.deployment,) for one in chosen])
-            for row in tables.rows(base, "SELECT * FROM events ORDER BY writer, seq"):
-                _project(base, _event(row), row.at)
             for one in chosen:
-                _take(base, one)
+                base.execute("DELETE FROM deployments WHERE deployment=?", (one.deployment,))
+            for row in tables.rows(base):
+                projection.project(base, projection.event(row), row.at)
+            for one in chosen:
+                projection.take(base, one)
 
-        await self._do(work)
+        await self._do(work, write=True)
 
+    async def export(self) -> tuple[str, ...]:
+        """All of the ledger as lines of JSON, for `merge`."""
+        return await self._do(lambda base: tuple(exchange.lines(base)))
 
-class _Unreadable(Exception):
-    """A row that this lading cannot read, and why."""
+    async def merge(self, lines: Iterable[str]) -> int:
+        """Take in what another ledger exported, its chains beside this one's; how many rows were new.
+
+        Raises:
+            LedgerError: the lines are damaged, or differ from what this ledger has of the same chain; nothing was taken.
+        """
+        try:
+            content = exchange.read(lines)
+            new = await self._do(lambda base: exchange.take(base, content), write=True)
+        except exchange.Refused as why:
+            raise errors.LedgerError(f"nothing was imported: {why}", "export it again: lading ledger export") from why
+        await self.keep(*(text.encode() for text in content.releases))
+        return new
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await asyncio.to_thread(self.store.close)
 
 
 def release_id(content: bytes) -> str:
@@ -150,82 +197,47 @@ def _sealed(event: events.Event, at: str, head: chain.Head) -> chain.Row:
     return replace(row, hash=chain.link(row))
 
 
-def _event(row: chain.Row) -> events.Event:
-    try:
-        data = json.loads(row.data)
-        return events.from_json({"v": data.pop("v", 0), "kind": row.kind, "deployment": row.deployment,
-                                 "host": row.host, "step": row.step, "data": data})
-    except (ValueError, TypeError, AttributeError) as wrong:
-        raise _Unreadable(f"row {row.seq}: {wrong}") from wrong
-
-
-def _deployment(row: sqlite3.Row) -> deployments.Deployment:
-    try:
-        return deployments.Deployment(**{**dict(row), "hosts": dict(json.loads(row["hosts"]))})
-    except (ValueError, TypeError) as wrong:
-        raise _Unreadable(f"deployment {row['deployment']}: {wrong}") from wrong
-
-
-def _known(base: sqlite3.Connection, deployment: str) -> deployments.Deployment | None:
-    rows = base.execute("SELECT * FROM deployments WHERE deployment=?", (deployment,)).fetchall()
-    return _deployment(rows[0]) if rows else None
-
-
-def _put(base: sqlite3.Connection, row: deployments.Deployment) -> None:
-    base.execute(tables.PUT_DEPLOYMENT, {**asdict(row), "hosts": chain.canonical(row.hosts)})
-
-
-def _take(base: sqlite3.Connection, told: deployments.Deployment) -> bool:
-    known = _known(base, told.deployment)
-    _put(base, deployments.merged(known, told) if known else told)
-    return known is None
-
-
-def _project(base: sqlite3.Connection, event: events.Event, at: str) -> None:
-    if isinstance(event, events.DeploymentPlanned) and event.verb != "resume":
-        _put(base, deployments.planned(event, at))
-    elif isinstance(event, events.DeploymentEnded):
-        known = _known(base, event.deployment)
-        if known is not None:
-            _put(base, deployments.ended(known, event, at))
-
-
-def _faults(base: sqlite3.Connection, attested: Sequence[chain.Attested]) -> Iterator[str]:
-    head = tables.head(base)
-    rows = tables.rows(base, "SELECT * FROM events ORDER BY writer, seq")
-    mine = [row for row in rows if row.writer == head.writer]
-    yield from chain.faults(mine, head)
-    for writer in sorted({row.writer for row in rows} - {head.writer}):
+def _faults(base: stores.Base, attested: Sequence[chain.Attested]) -> Iterator[str]:
+    rows, heads = tables.rows(base), exchange.heads(base)
+    for head in heads:
+        mine = exchange.by_writer(rows, head.writer)
+        whose = f"writer {head.writer}: " if head is not heads[0] else ""
+        yield from (whose + fault for fault in chain.faults(mine, head))
+        yield from (whose + fault for fault in chain.unattested(mine, head.writer, attested))
+    for writer in sorted({row.writer for row in rows} - {head.writer for head in heads}):
         count = sum(row.writer == writer for row in rows)
-        yield f"{count} rows of writer {writer} were added: this ledger is of writer {head.writer}"
-    yield from chain.unattested(mine, head.writer, attested)
-    yield from _misprojected(base, mine)
-    for id, content in base.execute("SELECT id, bytes FROM releases"):
-        if release_id(content) != id:
-            yield f"release {id} was changed: its bytes have the id {release_id(content)}"
+        yield f"{count} rows of writer {writer} were added: this ledger is of writer {heads[0].writer}"
+    yield from projection.differences(base, rows)
+    for kept in base.execute("SELECT id, bytes FROM releases"):
+        found = release_id(_bytes(kept["bytes"]))
+        if found != kept["id"]:
+            yield f"release {kept['id']} was changed: its bytes have the id {found}"
 
 
-def _misprojected(base: sqlite3.Connection, rows: Sequence[chain.Row]) -> Iterator[str]:
-    """Deployments of the list that say otherwise than their events."""
-    found: dict[str, deployments.Deployment] = {}
-    for row in rows:
-        event = _event(row) if row.sealed and row.kind in ("DeploymentPlanned", "DeploymentEnded") else None
-        if isinstance(event, events.DeploymentPlanned) and event.verb != "resume":
-            found[row.deployment] = deployments.planned(event, row.at)
-        elif isinstance(event, events.DeploymentEnded) and row.deployment in found:
-            found[row.deployment] = deployments.ended(found[row.deployment], event, row.at)
-    for key, one in found.items():
-        listed = _known(base, key)
-        settled = one.ended and "unknown" not in one.hosts.values()
-        if listed is None or (listed != one if settled else listed.started != one.started):
-            yield f"deployment {key} is not in the list as its events tell it: lading ledger rebuild"
+def _bytes(stored: object) -> bytes:
+    return stored if isinstance(stored, bytes) else str(stored).encode("utf-8", "replace")
 
 
-async def open_ledger(path: Path) -> Ledger:
-    """The ledger at *path*, made if it is not there.
+async def open_ledger(where: Path | str) -> Ledger:
+    """The ledger in the file *where*, or at the URL of a PostgreSQL database; made if it is not there.
 
     Raises:
         LedgerError: it cannot be read or written, is damaged, or was written by a newer lading.
     """
-    await asyncio.to_thread(tables.prepare, path, secrets.token_hex(8))
-    return Ledger(path)
+    opened = Ledger(sqlite.SqliteStore(where) if isinstance(where, Path) else _postgres(where))
+    try:
+        await asyncio.to_thread(opened.store.prepare, tables.create, secrets.token_hex(8), chain.GENESIS)
+        await opened.head()
+    except BaseException:
+        await opened.close()
+        raise
+    return opened
+
+
+def _postgres(url: str) -> stores.Store:
+    try:
+        from lading.ledger import postgres
+    except ModuleNotFoundError as missing:
+        raise errors.LedgerError("a ledger in PostgreSQL needs psycopg, which is not installed here",
+                                 "pip install 'lading[postgres]'") from missing
+    return postgres.PostgresStore(url)

@@ -1,0 +1,113 @@
+"""A ledger in PostgreSQL, for a team: one connection, made anew when it was lost; its failures in words (psycopg)."""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import conninfo, rows
+
+from lading import errors
+from lading.ledger import stores
+
+FOLDER = "lading"  # the schema (in PostgreSQL's sense) that the tables lie in
+CONNECT: Mapping[str, int | str] = {
+    "connect_timeout": 10, "keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3,
+    "tcp_user_timeout": 20_000, "application_name": "lading",
+}
+
+
+class _Base:
+    for_update = " FOR UPDATE"
+
+    def __init__(self, base: psycopg.Connection[dict[str, Any]]) -> None:
+        self.base = base
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> list[Mapping[str, Any]]:
+        cursor = self.base.execute(sql.replace("?", "%s").encode(), tuple(values))
+        return list(cursor.fetchall()) if cursor.description else []
+
+
+class PostgresStore:
+    """See `stores.Store`. Calls wait for each other: they share one connection."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            words = conninfo.conninfo_to_dict(url)
+        except psycopg.Error as wrong:
+            raise errors.LedgerError("the address of the ledger is no PostgreSQL URL",
+                                     "postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from wrong
+        self._words = {**CONNECT, **words}
+        self.place = f"PostgreSQL {words.get('dbname', '')} on {words.get('host', 'this machine')}"
+        self._base: psycopg.Connection[dict[str, Any]] | None = None
+        self._turn = threading.Lock()
+
+    def _open(self) -> psycopg.Connection[dict[str, Any]]:
+        if self._base is None or self._base.closed or self._base.broken:
+            base = psycopg.connect(**self._words, autocommit=True, row_factory=rows.dict_row)  # type: ignore[arg-type]
+            wait = int(stores.WAIT * 1000)
+            base.execute(f"SET search_path={FOLDER}; SET synchronous_commit=on; SET lock_timeout={wait}; "
+                         f"SET statement_timeout={3 * wait}; SET idle_in_transaction_session_timeout={3 * wait}".encode())
+            self._base = base
+        return self._base
+
+    def prepare(self, tables: Callable[[str], Iterable[str]], writer: str, genesis: str) -> None:
+        """The tables lie in the schema `lading`; those who make it at once wait for each other."""
+
+        def work(base: stores.Base) -> None:
+            base.execute("SELECT pg_advisory_xact_lock(hashtext('lading'))")
+            if not base.execute("SELECT 1 FROM information_schema.schemata WHERE schema_name=?", (FOLDER,)):
+                base.execute(f"CREATE SCHEMA {FOLDER}")
+            there = base.execute("SELECT 1 FROM information_schema.tables WHERE table_schema=? AND table_name='format'",
+                                 (FOLDER,))
+            found = [row["number"] for row in base.execute("SELECT number FROM format")] if there else []
+            if found and found != [stores.SCHEMA]:
+                raise errors.LedgerError(f"the ledger was written by a newer lading (schema {found[0]}, known: "
+                                         f"{stores.SCHEMA})", "install the newer lading", file=self.place)
+            if not found:
+                base.execute("CREATE TABLE IF NOT EXISTS format (number INTEGER NOT NULL)")
+                base.execute("INSERT INTO format VALUES (?)", (stores.SCHEMA,))
+                for statement in tables("BYTEA"):
+                    base.execute(statement)
+                base.execute("INSERT INTO head VALUES (?, 0, ?)", (writer, genesis))
+
+        self.transaction(work, write=True)
+
+    def transaction(self, work: Callable[[stores.Base], stores.T], *, write: bool) -> stores.T:
+        """See `stores.Store.transaction`; what only reads sees one snapshot and locks nothing."""
+        with self._turn:
+            try:
+                base = self._open()
+                with base.transaction():
+                    if not write:
+                        base.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                    return work(_Base(base))
+            except psycopg.Error as failed:
+                if self._base is not None and isinstance(failed, psycopg.OperationalError):
+                    self._base.close()
+                raise self._explained(failed) from failed
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._turn:
+            if self._base is not None:
+                self._base.close()
+
+    def _explained(self, failed: psycopg.Error) -> errors.LedgerError:
+        """A failure of PostgreSQL in words, with what to do; libpq never shows the password."""
+        said = (failed.diag.message_primary or str(failed)).strip().splitlines()
+        text = said[-1] if said else type(failed).__name__
+        match failed:
+            case psycopg.errors.LockNotAvailable():
+                return errors.LedgerError(f"the ledger was locked for {stores.WAIT:.0f} s",
+                                          "end the program that holds it, and try again", file=self.place)
+            case psycopg.errors.InsufficientPrivilege() | psycopg.errors.ReadOnlySqlTransaction():
+                return errors.LedgerError(f"the ledger cannot be written: {text}",
+                                          f"GRANT the user all on schema {FOLDER}, or CREATE on the database", file=self.place)
+            case psycopg.errors.UndefinedTable() | psycopg.errors.UndefinedColumn():
+                return errors.LedgerError(f"the ledger is damaged: {text}", f"restore the schema {FOLDER} from a backup, or drop "
+                                          "it, then: lading ledger rebuild", file=self.place)
+            case psycopg.OperationalError():
+                return errors.LedgerError(f"the ledger does not answer: {text}",
+                                          "look at the server and at the URL: psql \"$LADING_LEDGER\"", file=self.place)
+        return errors.LedgerError(f"the ledger failed: {text}", "look at the server's log", file=self.place)
