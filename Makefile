@@ -15,7 +15,7 @@ setup: .venv/.ready
 	touch .venv/.ready
 
 unit: setup
-	$(BIN)/python -m pytest tests/unit tests/test_architecture.py
+	$(BIN)/python scripts/pure_coverage.py
 
 lint: setup
 	$(BIN)/ruff check .
@@ -24,8 +24,8 @@ lint: setup
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python scripts/docs.py --check
 
-test: lint
-	$(BIN)/python -m pytest
+test: lint unit
+	$(BIN)/python -m pytest --ignore tests/unit --ignore tests/test_architecture.py
 
 lab: setup
 	lab/lab up 3

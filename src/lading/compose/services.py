@@ -11,7 +11,7 @@ UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, 
 
 def seconds(text: Any) -> float:
     """A duration as Compose writes it (`1m30s`) in seconds."""
-    return sum(float(number) * UNITS[unit] for number, unit in re.findall(r"([0-9.]+)(h|ms|us|µs|ns|m|s)", str(text)))
+    return sum(float(number) * UNITS[unit] for number, unit in re.findall(r"(\d+(?:\.\d*)?|\.\d+)(h|ms|us|µs|ns|m|s)", str(text)))
 
 
 def service(

@@ -52,6 +52,7 @@ services:
         canary two
 
         end
+      other: canary
     user: "7"
 """
 
@@ -60,7 +61,7 @@ services:
     (1, "name"), (2, "services"), (6, "services.web.command.-"), (8, 'services.web.environment."A:B"'),
     (9, "services.web.environment.P"), (11, "services.web.configs.- source"), (12, "services.web.configs.- source.target"),
     (15, "services.web.labels.note"), (16, "services.web.labels.note"), (17, "services.web.labels.note"),
-    (18, "services.web.labels.note"), (19, "services.web.user"),
+    (18, "services.web.labels.note"), (19, "services.web.labels.other"), (20, "services.web.user"),
 ])
 def test_where_two_forms_differ(line: int, where: str) -> None:
     lines = FORM.splitlines()
