@@ -216,11 +216,12 @@ class _Reader:
 
     def ledger(self, node: Any) -> str:
         """The name of the variable that holds the ledger's URL, "" for SQLite."""
-        if node is None or (isinstance(node, yaml.ScalarNode) and node.value == "sqlite"):
+        if node is None or (isinstance(node, yaml.ScalarNode) and node.value in ("", "sqlite")):
             return ""
         hint = "ledger: sqlite, or ledger: {url: {env: LADING_LEDGER}}"
         got = self.mapping(node, "ledger") if isinstance(node, yaml.MappingNode) else {}
-        inner = self.mapping(got["url"][1], "ledger.url") if set(got) == {"url"} else {}
+        url = got["url"][1] if set(got) == {"url"} else None
+        inner = self.mapping(url, "ledger.url") if isinstance(url, yaml.MappingNode) else {}
         if set(inner) != {"env"}:
             raise self.wrong(node, "ledger is sqlite, or a URL by reference: it may hold a password", hint)
         return self.text(inner["env"][1], "ledger.url.env")

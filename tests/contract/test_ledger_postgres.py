@@ -59,6 +59,18 @@ def test_a_wrong_password_and_a_wrong_url(postgres: postgres_server.Server) -> N
     assert "postgresql://USER" in refused("postgresql://lading:canary-postgres@[::1/x").hint
 
 
+def test_psycopg_is_not_installed(postgres: postgres_server.Server) -> None:
+    script = ("import asyncio, sys\nsys.modules['psycopg'] = None\nfrom lading import errors\nfrom lading.ledger import ledger\n"
+              "try:\n    asyncio.run(ledger.open_ledger(sys.argv[1]))\nexcept errors.LedgerError as wrong:\n    print(wrong.message, wrong.hint)")
+    done = subprocess.run([sys.executable, "-c", script, postgres.url("postgres")], text=True, capture_output=True, check=True)
+    assert done.stdout == "a ledger in PostgreSQL needs psycopg, which is not installed here pip install 'lading[postgres]'\n"
+
+
+def test_sqlite_needs_no_psycopg() -> None:
+    script = "import sys\nfrom lading.cli import remembering\nfrom lading.ledger import ledger\nassert 'psycopg' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
 def test_a_newer_schema_is_refused(book: Book, place: PostgresPlace) -> None:
     place.execute(f"UPDATE format SET number={stores.SCHEMA + 1}")
     wrong = refused(str(place.where))

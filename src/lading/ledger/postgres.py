@@ -109,5 +109,6 @@ class PostgresStore:
                                           "it, then: lading ledger rebuild", file=self.place)
             case psycopg.OperationalError():
                 return errors.LedgerError(f"the ledger does not answer: {text}",
-                                          "look at the server and at the URL: psql \"$LADING_LEDGER\"", file=self.place)
+                                          "look at the server and at its URL; to go on without it: a fleet file that says ledger: sqlite",
+                                          file=self.place)
         return errors.LedgerError(f"the ledger failed: {text}", "look at the server's log", file=self.place)
