@@ -54,7 +54,7 @@ for o in "$I"/objects/*; do [ -e "$o" ] || continue; [ -e "$A/objects/${o##*/}" 
 for s in "$I"/secrets/*/*; do [ -f "$s" ] || continue; d=${s%/*}; d=$A/secrets/${d##*/}; mkdir -p "$d" && mv "$s" "$d/"; done
 if [ -d "$I/releases/$R" ]; then rm -rf "$A/releases/$R.old"; [ ! -d "$A/releases/$R" ] || mv "$A/releases/$R" "$A/releases/$R.old"
 mv "$I/releases/$R" "$A/releases/" || refuse upload "cannot store the release"; rm -rf "$A/releases/$R.old"; fi
-rm -rf "$I"; sync
+rm -rf "$I"; sync -f "$A" 2>/dev/null || sync
 fi
 """
 PULL = """C=
