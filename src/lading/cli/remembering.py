@@ -37,14 +37,21 @@ def history(config: str, app: str, to: tuple[str, ...], limit: int, offline: boo
 
 
 def _history(found: past.History) -> None:
+    if not found.rows:
+        render.line("no deployment is known here or told of by the hosts that were asked")
+    else:
+        _listed(found)
+    for name, why in found.unreachable.items():
+        render.line(f"what was done on {name} from elsewhere is not shown: {why}")
+
+
+def _listed(found: past.History) -> None:
     render.table(("deployment (UTC)", "verb", "app", "version", "destination", "result", "by", "reason", "read from"), [
         (r.deployment, r.verb, r.app, r.version, r.destination, r.result, r.actor, r.reason or "-", r.origin or "-")
         for r in found.rows
     ], fold=("destination", "reason", "by", "read from"))
     if found.elsewhere:
         render.line(f"{found.elsewhere} deployment{'s' * (found.elsewhere > 1)} made elsewhere: read from hosts, not chained here")
-    for name, why in found.unreachable.items():
-        render.line(f"what was done on {name} from elsewhere is not shown: {why}")
 
 
 @click.command()

@@ -56,7 +56,7 @@ def table(
     made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     kept = [n for n in range(len(columns)) if not rows or any(row[n] not in ("", "-") for row in rows)]
     for number in kept:
-        widest = max(len(columns[number]), *(len(row[number]) for row in rows)) if columns[number] not in fold else None
+        widest = max([len(columns[number]), *(len(row[number]) for row in rows)]) if columns[number] not in fold else None
         made.add_column(columns[number].upper(), overflow="fold", min_width=widest)
     for row in rows:
         made.add_row(*(_cell(row[number]) for number in kept))
