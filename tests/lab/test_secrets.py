@@ -118,6 +118,20 @@ def test_a_program_that_tells_its_secrets_is_not_quoted(canary: Canary, lab: Lab
         assert (kind, holding([lab.root / "controller"], word)) == (kind, set())
 
 
+def test_a_way_back_that_fails_quotes_no_program_with_secrets(canary: Canary, lab: Lab) -> None:
+    """The values are on the hosts only: what the old version prints cannot be told from them."""
+    told = '[ $$APP_VERSION = 1.0.0 ] && [ -e /data/fail ] && echo no $$GREETING && exit 3; exec /app web'
+    canary.app.edit("    env_file: [./web.env]\n", f"    entrypoint: [/bin/sh, -c, '{told}']\n    env_file: [./web.env]\n")
+    canary.app.edit('"/etc/hostname:/host-name:ro"]', '"/etc/hostname:/host-name:ro", "data:/data"]')
+    for version in ("1.0.0", "1.1.0"):
+        canary.lading("deploy", "--version", version, "--to", "web1", "--yes")
+    lab.exec("web1", ["docker", "exec", canary.app.ids("web1")["store"], "touch", "/data/fail"])
+    failed = canary.lading("rollback", canary.app.name, "--to", "web1", "--yes", code=5)
+    assert f"its last lines are not shown: lading logs {canary.app.name}" in failed.stderr
+    assert canary.in_text("\n".join(canary.printed)) == set()
+    assert canary.app.versions() == {("web1", "1.1.0", "healthy")}
+
+
 def test_no_secret_is_anywhere_it_must_not_be(canary: Canary, lab: Lab) -> None:  # issue 3, Secrets
     app = canary.app
     with processes_watched(canary) as seen:

@@ -110,7 +110,15 @@ class Changing:
             result = await self.held.transport.run(self.job.hosts[name], what)
         except errors.TransportError:
             return ()
-        return tuple(line for s in services for line in self.held.shown(result.text(f"log:{s}")).splitlines()[-50:])
+        return tuple(line for s in services for line in self._shown(s, result.text(f"log:{s}")))
+
+    def _shown(self, service: str, log: str) -> list[str]:
+        """A service's last lines; none where they may hold secrets that this machine does not know (a way back)."""
+        job = self.job
+        spec = job.release.services.get(service)
+        if job.bundle is None and spec is not None and spec.secrets:
+            return [f"{service} has secrets that are not known here, so its last lines are not shown: lading logs {job.plan.app}"]
+        return self.held.shown(log).splitlines()[-50:]
 
     async def tidy(self, name: str) -> None:
         """Remove what the release no longer has, after everything else is verified."""
