@@ -35,7 +35,7 @@ class HostShell:
 
     def docker(self, *tables: Answers) -> None:
         """From now on Docker answers so, the first pattern that fits counts; without one: status 1 with an error."""
-        lines = ["#!/bin/sh", f'printf "%s\\n" "$*" >>{self.folder}/lines', f"env >{self.folder}/env", 'case "$*" in']
+        lines = ["#!/bin/sh", f'printf "%s\\n" "$*" >>{self.folder}/lines', f'[ "$1" != compose ] || env >{self.folder}/env', 'case "$*" in']
         for pattern, answer in ((key, one[key]) for one in tables for key in one):
             does = f"printf %s {shlex.quote(answer)}" if isinstance(answer, str) else f"echo refused >&2; exit {answer}"
             literal = "*".join(shlex.quote(part) if part else "" for part in pattern.split("*"))

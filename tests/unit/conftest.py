@@ -7,7 +7,7 @@ from hypothesis import settings
 
 from host_shell import HostShell
 
-settings.register_profile("lading", max_examples=25, deadline=None)  # no clock asserts
+settings.register_profile("lading", max_examples=20, deadline=None)  # no clock asserts
 settings.load_profile("lading")
 
 
