@@ -7,7 +7,7 @@ from typing import Any
 
 from lading import context as contexts
 from lading import observe, state
-from lading.commands import rolling
+from lading.commands import logs as commands
 from lading.compose import release as releases
 from lading.plan import planner, steps
 
@@ -166,24 +166,38 @@ async def logs(
     context: contexts.Context, app: str, *, to: Sequence[str] = (), service: str = "", follow: bool = False,
     tail: int = 100, emit: Callable[[str, str], None] = lambda _host, _line: None,
 ) -> None:
-    """The app's log lines of all hosts as they come: *emit*(host, line). Ends by itself unless *follow*.
+    """The app's log lines of all hosts: *emit*(host, line), by time, or with *follow* as they come until `stop`.
 
     Raises:
         TransportError: a host does not answer, after the others were shown.
     """
     _, chosen = context.choose(to)
+    kept: list[tuple[str, str]] = []
+
+    def keep(host: str, text: str) -> None:
+        kept.append((host, text))
 
     async def one(host: Any) -> None:
         def on_part(name: str, content: bytes) -> bool:
             if name == "log":
-                emit(host.name, content.decode("utf-8", "replace").rstrip("\n"))
-            return context.stop.is_set()
+                (emit if follow else keep)(host.name, content.decode("utf-8", "replace").rstrip("\n"))
+            return False
 
-        what = rolling.logs(observe.marker(), state_dir=context.settings.state_dir, app=app, service=service,
-                            follow=follow, tail=tail)
+        what = commands.logs(observe.marker(), app=app, service=service, follow=follow, tail=tail)
         await context.transport.run(host, what, on_part)
 
-    ended = await asyncio.gather(*(one(host) for host in chosen), return_exceptions=True)
+    running = [asyncio.create_task(one(host)) for host in chosen]
+    stopping = asyncio.create_task(_cancelled(running, context.stop))
+    ended = await asyncio.gather(*running, return_exceptions=True)
+    stopping.cancel()
+    for host, text in sorted(kept, key=lambda one: one[1].partition(" | ")[2].partition(" ")[0]):
+        emit(host, text)
     for wrong in ended:
-        if isinstance(wrong, BaseException):
+        if isinstance(wrong, BaseException) and not isinstance(wrong, asyncio.CancelledError):
             raise wrong
+
+
+async def _cancelled(tasks: Sequence[asyncio.Task[None]], stop: asyncio.Event) -> None:
+    await stop.wait()
+    for task in tasks:
+        task.cancel()

@@ -80,7 +80,7 @@ async def opened(config: str, directory: Path = Path(), *, with_ledger: bool = F
     kept = await ledger.open_ledger(contexts.ledger_place(fleet, os.environ)) if with_ledger else None
     actor, url = contexts.who(os.environ)
     context = contexts.Context(fleet, dict(os.environ), transport, kept, actor, url)
-    _signals(context.stop)
+    _signals(context.stop, says=with_ledger)
     try:
         yield context
     finally:
@@ -89,13 +89,14 @@ async def opened(config: str, directory: Path = Path(), *, with_ledger: bool = F
             await kept.close()
 
 
-def _signals(stop: asyncio.Event) -> None:
+def _signals(stop: asyncio.Event, *, says: bool) -> None:
     def first() -> None:
         if stop.is_set():
             click.echo("\nleaving at once; what is open on the hosts: lading resume", err=True)
             os._exit(130)
         stop.set()
-        click.echo("\nstopping after this step, then undoing; again to leave at once", err=True)
+        if says:
+            click.echo("\nstopping after this step, then undoing; again to leave at once", err=True)
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -266,25 +266,3 @@ def vanish(
                      'rm -rf "$A/releases" "$A/objects" "$A/secrets" "$A/current" "$A/compose"; rmdir "$A/project" 2>/dev/null\n')
     keep = kept_image(hold.app, "x", "x").split("/")[1]
     return guarded("vanish", marker, hold, "".join(lines) + "part end\nexit 0\n", timeout=300, more={"KEEP": keep})
-
-
-def logs(marker: str, *, state_dir: str, app: str, service: str, follow: bool, tail: int) -> command.Command:
-    """The app's log lines, each a part of its own, with time; ends with stdin when *follow* is set."""
-    flags = f"--tail {tail} --timestamps --no-color" + (" -f" if follow else "")
-    script = command.assign({"M": marker, "APP": app, "STATE": state_dir}) + files.PRELUDE + files.WATCH + (
-        f"docker compose -p {command.quote(app)} logs {flags} {command.quote(service) if service else ''} 2>&1 </dev/null |\n"
-        'while IFS= read -r line; do part log; printf "%s\\n" "$line"; part tick; done\n' + files.END
-    )
-    return command.Command("logs", script, marker, timeout=86400 if follow else 120)
-
-
-def last_lines(marker: str, *, app: str, services: Sequence[str], count: int = 50) -> command.Command:
-    """The last lines of some services, for the report of a failure; reads only."""
-    script = command.assign({"M": marker, "APP": app}) + files.PRELUDE + files.WATCH
-    for service in services:
-        chosen = command.quote(service)
-        script += (
-            f"part log:{service}\nfor c in $(docker ps -aq --filter \"label=com.docker.compose.project=$APP\" "
-            f"--filter label=com.docker.compose.service={chosen}); do docker logs --tail {count} $c 2>&1 </dev/null; done\n"
-        )
-    return command.Command("last-lines", script + files.END, marker, timeout=30)

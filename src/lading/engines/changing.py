@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 
 from lading import errors, events, observe, state
-from lading.commands import command, rolling
+from lading.commands import command, logs, rolling
 from lading.compose import release
 from lading.engines import base, held, host_commands, watching, words
 from lading.plan import planner, steps
@@ -105,7 +105,7 @@ class Changing:
         raise held.Failure(name, verb, why, log)
 
     async def _last_lines(self, name: str, services: list[str]) -> tuple[str, ...]:
-        what = rolling.last_lines(observe.marker(), app=self.job.plan.app, services=services)
+        what = logs.last_lines(observe.marker(), app=self.job.plan.app, services=services)
         try:
             result = await self.held.transport.run(self.job.hosts[name], what)
         except errors.TransportError:

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from host_shell import HostShell
-from lading.commands import docker, rolling
+from lading.commands import docker, logs, rolling
 
 VALUES = {"LADING_DIR": "dropped", "LADING_GEN_web": "it's $3"}
 
@@ -55,20 +55,24 @@ def test_kept_images_have_tags_that_docker_takes(app: str, service: str, tag: st
     assert rolling.kept_image(app, service, "cafe") == tag
 
 
-@pytest.mark.parametrize(("service", "follow", "line"), [
-    ("", False, "compose -p shop logs --tail 9 --timestamps --no-color"),
-    ("web", True, "compose -p shop logs --tail 9 --timestamps --no-color -f web"),
-])
-def test_logs_come_line_by_line(host: HostShell, service: str, follow: bool, line: str) -> None:
-    host.docker({line.strip() + "*": "web-1 | one\nweb-1 | \\two\n"})
-    what = rolling.logs("M", state_dir="auto", app="shop", service=service, follow=follow, tail=9)
+@pytest.mark.parametrize(("service", "asked"), [("", ""), ("web", " --filter label=com.docker.compose.service=web")])
+def test_logs_come_line_by_line(host: HostShell, service: str, asked: str) -> None:
+    host.docker({"ps *": "c1\n", "inspect*": "c1@T0@web-1\n", "logs --timestamps --tail 9 c1": "T1 one\nT2 \\two\n"})
+    what = logs.logs("M", app="shop", service=service, follow=False, tail=9)
     seen = host.run(what)
-    assert (host.lines(), seen.text("log"), seen.status) == ([line], "web-1 | \\two", 0)
-    assert what.timeout == (86400 if follow else 120)
+    assert (seen.text("log"), seen.status, what.timeout) == ("web-1 | T2 \\two", 0, 120)
+    assert host.lines()[0] == f"ps -aq --no-trunc --filter label=com.docker.compose.project=shop{asked}"
+
+
+def test_logs_follow_each_start_of_a_container_once(host: HostShell) -> None:
+    host.docker({"ps *": "c1\n", "inspect*": "c1@T0@web-1\n", "logs -f --timestamps --tail 9 c1": "T1 one\n"})
+    what = logs.logs("M", app="shop", service="", follow=True, tail=9)
+    host.run(what, enough="log")
+    assert (host.lines().count("logs -f --timestamps --tail 9 c1"), what.timeout) == (1, 86400)
 
 
 def test_last_lines_by_service(host: HostShell) -> None:
     host.docker({"ps*service=web*": "c1\nc2\n", "ps*": "", "logs --tail 50 c1": "one\n", "logs --tail 50 c2": "two\n"})
-    seen = host.run(rolling.last_lines("M", app="shop", services=("web", "db")))
+    seen = host.run(logs.last_lines("M", app="shop", services=("web", "db")))
     assert (seen.text("log:web"), seen.parts["log:db"]) == ("one\ntwo", b"")
 

@@ -1,0 +1,144 @@
+"""What a person and a program see: progress, colour, questions, JSON documents, logs (DESIGN §3, issue 2 item 11)."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Iterator
+
+import pytest
+from app_client import LADING, App
+
+CHANGE = {"host", "service", "field", "old", "new"}
+ROW = {"app", "service", "host", "container", "version", "release", "image", "digest", "state", "since", "deployment",
+       "actor", "drift"}
+
+
+class Terminal:
+    """lading on a terminal of 80 columns; what it shows is kept as it comes."""
+
+    def __init__(self, app: App, *words: str, env: dict[str, str] | None = None) -> None:
+        self.ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
+        argv = app.lab.run_argv(*LADING, *words, env=env)
+        self.process = subprocess.Popen(argv, cwd=app.folder, stdin=theirs, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        self.said = ""
+
+    def until(self, wanted: str) -> None:
+        """Read until *wanted* is shown."""
+        limit = time.monotonic() + 120
+        while wanted not in self.said:
+            assert select.select([self.ours], [], [], max(0.0, limit - time.monotonic()))[0], self.said
+            try:
+                self.said += os.read(self.ours, 4096).decode("utf-8", "replace")
+            except OSError:
+                raise AssertionError(f"it ended without {wanted!r}: {self.said}") from None
+
+    def answer(self, text: str) -> None:
+        """Type a line."""
+        os.write(self.ours, f"{text}\n".encode())
+
+    def end(self) -> int:
+        """The exit code, after all that it still says."""
+        while True:
+            try:
+                self.said += os.read(self.ours, 4096).decode("utf-8", "replace")
+            except OSError:
+                return self.process.wait(timeout=60)
+
+    def close(self) -> None:
+        """End it if it still runs."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.ours)
+
+
+@pytest.fixture
+def terminals() -> Iterator[list[Terminal]]:
+    opened: list[Terminal] = []
+    yield opened
+    for one in opened:
+        one.close()
+
+
+def test_question_progress_and_colour_on_a_terminal(app: App, terminals: list[Terminal]) -> None:
+    terminals.append(first := Terminal(app, "deploy", "--version", "1.0.0", "--to", "web1"))
+    first.until("[y/N]")
+    first.answer("n")
+    assert first.end() == 4
+    assert "nothing was changed" in first.said
+    assert app.ids("web1") == {}
+    terminals.append(second := Terminal(app, "deploy", "--version", "1.0.0", "--to", "web1"))
+    second.until("[y/N]")
+    second.answer("y")
+    assert second.end() == 0
+    assert "\x1b[2K" in second.said  # a live line
+    assert re.search("roll.* s", second.said)
+    terminals.append(coloured := Terminal(app, "where", app.name, "--to", "web1"))
+    assert coloured.end() == 0
+    assert "\x1b[32mhealthy" in coloured.said
+    terminals.append(plain := Terminal(app, "where", app.name, "--to", "web1", env={"NO_COLOR": "1"}))
+    assert plain.end() == 0
+    assert not re.search(r"\x1b\[3\dm", plain.said)
+    terminals.append(agent := Terminal(app, "deploy", "--version", "1.1.0", "--to", "web1", env={"CI": "true"}))
+    assert (agent.end(), "--yes" in agent.said) == (4, True)
+
+
+def test_one_document_on_stdout(app: App) -> None:  # the contract of --json
+    planned = app.lading("plan", "--version", "1.0.0", "--to", "web1,web2", "--json")
+    told = json.loads(planned.stdout)
+    assert {"app", "version", "release", "destination", "hosts", "batches", "steps", "changes"} <= set(told)
+    assert (planned.returncode, told["hosts"], told["batches"]) == (0, ["web1", "web2"], [["web1", "web2"]])
+    assert all(set(change) == CHANGE for change in told["changes"])
+    assert app.ids("web1") == {}
+    dry = json.loads(app.deploy("1.0.0", "--dry-run", "--json").stdout)
+    assert {**dry, "release": ""} == {**told, "release": ""}
+    done = app.deploy("1.0.0", "--json", "--reason", "first")
+    deployed = json.loads(done.stdout)
+    assert set(deployed) == {"deployment", "app", "version", "release", "destination", "result", "started", "finished",
+                             "actor", "reason", "hosts", "note"}
+    assert (deployed["release"], deployed["reason"]) == (told["release"], "first")
+    assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{4}", deployed["deployment"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", deployed["started"])
+    rows = app.where("--to", "web1,web2")
+    assert {row["state"] for row in rows} == {"healthy", "completed"}
+    assert all(set(row) == ROW for row in rows)
+    assert "\x1b" not in done.stdout + done.stderr
+    empty = json.loads(app.lading("plan", "--version", "1.0.0", "--to", "web1,web2", "--json").stdout)
+    assert (empty["steps"], empty["changes"]) == ([], [])
+
+
+def test_bundle_is_what_ships(app: App) -> None:  # R28
+    done = app.lading("bundle", "--version", "1.0.0", "-o", "out", "--json")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["app"]) == (0, app.name)
+    assert sorted(told["files"]) == sorted(str(p.relative_to(app.folder / "out")) for p in (app.folder / "out").rglob("*")
+                                           if p.is_file())
+    assert "@sha256:" in (app.folder / "out" / "compose.overlay.yaml").read_text()
+    assert not [name for name in told["files"] if "override" in name]
+
+
+def test_logs_follow_all_hosts_until_ctrl_c(app: App, terminals: list[Terminal]) -> None:
+    assert app.deploy("1.0.0").returncode == 0
+    terminals.append(logs := Terminal(app, "logs", app.name, "-f", "--service", "web", "--to", "web1,web2"))
+    for host in ("web1", "web2"):
+        logs.until(f"{host} | ")
+    colours = set(re.findall(r"\x1b\[(3\d)mweb[12] \| ", logs.said))
+    assert len(colours) == 2, logs.said
+    assert re.search(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", logs.said)
+    app.lab.exec("web1", f"docker restart -t 1 {app.ids('web1')['web']}")
+    logs.said = ""
+    logs.until("hello 1.0.0 listens on 8080")
+    assert app.deploy("1.1.0", to="web1,web2").returncode == 0
+    logs.until("hello 1.1.0 listens on 8080")
+    logs.process.send_signal(signal.SIGINT)
+    assert logs.end() in (0, 130)
