@@ -4,9 +4,10 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import postgres_server
 import pytest
 from a_ledger import Book, Place, PostgresPlace, SqlitePlace, a_story
+
+import postgres_server
 
 Make = Callable[[], Place]
 
