@@ -24,7 +24,7 @@ class Finished:
 
 
 class ProgramMissingError(Exception):
-    """The program is not there; the argument is its name."""
+    """The program is not there, or cannot be run; the argument is its name."""
 
 
 class ProgramTimeoutError(Exception):
@@ -44,7 +44,7 @@ def run(
     *env* replaces the environment wholly. A status other than 0 is no error here.
 
     Raises:
-        ProgramMissingError: there is no such program.
+        ProgramMissingError: there is no such program, or it is none.
         ProgramTimeoutError: it was killed after *timeout* seconds.
     """
     try:
@@ -52,7 +52,7 @@ def run(
             list(argv), input=stdin, capture_output=True, env=None if env is None else dict(env), cwd=cwd,
             timeout=timeout, check=False,
         )
-    except FileNotFoundError as missing:
+    except OSError as missing:
         raise ProgramMissingError(argv[0]) from missing
     except subprocess.TimeoutExpired as late:
         raise ProgramTimeoutError(argv[0]) from late

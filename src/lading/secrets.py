@@ -1,19 +1,21 @@
 """Values by reference: from the environment, from a command, from the user's Docker configuration."""
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from lading import errors, process
+
+COMMAND_TIMEOUT = 30.0  # seconds a command that prints a password may take
 
 
 def resolve(reference: Sequence[str], environment: Mapping[str, str]) -> str:
     """The value of ("env", NAME) or ("command", argv...); a command's last newline is taken off.
 
     Raises:
-        SettingsError: the variable is unset, or the command failed; its output is not shown.
+        SettingsError: the variable is unset, or the command failed or printed nothing; its output is not shown.
     """
     kind, *rest = reference
     if kind == "env":
@@ -21,44 +23,75 @@ def resolve(reference: Sequence[str], environment: Mapping[str, str]) -> str:
             raise errors.SettingsError(f"the environment has no {rest[0]}, which lading.yaml names as a password",
                                        f"export {rest[0]}=…")
         return environment[rest[0]]
+    hint = f"try it by hand: {rest[0]} …"
     try:
-        done = process.run(rest, env=environment, timeout=30)
+        done = process.run(rest, env=environment, timeout=COMMAND_TIMEOUT)
+        value = done.stdout.decode().removesuffix("\n")
     except (process.ProgramMissingError, process.ProgramTimeoutError) as failed:
-        raise errors.SettingsError(f"the password command {rest[0]} cannot be run or does not end",
-                                   "try it by hand") from failed
+        raise errors.SettingsError(f"the password command {rest[0]} cannot be run or does not end", hint) from failed
+    except UnicodeDecodeError as binary:
+        raise errors.SettingsError(f"the password command {rest[0]} prints what is no text", hint) from binary
     if done.status != 0:
-        raise errors.SettingsError(f"the password command {rest[0]} ended with status {done.status}", "try it by hand")
-    return done.stdout.decode().removesuffix("\n")
+        raise errors.SettingsError(f"the password command {rest[0]} ended with status {done.status}", hint)
+    if not value:
+        raise errors.SettingsError(f"the password command {rest[0]} prints nothing", hint)
+    return value
 
 
 def docker_credentials(registry: str, environment: Mapping[str, str]) -> tuple[str, str] | None:
-    """User and password that `docker login` has stored for a registry: auths, credHelpers, credsStore; or None."""
+    """User and password that `docker login` has stored for a registry: credHelpers, credsStore, auths; or None.
+
+    Raises:
+        SettingsError: the configuration cannot be read, or a credential helper that it names fails.
+    """
     folder = Path(environment.get("DOCKER_CONFIG") or Path(environment.get("HOME", "/")) / ".docker")
-    names = [registry, f"https://{registry}"]
-    if registry == "docker.io":
-        names = ["https://index.docker.io/v1/", *names]
+    path = folder / "config.json"
     try:
-        config = json.loads((folder / "config.json").read_text())
-    except (OSError, ValueError):
-        return None
-    helper = config.get("credHelpers", {}).get(registry) or config.get("credsStore")
-    for name in names:
-        if helper and (found := _helper(str(helper), name, environment)):
+        config = json.loads(path.read_text())
+        helpers, entries = dict(config.get("credHelpers") or {}), dict(config.get("auths") or {})
+        helper = _of(registry, helpers) or config.get("credsStore")
+        if helper and (found := _helper(str(helper), registry, environment)):
             return found
-        entry = config.get("auths", {}).get(name, {})
-        if entry.get("auth"):
-            try:
-                user, _, password = base64.b64decode(entry["auth"], validate=True).decode().partition(":")
-            except (binascii.Error, ValueError):
-                continue
-            return user, password
+        return _stored(_of(registry, entries) or {})
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as wrong:
+        raise errors.SettingsError(f"{path} cannot be used: {type(wrong).__name__}", f"docker login {registry}",
+                                   file=str(path)) from wrong
+
+
+def _of(registry: str, entries: Mapping[str, Any]) -> Any:
+    """What a part of the configuration says of a registry; its keys are names or URLs, as `docker login` was given."""
+    known = {"index.docker.io": "docker.io", "registry-1.docker.io": "docker.io"}
+    for key, value in entries.items():
+        name = key.partition("://")[2] or key
+        host = name.partition("/")[0]
+        if known.get(host, host) == registry:
+            return value
     return None
 
 
-def _helper(helper: str, name: str, environment: Mapping[str, str]) -> tuple[str, str] | None:
+def _stored(entry: Mapping[str, Any]) -> tuple[str, str] | None:
+    """User and password of an entry of `auths`; an identity token stands for the password."""
+    user, _, password = base64.b64decode(entry.get("auth") or "", validate=True).decode().partition(":")
+    password = str(entry.get("identitytoken") or password)
+    return (user, password) if user and password else None
+
+
+def _helper(helper: str, registry: str, environment: Mapping[str, str]) -> tuple[str, str] | None:
+    """What a credential helper knows of a registry; None if it knows nothing."""
+    program = f"docker-credential-{helper}"
+    asked = "https://index.docker.io/v1/" if registry == "docker.io" else registry
     try:
-        done = process.run([f"docker-credential-{helper}", "get"], stdin=name.encode(), env=environment, timeout=30)
-        got = json.loads(done.stdout) if done.status == 0 else {}
-    except (process.ProgramMissingError, process.ProgramTimeoutError, ValueError):
-        return None
-    return (got["Username"], got["Secret"]) if got.get("Username") and got.get("Secret") else None
+        done = process.run([program, "get"], stdin=asked.encode(), env=environment, timeout=COMMAND_TIMEOUT)
+    except (process.ProgramMissingError, process.ProgramTimeoutError) as failed:
+        raise errors.SettingsError(f"{program} cannot be run or does not end", f"docker login {registry}") from failed
+    if done.status != 0:
+        if b"credentials not found" in done.stdout + done.stderr:
+            return None
+        raise errors.SettingsError(f"{program} ended with status {done.status}", f"docker login {registry}")
+    try:
+        got = json.loads(done.stdout)
+        return (got["Username"], got["Secret"]) if got["Username"] and got["Secret"] else None
+    except (ValueError, KeyError, TypeError, RecursionError) as wrong:
+        raise errors.SettingsError(f"{program} answers what cannot be read", f"docker login {registry}") from wrong

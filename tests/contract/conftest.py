@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from a_ledger import Book, Place, PostgresPlace, SqlitePlace, a_story
+from registry_server import Serve, Server, manifest
 
 import postgres_server
 
@@ -49,3 +50,19 @@ def book(make: Make, books: Callable[[Place], Book]) -> Book:
     made = books(make())
     a_story(made)
     return made
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Registries with team/app:1.0 in them."""
+    started: list[Server] = []
+
+    def one(**options: object) -> Server:
+        made = Server(**options)  # type: ignore[arg-type]
+        started.append(made)
+        made.images["team/app:1.0"] = manifest("linux/amd64", "linux/arm64/v8", "unknown/unknown")
+        return made
+
+    yield one
+    for server in started:
+        server.close()

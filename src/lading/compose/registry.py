@@ -21,9 +21,13 @@ INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.di
 ACCEPT = ", ".join([
     *INDEXES, "application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json",
 ])
+UNREADABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)  # JSON of another shape
+TOKEN = re.compile(r"[!-~]+")
 BODY_LIMIT = 4 * 1024 * 1024  # bytes
 PAGE_LIMIT = 20
-TIMEOUT = 15.0  # seconds a request may take
+TAG_LIMIT = 20_000
+REDIRECT_LIMIT = 5
+TIMEOUT = 30.0  # seconds an answer may take, redirects included
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,14 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How a registry is reached: credentials, path of its CA's certificate, whether plain HTTP will do."""
+    """How a registry is reached: credentials (*lack*: why there are none), path of its CA's certificate, whether plain
+    HTTP will do, seconds that an answer may take."""
 
     credentials: Credentials | None = None
     ca: str = ""
     insecure: bool = False
+    lack: str = "there are no credentials for it"
+    timeout: float = TIMEOUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +68,24 @@ async def resolve(images: Sequence[str], access: Callable[[str], Access]) -> dic
     names = dict.fromkeys(reference.parse(image).registry for image in images)
     clients = {name: Registry(name, access(name)) for name in names}
     try:
-        found = await asyncio.gather(*(clients[reference.parse(i).registry].pin(i) for i in images))
+        asked = (clients[reference.parse(image).registry].pin(image) for image in images)
+        found = await asyncio.gather(*asked, return_exceptions=True)
     finally:
         for client in clients.values():
             await client.close()
-    return dict(zip(images, found, strict=True))
+    if lost := next((one for one in found if isinstance(one, BaseException)), None):
+        raise lost
+    return {image: one for image, one in zip(images, found, strict=True) if isinstance(one, Pinned)}
+
+
+def _origin(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port: who is talked to, and how.
+
+    Raises:
+        ValueError: it is no URL.
+    """
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
 class Registry:
@@ -74,14 +94,14 @@ class Registry:
     def __init__(self, name: str, access: Access) -> None:
         self.name, self.access = name, access
         host = "registry-1.docker.io" if name == "docker.io" else name
-        local = host.rpartition(":")[0] in ("localhost", "127.0.0.1") or host in ("localhost", "127.0.0.1")
+        local = host.partition(":")[0] in ("localhost", "127.0.0.1") and not access.ca
         self.base = f"{'http' if local or access.insecure else 'https'}://{host}"
         try:
             verify: Any = ssl.create_default_context(cafile=access.ca) if access.ca else True
         except (OSError, ssl.SSLError) as wrong:
             raise errors.RegistryError(f"the CA file of registry {name} cannot be used: {wrong}",
                                        "correct registries: … ca: in lading.yaml", file=access.ca) from wrong
-        self.client = httpx2.AsyncClient(timeout=TIMEOUT, verify=verify, follow_redirects=False)
+        self.client = httpx2.AsyncClient(timeout=access.timeout, verify=verify, follow_redirects=False)
         self.tokens: dict[str, str] = {}
 
     async def close(self) -> None:
@@ -94,20 +114,20 @@ class Registry:
         Raises:
             RegistryError: it does not.
         """
-        status, _, _ = await self._ask("GET", "/v2/", "")
+        status, headers, _ = await self._ask(self.base + "/v2/", "")
         if status != 200:
-            raise self._odd(f"answered {status} at /v2/")
+            raise self._odd_status(status, headers, "at /v2/")
 
     async def pin(self, image: str) -> Pinned:
         """The digest of one image, of the index where there is one, and its platforms."""
         parsed = reference.parse(image)
         wanted = parsed.digest or parsed.tag
-        path = f"/v2/{parsed.repository}/manifests/{wanted}"
-        status, headers, body = await self._ask("GET", path, parsed.repository)
+        url = f"{self.base}/v2/{parsed.repository}/manifests/{wanted}"
+        status, headers, body = await self._ask(url, parsed.repository)
         if status == 404:
             raise await self._absent(image, parsed)
         if status != 200:
-            raise self._odd(f"answered {status} for {image}")
+            raise self._odd_status(status, headers, f"for {image}")
         digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
         said = headers.get("docker-content-digest", digest)
         if said != digest or (parsed.digest and parsed.digest != digest):
@@ -116,53 +136,81 @@ class Registry:
 
     def _platforms(self, body: bytes) -> tuple[str, ...]:
         try:
-            manifests = json.loads(body).get("manifests", [])
-            found = [m["platform"] for m in manifests if "platform" in m]
+            manifest = json.loads(body)
+            if "manifests" not in manifest:
+                manifest["config"]["digest"]
+                return ()
+            found = [m["platform"] for m in manifest["manifests"] if "platform" in m]
             words = ["/".join(filter(None, (p["os"], p["architecture"], p.get("variant", "")))) for p in found]
-        except (ValueError, AttributeError, KeyError, TypeError) as wrong:
-            raise self._odd("sent a manifest that cannot be read") from wrong
+        except UNREADABLE as wrong:
+            raise self._odd("sent something that is no manifest") from wrong
         return tuple(word for word in words if not word.startswith("unknown"))
 
     async def tags(self, repository: str) -> tuple[str, ...]:
-        """All tags of a repository, as far as PAGE_LIMIT pages go."""
-        path, found = f"/v2/{repository}/tags/list?n=1000", []
+        """The tags of a repository, as far as PAGE_LIMIT pages and TAG_LIMIT tags go; () if it is not there."""
+        url, found = f"{self.base}/v2/{repository}/tags/list?n=1000", dict[str, None]()
         for _ in range(PAGE_LIMIT):
-            status, headers, body = await self._ask("GET", path, repository)
+            status, headers, body = await self._ask(url, repository)
+            if status == 404:
+                break
             if status != 200:
-                break
+                raise self._odd_status(status, headers, f"for the tags of {repository}")
             try:
-                found += [str(tag) for tag in json.loads(body).get("tags") or []]
-            except (ValueError, AttributeError, TypeError) as wrong:
+                listed = json.loads(body)["tags"] or []
+                found |= {tag: None for tag in listed[:TAG_LIMIT] if reference.TAG.fullmatch(tag)}
+                links = re.findall(r'<([^>]+)>\s*;\s*rel="?next\b', headers.get("link", ""))
+                url = urljoin(url, links[0]) if links else ""
+                onward = bool(links) and _origin(url) == _origin(self.base)
+            except UNREADABLE as wrong:
                 raise self._odd("sent a list of tags that cannot be read") from wrong
-            link = re.match(r'<([^>]+)>; *rel="?next', headers.get("link", ""))
-            if not link:
+            if not onward or len(found) > TAG_LIMIT:
                 break
-            path = link[1] if link[1].startswith("/") else "/" + link[1].partition("//")[2].partition("/")[2]
-        return tuple(found)
+        return tuple(found)[:TAG_LIMIT]
 
     async def _absent(self, image: str, parsed: reference.Reference) -> errors.RegistryError:
-        tags = await self.tags(parsed.repository)
-        near = difflib.get_close_matches(parsed.tag, tags, 5, 0.0) if parsed.tag else []
-        hint = f"there are: {', '.join(near)}" if near else f"the repository {parsed.repository} has no tags there"
-        return errors.RegistryError(f"{image} is not in its registry", hint)
+        """The refusal of an image that is not there, with the five nearest tags."""
+        message = f"{image} is not in its registry"
+        try:
+            tags = await self.tags(parsed.repository)
+        except errors.RegistryError as unknown:
+            return errors.RegistryError(message, f"which tags there are is not known: {unknown.message}")
+        near = ", ".join(difflib.get_close_matches(parsed.tag, tags, 5, 0.0))
+        if parsed.digest and tags:
+            near = f"{near or tags[0]}, with other content: the digest {parsed.digest[:19]}… is not there"
+        return errors.RegistryError(message, f"there are: {near}" if near else
+                                    f"the repository {parsed.repository} has no tags there")
 
     def _odd(self, what: str) -> errors.RegistryError:
         return errors.RegistryError(f"registry {self.name} {what}", "look at the registry; no host was contacted")
 
-    async def _ask(self, method: str, path: str, repository: str) -> tuple[int, Mapping[str, str], bytes]:
+    def _odd_status(self, status: int, headers: Mapping[str, str], where: str) -> errors.RegistryError:
+        if status != 429:
+            return self._odd(f"answered {status} {where}")
+        later = headers.get("retry-after", "")
+        hint = f"wait {later} s, then the same command" if later.isdecimal() else "wait, then the same command"
+        return errors.RegistryError(f"registry {self.name} is asked too often (429)",
+                                    hint if self.access.credentials else f"{hint}; logged-in users may ask more often")
+
+    def _refusal(self, repository: str) -> errors.RegistryError:
+        known, what = self.access.credentials, f" for {repository}" if repository else ""
+        said = f"refuses the credentials of {known.username} ({known.origin}){what}" if known else (
+            f"wants a login{what}: {self.access.lack}")
+        return errors.RegistryError(f"registry {self.name} {said}", (f"correct registries: {self.name}: in lading.yaml, or: "
+                                    f"docker login {self.name}; is the name of the image right?"))
+
+    async def _ask(self, url: str, repository: str) -> tuple[int, Mapping[str, str], bytes]:
+        """One question, asked again with a token or a password if the registry wants one."""
         scope = f"repository:{repository}:pull" if repository else ""
-        answer = await self._send(method, self.base + path, self.tokens.get(scope, ""))
+        answer = await self._send(url, self.tokens.get(scope, ""))
         if answer[0] == 401:
-            self.tokens[scope] = await self._authorise(answer[1].get("www-authenticate", ""), scope)
-            answer = await self._send(method, self.base + path, self.tokens[scope])
+            self.tokens[scope] = await self._authorise(answer[1].get("www-authenticate", ""), scope, repository)
+            answer = await self._send(url, self.tokens[scope])
         if answer[0] in (401, 403):
-            known = self.access.credentials
-            who = f"the credentials of {known.username} ({known.origin})" if known else "no credentials"
-            raise errors.RegistryError(f"registry {self.name} refuses {who}",
-                                       f"registries: {self.name}: in lading.yaml, or docker login {self.name}")
+            raise self._refusal(repository)
         return answer
 
-    async def _authorise(self, challenge: str, scope: str) -> str:
+    async def _authorise(self, challenge: str, scope: str, repository: str) -> str:
+        """The value of the header Authorization that answers a challenge; "" if we have nothing to say."""
         kind, _, rest = challenge.partition(" ")
         known = self.access.credentials
         basic = "" if known is None else "Basic " + base64.b64encode(
@@ -170,35 +218,44 @@ class Registry:
         if kind.lower() != "bearer":
             return basic
         words = dict(re.findall(r'(\w+)="([^"]*)"', rest))
-        realm = words.get("realm", "")
-        if urlsplit(realm).scheme not in ("https", urlsplit(self.base).scheme) or not urlsplit(realm).hostname:
-            raise self._odd(f"asks for a token at {realm[:80]!r}")
         asked = {"service": words.get("service", ""), "scope": words.get("scope", scope)}
-        query = {key: value for key, value in asked.items() if value}
-        status, _, body = await self._send("GET", str(httpx2.URL(realm, params=query)), basic)
+        try:
+            realm = httpx2.URL(words.get("realm", ""))
+            url = str(realm.copy_merge_params({key: value for key, value in asked.items() if value}))
+            good = realm.scheme in ("https", urlsplit(self.base).scheme) and realm.host
+        except (httpx2.InvalidURL, ValueError):
+            good = ""
+        if not good:
+            raise self._odd(f"asks for a token at {words.get('realm', '')[:80]!r}")
+        status, headers, body = await self._send(url, basic)
+        if status in (400, 401, 403):
+            raise self._refusal(repository)
+        if status != 200:
+            raise self._odd_status(status, headers, "where tokens are given")
         try:
             got = json.loads(body)
-            token = (got.get("token") or got["access_token"]) if status == 200 else ""
-        except (ValueError, AttributeError, KeyError, TypeError) as wrong:
+            return f"Bearer {TOKEN.fullmatch(got.get('token') or got['access_token'])[0]}"  # type: ignore[index]
+        except UNREADABLE as wrong:
             raise self._odd("gave a token that cannot be read") from wrong
-        return f"Bearer {token}" if isinstance(token, str) and token else basic
 
-    async def _send(self, method: str, url: str, authorization: str) -> tuple[int, Mapping[str, str], bytes]:
-        """One request, redirects followed without credentials to other hosts; the body is bounded."""
-        for _ in range(5):
-            headers = {"Accept": ACCEPT, **({"Authorization": authorization} if authorization else {})}
-            try:
-                async with asyncio.timeout(TIMEOUT * 2), self.client.stream(method, url, headers=headers) as got:
-                    if got.is_redirect:
+    async def _send(self, url: str, authorization: str) -> tuple[int, Mapping[str, str], bytes]:
+        """One GET; redirects are followed, to others without credentials, never from HTTPS to HTTP; bounded."""
+        try:
+            async with asyncio.timeout(self.access.timeout):
+                for _ in range(REDIRECT_LIMIT):
+                    sent = {"Accept": ACCEPT, "Accept-Encoding": "identity"}
+                    sent |= {"Authorization": authorization} if authorization else {}
+                    async with self.client.stream("GET", url, headers=sent) as got:
+                        if not got.is_redirect:
+                            return got.status_code, got.headers, await self._body(got)
                         target = urljoin(url, got.headers.get("location", ""))
-                        if urlsplit(target).netloc != urlsplit(url).netloc:
-                            authorization = ""
-                        url = target
-                        continue
-                    return got.status_code, got.headers, await self._body(got)
-            except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, OSError, ValueError) as lost:
-                raise errors.RegistryError(f"registry {self.name} does not answer: {_reason(lost)}",
-                                           self._help(lost)) from lost
+                    before, after = _origin(url), _origin(target)
+                    if after[0] not in (before[0], "https"):
+                        raise self._odd(f"redirects to {target[:80]!r}")
+                    url, authorization = target, authorization if before == after else ""
+        except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, OSError, ValueError) as lost:
+            raise errors.RegistryError(f"registry {self.name} does not answer: {_reason(lost)}",
+                                       self._help(lost)) from lost
         raise self._odd("redirects in circles")
 
     def _help(self, lost: BaseException) -> str:
@@ -208,7 +265,9 @@ class Registry:
 
     async def _body(self, got: Any) -> bytes:
         chunks, size = [], 0
-        async for chunk in got.aiter_bytes():
+        if got.headers.get("content-encoding", "identity") != "identity":
+            raise self._odd("sends compressed what was asked for as it is")
+        async for chunk in got.aiter_raw():
             size += len(chunk)
             if size > BODY_LIMIT:
                 raise self._odd(f"sends more than {BODY_LIMIT >> 20} MiB where a manifest should be")
@@ -217,4 +276,6 @@ class Registry:
 
 
 def _reason(lost: BaseException) -> str:
+    if isinstance(lost, TimeoutError | httpx2.TimeoutException):
+        return "it takes too long"
     return str(lost).splitlines()[0][:200] if str(lost) else type(lost).__name__

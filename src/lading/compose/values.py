@@ -11,6 +11,7 @@ from lading.compose import parse, plugin, sources, variables, worktree
 REFUSED = ("HOME", "PATH", "PWD", "USER")  # other ones on the host than here
 OWN = "COMPOSE_PROJECT_NAME"  # Compose sets it itself, from -p
 VERSION = "VERSION"
+VALUE_LIMIT = 96 * 1024  # bytes; Linux takes 128 KiB with the name
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +163,11 @@ def encodable(values: Mapping[str, str]) -> None:
     """Refuse values that no environment can carry.
 
     Raises:
-        InputError: one has a NUL in it, or is not text.
+        InputError: one has a NUL in it, is not text, or is too long.
     """
     for name, value in values.items():
         if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
             raise errors.InputError(f"the value of {name} is not text: NUL or bytes that are not UTF-8", how(name))
+        if len(value.encode()) > VALUE_LIMIT:
+            hint = "put it into a file: `configs:` or `secrets:`"
+            raise errors.InputError(f"the value of {name} has more than {VALUE_LIMIT >> 10} KiB", hint)

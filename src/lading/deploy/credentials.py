@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from lading import secrets, settings
+from lading import errors, secrets, settings
 from lading.compose import registry
 
 
@@ -10,17 +10,24 @@ def access(fleet: settings.Settings, environment: Mapping[str, str]) -> Callable
     """A function from a registry's name to its access; passwords are looked up when it is called.
 
     Raises (when called):
-        SettingsError: a password that lading.yaml names by reference cannot be had.
+        SettingsError: a password that lading.yaml names by reference cannot be had, or half of a login is missing.
     """
 
     def one(name: str) -> registry.Access:
-        own = fleet.registries.get(name)
-        if own is not None and own.username:
-            origin = "lading.yaml"
-            password = secrets.resolve(own.password, environment) if own.password else ""
-            return registry.Access(registry.Credentials(own.username, password, origin), own.ca, own.insecure)
-        stored = secrets.docker_credentials(name, environment)
-        known = registry.Credentials(*stored, origin="docker login") if stored else None
-        return registry.Access(known, own.ca if own else "", own.insecure if own else False)
+        own = fleet.registries.get(name, settings.RegistrySettings())
+        if own.username or own.password:
+            if not (own.username and own.password):
+                lacking = "password: {env: NAME}" if own.username else "username: NAME"
+                raise errors.SettingsError(f"registries.{name} has a user or a password, and not the other",
+                                           f"add: {lacking}", file=str(fleet.path))
+            password = secrets.resolve(own.password, environment)
+            return registry.Access(registry.Credentials(own.username, password, "lading.yaml"), own.ca, own.insecure)
+        try:
+            stored = secrets.docker_credentials(name, environment)
+        except errors.SettingsError as unusable:
+            return registry.Access(None, own.ca, own.insecure, unusable.message)
+        if stored is None:
+            return registry.Access(None, own.ca, own.insecure)
+        return registry.Access(registry.Credentials(*stored, "docker login"), own.ca, own.insecure)
 
     return one
