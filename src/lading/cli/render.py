@@ -114,9 +114,9 @@ def ended(done: endings.Ended) -> None:
 
 def change(old: str, new: str) -> str:
     """Old → new; of digests the first 12 digits, of two images of one repository that repository once."""
-    short = [re.sub(r"(@sha256:[0-9a-f]{12})[0-9a-f]{52}", r"\1", text) or "-" for text in (old, new)]
-    names = [text.partition("@sha256:")[0].rpartition(":")[0] for text in short]
-    if names[0] == names[1] != "" and all("@sha256:" in text for text in short):
+    short = [re.sub(r"@sha256:([0-9a-f]{12})[0-9a-f]{52}", r"@\1", text) or "-" for text in (old, new)]
+    names = [text.partition("@")[0].rpartition(":")[0] for text in short]
+    if names[0] == names[1] != "" and "@sha256:" in old and "@sha256:" in new:
         short[1] = "…" + short[1].removeprefix(names[1])
     return f"{short[0]} → {short[1]}"
 
