@@ -38,6 +38,8 @@ def _untagged(loader: Any, suffix: str, node: yaml.Node) -> Any:
 
 Loader.add_multi_constructor("!", _untagged)
 Path = Sequence[str | int]
+SECTIONS = ("services", "networks", "volumes", "configs", "secrets")
+NODE_LIMIT = 1_000_000  # values in one file, anchors spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +80,39 @@ def document(path: str, content: bytes) -> Document:
     """
     try:
         nodes = tuple(node for node in yaml.compose_all(content, Loader=Loader) if node is not None)
+        if sum(_spread(node, {}) for node in nodes) > NODE_LIMIT:
+            raise errors.ComposeError(f"{path} has anchors that spread to more than {NODE_LIMIT} values",
+                                      "write less with anchors and merges", file=path)
         data = tuple(yaml.load_all(content, Loader=Loader))
     except yaml.MarkedYAMLError as broken:
         mark = broken.problem_mark or broken.context_mark
         line = mark.line + 1 if mark else 0
         what = f"{broken.context}, {broken.problem}" if broken.context else f"{broken.problem}"
         raise errors.ComposeError(f"{path} is not YAML: {what}", "correct the line", file=path, line=line) from broken
-    except (yaml.YAMLError, ValueError) as broken:
+    except (yaml.YAMLError, ValueError, RecursionError) as broken:
         raise errors.ComposeError(f"{path} is not YAML: {broken}", "save it as UTF-8 text", file=path) from broken
     kept = tuple(part for part in data if part is not None)
     if not kept or not all(isinstance(part, Mapping) for part in kept):
         raise errors.ComposeError(f"{path} is no Compose file", "it needs `services:` at its top", file=path, line=1)
-    return Document(path, content, nodes, kept)
+    made = Document(path, content, nodes, kept)
+    for key in SECTIONS:
+        if made.value(key) is not None and not isinstance(made.value(key), Mapping):
+            raise errors.ComposeError(f"`{key}` must be a mapping of names", f"{key}: {{NAME: …}}", file=path,
+                                      line=made.line((key,)))
+    return made
+
+
+def _spread(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values a document has once every alias stands for its own copy; *known*: by node, counted once."""
+    if id(node) not in known:
+        known[id(node)] = NODE_LIMIT  # for an alias to what it is part of
+        inner: list[yaml.Node] = []
+        if isinstance(node, yaml.SequenceNode):
+            inner = node.value
+        elif isinstance(node, yaml.MappingNode):
+            inner = [one for pair in node.value for one in pair]
+        known[id(node)] = 1 + sum(_spread(one, known) for one in inner)
+    return known[id(node)]
 
 
 def _walk(node: yaml.Node, path: Path) -> tuple[int, int]:
