@@ -20,7 +20,7 @@ unit: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	for file in tests/*/conftest.py; do $(BIN)/mypy $$file || exit 1; done
+	for file in tests/conftest.py tests/*/conftest.py; do $(BIN)/mypy $$file || exit 1; done
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python scripts/docs.py --check
 

@@ -146,7 +146,7 @@ class SshTransport:
 
     async def _reopen(self, link: "_Link", chain: tuple[str, ...]) -> None:
         await link.close()
-        others = [one for one in self._links.values() if one.connection and not one.jump]
+        others = [one for one in self._links.values() if one.counts() and one is not link]
         idle = [one for one in others if not one.users]
         for old in idle[: max(0, len(others) + 1 - self._max)]:
             await old.close()
@@ -200,6 +200,10 @@ class _Link:
         self.users = 0
         self.jump = False
         self.by_hand = ""
+
+    def counts(self) -> bool:
+        """Whether it holds one of the connections that are allowed, or is about to."""
+        return not self.jump and (self.connection is not None or (self.opening is not None and not self.opening.done()))
 
     async def close(self) -> None:
         """Close the connection, if there is one."""
