@@ -1,0 +1,73 @@
+"""The benches' pure parts: medians and their text, tables, sections of the page, scales and bars of the plots."""
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+import document
+import plot
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def test_a_figure_is_median_lowest_highest_and_needs_a_run() -> None:
+    assert document.figure([5.0, 1.0, 2.0]).text(1) == "2.0 (1.0-5.0)"
+    assert document.figure([4.0, 1.0]).median == 2.5
+    assert document.figure([3 * 2**20, 2**20, 2 * 2**20]).text(0, 1 / 2**20) == "2 (1-3)"
+    with pytest.raises(ValueError, match="no run"):
+        document.figure([])
+
+
+def test_a_table_has_as_many_cells_as_heads() -> None:
+    assert document.table(["a", "b"], [["1", "x|y"]]) == "| a | b |\n| --- | --- |\n| 1 | x\\|y |\n"
+    with pytest.raises(ValueError, match="1 cells under 2"):
+        document.table(["a", "b"], [["1"]])
+
+
+def test_each_bench_writes_its_own_section_and_leaves_the_others() -> None:
+    page = document.with_section("# Benchmarks\n\nWritten by hand.\n", "scale", "## Scale\none")
+    page = document.with_section(page, "lab", "## Lab\n\\1")
+    assert page.index("## Lab") < page.index("## Scale") < page.index("<!-- end: scale -->")
+    assert page.startswith("# Benchmarks\n\nWritten by hand.\n\n<!-- bench: lab -->\n## Lab\n\\1\n<!-- end: lab -->\n")
+    again = document.with_section(page, "lab", "## Lab\ntwo")
+    assert "\ntwo\n" in again and "\\1" not in again and "## Scale\none\n" in again
+    assert document.with_section(again, "lab", "## Lab\ntwo") == again
+
+
+@pytest.mark.parametrize(("high", "marks"), [
+    (35.6, [0, 10, 20, 30, 40]), (4.9, [0, 1, 2, 3, 4, 5]), (0.083, [0, 0.02, 0.04, 0.06, 0.08, 0.1]), (5, [0, 1, 2, 3, 4, 5]),
+    (0, [0, 1]),
+])  # fmt: skip
+def test_scales_have_round_marks_and_reach_the_highest(high: float, marks: list[float]) -> None:
+    assert plot.ticks(high) == marks
+
+
+@pytest.mark.parametrize(("value", "text"), [
+    (0.0842, "0.084"), (0.53, "0.53"), (2.134, "2.13"), (35.62, "35.6"), (161.9, "162"), (0, "0.000"), (99.96, "100.0"),
+])  # fmt: skip
+def test_numbers_have_as_many_figures_as_tell(value: float, text: str) -> None:
+    assert plot.number(value) == text
+
+
+def test_bars_are_as_long_as_their_values() -> None:
+    shown = [plot.Bar("one & <two>", 2.0, 1.0, 4.0, strong=True), plot.Bar("half", 1.0, 1.0, 1.0)]
+    root = ET.fromstring(plot.bars("Wall", "s", {"10 hosts": shown}))
+    paper, one, half = root.findall(f"{SVG}rect")
+    assert float(one.attrib["width"]) == pytest.approx(2 * float(half.attrib["width"]), abs=0.2)
+    assert one.attrib["fill"] != half.attrib["fill"] and paper.attrib["fill"] == "#ffffff"
+    texts = [text.text for text in root.findall(f"{SVG}text")]
+    assert {"Wall, s", "10 hosts", "one & <two>", "2.00", "1.00"} <= set(texts)
+
+
+def test_parts_stand_end_to_end() -> None:
+    root = ET.fromstring(plot.stacks("Phases", "s", {"1 host": {"lease": 1.0, "roll": 3.0}}))
+    _, lease, roll, *_ = root.findall(f"{SVG}rect")
+    assert float(roll.attrib["x"]) == pytest.approx(float(lease.attrib["x"]) + float(lease.attrib["width"]), abs=0.2)
+    assert float(roll.attrib["width"]) == pytest.approx(3 * float(lease.attrib["width"]), abs=0.3)
+
+
+def test_lines_rise_with_their_values() -> None:
+    root = ET.fromstring(plot.lines("CPU", "hosts", "s", {"lading": [(0, 0), (50, 1), (100, 2)]}))
+    first, second, third = [(float(c.attrib["cx"]), float(c.attrib["cy"])) for c in root.findall(f"{SVG}circle")]
+    assert first[0] < second[0] < third[0] and first[1] > second[1] > third[1]
+    assert second[1] - third[1] == pytest.approx(first[1] - second[1], abs=0.2)
