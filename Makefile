@@ -1,5 +1,5 @@
 # make test: everything, on a fresh machine; make demo: the main job, shown. Both do all the set-up themselves.
-.PHONY: setup unit lint test lab demo docs wheel image clean
+.PHONY: setup unit lint test lab demo bench docs wheel image clean
 PYTHON ?= python3
 BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
@@ -33,6 +33,15 @@ lab: setup
 demo: setup
 	scripts/demo
 
+# lading beside raw ssh and Ansible, in the lab, as root; about 30 minutes. Less: make bench BENCH='--hosts 1,3 --repeat 1'
+bench: setup .venv-bench/.ready
+	PYTHONPATH=lab $(BIN)/python bench/lab_bench.py $(BENCH)
+
+.venv-bench/.ready: requirements/bench.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install -q --require-hashes -r requirements/bench.txt
+	touch .venv-bench/.ready
+
 docs: setup
 	$(BIN)/python scripts/docs.py
 
@@ -44,4 +53,4 @@ image: setup
 	docker build -t lading dist/image
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache dist
+	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache dist
