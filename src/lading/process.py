@@ -38,8 +38,9 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: str | None = None,
     timeout: float = 60.0,
+    descriptors: Sequence[int] = (),
 ) -> Finished:
-    """Run *argv* to its end (*timeout* in seconds) and return its status and output.
+    """Run *argv* to its end (*timeout* in seconds) and return its status and output; it gets our open *descriptors*.
 
     *env* replaces the environment wholly. A status other than 0 is no error here.
 
@@ -50,7 +51,7 @@ def run(
     try:
         done = subprocess.run(
             list(argv), input=stdin, capture_output=True, env=None if env is None else dict(env), cwd=cwd,
-            timeout=timeout, check=False,
+            timeout=timeout, check=False, pass_fds=descriptors,
         )
     except OSError as missing:
         raise ProgramMissingError(argv[0]) from missing

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lading.compose import bundle, normal, plugin, read, release
+from lading.compose import bundle, normal, parse, plugin, read, release
 
 PLUGIN = plugin.find({})
 FILES = {
@@ -92,6 +92,16 @@ def test_no_secret_in_the_release(folder: Path) -> None:
     assert "docker-compose.yml" in got.release.files
 
 
+def test_no_secret_lies_on_the_disk_while_compose_reads_the_bundle(folder: Path) -> None:
+    got = made(folder)
+    with normal.laid_out(got, dict.fromkeys(got.secrets, 1)) as (where, descriptors):
+        on_disk = [path for path in where.rglob("*") if path.is_file() and not path.is_symlink()]
+        assert on_disk and not [path for path in on_disk if b"canary" in path.read_bytes()]
+        behind = subprocess.run(["grep", "-rlR", "canary", "."], cwd=where, pass_fds=descriptors, capture_output=True)
+        assert len(behind.stdout.splitlines()) == 2  # whoever has the descriptors reads them: the variable, the file
+    assert not where.exists()
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=40))
 def test_env_files_keep_every_value(value: str) -> None:
@@ -104,5 +114,5 @@ def test_env_files_keep_every_value(value: str) -> None:
         argv = [PLUGIN, "--env-file", "v.env", "-f", "c.yml", "config"]
         done = subprocess.run(argv, cwd=folder, env={"PATH": "/usr/bin:/bin"}, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
-    got = yaml.safe_load(done.stdout)["services"]["a"]["environment"]["V"]
+    got = parse.load(done.stdout)["services"]["a"]["environment"]["V"]
     assert (got or "").replace("$$", "$") == value
