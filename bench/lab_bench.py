@@ -58,7 +58,7 @@ class Bench:
 
     def mend(self, project: str, hosts: Sequence[str], version: str) -> None:
         """After a wrong run: bring all hosts to the version that was wanted, so that the next run can start."""
-        variant = next(v for v in VARIANTS if v.project == project and v.name in ("lading", "ssh, warm"))
+        variant = next(v for v in VARIANTS if v.project == project and v.name in ("lading", "ssh warm"))
         measure.run(self.scene.argv(variant.argv(self.scene, hosts, version)), owner=self.scene.lab.name, group="bench",
                     env=self.scene.environment())
 

@@ -59,6 +59,7 @@ class Scene:
                   f"printf %s {shlex.quote(login)} >.docker/config.json; chmod 600 .docker/config.json")
         for version in self.images:
             self.each(self.hosts, f"docker pull -q registry.lab:5000/bench:{version}")
+        self.each(self.hosts, "docker ps -q | xargs -r docker stop")
         self.each(self.hosts, f"cd bench && export VERSION={VERSIONS['bench'][0]} && docker compose -p bench up -d --wait && "
                   "docker compose -p bench stop")
         self.json("lading", "deploy", "--version", VERSIONS["lading-bench"][0], "--to", ",".join(self.hosts), "--app", "lading-bench",

@@ -58,13 +58,13 @@ def _lading(_: Scene, hosts: Sequence[str], version: str) -> list[str]:
 
 TUNED = {"ANSIBLE_FORKS": "50", "ANSIBLE_PIPELINING": "True", "ANSIBLE_GATHERING": "explicit"}
 VARIANTS = (
-    Variant("ssh, warm", "`ssh HOST docker compose up -d --wait` on all hosts at once, over open ControlMaster connections", _ssh("{path}")),
-    Variant("ssh, cold", "the same, each with a connection of its own: the floor", _ssh("none")),
+    Variant("ssh warm", "`ssh HOST docker compose up -d --wait` on all hosts at once, over open ControlMaster connections", _ssh("{path}")),
+    Variant("ssh cold", "the same, each with a connection of its own: the floor", _ssh("none")),
     Variant("lading", "`lading deploy --version V --to HOSTS --yes`, every guarantee on", _lading, "lading-bench"),
     Variant("DOCKER_HOST=ssh", "`DOCKER_HOST=ssh://HOST docker compose up -d --wait` on all hosts at once", _docker_host),
-    Variant("ansible module, tuned", "`playbooks/module.yml`: community.docker.docker_compose_v2; forks 50, pipelining, no facts",
+    Variant("ansible module tuned", "`playbooks/module.yml`: community.docker.docker_compose_v2; forks 50, pipelining, no facts",
             _playbook("module.yml"), environment=TUNED),
-    Variant("ansible, tuned", "`playbooks/article.yml`: the five tasks of the article; forks 50, pipelining, no facts",
+    Variant("ansible tuned", "`playbooks/article.yml`: the five tasks of the article; forks 50, pipelining, no facts",
             _playbook("article.yml"), environment=TUNED),
-    Variant("ansible, default", "the same with Ansible's defaults (forks 5)", _playbook("article.yml")),
+    Variant("ansible default", "the same with Ansible's defaults (forks 5)", _playbook("article.yml")),
 )
