@@ -1,7 +1,7 @@
 """`make bench`: lading beside what people would use instead, in the lab; writes docs/benchmarks.md and its plots.
 
 Every round runs each variant once, in random order, on the same hosts; a run that does not end in the new version on
-every host is reported and never counted.
+every host is reported and never counted. Ctrl-C ends it early: what was measured so far is written.
 """
 
 import argparse
@@ -99,8 +99,11 @@ def main() -> int:
         rounds = [number for number in numbers for _ in range(asked.repeat)]
         chance = random.Random(asked.seed)
         chance.shuffle(rounds)
-        for number in rounds:
-            bench.round(bench.scene.hosts[:number], chance, variants)
+        try:
+            for number in rounds:
+                bench.round(bench.scene.hosts[:number], chance, variants)
+        except KeyboardInterrupt:
+            print("stopped: the page is written from the runs so far", file=sys.stderr)
         found = {"seed": asked.seed, "repeat": asked.repeat, "seconds": time.monotonic() - begun, "wrong": bench.wrong,
                  "command": " ".join(["bench/lab_bench.py", *sys.argv[1:]]), "machine": measure.machine(),
                  "versions": lab_report.versions(bench.scene), "runs": [asdict(run) for run in bench.runs]}

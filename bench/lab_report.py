@@ -122,6 +122,15 @@ def aims_table(runs: Sequence[Run], number: int) -> str:
     return document.table([f"aim at {hosts_text(number)}", "image present", "image not present"], rows)
 
 
+def counts(runs: Sequence[Run]) -> str:
+    """How many runs stand behind the medians."""
+    cells: dict[tuple[str, int, bool], int] = {}
+    for run in runs:
+        cells[run.variant, run.hosts, run.present] = cells.get((run.variant, run.hosts, run.present), 0) + 1
+    low, high = min(cells.values()), max(cells.values())
+    return f"{len(runs)} runs, {low if low == high else f'{low} to {high}'} behind each median."
+
+
 def versions(scene: "Scene") -> dict[str, str]:
     """The versions of all that took part."""
     host = scene.hosts[0]
@@ -214,7 +223,7 @@ def method(found: Mapping[str, Any]) -> str:
 - The variants: {"; ".join(f"**{v.name}**: {v.what}" for v in lab_variants.VARIANTS)}.
 - One service ([bench/app](../bench/app/docker-compose.yml)) with a health check every second; the old version runs healthy, the run ends when the new one is healthy on all hosts. Afterwards Docker and
   HTTP must say so on every host; a run where they do not is not counted, but listed here. Wrong runs: {wrong}
-- Each of {found['repeat']} rounds for each number of hosts runs every variant with the image present and without, in random order. Between runs the hosts are brought back to rest (not measured).
+- {counts([Run(**run) for run in found["runs"]])} Each of {found['repeat']} rounds for each number of hosts runs every variant with the image present and without, in random order. Between runs the hosts are brought back to rest (not measured).
 - Every run has control groups of its own: CPU is what the kernel charged to them, memory is sampled every 30 ms. The processes behind warm ControlMaster connections are not in it. Hosts' CPU is all that
   the hosts' control groups took meanwhile, health checks included.
 - The playbooks log in, copy, pull, start and clean up as in the article; the raw variants find file and login on the hosts; lading logs in, uploads and pulls by itself, and its ledger is a SQLite file.
