@@ -182,7 +182,7 @@ def section(found: Mapping[str, Any], runs: Sequence[Run], numbers: Sequence[int
     """The text of the section."""
     rows = [[hosts_text(n), "present" if p else "not present", *(f"{medians(runs, n, p)[name]:.2f}" for name in PHASES)]
             for n in numbers for p in (True, False) if medians(runs, n, p)]
-    notes = (document.PAGE.parent / "benchmarks" / "lab-notes.md")
+    notes = document.PAGE.parents[1] / "bench" / "lab_notes.md"
     return f"""## A deployment, beside the alternatives
 Made by `make bench` (here: `{found['command']}`, seed {found['seed']}, {found['seconds'] / 60:.0f} minutes). **Ratios count, seconds do not**: controller and hosts share one machine, so the seconds contain
 the hosts' own work, and the machine may have had other work too.
