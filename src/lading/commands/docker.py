@@ -15,9 +15,11 @@ INSPECT = (
 )
 PROJECT = "com.docker.compose.project"
 LIMIT = 'timeout -k 10 "${LIMIT:-900}" '
-SNAPSHOT = f"""snapshot(){{ ids=$(docker ps -aq --no-trunc --filter "label={PROJECT}=$APP")
-part containers
-[ -z "$ids" ] || docker container inspect --format {command.quote(INSPECT)} $ids 2>/dev/null
+SNAPSHOT = f"""list(){{ ids=$(docker ps -aq --no-trunc --filter "label={PROJECT}=$APP"); }}
+shown(){{ [ -z "$ids" ] || docker container inspect --format {command.quote(INSPECT)} $ids 2>/dev/null; }}
+snapshot(){{ [ -n "$ids" ] || list
+seen=$(shown) || {{ list; seen=$(shown); }}
+part containers; printf '%s\\n' "$seen"
 part tick; }}
 """
 ALL_CONTAINERS = f"""part containers

@@ -12,7 +12,10 @@ UP_TIMEOUT = 900  # seconds that `docker compose up` may take, waiting for depen
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What a deployment holds on a host: its lease by fence, and where lading's state is."""
+    """What a deployment holds on a host: its lease by fence, and where lading's state is.
+
+    *state_dir* as configured; *folder*: the same as the host told it, which spares it from asking its engine again.
+    """
 
     state_dir: str
     app: str
@@ -21,6 +24,7 @@ class Hold:
     holder: str
     since: str
     url: str = ""
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ def guarded(
 ) -> command.Command:
     """A script that runs only while *hold* is valid; it extends the lease to its own time-out + 30 s."""
     values = {
-        "M": marker, "APP": hold.app, "STATE": hold.state_dir, "D": hold.deployment, "F": hold.fence, "T": timeout,
+        "M": marker, "APP": hold.app, "STATE": hold.state_dir, "AT": hold.folder, "D": hold.deployment, "F": hold.fence, "T": timeout,
         "STEP": name, "HOLDER": hold.holder, "SINCE": hold.since, "URL": hold.url, **(more or {}),
     }
     quiet = "trap '' HUP PIPE\n" if changes else ""
@@ -99,8 +103,8 @@ def stage(
             f'login {command.quote(login.registry)} {command.quote(login.username)} "$P{index}"\n'
             for index, login in enumerate(logins)
         )
-        lines.append(f"if ! {{ {absent}; }}; then :\n{tries}fi\n")
-        lines += [f"pull {command.quote(image)}\n" for image in distinct]
+        pulls = "".join(f"pull {command.quote(image)}\n" for image in distinct)
+        lines.append(f"if ! {{ {absent}; }}; then :\n{tries}{pulls}fi\n")
     lines += [
         f"keep {command.quote(image)} {command.quote(kept_image(hold.app, service, release))}\n"
         for service, image in images.items()
@@ -135,8 +139,9 @@ done <"$A/detached"
 REMOVE_NETWORK = """on=$(on_network "$n"); [ -z "$on" ] || refuse remove "network $n stays; on it: $(names $on)"
 e=$(docker network rm "$n" 2>&1 >/dev/null) || case $e in *"No such network"*) ;; *) refuse remove "network $n stays: $e";; esac"""
 WATCH_STATE = """exec 3<&0
-cat <&3 >/dev/null 2>&1 9>&- & watcher=$!
-while kill -0 $watcher 2>/dev/null; do snapshot; sleep 0.25; done
+n=0; ids=
+while :; do [ $((n % 4)) != 0 ] || ids=; n=$((n + 1)); snapshot
+timeout 0.5 cat <&3 >/dev/null 2>&1 9>&- && break; done
 part end
 exit 0
 """

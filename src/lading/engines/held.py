@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 from lading import errors, events, observe, state
 from lading.commands import answers, command, docker, rolling
@@ -91,6 +92,7 @@ class Held:
             seen = answers.from_result(name, result)
         except ValueError as newer:
             raise errors.ForeignError(str(newer), "install the newer lading", host=name, step="lease") from newer
+        self.holds[name] = replace(self.holds[name], folder=seen.facts.state_dir)
         app = seen.apps.get(job.plan.app, state.AppState(job.plan.app))
         self.seen[name] = app
         if app.current != plan.previous:

@@ -144,9 +144,9 @@ def test_what_is_written_is_what_is_observed(host: HostShell) -> None:
 
 
 ENGINE = {
-    "info -f engine*": "engine=20.10.24\nid=A:B\narch=x86_64\nroot=/\n", "compose version --short": "v2.40.3\n",
-    "context show": "default\n", "ps --format port=*": "port=edge 0.0.0.0:80->80/tcp, :::80->80/tcp\nport= 0.0.0.0:81-82->1-2/udp\nport=db 5432/tcp\nport=x :?->1/tcp\n",
-    "ps -a --format net=*": "net=edge-1 shop_default,edge edge\nnet=lone bridge \n",
+    "info -f engine*": "engine=20.10.24\nid=A:B\narch=x86_64\nctx=default\nplugin=v2.40.3\nroot=/\n",
+    "ps -a --format port=*": "port=edge 0.0.0.0:80->80/tcp, :::80->80/tcp\nnet=edge-1 shop_default,edge edge\n"
+                             "port= 0.0.0.0:81-82->1-2/udp\nnet=lone bridge \nport=db 5432/tcp\nport=x :?->1/tcp\n",
 }
 
 
@@ -175,7 +175,7 @@ def test_facts_name_what_is_wrong(host: HostShell, monkeypatch: pytest.MonkeyPat
 
 def test_state_is_kept_per_engine_where_there_is_no_common_folder(host: HostShell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(host.folder))
-    host.docker({"info -f {{.ID}}": "AB:CD\n"})
+    host.docker({"info -f engine*": "engine=1\nid=AB:CD\nroot=/\n"})
     wanted = "/var/lib/lading" if Path("/var/lib/lading").is_dir() else f"{host.folder}/.lading/ABCD"
     assert facts(host, state_dir="auto", facts=False).state_dir == wanted
     assert facts(host, state_dir="auto", facts=False).engine == ""

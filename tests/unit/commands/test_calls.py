@@ -1,0 +1,69 @@
+"""How often Docker is asked: each call of its client costs a host more than lading's own work there."""
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from host_shell import HostShell
+from lading.commands import answers, docker, rolling
+
+INFO = "engine=26.1\nid=AB:CD\narch=x86_64\nctx=default\nplugin=v2.40.3\n\nroot=/\n"
+
+
+@pytest.fixture
+def home(host: HostShell, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the state lies on a host without /var/lib/lading that this user can write."""
+    monkeypatch.setenv("HOME", str(host.folder))
+    return host.folder / ".lading" / "ABCD"
+
+
+def test_looking_asks_the_engine_once_for_all_it_says_of_itself(host: HostShell, home: Path) -> None:
+    host.docker({"info*": INFO, "ps -a --format*": "port=shop 0.0.0.0:80->80/tcp\nnet=shop-web-1 shop_default shop\n", "ps*": ""})
+    seen = answers.from_result("here", host.run(docker.observe("M", state_dir="auto", app="shop")))
+    assert [line.split()[0] for line in host.lines() if line.startswith(("info ", "ps ", "compose ", "context "))] == ["info", "ps", "ps"]
+    facts = seen.facts
+    assert (facts.engine, facts.engine_id, facts.compose, facts.context.strip()) == ("26.1", "AB:CD", "2.40.3", "default")
+    assert (facts.state_dir, facts.ports, facts.problem) == (str(home), {"0.0.0.0:80/tcp": "shop"}, "")
+
+
+def test_a_client_that_does_not_tell_of_its_plugin_is_asked(host: HostShell, home: Path) -> None:
+    host.docker({"info*": INFO.replace("plugin=v2.40.3", ""), "compose version*": "2.24.4", "ps*": ""})
+    seen = answers.from_result("here", host.run(docker.observe("M", state_dir="auto", app="shop")))
+    assert (seen.facts.compose, seen.facts.state_dir) == ("2.24.4", str(home))
+
+
+def test_an_engine_that_does_not_answer_is_said(host: HostShell, home: Path) -> None:
+    host.docker({"info*": 1, "ps*": 1})
+    seen = answers.from_result("here", host.run(docker.observe("M", state_dir="auto", app="shop")))
+    assert seen.facts.problem == "refused"
+
+
+def test_a_folder_that_the_host_named_is_not_asked_for_again(host: HostShell, home: Path) -> None:
+    host.docker({"info*": INFO, "ps*": ""})
+    host.run(docker.lease("M", state_dir="auto", app="shop", deployment="d1", holder="h", since="s", url="", take=False, grace=0,
+                          begin='{"kind":"begin"}', nonce="", binds=()))
+    host.lines()
+    hold = replace(host.hold(), state_dir="auto", folder=str(home))
+    assert host.run(rolling.undone("M", hold, record='{"kind":"undone"}')).status == 0
+    assert host.lines() == []
+    assert "state=free" in (home / "apps/shop/lease").read_text()
+
+
+def test_a_snapshot_after_a_container_was_replaced_shows_the_new_one(host: HostShell) -> None:
+    host.docker({"ps -aq*": "new\n", "container inspect* old": 1, "container inspect* new": '{"id":"new"}\n'})
+    script = host.folder / "script"
+    script.write_text("APP=shop; ids=old; part(){ echo \"part $1\"; }\n" + docker.SNAPSHOT + "snapshot\nsnapshot\n")
+
+    done = subprocess.run(["/bin/sh", "-eu", str(script)], capture_output=True, text=True, check=True)
+    assert done.stdout == 'part containers\n{"id":"new"}\npart tick\n' * 2
+    assert [line.split()[0] for line in host.lines() if line.startswith(("ps", "container"))] == ["container", "ps", "container", "container"]
+
+
+def test_the_end_of_the_input_ends_the_watch_at_once(host: HostShell) -> None:
+    host.docker({"ps -aq*": "c1\n", "container inspect*": "{}\n"})
+    script = host.folder / "script"
+    script.write_text("APP=shop; part(){ echo \"part $1\"; }\n" + docker.SNAPSHOT + rolling.WATCH_STATE)
+    done = subprocess.run(["/bin/sh", "-eu", str(script)], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+    assert done.stdout == "part containers\n{}\npart tick\npart end\n"
