@@ -125,3 +125,16 @@ def test_a_disk_that_takes_no_more(book: Book, path: Path) -> None:
     assert stored == [int(line) for line in done.stdout.split()]
 
 
+
+
+def test_a_ledger_that_another_process_makes_just_now_is_waited_for(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # where SQLite refuses to switch to a write-ahead log, and does not wait
+        opening = subprocess.Popen([sys.executable, "-c", APPENDER, str(path), "late", "1"], text=True,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        with pytest.raises(subprocess.TimeoutExpired):
+            opening.wait(2)
+        other.execute("COMMIT")
+        out, said = opening.communicate(timeout=60)
+    assert (opening.returncode, said) == (0, ""), out

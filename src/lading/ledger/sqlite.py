@@ -1,6 +1,7 @@
 """A ledger in a SQLite file of the user's, by the standard library; its failures in words."""
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -53,7 +54,7 @@ class SqliteStore:
         if found > stores.SCHEMA:
             raise errors.LedgerError(f"the ledger was written by a newer lading (schema {found}, known: {stores.SCHEMA})",
                                      "install the newer lading", file=self.place)
-        base.execute("PRAGMA journal_mode=WAL")
+        _log_ahead(base)
         base.execute("BEGIN IMMEDIATE")
         fresh = int(base.execute("PRAGMA user_version").fetchone()[0]) == 0
         for statement in tables:
@@ -76,6 +77,23 @@ class SqliteStore:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def _log_ahead(base: sqlite3.Connection) -> None:
+    """Switch to a write-ahead log. For this alone SQLite does not wait while another process writes, so we do.
+
+    Raises:
+        sqlite3.OperationalError: it was still locked after `stores.WAIT`.
+    """
+    until = time.monotonic() + stores.WAIT
+    while True:
+        try:
+            base.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as busy:
+            if "locked" not in str(busy) or time.monotonic() > until:
+                raise
+        time.sleep(0.02)
 
 
 def explained(failed: sqlite3.Error, path: Path) -> errors.LedgerError:
