@@ -11,7 +11,7 @@ def lading_yaml(hosts: Sequence[Host], options: Options) -> str:
     """The fleet: production is all web hosts, staging is stage1."""
     production = ", ".join(host.name for host in hosts if host.name.startswith("web"))
     staging = [host.name for host in hosts if not host.name.startswith("web")]
-    keepalive = ", connect_timeout: 3, keepalive: 1" if options.fast_keepalive else ""
+    keepalive = ", connect_timeout: 3, keepalive: 1, keepalive_count: 2" if options.fast_keepalive else ""
     lines = [
         "lading: 1",
         "hosts:",

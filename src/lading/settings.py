@@ -38,7 +38,8 @@ OPTIONS = (
     Option("ssh.user", "text", "as OpenSSH", "SSH user of hosts that name none", "deploy"),
     Option("ssh.known_hosts", "path", "known_hosts", "pinned host keys, relative to this file; meant to be committed"),
     Option("ssh.connect_timeout", "seconds", "10", "how long a connection may take to open"),
-    Option("ssh.keepalive", "seconds", "15", "after 3 of these without an answer a host counts as lost"),
+    Option("ssh.keepalive", "seconds", "15", "how long a silent host is left alone before it is asked for a sign of life"),
+    Option("ssh.keepalive_count", "integer", "3", "after so many unanswered in a row it counts as lost"),
     Option("ssh.max_connections", "integer", "64", "connections that are opened at once"),
     Option("destinations.NAME.hosts", "list", "(required)", "the hosts meant by this name", "[web1]"),
     Option("destinations.NAME.labels", "mapping", "none", "what is said about the destination"),
@@ -64,6 +65,7 @@ class SshSettings:
     known_hosts: Path = Path("known_hosts")
     connect_timeout: int = 10
     keepalive: int = 15
+    keepalive_count: int = 3
     max_connections: int = 64
 
 
@@ -257,7 +259,7 @@ class _Reader:
         got = self.known(node, "ssh", "ssh")
         pins = self.text(got["known_hosts"], "ssh.known_hosts") if "known_hosts" in got else "known_hosts"
         numbers = {key: self.number(got[key], f"ssh.{key}", 1, 10000)
-                   for key in ("connect_timeout", "keepalive", "max_connections") if key in got}
+                   for key in ("connect_timeout", "keepalive", "keepalive_count", "max_connections") if key in got}
         user = self.text(got["user"], "ssh.user") if "user" in got else ""
         return SshSettings(user, self.path.parent.resolve() / Path(pins).expanduser(), **numbers)
 

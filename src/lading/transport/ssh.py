@@ -35,14 +35,14 @@ class SshTransport:
 
     def __init__(
         self, *, user: str = "", known_hosts: str = "", config_files: Sequence[str] | None = None,
-        connect_timeout: float = 10.0, keepalive: float = 15.0, max_connections: int = 64,
+        connect_timeout: float = 10.0, keepalive: float = 15.0, keepalive_count: int = 3, max_connections: int = 64,
         lookup: Callable[[str], hosts.Host | None] = lambda name: None, slack: float = wire.SLACK,
     ) -> None:
         own = Path("~/.ssh/config").expanduser()
         self._settings: dict[str, Any] = {
             "config": list(config_files) if config_files is not None else [str(own)] if own.is_file() else None,
             "connect_timeout": connect_timeout, "login_timeout": connect_timeout,
-            "keepalive_interval": keepalive, "keepalive_count_max": 3,
+            "keepalive_interval": keepalive, "keepalive_count_max": keepalive_count,
             "gss_kex": False, "agent_forwarding": False, "x11_forwarding": False, "request_pty": False,
             "env": None, "send_env": None, "command": None,
         }
