@@ -137,7 +137,7 @@ def finish(scene: Scene, version: str, limit: float = 150) -> list[str]:
     Raises:
         Red: it does not end with no more than these two commands.
     """
-    until, path = time.monotonic() + limit, []
+    until, path = time.monotonic() + limit, list[str]()
     while True:
         done = scene.lading("deploy", "--version", version, "--to", TO, "--yes")
         if done.returncode == 0:

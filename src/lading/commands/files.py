@@ -52,15 +52,22 @@ jot(){ printf '{"at":"%s",%s\\n' "$(now)" "${1#?}" >>"$A/journal" && { sync "$A/
 """
 
 GUARD = """exec 9>>"$A/op.lock"
-flock -w 3 9 || refuse busy "$(cat "$A/op.info" 2>/dev/null)"
+flock -w 3 9 || refuse busy "$(sed 1q "$A/op.info" 2>/dev/null)"
 exec 8>>"$A/lease.lock"; flock -w 10 8 || refuse busy "the lease file is locked"
 read_lease; uptime
 [ "$l_deployment" = "$D" ] && [ "$l_fence" = "$F" ] && [ "$l_state" = held ] || refuse fence "$(cat "$A/lease" 2>/dev/null)"
 write_lease $((up + T + 30)) held; exec 8>&-
 printf '%s %s since %s, pid %s\\n' "$D" "$STEP" "$(now)" $$ >"$A/op.info"
+[ "$CHANGES" = 1 ] || printf 'ends %s\\n' $PPID >>"$A/op.info"
 """
 
-TAKE = """mkdir -p "$A/releases" "$A/objects" "$A/project" 2>/dev/null || refuse state "cannot write $A"
+# What a dead controller left: an upload or a pull whose connection is half-open would wait for its own time-out.
+# $PPID of a script is its `timeout`, which passes the signal on; a command that changes containers is never ended.
+END_IT = """end_it(){ p=$(sed -n 's/^ends //p' "$A/op.info" 2>/dev/null); [ -n "$p" ] || return 1
+case $(tr '\\0' ' ' <"/proc/$p/cmdline" 2>/dev/null) in timeout*) kill -TERM "$p" 2>/dev/null;; esac; }
+"""
+
+TAKE = END_IT + """mkdir -p "$A/releases" "$A/objects" "$A/project" 2>/dev/null || refuse state "cannot write $A"
 [ -f "$S/format" ] || printf '1\\n' >"$S/format"
 [ "$(cat "$S/format")" = 1 ] || refuse format "$(cat "$S/format")"
 [ -d "$A/secrets" ] || mkdir "$A/secrets"
@@ -70,7 +77,7 @@ exec 8>>"$A/lease.lock"; flock -w 10 8 || refuse busy "the lease file is locked"
 read_lease; uptime
 if [ "$l_state" = held ] && [ "$l_deployment" != "$D" ] && [ "$l_boot" = "$boot" ] && [ "$l_expires" -gt "$up" ] \\
 && [ "$TAKE" != 1 ]; then refuse held "$(cat "$A/lease")" "left=$((l_expires - up))"; fi
-exec 9>>"$A/op.lock"; flock -n 9 || refuse busy "$(cat "$A/op.info" 2>/dev/null)"
+exec 9>>"$A/op.lock"; flock -n 9 || { end_it && flock -w 15 9; } || refuse busy "$(sed 1q "$A/op.info" 2>/dev/null)"
 F=$((l_fence + 1))
 write_lease $((up + 90)) held || refuse state "cannot write $A"
 exec 8>&-
@@ -90,7 +97,7 @@ while read -r id p; do case $p in "$APP"-hook-*) docker rm -f "$id" >/dev/null; 
 
 FREE = """exec 8>>"$A/lease.lock"; flock -w 10 8
 uptime; write_lease 0 free; exec 8>&-
-rm -f "$A/op.info"
+rm -rf "$A/op.info" "$A"/incoming.* "$A/tar.err" "$A/config.err" "$A/hook.yaml" "/dev/shm/lading.$APP".* "${XDG_RUNTIME_DIR:-/nowhere}/lading.$APP".*
 """
 
 REGISTRIES = """part registries
@@ -105,7 +112,7 @@ part "app:$1"
 part "current:$1"; cat "$A/current" 2>/dev/null
 part "lease:$1"; cat "$A/lease" 2>/dev/null; uptime; printf 'nowboot=%s\\nnow=%s\\n' "$boot" "$up"
 part "journal:$1"; tail -n 500 "$A/journal" 2>/dev/null
-if ! ( exec 9>>"$A/op.lock"; flock -n 9 ) 2>/dev/null; then part "busy:$1"; cat "$A/op.info" 2>/dev/null; fi
+if ! ( exec 9>>"$A/op.lock"; flock -n 9 ) 2>/dev/null; then part "busy:$1"; sed 1q "$A/op.info" 2>/dev/null; fi
 for r in "$A"/releases/*/release.json; do [ -f "$r" ] || continue
 d=${r%/release.json}; part "release:$1:${d##*/}"; cat "$r"; done
 part "objects:$1"; ls "$A/objects" 2>/dev/null

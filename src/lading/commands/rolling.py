@@ -43,7 +43,7 @@ def guarded(
     """A script that runs only while *hold* is valid; it extends the lease to its own time-out + 30 s."""
     values = {
         "M": marker, "APP": hold.app, "STATE": hold.state_dir, "AT": hold.folder, "D": hold.deployment, "F": hold.fence, "T": timeout,
-        "STEP": name, "HOLDER": hold.holder, "SINCE": hold.since, "URL": hold.url, **(more or {}),
+        "CHANGES": int(changes), "STEP": name, "HOLDER": hold.holder, "SINCE": hold.since, "URL": hold.url, **(more or {}),
     }
     quiet = "trap '' HUP PIPE\n" if changes else ""
     script = command.assign(values) + files.PRELUDE + files.STATE_DIR + files.LEASE + quiet + files.GUARD + body

@@ -104,7 +104,7 @@ class Held:
             raise errors.PreflightError("; ".join(problems), f"lading check {name}", host=name, step="preflight")
 
     async def reach(self, name: str) -> state.HostState:
-        """Look again, trying for a while to reach a host that was lost.
+        """Look again, trying for a while to reach a host that was lost, or whose engine does not answer.
 
         Raises:
             Failure: it does not answer.
@@ -115,15 +115,17 @@ class Held:
                                       app=self.job.plan.app)
             if seen.reachable:
                 self.lost.pop(name, None)
-                return seen
+                if not seen.facts.problem:
+                    return seen
             if time.monotonic() > until:
-                self.lost[name] = seen.error
-                raise Failure(name, "undo", seen.error)
+                if seen.error:
+                    self.lost[name] = seen.error
+                raise Failure(name, "undo", seen.error or seen.facts.problem)
             await asyncio.sleep(0.5)
 
-    async def free(self, result: str, names: Iterable[str] | None = None) -> None:
-        """Give back leases of hosts on which nothing was changed (of all that are held, if *names* is None)."""
-        line = json.dumps({"v": 1, "kind": "ended", "deployment": self.job.deployment, "result": result})
+    async def free(self, result: str, names: Iterable[str] | None = None, *, kind: str = "ended") -> None:
+        """Give back the leases of *names*, or of all hosts that are held; of kind `left` where the deployment stays open."""
+        line = json.dumps({"v": 1, "kind": kind, "deployment": self.job.deployment, "result": result})
 
         async def one(name: str) -> None:
             try:

@@ -183,6 +183,8 @@ class _Run:
             await self.changing.back(name)
         except (held.Failure, errors.LadingError) as failed:
             words = failed.why if isinstance(failed, held.Failure) else failed.message
+            if name not in self.held.lost:  # nobody works there now: the next deployment may take it up at once
+                await self.held.free("left", [name], kind="left")
             self._set(name, "unknown" if name in self.held.lost else "failed", "", f"{why}; undo: {words}")
             return
         now = previous.release if previous else ""

@@ -1,5 +1,7 @@
 """Lease, fence, journal and state folder on a host, by the real shell (DESIGN §4, two locks)."""
 
+import asyncio
+import dataclasses
 import fcntl
 import json
 from pathlib import Path
@@ -10,18 +12,24 @@ import pytest
 from host_shell import HostShell
 from lading import state
 from lading.commands import answers, command, docker, rolling
+from lading.inventory import hosts
+from lading.transport import local
 
 BOOT = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 LEFTOVER = "0123456789ab_shop-web-1"
 
 
 def take(host: HostShell, deployment: str = "d1", *, force: bool = False, **more: Any) -> command.Result:
+    return host.run(lease_command(host, deployment, force=force, **more))
+
+
+def lease_command(host: HostShell, deployment: str = "d1", *, force: bool = False, **more: Any) -> command.Command:
     values: dict[str, Any] = {
         "state_dir": str(host.state), "app": "shop", "deployment": deployment, "holder": "ann@laptop", "since": "then",
         "url": "https://ci/1", "take": force, "grace": 0, "begin": f'{{"v":1,"kind":"begin","deployment":"{deployment}"}}',
         "nonce": "n", "binds": (), **more,
     }
-    return host.run(docker.lease("M", **values))
+    return docker.lease("M", **values)
 
 
 def act(host: HostShell, deployment: str = "d1", fence: int = 1) -> command.Result:
@@ -91,6 +99,29 @@ def test_a_command_that_still_runs_keeps_the_app(host: HostShell) -> None:  # a 
         seen = host.run(docker.observe("M", state_dir=str(host.state), app="shop", facts=False))
         assert answers.from_result("h", seen).apps["shop"].busy == "d1 roll since then, pid 7"
     assert take(host, "d2", force=True).text("fence") == "2"
+
+
+def test_an_upload_whose_controller_is_gone_is_ended_by_who_takes_over(host: HostShell) -> None:  # a half-open connection
+    take(host)
+    whole = rolling.stage("M", host.hold(), release="cafe", tar=b"x" * 10, images={}, logins=(), compose="", timeout=600)
+    cut = dataclasses.replace(whole, payload=(b"xxx",))  # the rest never comes, nor does the end
+
+    async def story() -> tuple[command.Result, command.Result]:
+        transport = local.LocalTransport()
+        here = hosts.Host("here")
+        waiting = asyncio.create_task(transport.run(here, cut))
+        while "ends " not in (host.app() / "op.info").read_text() if (host.app() / "op.info").exists() else True:
+            await asyncio.sleep(0.01)
+        taken = await transport.run(here, lease_command(host, "d1"))
+        ended = await waiting
+        await transport.close()
+        return taken, ended
+
+    taken, ended = asyncio.run(asyncio.wait_for(story(), 60))
+    assert (taken.status, taken.text("fence")) == (0, "2")
+    assert ended.status != 0
+    assert host.run(rolling.undone("M", host.hold("d1", 2), record='{"kind":"undone"}')).status == 0
+    assert not [path.name for path in host.app().iterdir() if path.name.startswith(("incoming", "op.info"))]
 
 
 def test_lease_of_a_holder_that_is_gone_waits_until_the_project_is_quiet(host: HostShell) -> None:
