@@ -1,5 +1,5 @@
 # make test: everything, on a fresh machine; make demo: the main job, shown. Both do all the set-up themselves.
-.PHONY: setup unit lint test lab demo bench docs wheel image clean
+.PHONY: setup unit lint test lab demo bench chaos docs wheel image clean
 PYTHON ?= python3
 BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
@@ -36,6 +36,10 @@ demo: setup
 # lading beside raw ssh and Ansible, in the lab, as root; about 30 minutes. Less: make bench BENCH='--hosts 1,3 --repeat 1'
 bench: setup .venv-bench/.ready
 	PYTHONPATH=lab $(BIN)/python bench/lab_bench.py $(BENCH)
+
+# every fault in every phase, in the lab, as root; under 45 minutes; writes docs/reliability.md. A part: make chaos CHAOS='--fault cut --phase roll'
+chaos: setup
+	PYTHONPATH=tests/lab:lab:chaos $(BIN)/python chaos/matrix.py $(CHAOS)
 
 .venv-bench/.ready: requirements/bench.txt
 	$(PYTHON) -m venv .venv-bench

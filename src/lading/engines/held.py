@@ -24,13 +24,17 @@ class Failure(Exception):
 
 
 class Held:
-    """What one run of one job holds: *holds* by host, *seen* when the lease was taken, *lost* hosts with the reason."""
+    """What one run of one job holds: *holds* by host, *seen* when the lease was taken, *lost* hosts with the reason.
+
+    *overtaken*: hosts on which another deployment has taken the app over.
+    """
 
     def __init__(self, transport: transports.Transport, job: base.Job, record: events.Record) -> None:
         self.transport, self.job, self.record = transport, job, record
         self.holds: dict[str, rolling.Hold] = {}
         self.seen: dict[str, state.AppState] = {}
         self.lost: dict[str, str] = {}
+        self.overtaken: set[str] = set()
 
     async def send(
         self, name: str, what: command.Command, on_part: transports.OnPart | None = None
@@ -43,6 +47,10 @@ class Held:
             await self.record(events.HostLost(self.job.deployment, name, what.name, error=lost.message))
             raise Failure(name, what.name, lost.message) from lost
         if "refused" in result.parts:
+            holder = words.overtaken(result.text("refused"))
+            if holder:
+                self.overtaken.add(name)
+                await self.record(events.LeaseLost(self.job.deployment, name, what.name, holder=holder))
             raise Failure(name, what.name, self.shown(words.refusal(result.text("refused"))))
         if "end" not in result.parts:
             said = self.shown(result.stderr).strip().splitlines()

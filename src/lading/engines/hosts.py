@@ -167,9 +167,10 @@ class _Run:
         await self.held.free("failed", [name for name in self.busy if name not in touched])
         for name in self.busy:
             if name not in self.results:
-                current = self.job.plan.hosts[name].previous
+                current = None if name in self.held.overtaken else self.job.plan.hosts[name].previous
                 lost = self.held.lost.get(name, "")
-                self._set(name, "unknown" if lost else "untouched", current.release if current else "", lost)
+                self._set(name, "unknown" if lost else "untouched", current.release if current else "",
+                          failure.why if name in self.held.overtaken else lost)
         return self._report(failure)
 
     async def _undo_all(self, why: str) -> None:

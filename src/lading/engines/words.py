@@ -11,7 +11,7 @@ _BLOCK = re.compile(r"[:-] [|>][0-9+-]*\Z")
 def refusal(text: str) -> str:
     """A refusal of a script in words: its kind, then what it said."""
     kind, _, rest = text.partition("\n")
-    said = "; ".join(line for line in rest.splitlines() if line.strip())
+    said = _holder(rest) if kind == "fence" else "; ".join(line for line in rest.splitlines() if line.strip())
     words = {
         "busy": "another command of lading still runs there", "fence": "another deployment has taken the app over",
         "upload": "the upload failed", "login": "the registry refused the login", "pull": "an image cannot be pulled",
@@ -22,11 +22,26 @@ def refusal(text: str) -> str:
     return f"{words.get(kind, kind)}: {said}" if said else words.get(kind, kind)
 
 
+def overtaken(text: str) -> str:
+    """Who holds the app now, if a refusal says that somebody has taken it over, else ""."""
+    kind, _, rest = text.partition("\n")
+    return _holder(rest) if kind == "fence" else ""
+
+
+def _holder(rest: str) -> str:
+    lease = _lease(rest)
+    return f"deployment {lease.get('deployment') or '?'} of {lease.get('holder') or 'somebody'}"
+
+
+def _lease(rest: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in rest.splitlines() if "=" in line)
+
+
 def refused(host: str, app: str, text: str) -> errors.LadingError:
     """The error for a refused lease: who holds it, since when, how to take it."""
     kind, _, rest = text.partition("\n")
     if kind in ("held", "busy", "fence"):
-        lease = dict(line.split("=", 1) for line in rest.splitlines() if "=" in line)
+        lease = _lease(rest)
         who = lease.get("holder", "somebody")
         link = f", {lease['url']}" if lease.get("url") else ""
         if kind == "held":

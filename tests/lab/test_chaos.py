@@ -1,0 +1,36 @@
+"""Every fault once, in the phase where it tells most; the whole matrix is `make chaos` (docs/reliability.md)."""
+
+import os
+from collections.abc import Iterator
+
+import cell
+import matrix
+import pytest
+from faults import FAULTS, Fault
+from lab_client import PREFIX
+from phases import PHASES, Phase
+from scene import Scene
+
+CELLS = matrix.pairs(fast=True)
+
+
+@pytest.fixture(scope="module")
+def scene() -> Iterator[Scene]:
+    """A lab of its own, with the app that can be held."""
+    made = Scene(f"{PREFIX}{os.getpid()}-chaos")
+    try:
+        made.up()
+        yield made
+    finally:
+        made.down()
+
+
+@pytest.mark.parametrize(("fault", "phase"), CELLS, ids=[f"{fault.name}-in-{phase.name}" for fault, phase in CELLS])
+def test_no_fault_leaves_a_mix_that_is_not_reported_or_needs_hand_work(scene: Scene, fault: Fault, phase: Phase) -> None:
+    found = cell.run(scene, fault, phase)
+    assert not found.red, found.red
+
+
+def test_each_fault_is_tried_here() -> None:
+    assert {fault.name for fault, _ in CELLS} == {fault.name for fault in FAULTS}
+    assert {name for fault in FAULTS for name in fault.phases} == {phase.name for phase in PHASES}

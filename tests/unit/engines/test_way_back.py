@@ -1,0 +1,78 @@
+"""The way back when the engine of a host is away: it is waited for; and when that fails, the host is left for the next one."""
+
+import asyncio
+import json
+
+import pytest
+from test_round_trips import HOSTS, Fleet, releases
+
+from lading.commands import command
+from lading.engines import held
+from lading.inventory import hosts as inventory
+
+AWAY = b"state=/s\nproblem=Cannot connect to the Docker daemon\n"
+
+
+class Struck(Fleet):
+    """A fleet whose web2 fails in its roll, and whose engine then is away for *looks* looks; *undo*: what its undo's up says."""
+
+    def __init__(self, looks: int, undo: bytes = b"0\n") -> None:
+        super().__init__(*releases())
+        self.looks, self.undo, self.rolled = looks, undo, False
+        self.journaled: list[tuple[str, str]] = []
+
+    def answer(self, host: inventory.Host, what: command.Command) -> command.Result:
+        if what.name == "release-lease":
+            line = next(line for line in what.script.splitlines() if line.startswith("jot '"))
+            self.journaled.append((host.name, json.loads(line[5:-1])["kind"]))
+        if what.name == "last-lines":
+            return command.Result(0, {"end": b""})
+        if what.name == "undo":
+            self.runs[host.name] = self.old
+            struck = host.name == "web2" and self.undo != b"0\n"
+            found = self._containers(self.new if struck else self.old)
+            return command.Result(0, {"up": self.undo if struck else b"0\n", "containers": found, "tick": b"", "end": b""})
+        answer = super().answer(host, what)
+        if host.name == "web2" and what.name == "roll":
+            self.rolled = True
+            return command.Result(0, {"up": b"1\nthe daemon is gone", "containers": b"", "tick": b"", "end": b""})
+        if host.name == "web2" and what.name == "observe" and self.rolled and self.looks:
+            self.looks -= 1
+            return command.Result(0, {"facts": AWAY, "end": b""})
+        return answer
+
+
+def test_an_undo_waits_for_an_engine_that_is_restarting() -> None:
+    fleet = Struck(looks=2)
+    report = asyncio.run(fleet.upgrade())
+    assert {name: one.result for name, one in report.outcome.hosts.items()} == dict.fromkeys(HOSTS, "rolled_back")
+    assert fleet.looks == 0
+    assert sorted(fleet.journaled) == [(name, "undone") for name in HOSTS]
+
+
+def test_an_undo_that_fails_gives_the_lease_back_and_leaves_the_deployment_open() -> None:
+    fleet = Struck(looks=0, undo=b"1\nno space left")
+    report = asyncio.run(fleet.upgrade())
+    assert report.outcome.result == "partial"
+    assert (report.outcome.hosts["web2"].result, report.outcome.hosts["web1"].result) == ("failed", "rolled_back")
+    assert sorted(fleet.journaled) == [("web1", "undone"), ("web2", "left"), ("web3", "undone")]
+
+
+def test_an_engine_that_stays_away_is_a_failure_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(held, "RECONNECT", 0.0)
+    report = asyncio.run(Struck(looks=99).upgrade())
+    assert report.outcome.hosts["web2"].result == "failed"
+    assert "Cannot connect to the Docker daemon" in report.outcome.hosts["web2"].error
+
+
+def test_who_was_overtaken_says_by_whom_and_nothing_of_what_runs_now() -> None:
+    class Overtaken(Fleet):
+        def answer(self, host: inventory.Host, what: command.Command) -> command.Result:
+            if what.name in ("stage", "release-lease"):
+                lease = b"fence\ndeployment=d2\nfence=2\nstate=held\nholder=bob@laptop\n"
+                return command.Result(40, {"refused": lease, "end": b""})
+            return super().answer(host, what)
+
+    report = asyncio.run(Overtaken(*releases()).upgrade())
+    assert "another deployment has taken the app over: deployment d2 of bob@laptop" in report.why
+    assert {(one.result, one.release) for one in report.outcome.hosts.values()} == {("untouched", "")}
