@@ -89,8 +89,8 @@ def struck(scene: Scene, fault: Fault, phase: Phase, old: str) -> str:
             phase.release(scene)
         code, said = controller.end()
     finally:
-        phase.release(scene)
         fault.after(one)
+        phase.release(scene)
     if phase.edits or fault.strike is no:
         scene.compose()
     return judged(scene, fault, code, said, old, version)

@@ -84,7 +84,7 @@ def _taken(pid: int, number: signal.Signals) -> bool:
         facts = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
     except OSError:
         return True
-    return not (int(facts["ShdPnd"], 16) | int(facts["SigPnd"], 16)) >> (number - 1) & 1
+    return "Z" in facts["State"] or not (int(facts["ShdPnd"], 16) | int(facts["SigPnd"], 16)) >> (number - 1) & 1
 
 
 def _gone_for_ever(one: Strike) -> None:

@@ -1,16 +1,22 @@
 """make chaos: every fault in every phase where it can matter, then random strikes; writes docs/reliability.md.
 
-    python chaos/matrix.py [--fault NAME,…] [--phase NAME,…] [--lanes N] [--random N] [--seed N] [--fast] [--keep]
+    python chaos/matrix.py [--fault NAME,…] [--phase NAME,…] [--lanes N] [--random N] [--seed N] [--fast] [--continue]
+
+Each cell is noted in dist/chaos.jsonl as it ends: with --continue the cells noted there are not run again.
 """
 
 import argparse
+import dataclasses
+import json
 import os
 import queue
 import random
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import cell
 import reliability
@@ -18,6 +24,7 @@ from faults import FAULTS, Fault
 from phases import PHASES, Phase
 from scene import Scene
 
+ROOT = Path(__file__).resolve().parents[1]
 Pair = tuple[Fault, Phase]
 
 
@@ -33,12 +40,11 @@ def at_random(count: int, seed: int) -> list[Pair]:
     return random.Random(seed).choices(pairs(), k=count)
 
 
-def in_lanes(cells: Sequence[Pair], lanes: int, *, keep: bool = False) -> list[cell.Cell]:
-    """Run the cells, each lane in a lab of its own."""
+def in_lanes(cells: Sequence[tuple[int, Pair]], lanes: int, note: Callable[[int, cell.Cell], None]) -> None:
+    """Run the numbered cells, each lane in a lab of its own; *note* is told of each as it ends."""
     waiting: queue.SimpleQueue[tuple[int, Pair]] = queue.SimpleQueue()
-    for numbered in enumerate(cells):
+    for numbered in cells:
         waiting.put(numbered)
-    found: dict[int, cell.Cell] = {}
 
     def lane(number: int) -> None:
         scene = Scene(f"chaos-{os.getpid()}-{number}")
@@ -49,18 +55,45 @@ def in_lanes(cells: Sequence[Pair], lanes: int, *, keep: bool = False) -> list[c
                     at, (fault, phase) = waiting.get_nowait()
                 except queue.Empty:
                     return
-                found[at] = cell.run(scene, fault, phase)
-                print(reliability.line(found[at], len(found), len(cells)), flush=True)
+                note(at, cell.run(scene, fault, phase))
         finally:
-            if not keep:
-                scene.down()
+            scene.down()
 
     threads = [threading.Thread(target=lane, args=(number,)) for number in range(min(lanes, len(cells)))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return [found[at] for at in sorted(found)]
+
+
+@dataclass
+class Notes:
+    """The cells that ended, by number, in a file that survives the run; *seed* of the random ones, *seconds* it all took."""
+
+    path: Path
+    seed: int
+    seconds: float = 0.0
+    cells: dict[int, cell.Cell] = field(default_factory=dict)
+    begun: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def opened(cls, path: Path, seed: int, *, anew: bool) -> "Notes":
+        """The notes of the run before, or none."""
+        lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() and not anew else []
+        made = cls(path, lines[0]["seed"] if lines else seed, lines[-1]["seconds"] if lines else 0.0)
+        made.cells = {line["at"]: cell.Cell(**line["cell"]) for line in lines}
+        path.parent.mkdir(exist_ok=True)
+        if anew:
+            path.unlink(missing_ok=True)
+        return made
+
+    def note(self, at: int, one: cell.Cell) -> None:
+        """A cell has ended."""
+        self.cells[at] = one
+        line = {"at": at, "seed": self.seed, "seconds": self.seconds + time.monotonic() - self.begun, "cell": dataclasses.asdict(one)}
+        with self.path.open("a") as out:
+            out.write(json.dumps(line) + "\n")
+        print(reliability.line(one, len(self.cells)), flush=True)
 
 
 def main() -> int:
@@ -72,19 +105,21 @@ def main() -> int:
     parser.add_argument("--random", type=int, default=10)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--fast", action="store_true")
-    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--continue", action="store_true", dest="on")
     asked = parser.parse_args()
     part = bool(asked.fault or asked.phase or asked.fast)
-    begun = time.monotonic()
+    notes = Notes.opened(ROOT / "dist" / ("chaos-part.jsonl" if part else "chaos.jsonl"), asked.seed, anew=part or not asked.on)
     chosen = pairs(list(filter(None, asked.fault.split(","))), list(filter(None, asked.phase.split(","))), fast=asked.fast)
-    strikes = [] if part else at_random(asked.random, asked.seed)
-    print(f"{len(chosen)} cells, {len(strikes)} random strikes (seed {asked.seed})", flush=True)
-    found = in_lanes([*chosen, *strikes], asked.lanes, keep=asked.keep)
-    if not part:
-        reliability.write(found[:len(chosen)], found[len(chosen):], asked.seed, time.monotonic() - begun)
+    every = [*chosen, *([] if part else at_random(asked.random, notes.seed))]
+    todo = [(at, one) for at, one in enumerate(every) if at not in notes.cells or notes.cells[at].red]
+    print(f"{len(todo)} of {len(every)} cells, {len(every) - len(chosen)} of them random (seed {notes.seed})", flush=True)
+    in_lanes(todo, asked.lanes, notes.note)
+    found = [notes.cells[at] for at in sorted(notes.cells)]
+    if not part and len(found) == len(every):
+        reliability.write(found[:len(chosen)], found[len(chosen):], notes.seed, notes.seconds + time.monotonic() - notes.begun)
     red = [one for one in found if one.red]
-    print(f"{len(found) - len(red)} green, {len(red)} red, {time.monotonic() - begun:.0f} s")
-    return 1 if red or len(found) != len(chosen) + len(strikes) else 0
+    print(f"{len(found) - len(red)} green, {len(red)} red, {len(every) - len(found)} not run; {time.monotonic() - notes.begun:.0f} s")
+    return 1 if red or len(found) != len(every) else 0
 
 
 if __name__ == "__main__":

@@ -27,10 +27,10 @@ was not there any more to say anything. **+r**: `lading resume` was needed befor
 """
 
 
-def line(one: Cell, number: int, count: int) -> str:
+def line(one: Cell, number: int) -> str:
     """A cell as it ends."""
     what = f"RED {one.red}" if one.red else f"{one.said}, ended by {one.path}"
-    return f"[{number}/{count}] {one.fault} in {one.phase}: {what} ({one.seconds:.0f} s)"
+    return f"[{number}] {one.fault} in {one.phase}: {what} ({one.seconds:.0f} s)"
 
 
 def _text(one: Cell) -> str:
