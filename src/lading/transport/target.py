@@ -1,0 +1,187 @@
+"""How one host is reached over SSH: what asyncssh is given, which keys count, what its failures mean there (asyncssh)."""
+
+import asyncio
+import random
+import re
+from typing import Any
+
+import asyncssh
+
+from lading import errors
+from lading.inventory import hosts
+from lading.transport import offered, trust
+
+_PORT = 22  # of SSH
+_TRIES = 5  # connections that the server dropped in the banner (MaxStartups)
+_LOST = (asyncssh.ConnectionLost, ConnectionResetError, BrokenPipeError)
+_CERTIFICATE = {  # what asyncssh says of a host's certificate, in words
+    "Certificate expired": "has expired",
+    "Certificate not yet valid": "is not valid yet",
+    "Certificate principal mismatch": "is for other names",
+    "Host CA key is not trusted": "is of another authority than the one that is trusted for this host",
+    "Invalid certificate type": "is not one for hosts",
+}
+
+
+async def resolve(host: hosts.Host, settings: dict[str, Any], user: str, pinned: str) -> "Target":
+    """*host* with what the fleet file and the OpenSSH configuration say of it; *user*: where neither names one."""
+    arguments = dict(settings, host=host.address or host.name)
+    arguments |= {"port": host.port} if host.port else {}
+    arguments |= {"username": host.user} if host.user else {}
+    options = await _options(host, arguments)
+    if not host.user and user and (host.address or options.config.get("User") is None):
+        options = await _options(host, arguments := {**arguments, "username": user})
+    return Target(host, arguments, options, pinned)
+
+
+class Target:
+    """One host with everything that asyncssh has to know, and what its errors mean there."""
+
+    def __init__(
+        self, host: hosts.Host, arguments: dict[str, Any], options: asyncssh.SSHClientConnectionOptions, pinned: str
+    ) -> None:
+        self.host = host
+        self.jump = host.jump or (options.tunnel if isinstance(options.tunnel, str) else "")
+        self._proxy = str(options.config.get("ProxyCommand") or "")
+        shell = ["/bin/sh", "-c", f"exec {self._proxy}"] if self._proxy and not self.jump else None  # as OpenSSH does
+        self._arguments = {**arguments, "tunnel": None, "proxy_command": shell}
+        self._options = options
+        files = [pinned] if pinned else []
+        if not host.address or not pinned:
+            configured = options.known_hosts if isinstance(options.known_hosts, list) else []
+            files += [str(one) for one in configured] or ["~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"]
+        self._trust = trust.Trust(host, files)
+        if not options.config.get("HostKeyAlgorithms"):
+            port = options.port if options.port != _PORT else None
+            preferred = self._trust.algorithms(options.host_key_alias or options.host, port)
+            self._arguments["server_host_key_algs"] = preferred
+
+    def lead_through(self, tunnel: asyncssh.SSHClientConnection) -> None:
+        """Connect by way of the jump host that *tunnel* leads to."""
+        self._arguments["tunnel"] = tunnel
+
+    async def connect(self) -> asyncssh.SSHClientConnection:
+        """Connect, again with growing pauses if the server drops the connection (MaxStartups)."""
+        for attempt in range(_TRIES):
+            try:
+                return await self._connect()
+            except _LOST as lost:
+                if attempt + 1 == _TRIES:
+                    raise self.unreachable(
+                        f"is not reached by its ProxyCommand, {self._proxy!r}" if self._arguments["proxy_command"]
+                        else "drops every connection; see MaxStartups in its sshd_config"
+                    ) from lost
+            except (asyncssh.Error, OSError) as failure:
+                raise await self.meaning(failure) from failure
+            await asyncio.sleep(random.uniform(0.5, 1.0) * 0.25 * 2**attempt)
+        raise AssertionError("unreachable")
+
+    async def _connect(self) -> asyncssh.SSHClientConnection:
+        """Connect once; a certificate may be for the host's name in the fleet file instead of its address, as a key may."""
+        try:
+            return await asyncssh.connect(**self._arguments, known_hosts=self._trust)
+        except asyncssh.HostKeyNotVerifiable as failure:
+            if "principal mismatch" not in str(failure) or not self.host.address or self._options.host_key_alias:
+                raise
+            self._arguments["host_key_alias"] = self.host.name
+            return await asyncssh.connect(**self._arguments, known_hosts=self._trust)
+
+    async def fetch(self, algorithm: str) -> asyncssh.SSHKey | None:
+        """The host's key of this type, unverified; None if it has none."""
+        names = ("host", "port", "tunnel", "config", "proxy_command")
+        wanted = {name: self._arguments[name] for name in names if name in self._arguments}
+        for _ in range(2):
+            try:
+                async with asyncio.timeout(self._arguments["connect_timeout"]):
+                    return await asyncssh.get_server_host_key(**wanted, server_host_key_algs=[algorithm])
+            except (asyncssh.KeyExchangeFailed, *_LOST):  # a server without such a key hangs up
+                continue
+            except (asyncssh.Error, OSError) as failure:
+                raise await self.meaning(failure) from failure
+        return None
+
+    def known_name(self) -> str:
+        """The host as known_hosts names it."""
+        name = self._options.host_key_alias or self._options.host
+        return name if self._options.port == _PORT else f"[{name}]:{self._options.port}"
+
+    def by_hand(self) -> str:
+        """The line that does the same with OpenSSH."""
+        if not self.host.address:
+            return f"ssh {self._options.username}@{self.host.name}" + (f" -p {self.host.port}" if self.host.port else "")
+        port = "" if self._options.port == _PORT else f" -p {self._options.port}"
+        jump = f" -J {self.host.jump}" if self.host.jump else ""
+        return f"ssh{port}{jump} {self._options.username}@{self._options.host}"
+
+    def unreachable(self, what: str) -> errors.UnreachableError:
+        """The host, and what is wrong with reaching it."""
+        at = f"{self._options.host}:{self._options.port}"
+        name = self.host.name if self.host.name == self._options.host else f"{self.host.name} ({at})"
+        return errors.UnreachableError(f"{name} {what}", f"try by hand: {self.by_hand()}", host=self.host.name)
+
+    async def meaning(self, failure: Exception) -> errors.TransportError:
+        """The error of ours that *failure* of asyncssh or the system is."""
+        text = str(failure)
+        if isinstance(failure, asyncssh.HostKeyNotVerifiable):
+            return self._bad_key(text)
+        if isinstance(failure, asyncssh.PermissionDenied) or "authentication failures" in text:
+            return await self._denied()
+        if isinstance(failure, TimeoutError):
+            return self.unreachable(f"did not answer within {self._arguments['connect_timeout']:g} s")
+        if isinstance(failure, OSError) and "gaierror" in type(failure).__name__:
+            return self.unreachable("has a name that cannot be resolved")
+        if isinstance(failure, ConnectionRefusedError) or "refused" in text or "Connect call failed" in text:
+            return self.unreachable("refuses the connection")
+        return self.unreachable(f"cannot be reached: {text or type(failure).__name__}")
+
+    def _bad_key(self, text: str) -> errors.HostKeyError:
+        name = self.host.name
+        if "revoked" in text:
+            return errors.HostKeyError(
+                f"{name}'s key is revoked: the server shows one that is marked @revoked in {self._trust.where}",
+                "whoever holds that key may sit in between: ask its operator; once the server has a new key: "
+                f"lading hosts trust {name} --replace", host=name,
+            )
+        fault = next((words for said, words in _CERTIFICATE.items() if said in text), "")
+        if fault:
+            names = ",".join(dict.fromkeys([name, self._options.host]))
+            return errors.HostKeyError(
+                f"{name}'s host certificate {fault}",
+                f"have it signed anew by the @cert-authority of {self._trust.where}: ssh-keygen -s CA -h -I {name} "
+                f"-n {names} -V +52w /etc/ssh/ssh_host_ed25519_key.pub", host=name,
+            )
+        if not self._trust.knows:
+            return errors.HostKeyError(f"{name}'s key is not known", f"lading hosts trust {name}", host=name)
+        return errors.HostKeyError(
+            f"{name} shows another key than the one in {self._trust.where}",
+            f"either the server was set up anew, or somebody sits in between: ask its operator for the fingerprint; if "
+            f"it was set up anew, remove the old line and: lading hosts trust {name}", host=name,
+        )
+
+    async def _denied(self) -> errors.AuthenticationError:
+        found, hint = await offered.tried(self._options)
+        who = f"{self._options.username}@{self._options.host}:{self._options.port}"
+        return errors.AuthenticationError(
+            f"{self.host.name} does not let {who} in; tried: {', '.join(found) or 'no key at all'}",
+            hint or f"try by hand: {self.by_hand()}", host=self.host.name,
+        )
+
+
+async def _options(host: hosts.Host, arguments: dict[str, Any]) -> asyncssh.SSHClientConnectionOptions:
+    try:
+        options: asyncssh.SSHClientConnectionOptions = await asyncssh.SSHClientConnectionOptions.construct(**arguments)
+        return options
+    except asyncssh.ConfigParseError as bad:
+        raise errors.SettingsError(f"the OpenSSH configuration: {bad}", host=host.name) from bad
+    except (asyncssh.KeyImportError, OSError, ValueError) as bad:
+        raise errors.AuthenticationError(
+            f"a key for {host.name} cannot be read: {bad}", "see IdentityFile in ~/.ssh/config", host=host.name
+        ) from bad
+
+
+def from_specification(text: str) -> hosts.Host:
+    """The host that an OpenSSH jump specification means: [user@]host[:port], or ssh://…"""
+    found = re.fullmatch(r"(?:ssh://)?(?:(.+)@)?(\[[^\]]+\]|[^:\[\]]+)(?::(\d+))?", text)
+    if found is None:
+        raise errors.SettingsError(f"jump: {text!r} is neither a host nor [user@]host[:port]", "correct it in lading.yaml")
+    return hosts.Host(name=found[2].strip("[]"), user=found[1] or "", port=int(found[3] or 0))
