@@ -60,11 +60,11 @@ class Lab:
         return _finish(argv, check=check, cwd=cwd, timeout=timeout, stdin=stdin)
 
     def popen(
-        self, *command: str, cwd: Path | str | None = None, env: Mapping[str, str] | None = None
+        self, *command: str, cwd: Path | str | None = None, env: Mapping[str, str] | None = None, options: Sequence[str] = ()
     ) -> subprocess.Popen[str]:
         """Start a command on the controller; the process is the command itself: its pid takes signals."""
         pipe = subprocess.PIPE
-        argv = self.run_argv(*command, env=env)
+        argv = self.run_argv(*command, env=env, options=options)
         return subprocess.Popen(argv, cwd=cwd, text=True, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
 
     def run_argv(self, *command: str, env: Mapping[str, str] | None = None, options: Sequence[str] = ()) -> list[str]:

@@ -23,12 +23,16 @@ CHANNELS = 8  # per connection; sshd's MaxSessions is 10
 
 
 class SshTransport:
-    """Runs commands over SSH; *lookup* gives the host that a jump names, if the inventory has it."""
+    """Runs commands over SSH; *lookup* gives the host that a jump names, if the inventory has it.
+
+    *tell* hears of each connection that is opened.
+    """
 
     def __init__(
         self, *, user: str = "", known_hosts: str = "", config_files: Sequence[str] | None = None,
         connect_timeout: float = 10.0, keepalive: float = 15.0, max_connections: int = 64,
         lookup: Callable[[str], hosts.Host | None] = lambda name: None, slack: float = wire.SLACK,
+        tell: Callable[[str], None] = lambda text: None,
     ) -> None:
         own = Path("~/.ssh/config").expanduser()
         self._settings: dict[str, Any] = {
@@ -43,6 +47,7 @@ class SshTransport:
         self._user = user
         self._known_hosts = known_hosts
         self._lookup = lookup
+        self._tell = tell
         self._slack = slack
         self._max = max_connections
         self._slots = asyncio.Semaphore(max_connections)
@@ -70,6 +75,7 @@ class SshTransport:
             UnreachableError: it cannot be reached.
         """
         at = await self._target(host, ())
+        self._tell(f"{host.name}: asked for its keys: {at.by_hand()}")
         found = []
         for algorithm in trust.KEY_TYPES[:-1]:
             key = await at.fetch(algorithm)
@@ -148,6 +154,7 @@ class SshTransport:
                 found = await self._target(link.host, chain)
                 link.by_hand = found.by_hand()
                 link.connection = await found.connect()
+                self._tell(f"{link.host.name}: connected: {link.by_hand}")
         except TimeoutError as late:  # such as two jump hosts that wait for each other
             name = link.host.name
             raise errors.UnreachableError(f"{name} could not be connected within {limit:g} s", host=name) from late
