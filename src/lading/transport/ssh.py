@@ -51,7 +51,7 @@ class SshTransport:
         self._slack = slack
         self._max = max_connections
         self._slots = asyncio.Semaphore(max_connections)
-        self._links: dict[tuple[str, str], _Link] = {}
+        self._links: dict[tuple[str, str, int, str], _Link] = {}
         self._runner = wire.Runner()
 
     async def run(
@@ -131,7 +131,7 @@ class SshTransport:
                 self._slots.release()
 
     def _link(self, host: hosts.Host) -> "_Link":
-        return self._links.setdefault((host.name, host.jump), _Link(host))
+        return self._links.setdefault((host.name, host.user, host.port, host.jump), _Link(host))
 
     async def _connection(self, link: "_Link", chain: tuple[str, ...]) -> asyncssh.SSHClientConnection:
         if link.connection is not None and not link.connection.is_closed():
@@ -152,7 +152,7 @@ class SshTransport:
         try:
             async with asyncio.timeout(limit):
                 found = await self._target(link.host, chain)
-                link.by_hand = found.by_hand()
+                link.by_hand, link.way = found.by_hand(), found.way()
                 link.connection = await found.connect()
                 self._tell(f"{link.host.name}: connected: {link.by_hand}")
         except TimeoutError as late:  # such as two jump hosts that wait for each other
@@ -163,10 +163,12 @@ class SshTransport:
         """How *host* is reached, with the connection to its jump host open."""
         found = await target.resolve(host, self._settings, self._user, self._known_hosts)
         if found.jump:
-            found.lead_through(await self._tunnel(host, found.jump, (*chain, host.name)))
+            link = await self._tunnel(host, found.jump, (*chain, host.name))
+            assert link.connection is not None
+            found.lead_through(link.connection, link.way)
         return found
 
-    async def _tunnel(self, host: hosts.Host, jump: str, chain: tuple[str, ...]) -> asyncssh.SSHClientConnection:
+    async def _tunnel(self, host: hosts.Host, jump: str, chain: tuple[str, ...]) -> "_Link":
         before, _, last = jump.rpartition(",")
         listed = self._lookup(last.strip())
         through = listed or target.from_specification(last.strip())
@@ -178,12 +180,13 @@ class SshTransport:
         link = self._link(dataclasses.replace(through, jump=before) if before else through)
         link.jump = True
         try:
-            return await self._connection(link, chain)
+            await self._connection(link, chain)
         except errors.TransportError as failure:
             first = "" if listed or "hosts trust" not in failure.hint else f"add {through.name} to hosts: in lading.yaml; "
             raise type(failure)(
                 f"on the way to {host.name}: {failure.message}", first + failure.hint, host=host.name
             ) from failure
+        return link
 
 
 class _Link:
@@ -197,7 +200,7 @@ class _Link:
         self.entering = asyncio.Lock()
         self.users = 0
         self.jump = False
-        self.by_hand = ""
+        self.by_hand = self.way = ""
 
     def counts(self) -> bool:
         """Whether it holds one of the connections that are allowed, or is about to."""

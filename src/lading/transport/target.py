@@ -3,7 +3,9 @@
 import asyncio
 import random
 import re
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
 
 import asyncssh
 
@@ -42,6 +44,7 @@ class Target:
     ) -> None:
         self.host = host
         self.jump = host.jump or (options.tunnel if isinstance(options.tunnel, str) else "")
+        self._via = ""
         self._proxy = str(options.config.get("ProxyCommand") or "")
         shell = ["/bin/sh", "-c", f"exec {self._proxy}"] if self._proxy and not self.jump else None  # as OpenSSH does
         self._arguments = {**arguments, "tunnel": None, "proxy_command": shell}
@@ -56,9 +59,10 @@ class Target:
             preferred = self._trust.algorithms(options.host_key_alias or options.host, port)
             self._arguments["server_host_key_algs"] = preferred
 
-    def lead_through(self, tunnel: asyncssh.SSHClientConnection) -> None:
-        """Connect by way of the jump host that *tunnel* leads to."""
+    def lead_through(self, tunnel: asyncssh.SSHClientConnection, way: str) -> None:
+        """Connect through a jump host: its connection, and the specification of its own way for OpenSSH."""
         self._arguments["tunnel"] = tunnel
+        self._via = way if self.host.jump else ""  # else the configuration leads there by itself
 
     async def connect(self) -> asyncssh.SSHClientConnection:
         """Connect, again with growing pauses if the server drops the connection (MaxStartups)."""
@@ -105,13 +109,17 @@ class Target:
         name = self._options.host_key_alias or self._options.host
         return name if self._options.port == _PORT else f"[{name}]:{self._options.port}"
 
+    def way(self) -> str:
+        """The jump specification for OpenSSH that leads to this host, by way of those before it."""
+        port = "" if self._options.port == _PORT or not self.host.address else f":{self._options.port}"
+        return ",".join(filter(None, [self._via, f"{self._options.username}@{self.host.address or self.host.name}{port}"]))
+
     def by_hand(self) -> str:
         """The line that does the same with OpenSSH."""
-        if not self.host.address:
-            return f"ssh {self._options.username}@{self.host.name}" + (f" -p {self.host.port}" if self.host.port else "")
-        port = "" if self._options.port == _PORT else f" -p {self._options.port}"
-        jump = f" -J {self.host.jump}" if self.host.jump else ""
-        return f"ssh{port}{jump} {self._options.username}@{self._options.host}"
+        number = self._options.port if self.host.address else self.host.port or _PORT  # else the configuration says it
+        port = "" if number == _PORT else f" -p {number}"
+        jump = f" -J {self._via}" if self._via else ""
+        return f"ssh{port}{jump} {self._options.username}@{self.host.address or self.host.name}"
 
     def unreachable(self, what: str) -> errors.UnreachableError:
         """The host, and what is wrong with reaching it."""
@@ -168,15 +176,26 @@ class Target:
 
 
 async def _options(host: hosts.Host, arguments: dict[str, Any]) -> asyncssh.SSHClientConnectionOptions:
+    """What asyncssh makes of *arguments*, to which the keys are added where a file that is named is not there."""
     try:
-        options: asyncssh.SSHClientConnectionOptions = await asyncssh.SSHClientConnectionOptions.construct(**arguments)
-        return options
+        try:
+            return await _constructed(arguments)
+        except FileNotFoundError:  # OpenSSH passes over such keys
+            named = (await _constructed({**arguments, "client_keys": []})).config.get("IdentityFile") or ()
+            there = [one for one in cast(Sequence[str], named) if Path(one).expanduser().is_file()]
+            arguments |= {"client_keys": there, "ignore_encrypted": True}
+            return await _constructed(arguments)
     except asyncssh.ConfigParseError as bad:
         raise errors.SettingsError(f"the OpenSSH configuration: {bad}", host=host.name) from bad
     except (asyncssh.KeyImportError, OSError, ValueError) as bad:
         raise errors.AuthenticationError(
             f"a key for {host.name} cannot be read: {bad}", "see IdentityFile in ~/.ssh/config", host=host.name
         ) from bad
+
+
+async def _constructed(arguments: dict[str, Any]) -> asyncssh.SSHClientConnectionOptions:
+    options: asyncssh.SSHClientConnectionOptions = await asyncssh.SSHClientConnectionOptions.construct(**arguments)
+    return options
 
 
 def from_specification(text: str) -> hosts.Host:
