@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -93,13 +94,14 @@ def test_a_controller_that_dies_while_containers_change(either: App) -> None:
     assert either.ids("web1")["store"] == store
 
 
-def test_a_controller_that_comes_too_late_changes_nothing(either: App, lab: Lab) -> None:  # the fence
+def test_a_controller_that_comes_too_late_changes_nothing(either: App, lab: Lab, tmp_path: Path) -> None:  # the fence
     assert either.deploy("1.0.0").returncode == 0
+    mate = App(lab, either.folder, either.name, either.config, ("--home", str(Person(lab, tmp_path / "mate").home)))
     with deploying(either, "1.1.0", "web1       stage begins") as process:
         os.kill(process.pid, signal.SIGSTOP)
         for host in ("web1", "web2"):
             lab.exec(host, f"flock -w 60 {state(either, host)}/op.lock true")
-        taken = either.deploy("1.1.0", "--take-lease")
+        taken = mate.deploy("1.1.0", "--take-lease")
         assert taken.returncode == 0, taken.stderr
         before = {host: either.ids(host) for host in ("web1", "web2")}
         os.kill(process.pid, signal.SIGCONT)
@@ -112,11 +114,15 @@ def test_a_controller_that_comes_too_late_changes_nothing(either: App, lab: Lab)
 def test_an_upload_ends_with_its_controller(either: App, lab: Lab) -> None:
     (either.folder / "big.bin").write_bytes(os.urandom(60 * 1024 * 1024))
     either.edit('"/etc/hostname:/host-name:ro"', '"/etc/hostname:/host-name:ro", "./big.bin:/big.bin:ro"')
-    with deploying(either, "1.0.0", "web1       stage begins", to="web1") as process:
-        os.kill(process.pid, signal.SIGSTOP)
-        lab.exec("web1", f"timeout 20 sh -c 'until ls -d {state(either, 'web1')}/incoming.*; do sleep 0.05; done'")
-        assert lab.exec("web1", f"pgrep -f '{COMMAND}'").stdout.split()
-        process.kill()
+    watch = lab.exec_argv("web1", ["timeout", "60", "/bin/sh", "-c", "until p=$(pgrep -f 'ta[r] -xpof - -C .*/incoming'); "
+                                   "do sleep 0.01; done; kill -STOP $p; echo $p"])
+    with subprocess.Popen(watch, stdout=subprocess.PIPE, text=True) as frozen:  # tar, so that the upload cannot end
+        with deploying(either, "1.0.0", "web1       stage begins", to="web1") as process:
+            tar = frozen.communicate(timeout=60)[0].strip()
+            assert process.poll() is None
+            process.kill()
+    assert lab.exec("web1", f"pgrep -f '{COMMAND}'").stdout.split()
+    lab.exec("web1", f"kill -CONT {tar}")
     lab.exec("web1", f"timeout 30 sh -c 'while pgrep -f \"{COMMAND}\"; do sleep 0.1; done'")
     place = state(either, "web1")
     lab.exec("web1", f"flock -n {place}/op.lock true")

@@ -1,7 +1,6 @@
 """What the verbs share: options, the context of a call, signals, questions."""
 
 import asyncio
-import logging
 import os
 import signal
 import sys
@@ -130,8 +129,6 @@ def changed(context: contexts.Context, **words: object) -> contexts.Context:
 
 def run(work: Awaitable[T]) -> T:
     """The one asyncio.run of the program."""
-
-    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of ended children that nobody has to know of
 
     async def whole() -> T:
         return await work

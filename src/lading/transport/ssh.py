@@ -110,9 +110,10 @@ class SshTransport:
             except (asyncssh.Error, OSError) as failure:
                 if again and connection.is_closed():  # it died unnoticed; nothing was run yet
                     continue
+                assert link.target is not None
                 name = exchange.host.name
                 raise errors.UnreachableError(
-                    f"{name} opens no session: {failure}", f"try by hand: {link.by_hand}", host=name
+                    f"{name} opens no session: {failure}", f"try by hand: {link.target.by_hand()}", host=name
                 ) from failure
             return channel
         raise AssertionError("unreachable")
@@ -151,10 +152,9 @@ class SshTransport:
         limit = 6 * float(self._settings["connect_timeout"]) + 10
         try:
             async with asyncio.timeout(limit):
-                found = await self._target(link.host, chain)
-                link.by_hand, link.way = found.by_hand(), found.way()
-                link.connection = await found.connect()
-                self._tell(f"{link.host.name}: connected: {link.by_hand}")
+                link.target = await self._target(link.host, chain)
+                link.connection = await link.target.connect()
+                self._tell(f"{link.host.name}: connected: {link.target.by_hand()}")
         except TimeoutError as late:  # such as two jump hosts that wait for each other
             name = link.host.name
             raise errors.UnreachableError(f"{name} could not be connected within {limit:g} s", host=name) from late
@@ -164,8 +164,8 @@ class SshTransport:
         found = await target.resolve(host, self._settings, self._user, self._known_hosts)
         if found.jump:
             link = await self._tunnel(host, found.jump, (*chain, host.name))
-            assert link.connection is not None
-            found.lead_through(link.connection, link.way)
+            assert link.connection is not None and link.target is not None
+            found.lead_through(link.connection, link.target.way())
         return found
 
     async def _tunnel(self, host: hosts.Host, jump: str, chain: tuple[str, ...]) -> "_Link":
@@ -200,7 +200,7 @@ class _Link:
         self.entering = asyncio.Lock()
         self.users = 0
         self.jump = False
-        self.by_hand = self.way = ""
+        self.target: target.Target | None = None
 
     def counts(self) -> bool:
         """Whether it holds one of the connections that are allowed, or is about to."""
@@ -212,6 +212,8 @@ class _Link:
         if connection is not None:
             connection.close()
             await connection.wait_closed()
+        if self.target is not None:
+            self.target.let_go()
 
 
 class _Session(asyncssh.SSHClientSession[bytes]):

@@ -1,15 +1,16 @@
 """How one host is reached over SSH: what asyncssh is given, which keys count, what its failures mean there (asyncssh)."""
 
 import asyncio
+import contextlib
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import asyncssh
 
-from lading import errors
+from lading import errors, process
 from lading.inventory import hosts
 from lading.transport import offered, trust
 
@@ -45,9 +46,9 @@ class Target:
         self.host = host
         self.jump = host.jump or (options.tunnel if isinstance(options.tunnel, str) else "")
         self._via = ""
-        self._proxy = str(options.config.get("ProxyCommand") or "")
-        shell = ["/bin/sh", "-c", f"exec {self._proxy}"] if self._proxy and not self.jump else None  # as OpenSSH does
-        self._arguments = {**arguments, "tunnel": None, "proxy_command": shell}
+        self._proxy = "" if self.jump else str(options.config.get("ProxyCommand") or "")
+        self._helper: process.Connected | None = None
+        self._arguments = {**arguments, "tunnel": None, "proxy_command": None}
         self._options = options
         files = [pinned] if pinned else []
         if not host.address or not pinned:
@@ -72,7 +73,7 @@ class Target:
             except _LOST as lost:
                 if attempt + 1 == _TRIES:
                     raise self.unreachable(
-                        f"is not reached by its ProxyCommand, {self._proxy!r}" if self._arguments["proxy_command"]
+                        f"is not reached by its ProxyCommand, {self._proxy!r}" if self._proxy
                         else "drops every connection; see MaxStartups in its sshd_config"
                     ) from lost
             except (asyncssh.Error, OSError) as failure:
@@ -83,12 +84,35 @@ class Target:
     async def _connect(self) -> asyncssh.SSHClientConnection:
         """Connect once; a certificate may be for the host's name in the fleet file instead of its address, as a key may."""
         try:
-            return await asyncssh.connect(**self._arguments, known_hosts=self._trust)
+            with self._by_proxy() as sock:
+                return await asyncssh.connect(**self._arguments, **sock, known_hosts=self._trust)
         except asyncssh.HostKeyNotVerifiable as failure:
             if "principal mismatch" not in str(failure) or not self.host.address or self._options.host_key_alias:
                 raise
             self._arguments["host_key_alias"] = self.host.name
-            return await asyncssh.connect(**self._arguments, known_hosts=self._trust)
+        with self._by_proxy() as sock:
+            return await asyncssh.connect(**self._arguments, **sock, known_hosts=self._trust)
+
+    @contextlib.contextmanager
+    def _by_proxy(self) -> Iterator[dict[str, Any]]:
+        """The socket that ProxyCommand listens on, if there is one; it is run by a shell, as OpenSSH does.
+
+        asyncssh would take its complaints for the server's words, and a closed stderr for the end.
+        """
+        if self._proxy:
+            self.let_go()
+            self._helper = process.Connected(["/bin/sh", "-c", f"exec {self._proxy}"])
+        try:
+            yield {"sock": self._helper.socket} if self._helper else {}
+        except BaseException:
+            self.let_go()
+            raise
+
+    def let_go(self) -> None:
+        """End the ProxyCommand, once its connection is closed."""
+        if self._helper is not None:
+            self._helper.end()
+            self._helper = None
 
     async def fetch(self, algorithm: str) -> asyncssh.SSHKey | None:
         """The host's key of this type, unverified; None if it has none."""
@@ -97,11 +121,14 @@ class Target:
         for _ in range(2):
             try:
                 async with asyncio.timeout(self._arguments["connect_timeout"]):
-                    return await asyncssh.get_server_host_key(**wanted, server_host_key_algs=[algorithm])
+                    with self._by_proxy() as sock:
+                        return await asyncssh.get_server_host_key(**wanted, **sock, server_host_key_algs=[algorithm])
             except (asyncssh.KeyExchangeFailed, *_LOST):  # a server without such a key hangs up
                 continue
             except (asyncssh.Error, OSError) as failure:
                 raise await self.meaning(failure) from failure
+            finally:
+                self.let_go()
         return None
 
     def known_name(self) -> str:
