@@ -69,7 +69,7 @@ class Person:
         text = (self.lab.fleet / "lading.yaml").read_text()
         registries = text[text.index("registries:"):].replace("ca: ca.pem", f"ca: {self.lab.fleet}/ca.pem")
         lines = ["lading: 1", "hosts:", *(f"  {name}: {words}" for name, words in hosts.items()),
-                 f"ssh: {{{f'user: {user}, ' if user else ''}known_hosts: known_hosts, connect_timeout: 5}}"]
+                 f"ssh: {{{f'user: {user}, ' if user else ''}known_hosts: known_hosts, connect_timeout: 20}}"]
         (self.home / "lading.yaml").write_text("\n".join([*lines, registries]))
         return App(self.lab, app.folder, app.name, ("--config", str(self.home / "lading.yaml")), ("--home", str(self.home)))
 
@@ -80,7 +80,9 @@ def goes_round(app: App, *hosts: str) -> None:
     for version in ("1.0.0", "1.1.0"):
         done = app.deploy(version, to=to)
         assert done.returncode == 0, done.stderr
-        assert app.versions() == {(host, version, "healthy") for host in hosts}
+        found = app.where()
+        assert {(r["host"], r["version"], r["state"]) for r in found if r["service"] == "web"} == {
+            (host, version, "healthy") for host in hosts}, found
     back = app.lading("rollback", app.name, "--to", to, "--yes")
     assert back.returncode == 0, back.stderr
     assert app.versions() == {(host, "1.0.0", "healthy") for host in hosts}

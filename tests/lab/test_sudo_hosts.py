@@ -60,7 +60,7 @@ def test_who_owns_the_state_folder(ops: App, app: App, lab: Lab) -> None:
     assert lab.exec("web1", f"find {state(ops, 'web1')} ! -group docker").stdout == ""
     assert lab.exec("web1", f"stat -c '%U:%G %a' {state(ops, 'web1')}").stdout.strip() == "root:docker 2770"
     assert state(ops, "web2").startswith("/root/.lading/")
-    assert lab.exec("web2", "find /root/.lading ! -user root -o -perm /077").stdout == ""
+    assert lab.exec("web2", "find /root/.lading ! -user root; stat -c '%U %a' /root/.lading").stdout == "root 700\n"
     assert lab.exec("web2", "ls -A /home/ops").stdout.split() == [".ssh"]
     person = App(lab, app.folder, app.name, (), ())
     mixed = person.deploy("1.1.0", "--take-over", to="web1")
