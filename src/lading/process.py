@@ -2,6 +2,10 @@
 
 import asyncio
 import asyncio.subprocess
+import contextlib
+import os
+import signal
+import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -75,3 +79,19 @@ async def start(
         )
     except FileNotFoundError as missing:
         raise ProgramMissingError(argv[0]) from missing
+
+
+class Connected:
+    """A program whose stdin and stdout are one end of a socket pair; *socket* is the other end; stderr is ours."""
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        self.socket, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(list(argv), stdin=theirs.fileno(), stdout=theirs.fileno(), start_new_session=True)
+
+    def end(self) -> None:
+        """End it with all that it has started, and close our end."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self.socket.close()

@@ -234,8 +234,10 @@ async def test_what_goes_wrong_on_the_way(server: sshd_server.Sshd, second: sshd
     host = through(server, second)
     inventory = {"bastion": second.host("bastion")}
     dead = dataclasses.replace(host, port=sshd_server.free_port())
-    with pytest.raises(errors.UnreachableError, match="web1"):
+    with pytest.raises(errors.UnreachableError, match="web1") as unreached:
         await hello(connect(lookup=inventory.get), dead)
+    by_hand = f"ssh -p {dead.port} -J {second.user}@127.0.0.1:{second.port} {server.user}@127.0.0.1"
+    assert unreached.value.hint == f"try by hand: {by_hand}"
     server.known_hosts.write_text(server.known_line())
     with pytest.raises(errors.HostKeyError, match="on the way to web1: bastion's key is not known") as caught:
         await hello(connect(lookup=inventory.get), host)
@@ -374,6 +376,11 @@ async def test_the_keys_a_host_shows(server: sshd_server.Sshd, connect: Connect)
     assert await hello(connect(), server.host()) == "hello"
     with pytest.raises(errors.UnreachableError, match="refuses"):
         await connect().fetch_host_keys(dataclasses.replace(server.host(), port=sshd_server.free_port()))
+
+
+async def test_a_key_file_that_is_not_there_is_passed_over(server: sshd_server.Sshd, connect: Connect) -> None:
+    server.write_config("IdentityFile ~/.ssh/no-such-key")
+    assert await hello(connect(), server.host()) == "hello"
 
 
 async def test_a_broken_configuration_is_said(server: sshd_server.Sshd, connect: Connect) -> None:

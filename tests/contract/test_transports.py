@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lading import errors
 from lading.commands import command
 from lading.inventory import hosts
-from lading.transport import base, local, recorder, ssh, wire
+from lading.transport import base, local, recorder, ssh, telling, wire
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 M = "MARK-5f0c"
@@ -37,13 +37,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sshd_server.Ssh
     one.stop()
 
 
-@pytest.fixture(params=["local", "ssh"])
+@pytest.fixture(params=["local", "ssh", "told"])
 async def make(request: pytest.FixtureRequest, server: sshd_server.Sshd) -> AsyncIterator[Make]:
     made: list[base.Transport] = []
 
     def one(slack: float = 30.0) -> base.Transport:
         over_ssh = ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=[str(server.config)], slack=slack)
-        made.append(over_ssh if request.param == "ssh" else local.LocalTransport(slack=slack))
+        made.append(local.LocalTransport(slack=slack) if request.param == "local" else over_ssh if request.param == "ssh"
+                    else telling.TellingTransport(over_ssh, lambda text: None))
         return made[-1]
 
     yield one

@@ -26,11 +26,13 @@ def build_images(lab: Lab, folder: Path) -> None:
 
 @dataclass
 class App:
-    """A copy of the example under a name and port of its own."""
+    """A copy of the example under a name and port of its own; *config* and *options*: who deploys it, and how."""
 
     lab: Lab
     folder: Path
     name: str
+    config: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
     @classmethod
     def copy(cls, lab: Lab, folder: Path, name: str, port: int) -> "App":
@@ -51,7 +53,12 @@ class App:
 
     def lading(self, *words: str, options: Sequence[str] = (), env: dict[str, str] | None = None) -> Done:
         """Run lading in the app's folder; the exit code is the caller's to check."""
-        return self.lab.run(*LADING, *words, check=False, cwd=self.folder, options=options, env=env, timeout=240)
+        return self.lab.run(*LADING, *self.config, *words, check=False, cwd=self.folder, env=env, timeout=240,
+                            options=[*self.options, *options])
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Start lading in the app's folder; the process is lading itself: its pid takes signals."""
+        return self.lab.popen(*LADING, *self.config, *words, cwd=self.folder, options=self.options)
 
     def deploy(self, version: str, *words: str, to: str = "web1,web2", env: dict[str, str] | None = None) -> Done:
         """`lading deploy --version V --to … --yes`."""
@@ -82,4 +89,4 @@ class App:
             self.lab.exec(
                 host, f"docker ps -aq --filter {label} | xargs -r docker rm -f; docker network ls -q --filter {label} | "
                 f"xargs -r docker network rm; docker volume ls -q --filter {label} | xargs -r docker volume rm; "
-                f"rm -rf /var/lib/lading/apps/{self.name} /home/*/.lading/*/apps/{self.name}", check=False)
+                f"rm -rf /var/lib/lading/apps/{self.name} /home/*/.lading/*/apps/{self.name} /root/.lading/*/apps/{self.name}", check=False)

@@ -60,11 +60,11 @@ class Lab:
         return _finish(argv, check=check, cwd=cwd, timeout=timeout, stdin=stdin)
 
     def popen(
-        self, *command: str, cwd: Path | str | None = None, env: Mapping[str, str] | None = None
+        self, *command: str, cwd: Path | str | None = None, env: Mapping[str, str] | None = None, options: Sequence[str] = ()
     ) -> subprocess.Popen[str]:
         """Start a command on the controller; the process is the command itself: its pid takes signals."""
         pipe = subprocess.PIPE
-        argv = self.run_argv(*command, env=env)
+        argv = self.run_argv(*command, env=env, options=options)
         return subprocess.Popen(argv, cwd=cwd, text=True, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
 
     def run_argv(self, *command: str, env: Mapping[str, str] | None = None, options: Sequence[str] = ()) -> list[str]:
@@ -76,9 +76,12 @@ class Lab:
         self, host: str, command: str | Sequence[str], user: str = "root", check: bool = True, timeout: float = 120
     ) -> Done:
         """Run a command inside a host; a string is a line of shell."""
+        return _finish(self.exec_argv(host, command, user), check=check, timeout=timeout)
+
+    def exec_argv(self, host: str, command: str | Sequence[str], user: str = "root") -> list[str]:
+        """The command line of exec, for a process of one's own."""
         words = ["/bin/sh", "-c", command] if isinstance(command, str) else command
-        argv = [*TOOL, "exec", "--name", self.name, "-u", user, host, "--", *words]
-        return _finish(argv, check=check, timeout=timeout)
+        return [*TOOL, "exec", "--name", self.name, "-u", user, host, "--", *words]
 
     def ssh(self, host: str, line: str, check: bool = True, timeout: float = 60) -> Done:
         """Run a line on a host (or user@host) over SSH, from the controller."""

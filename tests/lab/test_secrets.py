@@ -1,9 +1,11 @@
 """The canary (issue 3): a registry password, a secret variable, a secret file, an env_file; where they may be, and where not."""
 
+import base64
+import json
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,12 +34,30 @@ class Canary:
     printed: list[str] = field(default_factory=list)
 
     def lading(self, *words: str, code: int = 0) -> Done:
-        """Run lading with the secret variable in its environment, not in any command line."""
-        done = self.app.lab.run("/bin/sh", "-c", '. "$0"; exec "$@"', str(self.folder / "environment"), *LADING, *words,
-                                check=False, cwd=self.app.folder, timeout=240)
+        """Run `lading -v` with the secret variable in its environment, not in any command line."""
+        done = self.app.lab.run(*self._argv(words), check=False, cwd=self.app.folder, timeout=240)
         self.printed += [done.stdout, done.stderr]
         assert done.returncode == code, done.stderr
         return done
+
+    def killed(self, *words: str, at: str) -> None:
+        """Run it, and kill -9 the controller when it says *at*; return when nothing that it began runs on the hosts."""
+        process = self.app.lab.popen(*self._argv(words), cwd=self.app.folder)
+        try:
+            assert process.stderr is not None
+            said = ""
+            while at not in said:
+                line = process.stderr.readline()
+                assert line, said
+                said += line
+        finally:
+            process.kill()
+        self.printed += [said, *process.communicate()]
+        for host in HOSTS:
+            self.app.lab.exec(host, "timeout 100 sh -c 'while pgrep -f \"[t]imeout -k 10\"; do sleep 0.1; done'")
+
+    def _argv(self, words: Sequence[str]) -> list[str]:
+        return ["/bin/sh", "-c", '. "$0"; exec "$@"', str(self.folder / "environment"), *LADING, "-v", *words]
 
     def in_text(self, text: str) -> set[str]:
         """The kinds of secret that a text holds."""
@@ -51,32 +71,64 @@ def canary(app: App, lab: Lab, tmp_path: Path) -> Canary:
     app.edit("volumes:\n  data", TOP + "  data")
     (app.folder / "web.env").write_text(f"A=1\nTOKEN={words['env']}\n")
     (app.folder / "token.txt").write_text(f"{words['file']}\n")
-    (tmp_path / "environment").write_text(f"export GREETING={words['variable']}\n")
-    return Canary(app, tmp_path, {**words, "password": lab.password})
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "environment").write_text(f"export GREETING={words['variable']} TMPDIR={tmp_path}/tmp\n")
+    for host in HOSTS:  # so that every image is pulled, with the password
+        lab.exec(host, "docker image prune -af")
+    login = base64.b64encode(f"ci:{lab.password}".encode()).decode()  # as Docker's configuration keeps it
+    return Canary(app, tmp_path, {**words, "password": lab.password, "login": login})
+
+
+@dataclass
+class Watched:
+    """What was seen of processes outside containers: (where, cmdline or environ, kind of secret), and where any was seen."""
+
+    seen: set[tuple[str, str, str]] = field(default_factory=set)
+    where: set[str] = field(default_factory=set)
+
+    def look(self, canary: Canary, top: Path) -> None:
+        """Read command line and environment of every process below a control group."""
+        for folder, inner, _ in os.walk(top):
+            inner[:] = [name for name in inner if name != "docker"]  # containers
+            place = f"{Path(folder).relative_to(top)}/".partition("/")[0]
+            try:
+                pids = Path(folder, "cgroup.procs").read_text().split()
+            except OSError:
+                continue
+            for pid in pids:
+                for file in ("cmdline", "environ"):
+                    try:
+                        text = Path("/proc", pid, file).read_bytes().decode("utf-8", "replace")
+                    except OSError:
+                        continue
+                    self.where.add(place)
+                    self.seen |= {(place, file, kind) for kind in canary.in_text(text)}
 
 
 @contextmanager
-def processes_watched(canary: Canary) -> Iterator[set[str]]:
-    """The kinds of secret seen in the command line of any process, here and on the hosts, again and again."""
-    seen: set[str] = set()
-    ended = threading.Event()
+def processes_watched(canary: Canary) -> Iterator[None]:
+    """All processes of the controller's commands and of the hosts, again and again; none may show a secret.
+
+    But for the environment that the caller gave to lading: what is in it is the caller's.
+    """
+    lab, ended, found = canary.app.lab, threading.Event(), Watched()
+    (top, *_) = sorted([*Path("/sys/fs/cgroup").glob(f"lading-lab/{lab.name}"),
+                        *Path("/sys/fs/cgroup").glob(f"pids/lading-lab/{lab.name}")])
 
     def look() -> None:
         while not ended.is_set():
-            for process in Path("/proc").iterdir():
-                if process.name.isdigit():
-                    try:
-                        seen.update(canary.in_text((process / "cmdline").read_bytes().decode("utf-8", "replace")))
-                    except OSError:
-                        continue
+            found.look(canary, top)
 
     watcher = threading.Thread(target=look)
     watcher.start()
     try:
-        yield seen
+        yield
     finally:
         ended.set()
         watcher.join()
+    assert found.where >= {*HOSTS, "run"}
+    assert {one for one in found.seen if one[0] in (*HOSTS, "run")} == {
+        ("run", "environ", "variable"), ("run", "environ", "password")}
 
 
 def holding(folders: list[Path], word: str) -> set[str]:
@@ -132,32 +184,69 @@ def test_a_way_back_that_fails_quotes_no_program_with_secrets(canary: Canary, la
     assert canary.app.versions() == {("web1", "1.1.0", "healthy")}
 
 
+def is_nowhere_it_must_not_be(canary: Canary, lab: Lab, perhaps: str = "") -> None:
+    """No output, log, ledger or temporary file holds a secret, and of a host's files only those that may, which do.
+
+    Whether *perhaps* has reached the hosts is a matter of luck.
+    """
+    assert canary.in_text("\n".join(canary.printed)) == set()
+    here = [lab.root / "controller", lab.root / "logs", canary.folder / "bundle", canary.folder / "tmp"]
+    for kind, word in canary.words.items():
+        assert (kind, holding(here, word)) == (kind, set())
+        for host in HOSTS:
+            found = on_host(lab, host, word)
+            nowhere = kind in ("password", "login")
+            assert (kind, host, {path for path in found if nowhere or not allowed(path)}) == (kind, host, set())
+            assert nowhere or kind == perhaps or any("/secrets/" in path for path in found), f"{kind} was never on {host}"
+    left = [lab.exec(host, "ls -d /dev/shm/lading* /tmp/lading* 2>/dev/null || true").stdout for host in HOSTS]
+    assert left == ["", ""]
+
+
+def asked_for_everything(canary: Canary) -> None:
+    """All that can be printed about the app."""
+    name = canary.app.name
+    for words in (["where", name], ["where", name, "--json"], ["drift", name, "--json"], ["history", name],
+                  ["logs", name, "--to", "web1,web2"], ["check", "production"], ["ledger", "verify", "--hosts"], ["ledger", "export"]):
+        canary.lading(*words)
+    told = json.loads(canary.lading("history", name, "--json").stdout)
+    assert told
+    for row in told:
+        canary.lading("show", row["deployment"])
+        canary.lading("show", row["deployment"], "--json")
+
+
 def test_no_secret_is_anywhere_it_must_not_be(canary: Canary, lab: Lab) -> None:  # issue 3, Secrets
     app = canary.app
-    with processes_watched(canary) as seen:
+    with processes_watched(canary):
         to = ("--to", "web1,web2", "--yes")
         canary.lading("plan", "--version", "1.0.0", "--to", "web1,web2", "--json")
-        canary.lading("deploy", "--version", "1.0.0", *to)
+        first = canary.lading("deploy", "--version", "1.0.0", *to)
         canary.lading("deploy", "--version", "1.2.0", *to, code=5)
         (app.folder / "web.env").write_text(f"TOKEN={canary.words['later']}\n")
         canary.lading("plan", "--version", "1.1.0", "--to", "web1,web2")
         canary.lading("deploy", "--version", "1.1.0", *to, "--json")
         canary.lading("rollback", app.name, *to)
-        canary.lading("bundle", "--version", "1.1.0", "-o", str(canary.folder / "bundle"))
-        for words in (["where", app.name, "--json"], ["drift", app.name, "--json"], ["history", app.name, "--json"],
-                      ["logs", app.name, "--to", "web1,web2"], ["check", "production"]):
-            canary.lading(*words)
-    assert seen == set()
-    assert canary.in_text("\n".join(canary.printed)) == set()
-    here = [lab.root / "controller", lab.root / "logs", canary.folder / "bundle"]
-    for kind, word in canary.words.items():
-        assert (kind, holding(here, word)) == (kind, set())
-        for host in HOSTS:
-            found = on_host(lab, host, word)
-            assert (kind, host, {path for path in found if kind == "password" or not allowed(path)}) == (kind, host, set())
-            assert kind == "password" or any("/secrets/" in path for path in found), f"{kind} was never on {host}"
+        canary.lading("bundle", "--version", "1.1.0", "-o", str(canary.folder / "bundle"), "--json")
+        asked_for_everything(canary)
+    assert "web1 stage | login registry.lab:5000 ci" in first.stderr
+    assert " secret bytes>" in first.stderr
+    is_nowhere_it_must_not_be(canary, lab)
     modes = [lab.exec(host, f"stat -c %a /var/lib/lading/apps/{app.name}/secrets /home/deploy/.lading/*/apps/{app.name}/secrets "
                       "2>/dev/null", check=False).stdout.split() for host in HOSTS]
     assert modes == [["2770"], ["700"]]  # web1's folder is shared by the group docker, who are root there anyway
-    left = lab.exec("web1", "ls -d /dev/shm/lading* /tmp/lading* 2>/dev/null || true").stdout
-    assert left == ""
+
+
+@pytest.mark.parametrize("moment", ["web1       stage begins", "web1       roll begins"])
+def test_a_killed_controller_leaves_no_secret_behind(moment: str, canary: Canary, lab: Lab) -> None:
+    """In the middle of upload and pull, and while containers change; before anybody cleans up, and afterwards."""
+    to = ("--to", "web1,web2", "--yes")
+    with processes_watched(canary):
+        canary.lading("deploy", "--version", "1.0.0", *to)
+        (canary.app.folder / "web.env").write_text(f"TOKEN={canary.words['later']}\nOLD={canary.words['env']}\n")
+        canary.killed("deploy", "--version", "1.1.0", *to, at=moment)
+    is_nowhere_it_must_not_be(canary, lab, perhaps="later" if "stage" in moment else "")
+    with processes_watched(canary):
+        canary.lading("resume", canary.app.name)
+        canary.lading("deploy", "--version", "1.1.0", *to, "--take-lease")
+        asked_for_everything(canary)
+    is_nowhere_it_must_not_be(canary, lab)

@@ -47,6 +47,7 @@ def _request(project_directory: Path, to: tuple[str, ...], files: tuple[str, ...
 @click.option("--require-immutable", is_flag=True, help="Refuse moving tags such as latest.")
 @click.option("--take-over", is_flag=True, help="The app belongs to this source and destination from now on.")
 @shared.json_option
+@shared.verbose_option
 @click.pass_obj
 def plan(config: str, /, as_json: bool, **words: Any) -> int:
     """Show what deploy would do; nothing is changed, no lease is taken."""
@@ -72,6 +73,7 @@ def plan(config: str, /, as_json: bool, **words: Any) -> int:
 @click.option("--require-immutable", is_flag=True, help="Refuse moving tags such as latest.")
 @shared.take_option
 @click.option("--take-over", is_flag=True, help="The app belongs to this source and destination from now on.")
+@shared.verbose_option
 @click.pass_context
 def deploy(ctx: click.Context, /, yes: bool, as_json: bool, dry_run: bool, reason: str, take_lease: bool, **words: Any) -> int:
     """Bring an app to a version on a destination: all hosts or none."""
@@ -89,7 +91,7 @@ def _change(
     act: Callable[[contexts.Context], Awaitable[ended.Ended]],
 ) -> int:
     async def work() -> int:
-        lines = progress.Progress(live=shared.interactive() and not as_json)
+        lines = progress.Progress(live=shared.interactive() and not as_json and not shared.verbose())
         async with shared.opened(config, directory, with_ledger=True) as context:
             confirm = shared.confirmer(yes, question, render.plan)
             with lines:
@@ -112,6 +114,7 @@ def _finish(done: ended.Ended, as_json: bool) -> int:
 @shared.json_option
 @shared.reason_option
 @shared.take_option
+@shared.verbose_option
 @click.pass_obj
 def rollback(config: str, app: str, to: tuple[str, ...], release: str, yes: bool, as_json: bool, reason: str,
              take_lease: bool) -> int:
@@ -130,6 +133,7 @@ def rollback(config: str, app: str, to: tuple[str, ...], release: str, yes: bool
 @shared.json_option
 @shared.reason_option
 @shared.take_option
+@shared.verbose_option
 @click.pass_obj
 def remove(config: str, app: str, to: tuple[str, ...], volumes: bool, yes: bool, as_json: bool, reason: str,
            take_lease: bool) -> int:
@@ -146,6 +150,7 @@ def remove(config: str, app: str, to: tuple[str, ...], volumes: bool, yes: bool,
 @click.option("--continue", "forward", is_flag=True, help="Decide what is in doubt: it was committed.")
 @click.option("--undo", "back", is_flag=True, help="Decide what is in doubt: it was not.")
 @shared.json_option
+@shared.verbose_option
 @click.pass_obj
 def resume(config: str, app: str, to: tuple[str, ...], forward: bool, back: bool, as_json: bool) -> int:
     """Finish or undo what another run left open, from the hosts' own records."""

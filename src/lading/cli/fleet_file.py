@@ -9,7 +9,6 @@ import click
 from lading import check as checks
 from lading import errors, settings
 from lading.cli import completing, render, shared
-from lading.transport import ssh
 
 
 @click.command()
@@ -20,6 +19,7 @@ from lading.transport import ssh
 @click.option("--ca", default="", help="File with the certificate of the registry's own authority.")
 @click.option("--trust/--no-trust", default=True, help="Look at the host's key and pin it.")
 @shared.yes_option
+@shared.verbose_option
 @click.pass_obj
 def init(
     config: str, address: str | None, user: str | None, registry: str | None, username: str | None, ca: str,
@@ -97,6 +97,7 @@ def hosts_list(config: str, as_json: bool) -> int:
 @click.argument("names", nargs=-1, shell_complete=completing.destinations)
 @click.option("--replace", is_flag=True, help="Replace keys that differ (the host was installed anew).")
 @shared.yes_option
+@shared.verbose_option
 @click.pass_obj
 def hosts_trust(config: str, names: tuple[str, ...], replace: bool, yes: bool) -> int:
     """Show the keys' fingerprints, and pin them beside the fleet file."""
@@ -111,8 +112,7 @@ def _trust(config: str, names: tuple[str, ...], yes: bool, replace: bool) -> int
     pinned = path.read_text().splitlines() if path.exists() else []
 
     async def work() -> list[tuple[str, list[tuple[str, str, str]]]]:
-        transport = ssh.SshTransport(user=found.ssh.user, known_hosts=str(path), lookup=found.inventory.hosts.get,
-                                     connect_timeout=found.ssh.connect_timeout)
+        transport = shared.over_ssh(found)
         try:
             return [(host.name, await transport.fetch_host_keys(host)) for host in chosen]
         finally:

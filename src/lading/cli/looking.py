@@ -12,6 +12,7 @@ from lading.cli import completing, render, shared
 @click.command()
 @click.argument("dest", nargs=-1, shell_complete=completing.destinations)
 @shared.json_option
+@shared.verbose_option
 @click.pass_obj
 def check(config: str, dest: tuple[str, ...], as_json: bool) -> int:
     """Can lading work with each host: ssh, key, docker, compose, registry, disk, tools, state folder. One table."""
@@ -29,6 +30,7 @@ def check(config: str, dest: tuple[str, ...], as_json: bool) -> int:
 @shared.maybe_app_argument
 @shared.to_option
 @shared.json_option
+@shared.verbose_option
 @click.pass_obj
 def where(config: str, app: str, to: tuple[str, ...], as_json: bool) -> int:
     """Which version runs where, and in what state: observed now, right with an empty ledger."""
@@ -46,6 +48,7 @@ def where(config: str, app: str, to: tuple[str, ...], as_json: bool) -> int:
 @shared.maybe_app_argument
 @shared.to_option
 @shared.json_option
+@shared.verbose_option
 @click.pass_obj
 def drift(config: str, app: str, to: tuple[str, ...], as_json: bool) -> int:
     """What differs from what was deployed; exit 0 if nothing does, 1 if something does."""
@@ -65,6 +68,7 @@ def drift(config: str, app: str, to: tuple[str, ...], as_json: bool) -> int:
 @click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
 @click.option("--service", default="", metavar="NAME", help="Only this service.")
 @click.option("--tail", default=100, show_default=True, help="Lines per container to begin with.")
+@shared.verbose_option
 @click.pass_obj
 def logs(config: str, app: str, to: tuple[str, ...], follow: bool, service: str, tail: int) -> int:
     """The app's log lines of all hosts, merged as they come."""

@@ -10,6 +10,7 @@ import click
 
 from lading import errors
 
+VERBOSE = "lading.verbose"  # in click's meta: -v was given, before the verb or after it
 VERBS = {
     "init": ("fleet_file", "Write a fleet file: host, user, registry; then check."),
     "check": ("looking", "Can lading work with each host? One table."),
@@ -58,8 +59,17 @@ def _version(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:
         ctx.exit()
 
 
+def _verbose(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:
+    ctx.meta[VERBOSE] = asked or ctx.meta.get(VERBOSE, False)
+
+
+verbose_option = click.option("-v", "--verbose", is_flag=True, expose_value=False, callback=_verbose,
+                              help="Tell each command sent to a host, secrets masked, on stderr.")
+
+
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--config", metavar="FILE", default="", help="The fleet file (else LADING_CONFIG, lading.yaml here or above).")
+@verbose_option
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version.")
 @click.pass_context
 def cli(ctx: click.Context, config: str) -> None:

@@ -23,6 +23,7 @@ from lading.ledger import timings as times
 @click.option("--limit", default=50, show_default=True, help="How many, newest first.")
 @click.option("--offline", is_flag=True, help="Ask no host; only what this ledger knows.")
 @shared.json_option
+@shared.verbose_option
 @click.pass_obj
 def history(config: str, app: str, to: tuple[str, ...], limit: int, offline: bool, as_json: bool) -> int:
     """Who deployed what, when, with which result; what was done elsewhere is read from the hosts."""
@@ -58,6 +59,7 @@ def _listed(found: past.History) -> None:
 @click.argument("deployment", shell_complete=completing.recent)
 @click.option("--timings", is_flag=True, help="Seconds per phase and host.")
 @shared.json_option
+@shared.verbose_option
 @click.pass_obj
 def show(config: str, deployment: str, timings: bool, as_json: bool) -> int:
     """One deployment, event by event; the beginning of its id is enough."""
@@ -139,6 +141,7 @@ def ledger() -> None:
 @click.option("--hosts", is_flag=True, help="Compare with what the hosts' journals attest: sees a cut or rewritten ledger.")
 @shared.to_option
 @shared.json_option
+@shared.verbose_option
 @click.pass_obj
 def verify(config: str, hosts: bool, to: tuple[str, ...], as_json: bool) -> int:
     """Name every row that was changed, removed or moved; exit 7 if one was, 6 if a host that was asked cannot be read."""
@@ -184,6 +187,7 @@ def _verified(found: past.Verified) -> None:
 
 @ledger.command()
 @shared.json_option
+@shared.verbose_option
 @click.pass_obj
 def rebuild(config: str, as_json: bool) -> int:
     """Make the list of deployments anew from events and hosts, and say what is lost; exit 6 if a host cannot be read."""

@@ -14,10 +14,10 @@ import click
 
 from lading import context as contexts
 from lading import errors, settings
-from lading.cli import completing
+from lading.cli import completing, main
 from lading.ledger import ledger
 from lading.plan import steps
-from lading.transport import ssh
+from lading.transport import base, ssh, telling
 
 T = TypeVar("T")
 
@@ -26,6 +26,7 @@ to_option = click.option("--to", multiple=True, metavar="DEST", shell_complete=c
 app_argument = click.argument("app", shell_complete=completing.apps)
 maybe_app_argument = click.argument("app", default="", shell_complete=completing.apps)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, all else on stderr.")
+verbose_option = main.verbose_option
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 reason_option = click.option("--reason", default="", metavar="TEXT", help="Why, for the history.")
 take_option = click.option("--take-lease", is_flag=True, help="Take the app over from a deployment that is dead.")
@@ -34,6 +35,25 @@ take_option = click.option("--take-lease", is_flag=True, help="Take the app over
 def interactive() -> bool:
     """Whether a person can be asked."""
     return sys.stdin.isatty() and sys.stderr.isatty() and os.environ.get("CI", "").lower() not in ("1", "true")
+
+
+def verbose() -> bool:
+    """Whether -v was given."""
+    return bool(click.get_current_context().meta.get(main.VERBOSE))
+
+
+def tell(text: str) -> None:
+    """Say something that only -v asks for."""
+    click.echo(main.clean(text), err=True)
+
+
+def over_ssh(fleet: settings.Settings) -> ssh.SshTransport:
+    """Connections as the fleet file wants them."""
+    return ssh.SshTransport(
+        user=fleet.ssh.user, known_hosts=str(fleet.ssh.known_hosts), connect_timeout=fleet.ssh.connect_timeout,
+        keepalive=fleet.ssh.keepalive, keepalive_count=fleet.ssh.keepalive_count, max_connections=fleet.ssh.max_connections, lookup=fleet.inventory.hosts.get,
+        tell=tell if verbose() else lambda text: None,
+    )
 
 
 def load(config: str, directory: Path) -> settings.Settings:
@@ -73,11 +93,9 @@ def must_answer(yes: bool) -> None:
 async def opened(config: str, directory: Path = Path(), *, with_ledger: bool = False) -> AsyncIterator[contexts.Context]:
     """The context of one call: fleet file, connections, ledger; signals set `stop`."""
     fleet = load(config, directory)
-    transport = ssh.SshTransport(
-        user=fleet.ssh.user, known_hosts=str(fleet.ssh.known_hosts), connect_timeout=fleet.ssh.connect_timeout,
-        keepalive=fleet.ssh.keepalive, keepalive_count=fleet.ssh.keepalive_count,
-        max_connections=fleet.ssh.max_connections, lookup=fleet.inventory.hosts.get,
-    )
+    transport: base.Transport = over_ssh(fleet)
+    if verbose():
+        transport = telling.TellingTransport(transport, tell)
     kept = await ledger.open_ledger(contexts.ledger_place(fleet, os.environ)) if with_ledger else None
     actor, url = contexts.who(os.environ)
     context = contexts.Context(fleet, dict(os.environ), transport, kept, actor, url)

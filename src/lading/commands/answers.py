@@ -1,5 +1,6 @@
 """What a host answered to `observe` and `lease`, as values (pure)."""
 
+import ipaddress
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -87,7 +88,7 @@ def _facts(text: str, registries: str) -> state.Facts:
         architecture=one.get("arch", ""), context=one.get("context", ""), state_dir=one.get("state", ""),
         state_format=one.get("format", ""), state_fs=one.get("fs", ""), disk_free=_number(one.get("free")),
         docker_free=_number(one.get("dockerfree")), tools=many["tool"], missing_paths=many["missing"],
-        listening=tuple(sorted({str(int(p, 16)) for p in many["listen"] if p}, key=int)), ports=ports,
+        listening=tuple(dict.fromkeys(_listener(entry) for entry in many["listen"] if entry)), ports=ports,
         networks=_networks([v.strip() for k, v in lines if k == "net"]),
         registries={line.split(" ")[0]: line.partition(" ")[2] for line in registries.splitlines() if line},
         problem=one.get("problem", "") or (f"cannot write {one['readonly']}" if "readonly" in one else ""),
@@ -103,6 +104,14 @@ def _published(entry: str) -> list[str]:
         return []
     numbers = range(int(first), min(int(last or first), 65535) + 1)
     return [f"{address}:{number}/{inside.partition('/')[2]}" for number in numbers]
+
+
+def _listener(entry: str) -> str:
+    """"0100007F:1F90", as /proc/net/tcp says it (words of the machine's own byte order) → "127.0.0.1:8080"."""
+    words, _, port = entry.partition(":")
+    raw = b"".join(bytes.fromhex(words[n:n + 8])[::-1] for n in range(0, len(words), 8))
+    address = ipaddress.ip_address(raw)
+    return f"{getattr(address, 'ipv4_mapped', None) or address}:{int(port, 16)}"
 
 
 def _networks(lines: Sequence[str]) -> dict[str, list[tuple[str, str]]]:

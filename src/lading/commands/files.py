@@ -143,5 +143,5 @@ printf 'dockerfree=%s\\n' "$(df -Pm "$root" 2>/dev/null | sed -n '2s/  */ /gp' |
 docker ps -a --format 'port={{.Label "com.docker.compose.project"}} {{.Ports}}
 net={{.Names}} {{.Networks}} {{.Label "com.docker.compose.project"}}'
 fi
-grep -h ' 0A ' /proc/net/tcp /proc/net/tcp6 2>/dev/null | while read -r _ l _; do printf 'listen=%s\\n' "${l##*:}"; done
+grep -h ' 0A ' /proc/net/tcp /proc/net/tcp6 2>/dev/null | while read -r _ l _; do printf 'listen=%s\\n' "$l"; done
 """

@@ -52,7 +52,7 @@ def guarded(
 
 UNPACK = """I=$A/incoming.$D; rm -rf "$A"/incoming.*
 if [ "$TAR" -gt 0 ]; then
-mkdir "$I" && head -c "$TAR" | tar -xpf - -C "$I" 2>"$A/tar.err" || { e=$(tail -n 1 "$A/tar.err"); rm -rf "$I" "$A/tar.err"; refuse upload "$e"; }
+mkdir "$I" && head -c "$TAR" | tar -xpof - -C "$I" 2>"$A/tar.err" || { e=$(tail -n 1 "$A/tar.err"); rm -rf "$I" "$A/tar.err"; refuse upload "$e"; }
 rm -f "$A/tar.err"; chmod -R a+rX "$I"
 for o in "$I"/objects/*; do [ -e "$o" ] || continue; [ -e "$A/objects/${o##*/}" ] || mv "$o" "$A/objects/"; done
 for s in "$I"/secrets/*/*; do [ -f "$s" ] || continue; d=${s%/*}; d=$A/secrets/${d##*/}; mkdir -p "$d" && mv "$s" "$d/"; done

@@ -86,27 +86,41 @@ def _architecture(
 def _ports(made: release.Release, plan: steps.HostPlan, seen: state.HostState) -> list[str]:
     app = seen.apps.get(made.app, state.AppState(made.app))
     own = {port.rpartition(":")[2] for c in app.containers for port in c.ports}
-    taken: dict[str, list[tuple[str, str]]] = {}
-    for entry, project in seen.facts.ports.items():
-        address, _, number = entry.rpartition(":")
-        taken.setdefault(number, []).append((address.strip("[]"), project))
+    docker, others = _by_number(seen.facts.ports), _by_number({f"{at}/tcp": "" for at in seen.facts.listening})
     found = []
     for name in plan.services:
         for port in made.services[name].ports:
-            address, _, number = port.rpartition(":")
-            users = [project for at, project in taken.get(number, ()) if project != made.app and _meet(address, at)]
+            address, number = _split(port)
             if number in own:
                 continue
-            plain, _, protocol = number.partition("/")
+            known = {"" if at in ANY else at for at, _ in docker.get(number, ())}
+            users = [project for at, project in docker.get(number, ()) if project != made.app and _meet(address, at)]
+            users += ["a program outside Docker" for at, _ in others.get(number, ())
+                      if ("" if at in ANY else at) not in known and _meet(address, at)]
             if users:
-                found.append(f"port {plain} is taken by {users[0]}")
-            elif plain in seen.facts.listening and number not in taken and protocol == "tcp":
-                found.append(f"port {plain} is taken by a program outside Docker")
+                found.append(f"port {number.partition('/')[0]} is taken by {users[0]}")
     return found
 
 
+def _by_number(users: Mapping[str, str]) -> dict[str, list[tuple[str, str]]]:
+    """"address:number/protocol" → user, as number/protocol → (address, user)."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for entry, user in users.items():
+        address, number = _split(entry)
+        found.setdefault(number, []).append((address, user))
+    return found
+
+
+def _split(entry: str) -> tuple[str, str]:
+    """"[::1]:80/tcp" → the address, empty for all, and 80/tcp."""
+    address, _, number = entry.rpartition(":")
+    return address.strip("[]"), number
+
+
 def _meet(one: str, other: str) -> bool:
-    """Whether two addresses of a host cannot have the same port."""
+    """Whether two addresses of a host cannot have the same port; 0.0.0.0 is all of IPv4, "::" and "" are all there are."""
+    if "0.0.0.0" in (one, other) and any(":" in at and at != "::" for at in (one, other)):
+        return False
     return one == other or one in ANY or other in ANY
 
 

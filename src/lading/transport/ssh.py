@@ -5,13 +5,8 @@ address, whose names go to the OpenSSH configuration, against the user's own fil
 """
 
 import asyncio
-import base64
 import contextlib
 import dataclasses
-import hashlib
-import os
-import random
-import re
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
@@ -22,21 +17,22 @@ import asyncssh
 from lading import errors
 from lading.commands import command
 from lading.inventory import hosts
-from lading.transport import base, trust, wire
+from lading.transport import base, target, trust, wire
 
-_PORT = 22  # of SSH
 CHANNELS = 8  # per connection; sshd's MaxSessions is 10
-_TRIES = 5  # connections that the server dropped in the banner (MaxStartups)
-_LOST = (asyncssh.ConnectionLost, ConnectionResetError, BrokenPipeError)
 
 
 class SshTransport:
-    """Runs commands over SSH; *lookup* gives the host that a jump names, if the inventory has it."""
+    """Runs commands over SSH; *lookup* gives the host that a jump names, if the inventory has it.
+
+    *tell* hears of each connection that is opened.
+    """
 
     def __init__(
         self, *, user: str = "", known_hosts: str = "", config_files: Sequence[str] | None = None,
         connect_timeout: float = 10.0, keepalive: float = 15.0, keepalive_count: int = 3, max_connections: int = 64,
         lookup: Callable[[str], hosts.Host | None] = lambda name: None, slack: float = wire.SLACK,
+        tell: Callable[[str], None] = lambda text: None,
     ) -> None:
         own = Path("~/.ssh/config").expanduser()
         self._settings: dict[str, Any] = {
@@ -51,10 +47,11 @@ class SshTransport:
         self._user = user
         self._known_hosts = known_hosts
         self._lookup = lookup
+        self._tell = tell
         self._slack = slack
         self._max = max_connections
         self._slots = asyncio.Semaphore(max_connections)
-        self._links: dict[tuple[str, str], _Link] = {}
+        self._links: dict[tuple[str, str, int, str], _Link] = {}
         self._runner = wire.Runner()
 
     async def run(
@@ -77,15 +74,16 @@ class SshTransport:
         Raises:
             UnreachableError: it cannot be reached.
         """
-        target = await self._target(host, ())
+        at = await self._target(host, ())
+        self._tell(f"{host.name}: asked for its keys: {at.by_hand()}")
         found = []
         for algorithm in trust.KEY_TYPES[:-1]:
-            key = await target.fetch(algorithm)
+            key = await at.fetch(algorithm)
             if key is not None:
                 public = key.export_public_key("openssh").decode().split()
-                found.append((public[0], key.get_fingerprint(), f"{target.known_name()} {public[0]} {public[1]}"))
+                found.append((public[0], key.get_fingerprint(), f"{at.known_name()} {public[0]} {public[1]}"))
         if not found:
-            raise target.unreachable("shows no host key that lading knows")
+            raise at.unreachable("shows no host key that lading knows")
         return found
 
     async def _carry(self, exchange: wire.Exchange) -> None:
@@ -112,9 +110,10 @@ class SshTransport:
             except (asyncssh.Error, OSError) as failure:
                 if again and connection.is_closed():  # it died unnoticed; nothing was run yet
                     continue
+                assert link.target is not None
                 name = exchange.host.name
                 raise errors.UnreachableError(
-                    f"{name} opens no session: {failure}", f"try by hand: {link.by_hand}", host=name
+                    f"{name} opens no session: {failure}", f"try by hand: {link.target.by_hand()}", host=name
                 ) from failure
             return channel
         raise AssertionError("unreachable")
@@ -133,7 +132,7 @@ class SshTransport:
                 self._slots.release()
 
     def _link(self, host: hosts.Host) -> "_Link":
-        return self._links.setdefault((host.name, host.jump), _Link(host))
+        return self._links.setdefault((host.name, host.user, host.port, host.jump), _Link(host))
 
     async def _connection(self, link: "_Link", chain: tuple[str, ...]) -> asyncssh.SSHClientConnection:
         if link.connection is not None and not link.connection.is_closed():
@@ -153,28 +152,26 @@ class SshTransport:
         limit = 6 * float(self._settings["connect_timeout"]) + 10
         try:
             async with asyncio.timeout(limit):
-                target = await self._target(link.host, chain)
-                link.by_hand = target.by_hand()
-                link.connection = await target.connect()
+                link.target = await self._target(link.host, chain)
+                link.connection = await link.target.connect()
+                self._tell(f"{link.host.name}: connected: {link.target.by_hand()}")
         except TimeoutError as late:  # such as two jump hosts that wait for each other
             name = link.host.name
             raise errors.UnreachableError(f"{name} could not be connected within {limit:g} s", host=name) from late
 
-    async def _target(self, host: hosts.Host, chain: tuple[str, ...]) -> "_Target":
+    async def _target(self, host: hosts.Host, chain: tuple[str, ...]) -> target.Target:
         """How *host* is reached, with the connection to its jump host open."""
-        arguments = dict(self._settings, host=host.address or host.name)
-        arguments |= {"port": host.port} if host.port else {}
-        arguments |= {"username": host.user} if host.user else {}
-        options = await _options(host, arguments)
-        if not host.user and self._user and (host.address or options.config.get("User") is None):
-            options = await _options(host, arguments := {**arguments, "username": self._user})
-        jump = host.jump or (options.tunnel if isinstance(options.tunnel, str) else "")
-        tunnel = await self._tunnel(host, jump, (*chain, host.name)) if jump else None
-        return _Target(host, {**arguments, "tunnel": tunnel}, options, self._known_hosts)
+        found = await target.resolve(host, self._settings, self._user, self._known_hosts)
+        if found.jump:
+            link = await self._tunnel(host, found.jump, (*chain, host.name))
+            assert link.connection is not None and link.target is not None
+            found.lead_through(link.connection, link.target.way())
+        return found
 
-    async def _tunnel(self, host: hosts.Host, jump: str, chain: tuple[str, ...]) -> asyncssh.SSHClientConnection:
+    async def _tunnel(self, host: hosts.Host, jump: str, chain: tuple[str, ...]) -> "_Link":
         before, _, last = jump.rpartition(",")
-        through = self._lookup(last.strip()) or _from_specification(last.strip())
+        listed = self._lookup(last.strip())
+        through = listed or target.from_specification(last.strip())
         if through.name in chain:  # asking for its connection would wait for ourselves
             raise errors.UnreachableError(
                 f"the jump hosts lead in a circle: {' → '.join([*chain, through.name])}", "correct jump: in lading.yaml",
@@ -183,9 +180,13 @@ class SshTransport:
         link = self._link(dataclasses.replace(through, jump=before) if before else through)
         link.jump = True
         try:
-            return await self._connection(link, chain)
+            await self._connection(link, chain)
         except errors.TransportError as failure:
-            raise type(failure)(f"on the way to {host.name}: {failure.message}", failure.hint, host=host.name) from failure
+            first = "" if listed or "hosts trust" not in failure.hint else f"add {through.name} to hosts: in lading.yaml; "
+            raise type(failure)(
+                f"on the way to {host.name}: {failure.message}", first + failure.hint, host=host.name
+            ) from failure
+        return link
 
 
 class _Link:
@@ -199,7 +200,7 @@ class _Link:
         self.entering = asyncio.Lock()
         self.users = 0
         self.jump = False
-        self.by_hand = ""
+        self.target: target.Target | None = None
 
     def counts(self) -> bool:
         """Whether it holds one of the connections that are allowed, or is about to."""
@@ -211,110 +212,8 @@ class _Link:
         if connection is not None:
             connection.close()
             await connection.wait_closed()
-
-
-class _Target:
-    """One host with everything that asyncssh has to know, and what its errors mean there."""
-
-    def __init__(
-        self, host: hosts.Host, arguments: dict[str, Any], options: asyncssh.SSHClientConnectionOptions, pinned: str
-    ) -> None:
-        self.host = host
-        self._arguments = arguments
-        self._options = options
-        files = [pinned] if pinned else []
-        if not host.address or not pinned:
-            configured = options.known_hosts if isinstance(options.known_hosts, list) else []
-            files += [str(one) for one in configured] or ["~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"]
-        self._trust = trust.Trust(host, files)
-        if not options.config.get("HostKeyAlgorithms"):
-            port = options.port if options.port != _PORT else None
-            preferred = self._trust.algorithms(options.host_key_alias or options.host, port)
-            self._arguments["server_host_key_algs"] = preferred
-
-    async def connect(self) -> asyncssh.SSHClientConnection:
-        """Connect, again with growing pauses if the server drops the connection (MaxStartups)."""
-        for attempt in range(_TRIES):
-            try:
-                return await asyncssh.connect(**self._arguments, known_hosts=self._trust)
-            except _LOST as lost:
-                if attempt + 1 == _TRIES:
-                    raise self.unreachable("drops every connection; see MaxStartups in its sshd_config") from lost
-            except (asyncssh.Error, OSError) as failure:
-                raise await self.meaning(failure) from failure
-            await asyncio.sleep(random.uniform(0.5, 1.0) * 0.25 * 2**attempt)
-        raise AssertionError("unreachable")
-
-    async def fetch(self, algorithm: str) -> asyncssh.SSHKey | None:
-        """The host's key of this type, unverified; None if it has none."""
-        wanted = {name: self._arguments[name] for name in ("host", "port", "tunnel", "config") if name in self._arguments}
-        for _ in range(2):
-            try:
-                async with asyncio.timeout(self._arguments["connect_timeout"]):
-                    return await asyncssh.get_server_host_key(**wanted, server_host_key_algs=[algorithm])
-            except (asyncssh.KeyExchangeFailed, *_LOST):  # a server without such a key hangs up
-                continue
-            except (asyncssh.Error, OSError) as failure:
-                raise await self.meaning(failure) from failure
-        return None
-
-    def known_name(self) -> str:
-        """The host as known_hosts names it."""
-        name = self._options.host_key_alias or self._options.host
-        return name if self._options.port == _PORT else f"[{name}]:{self._options.port}"
-
-    def by_hand(self) -> str:
-        """The line that does the same with OpenSSH."""
-        if not self.host.address:
-            return f"ssh {self._options.username}@{self.host.name}" + (f" -p {self.host.port}" if self.host.port else "")
-        port = "" if self._options.port == _PORT else f" -p {self._options.port}"
-        jump = f" -J {self.host.jump}" if self.host.jump else ""
-        return f"ssh{port}{jump} {self._options.username}@{self._options.host}"
-
-    def unreachable(self, what: str) -> errors.UnreachableError:
-        """The host, and what is wrong with reaching it."""
-        at = f"{self._options.host}:{self._options.port}"
-        name = self.host.name if self.host.name == self._options.host else f"{self.host.name} ({at})"
-        return errors.UnreachableError(f"{name} {what}", f"try by hand: {self.by_hand()}", host=self.host.name)
-
-    async def meaning(self, failure: Exception) -> errors.TransportError:
-        """The error of ours that *failure* of asyncssh or the system is."""
-        text = str(failure)
-        if isinstance(failure, asyncssh.HostKeyNotVerifiable):
-            return self._bad_key(text)
-        if isinstance(failure, asyncssh.PermissionDenied) or "authentication failures" in text:
-            return await self._denied()
-        if isinstance(failure, TimeoutError):
-            return self.unreachable(f"did not answer within {self._arguments['connect_timeout']:g} s")
-        if isinstance(failure, OSError) and "gaierror" in type(failure).__name__:
-            return self.unreachable("has a name that cannot be resolved")
-        if isinstance(failure, ConnectionRefusedError) or "refused" in text or "Connect call failed" in text:
-            return self.unreachable("refuses the connection")
-        return self.unreachable(f"cannot be reached: {text or type(failure).__name__}")
-
-    def _bad_key(self, text: str) -> errors.HostKeyError:
-        name = self.host.name
-        if "revoked" in text:
-            return errors.HostKeyError(
-                f"{name}'s key is revoked", f"the server shows a key marked @revoked in {self._trust.where}; do not "
-                "connect before you know who holds that key", host=name,
-            )
-        if not self._trust.knows:
-            return errors.HostKeyError(f"{name}'s key is not known", f"lading hosts trust {name}", host=name)
-        return errors.HostKeyError(
-            f"{name} shows another key than the one in {self._trust.where}",
-            f"either the server was set up anew, or somebody sits in between: ask its operator for the fingerprint; if "
-            f"it was set up anew, remove the old line and: lading hosts trust {name}", host=name,
-        )
-
-    async def _denied(self) -> errors.AuthenticationError:
-        keys = map(_key_name, self._options.client_keys or ())
-        tried = [*await _agent_keys(self._options.agent_path), *keys, *_useless_keys(self._options.config.get("IdentityFile"))]
-        who = f"{self._options.username}@{self._options.host}:{self._options.port}"
-        return errors.AuthenticationError(
-            f"{self.host.name} does not let {who} in; tried: {', '.join(tried) or 'no key at all'}",
-            f"try by hand: {self.by_hand()}", host=self.host.name,
-        )
+        if self.target is not None:
+            self.target.let_go()
 
 
 class _Session(asyncssh.SSHClientSession[bytes]):
@@ -347,54 +246,3 @@ def _signal_number(name: str) -> int:
 def _close_late(opening: "asyncio.Task[tuple[asyncssh.SSHClientChannel[bytes], Any]]") -> None:
     if not opening.cancelled() and opening.exception() is None:
         opening.result()[0].close()
-
-
-async def _options(host: hosts.Host, arguments: dict[str, Any]) -> asyncssh.SSHClientConnectionOptions:
-    try:
-        options: asyncssh.SSHClientConnectionOptions = await asyncssh.SSHClientConnectionOptions.construct(**arguments)
-        return options
-    except asyncssh.ConfigParseError as bad:
-        raise errors.SettingsError(f"the OpenSSH configuration: {bad}", host=host.name) from bad
-    except (asyncssh.KeyImportError, OSError, ValueError) as bad:
-        raise errors.AuthenticationError(
-            f"a key for {host.name} cannot be read: {bad}", "see IdentityFile in ~/.ssh/config", host=host.name
-        ) from bad
-
-
-def _from_specification(text: str) -> hosts.Host:
-    """The host that an OpenSSH jump specification means: [user@]host[:port], or ssh://…"""
-    found = re.fullmatch(r"(?:ssh://)?(?:(.+)@)?(\[[^\]]+\]|[^:\[\]]+)(?::(\d+))?", text)
-    if found is None:
-        raise errors.SettingsError(f"jump: {text!r} is neither a host nor [user@]host[:port]", "correct it in lading.yaml")
-    return hosts.Host(name=found[2].strip("[]"), user=found[1] or "", port=int(found[3] or 0))
-
-
-def _key_name(pair: asyncssh.SSHKeyPair) -> str:
-    digest = base64.b64encode(hashlib.sha256(pair.public_data).digest()).decode().rstrip("=")
-    return " ".join(filter(None, [pair.get_algorithm(), f"SHA256:{digest}", pair.get_comment(errors="replace") or ""]))
-
-
-def _useless_keys(files: Any) -> list[str]:
-    """The configured key files that could not be offered, and why."""
-    found = []
-    for name in [files] if isinstance(files, str) else files or ():
-        try:
-            asyncssh.read_private_key(Path(name).expanduser())
-        except OSError as failure:
-            found.append(f"{name}: {failure.strerror}")
-        except asyncssh.KeyImportError as failure:
-            found.append(f"{name} cannot be read: {failure}")
-    return found
-
-
-async def _agent_keys(path: Any) -> list[str]:
-    """What the agent offered, for people."""
-    if not path or not isinstance(path, (str, os.PathLike)):
-        return ["no agent (SSH_AUTH_SOCK is not set)"]
-    names: list[str] = []
-    try:
-        async with asyncio.timeout(5), asyncssh.connect_agent(str(path)) as agent:
-            names += [f"{_key_name(key)} from the agent" for key in await agent.get_keys()]
-    except (asyncssh.Error, OSError, ValueError):
-        return [f"no agent answers at {path}"]
-    return names or ["an agent without keys"]

@@ -60,8 +60,9 @@ def test_no_sums_mean_no_edited_files() -> None:
 
 
 def test_facts_that_are_none() -> None:
-    facts = seen(facts=b"noise\nfree=many\ndockerfree=\nreadonly=/srv\nlisten=\nlisten=1F90\nlisten=0016\n").facts
-    assert (facts.disk_free, facts.docker_free, facts.listening) == (-1, -1, ("22", "8080"))
+    facts = seen(facts=b"noise\nfree=many\ndockerfree=\nreadonly=/srv\nlisten=\nlisten=0100007F:1F90\nlisten=0100007F:1F90\n"
+                 b"listen=00000000000000000000000000000000:0016\nlisten=0000000000000000FFFF00000B00580A:0050\n").facts
+    assert (facts.disk_free, facts.docker_free, facts.listening) == (-1, -1, ("127.0.0.1:8080", ":::22", "10.88.0.11:80"))
     assert facts.problem == "cannot write /srv"
 
 

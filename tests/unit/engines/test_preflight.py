@@ -34,10 +34,14 @@ def problems(facts: dict[str, Any], *, app: state.AppState | None = None, platfo
     ({"missing_paths": ("/srv/x",)}, "/srv/x does not exist on the host"), ({"problem": "no daemon", "engine": ""}, "no daemon"),
     ({"ports": {"0.0.0.0:8080/tcp": "edge"}}, "port 8080 is taken by edge"), ({"ports": {":::8080/tcp": "edge"}}, "taken by edge"),
     ({"ports": {"127.0.0.1:8080/tcp": "edge"}}, "port 8080 is taken by edge"), ({"ports": {"0.0.0.0:8080/udp": "dns"}}, None),
-    ({"ports": {"0.0.0.0:8080/tcp": "shop"}, "listening": ("8080",)}, None),
+    ({"ports": {"0.0.0.0:8080/tcp": "shop"}, "listening": ("0.0.0.0:8080", ":::8080")}, None),
+    ({"ports": {"10.0.0.1:8080/tcp": "shop"}, "listening": ("10.0.0.1:8080",)}, None),
+    ({"ports": {"10.0.0.1:8080/tcp": "shop"}, "listening": ("10.0.0.1:8080", "10.0.0.2:8080")}, "a program outside Docker"),
+    ({"ports": {"0.0.0.0:8080/tcp": "shop", ":::8080/tcp": "shop"}, "listening": ("0.0.0.0:8080", ":::8080")}, None),
     ({"ports": {"127.0.0.1:53/udp": "dns"}}, None), ({"ports": {"10.0.0.1:53/udp": "dns"}}, "port 53 is taken by dns"),
     ({"ports": {"[::]:53/udp": "dns"}}, "port 53 is taken by dns"), ({"ports": {"10.0.0.1:53/tcp": "dns"}}, None),
-    ({"listening": ("8080",)}, "port 8080 is taken by a program outside Docker"), ({"listening": ("53", "22")}, None),
+    ({"listening": ("0.0.0.0:8080",)}, "port 8080 is taken by a program outside Docker"), ({"listening": ("0.0.0.0:53", ":::22")}, None),
+    ({"listening": ("127.0.0.1:8080",)}, "port 8080 is taken by"), ({"listening": ("::1:8080",)}, "port 8080 is taken by"),
 ])
 def test_one_thing_at_a_time(facts: dict[str, Any], said: str | None) -> None:
     found = problems(facts)
@@ -45,16 +49,29 @@ def test_one_thing_at_a_time(facts: dict[str, Any], said: str | None) -> None:
     assert said is None or said in found[0]
 
 
+@pytest.mark.parametrize(("published", "listening", "meets"), [
+    ("127.0.0.1:8080", "127.0.0.1:8080", True), ("127.0.0.1:8080", "10.0.0.1:8080", False), ("127.0.0.1:8080", "0.0.0.0:8080", True),
+    ("127.0.0.1:8080", ":::8080", True), ("0.0.0.0:8080", "10.0.0.1:8080", True), ("0.0.0.0:8080", "::1:8080", False),
+    ("0.0.0.0:8080", ":::8080", True), ("::1:8080", "::1:8080", True), ("::1:8080", "0.0.0.0:8080", False),
+    ("::1:8080", "127.0.0.1:8080", False), ("8080", "::1:8080", True), ("127.0.0.1:8080", "127.0.0.1:8081", False),
+])
+def test_a_listener_is_in_the_way_where_its_address_is(published: str, listening: str, meets: bool) -> None:
+    address, _, number = published.rpartition(":")
+    made = a_release(a_service("web", "r/web:1", ports=(project.Port(80, number, "tcp", address),)))
+    seen = state.HostState("h", replace(GOOD, listening=(listening,)), {})
+    assert bool(preflight.problems(made, START, seen, {})) == meets
+
+
 def test_all_that_is_wrong_is_said_at_once() -> None:
-    found = problems({"engine": "1", "compose": "", "missing_paths": ("/x",), "listening": ("8080",)})
+    found = problems({"engine": "1", "compose": "", "missing_paths": ("/x",), "listening": ("0.0.0.0:8080",)})
     assert len(found) == 4
     assert preflight.tooling(replace(GOOD, problem="docker is not installed")) == ["docker is not installed"]
 
 
 def test_the_apps_own_port_is_no_conflict() -> None:
     app = an_app(MADE)
-    assert problems({"listening": ("8080",), "ports": {"0.0.0.0:8080/tcp": "shop"}}, app=app) == []
-    assert problems({"listening": ("8080",)}, app=app) == []
+    assert problems({"listening": ("0.0.0.0:8080",), "ports": {"0.0.0.0:8080/tcp": "shop"}}, app=app) == []
+    assert problems({"listening": ("0.0.0.0:8080",)}, app=app) == []
 
 
 @pytest.mark.parametrize(("machine", "platforms", "good"), [

@@ -1,0 +1,71 @@
+"""Which keys were offered to a host that let nobody in, why they could not do, and what to type next (asyncssh)."""
+
+import asyncio
+import base64
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+
+_DEFAULT_FILES = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
+_USER = 1  # the type of a certificate for people; 2 is for hosts
+
+
+async def tried(options: asyncssh.SSHClientConnectionOptions) -> tuple[list[str], str]:
+    """What was offered and what could not be, for people; and the line that may help, "" if none is known."""
+    username = str(options.username)
+    keys = [*(_key_name(key, username) for key in options.client_keys or ())]
+    useless, hint = _useless(options.config.get("IdentityFile"))
+    return [*await _agent_keys(options.agent_path, username), *keys, *useless], hint
+
+
+def _key_name(pair: asyncssh.SSHKeyPair, username: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(pair.public_data).digest()).decode().rstrip("=")
+    name = [pair.get_algorithm(), f"SHA256:{digest}", pair.get_comment(errors="replace") or ""]
+    return " ".join(filter(None, name)) + _certificate_fault(pair, username)
+
+
+def _certificate_fault(pair: asyncssh.SSHKeyPair, username: str) -> str:
+    """Why a host will not take this certificate, as far as it can be seen from here."""
+    try:
+        text = pair.algorithm + b" " + base64.b64encode(pair.public_data)
+        certificate = asyncssh.import_certificate(text)
+        certificate.validate(_USER, username)  # type: ignore[attr-defined]
+    except asyncssh.KeyImportError:
+        return ""  # a plain key
+    except ValueError as fault:
+        names = ", ".join(getattr(certificate, "principals", ()))
+        mismatch = "principal" in str(fault)
+        return f" (its certificate is for {names}, not for {username})" if mismatch else f" ({str(fault).lower()})"
+    return ""
+
+
+def _useless(files: Any) -> tuple[list[str], str]:
+    """The key files that could not be offered, and why; and the line that unlocks one of them."""
+    found, hint = [], ""
+    named = [files] if isinstance(files, str) else list(files or ())
+    for name in named or [one for one in _DEFAULT_FILES if Path(one).expanduser().is_file()]:
+        try:
+            asyncssh.read_private_key(Path(name).expanduser())
+        except OSError as failure:
+            found.append(f"{name}: {failure.strerror}")
+        except asyncssh.KeyImportError as failure:
+            locked = str(failure).startswith("Passphrase")
+            hint = hint or (f"ssh-add {name}" if locked else "")
+            found.append(f"{name} has a passphrase, and no agent holds it" if locked else f"{name} cannot be read: {failure}")
+    return found, hint
+
+
+async def _agent_keys(path: Any, username: str) -> list[str]:
+    """What the agent offered."""
+    if not path or not isinstance(path, (str, os.PathLike)):
+        return ["no agent (SSH_AUTH_SOCK is not set)"]
+    names: list[str] = []
+    try:
+        async with asyncio.timeout(5), asyncssh.connect_agent(str(path)) as agent:
+            names += [f"{_key_name(key, username)} from the agent" for key in await agent.get_keys()]
+    except (asyncssh.Error, OSError, ValueError):
+        return [f"no agent answers at {path}"]
+    return names or ["an agent without keys"]

@@ -1,0 +1,233 @@
+"""How one host is reached over SSH: what asyncssh is given, which keys count, what its failures mean there (asyncssh)."""
+
+import asyncio
+import contextlib
+import random
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import asyncssh
+
+from lading import errors, process
+from lading.inventory import hosts
+from lading.transport import offered, trust
+
+_PORT = 22  # of SSH
+_TRIES = 5  # connections that the server dropped in the banner (MaxStartups)
+_LOST = (asyncssh.ConnectionLost, ConnectionResetError, BrokenPipeError)
+_CERTIFICATE = {  # what asyncssh says of a host's certificate, in words
+    "Certificate expired": "has expired",
+    "Certificate not yet valid": "is not valid yet",
+    "Certificate principal mismatch": "is for other names",
+    "Host CA key is not trusted": "is of another authority than the one that is trusted for this host",
+    "Invalid certificate type": "is not one for hosts",
+}
+
+
+async def resolve(host: hosts.Host, settings: dict[str, Any], user: str, pinned: str) -> "Target":
+    """*host* with what the fleet file and the OpenSSH configuration say of it; *user*: where neither names one."""
+    arguments = dict(settings, host=host.address or host.name)
+    arguments |= {"port": host.port} if host.port else {}
+    arguments |= {"username": host.user} if host.user else {}
+    options = await _options(host, arguments)
+    if not host.user and user and (host.address or options.config.get("User") is None):
+        options = await _options(host, arguments := {**arguments, "username": user})
+    return Target(host, arguments, options, pinned)
+
+
+class Target:
+    """One host with everything that asyncssh has to know, and what its errors mean there."""
+
+    def __init__(
+        self, host: hosts.Host, arguments: dict[str, Any], options: asyncssh.SSHClientConnectionOptions, pinned: str
+    ) -> None:
+        self.host = host
+        self.jump = host.jump or (options.tunnel if isinstance(options.tunnel, str) else "")
+        self._via = ""
+        self._proxy = "" if self.jump else str(options.config.get("ProxyCommand") or "")
+        self._helper: process.Connected | None = None
+        self._arguments = {**arguments, "tunnel": None, "proxy_command": None}
+        self._options = options
+        files = [pinned] if pinned else []
+        if not host.address or not pinned:
+            configured = options.known_hosts if isinstance(options.known_hosts, list) else []
+            files += [str(one) for one in configured] or ["~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"]
+        self._trust = trust.Trust(host, files)
+        if not options.config.get("HostKeyAlgorithms"):
+            port = options.port if options.port != _PORT else None
+            preferred = self._trust.algorithms(options.host_key_alias or options.host, port)
+            self._arguments["server_host_key_algs"] = preferred
+
+    def lead_through(self, tunnel: asyncssh.SSHClientConnection, way: str) -> None:
+        """Connect through a jump host: its connection, and the specification of its own way for OpenSSH."""
+        self._arguments["tunnel"] = tunnel
+        self._via = way if self.host.jump else ""  # else the configuration leads there by itself
+
+    async def connect(self) -> asyncssh.SSHClientConnection:
+        """Connect, again with growing pauses if the server drops the connection (MaxStartups)."""
+        for attempt in range(_TRIES):
+            try:
+                return await self._connect()
+            except _LOST as lost:
+                if attempt + 1 == _TRIES:
+                    raise self.unreachable(
+                        f"is not reached by its ProxyCommand, {self._proxy!r}" if self._proxy
+                        else "drops every connection; see MaxStartups in its sshd_config"
+                    ) from lost
+            except (asyncssh.Error, OSError) as failure:
+                raise await self.meaning(failure) from failure
+            await asyncio.sleep(random.uniform(0.5, 1.0) * 0.25 * 2**attempt)
+        raise AssertionError("unreachable")
+
+    async def _connect(self) -> asyncssh.SSHClientConnection:
+        """Connect once; a certificate may be for the host's name in the fleet file instead of its address, as a key may."""
+        try:
+            with self._by_proxy() as sock:
+                return await asyncssh.connect(**self._arguments, **sock, known_hosts=self._trust)
+        except asyncssh.HostKeyNotVerifiable as failure:
+            if "principal mismatch" not in str(failure) or not self.host.address or self._options.host_key_alias:
+                raise
+            self._arguments["host_key_alias"] = self.host.name
+        with self._by_proxy() as sock:
+            return await asyncssh.connect(**self._arguments, **sock, known_hosts=self._trust)
+
+    @contextlib.contextmanager
+    def _by_proxy(self) -> Iterator[dict[str, Any]]:
+        """The socket that ProxyCommand listens on, if there is one; it is run by a shell, as OpenSSH does.
+
+        asyncssh would take its complaints for the server's words, and a closed stderr for the end.
+        """
+        if self._proxy:
+            self.let_go()
+            self._helper = process.Connected(["/bin/sh", "-c", f"exec {self._proxy}"])
+        try:
+            yield {"sock": self._helper.socket} if self._helper else {}
+        except BaseException:
+            self.let_go()
+            raise
+
+    def let_go(self) -> None:
+        """End the ProxyCommand, once its connection is closed."""
+        if self._helper is not None:
+            self._helper.end()
+            self._helper = None
+
+    async def fetch(self, algorithm: str) -> asyncssh.SSHKey | None:
+        """The host's key of this type, unverified; None if it has none."""
+        names = ("host", "port", "tunnel", "config", "proxy_command")
+        wanted = {name: self._arguments[name] for name in names if name in self._arguments}
+        for _ in range(2):
+            try:
+                async with asyncio.timeout(self._arguments["connect_timeout"]):
+                    with self._by_proxy() as sock:
+                        return await asyncssh.get_server_host_key(**wanted, **sock, server_host_key_algs=[algorithm])
+            except (asyncssh.KeyExchangeFailed, *_LOST):  # a server without such a key hangs up
+                continue
+            except (asyncssh.Error, OSError) as failure:
+                raise await self.meaning(failure) from failure
+            finally:
+                self.let_go()
+        return None
+
+    def known_name(self) -> str:
+        """The host as known_hosts names it."""
+        name = self._options.host_key_alias or self._options.host
+        return name if self._options.port == _PORT else f"[{name}]:{self._options.port}"
+
+    def way(self) -> str:
+        """The jump specification for OpenSSH that leads to this host, by way of those before it."""
+        port = "" if self._options.port == _PORT or not self.host.address else f":{self._options.port}"
+        return ",".join(filter(None, [self._via, f"{self._options.username}@{self.host.address or self.host.name}{port}"]))
+
+    def by_hand(self) -> str:
+        """The line that does the same with OpenSSH."""
+        number = self._options.port if self.host.address else self.host.port or _PORT  # else the configuration says it
+        port = "" if number == _PORT else f" -p {number}"
+        jump = f" -J {self._via}" if self._via else ""
+        return f"ssh{port}{jump} {self._options.username}@{self.host.address or self.host.name}"
+
+    def unreachable(self, what: str) -> errors.UnreachableError:
+        """The host, and what is wrong with reaching it."""
+        at = f"{self._options.host}:{self._options.port}"
+        name = self.host.name if self.host.name == self._options.host else f"{self.host.name} ({at})"
+        return errors.UnreachableError(f"{name} {what}", f"try by hand: {self.by_hand()}", host=self.host.name)
+
+    async def meaning(self, failure: Exception) -> errors.TransportError:
+        """The error of ours that *failure* of asyncssh or the system is."""
+        text = str(failure)
+        if isinstance(failure, asyncssh.HostKeyNotVerifiable):
+            return self._bad_key(text)
+        if isinstance(failure, asyncssh.PermissionDenied) or "authentication failures" in text:
+            return await self._denied()
+        if isinstance(failure, TimeoutError):
+            return self.unreachable(f"did not answer within {self._arguments['connect_timeout']:g} s")
+        if isinstance(failure, OSError) and "gaierror" in type(failure).__name__:
+            return self.unreachable("has a name that cannot be resolved")
+        if isinstance(failure, ConnectionRefusedError) or "refused" in text or "Connect call failed" in text:
+            return self.unreachable("refuses the connection")
+        return self.unreachable(f"cannot be reached: {text or type(failure).__name__}")
+
+    def _bad_key(self, text: str) -> errors.HostKeyError:
+        name = self.host.name
+        if "revoked" in text:
+            return errors.HostKeyError(
+                f"{name}'s key is revoked: the server shows one that is marked @revoked in {self._trust.where}",
+                "whoever holds that key may sit in between: ask its operator; once the server has a new key: "
+                f"lading hosts trust {name} --replace", host=name,
+            )
+        fault = next((words for said, words in _CERTIFICATE.items() if said in text), "")
+        if fault:
+            names = ",".join(dict.fromkeys([name, self._options.host]))
+            return errors.HostKeyError(
+                f"{name}'s host certificate {fault}",
+                f"have it signed anew by the @cert-authority of {self._trust.where}: ssh-keygen -s CA -h -I {name} "
+                f"-n {names} -V +52w /etc/ssh/ssh_host_ed25519_key.pub", host=name,
+            )
+        if not self._trust.knows:
+            return errors.HostKeyError(f"{name}'s key is not known", f"lading hosts trust {name}", host=name)
+        return errors.HostKeyError(
+            f"{name} shows another key than the one in {self._trust.where}",
+            f"either the server was set up anew, or somebody sits in between: ask its operator for the fingerprint; if "
+            f"it was set up anew, remove the old line and: lading hosts trust {name}", host=name,
+        )
+
+    async def _denied(self) -> errors.AuthenticationError:
+        found, hint = await offered.tried(self._options)
+        who = f"{self._options.username}@{self._options.host}:{self._options.port}"
+        return errors.AuthenticationError(
+            f"{self.host.name} does not let {who} in; tried: {', '.join(found) or 'no key at all'}",
+            hint or f"try by hand: {self.by_hand()}", host=self.host.name,
+        )
+
+
+async def _options(host: hosts.Host, arguments: dict[str, Any]) -> asyncssh.SSHClientConnectionOptions:
+    """What asyncssh makes of *arguments*, to which the keys are added where a file that is named is not there."""
+    try:
+        try:
+            return await _constructed(arguments)
+        except FileNotFoundError:  # OpenSSH passes over such keys
+            named = (await _constructed({**arguments, "client_keys": []})).config.get("IdentityFile") or ()
+            there = [one for one in cast(Sequence[str], named) if Path(one).expanduser().is_file()]
+            arguments |= {"client_keys": there, "ignore_encrypted": True}
+            return await _constructed(arguments)
+    except asyncssh.ConfigParseError as bad:
+        raise errors.SettingsError(f"the OpenSSH configuration: {bad}", host=host.name) from bad
+    except (asyncssh.KeyImportError, OSError, ValueError) as bad:
+        raise errors.AuthenticationError(
+            f"a key for {host.name} cannot be read: {bad}", "see IdentityFile in ~/.ssh/config", host=host.name
+        ) from bad
+
+
+async def _constructed(arguments: dict[str, Any]) -> asyncssh.SSHClientConnectionOptions:
+    options: asyncssh.SSHClientConnectionOptions = await asyncssh.SSHClientConnectionOptions.construct(**arguments)
+    return options
+
+
+def from_specification(text: str) -> hosts.Host:
+    """The host that an OpenSSH jump specification means: [user@]host[:port], or ssh://…"""
+    found = re.fullmatch(r"(?:ssh://)?(?:(.+)@)?(\[[^\]]+\]|[^:\[\]]+)(?::(\d+))?", text)
+    if found is None:
+        raise errors.SettingsError(f"jump: {text!r} is neither a host nor [user@]host[:port]", "correct it in lading.yaml")
+    return hosts.Host(name=found[2].strip("[]"), user=found[1] or "", port=int(found[3] or 0))

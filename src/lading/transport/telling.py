@@ -1,0 +1,45 @@
+"""A transport that tells what it sends, for `--verbose`: each command as it begins, masked, and how it ended."""
+
+import time
+from collections.abc import Callable
+
+from lading import errors
+from lading.commands import command
+from lading.inventory import hosts
+from lading.transport import base
+
+
+class TellingTransport:
+    """Runs commands over another transport, and gives *tell* a text before and after each of them."""
+
+    def __init__(self, over: base.Transport, tell: Callable[[str], None]) -> None:
+        self._over = over
+        self._tell = tell
+
+    async def run(
+        self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None = None
+    ) -> command.Result:
+        """Run *what*; see `base.Transport.run`."""
+        self._tell(begins(host, what))
+        began, ended = time.monotonic(), "cancelled"
+        try:
+            result = await self._over.run(host, what, on_part)
+            ended = f"exit status {result.status}"
+            return result
+        except errors.LadingError as failure:
+            ended = failure.message
+            raise
+        finally:
+            self._tell(f"{host.name} {what.name}: {ended} ({time.monotonic() - began:.2f} s)")
+
+    async def close(self) -> None:
+        """Close the other transport."""
+        await self._over.close()
+
+
+def begins(host: hosts.Host, what: command.Command) -> str:
+    """A command that begins: a line with host and step, then all that is sent, masked, each line with the same head."""
+    head = f"{host.name} {what.name}"
+    how = "by sudo, " if host.sudo else ""
+    sent = "".join(f"\n{head} | {line}" for line in what.masked().splitlines())
+    return f"{head}: begins ({how}at most {what.timeout} s){sent}"
