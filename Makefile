@@ -1,5 +1,5 @@
 # make test: everything, on a fresh machine; make demo: the main job, shown. Both do all the set-up themselves.
-.PHONY: setup unit lint test lab demo bench docs wheel image clean
+.PHONY: setup unit lint test lab demo bench bench-scale docs wheel image clean
 PYTHON ?= python3
 BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
@@ -36,6 +36,10 @@ demo: setup
 # lading beside raw ssh and Ansible, in the lab, as root; about 30 minutes. Less: make bench BENCH='--hosts 1,3 --repeat 1'
 bench: setup .venv-bench/.ready
 	PYTHONPATH=lab $(BIN)/python bench/lab_bench.py $(BENCH)
+
+# The controller alone, against up to 1,000 simulated hosts, as root. Less: make bench-scale BENCH='--hosts 50,200 --repeat 1'
+bench-scale: setup .venv-bench/.ready
+	PYTHONPATH=lab $(BIN)/python bench/scale_bench.py $(BENCH)
 
 .venv-bench/.ready: requirements/bench.txt
 	$(PYTHON) -m venv .venv-bench
