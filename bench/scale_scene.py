@@ -5,6 +5,7 @@ Every address has a home of its own, so that state folders, leases, journals and
 """
 
 import functools
+import os
 import secrets
 import shutil
 import sys
@@ -16,7 +17,7 @@ from labkit import cgroup, process
 
 BENCH = Path(__file__).resolve().parent
 ROOT = BENCH.parent
-OWNER = "scale"  # of the control groups
+OWNER = f"scale-{os.getpid()}"  # of the control groups
 SERVERS = "servers"
 REGISTRY = "127.0.0.1:5000"
 VERSIONS = ("v1", "v2")
