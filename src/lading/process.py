@@ -2,6 +2,8 @@
 
 import asyncio
 import asyncio.subprocess
+import contextlib
+import resource
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -75,3 +77,14 @@ async def start(
         )
     except FileNotFoundError as missing:
         raise ProgramMissingError(argv[0]) from missing
+
+
+def allow_files(wanted: int) -> int:
+    """Let this process hold *wanted* files open at once, as far as the system allows; how many it may hold now."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            return most
+    return wanted if soft == resource.RLIM_INFINITY else soft

@@ -75,7 +75,8 @@ async def opened(config: str, directory: Path = Path(), *, with_ledger: bool = F
     fleet = load(config, directory)
     transport = ssh.SshTransport(
         user=fleet.ssh.user, known_hosts=str(fleet.ssh.known_hosts), connect_timeout=fleet.ssh.connect_timeout,
-        keepalive=fleet.ssh.keepalive, max_connections=fleet.ssh.max_connections, lookup=fleet.inventory.hosts.get,
+        keepalive=fleet.ssh.keepalive, parallel=fleet.ssh.parallel,
+        max_connections=fleet.ssh.max_connections, lookup=fleet.inventory.hosts.get,
     )
     kept = await ledger.open_ledger(contexts.ledger_place(fleet, os.environ)) if with_ledger else None
     actor, url = contexts.who(os.environ)
