@@ -1,5 +1,5 @@
 # make test: everything, on a fresh machine; make demo: the main job, shown. Both do all the set-up themselves.
-.PHONY: setup unit lint test lab demo bench chaos docs wheel image clean
+.PHONY: setup unit lint test lab demo bench bench-scale chaos docs wheel image clean
 PYTHON ?= python3
 BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
@@ -40,6 +40,10 @@ bench: setup .venv-bench/.ready
 # every fault in every phase, in the lab, as root; under 45 minutes; writes docs/reliability.md. A part: make chaos CHAOS='--fault cut --phase roll'
 chaos: setup
 	PYTHONPATH=tests/lab:lab:chaos $(BIN)/python chaos/matrix.py $(CHAOS)
+
+# The controller alone, against up to 1,000 simulated hosts, as root. Less: make bench-scale BENCH='--hosts 50,200 --repeat 1'
+bench-scale: setup .venv-bench/.ready
+	PYTHONPATH=lab $(BIN)/python bench/scale_bench.py $(BENCH)
 
 .venv-bench/.ready: requirements/bench.txt
 	$(PYTHON) -m venv .venv-bench

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import socket
+import resource
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -95,3 +96,12 @@ class Connected:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self.socket.close()
+def allow_files(wanted: int) -> int:
+    """Let this process hold *wanted* files open at once, as far as the system allows; how many it may hold now."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            return most
+    return wanted if soft == resource.RLIM_INFINITY else soft

@@ -40,7 +40,8 @@ OPTIONS = (
     Option("ssh.connect_timeout", "seconds", "10", "how long a connection may take to open"),
     Option("ssh.keepalive", "seconds", "15", "how long a silent host is left alone before it is asked for a sign of life"),
     Option("ssh.keepalive_count", "integer", "3", "after so many unanswered in a row it counts as lost"),
-    Option("ssh.max_connections", "integer", "64", "connections that are opened at once"),
+    Option("ssh.parallel", "integer", "64", "hosts that are worked on at once"),
+    Option("ssh.max_connections", "integer", "1100", "connections that stay open at once, idle ones included"),
     Option("destinations.NAME.hosts", "list", "(required)", "the hosts meant by this name", "[web1]"),
     Option("destinations.NAME.labels", "mapping", "none", "what is said about the destination"),
     Option("destinations.NAME.variables", "mapping", "none", "variables for the apps that go there"),
@@ -66,7 +67,8 @@ class SshSettings:
     connect_timeout: int = 10
     keepalive: int = 15
     keepalive_count: int = 3
-    max_connections: int = 64
+    parallel: int = 64
+    max_connections: int = 1100
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +261,7 @@ class _Reader:
         got = self.known(node, "ssh", "ssh")
         pins = self.text(got["known_hosts"], "ssh.known_hosts") if "known_hosts" in got else "known_hosts"
         numbers = {key: self.number(got[key], f"ssh.{key}", 1, 10000)
-                   for key in ("connect_timeout", "keepalive", "keepalive_count", "max_connections") if key in got}
+                   for key in ("connect_timeout", "keepalive", "keepalive_count", "parallel", "max_connections") if key in got}
         user = self.text(got["user"], "ssh.user") if "user" in got else ""
         return SshSettings(user, self.path.parent.resolve() / Path(pins).expanduser(), **numbers)
 

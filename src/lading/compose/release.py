@@ -1,5 +1,6 @@
 """The immutable release: what was read plus digests, as canonical bytes; its id is their hash (pure)."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -53,11 +54,12 @@ class Pace:
     delay: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Release:
     """One app in one version, immutable. *files*: path → SHA-256; *objects*: shipped binds by id → their source.
 
     *forth* is the pace of a deployment (`deploy.update_config`), *back* that of an undo or a rollback to this release.
+    Its bytes and id are asked for many times for each host, so they are made once (a slotted class has no place for them).
     """
 
     app: str
@@ -79,9 +81,13 @@ class Release:
 
     def canonical(self) -> bytes:
         """The bytes that are stored and hashed: JSON with sorted keys and no spaces, UTF-8."""
+        return self._bytes
+
+    @functools.cached_property
+    def _bytes(self) -> bytes:
         return canonical({"v": FORMAT, **asdict(self)})
 
-    @property
+    @functools.cached_property
     def id(self) -> str:
         """The first 12 hex digits of the SHA-256 of the canonical bytes."""
         return hashlib.sha256(self.canonical()).hexdigest()[:12]

@@ -10,7 +10,8 @@ from lading import errors, events
 class Recording:
     """What the engine awaits before each change, once the intent is stored.
 
-    From then on the hosts' own records decide, so a ledger that fails (disk full, held by somebody, gone) no longer stops
+    Events that come while others are being stored wait for one transaction, which stores them all: a phase that begins on a
+    thousand hosts is one commit, before its first command. From then on the hosts' own records decide, so a ledger that fails (disk full, held by somebody, gone) no longer stops
     anything: its events wait here in their order, and `catch_up` stores them. *failed* is why it failed, if it did.
     """
 
@@ -19,12 +20,15 @@ class Recording:
         self.failed: errors.LedgerError | None = None
         self.waiting: list[events.Event] = []
         self._lock = asyncio.Lock()
+        self._came = self._stored = 0
 
     async def __call__(self, event: events.Event) -> None:
         """Store the event, or keep it for later; then show it."""
+        self.waiting.append(event)
+        self._came += 1
+        mine = self._came
         async with self._lock:
-            self.waiting.append(event)
-            if self.failed is None:
+            if self.failed is None and self._stored < mine:
                 await self._store()
         self.context.on_event(event)
 
@@ -50,11 +54,11 @@ class Recording:
                 "journals tell how it ended: lading history")
 
     async def _store(self) -> None:
-        if self.context.ledger is None:
-            self.waiting.clear()
-            return
+        chosen = tuple(self.waiting)
         try:
-            await self.context.ledger.append(*self.waiting)
-            self.waiting.clear()
+            if self.context.ledger is not None:
+                await self.context.ledger.append(*chosen)
+            del self.waiting[:len(chosen)]
+            self._stored += len(chosen)
         except errors.LedgerError as failed:
             self.failed = failed

@@ -209,10 +209,7 @@ async def _job(context: contexts.Context, prepared: Prepared) -> base.Job:
     for name, wrong in problems.items():
         if wrong:
             raise errors.PreflightError("; ".join(wrong), f"lading check {name}", host=name, step="preflight")
-    expected: dict[str, str] = {}
-    for name, host in prepared.plan.hosts.items():
-        if host.steps:
-            expected[name] = await asyncio.to_thread(normal.form, made, host.generations, context.environment)
+    expected = await _expected(made, prepared.plan, context.environment)
     known = running.known_releases(prepared.seen, made.release.app)
     begin = {
         "verb": "deploy", "app": made.release.app, "version": made.release.version,
@@ -228,6 +225,17 @@ async def _job(context: contexts.Context, prepared: Prepared) -> base.Job:
         nonce=prepared.nonce, take_lease=prepared.request.take_lease, logins=logins(context, made.release),
         platforms=prepared.platforms, expected=expected, stop=context.stop,
     )
+
+
+async def _expected(
+    made: release.Bundle, plan: steps.Plan, environment: Mapping[str, str]
+) -> Mapping[str, str]:
+    """Compose's normal form for each host with something to do; Compose is run once for all with the same generations."""
+    forms: dict[tuple[tuple[str, int], ...], str] = {}
+    busy = {name: tuple(sorted(host.generations.items())) for name, host in plan.hosts.items() if host.steps}
+    for numbers in dict.fromkeys(busy.values()):
+        forms[numbers] = await asyncio.to_thread(normal.form, made, dict(numbers), environment)
+    return {name: forms[numbers] for name, numbers in busy.items()}
 
 
 def logins(context: contexts.Context, made: release.Release) -> tuple[rolling.Login, ...]:

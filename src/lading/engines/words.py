@@ -59,6 +59,8 @@ def refused(host: str, app: str, text: str) -> errors.LadingError:
 
 def first_difference(expected: str, found: str) -> str:
     """Where two normal forms of Compose differ: the keys that lead to the first line, never a value; "" = nowhere."""
+    if expected == found:
+        return ""
     ours, theirs = expected.splitlines(), found.splitlines()
     path: dict[int, str] = {}
     block = -1  # depth of the key whose text, over several lines, is being read

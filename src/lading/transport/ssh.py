@@ -14,12 +14,13 @@ from typing import Any
 
 import asyncssh
 
-from lading import errors
+from lading import errors, process
 from lading.commands import command
 from lading.inventory import hosts
 from lading.transport import base, target, trust, wire
 
 CHANNELS = 8  # per connection; sshd's MaxSessions is 10
+SPARE = 100  # open files that are not connections
 
 
 class SshTransport:
@@ -30,27 +31,25 @@ class SshTransport:
 
     def __init__(
         self, *, user: str = "", known_hosts: str = "", config_files: Sequence[str] | None = None,
-        connect_timeout: float = 10.0, keepalive: float = 15.0, keepalive_count: int = 3, max_connections: int = 64,
+        connect_timeout: float = 10.0, keepalive: float = 15.0, keepalive_count: int = 3,
+        max_connections: int = 1100, parallel: int = 64,
         lookup: Callable[[str], hosts.Host | None] = lambda name: None, slack: float = wire.SLACK,
         tell: Callable[[str], None] = lambda text: None,
     ) -> None:
         own = Path("~/.ssh/config").expanduser()
         self._settings: dict[str, Any] = {
-            "config": list(config_files) if config_files is not None else [str(own)] if own.is_file() else None,
-            "connect_timeout": connect_timeout, "login_timeout": connect_timeout,
-            "keepalive_interval": keepalive, "keepalive_count_max": keepalive_count,
-            "gss_kex": False, "agent_forwarding": False, "x11_forwarding": False, "request_pty": False,
-            "env": None, "send_env": None, "command": None,
+            "config": (list(config_files) if config_files is not None else [str(own)] if own.is_file() else []) or None,
+            "connect_timeout": connect_timeout, "login_timeout": connect_timeout, "keepalive_interval": keepalive,
+            "keepalive_count_max": keepalive_count, "gss_kex": False, "agent_forwarding": False, "x11_forwarding": False,
+            "request_pty": False, "env": None, "send_env": None, "command": None,
         }
-        if not self._settings["config"]:
-            self._settings["config"] = None
         self._user = user
         self._known_hosts = known_hosts
         self._lookup = lookup
         self._tell = tell
         self._slack = slack
-        self._max = max_connections
-        self._slots = asyncio.Semaphore(max_connections)
+        self._max = max(1, min(max_connections, process.allow_files(max_connections + SPARE) - SPARE))
+        self._slots = asyncio.Semaphore(min(parallel, self._max))
         self._links: dict[tuple[str, str, int, str], _Link] = {}
         self._runner = wire.Runner()
 

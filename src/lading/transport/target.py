@@ -15,6 +15,7 @@ from lading.inventory import hosts
 from lading.transport import offered, trust
 
 _PORT = 22  # of SSH
+QUICK = "^aes256-gcm@openssh.com,aes128-gcm@openssh.com"  # preferred: six times as fast as chacha20-poly1305, which comes next
 _TRIES = 5  # connections that the server dropped in the banner (MaxStartups)
 _LOST = (asyncssh.ConnectionLost, ConnectionResetError, BrokenPipeError)
 _CERTIFICATE = {  # what asyncssh says of a host's certificate, in words
@@ -55,6 +56,8 @@ class Target:
             configured = options.known_hosts if isinstance(options.known_hosts, list) else []
             files += [str(one) for one in configured] or ["~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"]
         self._trust = trust.Trust(host, files)
+        if not options.config.get("Ciphers"):
+            self._arguments["encryption_algs"] = QUICK
         if not options.config.get("HostKeyAlgorithms"):
             port = options.port if options.port != _PORT else None
             preferred = self._trust.algorithms(options.host_key_alias or options.host, port)

@@ -1,6 +1,6 @@
 """Which host keys are trusted: pinned ones, by address or by name; certificate authorities; revoked keys."""
 
-import contextlib
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,20 +21,10 @@ class Trust:
         self.where = " or ".join(files)
         self.knows = False
         self._name = host.name
-        self._known = asyncssh.SSHKnownHosts()
-        self._revoked = asyncssh.SSHKnownHosts()  # apart: with a port, asyncssh forgets revoked keys in its fallback
-        for file in files:
-            with contextlib.suppress(FileNotFoundError):
-                for line in Path(file).expanduser().read_text("utf-8", "replace").splitlines():
-                    self._load(line.strip(), file)
-
-    def _load(self, line: str, file: str) -> None:
-        revoked = line.split(None, 1)[:1] == ["@revoked"]
         try:
-            (self._revoked if revoked else self._known).load(line.removeprefix("@revoked") if revoked else line)
+            self._known, self._revoked = _read(tuple(stamp for file in files if (stamp := _stamp(file))))
         except ValueError as bad:
-            if line.startswith("@"):  # OpenSSH skips broken lines; but not the ones that forbid
-                raise errors.HostKeyError(f"{file}: {bad}", "correct that line", host=self._name) from bad
+            raise errors.HostKeyError(str(bad), "correct that line", host=host.name) from bad
 
     def __call__(self, name: str, address: str, port: int | None) -> tuple[Sequence[Any], ...]:
         """What asyncssh asks for: keys, CA keys, revoked keys; no X.509."""
@@ -53,3 +43,33 @@ class Trust:
         known = {key.get_algorithm().replace("ssh-rsa", "rsa-sha2") for key in keys}
         plain = sorted(KEY_TYPES, key=lambda one: not one.startswith(tuple(known)))
         return [f"{one}-cert-v01@openssh.com" for one in KEY_TYPES if authorities] + plain
+
+
+def _stamp(file: str) -> tuple[str, int, int, int] | None:
+    """The file as it is now; None if it is not there."""
+    try:
+        seen = Path(file).expanduser().stat()
+    except FileNotFoundError:
+        return None
+    return file, seen.st_ino, seen.st_mtime_ns, seen.st_size
+
+
+@functools.lru_cache(maxsize=8)
+def _read(files: tuple[tuple[str, int, int, int], ...]) -> tuple[asyncssh.SSHKnownHosts, asyncssh.SSHKnownHosts]:
+    """What the files say of all hosts, and what they revoke; read once for a whole fleet, and again when one has changed.
+
+    Revoked keys are apart because asyncssh, with a port, forgets them in its fallback.
+
+    Raises:
+        ValueError: a line that forbids or certifies is broken; others are skipped, as OpenSSH does.
+    """
+    known, revoked = asyncssh.SSHKnownHosts(), asyncssh.SSHKnownHosts()
+    for file, *_ in files:
+        for line in map(str.strip, Path(file).expanduser().read_text("utf-8", "replace").splitlines()):
+            forbids = line.split(None, 1)[:1] == ["@revoked"]
+            try:
+                (revoked if forbids else known).load(line.removeprefix("@revoked") if forbids else line)
+            except ValueError as bad:
+                if line.startswith("@"):
+                    raise ValueError(f"{file}: {bad}") from bad
+    return known, revoked

@@ -1,0 +1,26 @@
+"""Two looks at a fleet in one process, as `lading where` makes them: on no connection, and on those that are open then."""
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+
+from lading import fleet
+from lading.cli import shared
+
+
+async def look(app: str, destination: str) -> dict[str, object]:
+    """How long each look took in seconds, and the states that were seen."""
+    found: dict[str, object] = {}
+    async with shared.opened("", Path()) as context:
+        for name in ("cold", "open"):
+            begun = time.perf_counter()
+            rows = await fleet.where(context, app, (destination,))
+            found[name] = time.perf_counter() - begun
+            found[f"states {name}"] = [row.state for row in rows]
+    return found
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(look(*sys.argv[1:]))))

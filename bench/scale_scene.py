@@ -1,0 +1,192 @@
+"""The scene of `make bench-scale`: loopback addresses as hosts, behind one sshd in a network namespace of its own.
+
+Every address has a home of its own, so that state folders, leases, journals and releases are real for each host; only
+`docker` is a stub (bench/scale/docker). Servers and variants have control groups of their own on the same machine.
+"""
+
+import functools
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import measure
+from labkit import cgroup, process
+
+BENCH = Path(__file__).resolve().parent
+ROOT = BENCH.parent
+OWNER = f"scale-{os.getpid()}"  # of the control groups
+SERVERS = "servers"
+REGISTRY = "127.0.0.1:5000"
+VERSIONS = ("v1", "v2")
+PER_NET = 250  # hosts in each 127.0.x.0/24
+START = """set -e
+ip link set lo up
+mount -t tmpfs tmpfs /var/lib
+mount --bind "$SCENE/passwd" /etc/passwd
+mkdir -p /run/sshd
+"$SCENE/python" "$SCENE/bin/registry.py" 5000 &
+/usr/sbin/sshd -f "$SCENE/sshd_config" -E "$SCENE/sshd.log"
+touch "$SCENE/ready"
+exec sleep infinity
+"""
+SSHD = """ListenAddress 0.0.0.0
+HostKey {scene}/host_key
+AuthorizedKeysFile {scene}/key.pub
+StrictModes no
+UsePAM no
+UseDNS no
+PrintMotd no
+MaxStartups 2000
+LogLevel ERROR
+PidFile none
+Subsystem sftp internal-sftp
+"""
+SSH = """Host *
+User root
+IdentityFile {scene}/key
+IdentitiesOnly yes
+UserKnownHostsFile {scene}/known_hosts
+GlobalKnownHostsFile /dev/null
+StrictHostKeyChecking yes
+KexAlgorithms curve25519-sha256
+"""
+
+
+def address(number: int) -> str:
+    """The address of a host, counted from 1."""
+    net, last = divmod(number - 1, PER_NET)
+    return f"127.0.{net + 1}.{last + 1}"
+
+
+def fleet_file(numbers: Sequence[int]) -> str:
+    """The fleet file: hosts h1, h2, …; a destination n50 for the first 50, and so on."""
+    hosts = "".join(f"  h{number}: {{address: {address(number)}}}\n" for number in range(1, max(numbers) + 1))
+    groups = "".join(f"  n{size}: {{hosts: [{', '.join(f'h{number}' for number in range(1, size + 1))}]}}\n" for size in numbers)
+    return (f'lading: 1\nssh: {{user: root}}\nhosts:\n{hosts}destinations:\n{groups}registries:\n  "{REGISTRY}": '
+            "{username: ci, password: {env: REG_PASSWORD}, insecure: true}\n")
+
+
+class Scene:
+    """Running servers, and what the variants are given."""
+
+    def __init__(self, folder: Path, numbers: Sequence[int]) -> None:
+        self.folder, self.numbers, self.password = folder, numbers, secrets.token_hex(8)
+        self.holder = 0
+        self.layout = cgroup.current_layout()
+
+    def up(self) -> None:
+        """Write everything, and start the servers."""
+        process.run("mount", "-t", "tmpfs", "-o", "mode=755", "scale", str(self.folder))  # a thousand hosts' disks are not one disk
+        for name in ("bin", "hosts", "kept", "project", "controller", "ansible"):
+            (self.folder / name).mkdir()
+        for number in range(1, max(self.numbers) + 1):
+            (self.folder / "hosts" / address(number)).mkdir()
+        for name in ("login", "compose.py", "registry.py", "look.py"):
+            shutil.copy(BENCH / "scale" / name, self.folder / "bin")
+        process.run("cc", "-O1", "-static", "-o", str(self.folder / "bin/docker"), str(BENCH / "scale/docker.c"))
+        (self.folder / "python").symlink_to(Path(sys.executable).resolve())
+        self._keys()
+        self._files()
+        process.spawn(
+            ["unshare", "--net", "--mount", "--propagation", "slave", "sh", "-c", START], self.folder / "servers.log",
+            functools.partial(cgroup.enter, self.layout, OWNER, SERVERS), {"SCENE": str(self.folder)},
+        )
+        process.wait_until((self.folder / "ready").exists, f"servers (log: {self.folder / 'servers.log'})")
+        self.holder = self._found()
+
+    def _found(self) -> int:
+        for pid in cgroup.processes(self.layout, OWNER, SERVERS):
+            if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"sleep"):
+                return pid
+        raise RuntimeError("the process that holds the namespace is gone")
+
+    def down(self) -> None:
+        """End the servers."""
+        cgroup.kill_all(self.layout, OWNER, SERVERS)
+        cgroup.remove(self.layout, OWNER)
+        process.run("umount", "--lazy", str(self.folder))
+
+    def _keys(self) -> None:
+        for name in ("key", "host_key"):
+            process.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "bench", "-f", str(self.folder / name))
+        shown = " ".join((self.folder / "host_key.pub").read_text().split()[:2])
+        lines = [f"{address(number)} {shown}\n" for number in range(1, max(self.numbers) + 1)]
+        (self.folder / "known_hosts").write_text("".join(lines))
+
+    def _files(self) -> None:
+        files = {
+            "sshd_config": SSHD.format(scene=self.folder), "ssh_config": SSH.format(scene=self.folder),
+            "password": self.password + "\n", "lading.yaml": fleet_file(self.numbers),
+            "passwd": f"root:x:0:0:root:/:{self.folder}/bin/login\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\nsshd:x:101:65534::/run/sshd:/usr/sbin/nologin\n",
+            "project/docker-compose.yml": (BENCH / "app/docker-compose.yml").read_text().replace("registry.lab:5000", REGISTRY),
+            "inventory": "".join(f"[n{size}]\n" + "".join(f"h{n} ansible_host={address(n)}\n" for n in range(1, size + 1))
+                                 for size in self.numbers),
+        }
+        for name, text in files.items():
+            (self.folder / name).write_text(text)
+        home = self.folder / "controller/.ssh"
+        home.mkdir(mode=0o700)
+        (home / "config").write_text(f"Host *\nIdentityFile {self.folder}/key\nIdentitiesOnly yes\n")
+
+    def argv(self, words: Sequence[str]) -> list[str]:
+        """The command line that runs a command in the namespace, from the app's folder."""
+        return ["nsenter", "-t", str(self.holder), "-n", "--", "/usr/bin/env", "-C", str(self.folder / "project"), "--", *words]
+
+    def environment(self) -> dict[str, str]:
+        """The environment of the variants."""
+        path = f"{ROOT / '.venv/bin'}:{ROOT / '.venv-bench/bin'}:{process.CLEAN_ENVIRONMENT['PATH']}"
+        return {
+            "PATH": path, "HOME": str(self.folder / "controller"), "LC_ALL": "C.UTF-8", "REG_PASSWORD": self.password, "USER": "bench",
+            "LADING_CONFIG": str(self.folder / "lading.yaml"), "ANSIBLE_LOCAL_TEMP": str(self.folder / "ansible"),
+            "ANSIBLE_SSH_ARGS": f"-F {self.folder}/ssh_config -o ControlMaster=auto -o ControlPersist=60s",
+        }
+
+    def run(self, words: Sequence[str], more: Mapping[str, str], limit: float) -> measure.Measured:
+        """Run a variant in a control group of its own."""
+        return measure.run(self.argv(words), owner=OWNER, group="bench", env={**self.environment(), **more}, limit=limit)
+
+    def servers_cpu(self) -> float:
+        """Seconds of CPU that sshd, the hosts' shells and their stubs took so far."""
+        return measure.cpu(self.layout, OWNER, SERVERS)
+
+    def forget_images(self) -> None:
+        """No host has an image; what the raw variants left is gone too."""
+        for home in (self.folder / "hosts").iterdir():
+            shutil.rmtree(home / "images", ignore_errors=True)
+            (home / "version").unlink(missing_ok=True)
+
+    def wrong(self, app: str, size: int, version: str) -> str:
+        """What is wrong on the hosts after a run, or "": current, journal and lease of lading's, or the raw version."""
+        found: dict[str, int] = {}
+        for number in range(1, size + 1):
+            home = self.folder / "hosts" / address(number)
+            said = _lading(home, app, version) if app else _raw(home, version)
+            if said:
+                found[said] = found.get(said, 0) + 1
+        unknown = self.folder / "unknown"
+        words = [f"{count} hosts: {said}" for said, count in found.items()]
+        return "; ".join([*words, *(unknown.read_text().splitlines()[:1] if unknown.exists() else [])])
+
+
+def _raw(home: Path, version: str) -> str:
+    file = home / "version"
+    said = file.read_text().strip() if file.exists() else "nothing"
+    return "" if said == version else f"{said} in place of {version}"
+
+
+def _lading(home: Path, app: str, version: str) -> str:
+    """The journal's last line says committed, `current` and the container are of the version, the lease is free."""
+    found = list(home.glob(f".lading/*/apps/{app}/current"))
+    if len(found) != 1:
+        return "no release"
+    folder = found[0].parent
+    last = (folder / "journal").read_text().splitlines()[-1]
+    if '"kind": "committed"' not in last or f'"version": "{version}"' not in last:
+        return f"the journal ends with {last}"
+    if f'"version":"{version}"' not in found[0].read_text() or f":{version}@" not in (home / "containers" / app).read_text():
+        return f"`current` or the container is not of {version}"
+    return "" if "state=free" in (folder / "lease").read_text() else "the lease is held"
+
