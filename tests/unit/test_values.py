@@ -147,9 +147,9 @@ def test_choice_of_several() -> None:
 
 
 def test_errors_as_people_and_machines_read_them(capsys: pytest.CaptureFixture[str]) -> None:
-    wrong = errors.ComposeError("bad\x1b[31m file", "mend it", file="a.yml", line=3, host="web1")
+    wrong = errors.ComposeError("bad\x1b[2J file", "mend it", file="a.yml", line=3, host="web1")
     main.report(wrong, as_json=False)
-    assert capsys.readouterr().err == "error: bad�[31m file\n   at: a.yml:3, host web1\n hint: mend it\n"
+    assert capsys.readouterr().err == "error: bad�[2J file\n   at: a.yml:3, host web1\n hint: mend it\n"
     main.report(wrong, as_json=True)
     assert json.loads(capsys.readouterr().out)["error"]["line"] == 3
 

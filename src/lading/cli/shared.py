@@ -14,7 +14,7 @@ import click
 
 from lading import context as contexts
 from lading import errors, settings
-from lading.cli import completing
+from lading.cli import completing, terminal
 from lading.ledger import ledger
 from lading.plan import steps
 from lading.transport import ssh
@@ -54,7 +54,7 @@ def confirmer(yes: bool, question: str, show: Callable[[steps.Plan], None]) -> C
 
     def confirm(plan: steps.Plan) -> bool:
         show(plan)
-        return yes or click.confirm(question.format(plan=plan, hosts=len(plan.hosts)), err=True)
+        return yes or terminal.confirm(question.format(plan=plan, hosts=len(plan.hosts)))
 
     return confirm
 
@@ -92,11 +92,13 @@ async def opened(config: str, directory: Path = Path(), *, with_ledger: bool = F
 def _signals(stop: asyncio.Event, *, says: bool) -> None:
     def first() -> None:
         if stop.is_set():
-            click.echo("\nleaving at once; what is open on the hosts: lading resume", err=True)
+            terminal.err("")
+            terminal.err("leaving at once; what is open on the hosts: lading resume")
             os._exit(130)
         stop.set()
         if says:
-            click.echo("\nstopping after this step, then undoing; again to leave at once", err=True)
+            terminal.err("")
+            terminal.err("stopping after this step, then undoing; again to leave at once")
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
