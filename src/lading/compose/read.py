@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lading import errors, process
+from lading.commands import command
 from lading.compose import (
     checks,
     complaints,
@@ -23,8 +24,6 @@ from lading.compose import (
     variables,
     worktree,
 )
-
-PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ def project_name(main: Sequence[parse.Document], request: Request, folder: Path)
         raise worktree.refuse(f"the file says name: {written}, the command line --app {request.app}", "leave out --app", where)
     own = re.sub(r"[^a-z0-9_-]", "", folder.name.lower()).lstrip("_-")
     name = request.project or written or request.app or own
-    if not PROJECT_NAME.fullmatch(name):
+    if not command.APP.fullmatch(name):
         hint = "a-z, 0-9, '-' and '_' only, a letter or digit first: --app NAME, or `name:` in the file"
         raise worktree.refuse(f"{name!r} cannot be a project's name", hint, where)
     return name

@@ -3,11 +3,11 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from urllib.parse import quote as percent
 
-from lading import errors
+from lading import errors, shape, state
 from lading.compose import overlay, project, unheeded
 
 FORMAT = 1
@@ -43,6 +43,15 @@ class ServiceSpec:
     bake: float = 5.0
     grace: float = 10.0
     active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Resource:
+    """What a release keeps of a network or a volume."""
+
+    name: str
+    external: bool
+    definition: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +135,12 @@ def from_json(stored: Mapping[str, Any]) -> Release:
             f"a release of format {stored.get('v')} was found; this lading knows {FORMAT}", "use the newer lading"
         )
     try:
-        own = {key: value for key, value in stored.items() if key != "v"}
-        own["services"] = {name: _spec(spec) for name, spec in own["services"].items()}
-        for key in ("compose_files", "secrets", "absolute_binds"):
-            own[key] = tuple(own[key])
-        own.update({key: Pace(**own[key]) for key in ("forth", "back")})
-        return Release(**own)
-    except (KeyError, TypeError, AttributeError) as wrong:
+        made = shape.made(Release, {key: value for key, value in stored.items() if key != "v"})
+        for resource in (*made.networks.values(), *made.volumes.values()):
+            shape.made(_Resource, resource)
+    except ValueError as wrong:
         raise errors.InputError(f"a stored release is damaged: {wrong}", "deploy again") from wrong
+    return made
 
 
 def from_bytes(content: bytes) -> Release:
@@ -143,16 +150,25 @@ def from_bytes(content: bytes) -> Release:
         InputError: it was written by a newer lading, or is damaged.
     """
     try:
-        stored = json.loads(content)
+        stored = shape.parse(content.decode())
     except ValueError as wrong:
         raise errors.InputError(f"a stored release is damaged: {wrong}", "deploy again") from wrong
-    return from_json(stored if isinstance(stored, dict) else {})
+    return from_json(stored)
 
 
-def _spec(stored: Mapping[str, Any]) -> ServiceSpec:
-    lists = ("secrets", "networks", "mounts", "ports", "tied_to")
-    values: dict[str, Any] = {key: tuple(value) if key in lists else value for key, value in stored.items()}
-    return ServiceSpec(**values)
+def readable(app: state.AppState) -> state.AppState:
+    """What was seen of an app, without the kept releases that cannot be read, which are named as damaged."""
+    lost = [name for name, raw in app.releases.items() if not _whole(name, raw)]
+    kept = {name: raw for name, raw in app.releases.items() if name not in lost}
+    return replace(app, releases=kept, damaged=(*app.damaged, *(f"release {name}" for name in lost)))
+
+
+def _whole(name: str, raw: Mapping[str, Any]) -> bool:
+    try:
+        from_json(raw)
+    except errors.InputError:
+        return False
+    return digest(raw)[:12] == name
 
 
 def object_id(files: tuple[project.ShippedFile, ...]) -> str:
