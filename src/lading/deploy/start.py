@@ -193,7 +193,7 @@ def damaged(host: str, path: str, app: state.AppState) -> errors.ForeignError:
     """The refusal of a host that cannot say what is deployed there: never taken for one on which nothing is."""
     told = app.committed
     line = json.dumps(told.as_json()) if told is not None else ""
-    mend = f"as its journal tells it: echo {command.quote(line)} >{command.quote(path)}" if line else (
+    mend = f"as its journal tells it: printf '%s\\n' {command.quote(line)} >{command.quote(path)}" if line else (
         f"put {path} back from a backup")
     return errors.ForeignError(
         f"{path} is damaged, so that nobody can say what of {app.app} is deployed there",

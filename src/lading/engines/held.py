@@ -19,8 +19,9 @@ class Failure(Exception):
     """One host's step failed: host, step, why, last log lines."""
 
     def __init__(self, host: str, step: str, why: str, log: tuple[str, ...] = ()) -> None:
-        super().__init__(why)
-        self.host, self.step, self.why, self.log = host, step, why, log
+        super().__init__(errors.short(why))
+        self.host, self.step, self.why = host, step, errors.short(why)
+        self.log = tuple(map(errors.short, log))
 
 
 class Held:

@@ -164,7 +164,7 @@ def test_the_hint_is_the_current_that_the_journal_tells() -> None:
     closed = parts({**WHOLE, "journal:shop": JOURNAL[:2]})
     with pytest.raises(errors.ForeignError) as caught:
         start.check_reachable(state.FleetState({"h": answered({**closed, "current:shop": b""})}))
-    line = caught.value.hint.partition("echo '")[2].partition("'")[0]
+    line = caught.value.hint.partition("printf '%s\\n' '")[2].partition("'")[0]
     told = state.current_from_json(json.loads(line))
     assert (told.release, told.version, told.deployment, dict(told.generations)) == (MADE.id, "1", "d1", {"var.P": 1})
     assert (told.source, told.destination, told.actor) == ("src", "production", "ann")
