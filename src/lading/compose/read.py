@@ -316,7 +316,7 @@ def _reading(
 
 def _uses(model: Model, name: str, cargo: shipping.Cargo) -> tuple[str, ...]:
     """The secrets that a service uses."""
-    found = {f"var.{one}" for one in model.names(name)} & model.values.secret.keys()
+    found = {f"var.{one}" for one in model.names(name) & model.values.hidden if one in model.values.all}
     found |= {f"env.{path}" for path, _ in env_paths(model.raw["services"][name], model.values.all)}
     for reference in model.resolved["services"][name].get("secrets") or ():
         one = (model.resolved.get("secrets") or {}).get(reference["source"]) or {}
