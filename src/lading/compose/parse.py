@@ -99,9 +99,8 @@ def read(content: bytes) -> tuple[yaml.Node, ...]:
 
 def _measure(content: bytes) -> None:
     """Refuse what the parser would need too much for, event by event, before it is composed."""
-    depth = count = 0
-    for event in yaml.parse(content, Loader=Loader):
-        count += 1
+    depth = 0
+    for count, event in enumerate(yaml.parse(content, Loader=Loader)):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lading import disk
 from lading.compose import parse, worktree
 
 NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
@@ -44,17 +45,17 @@ def choose(directory: Path, files: Sequence[str]) -> tuple[Path, tuple[str, ...]
     Raises:
         ComposeError: there is none, or there are several.
     """
-    if not os.path.isdir(directory):
+    if not disk.is_folder(directory):
         raise worktree.refuse(f"there is no folder {directory}", "lading … -C FOLDER")
     if not files:
-        found = [name for name in NAMES if os.path.isfile(directory / name)]
+        found = [name for name in NAMES if disk.is_file(directory / name)]
         if not found:
             raise worktree.refuse(f"no Compose file in {directory}: looked for {', '.join(NAMES)}", "lading … -C FOLDER, or -f FILE")
         if len(found) > 1:
             raise worktree.refuse(f"several Compose files in {directory}: {', '.join(found)}", f"say which: -f {found[0]}")
         return directory.resolve(), (found[0],)
     for name in files:
-        if not os.path.isfile(directory / name):
+        if not disk.is_file(directory / name):
             raise worktree.refuse(f"there is no file {name} in {directory}", "lading … -f FILE", (name, 0))
     folder = (directory / files[0]).absolute().parent.resolve()
     paths = [(directory / name).absolute() for name in files]
