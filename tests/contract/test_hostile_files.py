@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from lading import errors
 from lading.compose import project, read, release
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(280)
 ENV = {"PATH": "/usr/bin:/bin", "HOME": "/nowhere", "A": "value of A"}
 GIB = 1 << 30
 
@@ -48,7 +48,7 @@ def attempt(content: bytes, **files: bytes) -> project.Reading | errors.InputErr
 
 # any bytes, any tree
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_any_bytes(noise: bytes) -> None:
     assert isinstance(attempt(noise), errors.InputError)
@@ -98,7 +98,7 @@ def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
     return copy
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.sampled_from(spots(WHOLE)), junk, st.booleans())
 def test_a_value_of_any_type_under_every_key(path: tuple[Any, ...], new: Any, plain: bool) -> None:
     whole = changed(WHOLE, path, new)
@@ -107,7 +107,7 @@ def test_a_value_of_any_type_under_every_key(path: tuple[Any, ...], new: Any, pl
     attempt(yaml.safe_dump(whole, allow_unicode=True).encode("utf-8", "surrogatepass"), other_yaml=OTHER, x_env=b"Z=1\n", secret=b"s")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.text(st.sampled_from("A=:'\"#\\\n ${}-\0é\r\texport"), max_size=60))
 def test_env_files_of_any_content(text: str) -> None:
     attempt(b"services: {web: {image: 'r/a:1', env_file: x.env}}\n", x_env=text.encode())
@@ -226,8 +226,7 @@ DOORS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("door", DOORS)
-@pytest.mark.parametrize("git", [False, True])
+@pytest.mark.parametrize(("door", "git"), [*((door, False) for door in DOORS), ("bind", True), ("config", True)])
 def test_what_is_no_file(door: str, kind: str, git: bool, tmp_path: Path) -> None:
     app = tmp_path / "app"
     app.mkdir()
@@ -243,7 +242,7 @@ def test_what_is_no_file(door: str, kind: str, git: bool, tmp_path: Path) -> Non
     assert isinstance(found, project.Reading) or "thing" in found.message + found.hint + found.file
 
 
-@pytest.mark.parametrize("path", ["x" * 5000, "a/" * 3000 + "b", "thing/more", "a\0b", "-", "\x1b[2J"])
+@pytest.mark.parametrize("path", ["x" * 5000, "thing/more", "a\0b"])
 @pytest.mark.parametrize("door", DOORS)
 def test_paths_that_are_none(door: str, path: str, tmp_path: Path) -> None:
     below_a_file(tmp_path / "thing")
