@@ -66,6 +66,19 @@ def test_module(path: Path) -> None:
         assert len(tree.body) == 1
 
 
+def test_one_door_to_the_terminal() -> None:
+    """`cli/terminal.py` prints and asks; `cli/render.py` makes the console, whose texts are made by its `cell`."""
+    found = []
+    for path in python_files():
+        if "src" not in path.parts or path.name == "terminal.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            if called in ("print", "input", "Console", "Text") or re.match(r"click\.(s?echo|confirm|prompt|style|pause|edit)|sys\.std\w+\.write", called):
+                found.append((path.name, called))
+    assert sorted(set(found)) == [("render.py", "Console"), ("render.py", "Text")]
+
+
 def test_facts_have_tests() -> None:
     named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "facts.md").read_text()))
     defined = {node.name for path in python_files() if path.name.startswith("test_") for node in functions(ast.parse(path.read_text()))}

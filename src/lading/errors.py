@@ -26,6 +26,13 @@ Each carries a message (what), where it is (file and line, host, step) and a hin
 
 from collections.abc import Mapping
 
+LIMIT = 2000  # characters of what others say that a message repeats
+
+
+def short(text: str) -> str:
+    """A text as part of a message, however much of it a program, a host or a registry has said."""
+    return text if len(text) <= LIMIT else text[:LIMIT] + "…"
+
 
 class LadingError(Exception):
     """Base of all errors that lading raises on purpose; anything else is a bug."""
@@ -43,8 +50,8 @@ class LadingError(Exception):
         host: str = "",
         step: str = "",
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        super().__init__(short(message))
+        self.message = short(message)
         self.hint = hint
         self.file = file
         self.line = line

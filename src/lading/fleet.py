@@ -79,6 +79,8 @@ def _app_rows(host: str, app: state.AppState) -> list[Row]:
         _row(host, app, container, specs.get(container.service), tuple(drifted.get(container.service, ())))
         for container in app.containers if not container.one_off
     ]
+    if app.unreadable:
+        rows.append(Row(app.app, "", host, "", "", "", "", "", "unknown", "", "", "", tuple(drifted[""])))
     present = {row.service for row in rows}
     for name, spec in specs.items():
         if spec.active and name not in present and current is not None:
@@ -120,14 +122,16 @@ def _origin(app: state.AppState, seen: state.ContainerState) -> tuple[str, str]:
 
 def differences(host: str, app: state.AppState) -> tuple[Difference, ...]:
     """How one app on one host differs from what it declares: the plan that was not run, and hand-edited files."""
-    found = [Difference(host, app.app, "", "file", path, "edited by hand") for path in app.edited]
+    found = [Difference(host, app.app, "", what, "", "damaged: it cannot be read") for what in app.damaged]
+    found += [Difference(host, app.app, "", "file", path, "edited by hand") for path in app.edited]
     if app.open_intent is not None:
         found.append(Difference(host, app.app, "", "deployment", str(app.open_intent["deployment"]), "not ended"))
     if app.current is None:
-        owned = [c for c in app.containers if c.owned]
+        owned = [c for c in app.containers if c.owned and not app.unreadable]
         return (*found, *(Difference(host, app.app, c.service, "declared", "", "runs without a record") for c in owned))
     if app.current.release not in app.releases:
-        return (*found, Difference(host, app.app, "", "release", app.current.release, "its files are gone"))
+        lost = [Difference(host, app.app, "", "release", app.current.release, "its files are gone")]
+        return (*found, *(lost if f"release {app.current.release}" not in app.damaged else ()))
     made = releases.from_json(app.releases[app.current.release])
     changes = planner.diff(host, made, app.current.generations, app, None)
     done = {c.service for c in app.containers if c.status == "exited" and c.exit_code == 0}

@@ -159,8 +159,10 @@ async def _look(context: contexts.Context, app: str, to: Sequence[str]) -> state
 
 
 def _silent(seen: state.FleetState) -> dict[str, str]:
-    """The hosts that could not be read, and why."""
-    return {name: host.error for name, host in seen.hosts.items() if not host.reachable}
+    """The hosts that could not be read, or whose journal cannot, and why."""
+    torn = {name: [app.app for app in host.apps.values() if "journal" in app.damaged] for name, host in seen.hosts.items()}
+    return {name: host.error or f"the journal of {', '.join(torn[name])} is damaged" for name, host in seen.hosts.items()
+            if not host.reachable or torn[name]}
 
 
 def _ledger(context: contexts.Context) -> ledger.Ledger:

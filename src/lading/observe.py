@@ -3,9 +3,11 @@
 import asyncio
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lading import errors, state
 from lading.commands import answers, command, docker
+from lading.compose import release
 from lading.inventory import hosts
 from lading.transport import base
 
@@ -33,13 +35,21 @@ def _checked(name: str, result: command.Result) -> state.HostState:
     if "end" not in result.parts:
         said = result.stderr.strip().splitlines()
         return state.HostState(
-            name, error=f"looking failed with status {result.status}: {said[-1] if said else 'no output'}",
-            error_kind="command",
+            name, error=f"looking failed with status {result.status}: {said[-1][:300] if said else 'no output'}",
+            error_kind="command", error_hint=f"lading check {name}",
         )
+    return answered(name, result)
+
+
+def answered(name: str, result: command.Result) -> state.HostState:
+    """What a host's answer says of it; one that cannot be read, or only by a newer lading, is an error of that host."""
     try:
-        return answers.from_result(name, result)
-    except ValueError as newer:
+        seen = answers.from_result(name, result)
+    except state.NewerError as newer:
         return state.HostState(name, error=str(newer), error_kind="format", error_hint="install the newer lading")
+    except ValueError as wrong:
+        return state.HostState(name, error=str(wrong), error_kind="command", error_hint=f"on {name}: docker version; docker ps -a")
+    return replace(seen, apps={app: release.readable(one) for app, one in seen.apps.items()})
 
 
 async def fleet(

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from lading import shape
+
 ServiceState = Literal[
     "healthy", "running", "starting", "unhealthy", "restarting", "exited", "completed", "paused", "missing", "unknown"
 ]
@@ -70,42 +72,60 @@ class Current:
         }
 
 
+class NewerError(ValueError):
+    """It was written by a newer lading."""
+
+
+def _known(what: str, version: Any) -> None:
+    if isinstance(version, int) and version > 1:
+        raise NewerError(f"{what} format {version}, this lading knows 1")
+    if version != 1:
+        raise ValueError(f"{what} no format")
+
+
 def current_from_json(stored: Mapping[str, Any]) -> Current:
-    """`Current.as_json` read back.
+    """`Current.as_json` read back; what a newer lading of the same format added is left out.
 
     Raises:
-        ValueError: it was written by a newer lading, or a field is missing.
+        NewerError: it was written by a newer lading.
+        ValueError: a field is missing, or another thing than it should be.
     """
-    if stored.get("v") != 1:
-        raise ValueError(f"`current` has format {stored.get('v')}, this lading knows 1")
-    try:
-        return Current(**{key: value for key, value in stored.items() if key in Current.__slots__})
-    except TypeError as wrong:
-        raise ValueError(str(wrong)) from wrong
+    _known("`current` has", stored.get("v"))
+    return shape.made(Current, {key: value for key, value in stored.items() if key in Current.__slots__})
 
 
-def journal_from_json(lines: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
-    """The lines of a host's journal.
+JOURNAL = {
+    **dict.fromkeys(("at", "kind", "deployment", "step", "verb", "app", "version", "destination", "source", "commit", "actor",
+                     "reason", "url", "plan", "to", "result", "hook"), str),
+    "participants": tuple[str, ...], "parallelism": int, "generations": Mapping[str, int], "ledger": Mapping[str, Any],
+}
+
+
+def journal_from_json(line: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A line of a host's journal.
 
     Raises:
-        ValueError: one was written by a newer lading.
+        NewerError: it was written by a newer lading.
+        ValueError: it lacks its kind or deployment, or a word is another thing than it should be.
     """
-    newer = [line["v"] for line in lines if line.get("v", 1) != 1]
-    if newer:
-        raise ValueError(f"`journal` has a line of format {newer[0]}, this lading knows 1")
-    return tuple(lines)
+    _known("`journal` has a line of", line.get("v", 1))
+    shape.fields({"kind": None, "deployment": None, **line}, JOURNAL)
+    if isinstance(line.get("from"), Mapping):
+        current_from_json(line["from"])
+    elif line.get("from"):
+        raise ValueError("from is not what it should be")
+    return line
 
 
-def releases_from_json(kept: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
-    """The files `release.json` that a host keeps, by release id, as they are.
+def release_from_json(name: str, stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The file `release.json` of a release that a host keeps, as it is.
 
     Raises:
-        ValueError: one was written by a newer lading.
+        NewerError: it was written by a newer lading.
+        ValueError: it does not say its format.
     """
-    for name, stored in kept.items():
-        if stored.get("v", 1) != 1:
-            raise ValueError(f"release {name} has format {stored['v']}, this lading knows 1")
-    return kept
+    _known(f"release {name} has", stored.get("v"))
+    return stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +133,7 @@ class AppState:
     """One app on one host: declared (*current*, *releases* kept there, raw JSON by id), journal, and what runs.
 
     *secrets*: secret name → generation → salted SHA-256, as the host computed it. *objects*: ids of shipped files.
-    *images*: image references (by digest) of the kept releases that are on the host.
+    *damaged*: what is there and cannot be read: "current", "journal", "release ID".
     """
 
     app: str
@@ -124,6 +144,7 @@ class AppState:
     secrets: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     objects: frozenset[str] = frozenset()
     edited: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
     busy: str = ""
     lease: Mapping[str, str] = field(default_factory=dict)
 
@@ -140,6 +161,22 @@ class AppState:
                 begun = None
         return begun
 
+    @property
+    def unreadable(self) -> str:
+        """The file without which nobody can say what is deployed: `current` or `journal`, if it cannot be read."""
+        return next((what for what in self.damaged if what in ("current", "journal")), "")
+
+    @property
+    def committed(self) -> Current | None:
+        """What the journal says is deployed: the same as `current`, should that be lost."""
+        begun = {line["deployment"]: line for line in self.journal if line["kind"] == "begin"}
+        line = next((line for line in reversed(self.journal) if line["kind"] == "committed"), None)
+        begin = begun.get(line["deployment"]) if line else None
+        if line is None or begin is None:
+            return None
+        words = {name: str(begin.get(name, "")) for name in ("version", "actor", "source", "destination")}
+        return Current(self.app, str(begin.get("to", "")), deployment=line["deployment"], since=str(line.get("at", "")),
+                       generations=begin.get("generations", {}), **words)
 
     @property
     def held(self) -> bool:
@@ -147,7 +184,7 @@ class AppState:
         lease = self.lease
         return (
             lease.get("state") == "held" and lease.get("boot") == lease.get("nowboot")
-            and int(lease.get("expires") or 0) > int(lease.get("now") or 0)
+            and shape.whole(lease.get("expires", ""), 0) > shape.whole(lease.get("now", ""), 2**53)
         )
 
 

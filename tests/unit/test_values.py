@@ -73,8 +73,8 @@ def test_answer_of_a_host() -> None:
     parts = {
         "facts": b"engine=20.10.24\nport=other 0.0.0.0:80->80/tcp\nlisten=00000000:0050\ntool=flock\nfree=12\n",
         "app:shop": b"", "current:shop": b'{"v":1,"app":"shop","release":"r1","version":"1","deployment":"d"}',
-        "release:shop:r1": b'{"files":{"a.yml":"' + b"0" * 64 + b'"}}', "sums:shop:r1": b"1" * 64 + b"  ./files/a.yml\n",
-        "secrets:shop": b"var.A%2FB 2 abc\nbroken\n", "journal:shop": b'{"kind":"begin"}\nnot json\n', "end": b"",
+        "release:shop:r1": b'{"v":1,"files":{"a.yml":"' + b"0" * 64 + b'"}}', "sums:shop:r1": b"1" * 64 + b"  ./files/a.yml\n",
+        "secrets:shop": b"var.A%2FB 2 abc\nbroken\n", "journal:shop": b'{"kind":"begin","deployment":"d"}\nnot json\n', "end": b"",
     }
     seen = answers.host_state("h", list(parts.items()))
     app = seen.apps["shop"]
@@ -119,7 +119,7 @@ BASE = "lading: 1\nhosts:\n  web1: {}\n"
     (BASE + "hosts: {}\n", 4, "twice", ""), ("lading: 2\n", 1, "format 2", "newer lading"), ("hosts: {}\n", 1, "format", "lading: 1"),
     (BASE + "destinations:\n  p: {hosts: [web2]}\n", 5, "no host web2", "did you mean web1?"),
     (BASE + "destinations:\n  web1: {hosts: [web1]}\n", 5, "both a host and a destination", "rename"),
-    ("lading: 1\nhosts:\n  a: {port: 70000}\n", 3, "from 1 to 65535", ""), ("lading: 1\nhosts: [\n", 3, "not valid YAML", ""),
+    ("lading: 1\nhosts:\n  a: {port: 70000}\n", 3, "from 1 to 65535", ""), ("lading: 1\nhosts: [\n", 3, "is not YAML", ""),
     (BASE + "state_dir: here\n", 4, "absolute", ""), (BASE + "ledger: mysql\n", 4, "sqlite", ""),
 ])
 def test_fleet_file_is_refused(tmp_path: Path, text: str, line: int, message: str, hint: str) -> None:
@@ -147,9 +147,9 @@ def test_choice_of_several() -> None:
 
 
 def test_errors_as_people_and_machines_read_them(capsys: pytest.CaptureFixture[str]) -> None:
-    wrong = errors.ComposeError("bad\x1b[31m file", "mend it", file="a.yml", line=3, host="web1")
+    wrong = errors.ComposeError("bad\x1b[2J file", "mend it", file="a.yml", line=3, host="web1")
     main.report(wrong, as_json=False)
-    assert capsys.readouterr().err == "error: bad�[31m file\n   at: a.yml:3, host web1\n hint: mend it\n"
+    assert capsys.readouterr().err == "error: bad�[2J file\n   at: a.yml:3, host web1\n hint: mend it\n"
     main.report(wrong, as_json=True)
     assert json.loads(capsys.readouterr().out)["error"]["line"] == 3
 

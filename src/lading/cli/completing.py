@@ -38,7 +38,7 @@ def recent(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> lis
 
 
 def _fitting(names: Iterable[str], word: str, lead: str = "") -> list[str]:
-    return [lead + name for name in dict.fromkeys(names) if name.startswith(word)]
+    return [lead + name for name in dict.fromkeys(names) if name.startswith(word) and name.isprintable() and " " not in name]
 
 
 def _recent() -> Sequence[deployments.Deployment]:

@@ -1,6 +1,5 @@
 """Verbs that change hosts, and their rehearsals: plan, bundle, deploy, rollback, remove, resume."""
 
-import json
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -188,7 +187,7 @@ def bundle(config: str, /, output: Path, no_digests: bool, as_json: bool, **word
     fleet = shared.load(config, request.directory) if needed else None
     made = shared.run(bundling.write(request, dict(os.environ), fleet, output, digests=not no_digests))
     if as_json:
-        click.echo(json.dumps(made, indent=1, ensure_ascii=False))
+        render.document(made)
     else:
         render.line(f"{made['app']} release {made['release']}: {len(made['files'])} files in {output}")
     return 0

@@ -8,7 +8,8 @@ import click
 
 from lading import check as checks
 from lading import errors, settings
-from lading.cli import completing, render, shared
+from lading.cli import completing, render, shared, terminal
+from lading.transport import ssh
 
 
 @click.command()
@@ -58,7 +59,7 @@ def _asked(given: str | None, option: str, question: str, default: str | None = 
     if given is not None:
         return given
     if sys.stdin.isatty():
-        return str(click.prompt(question, default=default, show_default=bool(default), err=True))
+        return terminal.prompt(question, default)
     if default is None:
         raise errors.InputError(f"{option} is missing, and there is no terminal to ask on", f"lading init {option} …")
     return default
@@ -139,6 +140,6 @@ def _pin(
             f"ask who runs it; then: lading hosts trust {name} --replace", host=name)
     for algorithm, fingerprint, _ in keys:
         render.line(f"{name}: {algorithm} {fingerprint}")
-    if not yes and not click.confirm(f"Pin the keys of {name}?", err=True):
+    if not yes and not terminal.confirm(f"Pin the keys of {name}?"):
         raise errors.NotConfirmedError("not confirmed; nothing was pinned", "compare with the host's own: ssh-keygen -lf")
     return [line for line in pinned if line not in old] + mine

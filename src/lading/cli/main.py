@@ -1,7 +1,6 @@
 """The command `lading`: verbs loaded when they are used, one catch for all errors."""
 
 import importlib
-import json
 import os
 import pwd
 import sys
@@ -9,6 +8,7 @@ import sys
 import click
 
 from lading import errors
+from lading.cli import terminal
 
 VERBOSE = "lading.verbose"  # in click's meta: -v was given, before the verb or after it
 VERBS = {
@@ -55,7 +55,7 @@ def _version(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:
     if asked and not ctx.resilient_parsing:
         from importlib.metadata import version
 
-        click.echo(f"lading {version('lading')}")
+        terminal.out(f"lading {version('lading')}")
         ctx.exit()
 
 
@@ -81,6 +81,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run one command and leave with its exit code (DESIGN §3); the only place that catches errors."""
     words = sys.argv[1:] if arguments is None else arguments
     _name_account()
+    terminal.prepare()
     as_json = "--json" in words
     try:
         code = cli.main(args=words, prog_name="lading", standalone_mode=False)
@@ -110,17 +111,14 @@ def _name_account() -> None:
 def report(wrong: errors.LadingError, as_json: bool) -> None:
     """Say what is wrong, where, and what to type next: one JSON document on stdout, or text on stderr."""
     if as_json:
-        click.echo(json.dumps({"error": wrong.as_json()}, ensure_ascii=False, indent=1))
+        terminal.document({"error": wrong.as_json()})
         return
     place = ", ".join(filter(None, [
         wrong.file + (f":{wrong.line}" if wrong.line else ""), f"host {wrong.host}" if wrong.host else "",
         f"step {wrong.step}" if wrong.step else "",
     ]))
-    click.echo(clean(f"error: {wrong.message}" + (f"\n   at: {place}" if place else "")), err=True)
+    terminal.err(f"error: {wrong.message}")
+    if place:
+        terminal.err(f"   at: {place}")
     if wrong.hint:
-        click.echo(clean(f" hint: {wrong.hint}"), err=True)
-
-
-def clean(text: str) -> str:
-    """*text* without control characters: what came from a host or a file never steers the terminal."""
-    return "".join(c if c in "\n\t" or (c.isprintable() and c != "\x7f") else "�" for c in text)
+        terminal.err(f" hint: {wrong.hint}")

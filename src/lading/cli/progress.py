@@ -3,14 +3,11 @@
 import time
 from collections.abc import Callable
 
-import click
 from rich.live import Live
 from rich.table import Table
-from rich.text import Text
 
 from lading import events
-from lading.cli import render
-from lading.cli.main import clean
+from lading.cli import render, terminal
 from lading.plan import steps
 
 
@@ -47,7 +44,7 @@ class Progress:
         if self.live is None:
             if text:
                 shown = f"{event.step} {text}".strip()
-                click.echo(clean(f"{time.monotonic() - self.began:6.1f}s  {event.host or '-':<10} {shown}"), err=True)
+                terminal.err(f"{time.monotonic() - self.began:6.1f}s  {event.host or '-':<10} {terminal.one_line(shown)}")
         elif event.host and text:
             step, _, begun = self.steps.get(event.host, ("", "", 0.0))
             text = "…" if isinstance(event, events.StepStarted) else text
@@ -56,8 +53,8 @@ class Progress:
     def _lines(self) -> Table:
         rows = Table(box=None, pad_edge=False, show_header=False)
         for host, (step, text, begun) in self.steps.items():
-            rows.add_row(Text(host, style="cyan"), Text(step, style="bold"), Text(clean(text)),
-                         Text(f"{time.monotonic() - begun:.0f} s", style="dim"))
+            rows.add_row(render.cell(host, "cyan"), render.cell(step, "bold"), render.cell(text, "default"),
+                         render.cell(f"{time.monotonic() - begun:.0f} s", "dim"))
         return rows
 
 

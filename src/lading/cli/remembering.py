@@ -11,7 +11,7 @@ import click
 from lading import context as contexts
 from lading import errors, events, settings
 from lading import history as past
-from lading.cli import completing, render, shared
+from lading.cli import completing, render, shared, terminal
 from lading.ledger import deployments
 from lading.ledger import ledger as ledgers
 from lading.ledger import timings as times
@@ -223,7 +223,7 @@ def export(config: str, output: Path | None) -> int:
 
     text = "".join(f"{line}\n" for line in shared.run(work()))
     if output is None:
-        click.echo(text, nl=False)
+        terminal.raw(text)
     else:
         output.write_text(text, encoding="utf-8")
     return 0

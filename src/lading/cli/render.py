@@ -1,19 +1,16 @@
 """All that a terminal shows: tables, colour, progress; nothing here decides anything."""
 
-import json
 import re
 import sys
 from collections.abc import Sequence
-from typing import Any
 
-import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from lading import check as checks
 from lading import fleet
-from lading.cli.main import clean
+from lading.cli import terminal
 from lading.deploy import ended as endings
 from lading.inventory import hosts as inventory
 from lading.plan import steps
@@ -32,18 +29,12 @@ def console(error: bool = False) -> Console:
     return Console(file=stream, highlight=False, width=None if stream.isatty() else 200, soft_wrap=False)
 
 
-def line(text: str) -> None:
-    """One plain line on stdout."""
-    click.echo(clean(text))
+line, document = terminal.out, terminal.document
 
 
-def document(value: Any) -> None:
-    """The one JSON document of `--json`."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=1))
-
-
-def _cell(value: str) -> Text:
-    return Text(clean(value), style=COLOURS.get(value.split(" ")[0], ""))
+def cell(value: str, style: str = "") -> Text:
+    """A text as a part of a line; words that are results or states have their colour."""
+    return Text(terminal.one_line(value), style=style or COLOURS.get(value.split(" ")[0], ""))
 
 
 def table(
@@ -59,16 +50,16 @@ def table(
         widest = max([len(columns[number]), *(len(row[number]) for row in rows)]) if columns[number] not in fold else None
         made.add_column(columns[number].upper(), overflow="fold", min_width=widest)
     for row in rows:
-        made.add_row(*(_cell(row[number]) for number in kept))
+        made.add_row(*(cell(row[number]) for number in kept))
     console(error).print(made, crop=False)
 
 
 def plan(made: steps.Plan) -> None:
     """A plan as a table of changes, on stderr (stdout belongs to the result)."""
     if made.empty:
-        click.echo(f"{made.app} {made.version}: nothing to do, {made.release} is there already", err=True)
+        terminal.err(f"{made.app} {made.version}: nothing to do, {made.release} is there already")
         return
-    click.echo(clean(f"{made.app} {made.version} → {made.destination}, release {made.release}"), err=True)
+    terminal.err(f"{made.app} {made.version} → {made.destination}, release {made.release}")
     groups: dict[tuple[str, str, str, str], list[str]] = {}
     for c in made.changes:
         groups.setdefault((c.service or "(app)", c.field, c.old, c.new), []).append(c.host)
@@ -77,12 +68,12 @@ def plan(made: steps.Plan) -> None:
     for name, host in made.hosts.items():
         for step in host.steps:
             if isinstance(step, steps.RunHook):
-                click.echo(clean(f"hook {step.hook}: {step.service} runs once, on {name}, before anything is rolled"), err=True)
+                terminal.err(f"hook {step.hook}: {step.service} runs once, on {name}, before anything is rolled")
     for number, batch in enumerate(made.batches, 1):
         if len(made.batches) > 1:
-            click.echo(f"batch {number}: {', '.join(batch)}", err=True)
+            terminal.err(f"batch {number}: {', '.join(batch)}")
     for warning in made.warnings:
-        click.echo(clean(f"note: {warning}"), err=True)
+        terminal.err(f"note: {warning}")
 
 
 def ended(done: endings.Ended) -> None:
@@ -90,18 +81,18 @@ def ended(done: endings.Ended) -> None:
     report = done.report
     if report.why:
         at = " ".join(filter(None, [report.host, report.step]))
-        click.echo(clean(f"failed at {at or 'the controller'}: {report.why}"), err=True)
+        terminal.err(f"failed at {at or 'the controller'}: {report.why}")
         for text in report.log:
-            click.echo(clean(f"  | {text}"), err=True)
+            terminal.err(f"  | {text}")
     if done.result not in ("succeeded", "unchanged"):
         table(("host", "result", "runs now", "why"),
               [(name, h.result, h.release or "-", h.error) for name, h in report.outcome.hosts.items()], error=True,
               fold=("why",))
     count = len(report.outcome.hosts)
     words = f"{done.app} {done.version} → {done.destination}: {done.result} ({count} host{'s' if count != 1 else ''})"
-    click.echo(clean(words + (f", deployment {done.deployment}" if done.deployment else "")))
+    terminal.out(words + (f", deployment {done.deployment}" if done.deployment else ""))
     if done.note:
-        click.echo(clean(f" note: {done.note}"), err=True)
+        terminal.err(f" note: {done.note}")
     hints = {
         "rolled_back": f"every host is back on what it ran before; lading logs {done.app}, lading show {done.deployment}",
         "failed": f"no host was changed; lading show {done.deployment}",
@@ -109,7 +100,7 @@ def ended(done: endings.Ended) -> None:
         "unknown": f"a host does not answer: lading where {done.app}; then lading resume {done.app}",
     }
     if done.result in hints:
-        click.echo(f" hint: {hints[done.result]}", err=True)
+        terminal.err(f" hint: {hints[done.result]}")
 
 
 def change(old: str, new: str) -> str:
@@ -184,6 +175,7 @@ class LogLines:
     def emit(self, host: str, text: str) -> None:
         """Print one line."""
         colour = self.colours.setdefault(host, ("cyan", "yellow", "green", "magenta", "blue")[len(self.colours) % 5])
-        out = Text(f"{host} | ", style=colour)
-        out.append(clean(text), style="default")
-        console().print(out, soft_wrap=True)
+        for part in terminal.clean(text).split("\n"):
+            out = cell(f"{host} | ", colour)
+            out.append(cell(part, "default"))
+            console().print(out, soft_wrap=True)

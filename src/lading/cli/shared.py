@@ -14,7 +14,8 @@ import click
 
 from lading import context as contexts
 from lading import errors, settings
-from lading.cli import completing, main
+from lading.cli import completing, main, terminal
+from lading.commands import command
 from lading.ledger import ledger
 from lading.plan import steps
 from lading.transport import base, ssh, telling
@@ -23,8 +24,17 @@ T = TypeVar("T")
 
 to_option = click.option("--to", multiple=True, metavar="DEST", shell_complete=completing.destinations,
                          help="Destination or host; several by comma or repetition.")
-app_argument = click.argument("app", shell_complete=completing.apps)
-maybe_app_argument = click.argument("app", default="", shell_complete=completing.apps)
+
+
+def _app(_ctx: click.Context, _param: click.Parameter, name: str) -> str:
+    """A name that no app can have is refused here: it would be a part of paths and filters on hosts."""
+    if name and not command.APP.fullmatch(name):
+        raise errors.InputError(f"an app cannot be called {name[:128]!r}", "a-z, 0-9, '-' and '_' only, a letter or digit first; lading where")
+    return name
+
+
+app_argument = click.argument("app", callback=_app, shell_complete=completing.apps)
+maybe_app_argument = click.argument("app", default="", callback=_app, shell_complete=completing.apps)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, all else on stderr.")
 verbose_option = main.verbose_option
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
@@ -74,7 +84,7 @@ def confirmer(yes: bool, question: str, show: Callable[[steps.Plan], None]) -> C
 
     def confirm(plan: steps.Plan) -> bool:
         show(plan)
-        return yes or click.confirm(question.format(plan=plan, hosts=len(plan.hosts)), err=True)
+        return yes or terminal.confirm(question.format(plan=plan, hosts=len(plan.hosts)))
 
     return confirm
 
@@ -111,11 +121,13 @@ async def opened(config: str, directory: Path = Path(), *, with_ledger: bool = F
 def _signals(stop: asyncio.Event, *, says: bool) -> None:
     def first() -> None:
         if stop.is_set():
-            click.echo("\nleaving at once; what is open on the hosts: lading resume", err=True)
+            terminal.err("")
+            terminal.err("leaving at once; what is open on the hosts: lading resume")
             os._exit(130)
         stop.set()
         if says:
-            click.echo("\nstopping after this step, then undoing; again to leave at once", err=True)
+            terminal.err("")
+            terminal.err("stopping after this step, then undoing; again to leave at once")
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

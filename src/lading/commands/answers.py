@@ -1,21 +1,32 @@
 """What a host answered to `observe` and `lease`, as values (pure)."""
 
 import ipaddress
-import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
-from lading import state
+from lading import shape, state
 from lading.commands import command, docker
+
+_LISTENER = re.compile(r"(?:[0-9A-Fa-f]{8}|[0-9A-Fa-f]{32}):[0-9A-Fa-f]{1,4}")
+PORT_LIMIT = 70_000  # published ports of a host that are looked at
+T = TypeVar("T")
 
 
 def host_state(host: str, parts: Sequence[tuple[str, bytes]]) -> state.HostState:
-    """All that one answer says: facts, apps, containers; parts that cannot be read count as not there."""
+    """All that one answer says: facts, apps, containers; files of an app that cannot be read are named as damaged.
+
+    Raises:
+        NewerError: a file was written by a newer lading.
+        ValueError: what Docker says of its containers cannot be read.
+    """
     texts = {name: content.decode("utf-8", "replace") for name, content in parts}
     containers = docker.parse_containers(texts.get("containers", ""))
     names = {name.partition(":")[2] for name in texts if name.startswith("app:")} | {c.app for c in containers}
-    apps = {name: _app(name, texts, containers) for name in sorted(names) if name}
+    apps = {name: _app(name, texts, containers) for name in sorted(names) if command.APP.fullmatch(name)}
     return state.HostState(host, _facts(texts.get("facts", ""), texts.get("registries", "")), apps)
 
 
@@ -25,16 +36,20 @@ def from_result(host: str, result: command.Result) -> state.HostState:
 
 
 def _app(name: str, texts: Mapping[str, str], containers: Sequence[state.ContainerState]) -> state.AppState:
-    lead = f"release:{name}:"
-    kept = {key.removeprefix(lead): _object(text) for key, text in texts.items() if key.startswith(lead)}
-    raw = _object(texts.get(f"current:{name}", ""))
-    current = state.current_from_json(raw) if raw else None
+    lead, damaged = f"release:{name}:", list[str]()
+    current = _read(damaged, "current", texts.get(f"current:{name}"), state.current_from_json)
+    found = {key.removeprefix(lead): text for key, text in texts.items() if key.startswith(lead)}
+    read = {key: _read(damaged, f"release {key}", text, partial(state.release_from_json, key)) for key, text in found.items()}
+    kept = {key: raw for key, raw in read.items() if raw is not None}
+    written, torn = [text for text in texts.get(f"journal:{name}", "").split("\n") if text.strip()], list[str]()
+    lines = (_read(torn, "journal", text, state.journal_from_json) for text in written)
+    journal = tuple(line for line in lines if line is not None)
     return state.AppState(
         app=name,
         current=current,
-        releases=state.releases_from_json({key: value for key, value in kept.items() if value}),
-        journal=state.journal_from_json([line for text in texts.get(f"journal:{name}", "").splitlines()
-                                         if (line := _object(text))]),
+        releases=kept,
+        journal=journal,
+        damaged=(*damaged, *(torn[:1] if not journal else ())),  # a torn line is no loss
         containers=tuple(c for c in containers if c.app == name),
         secrets=_secrets(texts.get(f"secrets:{name}", "")),
         objects=frozenset(texts.get(f"objects:{name}", "").split()),
@@ -44,19 +59,22 @@ def _app(name: str, texts: Mapping[str, str], containers: Sequence[state.Contain
     )
 
 
-def _object(text: str) -> dict[str, Any]:
+def _read(damaged: list[str], what: str, text: str | None, as_: Callable[[dict[str, Any]], T]) -> T | None:
+    """What a text of a host says; None if it is absent or, noted in *damaged*, another thing."""
     try:
-        found = json.loads(text) if text.strip() else {}
+        return None if text is None else as_(shape.parse(text))
+    except state.NewerError:
+        raise
     except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+        damaged.append(what)
+        return None
 
 
 def _secrets(text: str) -> dict[str, dict[int, str]]:
     found: dict[str, dict[int, str]] = {}
     for line in text.splitlines():
         words = line.split()
-        if len(words) == 3 and words[1].isdigit():
+        if len(words) == 3 and shape.whole(words[1]) >= 0:
             found.setdefault(unquote(words[0]), {})[int(words[1])] = words[2]
     return found
 
@@ -70,7 +88,11 @@ def _edited(
     if not release or sums is None:
         return ()
     have = {path.removeprefix("./"): value for value, _, path in (line.partition("  ") for line in sums.splitlines())}
-    wanted = {f"files/{path}": value[:64] for path, value in release.get("files", {}).items()}
+    try:
+        files: dict[str, str] = shape.fitting(release.get("files"), Mapping[str, str], "files")
+    except ValueError:
+        return ()
+    wanted = {f"files/{path}": value[:64] for path, value in files.items()}
     return tuple(sorted(path for path, value in wanted.items() if have.get(path) != value))
 
 
@@ -78,32 +100,31 @@ def _facts(text: str, registries: str) -> state.Facts:
     lines = [line.split("=", 1) for line in text.splitlines() if "=" in line]
     one = {key: value.strip() for key, value in lines}
     many = {key: tuple(v.rstrip() for k, v in lines if k == key) for key in ("tool", "missing", "listen", "port")}
-    ports = {
-        port: project or "(no project)"
+    ports = dict(islice((
+        (port, project or "(no project)")
         for project, _, published in (line.partition(" ") for line in many["port"])
         for entry in published.replace(",", " ").split() for port in _published(entry)
-    }
+    ), PORT_LIMIT))
     return state.Facts(
         engine=one.get("engine", ""), engine_id=one.get("id", ""), compose=one.get("compose", "").lstrip("v"),
         architecture=one.get("arch", ""), context=one.get("context", ""), state_dir=one.get("state", ""),
-        state_format=one.get("format", ""), state_fs=one.get("fs", ""), disk_free=_number(one.get("free")),
-        docker_free=_number(one.get("dockerfree")), tools=many["tool"], missing_paths=many["missing"],
-        listening=tuple(dict.fromkeys(_listener(entry) for entry in many["listen"] if entry)), ports=ports,
+        state_format=one.get("format", ""), state_fs=one.get("fs", ""), disk_free=shape.whole(one.get("free", "")),
+        docker_free=shape.whole(one.get("dockerfree", "")), tools=many["tool"], missing_paths=many["missing"],
+        listening=tuple(dict.fromkeys(_listener(entry) for entry in many["listen"] if _LISTENER.fullmatch(entry))), ports=ports,
         networks=_networks([v.strip() for k, v in lines if k == "net"]),
         registries={line.split(" ")[0]: line.partition(" ")[2] for line in registries.splitlines() if line},
         problem=one.get("problem", "") or (f"cannot write {one['readonly']}" if "readonly" in one else ""),
     )
 
 
-def _published(entry: str) -> list[str]:
+def _published(entry: str) -> Iterator[str]:
     """"0.0.0.0:80-81->80-81/tcp", as `docker ps` says it → "0.0.0.0:80/tcp" and …81/tcp; nothing if it is not published."""
     outside, arrow, inside = entry.partition("->")
     address, _, span = outside.rpartition(":")
     first, _, last = span.partition("-")
-    if not (arrow and first.isdigit() and (last or first).isdigit()):
-        return []
-    numbers = range(int(first), min(int(last or first), 65535) + 1)
-    return [f"{address}:{number}/{inside.partition('/')[2]}" for number in numbers]
+    begin, end = shape.whole(first), shape.whole(last or first)
+    numbers = range(begin, min(end, 65535) + 1) if arrow and begin >= 0 else ()
+    return (f"{address}:{number}/{inside.partition('/')[2]}" for number in numbers)
 
 
 def _listener(entry: str) -> str:
@@ -123,7 +144,3 @@ def _networks(lines: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
         for net in filter(None, nets.split(",")):
             found.setdefault(net, []).append((project, name))
     return found
-
-
-def _number(text: str | None) -> int:
-    return int(text) if text and text.isdigit() else -1

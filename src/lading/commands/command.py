@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+APP = re.compile(r"[a-z0-9][a-z0-9_-]{0,127}")  # an app's name, as Compose takes that of a project
 _SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./-]+\Z")
 
 

@@ -1,10 +1,10 @@
 """Every docker line sent to a host, as scripts, and the parsers of what it answers (pure)."""
 
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from lading import state
+from lading import shape, state
 from lading.commands import command, files
 
 INSPECT = (
@@ -13,6 +13,7 @@ INSPECT = (
     '"restarts":{{json .RestartCount}},"networks":{{json .NetworkSettings.Networks}},"mounts":{{json .Mounts}},'
     '"ports":{{json .HostConfig.PortBindings}}}'
 )
+_STATE = {"Status": str, "ExitCode": int | None, "StartedAt": str, "FinishedAt": str, "Health": Mapping[str, Any] | None}
 PROJECT = "com.docker.compose.project"
 LIMIT = 'timeout -k 10 "${LIMIT:-900}" '
 SNAPSHOT = f"""list(){{ ids=$(docker ps -aq --no-trunc --filter "label={PROJECT}=$APP"); }}
@@ -26,6 +27,22 @@ ALL_CONTAINERS = f"""part containers
 ids=$(docker ps -aq --no-trunc --filter "label=$FILTER" 2>/dev/null)
 [ -z "$ids" ] || docker container inspect --format {command.quote(INSPECT)} $ids 2>/dev/null
 """
+
+
+@dataclass(frozen=True, slots=True)
+class _Inspected:
+    """A line of `INSPECT`."""
+
+    id: str = ""
+    name: str = ""
+    image: str = ""
+    image_id: str = ""
+    labels: Mapping[str, str] | None = None
+    state: Mapping[str, Any] | None = None
+    restarts: int | None = None
+    networks: Mapping[str, Mapping[str, Any] | None] | None = None
+    mounts: tuple[Mapping[str, Any], ...] | None = None
+    ports: Mapping[str, tuple[Mapping[str, str], ...] | None] | None = None
 
 
 def compose_function(
@@ -95,38 +112,41 @@ def lease(
 
 
 def parse_containers(text: str) -> tuple[state.ContainerState, ...]:
-    """The containers of a `containers` part: one JSON object a line; lines that are none are left out."""
-    found = []
-    for line in text.splitlines():
-        try:
-            seen = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(seen, dict):
-            found.append(_container(seen))
+    """The containers of a `containers` part: one JSON object a line.
+
+    Raises:
+        ValueError: a line is another thing than `INSPECT` asks for; none of them is guessed.
+    """
+    try:
+        found = [_container(shape.parse(line)) for line in text.split("\n") if line.strip()]
+    except ValueError as wrong:
+        raise ValueError(f"what docker says of the containers cannot be read: {wrong}") from wrong
     return tuple(sorted(found, key=lambda c: (c.app, c.service, c.number, c.id)))
 
 
-def _container(seen: Mapping[str, Any]) -> state.ContainerState:
-    labels, now = seen.get("labels") or {}, seen.get("state") or {}
-    number = labels.get("com.docker.compose.container-number", "1")
-    mounts = {m["Destination"]: m.get("Name") or m.get("Source", "") for m in seen.get("mounts") or []}
+def _container(said: Mapping[str, Any]) -> state.ContainerState:
+    seen = shape.made(_Inspected, said)
+    labels, now = seen.labels or {}, seen.state or {}
+    shape.fields(now, _STATE)
+    for mount in seen.mounts or ():
+        shape.fields(mount, dict.fromkeys(("Destination", "Name", "Source"), str))
+    mounts = {m.get("Destination", ""): m.get("Name") or m.get("Source", "") for m in seen.mounts or ()}
     ports = sorted(
         f"{binding.get('HostIp', '')}:{binding.get('HostPort', '')}/{port.partition('/')[2]}"
-        for port, bindings in (seen.get("ports") or {}).items()
-        for binding in bindings or []
+        for port, bindings in (seen.ports or {}).items()
+        for binding in bindings or ()
     )
     running = now.get("Status") in ("running", "paused", "restarting")
     return state.ContainerState(
-        app=labels.get(PROJECT, ""), service=labels.get("com.docker.compose.service", ""), id=str(seen.get("id", "")),
-        name=str(seen.get("name", "")).removeprefix("/"), image=str(seen.get("image", "")),
-        image_id=str(seen.get("image_id", "")), status=str(now.get("Status", "")), health=str((now.get("Health") or {}).get("Status", "")),
-        exit_code=int(now.get("ExitCode") or 0), oom_killed=bool(now.get("OOMKilled")), restarts=int(seen.get("restarts") or 0),
+        app=labels.get(PROJECT, ""), service=labels.get("com.docker.compose.service", ""), id=seen.id,
+        name=seen.name.removeprefix("/"), image=seen.image, image_id=seen.image_id, status=now.get("Status", ""),
+        health=str((now.get("Health") or {}).get("Status", "")), exit_code=now.get("ExitCode") or 0,
+        oom_killed=bool(now.get("OOMKilled")), restarts=seen.restarts or 0,
         content=labels.get("lading.content", ""), secrets=labels.get("lading.secrets", ""),
         owned="lading.app" in labels, one_off=labels.get("com.docker.compose.oneoff") == "True",
-        number=int(number) if number.isdigit() else 1,
-        since=str(now.get("StartedAt" if running else "FinishedAt", ""))[:19] + "Z",
+        number=shape.whole(labels.get("com.docker.compose.container-number", ""), 1),
+        since=now.get("StartedAt" if running else "FinishedAt", "")[:19] + "Z",
         working_dir=labels.get("com.docker.compose.project.working_dir", ""),
-        networks={name: (n or {}).get("NetworkID", "") for name, n in (seen.get("networks") or {}).items()},
+        networks={name: str((n or {}).get("NetworkID", "")) for name, n in (seen.networks or {}).items()},
         mounts=mounts, ports=tuple(ports),
     )

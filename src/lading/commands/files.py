@@ -109,7 +109,7 @@ for p in ${probes:-}; do wait $p; done
 APP_STATE = """app_state(){ A=$S/apps/$1
 [ -d "$A" ] || return 0
 part "app:$1"
-part "current:$1"; cat "$A/current" 2>/dev/null
+[ ! -e "$A/current" ] || { part "current:$1"; cat "$A/current" 2>/dev/null; }
 part "lease:$1"; cat "$A/lease" 2>/dev/null; uptime; printf 'nowboot=%s\\nnow=%s\\n' "$boot" "$up"
 part "journal:$1"; tail -n 500 "$A/journal" 2>/dev/null
 if ! ( exec 9>>"$A/op.lock"; flock -n 9 ) 2>/dev/null; then part "busy:$1"; sed 1q "$A/op.info" 2>/dev/null; fi

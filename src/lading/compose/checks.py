@@ -1,6 +1,7 @@
 """What lading refuses of a Compose file: old formats, unknown words, services that cannot run as they stand."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from lading.compose import complaints, hooks, parse, services, variables, worktree
@@ -63,7 +64,7 @@ def check_services(
     """
     for name, one in (resolved.get("services") or {}).items():
         image = variables.plain_text(str(one.get("image") or ""))
-        where = parse.locate(documents, ("services", name, "image"))
+        where = partial(parse.locate, documents, ("services", name, "image"))
         if not image:
             hint = f"add `image: REGISTRY/{name}:${{VERSION}}` beside `build:`; lading ships images, it does not build on hosts"
             raise worktree.refuse(f"service {name} has `build:` and no `image:`", hint, where)

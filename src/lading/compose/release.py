@@ -3,12 +3,12 @@
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from urllib.parse import quote as percent
 
-from lading import errors
+from lading import errors, shape, state
 from lading.compose import overlay, project, unheeded
 
 FORMAT = 1
@@ -44,6 +44,15 @@ class ServiceSpec:
     bake: float = 5.0
     grace: float = 10.0
     active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Resource:
+    """What a release keeps of a network or a volume."""
+
+    name: str
+    external: bool
+    definition: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +141,12 @@ def from_json(stored: Mapping[str, Any]) -> Release:
             f"a release of format {stored.get('v')} was found; this lading knows {FORMAT}", "use the newer lading"
         )
     try:
-        own = {key: value for key, value in stored.items() if key != "v"}
-        own["services"] = {name: _spec(spec) for name, spec in own["services"].items()}
-        for key in ("compose_files", "secrets", "absolute_binds"):
-            own[key] = tuple(own[key])
-        own.update({key: Pace(**own[key]) for key in ("forth", "back")})
-        return Release(**own)
-    except (KeyError, TypeError, AttributeError) as wrong:
+        made = shape.made(Release, {key: value for key, value in stored.items() if key != "v"})
+        for resource in (*made.networks.values(), *made.volumes.values()):
+            shape.made(_Resource, resource)
+    except ValueError as wrong:
         raise errors.InputError(f"a stored release is damaged: {wrong}", "deploy again") from wrong
+    return made
 
 
 def from_bytes(content: bytes) -> Release:
@@ -149,16 +156,25 @@ def from_bytes(content: bytes) -> Release:
         InputError: it was written by a newer lading, or is damaged.
     """
     try:
-        stored = json.loads(content)
+        stored = shape.parse(content.decode())
     except ValueError as wrong:
         raise errors.InputError(f"a stored release is damaged: {wrong}", "deploy again") from wrong
-    return from_json(stored if isinstance(stored, dict) else {})
+    return from_json(stored)
 
 
-def _spec(stored: Mapping[str, Any]) -> ServiceSpec:
-    lists = ("secrets", "networks", "mounts", "ports", "tied_to")
-    values: dict[str, Any] = {key: tuple(value) if key in lists else value for key, value in stored.items()}
-    return ServiceSpec(**values)
+def readable(app: state.AppState) -> state.AppState:
+    """What was seen of an app, without the kept releases that cannot be read, which are named as damaged."""
+    lost = [name for name, raw in app.releases.items() if not _whole(name, raw)]
+    kept = {name: raw for name, raw in app.releases.items() if name not in lost}
+    return replace(app, releases=kept, damaged=(*app.damaged, *(f"release {name}" for name in lost)))
+
+
+def _whole(name: str, raw: Mapping[str, Any]) -> bool:
+    try:
+        from_json(raw)
+    except errors.InputError:
+        return False
+    return digest(raw)[:12] == name
 
 
 def object_id(files: tuple[project.ShippedFile, ...]) -> str:
@@ -171,7 +187,9 @@ def build(reading: project.Reading, pins: Mapping[str, str]) -> Bundle:
     """The bundle of what was read; *pins*: image as in the file → the same text with its digest."""
     app = reading.project
     objects = {source: object_id(files) for source, files in reading.binds.items()}
-    specs = {name: _service(reading, service, objects, pins) for name, service in sorted(app.services.items())}
+    awaited = {name for one in app.services.values() for name, condition in one.depends_on.items()
+               if condition == "service_completed_successfully"}
+    specs = {name: _service(reading, service, objects, pins, awaited) for name, service in sorted(app.services.items())}
     forth = _pace(s.rollout for s in app.services.values())
     back = _pace(s.way_back or s.rollout for s in app.services.values())
     release = Release(
@@ -217,15 +235,13 @@ def _absolute_binds(app: project.Project) -> set[str]:
     }
 
 
-def _is_job(app: project.Project, service: project.Service) -> bool:
+def _is_job(service: project.Service, awaited: Container[str]) -> bool:
     condition = service.definition.get("deploy", {}).get("restart_policy", {}).get("condition", "")
     if (service.restart_written and service.restart.split(":")[0] in ("no", "on-failure")) or condition in (
         "none", "on-failure",
     ):
         return True
-    return any(
-        other.depends_on.get(service.name) == "service_completed_successfully" for other in app.services.values()
-    )
+    return service.name in awaited
 
 
 def _wait(service: project.Service, job: bool) -> float:
@@ -251,7 +267,8 @@ def _hashed(service: project.Service, image: str) -> dict[str, Any]:
 
 
 def _service(
-    reading: project.Reading, service: project.Service, objects: Mapping[str, str], pins: Mapping[str, str]
+    reading: project.Reading, service: project.Service, objects: Mapping[str, str], pins: Mapping[str, str],
+    awaited: Container[str],
 ) -> ServiceSpec:
     app = reading.project
     image = pins.get(service.image, service.image)
@@ -261,7 +278,7 @@ def _service(
         for ref in service.configs if ref.source in app.configs
     }
     definition = _hashed(service, image)
-    job = _is_job(app, service)
+    job = _is_job(service, awaited)
     return ServiceSpec(
         name=service.name,
         image=image,

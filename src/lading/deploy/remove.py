@@ -22,9 +22,9 @@ async def remove(
     """
     destination, chosen = context.settings.inventory.choose(to)
     seen = await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app)
-    start.check_reachable(seen)
+    start.check_reachable(seen, readable=False)
     there = {name: host.apps[app] for name, host in seen.hosts.items() if app in host.apps}
-    there = {name: one for name, one in there.items() if one.current or any(c.owned for c in one.containers)}
+    there = {name: one for name, one in there.items() if one.current or one.unreadable or any(c.owned for c in one.containers)}
     if not there:
         raise errors.UnknownReleaseError(f"{app} is not deployed on {', '.join(seen.hosts)}", "lading where")
     known = running.known_releases(seen, app)

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -166,11 +167,12 @@ def plan_one(
     return planner.plan_host(name, made, numbers, fresh, app, running.kept_release(app), seen.attached(made.app))
 
 
-def check_reachable(seen: state.FleetState) -> None:
-    """All hosts must answer before anything begins.
+def check_reachable(seen: state.FleetState, *, readable: bool = True) -> None:
+    """All hosts must answer before anything begins, and (*readable*) say what is deployed there.
 
     Raises:
         TransportError: one does not; of the kind that its answer was.
+        ForeignError: its state is of a newer lading, or damaged.
     """
     kinds = {kind.kind: kind for kind in (errors.UnreachableError, errors.AuthenticationError, errors.HostKeyError)}
     for name, host in seen.hosts.items():
@@ -182,6 +184,21 @@ def check_reachable(seen: state.FleetState) -> None:
         if host.facts.state_format not in ("", "1"):
             raise errors.ForeignError(f"the state there has format {host.facts.state_format}, this lading knows 1",
                                       "install the newer lading", host=name, step="observe")
+        for app in host.apps.values():
+            if readable and app.unreadable:
+                raise damaged(name, f"{host.facts.state_dir}/apps/{app.app}/{app.unreadable}", app)
+
+
+def damaged(host: str, path: str, app: state.AppState) -> errors.ForeignError:
+    """The refusal of a host that cannot say what is deployed there: never taken for one on which nothing is."""
+    told = app.committed
+    line = json.dumps(told.as_json()) if told is not None else ""
+    mend = f"as its journal tells it: printf '%s\\n' {command.quote(line)} >{command.quote(path)}" if line else (
+        f"put {path} back from a backup")
+    return errors.ForeignError(
+        f"{path} is damaged, so that nobody can say what of {app.app} is deployed there",
+        f"on {host}, {mend}; or give it up there (volumes and data stay): lading remove {app.app} --to {host}",
+        host=host, step="observe")
 
 
 def keep_digests(

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Mapping
 
-from lading import errors, events, observe, state
+from lading import errors, events, observe, shape, state
 from lading.commands import command, logs, rolling
 from lading.compose import release
 from lading.engines import base, held, host_commands, watching, words
@@ -32,7 +32,7 @@ class Changing:
     def _compare(self, name: str, result: command.Result) -> None:
         expected = self.job.expected.get(name, "")
         if expected:
-            found = result.parts["config"].decode("utf-8", "replace").replace(result.text("dir"), "@DIR@")
+            found = result.parts.get("config", b"").decode("utf-8", "replace").replace(result.text("dir"), "@DIR@")
             different = words.first_difference(expected, found)
             if different:
                 raise held.Failure(name, "stage", f"the host's Compose reads {different} otherwise than this machine's")
@@ -45,7 +45,7 @@ class Changing:
         begun = time.monotonic()
         result = await self.held.send(name, what)
         first, _, log = result.text("hook").partition("\n")
-        status = int(first) if first.strip().isdigit() else 1
+        status = shape.whole(first.strip(), 1)
         late = status in (124, 137) and time.monotonic() - begun >= step.timeout
         why = f"hook {step.hook} ({step.service}): " + (f"time is up ({step.timeout:g} s)" if late else f"exit code {status}")
         await self.record(events.HookEnded(job.deployment, name, "hook", hook=step.hook, status=status))

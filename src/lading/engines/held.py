@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 
-from lading import errors, events, observe, state
-from lading.commands import answers, command, docker, rolling
+from lading import errors, events, observe, shape, state
+from lading.commands import command, docker, rolling
 from lading.compose import masking
 from lading.engines import base, preflight, words
 from lading.transport import base as transports
@@ -19,8 +19,9 @@ class Failure(Exception):
     """One host's step failed: host, step, why, last log lines."""
 
     def __init__(self, host: str, step: str, why: str, log: tuple[str, ...] = ()) -> None:
-        super().__init__(why)
-        self.host, self.step, self.why, self.log = host, step, why, log
+        super().__init__(errors.short(why))
+        self.host, self.step, self.why = host, step, errors.short(why)
+        self.log = tuple(map(errors.short, log))
 
 
 class Held:
@@ -83,11 +84,11 @@ class Held:
         result = await self.transport.run(job.hosts[name], what)
         if "refused" in result.parts:
             raise words.refused(name, job.plan.app, result.text("refused"))
-        if "fence" not in result.parts or "end" not in result.parts:
+        if shape.whole(result.text("fence")) < 0 or "end" not in result.parts:
             said = result.stderr.strip().splitlines()
             raise errors.CommandError(f"the lease failed with status {result.status}: {said[-1] if said else ''}",
                                       f"lading check {name}", host=name, step="lease")
-        fence = int(result.text("fence"))
+        fence = shape.whole(result.text("fence"))
         self.holds[name] = rolling.Hold(
             job.state_dir, job.plan.app, job.deployment, fence, job.holder, job.since, job.url
         )
@@ -96,14 +97,13 @@ class Held:
 
     async def _checked(self, name: str, result: command.Result, check: bool) -> None:
         job, plan = self.job, self.job.plan.hosts[name]
-        try:
-            seen = answers.from_result(name, result)
-        except ValueError as newer:
-            raise errors.ForeignError(str(newer), "install the newer lading", host=name, step="lease") from newer
+        seen = observe.answered(name, result)
+        if not seen.reachable:
+            raise errors.ForeignError(seen.error, seen.error_hint, host=name, step="lease")
         self.holds[name] = replace(self.holds[name], folder=seen.facts.state_dir)
         app = seen.apps.get(job.plan.app, state.AppState(job.plan.app))
         self.seen[name] = app
-        if app.current != plan.previous:
+        if app.current != plan.previous or (check and app.unreadable):
             raise errors.RefusedError("the app was changed since the plan was made", "run the command again", host=name,
                                       step="lease")
         problems = preflight.problems(job.release, plan, seen, job.platforms) if check else []

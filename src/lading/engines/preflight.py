@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from lading import state
+from lading import shape, state
 from lading.compose import release
 from lading.plan import steps
 
@@ -65,7 +65,7 @@ def version(text: str) -> tuple[int, ...]:
     """The leading numbers of a version: "2.40.3-desktop.1" → (2, 40, 3)."""
     numbers = []
     for word in text.lstrip("v").replace("-", ".").replace("+", ".").split("."):
-        if not word.isdigit():
+        if shape.whole(word) < 0:
             break
         numbers.append(int(word))
     return tuple(numbers)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 
+from lading import shape
 from lading.commands import docker
 from lading.compose import release
 from lading.plan import rollout
@@ -35,7 +36,7 @@ class Watch:
         text = content.decode("utf-8", "replace")
         if name == "up":
             status, _, self.output = text.partition("\n")
-            self.status = int(status) if status.strip().isdigit() else 1
+            self.status = shape.whole(status.strip(), 1)
             self._started = time.monotonic()
         elif name == "containers":
             self._containers = text
@@ -44,7 +45,11 @@ class Watch:
         return False
 
     def _judge(self, now: float) -> bool:
-        containers = docker.parse_containers(self._containers)
+        try:
+            containers = docker.parse_containers(self._containers)
+        except ValueError as unread:  # what cannot be read is never good
+            self._good_since, self.why = 0.0, str(unread)
+            return self.stopped or now - self._started > max((spec.wait for spec in self.specs.values()), default=0.0)
         self.verdicts = [
             rollout.judge(spec, release.generation_label(spec, self.numbers), containers, fresh=name in self.fresh)
             for name, spec in self.specs.items()

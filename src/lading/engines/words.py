@@ -19,7 +19,8 @@ def refusal(text: str) -> str:
         "network": "a network", "hook": "the hook cannot run",
         "state": "lading's folder cannot be used", "remove": "something could not be removed",
     }
-    return f"{words.get(kind, kind)}: {said}" if said else words.get(kind, kind)
+    lead = words.get(kind, kind) or "it refused without a word"
+    return f"{lead}: {said}" if said else lead
 
 
 def overtaken(text: str) -> str:

@@ -2,14 +2,14 @@
 
 import functools
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import asyncssh
 
-from lading import errors
+from lading import disk, errors
 from lading.inventory import hosts
 
+LIMIT = 16 << 20  # bytes of a known_hosts file
 KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512",
               "rsa-sha2-256")
 
@@ -25,6 +25,9 @@ class Trust:
             self._known, self._revoked = _read(tuple(stamp for file in files if (stamp := _stamp(file))))
         except ValueError as bad:
             raise errors.HostKeyError(str(bad), "correct that line", host=host.name) from bad
+        except OSError as fault:
+            raise errors.HostKeyError(f"{fault.filename or self.where} cannot be read: {disk.reason(fault)}",
+                                      f"ls -l {fault.filename or self.where}", host=host.name) from fault
 
     def __call__(self, name: str, address: str, port: int | None) -> tuple[Sequence[Any], ...]:
         """What asyncssh asks for: keys, CA keys, revoked keys; no X.509."""
@@ -48,8 +51,8 @@ class Trust:
 def _stamp(file: str) -> tuple[str, int, int, int] | None:
     """The file as it is now; None if it is not there."""
     try:
-        seen = Path(file).expanduser().stat()
-    except FileNotFoundError:
+        seen = disk.expanded(file).stat()
+    except (FileNotFoundError, ValueError):
         return None
     return file, seen.st_ino, seen.st_mtime_ns, seen.st_size
 
@@ -62,10 +65,11 @@ def _read(files: tuple[tuple[str, int, int, int], ...]) -> tuple[asyncssh.SSHKno
 
     Raises:
         ValueError: a line that forbids or certifies is broken; others are skipped, as OpenSSH does.
+        OSError: a file cannot be read, or is no file.
     """
     known, revoked = asyncssh.SSHKnownHosts(), asyncssh.SSHKnownHosts()
     for file, *_ in files:
-        for line in map(str.strip, Path(file).expanduser().read_text("utf-8", "replace").splitlines()):
+        for line in map(str.strip, disk.read(disk.expanded(file), limit=LIMIT).decode("utf-8", "replace").splitlines()):
             forbids = line.split(None, 1)[:1] == ["@revoked"]
             try:
                 (revoked if forbids else known).load(line.removeprefix("@revoked") if forbids else line)

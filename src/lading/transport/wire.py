@@ -16,6 +16,7 @@ from lading.inventory import hosts
 from lading.transport import base
 
 ANSWER_LIMIT = 64 * 1024 * 1024  # bytes of parts that are held at once
+PART_COST = 512  # bytes that a part takes beside its name and content
 STDERR_KEPT = 64 * 1024  # bytes: the last ones
 SLACK = 30.0  # seconds beyond the command's own time-out
 PARTING = 5.0  # seconds a cancelled command has to end
@@ -101,6 +102,7 @@ class Exchange:
         self._limit = what.timeout + slack
         self._parser = Parser(what.marker)
         self._parts: dict[str, bytes] = {}
+        self._kept = 0
         self._errors = bytearray()
         self._status: int | None = None
         self._failure: BaseException | None = None
@@ -161,18 +163,23 @@ class Exchange:
     def _take(self, more: Callable[[], list[tuple[str, bytes]]]) -> None:
         try:
             for name, content in more():
-                self._parts[name] = content
+                self._keep(name, content)
                 if self._on_part is not None and self._on_part(name, content):
                     self.end_input()
             self._check_size()
         except Exception as failure:
             self.fail(failure)
 
+    def _keep(self, name: str, content: bytes) -> None:
+        before = self._parts.get(name)
+        self._kept += len(content) - (len(before) if before is not None else -len(name) - PART_COST)
+        self._parts[name] = content
+
     def _check_size(self) -> None:
-        held = self._parser.held + sum(map(len, self._parts.values()))
-        if held > ANSWER_LIMIT:
+        if self._parser.held + self._kept > ANSWER_LIMIT:
             raise errors.CommandError(
                 f"{self.what.name} on {self.host.name} answered more than {ANSWER_LIMIT // 1024 // 1024} MiB",
+                f"what a file in lading's folder or docker says there is too large: lading check {self.host.name}",
                 host=self.host.name, step=self.what.name,
             )
 

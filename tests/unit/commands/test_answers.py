@@ -1,4 +1,4 @@
-"""What hosts answer, whole or broken: parts that cannot be read count as not there, and nothing is guessed."""
+"""What hosts answer, whole or broken: what cannot be read is named as damaged, and nothing is guessed."""
 
 import json
 
@@ -14,19 +14,44 @@ def seen(**parts: bytes) -> state.HostState:
     return answers.host_state("h", [(name.replace("__", ":"), content) for name, content in parts.items()])
 
 
-@pytest.mark.parametrize("broken", [b"", b"{", b"[1]", b"\xff\xfe", b"null"])
-def test_what_cannot_be_read_is_not_there(broken: bytes) -> None:
-    app = seen(app__shop=b"", current__shop=broken, release__shop__r1=broken, journal__shop=broken + b"\n",
-               containers=broken).apps["shop"]
-    assert (app.current, dict(app.releases), app.journal, app.containers) == (None, {}, (), ())
+@pytest.mark.parametrize("broken", [b"", b"{", b"[1]", b"\xff\xfe", b"null", b"\0" * 40])
+def test_what_cannot_be_read_is_damaged(broken: bytes) -> None:
+    app = seen(app__shop=b"", current__shop=broken, release__shop__r1=broken, journal__shop=broken + b"\n").apps["shop"]
+    assert (app.current, dict(app.releases), app.journal) == (None, {}, ())
+    assert app.damaged == ("current", "release r1", *(("journal",) if broken else ()))
+    assert app.unreadable == "current"
     assert not app.held and app.edited == () and app.busy == ""
 
 
-@pytest.mark.parametrize("change", [{"v": 2}, {"v": None}, {"release": None}])
-def test_a_newer_or_broken_current_is_an_error(change: dict[str, object]) -> None:
+def test_what_is_not_there_is_not_damaged() -> None:
+    app = seen(app__shop=b"", journal__shop=b"").apps["shop"]
+    assert (app.current, app.damaged, app.unreadable) == (None, (), "")
+
+
+def test_a_torn_line_of_a_journal_is_no_damage() -> None:
+    journal = b'{"kind":"begin","deployment":"d"}\n{"at":"2026\n\0\0\0\n'
+    app = seen(app__shop=b"", journal__shop=journal).apps["shop"]
+    assert (len(app.journal), app.damaged) == (1, ())
+    lost = seen(app__shop=b"", journal__shop=b"\0\0\n").apps["shop"]
+    assert (lost.damaged, lost.unreadable) == (("journal",), "journal")
+
+
+@pytest.mark.parametrize("change", [{"v": None}, {"v": "2"}, {"release": None}, {"version": 1}, {"generations": {"a": "1"}}, {"actor": "a\0b"}])
+def test_a_broken_current_is_damaged(change: dict[str, object]) -> None:
     stored = {key: value for key, value in {**CURRENT, **change}.items() if value is not None}
-    with pytest.raises(ValueError, match=r"format|missing"):
-        seen(app__shop=b"", current__shop=json.dumps(stored).encode())
+    app = seen(app__shop=b"", current__shop=json.dumps(stored).encode()).apps["shop"]
+    assert (app.current, app.damaged) == (None, ("current",))
+
+
+def test_a_newer_current_is_an_error() -> None:
+    with pytest.raises(state.NewerError, match="`current` has format 2, this lading knows 1"):
+        seen(app__shop=b"", current__shop=json.dumps({**CURRENT, "v": 2}).encode())
+
+
+@pytest.mark.parametrize("broken", [b"{", b"[1]", b"7", b"\xff", b'{"labels": []}', b'{"id": 1}', b'{"state": {"ExitCode": "0"}}'])
+def test_containers_that_cannot_be_read_are_an_error(broken: bytes) -> None:
+    with pytest.raises(ValueError, match="what docker says of the containers cannot be read"):
+        seen(containers=json.dumps({"id": "1"}).encode() + b"\n" + broken)
 
 
 def test_current_of_a_later_lading_with_more_fields_is_read() -> None:
@@ -51,7 +76,7 @@ def test_each_app_has_its_own_containers() -> None:
 
 
 def test_no_sums_mean_no_edited_files() -> None:
-    release = {"files": {"a.yml": "0" * 64}}
+    release = {"v": 1, "files": {"a.yml": "0" * 64}}
     parts = {"app__shop": b"", "current__shop": json.dumps(CURRENT).encode(), "release__shop__r1": json.dumps(release).encode()}
     assert seen(**parts).apps["shop"].edited == ()
     same = b"0" * 64 + b"  ./files/a.yml\n"
@@ -60,7 +85,7 @@ def test_no_sums_mean_no_edited_files() -> None:
 
 
 def test_facts_that_are_none() -> None:
-    facts = seen(facts=b"noise\nfree=many\ndockerfree=\nreadonly=/srv\nlisten=\nlisten=0100007F:1F90\nlisten=0100007F:1F90\n"
+    facts = seen(facts=b"noise\nfree=many\ndockerfree=\nreadonly=/srv\nlisten=\nlisten=xyz\nlisten=1F90\nlisten=0100007F:1F90\nlisten=0100007F:1F90\n"
                  b"listen=00000000000000000000000000000000:0016\nlisten=0000000000000000FFFF00000B00580A:0050\n").facts
     assert (facts.disk_free, facts.docker_free, facts.listening) == (-1, -1, ("127.0.0.1:8080", ":::22", "10.88.0.11:80"))
     assert facts.problem == "cannot write /srv"
@@ -79,7 +104,7 @@ def test_a_container_in_full() -> None:
         "ports": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}], "53/udp": None},
     }
     number = {**line, "id": "xyz", "labels": {**line["labels"], "com.docker.compose.container-number": "?"}}  # type: ignore[dict-item]
-    broken, one = seen(containers=f"{json.dumps(line)}\nnot json\n7\n{json.dumps(number)}\n".encode()).apps["shop"].containers
+    broken, one = seen(containers=f"{json.dumps(line)}\n\n{json.dumps(number)}\n".encode()).apps["shop"].containers
     assert one == state.ContainerState(
         app="shop", service="web", id="abc", name="shop-web-2", image="r/web:1@sha256:0", image_id="sha256:1",
         status="exited", health="unhealthy", exit_code=137, oom_killed=True, restarts=3, content="c", secrets="4",

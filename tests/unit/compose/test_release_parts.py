@@ -48,7 +48,7 @@ def test_a_restart_policy_makes_a_job(condition: str) -> None:
     assert made.services["web"].job
 
 
-@pytest.mark.parametrize(("content", "said"), [(b"{", "damaged"), (b"[1]", "format None"), (b'{"v":1}', "damaged"), (b"\xff", "damaged")])
+@pytest.mark.parametrize(("content", "said"), [(b"{", "damaged"), (b"[1]", "damaged"), (b"{}", "format None"), (b'{"v":1}', "damaged"), (b"\xff", "damaged")])
 def test_stored_bytes_that_are_none(content: bytes, said: str) -> None:
     with pytest.raises(errors.InputError, match=said):
         release.from_bytes(content)
@@ -70,6 +70,6 @@ def test_absolute_binds_are_those_of_what_starts() -> None:
 
 
 def test_a_release_of_a_newer_lading_is_an_error() -> None:
-    assert state.releases_from_json({"cafe": {"v": 1}}) == {"cafe": {"v": 1}}
-    with pytest.raises(ValueError, match="release cafe has format 2"):
-        state.releases_from_json({"cafe": {"v": 2}})
+    assert state.release_from_json("cafe", {"v": 1}) == {"v": 1}
+    with pytest.raises(state.NewerError, match="release cafe has format 2"):
+        state.release_from_json("cafe", {"v": 2})

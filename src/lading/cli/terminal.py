@@ -1,0 +1,74 @@
+"""The one door to the terminal: every text and question goes through it, and nothing in them steers the terminal.
+
+What is printed comes from files, hosts, registries, programs and ledgers, none of which is trusted: control characters,
+also those of Unicode (C1, directions, unpaired surrogates), are shown as `�`, or escaped in JSON; piped or not, since
+what is piped often ends at a terminal. Only lading's own colours (render, progress) are escape sequences.
+"""
+
+import io
+import json
+import re
+import sys
+import unicodedata
+from typing import Any
+
+import click
+
+_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
+
+
+def clean(text: str) -> str:
+    """*text* without control characters but line ends and tabs; colours are left out, all else is seen as `�`."""
+    plain = _COLOUR.sub("", text.replace("\r\n", "\n"))
+    return plain if plain.isprintable() else "".join(c if c in "\n\t" or _shows(c) else "�" for c in plain)
+
+
+def _shows(c: str) -> bool:
+    return c.isprintable() or unicodedata.category(c) == "Zs"  # such as the no-break space
+
+
+def one_line(text: str) -> str:
+    """The same on one line, so that a text cannot pass for the next row or line of lading's own."""
+    return " ".join(part for part in clean(text).split("\n") if part)
+
+
+def out(text: str) -> None:
+    """A line of the result, on stdout."""
+    click.echo(one_line(text))
+
+
+def err(text: str) -> None:
+    """What is said beside the result, on stderr; a text of several lines is indented from its second line on."""
+    click.echo(clean(text).replace("\n", "\n        "), err=True)
+
+
+def raw(text: str) -> None:
+    """Lines that another program is to read, on stdout: they are JSON, of one line each."""
+    click.echo("".join(f"{escaped(line)}\n" for line in text.removesuffix("\n").split("\n")), nl=False)
+
+
+def document(value: Any) -> None:
+    """The one JSON document of `--json`."""
+    click.echo("\n".join(map(escaped, json.dumps(value, ensure_ascii=False, indent=1).split("\n"))))
+
+
+def escaped(text: str) -> str:
+    """A line of JSON, the same value, with every character escaped that is not printable."""
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+
+
+def confirm(question: str) -> bool:
+    """Ask for yes or no on the terminal, on stderr."""
+    return click.confirm(one_line(question), err=True)
+
+
+def prompt(question: str, default: str | None) -> str:
+    """Ask for a text on the terminal, on stderr."""
+    return str(click.prompt(one_line(question), default=default, show_default=bool(default), err=True))
+
+
+def prepare() -> None:
+    """A terminal that cannot show a letter gets its escape instead of a failure."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

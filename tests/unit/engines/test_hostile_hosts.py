@@ -1,0 +1,81 @@
+"""A host that answers nonsense in any step: the deployment ends as a report or as an error with a hint, and the others go back."""
+
+import asyncio
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_round_trips import HOSTS, Fleet, releases
+
+from lading import errors
+from lading.commands import command
+from lading.engines import base, held
+from lading.inventory import hosts as inventory
+
+PLACES = [("lease", "fence"), ("lease", "current:shop"), ("lease", "containers"), ("lease", "facts"), ("lease", "end"), ("stage", "config"),
+          ("stage", "dir"), ("hook", "hook"), ("roll", "up"), ("roll", "containers"), ("roll", "end"), ("commit", "end"), ("roll", "refused"),
+          ("lease", "refused"), ("stage", "refused"), ("commit", "refused"), ("lease", "journal:shop"), ("tidy", "end")]
+junk = st.binary(max_size=40) | st.sampled_from(
+    [b"", "²".encode(), b"-1", b"9" * 5000, b"[]", b"null", b'{"labels": []}', b"\xff\xfe", b"\x1b[2J", b"held\nleft", b"format\n\n", b"0\n" * 99])
+LOST = b"(the part is not there)"
+
+
+class Hostile(Fleet):
+    """A fleet of which web2 answers one part of one command otherwise, or (LOST) without it."""
+
+    def __init__(self, step: str, part: str, content: bytes) -> None:
+        extension = {"hooks": {"before": {"service": "s0", "command": ["migrate"]}}}
+        super().__init__(*releases(2, 1, extension=extension))
+        self.place, self.content = (step, part), content
+        self.asked: list[tuple[str, str]] = []
+
+    def answer(self, host: inventory.Host, what: command.Command) -> command.Result:
+        self.asked.append((host.name, what.name))
+        if what.name == "last-lines":
+            return command.Result(0, {"end": b""})
+        if what.name == "undo":
+            self.runs[host.name] = self.old
+            return command.Result(0, {"up": b"0\n", "containers": self._containers(self.old), "tick": b"", "end": b""})
+        found = dict(super().answer(host, what).parts)
+        if host.name == "web2" and what.name == self.place[0]:
+            found[self.place[1]] = self.content
+            if self.content == LOST:
+                del found[self.place[1]]
+        return command.Result(0, found, stderr="\x1b]0;x\x07" + "y" * 100_000)
+
+
+def ends(hosted: Hostile) -> base.Report | errors.LadingError:
+    try:
+        return asyncio.run(hosted.upgrade())
+    except errors.LadingError as refused:
+        return refused
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(PLACES), junk | st.just(LOST))
+def test_nonsense_in_any_step(monkeypatch: pytest.MonkeyPatch, place: tuple[str, str], content: bytes) -> None:
+    monkeypatch.setattr(held, "RECONNECT", 0.0)
+    hosted = Hostile(*place, content)
+    report = ends(hosted)
+    if isinstance(report, errors.LadingError):
+        assert (bool(report.message), bool(report.hint), report.host) == (True, True, "web2")
+        assert ("web1", "roll") not in hosted.asked and len(report.message) < 3000
+        return
+    json.dumps({name: host.error for name, host in report.outcome.hosts.items()}).encode()
+    assert set(report.outcome.hosts) == set(HOSTS)
+    assert report.outcome.result == "succeeded" or len(report.why) < 3000
+
+
+@pytest.mark.parametrize(("step", "part", "content", "result"), [
+    ("lease", "fence", b"one", "refused"), ("lease", "fence", LOST, "refused"), ("lease", "containers", b"{}\nx", "refused"),
+    ("lease", "current:shop", b"\0\0", "refused"), ("roll", "containers", b"[1]", "rolled_back"), ("roll", "containers", LOST, "rolled_back"),
+    ("roll", "refused", b"pull\n" + b"x" * 1_000_000, "rolled_back"), ("stage", "end", LOST, "failed"), ("commit", "end", LOST, "unknown"),
+])
+def test_never_a_success(monkeypatch: pytest.MonkeyPatch, step: str, part: str, content: bytes, result: str) -> None:
+    monkeypatch.setattr(held, "RECONNECT", 0.0)
+    report = ends(Hostile(step, part, content))
+    if isinstance(report, errors.LadingError):
+        assert (result, bool(report.hint), report.host) == ("refused", True, "web2")
+    else:
+        assert (report.outcome.result, len(report.why) < 3000) == (result, True)

@@ -1,0 +1,114 @@
+"""What a host sends, in any bytes and cuts, is parts or an error that names it, within bounds of memory and time."""
+
+import asyncio
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lading import errors
+from lading.commands import command
+from lading.inventory import hosts
+from lading.transport import wire
+
+M = "lading-0123456789abcdef"
+WHAT = command.Command("observe", "", M, timeout=1)
+pieces = st.lists(st.one_of(
+    st.binary(max_size=8), st.sampled_from([b"\n", M.encode(), f"\n{M} ".encode(), f"\n{M} end\n".encode(), f"\n{M} a\n".encode(),
+                                            f"{M} a".encode(), f"\n{M}\n".encode(), "\nü ".encode(), b"\0" * 40])), max_size=12)
+
+
+@given(pieces, st.lists(st.integers(1, 30), min_size=1, max_size=8))
+def test_the_same_parts_however_they_are_cut(output: list[bytes], sizes: list[int]) -> None:
+    whole = b"".join(output)
+    parser, found, at, turn = wire.Parser(M), [], 0, 0
+    while at < len(whole):
+        found += parser.feed(whole[at : at + sizes[turn % len(sizes)]])
+        at, turn = at + sizes[turn % len(sizes)], turn + 1
+    assert [*found, *parser.end()] == command.split_parts(whole, M)
+
+
+def answer(send: Callable[[wire.Exchange], None]) -> command.Result:
+    """What becomes of what *send* makes a host say; then the link is cut."""
+
+    async def work() -> command.Result:
+        exchange = wire.Exchange(hosts.Host("web1"), WHAT, None, slack=0.0)
+        send(exchange)
+        exchange.exited(0)
+        exchange.closed()
+        return exchange.result()
+
+    return asyncio.run(work())
+
+
+@given(pieces)
+def test_any_bytes_are_a_result(output: list[bytes]) -> None:
+    def say(exchange: wire.Exchange) -> None:
+        for one in output:
+            exchange.stdout(one)
+
+    got = answer(say)
+    assert dict(got.parts) == dict(command.split_parts(b"".join(output), M))
+
+
+@pytest.mark.parametrize(("what", "chunk"), [
+    ("one part without end", b"x" * 65536), ("before the first part", b""), ("many parts of one name", f"\n{M} a\n".encode() + b"x" * 60000),
+])
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch, what: str, chunk: bytes) -> None:
+    monkeypatch.setattr(wire, "ANSWER_LIMIT", 1 << 20)
+
+    def flood(exchange: wire.Exchange) -> None:
+        exchange.stdout(f"\n{M} a\n".encode() if chunk else b"")
+        for _ in range(200):
+            exchange.stdout(chunk or b"y" * 65536)
+            exchange.stderr(b"z" * 65536)
+
+    tracemalloc.start()
+    try:
+        if what == "one part without end":
+            with pytest.raises(errors.CommandError, match="observe on web1 answered more than 1 MiB") as caught:
+                answer(flood)
+            assert (caught.value.host, caught.value.step, "lading check web1" in caught.value.hint) == ("web1", "observe", True)
+        else:
+            answer(flood)
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_parts_of_many_names_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "ANSWER_LIMIT", 1 << 20)
+    sent = 0
+
+    def flood(exchange: wire.Exchange) -> None:
+        nonlocal sent
+        for number in range(20_000):
+            sent += 1
+            exchange.stdout(f"\n{M} {number}\n".encode())
+            if exchange._ended.is_set():
+                return
+
+    with pytest.raises(errors.CommandError, match="more than 1 MiB"):
+        answer(flood)
+    assert sent < 3000  # names and the places for them count, not only what they hold
+
+
+def test_a_host_that_drips_for_ever_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> command.Result:
+        exchange = wire.Exchange(hosts.Host("web1"), command.Command("observe", "", M, timeout=0), None, slack=0.1)
+
+        async def drip() -> None:
+            while True:
+                exchange.stdout(f"\n{M} a\n.".encode())
+                await asyncio.sleep(0)
+
+        dripping = asyncio.create_task(drip())
+        await exchange.wait()
+        dripping.cancel()
+        return exchange.result()
+
+    with pytest.raises(errors.UnreachableError, match="web1 did not answer observe within 0.1 s") as caught:
+        asyncio.run(work())
+    assert caught.value.hint
