@@ -1,10 +1,12 @@
 """Ansible's connection variables as a lading host: what is honoured, what is noted, what is refused (pure)."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lading.inventory import groups, hosts, ssh_arguments
 
+NAME = re.compile(r"\w[\w.:%-]*")  # of a host that lading can name
 ADDRESS = ("ansible_host", "ansible_ssh_host")  # of several names the last one that is set counts, as in Ansible
 PORT = ("ansible_port", "ansible_ssh_port")
 USER = ("ansible_user", "ansible_ssh_user")
@@ -48,6 +50,8 @@ def host(
     origin = f"{place.file}:{place.line}" if place.line else place.file
     tags = one.labels(labels)
     try:
+        if NAME.fullmatch(name) is None:
+            raise _RefusedError(f"{name!r} is no name for a host of lading's", "letters, digits, _ . - : only", place)
         found = one.connection()
     except _RefusedError as bad:
         return hosts.Host(name, labels=tags, origin=origin, refusal=bad.refusal), ()
@@ -169,4 +173,4 @@ class _Variables:
         found = self._one(names)
         assert found is not None
         place = found[1].place
-        self.notes.append(f"{self._name}: {found[0]}: {message} ({place.file}" + (f":{place.line})" if place.line else ")"))
+        self.notes.append(f"{found[0]}: {message} ({place.file}" + (f":{place.line})" if place.line else ")"))

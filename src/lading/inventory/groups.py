@@ -17,10 +17,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A value, as the file's own type, and where it was given."""
+    """A value, as the file's own type, and where it was given; within a `tree`, mappings hold Variables again."""
 
     value: Any
     place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A value encrypted by ansible-vault: only Ansible can open it."""
 
 
 class InventoryError(Exception):

@@ -64,13 +64,13 @@ class Destination:
 class Inventory:
     """All hosts and destinations of one fleet file, by name; *groups* are those of an Ansible inventory, `all` included.
 
-    *notes*: what of the inventory lading does not heed, in words.
+    *notes*: what lading does not heed of the inventory, in words, by host; "" for what is about no host.
     """
 
     hosts: Mapping[str, Host]
     destinations: Mapping[str, Destination]
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def choose(self, names: Sequence[str]) -> tuple[Destination, tuple[Host, ...]]:
         """The destination and hosts meant by `--to`: a destination, a group, a host, a pattern, or several of them.
@@ -106,6 +106,10 @@ class Inventory:
     def group_names(self) -> list[str]:
         """The groups that are destinations: not `all` and `ungrouped`, which are meant only where they are written."""
         return [name for name in self.groups if name not in patterns.BUILT_IN]
+
+    def groups_of(self, host: str) -> list[str]:
+        """The groups that a host is in, without `all` and `ungrouped`."""
+        return [name for name in self.group_names() if host in self.groups[name]]
 
     def names(self) -> list[str]:
         """Every name that stands for hosts."""

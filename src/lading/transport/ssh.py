@@ -11,7 +11,6 @@ import dataclasses
 import hashlib
 import os
 import random
-import re
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ import asyncssh
 from lading import errors
 from lading.commands import command
 from lading.inventory import hosts
-from lading.transport import base, trust, wire
+from lading.transport import base, reaching, trust, wire
 
 _PORT = 22  # of SSH
 CHANNELS = 8  # per connection; sshd's MaxSessions is 10
@@ -162,19 +161,19 @@ class SshTransport:
 
     async def _target(self, host: hosts.Host, chain: tuple[str, ...]) -> "_Target":
         """How *host* is reached, with the connection to its jump host open."""
-        arguments = dict(self._settings, host=host.address or host.name)
-        arguments |= {"port": host.port} if host.port else {}
-        arguments |= {"username": host.user} if host.user else {}
+        arguments = {**self._settings, **reaching.arguments(host)}
         options = await _options(host, arguments)
         if not host.user and self._user and (host.address or options.config.get("User") is None):
             options = await _options(host, arguments := {**arguments, "username": self._user})
-        jump = host.jump or (options.tunnel if isinstance(options.tunnel, str) else "")
+        if host.proxy_command:
+            arguments["proxy_command"] = reaching.proxy(host.proxy_command, options.host, options.port, options.username)
+        jump = host.jump or (options.tunnel if isinstance(options.tunnel, str) and not host.proxy_command else "")
         tunnel = await self._tunnel(host, jump, (*chain, host.name)) if jump else None
         return _Target(host, {**arguments, "tunnel": tunnel}, options, self._known_hosts)
 
     async def _tunnel(self, host: hosts.Host, jump: str, chain: tuple[str, ...]) -> asyncssh.SSHClientConnection:
         before, _, last = jump.rpartition(",")
-        through = self._lookup(last.strip()) or _from_specification(last.strip())
+        through = self._lookup(last.strip()) or reaching.specification(last.strip())
         if through.name in chain:  # asking for its connection would wait for ourselves
             raise errors.UnreachableError(
                 f"the jump hosts lead in a circle: {' → '.join([*chain, through.name])}", "correct jump: in lading.yaml",
@@ -226,7 +225,7 @@ class _Target:
         if not host.address or not pinned:
             configured = options.known_hosts if isinstance(options.known_hosts, list) else []
             files += [str(one) for one in configured] or ["~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"]
-        self._trust = trust.Trust(host, files)
+        self._trust = trust.Trust(host, [*files, host.known_hosts] if host.known_hosts else files)
         if not options.config.get("HostKeyAlgorithms"):
             port = options.port if options.port != _PORT else None
             preferred = self._trust.algorithms(options.host_key_alias or options.host, port)
@@ -247,7 +246,7 @@ class _Target:
 
     async def fetch(self, algorithm: str) -> asyncssh.SSHKey | None:
         """The host's key of this type, unverified; None if it has none."""
-        wanted = {name: self._arguments[name] for name in ("host", "port", "tunnel", "config") if name in self._arguments}
+        wanted = {name: self._arguments[name] for name in ("host", "port", "tunnel", "proxy_command", "config") if name in self._arguments}
         for _ in range(2):
             try:
                 async with asyncio.timeout(self._arguments["connect_timeout"]):
@@ -269,7 +268,7 @@ class _Target:
             return f"ssh {self._options.username}@{self.host.name}" + (f" -p {self.host.port}" if self.host.port else "")
         port = "" if self._options.port == _PORT else f" -p {self._options.port}"
         jump = f" -J {self.host.jump}" if self.host.jump else ""
-        return f"ssh{port}{jump} {self._options.username}@{self._options.host}"
+        return f"ssh{port}{jump}{reaching.by_hand(self.host)} {self._options.username}@{self._options.host}"
 
     def unreachable(self, what: str) -> errors.UnreachableError:
         """The host, and what is wrong with reaching it."""
@@ -309,7 +308,7 @@ class _Target:
 
     async def _denied(self) -> errors.AuthenticationError:
         keys = map(_key_name, self._options.client_keys or ())
-        tried = [*await _agent_keys(self._options.agent_path), *keys, *_useless_keys(self._options.config.get("IdentityFile"))]
+        tried = [*await _agent_keys(self._options.agent_path), *keys, *_useless_keys(self.host.key_file or self._options.config.get("IdentityFile"))]
         who = f"{self._options.username}@{self._options.host}:{self._options.port}"
         return errors.AuthenticationError(
             f"{self.host.name} does not let {who} in; tried: {', '.join(tried) or 'no key at all'}",
@@ -357,16 +356,9 @@ async def _options(host: hosts.Host, arguments: dict[str, Any]) -> asyncssh.SSHC
         raise errors.SettingsError(f"the OpenSSH configuration: {bad}", host=host.name) from bad
     except (asyncssh.KeyImportError, OSError, ValueError) as bad:
         raise errors.AuthenticationError(
-            f"a key for {host.name} cannot be read: {bad}", "see IdentityFile in ~/.ssh/config", host=host.name
+            f"a key for {host.name} cannot be read: {bad}", f"see {host.origin if host.key_file else 'IdentityFile in ~/.ssh/config'}",
+            host=host.name,
         ) from bad
-
-
-def _from_specification(text: str) -> hosts.Host:
-    """The host that an OpenSSH jump specification means: [user@]host[:port], or ssh://…"""
-    found = re.fullmatch(r"(?:ssh://)?(?:(.+)@)?(\[[^\]]+\]|[^:\[\]]+)(?::(\d+))?", text)
-    if found is None:
-        raise errors.SettingsError(f"jump: {text!r} is neither a host nor [user@]host[:port]", "correct it in lading.yaml")
-    return hosts.Host(name=found[2].strip("[]"), user=found[1] or "", port=int(found[3] or 0))
 
 
 def _key_name(pair: asyncssh.SSHKeyPair) -> str:
