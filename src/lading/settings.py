@@ -251,10 +251,9 @@ class _Reader:
 
     def host(self, name: str, node: Any) -> hosts.Host:
         got, where = self.known(node, f"hosts.{name}", "hosts.NAME"), f"hosts.{name}"
+        words = {key: self.text(got[key], f"{where}.{key}") for key in ("address", "user", "jump") if key in got}
         return hosts.Host(
-            name,
-            *(self.text(got[key], f"{where}.{key}") if key in got else "" for key in ("address", "user")),
-            jump=self.text(got["jump"], f"{where}.jump") if "jump" in got else "",
+            name, words.get("address", ""), words.get("user", ""), jump=words.get("jump", ""),
             port=self.number(got["port"], f"{where}.port", 1, 65535) if "port" in got else 0,
             sudo=self.flag(got["sudo"], f"{where}.sudo") if "sudo" in got else False,
             labels=self.words(got.get("labels"), f"{where}.labels"),

@@ -48,7 +48,7 @@ def read(path: Path, labels: Sequence[str], environment: Mapping[str, str], flee
     try:
         config = configuration.find(path, environment, fleet)
         try:
-            found = _read(path, wanted, config)
+            found = static(path, wanted, config)
         except ansible_program.NeededError as why:
             found = ansible_program.ask(path, wanted, environment, config, why, lambda: _contents(path))
     except groups.InventoryError as wrong:
@@ -56,10 +56,11 @@ def read(path: Path, labels: Sequence[str], environment: Mapping[str, str], flee
     return _inventory(found, labels, fleet)
 
 
-def _read(path: Path, wanted: frozenset[str], config: configuration.Configuration) -> ansible_program.Found:
-    """What static files say.
+def static(path: Path, wanted: frozenset[str], config: configuration.Configuration) -> ansible_program.Found:
+    """What the static files of an inventory say, of each host the *wanted* variables.
 
     Raises:
+        InventoryError: it is wrong.
         NeededError: something in it takes Ansible.
     """
     if config.reason:

@@ -118,11 +118,7 @@ class _Asked:
         return {"groups": into.all_members(), "hosts": values}, bool(open_ones)
 
     def _kept(self, variables: Mapping[str, Any], wanted: frozenset[str]) -> dict[str, Any]:
-        place = groups.Place("")
-        located = {
-            key: groups.Variable(groups.Sealed() if isinstance(value, dict) and "__ansible_vault" in value else value, place)
-            for key, value in variables.items()
-        }
+        located = {key: groups.Variable(_opened(value), groups.Place("")) for key, value in variables.items()}
         return {key: variable.value for key, variable in kept(located, wanted).items()}
 
     def _filled_in(self, variables: Sequence[tuple[str, str]]) -> list[Any]:
@@ -166,6 +162,13 @@ class _Asked:
         return errors.SettingsError(
             f"{self._why.message}, and {program} cannot read it: {what}", f"try by hand: ansible-inventory -i {self._path} --list",
             file=self._why.place.file, line=self._why.place.line)
+
+
+def _opened(value: Any) -> Any:
+    """A value as Ansible lists it, without the mark of one that is never a template; a vaulted one stays closed."""
+    if isinstance(value, dict) and "__ansible_vault" in value:
+        return groups.Sealed()
+    return value["__ansible_unsafe"] if isinstance(value, dict) and "__ansible_unsafe" in value else value
 
 
 def _reason(text: str) -> str:
