@@ -4,6 +4,7 @@ import json
 import os
 import random
 import shlex
+import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -159,3 +160,158 @@ def test_corpus(shape: str, tmp_path: Path) -> None:
     texts = list(case.get("patterns", {}))
     for text, theirs in zip(texts, real_ansible.real_hosts(inventory, texts) if texts else [], strict=True):
         assert (sorted(theirs), sorted(real_ansible.our_hosts(inventory, text))) == (sorted(case["patterns"][text]),) * 2, text
+
+
+def test_patterns_mean_what_the_program_ansible_says(tmp_path: Path) -> None:
+    case = yaml.safe_load((CORPUS / "many-patterns.yaml").read_text())
+    written(tmp_path / "inventory", case["files"])
+    for text in ("web:&app:!down", "~web[23]", "web[0:2],app[-1]"):
+        assert real_ansible.our_hosts(tmp_path / "inventory" / "hosts", text) == \
+            real_ansible.adhoc_hosts(tmp_path / "inventory" / "hosts", text)
+
+
+@pytest.mark.parametrize(("text", "theirs"), [
+    ("web:nobody", ["w1"]), ("web:!nobody", ["w1"]), ("a*", ["app1", "w1"]), ("localhost,web", ["localhost", "w1"]),
+])
+def test_what_only_lading_refuses_or_reads_more_narrowly(tmp_path: Path, text: str, theirs: list[str]) -> None:
+    """Ansible warns of an unknown name and goes on, takes `a*` for `all`, too, and has a localhost that nobody named."""
+    written(tmp_path / "inventory", {"hosts": "app1\n[web]\nw1\n"})
+    inventory = tmp_path / "inventory" / "hosts"
+    assert sorted(real_ansible.adhoc_hosts(inventory, text)) == theirs
+    if text == "a*":
+        assert real_ansible.our_hosts(inventory, text) == ["app1"]
+    else:
+        with pytest.raises(errors.InputError):
+            real_ansible.our_hosts(inventory, text)
+
+
+# --- what only Ansible can read
+
+SCRIPT = """#!/bin/sh
+echo called >> {calls}
+echo '{{"web": {{"hosts": ["d1", "d2"], "vars": {{"tier": "front"}}}}, "site": {{"children": ["web", "none"]}}, "none": {{"hosts": []}},
+  "_meta": {{"hostvars": {{"d1": {{"ansible_host": "{address}", "odd": "{{{{ no template }}}}"}}}}}}}}'
+"""
+
+
+class Place:
+    """A folder with an inventory in it, and a home of its own; every read is one call of lading."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.cache = folder / "cache"
+        self.environment = {"PATH": f"{real_ansible.BIN}:{os.environ['PATH']}", "HOME": str(folder / "home"),
+                            "XDG_CACHE_HOME": str(self.cache), "ANSIBLE_VAULT_PASSWORD_FILE": str(folder / "password")}
+        written(folder, {"password": "sesame\n", "home/.keep": ""})
+
+    def read(self, name: str = "inventory", labels: tuple[str, ...] = ("tier",), **environment: str) -> hosts.Inventory:
+        return ansible.read(self.folder / name, labels, self.environment | environment, self.folder)
+
+    def script(self, address: str) -> Path:
+        """An inventory that is a program, and notes that it was called."""
+        path = self.folder / "inventory"
+        path.write_text(SCRIPT.format(calls=self.folder / "calls", address=address))
+        path.chmod(0o755)
+        return self.folder / "calls"
+
+    def encrypt(self, name: str, text: str) -> None:
+        """A file that is encrypted by ansible-vault."""
+        written(self.folder, {name: text})
+        argv = [real_ansible.BIN / "ansible-vault", "encrypt", "--vault-password-file", self.folder / "password", self.folder / name]
+        subprocess.run(argv, check=True, capture_output=True)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path / "fleet")
+
+
+def test_a_program_is_asked_each_time_never_from_a_store(place: Place) -> None:
+    calls = place.script("192.0.2.1")
+    found = place.read()
+    assert (found.hosts["d1"].address, found.hosts["d2"].labels, found.groups["site"]) == ("192.0.2.1", {"tier": "front"}, ("d1", "d2"))
+    assert found.choose(["site:!d2"])[0].hosts == ("d1",)
+    before = calls.read_text()
+    place.script("192.0.2.99")
+    assert place.read().hosts["d1"].address == "192.0.2.99"
+    assert len(calls.read_text()) > len(before)
+    assert not place.cache.exists()
+
+
+def test_a_program_whose_answer_is_wrong(place: Place) -> None:
+    written(place.folder, {"inventory": "#!/bin/sh\necho broken >&2\nexit 3\n"})
+    (place.folder / "inventory").chmod(0o755)
+    with pytest.raises(errors.SettingsError, match="program that prints an inventory, and ansible-inventory cannot read it") as caught:
+        place.read()
+    assert (caught.value.file, "by hand: ansible-inventory -i" in caught.value.hint) == (str(place.folder / "inventory"), True)
+
+
+def test_a_plug_in(place: Place) -> None:
+    written(place.folder / "inventory", {
+        "1-hosts": "[web]\nw1 zone=eu\nw2 zone=us\n",
+        "2-more.yml": "plugin: ansible.builtin.constructed\nkeyed_groups: [{prefix: zone, key: zone}]\ncompose: {tier: \"'t-' + zone\"}\n"})
+    found = place.read()
+    assert (found.groups["zone_eu"], found.hosts["w2"].labels) == (("w1",), {"tier": "t-us"})
+
+
+def test_templates_and_vaulted_values_are_filled_in_by_ansible(place: Place) -> None:
+    done = subprocess.run(
+        [real_ansible.BIN / "ansible-vault", "encrypt_string", "--vault-password-file", place.folder / "password", "--name", "ansible_user",
+         "operator"], check=True, capture_output=True, text=True)
+    written(place.folder / "inventory", {
+        "hosts": "[web]\nw1\nw2 ansible_host=192.0.2.2\n[web:vars]\ndomain=example.com\n[db]\nd1\n",
+        "group_vars/web.yml": 'ansible_host: "{{ inventory_hostname }}.{{ domain }}"\ntier: "{{ \'a\' ~ 1 }}"\n' + done.stdout,
+        "group_vars/db.yml": 'secret: "{{ never_asked }}"\n'})
+    found = place.read()
+    assert {name: (one.address, one.user, one.labels) for name, one in found.hosts.items()} == {
+        "w1": ("w1.example.com", "operator", {"tier": "a1"}), "w2": ("192.0.2.2", "operator", {"tier": "a1"}), "d1": ("", "", {})}
+    assert not place.cache.exists()
+
+
+def test_a_vaulted_file_is_opened_once_and_only_what_is_asked_for_is_kept(place: Place) -> None:
+    place.encrypt("inventory/group_vars/web/vault.yml", "ansible_user: operator\ndb_password: canary-8841\nansible_password: canary-8841\n")
+    written(place.folder / "inventory", {"hosts": "[web]\nw1 tier=front\n"})
+    first = place.read()
+    assert (first.hosts["w1"].user, first.hosts["w1"].labels) == ("operator", {"tier": "front"})
+    (kept,) = (place.cache / "lading" / "inventory").iterdir()
+    assert (kept.stat().st_mode & 0o777, "canary" in kept.read_text()) == (0o600, False)
+    without = {"ANSIBLE_VAULT_PASSWORD_FILE": str(place.folder / "password"), "PATH": "/nowhere"}
+    assert place.read(**without) == first
+    kept.write_text(kept.read_text().replace("operator", "changed"))
+    assert place.read().hosts["w1"].user == "changed"  # it does come from there
+    kept.chmod(0o644)
+    assert place.read().hosts["w1"].user == "operator"  # and not if others could have written it
+    written(place.folder / "inventory", {"hosts": "[web]\nw2 tier=back\n"})
+    assert list(place.read().hosts) == ["w2"]
+    kept.write_text("{")
+    kept.chmod(0o600)
+    assert list(place.read().hosts) == ["w2"]
+
+
+def test_a_vaulted_file_without_its_password(place: Place) -> None:
+    place.encrypt("inventory/host_vars/w1.yml", "ansible_user: operator\n")
+    written(place.folder / "inventory", {"hosts": "w1\n"})
+    with pytest.raises(errors.SettingsError, match="encrypted by ansible-vault, and ansible-inventory cannot read it: .*vault") as caught:
+        place.read(ANSIBLE_VAULT_PASSWORD_FILE="")
+    assert caught.value.file == str(place.folder / "inventory/host_vars/w1.yml")
+
+
+@pytest.mark.parametrize(("config", "groups"), [
+    ("[defaults]\nforce_valid_group_names = always\n", {"web_1"}),
+    ("[inventory]\nignore_extensions = .ini\n", {"other"}),
+])
+def test_an_ansible_cfg_that_changes_how_inventories_are_read(place: Place, config: str, groups: set[str]) -> None:
+    files = {"inventory/hosts.ini": "[web-1]\nw1\n"} if "force" in config else {"inventory/hosts.ini": "[w]\nw1\n", "inventory/o": "[other]\no1\n"}
+    written(place.folder, {"ansible.cfg": config, **files})
+    assert set(place.read().group_names()) == groups
+
+
+def test_without_ansible_only_static_files_can_be_read(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    written(place.folder, {"static": "[web]\nw1\n", "aws.yml": "plugin: amazon.aws.aws_ec2\n", "templated": "w1 ansible_host='{{ x }}'\n"})
+    assert place.read("static", PATH="").groups["web"] == ("w1",)
+    for name, line, why in (("aws.yml", 0, r"configures a plug-in \(amazon.aws.aws_ec2\)"), ("templated", 1, "ansible_host of w1 is a template")):
+        with pytest.raises(errors.SettingsError, match=f"{why}.*: to read it takes Ansible, and ansible-inventory is neither") as caught:
+            place.read(name, PATH="")
+        assert (caught.value.hint, caught.value.file, caught.value.line) == (
+            "pip install 'lading[ansible]'", str(place.folder / name), line)

@@ -84,7 +84,7 @@ class _Search:
         return found if part is None else Found(self._sliced(part, found.hosts), found.named)
 
     def _matching(self, word: str) -> Found:
-        if word == "all":
+        if word in ("all", "*"):
             return Found(tuple(self.groups.get("all", self.hosts)), ())
         try:
             form = re.compile(word[1:] if word[0] == "~" else fnmatch.translate(word))
