@@ -22,7 +22,7 @@ from lading.transport import ssh
 T = TypeVar("T")
 
 to_option = click.option("--to", multiple=True, metavar="DEST", shell_complete=completing.destinations,
-                         help="Destination or host; several by comma or repetition.")
+                         help="Destination, host, group or pattern; several by comma or repetition.")
 app_argument = click.argument("app", shell_complete=completing.apps)
 maybe_app_argument = click.argument("app", default="", shell_complete=completing.apps)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, all else on stderr.")
