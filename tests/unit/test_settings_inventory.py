@@ -139,10 +139,10 @@ def test_hosts_list_shows_groups_origins_and_what_is_not_heeded(folder: Path, mo
     monkeypatch.setenv("COLUMNS", "200")
     listed = click.testing.CliRunner().invoke(main.cli, ["--config", "lading.yaml", "hosts", "list"], standalone_mode=False)
     lines = [line.split() for line in listed.output.splitlines()]
-    assert ["web3", "192.0.2.1", "deploy", "zone=a", "live", "web,", "prod,", "old", "inventory/hosts:2"] in lines, listed.output
+    assert ["web3", "192.0.2.1", "deploy", "zone=a", "live", "old,", "prod,", "web", "inventory/hosts:2"] in lines, listed.output
     assert "db1: ansible_ssh_common_args: stricthostkeychecking=no is not heeded: lading always verifies host keys" in listed.output
     assert "switch1: ansible_connection: network_cli" in listed.output
     listed = click.testing.CliRunner().invoke(main.cli, ["--config", "lading.yaml", "hosts", "list", "--json"], standalone_mode=False)
     rows = {row["host"]: row for row in json.loads(listed.output)}
-    assert (rows["web1"]["groups"], rows["web1"]["from"], rows["web1"]["destinations"]) == (["web", "prod"], "inventory/hosts:2", ["live"])
+    assert (rows["web1"]["groups"], rows["web1"]["from"], rows["web1"]["destinations"]) == (["prod", "web"], "inventory/hosts:2", ["live"])
     assert (len(rows["db1"]["notes"]), "network_cli" in rows["switch1"]["refused"], rows["db1"]["refused"]) == (1, True, None)

@@ -87,7 +87,7 @@ class _Asked:
     def __init__(
         self, path: Path, environment: Mapping[str, str], config: configuration.Configuration, why: NeededError
     ) -> None:
-        self._path, self._why = path.resolve(), why
+        self._path, self._why = path.absolute(), why  # a link is not followed: group_vars lie beside the link
         self._environment = {**environment, **_QUIET}
         if config.file is not None:
             self._environment["ANSIBLE_CONFIG"] = str(config.file.resolve())
@@ -115,7 +115,8 @@ class _Asked:
             some = open_ones[begin : begin + _AT_ONCE]
             for (host, key), value in zip(some, self._filled_in(some), strict=True):
                 values[host][key] = value
-        return {"groups": into.all_members(), "hosts": values}, bool(open_ones)
+        in_order = dict.fromkeys([*into.descendants("all"), *into.groups])  # Ansible lists them by name, all the same
+        return {"groups": {name: into.members(name) for name in in_order}, "hosts": values}, bool(open_ones)
 
     def _kept(self, variables: Mapping[str, Any], wanted: frozenset[str]) -> dict[str, Any]:
         located = {key: groups.Variable(_opened(value), groups.Place("")) for key, value in variables.items()}
@@ -184,7 +185,7 @@ def _key(
 ) -> str:
     """What the answer depends on, as one hash."""
     def parts() -> Iterator[bytes]:
-        yield json.dumps([FORMAT, str(path.resolve()), sorted(wanted), sorted(
+        yield json.dumps([FORMAT, str(path.absolute()), sorted(wanted), sorted(
             (name, value) for name, value in environment.items() if name.startswith("ANSIBLE_"))]).encode()
         yield config.file.read_bytes() if config.file else b""
         for name, content in contents:

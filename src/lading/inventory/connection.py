@@ -16,9 +16,13 @@ ARGUMENTS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_a
 BECOME = ("ansible_become",)
 BECOME_USER = ("ansible_become_user", "ansible_sudo_user")
 BECOME_PROGRAM = ("ansible_become_exe", "ansible_sudo_exe")
+BECOME_FLAGS = ("ansible_become_flags", "ansible_sudo_flags")
+KEY_CHECKING = ("ansible_host_key_checking", "ansible_ssh_host_key_checking")
+TOKEN = ("ansible_ssh_pkcs11_provider",)
 CONNECTION = ("ansible_connection",)
 METHOD = ("ansible_become_method",)
-VALUES = (*ADDRESS, *PORT, *USER, *KEY, *TIMEOUT, *ARGUMENTS, *BECOME, *BECOME_USER, *BECOME_PROGRAM, *CONNECTION, *METHOD)
+VALUES = (*ADDRESS, *PORT, *USER, *KEY, *TIMEOUT, *ARGUMENTS, *BECOME, *BECOME_USER, *BECOME_PROGRAM, *BECOME_FLAGS,
+          *KEY_CHECKING, *TOKEN, *CONNECTION, *METHOD)
 
 BECOME_PASSWORD = ("ansible_become_password", "ansible_become_pass", "ansible_sudo_pass")
 PASSWORD = ("ansible_password", "ansible_ssh_pass", "ansible_ssh_password")
@@ -74,11 +78,14 @@ class _Variables:
         kind = self._text(CONNECTION) or "ssh"
         if kind not in _SSH:
             raise self._refused(CONNECTION, f"{kind}, but lading reaches hosts over SSH", _BY_ANSIBLE)
-        for names, hint in ((INLINE_KEY, "keep it in a file: ansible_ssh_private_key_file"), (PASSPHRASE, "use an agent")):
+        for names, hint in ((INLINE_KEY, "keep it in a file: ansible_ssh_private_key_file"), (PASSPHRASE, "use an agent"),
+                            (TOKEN, "use an agent")):
             if self._one(names):
                 raise self._refused(names, "which lading does not take from an inventory", hint)
         if self._one(PASSWORD):
             self._note(PASSWORD, "lading logs in with keys")
+        if self._one(KEY_CHECKING) and not self._flag(KEY_CHECKING):
+            self._note(KEY_CHECKING, "not heeded: lading always verifies host keys; pin them: lading hosts trust")
         options = self._options()
         jump = options.get("proxyjump", "")
         return {
@@ -136,6 +143,8 @@ class _Variables:
         if self._one(BECOME_PASSWORD):
             raise self._refused(BECOME_PASSWORD, "but lading runs sudo without a password (sudo -n)",
                                 f"allow it in sudoers (NOPASSWD); or {_BY_ANSIBLE}")
+        if self._one(BECOME_FLAGS):
+            self._note(BECOME_FLAGS, "not heeded: lading runs sudo -n")
         return True
 
     def _one(self, names: Iterable[str]) -> tuple[str, groups.Variable] | None:

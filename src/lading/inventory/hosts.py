@@ -109,7 +109,7 @@ class Inventory:
 
     def groups_of(self, host: str) -> list[str]:
         """The groups that a host is in, without `all` and `ungrouped`."""
-        return [name for name in self.group_names() if host in self.groups[name]]
+        return sorted(name for name in self.group_names() if host in self.groups[name])
 
     def names(self) -> list[str]:
         """Every name that stands for hosts."""

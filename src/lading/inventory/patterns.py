@@ -60,7 +60,8 @@ def evaluate(text: str, hosts: Sequence[str], groups: Mapping[str, Sequence[str]
     for word in words:
         if word[0] in "&!":
             those, keep = search.one(word[1:]), word[0] == "&"
-            found = {host: None for host in found if (host in those.hosts) == keep}
+            meant = set(those.hosts)
+            found = {host: None for host in found if (host in meant) == keep}
             named |= dict.fromkeys(those.named if keep else ())
     return Found(tuple(found), tuple(named))
 

@@ -29,7 +29,7 @@ def made(labels: tuple[str, ...] = (), **variables: Any) -> tuple[hosts.Host, tu
      {"known_hosts": "k", "connect_timeout": 3, "keepalive": 9}),
     ({"ansible_become": True}, {"sudo": True}), ({"ansible_become": "yes", "ansible_become_method": "sudo", "ansible_become_user": "root"}, {"sudo": True}),
     ({"ansible_become": False, "ansible_become_method": "su", "ansible_become_password": True}, {}), ({"ansible_connection": "ssh"}, {}),
-    ({"ansible_become": 1, "ansible_become_exe": "sudo"}, {"sudo": True}),
+    ({"ansible_host_key_checking": True}, {}), ({"ansible_become": 1, "ansible_become_exe": "sudo"}, {"sudo": True}),
 ])
 def test_what_is_honoured(variables: dict[str, Any], fields: dict[str, Any]) -> None:
     assert made(**variables) == (hosts.Host("h", origin="inventory/hosts:4", **fields), ())
@@ -45,7 +45,7 @@ def test_what_is_honoured(variables: dict[str, Any], fields: dict[str, Any]) -> 
     ({"ansible_become": "perhaps"}, 1, "neither true nor false", "correct it"), ({"ansible_port": "ssh"}, 1, "no whole number", "correct it"),
     ({"ansible_port": 70000}, 1, "no whole number", "correct it"), ({"ansible_host": ["a"]}, 1, "one line of text", "correct it"),
     ({"ansible_user": "a\nb"}, 1, "one line of text", "correct it"), ({"ansible_ssh_private_key": True}, 1, "does not take", "ansible_ssh_private_key_file"),
-    ({"ansible_private_key_passphrase": True}, 1, "does not take", "agent"), ({"ansible_ssh_common_args": "-o Ciphers=x"}, 1, "the option ciphers", "~/.ssh/config"),
+    ({"ansible_private_key_passphrase": True}, 1, "does not take", "agent"), ({"ansible_ssh_pkcs11_provider": "p"}, 1, "does not take", "agent"), ({"ansible_ssh_common_args": "-o Ciphers=x"}, 1, "the option ciphers", "~/.ssh/config"),
     ({"ansible_ssh_common_args": "-F file"}, 1, "-F", "~/.ssh/config"), ({"ansible_ssh_extra_args": "-p x"}, 1, "port x", "~/.ssh/config"),
     ({"ansible_ssh_extra_args": "'"}, 1, "No closing quotation", "~/.ssh/config"),
 ])
@@ -66,6 +66,8 @@ def test_a_name_that_lading_cannot_use() -> None:
     ({"ansible_password": True}, "ansible_password: lading logs in with keys (g:1)"),
     ({"ansible_ssh_common_args": "-o StrictHostKeyChecking=no"},
      "ansible_ssh_common_args: stricthostkeychecking=no is not heeded: lading always verifies host keys; pin them: lading hosts trust (g:1)"),
+    ({"ansible_host_key_checking": False}, "ansible_host_key_checking: not heeded: lading always verifies host keys; pin them: lading hosts trust (g:1)"),
+    ({"ansible_become_flags": "-H", "ansible_become": True}, "ansible_become_flags: not heeded: lading runs sudo -n (g:1)"),
     ({"ansible_ssh_extra_args": "-A -C"}, "ansible_ssh_extra_args: forwardagent=yes is not heeded: lading forwards no agent (g:1)"),
     ({"ansible_ssh_args": "-o UserKnownHostsFile=/dev/null"},
      "ansible_ssh_args: userknownhostsfile=/dev/null is not heeded: lading always verifies host keys (g:1)"),
