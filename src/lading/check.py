@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lading import context as contexts
@@ -42,7 +42,9 @@ async def check(context: contexts.Context, to: Sequence[str] = ()) -> tuple[Chec
         this_machine(context, names),
         observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, registries=names),
     )
-    return (here, *(host_row(host) for host in seen.hosts.values()))
+    notes = context.settings.inventory.notes
+    rows = [host_row(host) for host in seen.hosts.values()]
+    return (here, *(replace(row, hints=(*row.hints, *notes.get(row.host, ()))) for row in rows))
 
 
 async def this_machine(context: contexts.Context, names: Sequence[str]) -> Checked:

@@ -61,10 +61,10 @@ class Context:
         """The destination and hosts meant by `--to`; no name at all means every host (only for verbs that look)."""
         if names:
             return self.settings.inventory.choose(names)
-        known = self.settings.inventory.hosts
+        known = self.settings.inventory.reachable()
         if not known:
             raise errors.SettingsError("lading.yaml names no host", "lading init", file=str(self.settings.path))
-        return hosts.Destination("", tuple(known)), tuple(known.values())
+        return hosts.Destination("", tuple(host.name for host in known)), known
 
 
 def now() -> str:

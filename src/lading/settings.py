@@ -1,9 +1,10 @@
 """lading.yaml, the fleet file: each option defined once; errors carry file and line."""
 
 import difflib
+import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import yaml
 
 from lading import disk, errors, shape
 from lading.compose import parse
-from lading.inventory import hosts
+from lading.inventory import ansible, hosts, patterns
 
 FORMAT = 1
 SIZE_LIMIT = 4 * 1024 * 1024  # bytes of a fleet file
@@ -37,6 +38,9 @@ OPTIONS = (
     Option("hosts.NAME.jump", "text", "none", "another host, or user@host, to go through"),
     Option("hosts.NAME.sudo", "yes/no", "no", "run commands through sudo -n"),
     Option("hosts.NAME.labels", "mapping", "none", "what is said about the host"),
+    Option("inventory.path", "path", "none", "an Ansible inventory instead of `hosts:`, relative to this file: a file, a folder, "
+           "a program; in short `inventory: PATH`"),
+    Option("inventory.labels", "list", "none", "the host variables of it that become labels"),
     Option("ssh.user", "text", "as OpenSSH", "SSH user of hosts that name none", "deploy"),
     Option("ssh.known_hosts", "path", "known_hosts", "pinned host keys, relative to this file; meant to be committed"),
     Option("ssh.connect_timeout", "seconds", "10", "how long a connection may take to open"),
@@ -44,7 +48,7 @@ OPTIONS = (
     Option("ssh.keepalive_count", "integer", "3", "after so many unanswered in a row it counts as lost"),
     Option("ssh.parallel", "integer", "64", "hosts that are worked on at once"),
     Option("ssh.max_connections", "integer", "1100", "connections that stay open at once, idle ones included"),
-    Option("destinations.NAME.hosts", "list", "(required)", "the hosts meant by this name", "[web1]"),
+    Option("destinations.NAME.hosts", "list", "(required)", "the hosts meant by this name: hosts, groups, patterns", "[web1]"),
     Option("destinations.NAME.labels", "mapping", "none", "what is said about the destination"),
     Option("destinations.NAME.variables", "mapping", "none", "variables for the apps that go there"),
     Option("destinations.NAME.confirm", "yes/no", "no", "for people: deserves a second look"),
@@ -213,15 +217,18 @@ class _Reader:
         state_dir = self.text(top["state_dir"], "state_dir") if "state_dir" in top else "auto"
         if state_dir != "auto" and not state_dir.startswith("/"):
             raise self.wrong(top["state_dir"], "state_dir must be auto or an absolute path")
-        known = {name: self.host(name, value) for name, value in self.named(top.get("hosts"), "hosts").items()}
-        places = {name: self.destination(name, value, known)
+        fleet = self.fleet(top)
+        places = {name: self.destination(name, value, fleet)
                   for name, value in self.named(top.get("destinations"), "destinations").items()}
-        for name in places:
-            if name in known:
+        for name, place in places.items():
+            if name in fleet.hosts:
                 raise self.wrong(top["destinations"], f"{name} is both a host and a destination", "rename one of them")
+            if set(fleet.groups.get(name, place.hosts)) != set(place.hosts):
+                raise self.wrong(top["destinations"], f"{name} is also a group of the inventory, with other hosts",
+                                 "rename the destination")
         registries = {name: self.registry(name, value)
                       for name, value in self.named(top.get("registries"), "registries", strict=False).items()}
-        return Settings(self.path, hosts.Inventory(known, places), self.ssh(top.get("ssh")), registries, state_dir,
+        return Settings(self.path, replace(fleet, destinations=places), self.ssh(top.get("ssh")), registries, state_dir,
                         self.ledger(top.get("ledger")))
 
     def ledger(self, node: Any) -> str:
@@ -236,29 +243,54 @@ class _Reader:
             raise self.wrong(node, "ledger is sqlite, or a URL by reference: it may hold a password", hint)
         return self.text(inner["env"][1], "ledger.url.env")
 
+    def fleet(self, top: Mapping[str, Any]) -> hosts.Inventory:
+        """The hosts, named here or by an Ansible inventory."""
+        node = top.get("inventory")
+        if node is None:
+            return hosts.Inventory(
+                {name: self.host(name, value) for name, value in self.named(top.get("hosts"), "hosts").items()}, {})
+        if "hosts" in top:
+            raise self.wrong(node, "inventory and hosts exclude each other", "name all hosts in the inventory, or none")
+        got = {"path": node} if isinstance(node, yaml.ScalarNode) else self.known(node, "inventory", "inventory")
+        path = self.text(got["path"], "inventory.path") if "path" in got else ""
+        if not path:
+            raise self.wrong(node, "inventory names no file, folder or program", "inventory: PATH")
+        labels = self.texts(got["labels"], "inventory.labels") if "labels" in got else ()
+        folder = self.path.parent
+        return ansible.read(folder / disk.expanded(path), labels, os.environ, folder)
+
     def host(self, name: str, node: Any) -> hosts.Host:
         got, where = self.known(node, f"hosts.{name}", "hosts.NAME"), f"hosts.{name}"
+        words = {key: self.text(got[key], f"{where}.{key}") for key in ("address", "user", "jump") if key in got}
         return hosts.Host(
-            name,
-            **{key: self.text(got[key], f"{where}.{key}") for key in ("address", "user", "jump") if key in got},
+            name, words.get("address", ""), words.get("user", ""), jump=words.get("jump", ""),
             port=self.number(got["port"], f"{where}.port", 1, 65535) if "port" in got else 0,
             sudo=self.flag(got["sudo"], f"{where}.sudo") if "sudo" in got else False,
             labels=self.words(got.get("labels"), f"{where}.labels"),
+            origin=f"{self.path}:{node.start_mark.line + 1}",
         )
 
-    def destination(self, name: str, node: Any, known: Mapping[str, hosts.Host]) -> hosts.Destination:
+    def members(self, where: str, node: Any, fleet: hosts.Inventory) -> tuple[str, ...]:
+        """The hosts that a list of hosts, groups and patterns means, each once."""
+        found: dict[str, None] = {}
+        for name, item in zip(self.texts(node, f"{where}.hosts"), node.value, strict=True):
+            if not patterns.is_pattern(name) and name not in {*fleet.hosts, *fleet.groups}:
+                near = difflib.get_close_matches(name, [*fleet.hosts, *fleet.group_names()], 1)
+                raise self.wrong(item, f"{where}: there is no host {name}",
+                                 f"did you mean {near[0]}?" if near else "add it under hosts:")
+            try:
+                found |= dict.fromkeys(fleet.expand(name))
+            except errors.InputError as bad:
+                raise self.wrong(item, f"{where}: {bad.message}", bad.hint) from bad
+        return tuple(found)
+
+    def destination(self, name: str, node: Any, fleet: hosts.Inventory) -> hosts.Destination:
         where = f"destinations.{name}"
         got = self.known(node, where, "destinations.NAME")
         if "hosts" not in got:
             raise self.wrong(node, f"{where} names no hosts", "add: hosts: [...]")
-        meant = self.texts(got["hosts"], f"{where}.hosts")
-        for item, host in zip(got["hosts"].value, meant, strict=True):
-            if host not in known:
-                near = difflib.get_close_matches(host, list(known), 1)
-                raise self.wrong(item, f"{where}: there is no host {host}",
-                                 f"did you mean {near[0]}?" if near else "add it under hosts:")
         return hosts.Destination(
-            name, meant, self.words(got.get("labels"), f"{where}.labels"),
+            name, self.members(where, got["hosts"], fleet), self.words(got.get("labels"), f"{where}.labels"),
             self.words(got.get("variables"), f"{where}.variables"),
             self.flag(got["confirm"], f"{where}.confirm") if "confirm" in got else False,
             self.text(got["project"], f"{where}.project") if "project" in got else "",
@@ -300,7 +332,7 @@ def example() -> str:
             head = ".".join(parts[: depth + 1])
             if head not in seen:
                 seen.append(head)
-                live = parts[0] != "registries"
+                live = parts[0] not in ("registries", "inventory")
                 lines.append(f"{'' if live else '# '}{'  ' * depth}{parts[depth]}:")
         value = option.example or (option.default if not option.default.startswith("(") else "")
         lead = "" if option.example else "# "

@@ -64,6 +64,14 @@ def test_bash(case: str, home: dict[str, str]) -> None:
     assert done.stdout.split() == wanted, done.stderr
 
 
+def test_groups_of_an_ansible_inventory(tmp_path: Path, home: dict[str, str]) -> None:
+    (tmp_path / "lading.yaml").write_text("lading: 1\ninventory: hosts.ini\n")
+    (tmp_path / "hosts.ini").write_text("alone\n[apps]\napp1\n[web]\n[apps:children]\nweb\n")
+    done = subprocess.run(["bash", "-c", BASH.format(words="lading deploy --to")], env={**home, "LAST": "a"}, text=True,
+                          capture_output=True, timeout=60, check=True)
+    assert done.stdout.split() == ["apps", "alone", "app1"], done.stderr  # not `all`
+
+
 def test_nothing_is_offered_where_nothing_is(tmp_path: Path, home: dict[str, str]) -> None:
     away = {**home, "LADING_CONFIG": str(tmp_path / "none.yaml"), "XDG_STATE_HOME": str(tmp_path / "nowhere")}
     for words in ("lading deploy --to", "lading where"):

@@ -24,7 +24,7 @@ def destinations(ctx: click.Context, _param: click.Parameter, incomplete: str) -
         return []
     if found is None:
         return []
-    return _fitting([*found.destinations, *found.hosts], word, begun + comma)
+    return _fitting([*found.destinations, *found.group_names(), *found.hosts], word, begun + comma)
 
 
 def apps(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:

@@ -86,7 +86,9 @@ def hosts_list(config: str, as_json: bool) -> int:
     if as_json:
         render.document([
             {"host": h.name, "address": h.address or None, "user": h.user or None, "port": h.port or 22,
-             "labels": dict(h.labels), "destinations": [d.name for d in found.destinations.values() if h.name in d.hosts]}
+             "labels": dict(h.labels), "destinations": [d.name for d in found.destinations.values() if h.name in d.hosts],
+             "groups": found.groups_of(h.name), "from": h.origin or None, "notes": list(found.notes.get(h.name, ())),
+             "refused": h.refusal.message if h.refusal else None}
             for h in found.hosts.values()
         ])
     else:
@@ -108,7 +110,7 @@ def hosts_trust(config: str, names: tuple[str, ...], replace: bool, yes: bool) -
 def _trust(config: str, names: tuple[str, ...], yes: bool, replace: bool) -> int:
     shared.must_answer(yes)
     found = shared.load(config, Path())
-    chosen = found.inventory.choose(names)[1] if names else tuple(found.inventory.hosts.values())
+    chosen = found.inventory.choose(names)[1] if names else found.inventory.reachable()
     path = found.ssh.known_hosts
     pinned = path.read_text().splitlines() if path.exists() else []
 

@@ -3,6 +3,8 @@
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -158,12 +160,24 @@ def _brief(text: str) -> str:
 
 
 def hosts(found: inventory.Inventory) -> None:
-    """The hosts of the fleet file."""
-    table(("host", "address", "user", "labels", "destinations"), [
+    """The hosts of the fleet file, then what of an Ansible inventory is not heeded."""
+    table(("host", "address", "user", "labels", "destinations", *(["groups"] if found.groups else []), "from"), [
         (h.name, h.address or "(ssh config)", h.user or "-", ", ".join(f"{k}={v}" for k, v in h.labels.items()) or "-",
-         ", ".join(d.name for d in found.destinations.values() if h.name in d.hosts) or "-")
+         ", ".join(d.name for d in found.destinations.values() if h.name in d.hosts) or "-",
+         *([", ".join(found.groups_of(h.name)) or "-"] if found.groups else []), _here(h.origin) or "-")
         for h in found.hosts.values()
     ])
+    for name, notes in found.notes.items():
+        for note in notes:
+            line(f"{name}: {note}" if name else note)
+    for h in found.hosts.values():
+        if h.refusal is not None:
+            line(f"{h.refusal.message} ({h.refusal.hint})")
+
+
+def _here(path: str) -> str:
+    """A path as seen from here, where it is below."""
+    return path.removeprefix(f"{Path.cwd()}/")
 
 
 class LogLines:

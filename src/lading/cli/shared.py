@@ -23,7 +23,7 @@ from lading.transport import base, ssh, telling
 T = TypeVar("T")
 
 to_option = click.option("--to", multiple=True, metavar="DEST", shell_complete=completing.destinations,
-                         help="Destination or host; several by comma or repetition.")
+                         help="Destination, host, group or pattern; several by comma or repetition.")
 
 
 def _app(_ctx: click.Context, _param: click.Parameter, name: str) -> str:

@@ -1,10 +1,22 @@
 """Hosts, labels and destinations: which machine is meant by a name (pure)."""
 
+import dataclasses
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lading import errors
+from lading.inventory import patterns
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why lading cannot reach a host as its inventory wants it: said when the host is chosen."""
+
+    message: str
+    hint: str
+    file: str
+    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +25,8 @@ class Host:
 
     An empty *address* means that *name* goes to the OpenSSH configuration; *port* 0 means its default.
     *jump* names another host or an OpenSSH jump specification. *sudo*: commands run through `sudo -n`.
+    *key_file*, *known_hosts* (one more file), *proxy_command* (%h, %p, %r as in OpenSSH), *connect_timeout* and
+    *keepalive* (seconds) are this host's own; empty or 0 means the fleet's. *origin*: the file and line that name it.
     """
 
     name: str
@@ -22,6 +36,13 @@ class Host:
     jump: str = ""
     sudo: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
+    key_file: str = ""
+    known_hosts: str = ""
+    proxy_command: str = ""
+    connect_timeout: int = 0
+    keepalive: int = 0
+    origin: str = ""
+    refusal: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,61 +62,105 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """All hosts and destinations of one fleet file, by name."""
+    """All hosts and destinations of one fleet file, by name; *groups* are those of an Ansible inventory, `all` included.
+
+    *notes*: what lading does not heed of the inventory, in words, by host; "" for what is about no host.
+    """
 
     hosts: Mapping[str, Host]
     destinations: Mapping[str, Destination]
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def choose(self, names: Sequence[str]) -> tuple[Destination, tuple[Host, ...]]:
-        """The destination and hosts meant by `--to`: a destination, a host, or several of them.
+        """The destination and hosts meant by `--to`: a destination, a group, a host, a pattern, or several of them.
 
-        Several names give a destination called "a,b" with the hosts in the order given, each once.
+        Several names give a destination called "a,b" with the hosts in the order given, each once. A pattern is one
+        name, commas included.
 
         Raises:
             InputError: no name, an empty or unknown one, one that is both, or a choice without hosts.
+            SettingsError: lading cannot reach one of the hosts as the inventory says.
         """
-        wanted = [part.strip() for name in names for part in name.split(",")]
+        wanted = [part.strip() for name in names for part in ([name] if patterns.is_pattern(name) else name.split(","))]
         if not wanted or not all(wanted):
             raise errors.InputError(
                 "no destination was given" if not any(wanted) else "an empty name in --to",
-                f"name one of: {', '.join(self._names()) or '(none in lading.yaml)'}; there is no default and no \"all\"",
+                f"name one of: {', '.join(self.names()) or '(none in lading.yaml)'}; there is no default and no \"all\"",
             )
         chosen = [self._one(name) for name in wanted]
         hosts = tuple(dict.fromkeys(host for destination in chosen for host in destination.hosts))
         if not hosts:
-            raise errors.InputError(f"destination {','.join(wanted)} has no hosts", "add hosts to it in lading.yaml")
-        if len(chosen) == 1:
-            return chosen[0], tuple(self.hosts[name] for name in hosts)
-        variables: dict[str, str] = {}
-        for destination in chosen:
-            for key, value in destination.variables.items():
-                if variables.setdefault(key, value) != value:
-                    raise errors.InputError(
-                        f"{key} differs between the destinations {', '.join(wanted)}", "deploy to one of them at a time"
-                    )
-        if len({destination.project for destination in chosen}) > 1:
-            raise errors.InputError(
-                f"{', '.join(wanted)} use different project names", "deploy to one of them at a time"
-            )
-        joined = Destination(
-            ",".join(wanted), hosts, {}, variables, any(d.confirm for d in chosen), chosen[0].project
-        )
+            raise errors.InputError(f"destination {','.join(wanted)} has no hosts", "add hosts to it in lading.yaml" if
+                                    self.destinations.keys() >= set(wanted) else "see: lading hosts list")
+        for host in hosts:
+            if (no := self.hosts[host].refusal) is not None:
+                raise errors.SettingsError(no.message, no.hint, file=no.file, line=no.line, host=host)
+        joined = chosen[0] if len(chosen) == 1 else _joined(",".join(wanted), hosts, chosen)
         return joined, tuple(self.hosts[name] for name in hosts)
 
-    def _names(self) -> list[str]:
-        return sorted({*self.destinations, *self.hosts})
+    def reachable(self) -> tuple[Host, ...]:
+        """All hosts but those that lading cannot reach as the inventory says."""
+        return tuple(host for host in self.hosts.values() if host.refusal is None)
+
+    def group_names(self) -> list[str]:
+        """The groups that are destinations: not `all` and `ungrouped`, which are meant only where they are written."""
+        return [name for name in self.groups if name not in patterns.BUILT_IN]
+
+    def groups_of(self, host: str) -> list[str]:
+        """The groups that a host is in, without `all` and `ungrouped`."""
+        return sorted(name for name in self.group_names() if host in self.groups[name])
+
+    def names(self) -> list[str]:
+        """Every name that stands for hosts."""
+        return sorted({*self.destinations, *self.group_names(), *self.hosts})
+
+    def expand(self, name: str) -> tuple[str, ...]:
+        """The hosts that a host, a group or a pattern of them means, for the `hosts:` of a destination.
+
+        Raises:
+            InputError: it means nothing.
+        """
+        return dataclasses.replace(self, destinations={})._one(name).hosts
 
     def _one(self, name: str) -> Destination:
-        if name in self.destinations and name in self.hosts:
-            raise errors.InputError(
-                f"{name} is both a host and a destination", "rename one of them in lading.yaml"
-            )
-        if name in self.destinations:
-            return self.destinations[name]
+        if patterns.is_pattern(name):
+            return self._pattern(name)
+        hosts = self.destinations[name].hosts if name in self.destinations else self.groups.get(name)
         if name in self.hosts:
-            return Destination(name, (name,))
-        near = difflib.get_close_matches(name, self._names(), 1)
-        raise errors.InputError(
-            f"there is no destination or host called {name!r}",
-            f"did you mean {near[0]}?" if near else f"known: {', '.join(self._names()) or 'none'}",
-        )
+            if hosts not in (None, (name,)):
+                what = "destination" if name in self.destinations else "group"
+                raise errors.InputError(f"{name} is both a host and a {what}", f"rename one of them, or name the hosts of the {what}")
+            hosts = (name,)
+        if hosts is None:
+            near = difflib.get_close_matches(name, self.names(), 1)
+            raise errors.InputError(
+                f"there is no destination or host called {name!r}",
+                f"did you mean {near[0]}?" if near else f"known: {', '.join(self.names()) or 'none'}",
+            )
+        return self.destinations.get(name) or Destination(name, hosts)
+
+    def _pattern(self, text: str) -> Destination:
+        """The destinations that a pattern takes hosts from by their names give it their variables."""
+        groups = dict(self.groups) | {name: one.hosts for name, one in self.destinations.items()}
+        found = patterns.evaluate(text, tuple(self.hosts), groups)
+        named = [self.destinations[name] for name in found.named if name in self.destinations]
+        return _joined(text, found.hosts, named) if named else Destination(text, found.hosts)
+
+
+def _joined(name: str, hosts: tuple[str, ...], parts: Sequence[Destination]) -> Destination:
+    """One destination for *hosts* with what *parts* say.
+
+    Raises:
+        InputError: they contradict each other.
+    """
+    variables: dict[str, str] = {}
+    told = ", ".join(part.name for part in parts)
+    for part in parts:
+        for key, value in part.variables.items():
+            if variables.setdefault(key, value) != value:
+                raise errors.InputError(f"{key} differs between the destinations {told}", "deploy to one of them at a time")
+    if len({part.project for part in parts}) > 1:
+        raise errors.InputError(f"{told} use different project names", "deploy to one of them at a time")
+    project = parts[0].project.replace("{dest}", parts[0].name) if len(parts) == 1 else parts[0].project
+    return Destination(name, hosts, {}, variables, any(part.confirm for part in parts), project)

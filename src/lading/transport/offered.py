@@ -13,11 +13,14 @@ _DEFAULT_FILES = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
 _USER = 1  # the type of a certificate for people; 2 is for hosts
 
 
-async def tried(options: asyncssh.SSHClientConnectionOptions) -> tuple[list[str], str]:
-    """What was offered and what could not be, for people; and the line that may help, "" if none is known."""
+async def tried(options: asyncssh.SSHClientConnectionOptions, key_file: str = "") -> tuple[list[str], str]:
+    """What was offered and what could not be, for people; and the line that may help, "" if none is known.
+
+    *key_file*: the one key that the fleet names for the host.
+    """
     username = str(options.username)
     keys = [*(_key_name(key, username) for key in options.client_keys or ())]
-    useless, hint = _useless(options.config.get("IdentityFile"))
+    useless, hint = _useless(key_file or options.config.get("IdentityFile"))
     return [*await _agent_keys(options.agent_path, username), *keys, *useless], hint
 
 

@@ -17,7 +17,7 @@ import asyncssh
 from lading import errors, process
 from lading.commands import command
 from lading.inventory import hosts
-from lading.transport import base, target, trust, wire
+from lading.transport import base, reaching, target, trust, wire
 
 CHANNELS = 8  # per connection; sshd's MaxSessions is 10
 SPARE = 100  # open files that are not connections
@@ -170,7 +170,7 @@ class SshTransport:
     async def _tunnel(self, host: hosts.Host, jump: str, chain: tuple[str, ...]) -> "_Link":
         before, _, last = jump.rpartition(",")
         listed = self._lookup(last.strip())
-        through = listed or target.from_specification(last.strip())
+        through = listed or reaching.specification(last.strip())
         if through.name in chain:  # asking for its connection would wait for ourselves
             raise errors.UnreachableError(
                 f"the jump hosts lead in a circle: {' → '.join([*chain, through.name])}", "correct jump: in lading.yaml",

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import random
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +11,8 @@ import asyncssh
 
 from lading import errors, process
 from lading.inventory import hosts
-from lading.transport import offered, trust
+from lading.commands import command
+from lading.transport import offered, reaching, trust
 
 _PORT = 22  # of SSH
 QUICK = "^aes256-gcm@openssh.com,aes128-gcm@openssh.com"  # preferred: six times as fast as chacha20-poly1305, which comes next
@@ -29,9 +29,7 @@ _CERTIFICATE = {  # what asyncssh says of a host's certificate, in words
 
 async def resolve(host: hosts.Host, settings: dict[str, Any], user: str, pinned: str) -> "Target":
     """*host* with what the fleet file and the OpenSSH configuration say of it; *user*: where neither names one."""
-    arguments = dict(settings, host=host.address or host.name)
-    arguments |= {"port": host.port} if host.port else {}
-    arguments |= {"username": host.user} if host.user else {}
+    arguments = {**settings, **reaching.arguments(host)}
     options = await _options(host, arguments)
     if not host.user and user and (host.address or options.config.get("User") is None):
         options = await _options(host, arguments := {**arguments, "username": user})
@@ -45,9 +43,10 @@ class Target:
         self, host: hosts.Host, arguments: dict[str, Any], options: asyncssh.SSHClientConnectionOptions, pinned: str
     ) -> None:
         self.host = host
-        self.jump = host.jump or (options.tunnel if isinstance(options.tunnel, str) else "")
+        self.jump = host.jump or (options.tunnel if isinstance(options.tunnel, str) and not host.proxy_command else "")
         self._via = ""
-        self._proxy = "" if self.jump else str(options.config.get("ProxyCommand") or "")
+        own = command.join(reaching.proxy(host.proxy_command, options.host, options.port, options.username))
+        self._proxy = "" if self.jump else own or str(options.config.get("ProxyCommand") or "")
         self._helper: process.Connected | None = None
         self._arguments = {**arguments, "tunnel": None, "proxy_command": None}
         self._options = options
@@ -55,7 +54,7 @@ class Target:
         if not host.address or not pinned:
             configured = options.known_hosts if isinstance(options.known_hosts, list) else []
             files += [str(one) for one in configured] or ["~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"]
-        self._trust = trust.Trust(host, files)
+        self._trust = trust.Trust(host, [*files, host.known_hosts] if host.known_hosts else files)
         if not options.config.get("Ciphers"):
             self._arguments["encryption_algs"] = QUICK
         if not options.config.get("HostKeyAlgorithms"):
@@ -149,7 +148,7 @@ class Target:
         number = self._options.port if self.host.address else self.host.port or _PORT  # else the configuration says it
         port = "" if number == _PORT else f" -p {number}"
         jump = f" -J {self._via}" if self._via else ""
-        return f"ssh{port}{jump} {self._options.username}@{self.host.address or self.host.name}"
+        return f"ssh{port}{jump}{reaching.by_hand(self.host)} {self._options.username}@{self.host.address or self.host.name}"
 
     def unreachable(self, what: str) -> errors.UnreachableError:
         """The host, and what is wrong with reaching it."""
@@ -197,7 +196,7 @@ class Target:
         )
 
     async def _denied(self) -> errors.AuthenticationError:
-        found, hint = await offered.tried(self._options)
+        found, hint = await offered.tried(self._options, self.host.key_file)
         who = f"{self._options.username}@{self._options.host}:{self._options.port}"
         return errors.AuthenticationError(
             f"{self.host.name} does not let {who} in; tried: {', '.join(found) or 'no key at all'}",
@@ -211,6 +210,8 @@ async def _options(host: hosts.Host, arguments: dict[str, Any]) -> asyncssh.SSHC
         try:
             return await _constructed(arguments)
         except FileNotFoundError:  # OpenSSH passes over such keys
+            if host.key_file:
+                raise
             named = (await _constructed({**arguments, "client_keys": []})).config.get("IdentityFile") or ()
             there = [one for one in cast(Sequence[str], named) if Path(one).expanduser().is_file()]
             arguments |= {"client_keys": there, "ignore_encrypted": True}
@@ -219,18 +220,11 @@ async def _options(host: hosts.Host, arguments: dict[str, Any]) -> asyncssh.SSHC
         raise errors.SettingsError(f"the OpenSSH configuration: {bad}", host=host.name) from bad
     except (asyncssh.KeyImportError, OSError, ValueError) as bad:
         raise errors.AuthenticationError(
-            f"a key for {host.name} cannot be read: {bad}", "see IdentityFile in ~/.ssh/config", host=host.name
+            f"a key for {host.name} cannot be read: {bad}", f"see {host.origin if host.key_file else 'IdentityFile in ~/.ssh/config'}",
+            host=host.name,
         ) from bad
 
 
 async def _constructed(arguments: dict[str, Any]) -> asyncssh.SSHClientConnectionOptions:
     options: asyncssh.SSHClientConnectionOptions = await asyncssh.SSHClientConnectionOptions.construct(**arguments)
     return options
-
-
-def from_specification(text: str) -> hosts.Host:
-    """The host that an OpenSSH jump specification means: [user@]host[:port], or ssh://…"""
-    found = re.fullmatch(r"(?:ssh://)?(?:(.+)@)?(\[[^\]]+\]|[^:\[\]]+)(?::(\d+))?", text)
-    if found is None:
-        raise errors.SettingsError(f"jump: {text!r} is neither a host nor [user@]host[:port]", "correct it in lading.yaml")
-    return hosts.Host(name=found[2].strip("[]"), user=found[1] or "", port=int(found[3] or 0))

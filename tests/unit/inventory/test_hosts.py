@@ -57,3 +57,53 @@ def test_a_fleet_of_nothing() -> None:
     with pytest.raises(errors.InputError) as caught:
         hosts.Inventory({}, {}).choose(())
     assert "(none in lading.yaml)" in caught.value.hint
+
+
+ANSIBLE = hosts.Inventory(
+    {name: hosts.Host(name) for name in ("w1", "w2", "d1", "bastion", "twin")} | {
+        "net1": hosts.Host("net1", refusal=hosts.Refusal("net1: ansible_connection: network_cli", "transport: ansible", "hosts", 9))},
+    {"production": hosts.Destination("production", ("w1", "d1"), {}, {"TZ": "UTC"}, confirm=True, project="{app}-{dest}"),
+     "other": hosts.Destination("other", ("w2",), {}, {"TZ": "CET"})},
+    {"all": ("w1", "w2", "d1", "bastion", "net1"), "ungrouped": ("net1",), "web": ("w1", "w2"), "bastion": ("bastion",), "twin": ("w1",), "empty": ()},
+    {"net1": ("a note",)},
+)
+
+
+@pytest.mark.parametrize(("names", "name", "found"), [
+    (("web",), "web", "w1 w2"), (("bastion",), "bastion", "bastion"), (("web,d1",), "web,d1", "w1 w2 d1"), (("web:!w1",), "web:!w1", "w2"),
+    (("web,!w1",), "web,!w1", "w2"), (("d1", "web:&w2"), "d1,web:&w2", "d1 w2"), (("all:!ungrouped",), "all:!ungrouped", "w1 w2 d1 bastion"),
+    (("production:!d1",), "production:!d1", "w1"), (("w?",), "w?", "w1 w2"),
+])
+def test_groups_and_patterns_are_destinations(names: tuple[str, ...], name: str, found: str) -> None:
+    chosen, which = ANSIBLE.choose(names)
+    assert (chosen.name, " ".join(host.name for host in which), chosen.hosts) == (name, found, tuple(found.split()))
+
+
+@pytest.mark.parametrize("pattern", ["production:!d1", "w1:&production", "prod*:!d1", "production[0]"])
+def test_a_pattern_has_the_variables_of_the_destination_it_takes_hosts_from(pattern: str) -> None:
+    chosen, _ = ANSIBLE.choose([pattern])
+    assert (dict(chosen.variables), chosen.confirm, chosen.project) == ({"TZ": "UTC"}, True, "{app}-production")
+    assert ANSIBLE.choose(["w1:!other"])[0].variables == {}
+
+
+@pytest.mark.parametrize(("names", "error", "message"), [
+    (("twin",), errors.InputError, "both a host and a group"), (("empty",), errors.InputError, "has no hosts"), (("web:!web",), errors.InputError, "has no hosts"),
+    (("production:other",), errors.InputError, "TZ differs"), (("net1",), errors.SettingsError, "network_cli"), (("all",), errors.SettingsError, "network_cli"),
+    (("web:nobody",), errors.InputError, "'nobody'"), (("ungruoped",), errors.InputError, "called 'ungruoped'"),
+])
+def test_choices_of_an_inventory_that_are_refused(names: tuple[str, ...], error: type[errors.LadingError], message: str) -> None:
+    with pytest.raises(error) as caught:
+        ANSIBLE.choose(names)
+    assert message in caught.value.message
+    if error is errors.SettingsError:
+        assert (caught.value.file, caught.value.line, caught.value.host) == ("hosts", 9, "net1")
+
+
+def test_what_an_inventory_offers() -> None:
+    assert ANSIBLE.group_names() == ["web", "bastion", "twin", "empty"]
+    assert ANSIBLE.groups_of("w1") == ["twin", "web"]
+    assert ANSIBLE.names() == ["bastion", "d1", "empty", "net1", "other", "production", "twin", "w1", "w2", "web"]
+    assert [host.name for host in ANSIBLE.reachable()] == ["w1", "w2", "d1", "bastion", "twin"]
+    assert ANSIBLE.expand("web:!w1") == ("w2",)
+    with pytest.raises(errors.InputError):
+        ANSIBLE.expand("production")
