@@ -4,9 +4,9 @@ import asyncio
 import asyncio.subprocess
 import contextlib
 import os
+import resource
 import signal
 import socket
-import resource
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -3,11 +3,12 @@
 import os
 from collections.abc import Iterator
 
+import pytest
+from lab_client import PREFIX
+
 import cell
 import matrix
-import pytest
 from faults import FAULTS, Fault
-from lab_client import PREFIX
 from phases import PHASES, Phase
 from scene import Scene
 

@@ -9,7 +9,6 @@ import click
 from lading import check as checks
 from lading import errors, settings
 from lading.cli import completing, render, shared, terminal
-from lading.transport import ssh
 
 
 @click.command()

@@ -10,8 +10,8 @@ from typing import Any, cast
 import asyncssh
 
 from lading import errors, process
-from lading.inventory import hosts
 from lading.commands import command
+from lading.inventory import hosts
 from lading.transport import offered, reaching, trust
 
 _PORT = 22  # of SSH
