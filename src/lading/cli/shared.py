@@ -13,7 +13,7 @@ from typing import TypeVar
 import click
 
 from lading import context as contexts
-from lading import errors, settings
+from lading import errors, provenance, settings
 from lading.cli import completing
 from lading.ledger import ledger
 from lading.plan import steps
@@ -21,13 +21,20 @@ from lading.transport import ssh
 
 T = TypeVar("T")
 
+
+def _reason(_ctx: click.Context, _param: click.Parameter, given: str) -> str:
+    """The reason that was given, as one line; else what the CI says of its run."""
+    return provenance.one_line(" ".join(given.split())) or provenance.read(os.environ).reason
+
+
 to_option = click.option("--to", multiple=True, metavar="DEST", shell_complete=completing.destinations,
                          help="Destination or host; several by comma or repetition.")
 app_argument = click.argument("app", shell_complete=completing.apps)
 maybe_app_argument = click.argument("app", default="", shell_complete=completing.apps)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, all else on stderr.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
-reason_option = click.option("--reason", default="", metavar="TEXT", help="Why, for the history.")
+reason_option = click.option("--reason", default="", metavar="TEXT", callback=_reason,
+                             help="Why, for the history; in a CI its commit, change or event stands for it.")
 take_option = click.option("--take-lease", is_flag=True, help="Take the app over from a deployment that is dead.")
 
 
@@ -78,8 +85,8 @@ async def opened(config: str, directory: Path = Path(), *, with_ledger: bool = F
         keepalive=fleet.ssh.keepalive, max_connections=fleet.ssh.max_connections, lookup=fleet.inventory.hosts.get,
     )
     kept = await ledger.open_ledger(contexts.ledger_place(fleet, os.environ)) if with_ledger else None
-    actor, url = contexts.who(os.environ)
-    context = contexts.Context(fleet, dict(os.environ), transport, kept, actor, url)
+    asker = contexts.who(os.environ)
+    context = contexts.Context(fleet, dict(os.environ), transport, kept, asker.actor, asker.url, asker.commit)
     _signals(context.stop, says=with_ledger)
     try:
         yield context

@@ -75,7 +75,7 @@ async def deploy(context: contexts.Context, request: Request) -> ended.Ended:
         await resume.resume(context, prepared.plan.app, to=tuple(unfinished), reason="before the next deployment")
         prepared = await _prepare(context, request)
     return await running.carry_out(context, await _job(context, prepared), verb="deploy", reason=request.reason,
-                                   plan=prepared.plan, commit=prepared.bundle.commit)
+                                   plan=prepared.plan, commit=prepared.bundle.commit or context.commit)
 
 
 def _refuse_held(prepared: Prepared, names: Sequence[str]) -> None:
@@ -216,7 +216,7 @@ async def _job(context: contexts.Context, prepared: Prepared) -> base.Job:
     known = running.known_releases(prepared.seen, made.release.app)
     begin = {
         "verb": "deploy", "app": made.release.app, "version": made.release.version,
-        "destination": prepared.destination.name, "source": made.source, "commit": made.commit,
+        "destination": prepared.destination.name, "source": made.source, "commit": made.commit or context.commit,
         "actor": context.actor, "reason": prepared.request.reason, "url": context.url, "plan": prepared.plan.hash,
         "participants": [name for batch in prepared.plan.batches for name in batch],
         "parallelism": max(map(len, prepared.plan.batches), default=0),
