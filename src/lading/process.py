@@ -3,7 +3,7 @@
 import asyncio
 import asyncio.subprocess
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 OUTPUT_LIMIT = 64 * 1024 * 1024  # bytes of stdout that are kept
@@ -75,3 +75,44 @@ async def start(
         )
     except FileNotFoundError as missing:
         raise ProgramMissingError(argv[0]) from missing
+
+
+async def attend(
+    argv: Sequence[str], *, env: Mapping[str, str], stop: asyncio.Event, on_line: Callable[[str], None], stdin: bytes = b"",
+) -> int | None:
+    """Run *argv* to its end, giving each line of its output to *on_line*; its status, None if *stop* ended it.
+
+    Raises:
+        ProgramMissingError: there is no such program.
+    """
+    child = await start(argv, env=env)
+    assert child.stdin is not None
+    assert child.stdout is not None
+    assert child.stderr is not None
+    child.stdin.write(stdin)
+    child.stdin.close()
+    reading = [asyncio.create_task(_lines(stream, on_line)) for stream in (child.stdout, child.stderr)]
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        while not stopped.done() and not all(one.done() for one in reading):
+            await asyncio.wait([stopped, *(one for one in reading if not one.done())], return_when=asyncio.FIRST_COMPLETED)
+        if stopped.done() and child.returncode is None:
+            child.terminate()
+        await asyncio.gather(*reading)
+        status = await child.wait()
+        return None if stop.is_set() else status
+    finally:
+        stopped.cancel()
+        if child.returncode is None:
+            child.kill()
+
+
+async def _lines(stream: asyncio.StreamReader, on_line: Callable[[str], None]) -> None:
+    """Each line of a stream, however long."""
+    rest = b""
+    while chunk := await stream.read(65536):
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            on_line(line.decode("utf-8", "replace").rstrip("\r"))
+    if rest:
+        on_line(rest.decode("utf-8", "replace"))

@@ -87,7 +87,7 @@ async def opened(config: str, directory: Path = Path(), *, with_ledger: bool = F
     kept = await ledger.open_ledger(contexts.ledger_place(fleet, os.environ)) if with_ledger else None
     asker = contexts.who(os.environ)
     context = contexts.Context(fleet, dict(os.environ), transport, kept, asker.actor, asker.url, asker.commit)
-    _signals(context.stop, says=with_ledger)
+    signals(context.stop, says=with_ledger)
     try:
         yield context
     finally:
@@ -96,7 +96,9 @@ async def opened(config: str, directory: Path = Path(), *, with_ledger: bool = F
             await kept.close()
 
 
-def _signals(stop: asyncio.Event, *, says: bool) -> None:
+def signals(stop: asyncio.Event, *, says: bool) -> None:
+    """The first Ctrl-C or SIGTERM sets *stop* (*says*: and tells that what was begun is undone); the second leaves at once."""
+
     def first() -> None:
         if stop.is_set():
             click.echo("\nleaving at once; what is open on the hosts: lading resume", err=True)

@@ -146,7 +146,7 @@ class Registry:
         parsed = reference.parse(image)
         body = await self._manifest(image, parsed, parsed.digest or parsed.tag)
         try:
-            listed = [m for m in json.loads(body).get("manifests", ()) if m["platform"]["os"] != "unknown"]
+            listed = [m for m in json.loads(body).get("manifests", ()) if m.get("platform", {}).get("os") != "unknown"]
             if listed:
                 body = await self._manifest(image, parsed, _digest(listed[0]))
             named = _digest(json.loads(body)["config"])

@@ -79,6 +79,8 @@ def ship_secret(tree: worktree.Tree, cargo: Cargo, kind: str, path: str, where: 
     """Take an `env_file` (*kind* "env") or the file of a secret ("file"), tracked or not."""
     what = {"env": "env_file", "file": "the secret file"}[kind]
     real = worktree.place(tree, path, where, what)
+    if not real.is_file() and tree.beside is not None:
+        return ship_secret(tree.beside, cargo, kind, path, where)
     if not real.is_file():
         raise worktree.refuse(f"{what} {path} does not exist", f"make {path}, or correct the path", where)
     cargo.secrets[f"{kind}.{path}"] = worktree.content(tree, real, path, where)

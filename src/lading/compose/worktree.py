@@ -15,11 +15,15 @@ Where = tuple[str, int]  # file and line
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """The folders a project lies in: *top* of the Git work tree (without Git: the project folder); *modes* of what is tracked."""
+    """The folders a project lies in: *top* of the Git work tree (without Git: the project folder); *modes* of what is tracked.
+
+    *beside*: the work tree that this one stands for; env files and secrets that Git does not track lie there.
+    """
 
     project: Path
     top: Path
     modes: Mapping[str, str] | None = None
+    beside: "Tree | None" = None
 
     def tracked(self, real: Path) -> bool:
         """Whether the file ships: Git tracks it, or there is no Git."""
@@ -89,6 +93,11 @@ def place(tree: Tree, path: str, where: Where, what: str) -> Path:
     return real
 
 
+def is_there(tree: Tree, path: str, where: Where, what: str) -> bool:
+    """Whether *path* is a file, here or in the work tree beside."""
+    return place(tree, path, where, what).is_file() or (tree.beside is not None and is_there(tree.beside, path, where, what))
+
+
 def content(tree: Tree, real: Path, shown: str, where: Where) -> bytes:
     """The bytes of a file that ships.
 
@@ -103,12 +112,19 @@ def content(tree: Tree, real: Path, shown: str, where: Where) -> bytes:
         raise refuse(f"{shown} cannot be read: {fault.strerror}", f"ls -l {shown}", where) from fault
 
 
-def origin(tree: Tree, environment: Mapping[str, str]) -> str:
-    """The repository (without credentials) and the folder in it; without a remote the path."""
+def remote(tree: Tree, environment: Mapping[str, str]) -> str:
+    """The address of the repository, without credentials; "" if it has none."""
     found = git(tree.project, environment, "remote", "get-url", "origin") if tree.modes is not None else None
     if found is None or found.status:
+        return ""
+    return re.sub(r"^([a-z][a-z0-9+.-]*://)[^/]*@", r"\1", found.stdout.decode("utf-8", "replace").strip())
+
+
+def origin(tree: Tree, environment: Mapping[str, str]) -> str:
+    """The repository (without credentials) and the folder in it; without a remote the path."""
+    address = remote(tree, environment)
+    if not address:
         return str(tree.project)
-    address = re.sub(r"^([a-z][a-z0-9+.-]*://)[^/]*@", r"\1", found.stdout.decode("utf-8", "replace").strip())
     below = tree.project.relative_to(tree.top).as_posix()
     return address if below == "." else f"{address}#{below}"
 

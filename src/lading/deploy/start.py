@@ -3,17 +3,17 @@
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from lading import context as contexts
-from lading import errors, observe, state
+from lading import errors, observe, settings, state
 from lading.commands import command, rolling
 from lading.compose import bundle as bundles
 from lading.compose import normal, project, read, reference, registry, release
-from lading.deploy import credentials, ended, resume, running
+from lading.deploy import credentials, ended, resume, running, source
 from lading.engines import base, preflight
 from lading.inventory import hosts
 from lading.plan import planner, steps
@@ -21,7 +21,10 @@ from lading.plan import planner, steps
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the user typed for `deploy` and `plan`."""
+    """What the user typed for `deploy` and `plan`.
+
+    *source*: "image" or "worktree", whose files count where they differ; *digests*: image → the digest it must have.
+    """
 
     directory: Path
     to: tuple[str, ...]
@@ -34,6 +37,9 @@ class Request:
     require_immutable: bool = False
     take_lease: bool = False
     take_over: bool = False
+    source: str = "image"
+    require_matching_source: bool = False
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,25 @@ async def resolve(context: contexts.Context, request: Request) -> tuple[
 ]:
     """Everything before a host is contacted: names, files, variables, digests."""
     destination, chosen = context.settings.inventory.choose(request.to)
-    reading = read_project(context.environment, request, destination)
+    reading, pins = await read_pinned(context.settings, context.environment, request, destination)
+    return destination, chosen, reading, pins
+
+
+async def read_pinned(
+    fleet: settings.Settings, environment: Mapping[str, str], request: Request, destination: hosts.Destination
+) -> tuple[project.Reading, Mapping[str, registry.Pinned]]:
+    """The files of the right commit, and what each image is in its registry now."""
+    access = credentials.access(fleet, environment)
+    reading = await source.settle(
+        request, read_project(environment, request, destination), environment, access,
+        lambda asked, beside: read_project(environment, asked, destination, beside=beside))
+    return reading, await _pins(reading, request, access)
+
+
+async def _pins(
+    reading: project.Reading, request: Request, access: Callable[[str], registry.Access]
+) -> Mapping[str, registry.Pinned]:
+    """The digests of all images, those that the request names among them."""
     images = sorted({service.image for service in reading.project.services.values()})
     if request.require_immutable:
         for image in images:
@@ -108,17 +132,18 @@ async def resolve(context: contexts.Context, request: Request) -> tuple[
             if not parsed.digest and reference.is_moving(parsed.tag):
                 raise errors.InputError(f"{image}: {parsed.tag or 'latest'} is a moving tag",
                                         "name an immutable version, or leave --require-immutable away")
-    pins = await registry.resolve(images, credentials.access(context.settings, context.environment))
-    return destination, chosen, reading, pins
+    asked = {image: reference.pinned(image, request.digests[image]) if image in request.digests else image for image in images}
+    found = await registry.resolve(list(asked.values()), access)
+    return {image: found[wanted] for image, wanted in asked.items()}
 
 
 def read_project(
-    environment: Mapping[str, str], request: Request, destination: hosts.Destination
+    environment: Mapping[str, str], request: Request, destination: hosts.Destination, *, beside: Path | None = None
 ) -> project.Reading:
-    """The app's files and variables, under the project name that the destination wants."""
+    """The app's files and variables, under the project name that the destination wants; *beside*: see read.Request."""
     asked = read.Request(
         directory=request.directory, files=request.files, app=request.app, version=request.version,
-        overrides=request.overrides, environment=environment, destination=destination.variables,
+        overrides=request.overrides, environment=environment, destination=destination.variables, beside=beside,
     )
     reading = read.read(asked)
     if destination.project:
@@ -138,7 +163,7 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     pins = {image: reference.pinned(image, pin.digest) for image, pin in pinned.items()}
     platforms = {pins[image]: pin.platforms for image, pin in pinned.items()}
     if not request.refresh:
-        pins = keep_digests(pins, seen, reading)
+        pins = keep_digests(pins, seen, reading) | {image: pins[image] for image in request.digests if image in pins}
     made = release.build(reading, pins)
     for name, host in seen.hosts.items():
         wrong = preflight.ownership(made.release.app, made.source, destination.name, host, request.take_over)
