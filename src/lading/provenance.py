@@ -25,7 +25,8 @@ def read(environment: Mapping[str, str]) -> Provenance:
     def get(name: str) -> str:
         return environment.get(name, "")
 
-    if get("JENKINS_URL") and get("BUILD_URL"):
+    # inside its Docker agents Jenkins leaves out variables that the node has too, JENKINS_URL often among them
+    if get("BUILD_URL") and (get("JENKINS_URL") or get("BUILD_TAG").startswith("jenkins-")):
         found = _jenkins(environment)
     elif get("GITHUB_ACTIONS") == "true":
         found = _github(environment)

@@ -70,7 +70,7 @@ def shop(lab: Lab, images: Lab, tmp_path: Path, request: pytest.FixtureRequest) 
 def test_build_labels_and_pushes(shop: Repository, lab: Lab) -> None:  # R1 R29 R41
     image = f"registry.lab:5000/{shop.name}:1.0.0"
     local = shop.build("1.0.0")
-    assert [(one["image"], one["services"], one["digest"]) for one in local["images"]] == [(image, ["web", "migrate"], None)]
+    assert [(one["image"], one["services"], one["digest"]) for one in local["images"]] == [(image, ["migrate", "web"], None)]
     assert lab.run("curl", "-sf", "-u", f"ci:{lab.password}", "--cacert", str(lab.fleet / "ca.pem"),
                    f"https://registry.lab:5000/v2/{shop.name}/tags/list", check=False).returncode != 0
     assert any("store: registry.lab:5000/store:1 does not carry" in note for note in local["notes"])
@@ -136,7 +136,7 @@ def test_the_file_of_the_image_counts(shop: Repository) -> None:  # R32
     shop.edit("    restart: unless-stopped\n    volumes: [\"/etc/hostname", "    env_file: [local.env]\n    volumes: [\"/etc/hostname")
     built_from = shop.commit()
     assert shop.build("1.0.0", "--push")["revision"] == built_from
-    assert shop.lading("plan", "--version", "1.0.0", "--to", "web1").stderr.count("note: ") == 0
+    assert built_from[:12] not in shop.lading("plan", "--version", "1.0.0", "--to", "web1").stderr
     (shop.folder / "README").write_text("no part of the deployment\n")
     shop.commit()
     same = shop.lading("deploy", "--version", "1.0.0", "--to", "web1", "--yes", "--json", "--require-matching-source")

@@ -42,6 +42,8 @@ CASES: dict[str, tuple[dict[str, str], tuple[str, str, str, str]]] = {
                                   ("dan", "Greet twice (https://git.example/pr/5)", SHA, JENKINS["BUILD_URL"])),
     "jenkins, nothing else said": ({"JENKINS_URL": "x", "BUILD_URL": "https://ci.example/12/"},
                                    ("jenkins", "build", "", "https://ci.example/12/")),
+    "jenkins, in a container": ({"BUILD_TAG": "jenkins-shop-12", "BUILD_URL": "https://ci.example/12/"},
+                                ("jenkins", "build", "", "https://ci.example/12/")),
     "a Jenkins agent's own shell": ({"JENKINS_URL": "https://ci.example/", "USER": "ann"}, ("", "", "", "")),
     "not these": ({"GITHUB_ACTIONS": "false", "GITLAB_CI": "", "USER": "ann"}, ("", "", "", "")),
     "credentials in the URL": ({**JENKINS, "BUILD_URL": "https://eve:canary@ci.example:8443/job/7/"},

@@ -207,7 +207,7 @@ def _env_files(
     for name, service in (raw.get("services") or {}).items():
         for path, required in env_paths(service, given):
             where = parse.find(documents, posixpath.basename(path), ("services", name, "env_file"))
-            if required or worktree.is_there(tree, path, where, "env_file"):
+            if required or worktree.bring(tree, path, where, "env_file").is_file():
                 text = shipping.ship_secret(tree, cargo, "env", path, where)
                 yield from values.file_needs(text.decode("utf-8", "replace"), path, name)
         for label_file in service.get("label_file") or ():

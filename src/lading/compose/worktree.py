@@ -93,9 +93,15 @@ def place(tree: Tree, path: str, where: Where, what: str) -> Path:
     return real
 
 
-def is_there(tree: Tree, path: str, where: Where, what: str) -> bool:
-    """Whether *path* is a file, here or in the work tree beside."""
-    return place(tree, path, where, what).is_file() or (tree.beside is not None and is_there(tree.beside, path, where, what))
+def bring(tree: Tree, path: str, where: Where, what: str) -> Path:
+    """Where a file lies that Git need not track; out of the work tree beside it is copied here first, for Compose to read."""
+    real = place(tree, path, where, what)
+    if tree.beside is not None and not real.exists():
+        kept = place(tree.beside, path, where, what)
+        if kept.is_file():
+            real.parent.mkdir(parents=True, exist_ok=True)
+            real.write_bytes(content(tree.beside, kept, path, where))
+    return real
 
 
 def content(tree: Tree, real: Path, shown: str, where: Where) -> bytes:

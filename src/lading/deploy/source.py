@@ -35,20 +35,19 @@ async def settle(
     """The reading to deploy: of the files of the image's commit, or of the work tree's, with a warning where they differ.
 
     Raises:
-        InputError: they differ, or nothing tells, and the request demands that they match.
-        RegistryError: an image's labels cannot be read.
+        InputError: they differ, or nothing tells (RegistryError: no label can be read), and the request demands that they match.
     """
     folder, _ = sources.choose(request.directory, request.files)
     tree = worktree.look(folder, environment)
     mine = own_images(reading) if tree.modes is not None else []
-    labels = await _labels(mine, access, strict=request.require_matching_source)
+    labels, lost = await _labels(mine, access)
     built = judge(labels, worktree.remote(tree, environment))
     commit = revision.find(tree, environment, built.commit) if built.commit else ""
     doubt = built.doubt
     if built.commit and not commit:
         doubt = f"the image was built from commit {built.commit[:12]}, which this clone does not have"
     if request.require_matching_source and not commit:
-        raise errors.InputError(doubt or f"no image of {reading.project.name} says which commit of this repository it was "
+        raise lost or errors.InputError(doubt or f"no image of {reading.project.name} says which commit of this repository it was "
                                 "built from", "lading build --push makes such images; git fetch --unshallow gets old commits")
     if not commit:
         return _noted(reading, f"{doubt}: the files as they are here count") if doubt else reading
@@ -65,17 +64,20 @@ def own_images(reading: project.Reading) -> list[str]:
 
 
 async def _labels(
-    images: Sequence[str], access: Callable[[str], registry.Access], *, strict: bool
-) -> dict[str, Mapping[str, str]]:
-    """The labels of each image; one that is not to be had is left out, unless *strict*: perhaps it is not needed."""
+    images: Sequence[str], access: Callable[[str], registry.Access]
+) -> tuple[dict[str, Mapping[str, str]], errors.RegistryError | None]:
+    """The labels of the images that can be had, and why one cannot: perhaps the files that count do not need it."""
     answers = await asyncio.gather(*(registry.labels([image], access) for image in images), return_exceptions=True)
     found: dict[str, Mapping[str, str]] = {}
+    lost = None
     for answer in answers:
-        if isinstance(answer, dict):
-            found |= answer
-        elif strict or not isinstance(answer, errors.RegistryError):
+        if isinstance(answer, errors.RegistryError):
+            lost = lost or answer
+        elif isinstance(answer, BaseException):
             raise answer
-    return found
+        else:
+            found |= answer
+    return found, lost
 
 
 def judge(labels: Mapping[str, Mapping[str, str]], remote: str) -> Built:
