@@ -2,10 +2,15 @@
 
 import asyncio
 import asyncio.subprocess
+import contextlib
+import os
+import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+GRACE = 10.0  # seconds from SIGTERM to SIGKILL
 OUTPUT_LIMIT = 64 * 1024 * 1024  # bytes of stdout that are kept
 
 
@@ -91,20 +96,27 @@ async def attend(
     assert child.stderr is not None
     child.stdin.write(stdin)
     child.stdin.close()
-    reading = [asyncio.create_task(_lines(stream, on_line)) for stream in (child.stdout, child.stderr)]
-    stopped = asyncio.create_task(stop.wait())
+    reading: asyncio.Future[Any] = asyncio.gather(_lines(child.stdout, on_line), _lines(child.stderr, on_line))
+    stopped: asyncio.Future[Any] = asyncio.create_task(stop.wait())
     try:
-        while not stopped.done() and not all(one.done() for one in reading):
-            await asyncio.wait([stopped, *(one for one in reading if not one.done())], return_when=asyncio.FIRST_COMPLETED)
-        if stopped.done() and child.returncode is None:
-            child.terminate()
-        await asyncio.gather(*reading)
+        await asyncio.wait([stopped, reading], return_when=asyncio.FIRST_COMPLETED)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if not reading.done():
+                _signal(child.pid, number)
+                await asyncio.wait([reading], timeout=GRACE)
+        await reading
         status = await child.wait()
         return None if stop.is_set() else status
     finally:
         stopped.cancel()
         if child.returncode is None:
-            child.kill()
+            _signal(child.pid, signal.SIGKILL)
+
+
+def _signal(leader: int, number: signal.Signals) -> None:
+    """Signal a session's processes, if there are any left."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, number)
 
 
 async def _lines(stream: asyncio.StreamReader, on_line: Callable[[str], None]) -> None:

@@ -15,7 +15,7 @@ VERBS = {
     "check": ("looking", "Can lading work with each host? One table."),
     "bundle": ("deploying", "Write what a deployment would upload, to look at."),
     "plan": ("deploying", "Show what deploy would do; nothing is changed."),
-    "build": ("building", "Build a version's images from the Compose file's build:, and push them."),
+    "build": ("building", "Build a version's images from build:, and push them."),
     "deploy": ("deploying", "Bring an app to a version on a destination: all hosts or none."),
     "ship": ("building", "Build, push, deploy."),
     "rollback": ("deploying", "Go back to the previous or any kept release."),

@@ -120,10 +120,7 @@ def _lading(job: Job, verb: str) -> str:
 
 def jenkinsfile(job: Job) -> str:
     """The whole file."""
-    agents = _agent(job)
-    bound = _bindings(job)
-    header = HEADER.format(version=_plain(job.version))
-    return f"""{header}pipeline {{
+    return f"""{HEADER.format(version=_plain(job.version))}pipeline {{
     agent none
     options {{
         disableConcurrentBuilds()
@@ -134,23 +131,37 @@ def jenkinsfile(job: Job) -> str:
         string(name: 'REASON', defaultValue: '', trim: true, description: 'Why, for the history')
     }}
     stages {{
+{_planning(job)}{_approval(job)}{_deploying(job)}    }}
+}}
+"""
+
+
+def _planning(job: Job) -> str:
+    """The stage that checks and shows the plan; it also tells the next one who started the build, and why."""
+    return f"""\
         stage('Plan') {{
-{agents}
+{_agent(job)}
             steps {{
                 script {{
                     def people = currentBuild.getBuildCauses('hudson.model.Cause$UserIdCause')
                     if (people) {{ env.BUILD_USER_ID = people[0].userId ?: '' }}
                     env.BUILD_CAUSE = currentBuild.getBuildCauses().collect {{ it.shortDescription }}.join(', ')
                 }}
-                withCredentials({bound}) {{
+                withCredentials({_bindings(job)}) {{
                     sh {groovy.block(plan_part(job))}
                 }}
             }}
         }}
-{_approval(job)}        stage('Deploy') {{
-{agents}
+"""
+
+
+def _deploying(job: Job) -> str:
+    """The stage that deploys, and waits for lading's end on every way out; then the result."""
+    return f"""\
+        stage('Deploy') {{
+{_agent(job)}
             steps {{
-                withCredentials({bound}) {{
+                withCredentials({_bindings(job)}) {{
                     script {{
                         try {{
                             sh {groovy.block(deploy_part(job))}
@@ -162,9 +173,19 @@ def jenkinsfile(job: Job) -> str:
             }}
             post {{
                 always {{
-                    archiveArtifacts artifacts: {groovy.literal(RESULT)}, allowEmptyArchive: true
+{_result()}                }}
+            }}
+        }}
+"""
+
+
+def _result() -> str:
+    """The result archived, and in one line as the build's description."""
+    file = groovy.literal(RESULT)
+    return f"""\
+                    archiveArtifacts artifacts: {file}, allowEmptyArchive: true
                     script {{
-                        def told = fileExists({groovy.literal(RESULT)}) ? readFile(file: {groovy.literal(RESULT)}, encoding: 'UTF-8') : ''
+                        def told = fileExists({file}) ? readFile(file: {file}, encoding: 'UTF-8') : ''
                         def done = told ? new groovy.json.JsonSlurperClassic().parseText(told) : [:]
                         if (done.result) {{
                             currentBuild.description = done.app + ' ' + done.version + {groovy.literal(' → ')} + done.destination + ': ' + done.result
@@ -172,11 +193,6 @@ def jenkinsfile(job: Job) -> str:
                             currentBuild.description = 'not deployed: ' + done.error.kind
                         }}
                     }}
-                }}
-            }}
-        }}
-    }}
-}}
 """
 
 
