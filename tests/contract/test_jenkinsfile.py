@@ -82,13 +82,24 @@ def test_approval_only_where_it_is_asked_for(engine: Groovy) -> None:
     ({"error": {"kind": "lease_held", "message": "<b>"}}, "not deployed: lease_held"),
     (None, None),
 ])
-def test_description_and_failure(engine: Groovy, result: dict[str, object] | None, description: str | None) -> None:  # R61
-    files = {jenkins.RESULT: json.dumps(result) if result else ""}
-    made = engine.run(jenkins.jenkinsfile(JOB), STAGING, files=files)
-    assert made.description == description
-    failed = engine.run(jenkins.jenkinsfile(JOB), STAGING, files=files, fails="deploy --project")
+def test_description(engine: Groovy, tmp_path: Path, result: dict[str, object] | None, description: str | None) -> None:
+    (tmp_path / jenkins.FOLDER).mkdir()
+    (tmp_path / jenkins.RESULT).write_text(json.dumps(result) if result else "")
+    (tmp_path / jenkins.DESCRIPTION).write_text("of the build before")
+    argv = ["sh", "-xe", "-c", jenkins.wait_part()]
+    done = subprocess.run(argv, cwd=tmp_path, check=True, capture_output=True, text=True, env={"PATH": os.environ["PATH"], "LC_ALL": "C"})
+    assert done.stdout == (tmp_path / jenkins.RESULT).read_text()
+    files = {str(path.relative_to(tmp_path)): path.read_text() for path in (tmp_path / jenkins.FOLDER).iterdir()}
+    assert engine.run(jenkins.jenkinsfile(JOB), STAGING, files=files).description == description
+
+
+def test_a_failed_step_is_a_failed_build(engine: Groovy) -> None:  # R61
+    failed = engine.run(jenkins.jenkinsfile(JOB), STAGING, fails="deploy --project")
     assert failed.error == "script returned exit code 5"
     assert failed.shell()[-1] == jenkins.wait_part()  # also then
+
+
+def test_who_started_it_and_why(engine: Groovy) -> None:
     timed = engine.run(jenkins.jenkinsfile(JOB), STAGING, causes=[{"_class": "x", "shortDescription": "Started by timer"}])
     assert timed.env == {"BUILD_CAUSE": "Started by timer", "APPROVED_BY": "approver"}
     assert engine.run(jenkins.jenkinsfile(JOB), STAGING, causes=[{**PERSON, "userId": ""}]).env["BUILD_USER_ID"] == ""

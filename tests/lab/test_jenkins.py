@@ -14,7 +14,7 @@ from app_client import App
 from jenkins_stand_in import Groovy, groovy
 from lab_client import Done, Lab
 
-KEY, RESULT = "/root/.ssh/id_ed25519", ".lading/result.json"
+KEY, RESULT, DESCRIPTION = "/root/.ssh/id_ed25519", ".lading/result.json", ".lading/description"
 SHA = "0123456789abcdef0123456789abcdef01234567"
 BUILD = {
     "JENKINS_URL": "https://ci.example/", "BUILD_URL": "https://eve:canary@ci.example/job/shop/12/", "BUILD_NUMBER": "12",
@@ -77,9 +77,11 @@ class Job:
         return found
 
     def description(self) -> str:
-        """What the Jenkinsfile makes of the result."""
+        """What the Jenkinsfile makes of the result; its last shell part has run."""
         params = {"DESTINATION": "production", "VERSION": "x", "REASON": ""}
-        return str(self.engine.run(self.text, params, files={RESULT: (self.app.folder / RESULT).read_text()}).description)
+        assert self.sh(self.wait, "x").returncode == 0
+        files = {name: (self.app.folder / name).read_text() for name in (RESULT, DESCRIPTION)}
+        return str(self.engine.run(self.text, params, files=files).description)
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from lading.export import groovy
 
 FOLDER = ".lading"  # in the workspace: the result, the key's link, the lock
 RESULT = f"{FOLDER}/result.json"
+DESCRIPTION = f"{FOLDER}/description"
 PATIENCE = 3600  # seconds to wait for an undo after an abort
 HEADER = """\
 // Made by `lading export jenkins` (lading {version}) from the fleet file; make it anew when destinations or registries change.
@@ -89,13 +90,24 @@ exec {_lading(job, 'deploy')} --reason="$reason" --yes --json >{RESULT}
 
 
 def wait_part() -> str:
-    """Until lading has ended, also after an abort; then the result, for the log."""
+    """Until lading has ended, also after an abort; then the result, for the log, and in one line.
+
+    Groovy in Jenkins' sandbox may read no JSON without a plug-in; where lading is, there is Python.
+    """
     return f"""\
 set +x
 mkdir -p {FOLDER}
 exec 9>{FOLDER}/lock
 flock -w {PATIENCE} 9 || echo "lading has not ended after {PATIENCE} s; what is open on the hosts: lading resume" >&2
-if [ -s {RESULT} ]; then cat {RESULT}; fi
+rm -f {DESCRIPTION}
+[ -s {RESULT} ] || exit 0
+cat {RESULT}
+python3 - <<"END"
+import json
+told = json.load(open("{RESULT}", encoding="utf-8"))
+line = "not deployed: " + told["error"]["kind"] if "error" in told else "{{app}} {{version}} → {{destination}}: {{result}}".format(**told)
+open("{DESCRIPTION}", "w", encoding="utf-8").write(line)
+END
 """
 
 
@@ -181,17 +193,11 @@ def _deploying(job: Job) -> str:
 
 def _result() -> str:
     """The result archived, and in one line as the build's description."""
-    file = groovy.literal(RESULT)
+    line = groovy.literal(DESCRIPTION)
     return f"""\
-                    archiveArtifacts artifacts: {file}, allowEmptyArchive: true
+                    archiveArtifacts artifacts: {groovy.literal(RESULT)}, allowEmptyArchive: true
                     script {{
-                        def told = fileExists({file}) ? readFile(file: {file}, encoding: 'UTF-8') : ''
-                        def done = told ? new groovy.json.JsonSlurperClassic().parseText(told) : [:]
-                        if (done.result) {{
-                            currentBuild.description = done.app + ' ' + done.version + {groovy.literal(' → ')} + done.destination + ': ' + done.result
-                        }} else if (done.error) {{
-                            currentBuild.description = 'not deployed: ' + done.error.kind
-                        }}
+                        if (fileExists({line})) {{ currentBuild.description = readFile(file: {line}, encoding: 'UTF-8') }}
                     }}
 """
 
