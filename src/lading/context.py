@@ -6,13 +6,12 @@ import pwd
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
 
-from lading import errors, events, settings
+from lading import errors, events, provenance, settings
 from lading.inventory import hosts
 from lading.plan import steps
 from lading.transport import base
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
 class Context:
     """One call of lading. *on_event* shows progress; *confirm* is asked before the first change and may say no.
 
-    *ledger* may be None for verbs that only look; *stop* is set by the first Ctrl-C or SIGTERM; *began* is a reading of
-    the monotonic clock at the start of the call.
+    *commit* is the CI's, for projects that are not in Git. *ledger* may be None for verbs that only look; *stop* is set by
+    the first Ctrl-C or SIGTERM; *began* is a reading of the monotonic clock at the start of the call.
     """
 
     settings: "settings.Settings"
@@ -35,6 +34,7 @@ class Context:
     ledger: "ledgers.Ledger | None"
     actor: str
     url: str = ""
+    commit: str = ""
     on_event: Callable[[events.Event], None] = lambda _: None
     confirm: Callable[[steps.Plan], bool] = lambda _: True
     stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -72,22 +72,10 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def who(environment: Mapping[str, str]) -> tuple[str, str]:
-    """Who asks, and the URL of the CI run if there is one: Jenkins, GitHub, GitLab, else user@host.
-
-    Both are one line each; credentials in a URL are left out.
-    """
-    actor, url = "", ""
-    if environment.get("JENKINS_URL") and environment.get("BUILD_URL"):
-        actor, url = environment.get("BUILD_USER_ID") or "jenkins", environment["BUILD_URL"]
-    elif environment.get("GITHUB_ACTIONS") == "true":
-        actor = environment.get("GITHUB_TRIGGERING_ACTOR") or environment.get("GITHUB_ACTOR") or "github"
-        parts = [environment.get("GITHUB_SERVER_URL", ""), environment.get("GITHUB_REPOSITORY", ""), "actions/runs",
-                 environment.get("GITHUB_RUN_ID", "")]
-        url = "/".join(parts) if all(parts) else ""
-    elif environment.get("GITLAB_CI") == "true":
-        actor, url = environment.get("GITLAB_USER_LOGIN") or "gitlab", environment.get("CI_JOB_URL", "")
-    return _one_line(actor or f"{_user(environment)}@{socket.gethostname()}"), _one_line(_without_password(url))
+def who(environment: Mapping[str, str]) -> provenance.Provenance:
+    """Who asks, why, and from where: what the CI says of its run; a person is user@host."""
+    said = provenance.read(environment)
+    return replace(said, actor=said.actor or provenance.one_line(f"{_user(environment)}@{socket.gethostname()}"))
 
 
 def _user(environment: Mapping[str, str]) -> str:
@@ -98,18 +86,6 @@ def _user(environment: Mapping[str, str]) -> str:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         return f"uid-{os.getuid()}"
-
-
-def _one_line(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text)[:300]
-
-
-def _without_password(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def ledger_path(environment: Mapping[str, str]) -> Path:

@@ -6,6 +6,7 @@ Each carries a message (what), where it is (file and line, host, step) and a hin
     ├── InputError [2]         a file, an option or a version is wrong; no host was touched
     │   ├── ComposeError           the Compose file or what it refers to
     │   ├── RegistryError          the image or its registry
+    │   ├── BuildError             an image cannot be built or pushed
     │   ├── SettingsError          lading.yaml
     │   └── UnknownReleaseError    no such release, deployment or app
     ├── PlacementError [3]     no host satisfies the request
@@ -88,6 +89,12 @@ class RegistryError(InputError):
     """The image is not in its registry, or the registry does not answer."""
 
     kind = "registry"
+
+
+class BuildError(InputError):
+    """An image cannot be built or pushed; nothing was deployed."""
+
+    kind = "build"
 
 
 class SettingsError(InputError):

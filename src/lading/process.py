@@ -8,9 +8,11 @@ import resource
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+GRACE = 10.0  # seconds from SIGTERM to SIGKILL
 OUTPUT_LIMIT = 64 * 1024 * 1024  # bytes of stdout that are kept
 
 
@@ -96,6 +98,8 @@ class Connected:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self.socket.close()
+
+
 def allow_files(wanted: int) -> int:
     """Let this process hold *wanted* files open at once, as far as the system allows; how many it may hold now."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -105,3 +109,51 @@ def allow_files(wanted: int) -> int:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
             return most
     return wanted if soft == resource.RLIM_INFINITY else soft
+
+
+async def attend(
+    argv: Sequence[str], *, env: Mapping[str, str], stop: asyncio.Event, on_line: Callable[[str], None], stdin: bytes = b"",
+) -> int | None:
+    """Run *argv* to its end, giving each line of its output to *on_line*; its status, None if *stop* ended it.
+
+    Raises:
+        ProgramMissingError: there is no such program.
+    """
+    child = await start(argv, env=env)
+    assert child.stdin is not None
+    assert child.stdout is not None
+    assert child.stderr is not None
+    child.stdin.write(stdin)
+    child.stdin.close()
+    reading: asyncio.Future[Any] = asyncio.gather(_lines(child.stdout, on_line), _lines(child.stderr, on_line))
+    stopped: asyncio.Future[Any] = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([stopped, reading], return_when=asyncio.FIRST_COMPLETED)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if not reading.done():
+                _signal(child.pid, number)
+                await asyncio.wait([reading], timeout=GRACE)
+        await reading
+        status = await child.wait()
+        return None if stop.is_set() else status
+    finally:
+        stopped.cancel()
+        if child.returncode is None:
+            _signal(child.pid, signal.SIGKILL)
+
+
+def _signal(leader: int, number: signal.Signals) -> None:
+    """Signal a session's processes, if there are any left."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, number)
+
+
+async def _lines(stream: asyncio.StreamReader, on_line: Callable[[str], None]) -> None:
+    """Each line of a stream, however long."""
+    rest = b""
+    while chunk := await stream.read(65536):
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            on_line(line.decode("utf-8", "replace").rstrip("\r"))
+    if rest:
+        on_line(rest.decode("utf-8", "replace"))

@@ -185,6 +185,18 @@ def pin(server: Server, access: registry.Access | None = None, image: str = "tea
     return asyncio.run(registry.resolve([name], lambda _: access or registry.Access()))[name]
 
 
+def with_config(server: Server, config: bytes, image: str = "team/app:1.0", *, index: bool = True) -> None:
+    """An image whose configuration is *config*, behind an index with an attestation, or on its own."""
+    one = json.dumps({"schemaVersion": 2, "config": {"digest": digest(config)}, "layers": []}).encode()
+    listed = [{"digest": "sha256:" + "0" * 64, "platform": {"os": "unknown", "architecture": "unknown"}},
+              {"digest": digest(one), "platform": {"os": "linux", "architecture": "amd64"}}]
+    repository = image.partition(":")[0]
+    server.images[f"{repository}:one"] = one
+    server.images[image] = json.dumps({"schemaVersion": 2, "manifests": listed}).encode() if index else one
+    server.special[f"/v2/{repository}/blobs/{digest(config)}"] = lambda said: (
+        Answer(200, config) if server.allowed(said) else Answer(401, headers={"WWW-Authenticate": "Basic"}))
+
+
 def refused(server: Server, access: registry.Access | None = None, image: str = "team/app:1.0") -> errors.RegistryError:
     """The error that lading raises for an image there: with a hint, with the right exit code, without a secret."""
     with pytest.raises(errors.RegistryError) as caught:

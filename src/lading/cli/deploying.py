@@ -1,7 +1,7 @@
 """Verbs that change hosts, and their rehearsals: plan, bundle, deploy, rollback, remove, resume."""
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from lading.deploy import resume as resuming
 from lading.deploy import rollback as going_back
 
 
-def _source_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which app in which version."""
     for option in reversed([
         click.option("-C", "--project-directory", default=".", type=click.Path(path_type=Path), help="The app's folder."),
         click.option("-f", "files", multiple=True, metavar="FILE", help="Compose file; several in their order."),
@@ -28,8 +29,22 @@ def _source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _request(project_directory: Path, to: tuple[str, ...], files: tuple[str, ...], app: str, version: str,
-             overrides: tuple[str, ...], **more: Any) -> start.Request:
+def _source_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Those, and whose files count."""
+    command = click.option("--require-matching-source", is_flag=True, help="Refuse if they differ, or if nothing tells.")(command)
+    command = click.option(
+        "--source", type=click.Choice(["image", "worktree"]), default="image",
+        help="Whose files count if they differ: of the commit that the image was built from, or those here.")(command)
+    return file_options(command)
+
+
+def asked(project_directory: Path, to: tuple[str, ...], files: tuple[str, ...], app: str, version: str,
+          overrides: tuple[str, ...], **more: Any) -> start.Request:
+    """The request that the options make.
+
+    Raises:
+        InputError: an -e is no KEY=VALUE.
+    """
     pairs = {}
     for pair in overrides:
         name, equals, value = pair.partition("=")
@@ -50,7 +65,7 @@ def _request(project_directory: Path, to: tuple[str, ...], files: tuple[str, ...
 @click.pass_obj
 def plan(config: str, /, as_json: bool, **words: Any) -> int:
     """Show what deploy would do; nothing is changed, no lease is taken."""
-    request = _request(**words)
+    request = asked(**words)
 
     async def work() -> int:
         async with shared.opened(config, request.directory) as context:
@@ -80,7 +95,7 @@ def deploy(ctx: click.Context, /, yes: bool, as_json: bool, dry_run: bool, reaso
         code: int = ctx.invoke(plan, as_json=as_json, **words)
         return code
     shared.must_answer(yes)
-    request = _request(reason=reason, take_lease=take_lease, **words)
+    request = asked(reason=reason, take_lease=take_lease, **words)
     question = "Deploy {plan.app} {plan.version} to {plan.destination} ({hosts} hosts)?"
     return _change(ctx.obj, request.directory, yes, as_json, question, lambda c: start.deploy(c, request))
 
@@ -95,13 +110,14 @@ def _change(
             confirm = shared.confirmer(yes, question, render.plan)
             with lines:
                 done = await act(shared.changed(context, on_event=lines.event, confirm=lines.paused(confirm)))
-        return _finish(done, as_json)
+        return finish(done, as_json)
 
     return shared.run(work())
 
 
-def _finish(done: ended.Ended, as_json: bool) -> int:
-    render.document(done.as_json()) if as_json else render.ended(done)
+def finish(done: ended.Ended, as_json: bool, more: Mapping[str, Any] | None = None) -> int:
+    """Show how it ended (*more*: besides, in the JSON document); the exit code."""
+    render.document({**done.as_json(), **(more or {})}) if as_json else render.ended(done)
     return 0 if done.result in ("succeeded", "unchanged") else 5
 
 
@@ -182,7 +198,7 @@ def resume(config: str, app: str, to: tuple[str, ...], forward: bool, back: bool
 @click.pass_obj
 def bundle(config: str, /, output: Path, no_digests: bool, as_json: bool, **words: Any) -> int:
     """Write what a deployment would upload, without secrets, to look at."""
-    request = _request(**words)
+    request = asked(**words)
     needed = bool(request.to) or not no_digests
     fleet = shared.load(config, request.directory) if needed else None
     made = shared.run(bundling.write(request, dict(os.environ), fleet, output, digests=not no_digests))

@@ -13,7 +13,7 @@ from typing import TypeVar
 import click
 
 from lading import context as contexts
-from lading import errors, settings
+from lading import errors, provenance, settings
 from lading.cli import completing, main, terminal
 from lading.commands import command
 from lading.ledger import ledger
@@ -21,6 +21,12 @@ from lading.plan import steps
 from lading.transport import base, ssh, telling
 
 T = TypeVar("T")
+
+
+def _reason(_ctx: click.Context, _param: click.Parameter, given: str) -> str:
+    """The reason that was given, as one line; else what the CI says of its run."""
+    return provenance.one_line(" ".join(given.split())) or provenance.read(os.environ).reason
+
 
 to_option = click.option("--to", multiple=True, metavar="DEST", shell_complete=completing.destinations,
                          help="Destination, host, group or pattern; several by comma or repetition.")
@@ -38,7 +44,8 @@ maybe_app_argument = click.argument("app", default="", callback=_app, shell_comp
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, all else on stderr.")
 verbose_option = main.verbose_option
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
-reason_option = click.option("--reason", default="", metavar="TEXT", help="Why, for the history.")
+reason_option = click.option("--reason", default="", metavar="TEXT", callback=_reason,
+                             help="Why, for the history; in a CI its commit, change or event stands for it.")
 take_option = click.option("--take-lease", is_flag=True, help="Take the app over from a deployment that is dead.")
 
 
@@ -107,9 +114,9 @@ async def opened(config: str, directory: Path = Path(), *, with_ledger: bool = F
     if verbose():
         transport = telling.TellingTransport(transport, tell)
     kept = await ledger.open_ledger(contexts.ledger_place(fleet, os.environ)) if with_ledger else None
-    actor, url = contexts.who(os.environ)
-    context = contexts.Context(fleet, dict(os.environ), transport, kept, actor, url)
-    _signals(context.stop, says=with_ledger)
+    asker = contexts.who(os.environ)
+    context = contexts.Context(fleet, dict(os.environ), transport, kept, asker.actor, asker.url, asker.commit)
+    signals(context.stop, says=with_ledger)
     try:
         yield context
     finally:
@@ -118,7 +125,9 @@ async def opened(config: str, directory: Path = Path(), *, with_ledger: bool = F
             await kept.close()
 
 
-def _signals(stop: asyncio.Event, *, says: bool) -> None:
+def signals(stop: asyncio.Event, *, says: bool) -> None:
+    """The first Ctrl-C or SIGTERM sets *stop* (*says*: and tells that what was begun is undone); the second leaves at once."""
+
     def first() -> None:
         if stop.is_set():
             terminal.err("")

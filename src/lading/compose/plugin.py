@@ -24,11 +24,13 @@ class Compose:
     files: tuple[str, ...]
     path: str
 
-    def config(self, name: str, values: Mapping[str, str], *options: str, stdin: bytes = b"") -> process.Finished:
-        """Run it in an environment of nothing but *values*; `.env` is not read."""
+    def config(
+        self, name: str, values: Mapping[str, str], *options: str, stdin: bytes = b"", absolute: bool = False
+    ) -> process.Finished:
+        """Run it in an environment of nothing but *values*; `.env` is not read. Paths stay as written, or become *absolute*."""
         argv = [self.binary, "--env-file", os.devnull, "--profile", "*", "-p", name]
         argv += [part for file in (["-"] if stdin else self.files) for part in ("-f", file)]
-        argv += ["config", "--no-path-resolution", *options]
+        argv += ["config", *([] if absolute else ["--no-path-resolution"]), *options]
         env = {"PATH": self.path, "HOME": NOWHERE, **values}
         try:
             return process.run(argv, stdin=stdin, env=env, cwd=str(self.folder))

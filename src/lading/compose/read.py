@@ -4,8 +4,8 @@ import os
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,10 @@ from lading.compose import (
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the caller asks for; *project* is the destination's name for the project, filled in, or ""."""
+    """What the caller asks for; *project* is the destination's name for the project, filled in, or "".
+
+    *beside*: the project folder that *directory* stands for, where env files and secrets lie that Git does not track.
+    """
 
     directory: Path
     files: tuple[str, ...] = ()
@@ -39,6 +42,7 @@ class Request:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     destination: Mapping[str, str] = field(default_factory=dict, repr=False)
     project: str = ""
+    beside: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +74,18 @@ def read(request: Request) -> project.Reading:
     """
     folder, files = sources.choose(request.directory, request.files)
     tree = worktree.look(folder, request.environment)
+    if request.beside is not None:
+        tree = replace(tree, beside=worktree.look(request.beside, request.environment))
     closure = sources.closure(tree, files)
     checks.check_shape(closure.main)
     name = project_name(closure.main, request, folder)
     path = request.environment.get("PATH") or os.defpath
     compose = plugin.Compose(plugin.find(request.environment), folder, files, path)
-    raw = _tree(compose.config(name, {}, "--no-interpolate"), closure.all)
+    raw = written(compose.config(name, {}, "--no-interpolate"), closure.all)
     version = _version(request, raw, closure.all)
     cargo = shipping.Cargo()
     given, needs = _values(request, name, version, tree, closure, raw, compose, cargo)
-    resolved = _tree(compose.config(name, given.all), closure.all, given)
+    resolved = written(compose.config(name, given.all), closure.all, given)
     checks.check_services(resolved, raw, closure.all)
     model = Model(raw, resolved, _by_service(needs), given)
     _ship(tree, closure, model, cargo)
@@ -118,7 +124,7 @@ def project_name(main: Sequence[parse.Document], request: Request, folder: Path)
     return name
 
 
-def _tree(
+def written(
     done: process.Finished, documents: Sequence[parse.Document], given: values.Values | None = None
 ) -> dict[str, Any]:
     """The tree that Compose wrote.
@@ -209,7 +215,7 @@ def _env_files(
     for name, service in (raw.get("services") or {}).items():
         for path, required in env_paths(service, given):
             where = partial(parse.find, documents, posixpath.basename(path), ("services", name, "env_file"))
-            if required or worktree.place(tree, path, where, "env_file").is_file():
+            if required or worktree.bring(tree, path, where, "env_file").is_file():
                 text = shipping.ship_secret(tree, cargo, "env", path, where)
                 yield from values.file_needs(text.decode("utf-8", "replace"), path, name)
         for label_file in service.get("label_file") or ():

@@ -7,9 +7,9 @@ import hashlib
 import json
 import re
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import httpx2
@@ -31,6 +31,7 @@ TIMEOUT = 30.0  # seconds an answer may take, redirects included
 RESOLVE_LIMIT = 300.0  # seconds that all images together may take
 AT_ONCE = 20  # questions to one registry
 HEADER_LIMIT = 8192  # characters of a header that are looked at
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +69,26 @@ async def resolve(images: Sequence[str], access: Callable[[str], Access]) -> dic
     Raises:
         RegistryError: one is not there (with the nearest tags), or its registry does not answer as it should.
     """
+    return await _each(images, access, Registry.pin)
+
+
+async def labels(images: Sequence[str], access: Callable[[str], Access]) -> dict[str, Mapping[str, str]]:
+    """The labels of *images*, from their configurations in their registries, all at once.
+
+    Raises:
+        RegistryError: as `resolve`.
+    """
+    return await _each(images, access, Registry.labels)
+
+
+async def _each(
+    images: Sequence[str], access: Callable[[str], Access], ask: Callable[["Registry", str], Awaitable[T]],
+) -> dict[str, T]:
+    """What *ask* answers for each image."""
     names = dict.fromkeys(reference.parse(image).registry for image in images)
     clients = {name: Registry(name, access(name)) for name in names}
     try:
-        asked = (clients[reference.parse(image).registry].pin(image) for image in images)
+        asked = (ask(clients[reference.parse(image).registry], image) for image in images)
         async with asyncio.timeout(RESOLVE_LIMIT):
             found = await asyncio.gather(*asked, return_exceptions=True)
     except TimeoutError as late:
@@ -82,7 +99,7 @@ async def resolve(images: Sequence[str], access: Callable[[str], Access]) -> dic
             await client.close()
     if lost := next((one for one in found if isinstance(one, BaseException)), None):
         raise lost
-    return {image: one for image, one in zip(images, found, strict=True) if isinstance(one, Pinned)}
+    return {image: one for image, one in zip(images, found, strict=True) if not isinstance(one, BaseException)}
 
 
 def _origin(url: str) -> tuple[str, str, int]:
@@ -129,18 +146,43 @@ class Registry:
     async def pin(self, image: str) -> Pinned:
         """The digest of one image, of the index where there is one, and its platforms."""
         parsed = reference.parse(image)
-        wanted = parsed.digest or parsed.tag
-        url = f"{self.base}/v2/{parsed.repository}/manifests/{wanted}"
-        status, headers, body = await self._ask(url, parsed.repository)
+        body = await self._manifest(image, parsed, parsed.digest or parsed.tag)
+        return Pinned(f"sha256:{hashlib.sha256(body).hexdigest()}", self._platforms(body))
+
+    async def labels(self, image: str) -> Mapping[str, str]:
+        """The labels of one image; where there is an index, of the first platform in it."""
+        parsed = reference.parse(image)
+        body = await self._manifest(image, parsed, parsed.digest or parsed.tag)
+        try:
+            listed = [m for m in json.loads(body).get("manifests", ()) if m.get("platform", {}).get("os") != "unknown"]
+            if listed:
+                body = await self._manifest(image, parsed, _digest(listed[0]))
+            named = _digest(json.loads(body)["config"])
+        except UNREADABLE as wrong:
+            raise self._odd("sent something that is no manifest") from wrong
+        config = await self._content(f"blobs/{named}", image, parsed, named)
+        try:
+            found = json.loads(config).get("config", {}).get("Labels") or {}
+            return {str(name): str(value) for name, value in found.items()}
+        except UNREADABLE as wrong:
+            raise self._odd(f"sent a configuration of {image} that cannot be read") from wrong
+
+    async def _manifest(self, image: str, parsed: reference.Reference, wanted: str) -> bytes:
+        """A manifest by tag or digest."""
+        return await self._content(f"manifests/{wanted}", image, parsed, wanted)
+
+    async def _content(self, path: str, image: str, parsed: reference.Reference, wanted: str) -> bytes:
+        """A manifest or a blob of an image's repository; one that is asked for by digest has that digest."""
+        status, headers, body = await self._ask(f"{self.base}/v2/{parsed.repository}/{path}", parsed.repository)
         if status == 404:
             raise await self._absent(image, parsed)
         if status != 200:
             raise self._odd_status(status, headers, f"for {image}")
         digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
         said = headers.get("docker-content-digest", digest)
-        if said != digest or (parsed.digest and parsed.digest != digest):
+        if said != digest or (reference.DIGEST.match(wanted) and wanted != digest):
             raise self._odd(f"says that {image} is {said[:80]}, but its content is {digest}")
-        return Pinned(digest, self._platforms(body))
+        return body
 
     def _platforms(self, body: bytes) -> tuple[str, ...]:
         try:
@@ -284,6 +326,17 @@ class Registry:
                 raise self._odd(f"sends more than {BODY_LIMIT >> 20} MiB where a manifest should be")
             chunks.append(chunk)
         return b"".join(chunks)
+
+
+def _digest(named: Mapping[str, Any]) -> str:
+    """The digest that a descriptor names.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not reference.DIGEST.match(named["digest"]):
+        raise ValueError(named["digest"])
+    return str(named["digest"])
 
 
 def _reason(lost: BaseException) -> str:

@@ -78,7 +78,7 @@ def ship_config(tree: worktree.Tree, cargo: Cargo, path: str, where: worktree.Wh
 def ship_secret(tree: worktree.Tree, cargo: Cargo, kind: str, path: str, where: worktree.Where) -> bytes:
     """Take an `env_file` (*kind* "env") or the file of a secret ("file"), tracked or not."""
     what = {"env": "env_file", "file": "the secret file"}[kind]
-    real = worktree.place(tree, path, where, what)
+    real = worktree.bring(tree, path, where, what)
     if not real.is_file():
         raise worktree.refuse(f"{what} {path} does not exist", f"make {path}, or correct the path", where)
     cargo.secrets[f"{kind}.{path}"] = worktree.content(tree, real, path, where)

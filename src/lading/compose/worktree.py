@@ -17,11 +17,15 @@ Where = Spot | Callable[[], Spot]  # or what finds them, should they be needed: 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """The folders a project lies in: *top* of the Git work tree (without Git: the project folder); *modes* of what is tracked."""
+    """The folders a project lies in: *top* of the Git work tree (without Git: the project folder); *modes* of what is tracked.
+
+    *beside*: the work tree that this one stands for; env files and secrets that Git does not track lie there.
+    """
 
     project: Path
     top: Path
     modes: Mapping[str, str] | None = None
+    beside: "Tree | None" = None
 
     def tracked(self, real: Path) -> bool:
         """Whether the file ships: Git tracks it, or there is no Git."""
@@ -96,6 +100,17 @@ def place(tree: Tree, path: str, where: Where, what: str) -> Path:
     return real
 
 
+def bring(tree: Tree, path: str, where: Where, what: str) -> Path:
+    """Where a file lies that Git need not track; out of the work tree beside it is copied here first, for Compose to read."""
+    real = place(tree, path, where, what)
+    if tree.beside is not None and not real.exists():
+        kept = place(tree.beside, path, where, what)
+        if kept.is_file():
+            real.parent.mkdir(parents=True, exist_ok=True)
+            real.write_bytes(content(tree.beside, kept, path, where))
+    return real
+
+
 def content(tree: Tree, real: Path, shown: str, where: Where) -> bytes:
     """The bytes of a file that ships.
 
@@ -109,12 +124,19 @@ def content(tree: Tree, real: Path, shown: str, where: Where) -> bytes:
         raise refuse(f"{shown} cannot be read: {disk.reason(fault)}", hint, where) from fault
 
 
-def origin(tree: Tree, environment: Mapping[str, str]) -> str:
-    """The repository (without credentials) and the folder in it; without a remote the path."""
+def remote(tree: Tree, environment: Mapping[str, str]) -> str:
+    """The address of the repository, without credentials; "" if it has none."""
     found = git(tree.project, environment, "remote", "get-url", "origin") if tree.modes is not None else None
     if found is None or found.status:
+        return ""
+    return re.sub(r"^([a-z][a-z0-9+.-]*://)[^/]*@", r"\1", found.stdout.decode("utf-8", "replace").strip())
+
+
+def origin(tree: Tree, environment: Mapping[str, str]) -> str:
+    """The repository (without credentials) and the folder in it; without a remote the path."""
+    address = remote(tree, environment)
+    if not address:
         return str(tree.project)
-    address = re.sub(r"^([a-z][a-z0-9+.-]*://)[^/]*@", r"\1", found.stdout.decode("utf-8", "replace").strip())
     below = tree.project.relative_to(tree.top).as_posix()
     return address if below == "." else f"{address}#{below}"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from lading import errors, settings
-from lading.compose import bundle, normal, reference, registry, release
-from lading.deploy import credentials, start
+from lading.compose import bundle, normal, reference, release
+from lading.deploy import start
 from lading.inventory import hosts
 
 
@@ -24,12 +24,12 @@ async def write(
         raise errors.InputError(f"{output} exists already", "name a new folder or file")
     nowhere = hosts.Destination("", ())
     destination = fleet.inventory.choose(request.to)[0] if fleet and request.to else nowhere
-    reading = start.read_project(environment, request, destination)
-    images = sorted({service.image for service in reading.project.services.values()})
     pins: dict[str, str] = {}
     if digests and fleet is not None:
-        found = await registry.resolve(images, credentials.access(fleet, environment))
+        reading, found = await start.read_pinned(fleet, environment, request, destination)
         pins = {image: reference.pinned(image, pin.digest) for image, pin in found.items()}
+    else:
+        reading = start.read_project(environment, request, destination)
     made = release.build(reading, pins)
     files = [*bundle.release_files(made), *bundle.object_files(made, made.objects)]
     if output.suffix == ".tar":

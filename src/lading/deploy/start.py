@@ -4,17 +4,17 @@ import asyncio
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from lading import context as contexts
-from lading import errors, observe, state
+from lading import errors, observe, settings, state
 from lading.commands import command, rolling
 from lading.compose import bundle as bundles
 from lading.compose import normal, project, read, reference, registry, release
-from lading.deploy import credentials, ended, resume, running
+from lading.deploy import credentials, ended, resume, running, source
 from lading.engines import base, preflight
 from lading.inventory import hosts
 from lading.plan import planner, steps
@@ -22,7 +22,10 @@ from lading.plan import planner, steps
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the user typed for `deploy` and `plan`."""
+    """What the user typed for `deploy` and `plan`.
+
+    *source*: "image" or "worktree", whose files count where they differ; *digests*: image → the digest it must have.
+    """
 
     directory: Path
     to: tuple[str, ...]
@@ -35,6 +38,9 @@ class Request:
     require_immutable: bool = False
     take_lease: bool = False
     take_over: bool = False
+    source: str = "image"
+    require_matching_source: bool = False
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ async def deploy(context: contexts.Context, request: Request) -> ended.Ended:
         await resume.resume(context, prepared.plan.app, to=tuple(unfinished), reason="before the next deployment")
         prepared = await _prepare(context, request)
     return await running.carry_out(context, await _job(context, prepared), verb="deploy", reason=request.reason,
-                                   plan=prepared.plan, commit=prepared.bundle.commit)
+                                   plan=prepared.plan, commit=prepared.bundle.commit or context.commit)
 
 
 def _refuse_held(prepared: Prepared, names: Sequence[str]) -> None:
@@ -101,7 +107,25 @@ async def resolve(context: contexts.Context, request: Request) -> tuple[
 ]:
     """Everything before a host is contacted: names, files, variables, digests."""
     destination, chosen = context.settings.inventory.choose(request.to)
-    reading = read_project(context.environment, request, destination)
+    reading, pins = await read_pinned(context.settings, context.environment, request, destination)
+    return destination, chosen, reading, pins
+
+
+async def read_pinned(
+    fleet: settings.Settings, environment: Mapping[str, str], request: Request, destination: hosts.Destination
+) -> tuple[project.Reading, Mapping[str, registry.Pinned]]:
+    """The files of the right commit, and what each image is in its registry now."""
+    access = credentials.access(fleet, environment)
+    reading = await source.settle(
+        request, read_project(environment, request, destination), environment, access,
+        lambda asked, beside: read_project(environment, asked, destination, beside=beside))
+    return reading, await _pins(reading, request, access)
+
+
+async def _pins(
+    reading: project.Reading, request: Request, access: Callable[[str], registry.Access]
+) -> Mapping[str, registry.Pinned]:
+    """The digests of all images, those that the request names among them."""
     images = sorted({service.image for service in reading.project.services.values()})
     if request.require_immutable:
         for image in images:
@@ -109,17 +133,18 @@ async def resolve(context: contexts.Context, request: Request) -> tuple[
             if not parsed.digest and reference.is_moving(parsed.tag):
                 raise errors.InputError(f"{image}: {parsed.tag or 'latest'} is a moving tag",
                                         "name an immutable version, or leave --require-immutable away")
-    pins = await registry.resolve(images, credentials.access(context.settings, context.environment))
-    return destination, chosen, reading, pins
+    asked = {image: reference.pinned(image, request.digests[image]) if image in request.digests else image for image in images}
+    found = await registry.resolve(list(asked.values()), access)
+    return {image: found[wanted] for image, wanted in asked.items()}
 
 
 def read_project(
-    environment: Mapping[str, str], request: Request, destination: hosts.Destination
+    environment: Mapping[str, str], request: Request, destination: hosts.Destination, *, beside: Path | None = None
 ) -> project.Reading:
-    """The app's files and variables, under the project name that the destination wants."""
+    """The app's files and variables, under the project name that the destination wants; *beside*: see read.Request."""
     asked = read.Request(
         directory=request.directory, files=request.files, app=request.app, version=request.version,
-        overrides=request.overrides, environment=environment, destination=destination.variables,
+        overrides=request.overrides, environment=environment, destination=destination.variables, beside=beside,
     )
     reading = read.read(asked)
     if destination.project:
@@ -139,7 +164,7 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     pins = {image: reference.pinned(image, pin.digest) for image, pin in pinned.items()}
     platforms = {pins[image]: pin.platforms for image, pin in pinned.items()}
     if not request.refresh:
-        pins = keep_digests(pins, seen, reading)
+        pins = keep_digests(pins, seen, reading) | {image: pins[image] for image in request.digests if image in pins}
     made = release.build(reading, pins)
     for name, host in seen.hosts.items():
         wrong = preflight.ownership(made.release.app, made.source, destination.name, host, request.take_over)
@@ -230,7 +255,7 @@ async def _job(context: contexts.Context, prepared: Prepared) -> base.Job:
     known = running.known_releases(prepared.seen, made.release.app)
     begin = {
         "verb": "deploy", "app": made.release.app, "version": made.release.version,
-        "destination": prepared.destination.name, "source": made.source, "commit": made.commit,
+        "destination": prepared.destination.name, "source": made.source, "commit": made.commit or context.commit,
         "actor": context.actor, "reason": prepared.request.reason, "url": context.url, "plan": prepared.plan.hash,
         "participants": [name for batch in prepared.plan.batches for name in batch],
         "parallelism": max(map(len, prepared.plan.batches), default=0),

@@ -1,0 +1,291 @@
+"""Build a version's images from the Compose file's `build:`, labelled with commit, source and version; push them.
+
+The docker client does it, with whatever engine it is set up for; nothing here needs buildx. Credentials of lading.yaml are
+given to it in a configuration of its own, in memory where the machine has such a folder.
+"""
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lading import errors, process, settings
+from lading.compose import plugin, read, recipes, reference, registry, sources, values, variables, worktree
+from lading.deploy import credentials, source, start
+
+OVERRIDES = tuple(f"{stem}.override.{end}" for stem in ("compose", "docker-compose") for end in ("yml", "yaml"))
+PUSHED = re.compile(r"digest: (sha256:[0-9a-f]{64})")
+OWN_ARGUMENT = re.compile(r"(?:DOCKER|BUILDKIT|BUILDX|COMPOSE|SSH|XDG)_|(?:PATH|HOME|TMPDIR)\Z")  # steer the client itself
+MEMORY = "/dev/shm"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One `lading build`: what was asked, and with what; *say* shows a line, *stop* ends it."""
+
+    request: start.Request
+    environment: Mapping[str, str]
+    fleet: settings.Settings
+    push: bool
+    say: Callable[[str], None]
+    stop: asyncio.Event
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is built: the app, its version, the recipes; the labels that say from what; notes for the reader."""
+
+    app: str
+    version: str
+    recipes: recipes.Recipes
+    labels: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image that was built: its id in the engine, and, once pushed, its digest in the registry."""
+
+    image: str
+    services: tuple[str, ...]
+    id: str
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """How a build ended."""
+
+    source: Source
+    images: tuple[Image, ...]
+
+    def digests(self) -> dict[str, str]:
+        """Image → digest, of those that were pushed."""
+        return {one.image: one.digest for one in self.images if one.digest}
+
+    def as_json(self) -> dict[str, Any]:
+        """The document of `build --json`."""
+        return {
+            "app": self.source.app, "version": self.source.version,
+            "revision": self.source.labels.get(source.REVISION), "notes": list(self.source.notes),
+            "images": [{"image": one.image, "services": list(one.services), "id": one.id, "digest": one.digest or None}
+                       for one in self.images],
+        }
+
+
+async def build(job: Job) -> Built:
+    """Build every image that carries the version, and push them; nothing is pushed before all are built.
+
+    Raises:
+        InputError: the files, the version, or docker; no host was contacted.
+        LeftError: it was stopped.
+    """
+    made = _read(job.request, job.environment)
+    for note in made.notes:
+        job.say(f"note: {note}")
+    with _configuration(job, made.recipes.found) as extra:
+        docker = _Docker(job, {**job.environment, **extra})
+        for recipe in made.recipes.found.values():
+            await docker.build(recipe, made.labels)
+        ids = {image: await docker.id(image) for image in made.recipes.found}
+        digests = {image: await docker.push(image) for image in made.recipes.found} if job.push else {}
+    there = {image: reference.pinned(image, digest) for image, digest in digests.items()}
+    await registry.resolve(list(there.values()), credentials.access(job.fleet, job.environment))
+    return Built(made, tuple(
+        Image(image, made.recipes.services[image], ids[image], digests.get(image, "")) for image in made.recipes.found))
+
+
+def _read(request: start.Request, environment: Mapping[str, str]) -> Source:
+    """The recipes of the version, and the labels of its source.
+
+    Raises:
+        ComposeError, InputError: something is missing, or nothing is to be built.
+    """
+    folder, files = sources.choose(request.directory, request.files)
+    override = [] if request.files else [name for name in OVERRIDES if (folder / name).is_file()][:1]
+    tree = worktree.look(folder, environment)
+    closure = sources.closure(tree, (*files, *override))
+    asked = read.Request(request.directory, request.files, request.app, overrides=request.overrides, environment=environment)
+    app = read.project_name(closure.main, asked, folder)
+    version = request.version or request.overrides.get("VERSION") or environment.get("VERSION", "")
+    if fault := variables.version_fault(version, tag=True):
+        raise errors.InputError(fault, "lading build --version 1.2.3")
+    binary, path = plugin.find(environment), environment.get("PATH") or os.defpath
+    base, merged = (
+        read.written(plugin.Compose(binary, folder, names, path).config(app, {}, "--no-interpolate", absolute=True), closure.all)
+        for names in (files, (*files, *override)))
+    bare = _bare(closure)
+    given = {name: value for name, value in _given(request, environment, tree, plugin.Compose(binary, folder, files, path)).items()
+             if name in recipes.needed(base, merged, bare)}
+    found = recipes.recipes(base, merged, bare, {**given, recipes.VERSION: version, values.OWN: app})
+    if not found.found:
+        told = "; ".join(found.skipped) or "no service has `build:`"
+        raise errors.InputError(f"there is nothing to build: {told}", "image: REGISTRY/NAME:${VERSION} in the Compose file, "
+                                "and build: there or in the override")
+    labels, notes = _labels(tree, environment, version, found, [one.path for one in closure.all])
+    return Source(app, version, found, labels, (*(f"not built, {one}" for one in found.skipped), *notes))
+
+
+def _bare(closure: sources.Closure) -> dict[str, tuple[str, ...]]:
+    """Service → build arguments that are named without a value: Compose itself leaves them out."""
+    found: dict[str, tuple[str, ...]] = {}
+    for one in closure.all:
+        for name, service in (one.value("services") or {}).items():
+            section = service.get("build") if isinstance(service, Mapping) else None
+            arguments = section.get("args") if isinstance(section, Mapping) else None
+            if isinstance(arguments, Mapping):
+                bare = [str(key) for key, value in arguments.items() if value is None]
+            else:
+                bare = [str(item) for item in arguments or () if "=" not in str(item)]
+            found[name] = (*found.get(name, ()), *bare)
+    return found
+
+
+def _given(
+    request: start.Request, environment: Mapping[str, str], tree: worktree.Tree, compose: plugin.Compose
+) -> dict[str, str]:
+    """The values of variables, as for a deployment without a destination: -e, the environment, a `.env` that Git tracks."""
+    above = {**environment, **request.overrides}
+    if not (tree.project / ".env").is_file() or not tree.tracked(tree.project / ".env") or tree.modes is None:
+        return above
+    return {**values.dotenv(compose, ".env", {}), **above}
+
+
+def _labels(
+    tree: worktree.Tree, environment: Mapping[str, str], version: str, found: recipes.Recipes, files: Sequence[str]
+) -> tuple[dict[str, str], list[str]]:
+    """The OCI labels, and what to say of them.
+
+    *created* is the commit's time, so that the same commit makes the same image; SOURCE_DATE_EPOCH overrides it.
+    """
+    contexts = [_inside(tree, recipe.context) for recipe in found.found.values()]
+    paths = [os.path.relpath(path, tree.project) for path in contexts]
+    labels, notes = {"org.opencontainers.image.version": version}, []
+    commit = worktree.commit(tree, environment, files).removesuffix(source.CHANGED)
+    epoch = environment.get("SOURCE_DATE_EPOCH", "")
+    if commit:
+        status = worktree.git(tree.project, environment, "status", "--porcelain", "--", *paths, *files)
+        changed = bool(status.stdout.strip() or status.status)
+        labels[source.REVISION] = commit + (source.CHANGED if changed else "")
+        if changed:
+            notes.append(f"the work tree has changes that commit {commit[:12]} has not: the image says {commit[:12]}…{source.CHANGED}")
+        else:
+            epoch = epoch or worktree.git(tree.project, environment, "log", "-1", "--format=%ct", commit).stdout.decode().strip()
+    else:
+        notes.append("this is no Git work tree with a commit: the image does not say what it was built from")
+    if address := worktree.remote(tree, environment):
+        labels[source.SOURCE] = address
+    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdecimal() else datetime.now(UTC)
+    labels["org.opencontainers.image.created"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return labels, notes
+
+
+def _inside(tree: worktree.Tree, context: str) -> Path:
+    """The folder of a build context, which lies in the work tree.
+
+    Raises:
+        ComposeError: it lies elsewhere, or is none.
+    """
+    shown = os.path.relpath(context, tree.project) if context.startswith("/") else context
+    real = worktree.place(tree, shown, ("", 0), "the build context")
+    if not real.is_dir():
+        raise worktree.refuse(f"the build context {shown} is no folder", "correct build: context:")
+    return real
+
+
+@contextlib.contextmanager
+def _configuration(job: Job, images: Mapping[str, recipes.Recipe]) -> Iterator[dict[str, str]]:
+    """Docker's environment: the user's own configuration, with the credentials that lading.yaml gives put into a copy of it."""
+    access = credentials.access(job.fleet, job.environment)
+    names = dict.fromkeys(reference.parse(image).registry for image in images)
+    known = {name: found for name in names if (found := access(name).credentials) and found.origin == "lading.yaml"}
+    if not known:
+        yield {}
+        return
+    own = Path(job.environment.get("DOCKER_CONFIG") or Path(job.environment.get("HOME", "/")) / ".docker")
+    with tempfile.TemporaryDirectory(prefix="lading-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
+        for path in own.iterdir() if own.is_dir() else ():
+            if path.name != "config.json":
+                (Path(folder) / path.name).symlink_to(path.resolve())
+        file = Path(folder) / "config.json"
+        file.touch(mode=0o600)
+        file.write_text(_merged(own / "config.json", known))
+        yield {"DOCKER_CONFIG": folder}
+
+
+def _merged(path: Path, known: Mapping[str, registry.Credentials]) -> str:
+    """The user's docker configuration with these logins; a credential store would hide them, so it is left out."""
+    try:
+        kept: dict[str, Any] = dict(json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):
+        kept = {}
+    kept.pop("credsStore", None)
+    kept["credHelpers"] = {name: helper for name, helper in (kept.get("credHelpers") or {}).items() if name not in known}
+    word = {name: base64.b64encode(f"{one.username}:{one.password}".encode()).decode() for name, one in known.items()}
+    kept["auths"] = {**(kept.get("auths") or {}), **{name: {"auth": auth} for name, auth in word.items()}}
+    return json.dumps(kept)
+
+
+class _Docker:
+    """The docker client, its output shown as it comes."""
+
+    def __init__(self, job: Job, environment: Mapping[str, str]) -> None:
+        self.job, self.environment = job, environment
+
+    async def build(self, recipe: recipes.Recipe, labels: Mapping[str, str]) -> None:
+        """Build one image; values of build arguments are in the client's environment, not in its arguments."""
+        argv = ["build", "--tag", recipe.image]
+        environment = dict(self.environment)
+        for name, value in recipe.args.items():
+            if OWN_ARGUMENT.match(name):
+                argv += ["--build-arg", f"{name}={value}"]
+            else:
+                argv += ["--build-arg", name]
+                environment[name] = value
+        for name, value in {**recipe.labels, **labels}.items():
+            argv += ["--label", f"{name}={value}"]
+        argv += [*recipe.options, *(["--target", recipe.target] if recipe.target else [])]
+        file = "-" if recipe.inline else str(Path(recipe.context) / (recipe.dockerfile or "Dockerfile"))
+        await self._run([*argv, "--file", file, recipe.context], environment, recipe.inline.encode())
+
+    async def id(self, image: str) -> str:
+        """The id of an image in the engine."""
+        lines = await self._run(["image", "inspect", "--format", "{{.Id}}", image], self.environment, show=False)
+        return "".join(lines).strip()
+
+    async def push(self, image: str) -> str:
+        """Push an image; the digest that the registry gave it."""
+        lines = await self._run(["push", image], self.environment)
+        found = PUSHED.findall("\n".join(lines))
+        if not found:
+            raise errors.BuildError(f"docker push {image} does not say which digest it is", "try it by hand")
+        return str(found[-1])
+
+    async def _run(
+        self, words: Sequence[str], environment: Mapping[str, str], stdin: bytes = b"", *, show: bool = True
+    ) -> list[str]:
+        said: list[str] = []
+
+        def line(text: str) -> None:
+            said.append(text)
+            if show:
+                self.job.say(text)
+
+        try:
+            status = await process.attend(["docker", *words], env=environment, stop=self.job.stop, on_line=line, stdin=stdin)
+        except process.ProgramMissingError as missing:
+            raise errors.InputError("the docker client is not installed here", "install docker-cli or docker.io") from missing
+        if status is None:
+            raise errors.LeftError("stopped; nothing was deployed", "the same command again")
+        if status:
+            last = next((one for one in reversed(said) if one.strip()), "")
+            raise errors.BuildError(f"docker {words[0]} ended with status {status}: {last[:300]}", "its output says more")
+        return said

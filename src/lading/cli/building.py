@@ -1,0 +1,74 @@
+"""Verbs that make a version: build, and ship, which deploys what it has built."""
+
+import asyncio
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lading import build as builds
+from lading import settings
+from lading.cli import deploying, main, progress, render, shared
+from lading.deploy import start
+from lading.inventory import hosts
+
+
+@click.command()
+@deploying.file_options
+@click.option("--push", is_flag=True, help="Push the images to their registry.")
+@shared.json_option
+@click.pass_obj
+def build(config: str, /, push: bool, as_json: bool, **words: Any) -> int:
+    """Build a version's images from `build:`, in the Compose file or its override, with OCI labels; push them."""
+    request = deploying.asked(to=(), **words)
+    path = settings.find(request.directory, os.environ, config)
+    fleet = settings.load(path) if path else settings.Settings(Path(), hosts.Inventory({}, {}))
+
+    async def work() -> builds.Built:
+        stop = asyncio.Event()
+        shared.signals(stop, says=False)
+        return await builds.build(builds.Job(request, dict(os.environ), fleet, push, _say, stop))
+
+    built = shared.run(work())
+    if as_json:
+        render.document(built.as_json())
+        return 0
+    for one in built.images:
+        digest = one.digest.removeprefix("sha256:")
+        render.line(f"{one.image}@sha256:{digest}" if digest else f"{one.image} is built, not pushed: {one.id}")
+    return 0
+
+
+@click.command()
+@deploying.file_options
+@shared.to_option
+@shared.yes_option
+@shared.json_option
+@shared.reason_option
+@shared.take_option
+@click.option("--take-over", is_flag=True, help="The app belongs to this source and destination from now on.")
+@click.pass_obj
+def ship(config: str, /, yes: bool, as_json: bool, **words: Any) -> int:
+    """Build a version, push it, and deploy exactly the digests that were pushed."""
+    shared.must_answer(yes)
+    request = deploying.asked(**words)
+
+    async def work() -> int:
+        lines = progress.Progress(live=shared.interactive() and not as_json)
+        async with shared.opened(config, request.directory, with_ledger=True) as context:
+            context.settings.inventory.choose(request.to)
+            built = await builds.build(builds.Job(request, context.environment, context.settings, True, _say, context.stop))
+            question = "Deploy {plan.app} {plan.version} to {plan.destination} ({hosts} hosts)?"
+            confirm = shared.confirmer(yes, question, render.plan)
+            with lines:
+                context = shared.changed(context, on_event=lines.event, confirm=lines.paused(confirm))
+                done = await start.deploy(context, replace(request, digests=built.digests()))
+        return deploying.finish(done, as_json, {"built": built.as_json()["images"]})
+
+    return shared.run(work())
+
+
+def _say(text: str) -> None:
+    click.echo(main.clean(text), err=True)

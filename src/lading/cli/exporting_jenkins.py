@@ -1,0 +1,81 @@
+"""`lading export jenkins`: what the fleet file and the options say, as values for the Jenkinsfile."""
+
+import importlib.metadata
+import re
+from pathlib import Path
+
+import click
+
+from lading import errors, settings
+from lading.cli import shared
+from lading.compose import reference
+from lading.export import jenkins as jenkinsfiles
+
+
+@click.command()
+@click.option("-C", "--project-directory", default=".", type=click.Path(path_type=Path), help="The app's folder.")
+@click.option("--image", default="", metavar="REF", help="The agent's image (default: lading:VERSION, of make image).")
+@click.option("--fleet", default="", metavar="PATH", help="Where the job finds the fleet file, if not in this repository.")
+@click.option("--ssh-credential", default="lading-ssh", metavar="ID", help="Jenkins' credential with the SSH key.")
+@click.option("--registry-credential", "given", multiple=True, metavar="REGISTRY=ID",
+              help="Its credential with user and password of a registry (default: lading- and the registry's name).")
+@click.option("--ledger-credential", default="lading-ledger", metavar="ID", help="Its secret text with the ledger's URL.")
+@click.option("--submitter", default="", metavar="USERS", help="Who may approve, by comma (default: who may build).")
+@click.pass_obj
+def jenkins(config: str, project_directory: Path, image: str, fleet: str, ssh_credential: str, given: tuple[str, ...],
+            ledger_credential: str, submitter: str) -> int:
+    """A Jenkinsfile with the fleet file's destinations and registries; it deploys the app it is committed beside."""
+    known = shared.load(config, project_directory)
+    if not known.inventory.destinations:
+        raise errors.SettingsError("the fleet file has no destinations to choose from", "add: destinations:", file=str(known.path))
+    version = importlib.metadata.version("lading")
+    ids = _credentials(known, given)
+    image = image or f"lading:{version}"
+    registry = reference.parse(image).registry
+    approved = tuple(name for name, one in known.inventory.destinations.items() if one.confirm)
+    top = _top(project_directory.resolve())
+    click.echo(jenkinsfiles.jenkinsfile(jenkinsfiles.Job(
+        version=version, destinations=jenkinsfiles.destinations(list(known.inventory.destinations), approved), approved=approved,
+        directory=_below(top, project_directory), config=fleet or _fleet(top, known.path), image=image,
+        image_registry=f"https://{registry}" if registry in ids else "", image_credential=ids.get(registry, ""),
+        ssh_credential=ssh_credential, submitters=submitter,
+        registries=tuple(jenkinsfiles.Binding(ids[name], one.password[1])
+                         for name, one in known.registries.items() if one.password[:1] == ("env",)),
+        ledger=jenkinsfiles.Binding(ledger_credential, known.ledger_env) if known.ledger_env else None,
+    )), nl=False)
+    return 0
+
+
+def _credentials(known: settings.Settings, given: tuple[str, ...]) -> dict[str, str]:
+    """The id of Jenkins' credential for each registry whose password the fleet file takes from the environment."""
+    ids = {name: f"lading-{re.sub(r'[^A-Za-z0-9]+', '-', name)}"
+           for name, one in known.registries.items() if one.password[:1] == ("env",)}
+    for pair in given:
+        name, equals, credential = pair.partition("=")
+        if not equals or not credential or name not in ids:
+            raise errors.InputError(f"--registry-credential {pair!r}: {name or 'it'} is no registry of the fleet file with "
+                                    "password: {env: …}", f"REGISTRY=ID; known: {', '.join(ids) or 'none'}")
+        ids[name] = credential
+    return ids
+
+
+def _top(folder: Path) -> Path:
+    """The top of the checkout that the job will work in."""
+    return next((one for one in (folder, *folder.parents) if (one / ".git").exists()), Path.cwd())
+
+
+def _below(top: Path, path: Path) -> str:
+    whole = path.resolve()
+    return whole.relative_to(top).as_posix() if whole.is_relative_to(top) else "."
+
+
+def _fleet(top: Path, path: Path) -> str:
+    """The fleet file's path in the checkout.
+
+    Raises:
+        InputError: it lies elsewhere.
+    """
+    if not path.resolve().is_relative_to(top):
+        raise errors.InputError(f"the fleet file {path} lies outside {top}, where the job would not find it",
+                                "commit it there, or say where the job finds it: --fleet PATH")
+    return path.resolve().relative_to(top).as_posix()

@@ -1,0 +1,1 @@
+"""Plans and truth in other tools' formats: values → text."""

@@ -1,0 +1,253 @@
+"""A declarative Jenkinsfile that deploys an app: every value reaches a shell through the environment (pure).
+
+The shell parts are functions of their own, so that they can be run without Jenkins. They end in `exec`: the process that
+Jenkins signals is lading itself, and its exit status is the step's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lading.commands import command
+from lading.export import groovy
+
+FOLDER = ".lading"  # in the workspace: the result, the key's link, the lock
+RESULT = f"{FOLDER}/result.json"
+DESCRIPTION = f"{FOLDER}/description"
+PATIENCE = 3600  # seconds to wait for an undo after an abort
+HEADER = """\
+// Made by `lading export jenkins` (lading {version}) from the fleet file; make it anew when destinations or registries change.
+// What was tried, and what was not: the shell parts run against real hosts in lading's tests, and Groovy 2.4 (the one in
+// Jenkins) compiles and runs this file there with stand-ins for the steps. It has not run inside a Jenkins.
+// Needs: Pipeline, Git, Docker Pipeline, Credentials Binding, SSH Credentials; nodes with Docker that reach the image and the servers.
+// Parameters reach the shell through the environment only. An abort is SIGTERM to lading, which undoes on every host; the
+// build waits for it. Jenkins itself gives up on a step after 20 s, so `finally` holds the agent until lading has ended.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A credential of Jenkins, by its id, and the environment variable that lading reads it from."""
+
+    credential: str
+    variable: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the Jenkinsfile is made of. *destinations* in the order shown, *approved* those that ask for approval;
+    *directory* and *config*: the app's folder and the fleet file, from the top of the checkout; *image_registry* and
+    *image_credential*: where the agent's image comes from, if a login is needed; *submitters*: who may approve, "" = all."""
+
+    version: str
+    destinations: tuple[str, ...]
+    approved: tuple[str, ...]
+    directory: str
+    config: str
+    image: str
+    image_registry: str = ""
+    image_credential: str = ""
+    ssh_credential: str = "lading-ssh"
+    registries: tuple[Binding, ...] = ()
+    ledger: Binding | None = None
+    submitters: str = ""
+
+
+def check_part(job: Job) -> str:
+    """The parameters are what they may be; anything else ends with 2, as lading does. Needs no lading."""
+    names = "|".join(command.quote(name) for name in job.destinations)
+    return f"""\
+set +x
+set -eu
+(
+    LC_ALL=C
+    case "${{DESTINATION:-}}" in
+    {names}) ;;
+    *) echo "DESTINATION is none of: {' '.join(job.destinations)}" >&2; exit 2 ;;
+    esac
+    case "${{VERSION:-}}" in
+    "" | [.-]* | *[!A-Za-z0-9_.-]*)
+        echo "VERSION must be letters, digits, _ . and -, a letter, digit or _ first" >&2; exit 2 ;;
+    esac
+    if [ "${{#VERSION}}" -gt 128 ]; then echo "VERSION has more than 128 characters" >&2; exit 2; fi
+)
+"""
+
+
+def plan_part(job: Job) -> str:
+    """Check, then show the plan in the log; nothing is changed."""
+    return f"{check_part(job)}{_home()}exec {_lading(job, 'plan')}\n"
+
+
+def deploy_part(job: Job) -> str:
+    """Check, then become lading; its document is the result, its exit status the step's. The lock is held while it lives."""
+    return f"""\
+{check_part(job)}{_home()}exec 9>{FOLDER}/lock
+flock 9
+reason="${{REASON:-}}"
+if [ -n "${{APPROVED_BY:-}}" ]; then reason="${{reason:+$reason, }}approved by $APPROVED_BY"; fi
+exec {_lading(job, 'deploy')} --reason="$reason" --yes --json >{RESULT}
+"""
+
+
+def wait_part() -> str:
+    """Until lading has ended, also after an abort; then the result, for the log, and in one line.
+
+    Groovy in Jenkins' sandbox may read no JSON without a plug-in; where lading is, there is Python.
+    """
+    return f"""\
+set +x
+mkdir -p {FOLDER}
+exec 9>{FOLDER}/lock
+flock -w {PATIENCE} 9 || echo "lading has not ended after {PATIENCE} s; what is open on the hosts: lading resume" >&2
+rm -f {DESCRIPTION}
+[ -s {RESULT} ] || exit 0
+cat {RESULT}
+python3 - <<"END"
+import json
+told = json.load(open("{RESULT}", encoding="utf-8"))
+line = "not deployed: " + told["error"]["kind"] if "error" in told else "{{app}} {{version}} → {{destination}}: {{result}}".format(**told)
+open("{DESCRIPTION}", "w", encoding="utf-8").write(line)
+END
+"""
+
+
+def _home() -> str:
+    """A home folder in the workspace, in which the key of the credential is the one that lading finds."""
+    return f"""\
+XDG_STATE_HOME="${{XDG_STATE_HOME:-${{HOME:-/tmp}}/.local/state}}"
+export XDG_STATE_HOME
+umask 077
+rm -f {RESULT}
+mkdir -p {FOLDER}/.ssh
+ln -sfn "$LADING_SSH_KEY" {FOLDER}/.ssh/id_rsa
+HOME="$PWD/{FOLDER}"
+export HOME
+"""
+
+
+def _lading(job: Job, verb: str) -> str:
+    words = ["lading", f"--config={job.config}", verb, f"--project-directory={job.directory}"]
+    return " ".join(command.quote(word) for word in words) + ' --to="$DESTINATION" --version="$VERSION"'
+
+
+def jenkinsfile(job: Job) -> str:
+    """The whole file."""
+    return f"""{HEADER.format(version=_plain(job.version))}pipeline {{
+    agent none
+    options {{
+        disableConcurrentBuilds()
+    }}
+    parameters {{
+        choice(name: 'DESTINATION', choices: {groovy.words(job.destinations)}, description: 'Where to')
+        string(name: 'VERSION', defaultValue: '', trim: true, description: 'Which version: the tag of its images')
+        string(name: 'REASON', defaultValue: '', trim: true, description: 'Why, for the history')
+    }}
+    stages {{
+{_planning(job)}{_approval(job)}{_deploying(job)}    }}
+}}
+"""
+
+
+def _planning(job: Job) -> str:
+    """The stage that checks and shows the plan; it also tells the next one who started the build, and why."""
+    return f"""\
+        stage('Plan') {{
+{_agent(job)}
+            steps {{
+                script {{
+                    def people = currentBuild.getBuildCauses('hudson.model.Cause$UserIdCause')
+                    if (people) {{ env.BUILD_USER_ID = people[0].userId ?: '' }}
+                    env.BUILD_CAUSE = currentBuild.getBuildCauses().collect {{ it.shortDescription }}.join(', ')
+                }}
+                withCredentials({_bindings(job)}) {{
+                    sh {groovy.block(plan_part(job))}
+                }}
+            }}
+        }}
+"""
+
+
+def _deploying(job: Job) -> str:
+    """The stage that deploys, and waits for lading's end on every way out; then the result."""
+    return f"""\
+        stage('Deploy') {{
+{_agent(job)}
+            steps {{
+                withCredentials({_bindings(job)}) {{
+                    script {{
+                        try {{
+                            sh {groovy.block(deploy_part(job))}
+                        }} finally {{
+                            sh {groovy.block(wait_part())}
+                        }}
+                    }}
+                }}
+            }}
+            post {{
+                always {{
+{_result()}                }}
+            }}
+        }}
+"""
+
+
+def _result() -> str:
+    """The result archived, and in one line as the build's description."""
+    line = groovy.literal(DESCRIPTION)
+    return f"""\
+                    archiveArtifacts artifacts: {groovy.literal(RESULT)}, allowEmptyArchive: true
+                    script {{
+                        if (fileExists({line})) {{ currentBuild.description = readFile(file: {line}, encoding: 'UTF-8') }}
+                    }}
+"""
+
+
+def _agent(job: Job) -> str:
+    lines = [f"image {groovy.literal(job.image)}"]
+    if job.image_registry:
+        lines += [f"registryUrl {groovy.literal(job.image_registry)}",
+                  f"registryCredentialsId {groovy.literal(job.image_credential)}"]
+    inner = "\n".join(" " * 20 + line for line in lines)
+    return f"            agent {{\n                docker {{\n{inner}\n                }}\n            }}"
+
+
+def _bindings(job: Job) -> str:
+    """The SSH key as a file, passwords as the variables that the fleet file names."""
+    found = [f"sshUserPrivateKey(credentialsId: {groovy.literal(job.ssh_credential)}, keyFileVariable: 'LADING_SSH_KEY')"]
+    found += [
+        f"usernamePassword(credentialsId: {groovy.literal(one.credential)}, usernameVariable: "
+        f"{groovy.literal(one.variable + '_USER')}, passwordVariable: {groovy.literal(one.variable)})"
+        for one in job.registries
+    ]
+    if job.ledger is not None:
+        found.append(f"string(credentialsId: {groovy.literal(job.ledger.credential)}, variable: {groovy.literal(job.ledger.variable)})")
+    return "[\n" + "".join(f"                    {one},\n" for one in found[:-1]) + f"                    {found[-1]}\n                ]"
+
+
+def _approval(job: Job) -> str:
+    """A stage without an agent that waits for a person, for the destinations that ask for it."""
+    if not job.approved:
+        return ""
+    who = f", submitter: {groovy.literal(job.submitters)}" if job.submitters else ""
+    return f"""\
+        stage('Approve') {{
+            when {{
+                expression {{ params.DESTINATION in {groovy.words(job.approved)} }}
+            }}
+            steps {{
+                script {{
+                    env.APPROVED_BY = input(message: 'Deploy as the plan in the log says?', ok: 'Deploy', submitterParameter: 'APPROVED_BY'{who})
+                }}
+            }}
+        }}
+"""
+
+
+def _plain(text: str) -> str:
+    """*text* for a comment: one line of ASCII without escapes."""
+    return "".join(c for c in text if " " <= c <= "~" and c != "\\")
+
+
+def destinations(names: Sequence[str], approved: Sequence[str]) -> tuple[str, ...]:
+    """The choices in their order: Jenkins takes the first where nobody chooses, so those that ask for approval come last."""
+    return tuple(sorted(names, key=lambda name: name in approved))

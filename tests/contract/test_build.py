@@ -1,0 +1,178 @@
+"""What `lading build` asks of docker: real Compose and Git, a program in docker's place that notes its arguments."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROGRAM = """#!/bin/sh
+n=$(ls "$NOTES" | wc -l)
+printf '%s\\0' "$@" >"$NOTES/$n.argv"
+env -0 >"$NOTES/$n.env"
+cat >"$NOTES/$n.stdin"
+[ ! -d "$DOCKER_CONFIG" ] || { cat "$DOCKER_CONFIG/config.json" >"$NOTES/$n.config"; stat -c %a "$DOCKER_CONFIG" >"$NOTES/$n.mode"; }
+[ -z "$SLOW" ] || { echo begun >&2; sleep 60; }
+case $1 in image) echo sha256:abc ;; push) echo "1.0: digest: sha256:$DIGEST size: 1" ;; esac
+"""
+FILE = """services:
+  web:
+    image: nowhere.example/shop:${VERSION}
+    environment: {DB_PASSWORD: "${DB_PASSWORD:?}"}
+  store: {image: "nowhere.example/store:1"}
+"""
+OVERRIDE = """services:
+  web:
+    image: shop:dev
+    build:
+      context: ./web
+      dockerfile: ../Dockerfile
+      args: ["LEVEL=${LEVEL:-2}", TOKEN, DOCKER_WORD=x]
+      labels: {own: label}
+"""
+FLEET = """lading: 1
+hosts: {web1: {address: 10.0.0.1}}
+registries: {nowhere.example: {username: ci, password: {env: REG_PASSWORD}}}
+"""
+LABEL = "org.opencontainers.image."
+
+
+class Folder:
+    """An app's folder, with docker's stand-in on the PATH."""
+
+    def __init__(self, folder: Path) -> None:
+        self.app, self.notes, self.bin = (folder / name for name in ("shop", "notes", "bin"))
+        for made in (self.app / "web", self.notes, self.bin):
+            made.mkdir(parents=True)
+        (self.bin / "docker").write_text(PROGRAM)
+        (self.bin / "docker").chmod(0o755)
+        (self.app / "docker-compose.yml").write_text(FILE)
+        (self.app / "docker-compose.override.yml").write_text(OVERRIDE)
+        (self.app / "web" / "page").write_text("hello")
+        (self.app / "Dockerfile").write_text("FROM scratch\n")
+
+    def git(self) -> str:
+        """Make it a repository; the commit."""
+        argv = ["git", "-C", str(self.app), "-c", "user.name=ann", "-c", "user.email=a@b"]
+        env = {**os.environ, "GIT_COMMITTER_DATE": "2026-01-02T03:04:05Z"}
+        for words in (["init", "-q"], ["remote", "add", "origin", "https://x:y@git.example/shop"], ["add", "-A"], ["commit", "-qm", "a"]):
+            subprocess.run([*argv, *words], check=True, env=env)
+        return subprocess.check_output([*argv, "rev-parse", "HEAD"], text=True).strip()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"PATH": f"{self.bin}:{os.environ['PATH']}", "HOME": str(self.app.parent), "NOTES": str(self.notes), "DIGEST": "a" * 64}
+
+    def argv(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "lading", "build", "-C", str(self.app), *words]
+
+    def build(self, *words: str, status: int = 0, **more: str) -> dict[str, Any]:
+        argv = self.argv("--json", *words)
+        done = subprocess.run(argv, env={**self.environment, **more}, cwd=self.app.parent, capture_output=True, text=True)
+        assert done.returncode == status, done.stdout + done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def calls(self) -> list[tuple[list[str], dict[str, str]]]:
+        """Arguments and environment of each call of docker."""
+        names = sorted(self.notes.glob("*.argv"), key=lambda path: int(path.stem))
+        return [(path.read_text().split("\0")[:-1], dict(line.split("=", 1) for line in path.with_suffix(".env").read_text().split("\0")[:-1]))
+                for path in names]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+def test_what_docker_is_told(folder: Folder) -> None:  # R1 R41; DB_PASSWORD is not needed to build
+    commit = folder.git()
+    told = folder.build("--version", "1.0", "-e", "LEVEL=canary$1", TOKEN="canary")
+    assert (told["revision"], told["images"]) == (commit, [
+        {"image": "nowhere.example/shop:1.0", "services": ["web"], "id": "sha256:abc", "digest": None}])
+    (argv, env), (inspect, _) = folder.calls()
+    assert argv == [
+        "build", "--tag", "nowhere.example/shop:1.0", "--build-arg", "TOKEN", "--build-arg", "LEVEL", "--build-arg", "DOCKER_WORD=x",
+        "--label", "own=label", "--label", f"{LABEL}version=1.0", "--label", f"{LABEL}revision={commit}",
+        "--label", f"{LABEL}source=https://git.example/shop", "--label", f"{LABEL}created=2026-01-02T03:04:05Z",
+        "--file", f"{folder.app}/web/../Dockerfile", f"{folder.app}/web"]
+    assert (env["TOKEN"], env["LEVEL"]) == ("canary", "canary$1")
+    assert inspect[:2] == ["image", "inspect"]
+
+
+def test_without_git_it_says_so(folder: Folder) -> None:
+    told = folder.build("--version", "1.0", SOURCE_DATE_EPOCH="0")
+    assert told["revision"] is None
+    assert "does not say what it was built from" in told["notes"][-1]
+    assert f"{LABEL}created=1970-01-01T00:00:00Z" in folder.calls()[0][0]
+
+
+def test_an_inline_dockerfile_goes_to_stdin(folder: Folder) -> None:
+    (folder.app / "docker-compose.override.yml").write_text("services: {web: {build: {context: web, dockerfile_inline: \"FROM scratch\\n\"}}}\n")
+    folder.build("--version", "1.0")
+    assert folder.calls()[0][0][-3:] == ["--file", "-", f"{folder.app}/web"]
+    assert (folder.notes / "0.stdin").read_text() == "FROM scratch\n"
+
+
+def test_credentials_are_in_a_file_in_memory(folder: Folder) -> None:  # R41
+    (folder.app / "lading.yaml").write_text(FLEET)
+    own = folder.app.parent / ".docker"
+    (own / "contexts").mkdir(parents=True)
+    (own / "config.json").write_text('{"currentContext": "far", "credsStore": "pass", "auths": {"else.example": {}}}')
+    folder.build("--version", "1.0", "--push", status=2, REG_PASSWORD="canary")  # nowhere.example does not answer in the end
+    assert [argv[0] for argv, _ in folder.calls()] == ["build", "image", "push"]
+    for argv, env in folder.calls():
+        assert not any("canary" in word or "Y2k6Y2FuYXJ5" in word for word in argv)
+        assert env["DOCKER_CONFIG"].startswith("/dev/shm/lading-")
+        assert not Path(env["DOCKER_CONFIG"]).exists()
+    config = json.loads((folder.notes / "0.config").read_text())
+    assert config == {"currentContext": "far", "credHelpers": {}, "auths": {"else.example": {}, "nowhere.example": {"auth": "Y2k6Y2FuYXJ5"}}}
+    assert (folder.notes / "0.mode").read_text() == "700\n"
+
+
+@pytest.mark.parametrize(("change", "words", "message"), [
+    ("", ("--version", "1.0;x"), "cannot be an image's tag"), ("", (), "the version is blank"),
+    ("context: ./web", ("--version", "1.0"), "lies outside"), ("file", ("--version", "1.0"), "does not carry out build.ssh"),
+    ("nothing", ("--version", "1.0"), "there is nothing to build"),
+])
+def test_refused_before_docker_is_asked(folder: Folder, change: str, words: tuple[str, ...], message: str) -> None:
+    path = folder.app / "docker-compose.override.yml"
+    if change == "context: ./web":
+        path.write_text(OVERRIDE.replace(change, "context: ../"))
+    elif change == "file":
+        path.write_text(OVERRIDE + "      ssh: [default]\n")
+    elif change:
+        path.unlink()
+    assert message in folder.build(*words, status=2)["error"]["message"]
+    assert folder.calls() == []
+
+
+def test_no_docker(folder: Folder) -> None:
+    (folder.bin / "docker").unlink()
+    (folder.bin / "git").symlink_to("/usr/bin/git")
+    error = folder.build("--version", "1.0", status=2, PATH=str(folder.bin))["error"]
+    assert "docker client is not installed" in error["message"]
+
+
+def test_a_signal_ends_docker_too(folder: Folder) -> None:
+    process = subprocess.Popen(folder.argv("--version", "1.0"), env={**folder.environment, "SLOW": "yes"}, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    while "begun" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "stopped; nothing was deployed" in said
+    assert not [path for path in Path("/proc").glob("[0-9]*/environ") if names(path, str(folder.notes))]
+
+
+def names(path: Path, text: str) -> bool:
+    """Whether a process has *text* in its environment."""
+    try:
+        return text.encode() in path.read_bytes()
+    except OSError:
+        return False
