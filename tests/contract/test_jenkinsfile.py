@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from jenkins_stand_in import PERSON, Groovy, groovy
 
+from jenkins_stand_in import PERSON, Groovy, groovy
 from lading.export import groovy as literals
 from lading.export import jenkins
 
