@@ -1,7 +1,7 @@
 """What runs where: ContainerState, HostState, FleetState (pure)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 ServiceState = Literal[
@@ -27,6 +27,7 @@ class ContainerState:
     content: str = ""
     secrets: str = ""
     owned: bool = False
+    adopted: bool = False
     one_off: bool = False
     number: int = 1
     since: str = ""
@@ -48,8 +49,45 @@ class ContainerState:
 
 
 @dataclass(frozen=True, slots=True)
+class Adopted:
+    """What a container that was adopted counts as, until its service changes: it has no labels of lading's.
+
+    *content* and *secrets* as its labels would say; *content* "" = it differs from the release it was adopted with.
+    """
+
+    content: str
+    image: str
+    secrets: str = ""
+
+
+def adopted_as_json(adopted: Mapping[str, Adopted]) -> dict[str, Any]:
+    """Container id → what it counts as: the field "adopted" of `current` and of a journal's `begin`; {} without any."""
+    return {"adopted": {name: asdict(one) for name, one in adopted.items()}} if adopted else {}
+
+
+def adopted_from_json(stored: Mapping[str, Any]) -> dict[str, Adopted]:
+    """`adopted_as_json` read back from the object that it is a field of."""
+    known = Adopted.__slots__
+    return {name: Adopted(**{key: value for key, value in one.items() if key in known})
+            for name, one in (stored.get("adopted") or {}).items()}
+
+
+def recognised(
+    containers: Sequence[ContainerState], adopted: Mapping[str, Adopted]
+) -> tuple[ContainerState, ...]:
+    """The containers, those in *adopted* as if they had lading's labels."""
+    return tuple(
+        replace(one, owned=True, adopted=True, content=adopted[one.id].content, image=adopted[one.id].image,
+                secrets=adopted[one.id].secrets) if one.id in adopted else one for one in containers
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Current:
-    """What a host says is deployed: the file `current` of an app. *generations*: secret name → number."""
+    """What a host says is deployed: the file `current` of an app. *generations*: secret name → number.
+
+    *adopted*: the containers that were adopted and not recreated since, by id.
+    """
 
     app: str
     release: str
@@ -60,13 +98,14 @@ class Current:
     source: str = ""
     destination: str = ""
     generations: Mapping[str, int] = field(default_factory=dict)
+    adopted: Mapping[str, Adopted] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The object stored on the host."""
         return {
             "v": 1, "app": self.app, "release": self.release, "version": self.version, "deployment": self.deployment,
             "actor": self.actor, "since": self.since, "source": self.source, "destination": self.destination,
-            "generations": dict(self.generations),
+            "generations": dict(self.generations), **adopted_as_json(self.adopted),
         }
 
 
@@ -79,7 +118,8 @@ def current_from_json(stored: Mapping[str, Any]) -> Current:
     if stored.get("v") != 1:
         raise ValueError(f"`current` has format {stored.get('v')}, this lading knows 1")
     try:
-        return Current(**{key: value for key, value in stored.items() if key in Current.__slots__})
+        known = {key: value for key, value in stored.items() if key in Current.__slots__}
+        return Current(**{**known, "adopted": adopted_from_json(stored)})
     except TypeError as wrong:
         raise ValueError(str(wrong)) from wrong
 
@@ -140,6 +180,10 @@ class AppState:
                 begun = None
         return begun
 
+    @property
+    def given_back(self) -> bool:
+        """Whether the last that lading did here was `remove --keep-running`: what runs is not its any more."""
+        return bool(self.journal) and self.journal[-1].get("result") == "given back"
 
     @property
     def held(self) -> bool:

@@ -16,6 +16,7 @@ VERBS = {
     "bundle": ("deploying", "Write what a deployment would upload, to look at."),
     "plan": ("deploying", "Show what deploy would do; nothing is changed."),
     "deploy": ("deploying", "Bring an app to a version on a destination: all hosts or none."),
+    "adopt": ("deploying", "Take over a running Compose project; no container is recreated."),
     "rollback": ("deploying", "Go back to the previous or any kept release."),
     "remove": ("deploying", "Remove an app from hosts; data only with --volumes."),
     "resume": ("deploying", "Finish or undo what another run left open."),

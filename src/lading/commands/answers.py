@@ -34,7 +34,7 @@ def _app(name: str, texts: Mapping[str, str], containers: Sequence[state.Contain
         releases=state.releases_from_json({key: value for key, value in kept.items() if value}),
         journal=state.journal_from_json([line for text in texts.get(f"journal:{name}", "").splitlines()
                                          if (line := _object(text))]),
-        containers=tuple(c for c in containers if c.app == name),
+        containers=state.recognised([c for c in containers if c.app == name], current.adopted if current else {}),
         secrets=_secrets(texts.get(f"secrets:{name}", "")),
         objects=frozenset(texts.get(f"objects:{name}", "").split()),
         edited=_edited(name, current, kept, texts),

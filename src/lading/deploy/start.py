@@ -69,16 +69,21 @@ async def deploy(context: contexts.Context, request: Request) -> ended.Ended:
         LedgerError: the intent could not be stored; nothing was changed.
     """
     prepared = await _prepare(context, request)
-    unfinished = [n for n, s in prepared.seen.hosts.items() if _open(s, prepared.plan.app)]
-    if unfinished:
-        _refuse_held(prepared, unfinished)
-        await resume.resume(context, prepared.plan.app, to=tuple(unfinished), reason="before the next deployment")
+    open_on = unfinished(prepared)
+    if open_on:
+        await resume.resume(context, prepared.plan.app, to=open_on, reason="before the next deployment")
         prepared = await _prepare(context, request)
-    return await running.carry_out(context, await _job(context, prepared), verb="deploy", reason=request.reason,
+    return await running.carry_out(context, await job(context, prepared), verb="deploy", reason=request.reason,
                                    plan=prepared.plan, commit=prepared.bundle.commit)
 
 
-def _refuse_held(prepared: Prepared, names: Sequence[str]) -> None:
+def unfinished(prepared: Prepared) -> tuple[str, ...]:
+    """The hosts on which another deployment of the app was left open.
+
+    Raises:
+        LeaseHeldError: it is not dead, as far as its lease says.
+    """
+    names = tuple(name for name, seen in prepared.seen.hosts.items() if _open(seen, prepared.plan.app))
     for name in names:
         app = prepared.seen.hosts[name].apps[prepared.plan.app]
         if app.held and not prepared.request.take_lease:
@@ -88,6 +93,7 @@ def _refuse_held(prepared: Prepared, names: Sequence[str]) -> None:
                 f"{app.app} on {name} is held by {lease.get('holder')} (deployment {lease.get('deployment')}, since "
                 f"{lease.get('since')}{link})",
                 f"wait; if that deployment is dead: lading resume {app.app}, or --take-lease", host=name, step="lease")
+    return names
 
 
 def _open(seen: state.HostState, app: str) -> bool:
@@ -143,11 +149,10 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     for name, host in seen.hosts.items():
         wrong = preflight.ownership(made.release.app, made.source, destination.name, host, request.take_over)
         if wrong:
-            hint = "--take-over" if "belongs to" in wrong or "for destination" in wrong else "another name: --app NAME"
+            hint = "--take-over" if "belongs to" in wrong or "for destination" in wrong else (
+                f"lading adopt {made.release.app} --to {destination.name}; or another name: --app NAME")
             raise errors.ForeignError(wrong, f"if that is right: {hint}", host=name, step="observe")
-    hashed = {key: hashlib.sha256(nonce.encode() + stored_secret(key, value)).hexdigest()
-              for key, value in made.secrets.items()}
-    plans = {name: plan_one(name, made.release, hashed, host) for name, host in seen.hosts.items()}
+    plans = {name: plan_one(name, made, nonce, host) for name, host in seen.hosts.items()}
     whole = planner.plan(made.release, destination.name, planner.hooked(made.release, plans), made.warnings)
     return Prepared(request, destination, chosen, made, whole, seen, platforms, nonce)
 
@@ -157,13 +162,19 @@ def stored_secret(name: str, value: bytes) -> bytes:
     return bundles.secret_content(name, value)
 
 
-def plan_one(
-    name: str, made: release.Release, hashed: Mapping[str, str], seen: state.HostState
-) -> steps.HostPlan:
+def numbered(made: release.Bundle, nonce: str, app: state.AppState) -> tuple[dict[str, int], tuple[str, ...]]:
+    """The generation of each secret of a bundle on a host, and the names of those that it lacks."""
+    hashed = {key: hashlib.sha256(nonce.encode() + stored_secret(key, value)).hexdigest()
+              for key, value in made.secrets.items()}
+    return planner.generations(hashed, app.secrets)
+
+
+def plan_one(name: str, made: release.Bundle, nonce: str, seen: state.HostState) -> steps.HostPlan:
     """The plan of one host from what was seen there."""
-    app = seen.apps.get(made.app, state.AppState(made.app))
-    numbers, fresh = planner.generations(hashed, app.secrets)
-    return planner.plan_host(name, made, numbers, fresh, app, running.kept_release(app), seen.attached(made.app))
+    to = made.release
+    app = seen.apps.get(to.app, state.AppState(to.app))
+    numbers, fresh = numbered(made, nonce, app)
+    return planner.plan_host(name, to, numbers, fresh, app, running.kept_release(app), seen.attached(to.app))
 
 
 def check_reachable(seen: state.FleetState) -> None:
@@ -200,7 +211,12 @@ def keep_digests(
     return {image: known.get(image, pin) if "@" not in image else pin for image, pin in pins.items()}
 
 
-async def _job(context: contexts.Context, prepared: Prepared) -> base.Job:
+async def job(context: contexts.Context, prepared: Prepared) -> base.Job:
+    """What the engine is given, after preflight on what was seen.
+
+    Raises:
+        PreflightError: a host cannot take the release.
+    """
     made = prepared.bundle
     problems = {
         name: preflight.problems(made.release, prepared.plan.hosts[name], host, prepared.platforms)

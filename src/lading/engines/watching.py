@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 
+from lading import state
 from lading.commands import docker
 from lading.compose import release
 from lading.plan import rollout
@@ -11,15 +12,18 @@ from lading.plan import rollout
 class Watch:
     """Follows one `roll` command: give it the parts, it says when to stop; then ask `why`.
 
-    *fresh*: the services that were just started; *judged*: those that count; *numbers*: secret generations.
+    *fresh*: the services that were just started; *judged*: those that count; *numbers*: secret generations;
+    *adopted*: containers without labels of lading's.
     """
 
     def __init__(
-        self, specs: Mapping[str, release.ServiceSpec], fresh: frozenset[str], numbers: Mapping[str, int]
+        self, specs: Mapping[str, release.ServiceSpec], fresh: frozenset[str], numbers: Mapping[str, int],
+        adopted: Mapping[str, state.Adopted],
     ) -> None:
         self.specs = specs
         self.fresh = fresh
         self.numbers = numbers
+        self.adopted = adopted
         self.status = -1
         self.output = ""
         self.verdicts: list[rollout.Verdict] = []
@@ -44,7 +48,7 @@ class Watch:
         return False
 
     def _judge(self, now: float) -> bool:
-        containers = docker.parse_containers(self._containers)
+        containers = state.recognised(docker.parse_containers(self._containers), self.adopted)
         self.verdicts = [
             rollout.judge(spec, release.generation_label(spec, self.numbers), containers, fresh=name in self.fresh)
             for name, spec in self.specs.items()
