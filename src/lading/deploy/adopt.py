@@ -12,7 +12,7 @@ from lading.commands import adopting
 from lading.compose import normal, parse, reference, release
 from lading.deploy import ended, resume, running, start
 from lading.inventory import hosts
-from lading.plan import adoption, steps
+from lading.plan import adoption, likeness, planner, steps
 from lading.transport import base as transports
 
 HINT = "DEST with only the hosts where it runs"
@@ -105,8 +105,9 @@ async def _compare(
 ) -> tuple[steps.HostPlan, tuple[str, ...]]:
     """The plan of one host, and what people should know of it."""
     app = seen.apps.get(made.release.app, state.AppState(made.release.app))
-    numbers, fresh = start.numbered(made, nonce, app)
-    tree = parse.load((await asyncio.to_thread(normal.form, made, numbers, context.environment)).encode())
+    numbers, fresh = planner.generations(start.salted(made, nonce), app.secrets)
+    form = await asyncio.to_thread(normal.form, made, numbers, context.environment)
+    tree = parse.load(form.replace("@DIR@/", likeness.HERE).encode())
     sources, pairs = adoption.to_look_at(tree, there)
     if sources or pairs:
         what = adopting.lies(observe.marker(), app=made.release.app, state_dir=context.settings.state_dir, nonce=nonce,

@@ -152,7 +152,8 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
             hint = "--take-over" if "belongs to" in wrong or "for destination" in wrong else (
                 f"lading adopt {made.release.app} --to {destination.name}; or another name: --app NAME")
             raise errors.ForeignError(wrong, f"if that is right: {hint}", host=name, step="observe")
-    plans = {name: plan_one(name, made, nonce, host) for name, host in seen.hosts.items()}
+    hashed = salted(made, nonce)
+    plans = {name: plan_one(name, made.release, hashed, host) for name, host in seen.hosts.items()}
     whole = planner.plan(made.release, destination.name, planner.hooked(made.release, plans), made.warnings)
     return Prepared(request, destination, chosen, made, whole, seen, platforms, nonce)
 
@@ -162,19 +163,19 @@ def stored_secret(name: str, value: bytes) -> bytes:
     return bundles.secret_content(name, value)
 
 
-def numbered(made: release.Bundle, nonce: str, app: state.AppState) -> tuple[dict[str, int], tuple[str, ...]]:
-    """The generation of each secret of a bundle on a host, and the names of those that it lacks."""
-    hashed = {key: hashlib.sha256(nonce.encode() + stored_secret(key, value)).hexdigest()
-              for key, value in made.secrets.items()}
-    return planner.generations(hashed, app.secrets)
+def salted(made: release.Bundle, nonce: str) -> dict[str, str]:
+    """The secrets of a bundle as a host tells of those that it keeps: name → hash with *nonce*."""
+    return {key: hashlib.sha256(nonce.encode() + stored_secret(key, value)).hexdigest()
+            for key, value in made.secrets.items()}
 
 
-def plan_one(name: str, made: release.Bundle, nonce: str, seen: state.HostState) -> steps.HostPlan:
+def plan_one(
+    name: str, made: release.Release, hashed: Mapping[str, str], seen: state.HostState
+) -> steps.HostPlan:
     """The plan of one host from what was seen there."""
-    to = made.release
-    app = seen.apps.get(to.app, state.AppState(to.app))
-    numbers, fresh = numbered(made, nonce, app)
-    return planner.plan_host(name, to, numbers, fresh, app, running.kept_release(app), seen.attached(to.app))
+    app = seen.apps.get(made.app, state.AppState(made.app))
+    numbers, fresh = planner.generations(hashed, app.secrets)
+    return planner.plan_host(name, made, numbers, fresh, app, running.kept_release(app), seen.attached(made.app))
 
 
 def check_reachable(seen: state.FleetState) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from lading.compose import services, variables
 
 Found = tuple[str, str, str]  # field, what runs, what the file says; *** where it may be secret
-HERE = "@DIR@/"  # stands for the app's folder in what Compose made of the release
+HERE = "/@DIR@/"  # stands for the app's folder in what Compose made of the release
 OWN = ("com.docker.compose.", "lading.", "desktop.docker.io")
 COMPARED = frozenset((
     "cap_add", "cap_drop", "command", "configs", "container_name", "cpus", "domainname", "entrypoint", "environment",
@@ -177,7 +177,7 @@ def _log(driver: str | None, options: Mapping[str, Any] | None) -> set[str]:
 
 
 def wanted_mounts(tree: Mapping[str, Any], service: Mapping[str, Any]) -> dict[str, Mount]:
-    """Target → mount, as the release has it; files of the app's folder as @DIR@/…"""
+    """Target → mount, as the release has it; files of the app's folder below HERE"""
     found = {}
     for one in service.get("volumes") or ():
         source = str(one.get("source") or "")
