@@ -149,13 +149,19 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     for name, host in seen.hosts.items():
         wrong = preflight.ownership(made.release.app, made.source, destination.name, host, request.take_over)
         if wrong:
-            hint = "--take-over" if "belongs to" in wrong or "for destination" in wrong else (
-                f"lading adopt {made.release.app} --to {destination.name}; or another name: --app NAME")
+            hint = "--take-over" if "belongs to" in wrong or "for destination" in wrong else _moving_in(host, made.release.app)
             raise errors.ForeignError(wrong, f"if that is right: {hint}", host=name, step="observe")
     hashed = salted(made, nonce)
     plans = {name: plan_one(name, made.release, hashed, host) for name, host in seen.hosts.items()}
     whole = planner.plan(made.release, destination.name, planner.hooked(made.release, plans), made.warnings)
     return Prepared(request, destination, chosen, made, whole, seen, platforms, nonce)
+
+
+def _moving_in(host: state.HostState, app: str) -> str:
+    """What to type where a project runs that is not lading's."""
+    known = host.apps.get(app, state.AppState(app)).current is not None
+    first = f"lading remove {app} --to {host.host} --keep-running, then " if known else ""
+    return f"{first}lading adopt {app} --to {host.host}; or another name: --app NAME"
 
 
 def stored_secret(name: str, value: bytes) -> bytes:
