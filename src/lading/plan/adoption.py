@@ -173,7 +173,7 @@ def _notes(
     if mounts := sorted({f"{c.service} {c.field.removeprefix('mount ')}" for c in changes if c.field.startswith("mount ")}):
         yield f"{host}: other mounts, so perhaps other data, from the next deployment on: {', '.join(mounts)}"
     for name in sorted(made.services):
-        if unread := likeness.unread(tree["services"][name]):
+        if unread := likeness.unread(tree, name):
             yield f"{name}: {', '.join(unread)} were not compared"
     kept = sorted({(name, have.source) for name, _, want, have in _binds(tree, seen)
                    if want.source.startswith(likeness.HERE) and not want.source.startswith(likeness.HERE + "project")

@@ -15,7 +15,9 @@ COMPARED = frozenset((
     "networks", "pid", "ports", "privileged", "read_only", "restart", "secrets", "stdin_open", "stop_grace_period",
     "stop_signal", "tmpfs", "tty", "user", "volumes", "working_dir",
 ))
-NO_MATTER = frozenset(("build", "depends_on", "deploy", "env_file", "platform", "profiles", "pull_policy", "scale"))
+NO_MATTER = frozenset((
+    "attach", "build", "depends_on", "deploy", "develop", "env_file", "expose", "platform", "profiles", "pull_policy", "scale",
+))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +41,14 @@ class Mount:
     read_only: bool = False
 
 
-def unread(service: Mapping[str, Any]) -> list[str]:
-    """Keys of a service that are not compared, so that adopt can say so."""
-    return sorted(key for key, value in service.items()
-                  if value and key not in COMPARED | NO_MATTER and not key.startswith("x-"))
+def unread(tree: Mapping[str, Any], name: str) -> list[str]:
+    """What of a service is not compared, so that adopt can say so."""
+    service = tree["services"][name]
+    keys = [key for key, value in service.items() if value and key not in COMPARED | NO_MATTER and not key.startswith("x-")]
+    keys += [f"networks.{key}" for key, value in (service.get("networks") or {}).items() if value]
+    keys += [f"{kind}.{one['source']}" for kind in ("configs", "secrets") for one in service.get(kind) or ()
+             if not ((tree.get(kind) or {}).get(one["source"]) or {}).get("file")]
+    return sorted(keys)
 
 
 def differences(

@@ -143,4 +143,5 @@ def test_what_only_the_file_has_is_noticed(more: dict[str, Any], fields: set[str
 
 
 def test_keys_that_are_not_compared_are_named() -> None:
-    assert likeness.unread(a_service(ulimits={"nofile": 1}, sysctls={}, build={"context": "."}, **{"x-a": 1})) == ["ulimits"]
+    tree = a_tree(ulimits={"nofile": 1}, sysctls={}, build={"context": "."}, networks={"default": {"aliases": ["a"]}}, **{"x-a": 1})
+    assert likeness.unread(tree, "web") == ["configs.text", "networks.default", "ulimits"]
