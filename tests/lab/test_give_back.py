@@ -63,3 +63,19 @@ def test_plain_compose_goes_on_and_lading_takes_it_again(app: App, playbook: Pla
     assert rows == {"web": ("1.1.0", False), "migrate": ("1.1.0", False), "store": ("1.1.0", True)}
     unchanged = app.deploy("1.1.0", "--json", to="web1", env=ENV)
     assert json.loads(unchanged.stdout)["result"] == "unchanged"
+
+
+def test_a_killed_giving_back_leaves_the_app_as_it_was(app: App, lab: Lab) -> None:
+    assert app.deploy("1.0.0", to="web1").returncode == 0
+    folder = f"/var/lib/lading/apps/{app.name}"
+    current = lab.exec("web1", f"cat {folder}/current").stdout
+    begin = {"v": 1, "kind": "begin", "deployment": "20261125-010203-aaaa", "verb": "remove", "app": app.name, "version": "1.0.0", "to": "",
+             "destination": "web1", "participants": ["web1"], "keeps_containers": True, "from": json.loads(current), "generations": {}}
+    lab.exec("web1", f"docker stop -t 1 {app.ids('web1')['web']} && echo '{json.dumps(begin)}' >>{folder}/journal")  # killed after its lease
+    before = lives(app, "web1")
+    assert ("", "deployment") in drift(app)
+    ended = app.lading("resume", app.name)
+    assert ended.returncode == 0, ended.stderr
+    assert lives(app, "web1") == before  # an undo of anything else would have started web
+    assert lab.exec("web1", f"cat {folder}/current").stdout == current
+    assert drift(app) == {("web", "state")}
