@@ -3,8 +3,9 @@
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from lading import context as contexts
 from lading import errors, observe, state
@@ -15,6 +16,7 @@ from lading.inventory import hosts
 from lading.plan import adoption, likeness, planner, steps
 from lading.transport import base as transports
 
+T = TypeVar("T")
 HINT = "DEST with only the hosts where it runs"
 
 
@@ -56,18 +58,26 @@ async def _prepare(context: contexts.Context, request: start.Request) -> start.P
     start.check_reachable(seen)
     _check_free(app, seen)
     networks = sorted(one.name for one in reading.project.networks.values())
-    found = await asyncio.gather(*(_look(context.transport, one, app, networks) for one in chosen))
-    there = dict(zip((one.name for one in chosen), found, strict=True))
+    found = await _all(_look(context.transport, one, app, networks) for one in chosen)
     pins = {image: reference.pinned(image, adoption.digest(image, found) or pin.digest) for image, pin in pinned.items()}
     made = release.build(reading, pins)
-    compared = {name: await _compare(context, made, nonce, seen.hosts[name], there[name], one)
-                for name, one in ((one.name, one) for one in chosen)}
-    plans = {name: host for name, (host, _) in compared.items()}
-    notes = [note for _, told in compared.values() for note in told]
+    compared = await _all(_compare(context, made, nonce, seen.hosts[one.name], there, one)
+                          for one, there in zip(chosen, found, strict=True))
+    plans = {host.host: host for host, _ in compared}
+    notes = [note for _, told in compared for note in told]
     whole = steps.Plan(app, reading.version, made.release.id, destination.name, plans,
                        warnings=tuple(dict.fromkeys([*made.warnings, *notes])))
     platforms = {pins[image]: pin.platforms for image, pin in pinned.items() if pins[image].endswith(pin.digest)}
     return start.Prepared(request, destination, chosen, made, whole, seen, platforms, nonce)
+
+
+async def _all(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Do it on all hosts at once, wait for all, raise the first failure."""
+    done = await asyncio.gather(*work, return_exceptions=True)
+    for one in done:
+        if isinstance(one, BaseException):
+            raise one
+    return [one for one in done if not isinstance(one, BaseException)]
 
 
 def _check_free(app: str, seen: state.FleetState) -> None:
