@@ -29,10 +29,12 @@ class Row:
     deployment: str
     actor: str
     drift: tuple[str, ...] = ()
+    adopted: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """One entry of `where --json`; what is not known is null."""
-        return {key: list(v) if isinstance(v, tuple) else (v or None) for key, v in asdict(self).items()}
+        """One entry of `where --json`; what is not known is null; "adopted" is only there where it is true."""
+        return {key: list(v) if isinstance(v, tuple) else (v or None) for key, v in asdict(self).items()
+                if key != "adopted" or v}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def _row(
     return Row(
         app.app, seen.service, host, seen.name, known[1], known[0], image, digest, seen.state(job), seen.since,
         app.current.deployment if app.current and known[0] == app.current.release else "",
-        app.current.actor if app.current and known[0] == app.current.release else "", drift,
+        app.current.actor if app.current and known[0] == app.current.release else "", drift, seen.adopted,
     )
 
 
@@ -127,7 +129,7 @@ def differences(host: str, app: state.AppState) -> tuple[Difference, ...]:
     if app.open_intent is not None:
         found.append(Difference(host, app.app, "", "deployment", str(app.open_intent["deployment"]), "not ended"))
     if app.current is None:
-        owned = [c for c in app.containers if c.owned and not app.unreadable]
+        owned = [c for c in app.containers if c.owned and not app.unreadable and not app.given_back]
         return (*found, *(Difference(host, app.app, c.service, "declared", "", "runs without a record") for c in owned))
     if app.current.release not in app.releases:
         lost = [Difference(host, app.app, "", "release", app.current.release, "its files are gone")]

@@ -1,7 +1,7 @@
 """What runs where: ContainerState, HostState, FleetState (pure)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from lading import shape
@@ -29,6 +29,7 @@ class ContainerState:
     content: str = ""
     secrets: str = ""
     owned: bool = False
+    adopted: bool = False
     one_off: bool = False
     number: int = 1
     since: str = ""
@@ -50,8 +51,49 @@ class ContainerState:
 
 
 @dataclass(frozen=True, slots=True)
+class Adopted:
+    """What a container that was adopted counts as, until its service changes: it has no labels of lading's.
+
+    *content* and *secrets* as its labels would say; *content* "" = it differs from the release it was adopted with.
+    """
+
+    content: str
+    image: str
+    secrets: str = ""
+
+
+def adopted_as_json(adopted: Mapping[str, Adopted]) -> dict[str, Any]:
+    """Container id → what it counts as: the field "adopted" of `current` and of a journal's `begin`; {} without any."""
+    return {"adopted": {name: asdict(one) for name, one in adopted.items()}} if adopted else {}
+
+
+def adopted_from_json(stored: Mapping[str, Any]) -> dict[str, Adopted]:
+    """`adopted_as_json` read back from the object that it is a field of; what a newer lading added is left out.
+
+    Raises:
+        ValueError: it is another thing than it should be.
+    """
+    found: Mapping[str, Any] = shape.fitting(stored.get("adopted") or {}, Mapping[str, Mapping[str, Any]], "adopted")
+    known = Adopted.__slots__
+    return {name: shape.made(Adopted, {key: value for key, value in one.items() if key in known}) for name, one in found.items()}
+
+
+def recognised(
+    containers: Sequence[ContainerState], adopted: Mapping[str, Adopted]
+) -> tuple[ContainerState, ...]:
+    """The containers, those in *adopted* as if they had lading's labels."""
+    return tuple(
+        replace(one, owned=True, adopted=True, content=adopted[one.id].content, image=adopted[one.id].image,
+                secrets=adopted[one.id].secrets) if one.id in adopted else one for one in containers
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Current:
-    """What a host says is deployed: the file `current` of an app. *generations*: secret name → number."""
+    """What a host says is deployed: the file `current` of an app. *generations*: secret name → number.
+
+    *adopted*: the containers that were adopted and not recreated since, by id.
+    """
 
     app: str
     release: str
@@ -62,13 +104,14 @@ class Current:
     source: str = ""
     destination: str = ""
     generations: Mapping[str, int] = field(default_factory=dict)
+    adopted: Mapping[str, Adopted] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The object stored on the host."""
         return {
             "v": 1, "app": self.app, "release": self.release, "version": self.version, "deployment": self.deployment,
             "actor": self.actor, "since": self.since, "source": self.source, "destination": self.destination,
-            "generations": dict(self.generations),
+            "generations": dict(self.generations), **adopted_as_json(self.adopted),
         }
 
 
@@ -91,7 +134,8 @@ def current_from_json(stored: Mapping[str, Any]) -> Current:
         ValueError: a field is missing, or another thing than it should be.
     """
     _known("`current` has", stored.get("v"))
-    return shape.made(Current, {key: value for key, value in stored.items() if key in Current.__slots__})
+    known = {key: value for key, value in stored.items() if key in Current.__slots__ and key != "adopted"}
+    return replace(shape.made(Current, known), adopted=adopted_from_json(stored))
 
 
 JOURNAL = {
@@ -177,6 +221,11 @@ class AppState:
         words = {name: str(begin.get(name, "")) for name in ("version", "actor", "source", "destination")}
         return Current(self.app, str(begin.get("to", "")), deployment=line["deployment"], since=str(line.get("at", "")),
                        generations=begin.get("generations", {}), **words)
+
+    @property
+    def given_back(self) -> bool:
+        """Whether the last that lading did here was `remove --keep-running`: what runs is not its any more."""
+        return bool(self.journal) and self.journal[-1].get("result") == "given back"
 
     @property
     def held(self) -> bool:

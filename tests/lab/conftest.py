@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from app_client import App, build_images
 from lab_client import PREFIX, Lab, base_folder
+from playbook import Playbook
 
 HOSTS = 3
 
@@ -52,3 +53,12 @@ def app(lab: Lab, images: Lab, tmp_path: Path, request: pytest.FixtureRequest) -
     made = App.copy(lab, tmp_path / "project", name, 8080)
     yield made
     made.remove()
+
+
+@pytest.fixture
+def playbook(app: App) -> Iterator[Playbook]:
+    """What started the app before lading; its folders and logins are removed afterwards."""
+    made = Playbook(app)
+    made.login()
+    yield made
+    made.forget()

@@ -1,5 +1,6 @@
 """What runs where: one word for people, what a host says of itself, leases and open intents."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,6 +28,15 @@ def test_one_word_for_people(more: dict[str, Any], job: bool, word: str) -> None
 def test_current_both_ways() -> None:
     current = state.Current("shop", "cafe", "1", "d1", "ann@laptop", "then", "git:repo", "production", {"var.P": 2})
     assert state.current_from_json(current.as_json()) == current
+    assert "adopted" not in current.as_json()  # what was never adopted is written as before
+    adopted = replace(current, adopted={"c1": state.Adopted("cafe", "r/web:1", "1.2")})
+    assert state.current_from_json(adopted.as_json()) == adopted
+
+
+@pytest.mark.parametrize(("result", "given"), [("given back", True), ("removed", False), (None, False)])
+def test_an_app_that_was_given_back(result: str | None, given: bool) -> None:
+    lines = [{"kind": "ended", "deployment": "d1", "result": result}] if result else []
+    assert state.AppState("shop", journal=tuple(lines)).given_back is given
 
 
 LINES = st.lists(st.fixed_dictionaries({

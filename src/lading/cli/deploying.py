@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,19 @@ import click
 from lading import context as contexts
 from lading import errors
 from lading.cli import progress, render, shared
+from lading.deploy import adopt as adopting
 from lading.deploy import bundling, ended, start
 from lading.deploy import remove as removing
 from lading.deploy import resume as resuming
 from lading.deploy import rollback as going_back
 
 
-def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say which app in which version."""
+def file_options(command: Callable[..., Any], *, named: bool = True) -> Callable[..., Any]:
+    """The options that say which app in which version; *named*: its name among them."""
     for option in reversed([
         click.option("-C", "--project-directory", default=".", type=click.Path(path_type=Path), help="The app's folder."),
         click.option("-f", "files", multiple=True, metavar="FILE", help="Compose file; several in their order."),
-        click.option("--app", default="", metavar="NAME", help="The app's name, if the file has no name:."),
+        *([click.option("--app", default="", metavar="NAME", help="The app's name, if the file has no name:.")] if named else []),
         click.option("--version", "version", default="", metavar="V", help="The version (or VERSION in the environment)."),
         click.option("-e", "overrides", multiple=True, metavar="KEY=VALUE", help="A variable of the Compose file."),
     ]):
@@ -123,6 +125,33 @@ def finish(done: ended.Ended, as_json: bool, more: Mapping[str, Any] | None = No
 
 @click.command()
 @shared.app_argument
+@partial(file_options, named=False)
+@shared.to_option
+@shared.yes_option
+@shared.json_option
+@click.option("--dry-run", is_flag=True, help="Only show what differs.")
+@shared.reason_option
+@shared.take_option
+@click.pass_obj
+def adopt(config: str, /, app: str, yes: bool, as_json: bool, dry_run: bool, **words: Any) -> int:
+    """Take over a running Compose project: compare it with the file, show what differs, record it; nothing is recreated."""
+    request = asked(app=app, **words)
+
+    async def look() -> int:
+        async with shared.opened(config, request.directory) as context:
+            made = await adopting.plan(context, request)
+        render.document(made.as_json()) if as_json else render.plan(made)
+        return 0
+
+    if dry_run:
+        return shared.run(look())
+    shared.must_answer(yes)
+    question = "Adopt {plan.app} as {plan.version} on {plan.destination} ({hosts} hosts)? No container is touched."
+    return _change(config, request.directory, yes, as_json, question, lambda c: adopting.adopt(c, request))
+
+
+@click.command()
+@shared.app_argument
 @shared.to_option
 @click.option("--release", default="", metavar="ID", help="A kept release (id or version) instead of the previous one.")
 @shared.yes_option
@@ -144,19 +173,23 @@ def rollback(config: str, app: str, to: tuple[str, ...], release: str, yes: bool
 @shared.app_argument
 @shared.to_option
 @click.option("--volumes", is_flag=True, help="Remove its volumes and host data too.")
+@click.option("--keep-running", is_flag=True, help="Only lading's files go; containers, networks and data stay.")
 @shared.yes_option
 @shared.json_option
 @shared.reason_option
 @shared.take_option
 @shared.verbose_option
 @click.pass_obj
-def remove(config: str, app: str, to: tuple[str, ...], volumes: bool, yes: bool, as_json: bool, reason: str,
+def remove(config: str, app: str, to: tuple[str, ...], volumes: bool, keep_running: bool, yes: bool, as_json: bool, reason: str,
            take_lease: bool) -> int:
     """Remove an app from hosts; its volumes and data stay unless --volumes."""
+    if volumes and keep_running:
+        raise errors.InputError("--volumes and --keep-running exclude each other", "name one")
     shared.must_answer(yes)
-    question = "Remove {plan.app} from {plan.destination} ({hosts} hosts)?"
+    question = ("Give {plan.app} back on {plan.destination} ({hosts} hosts), its containers running?" if keep_running
+                else "Remove {plan.app} from {plan.destination} ({hosts} hosts)?")
     return _change(config, Path(), yes, as_json, question, lambda c: removing.remove(
-        c, app, to, volumes=volumes, reason=reason, take_lease=take_lease))
+        c, app, to, volumes=volumes, keep_running=keep_running, reason=reason, take_lease=take_lease))
 
 
 @click.command()

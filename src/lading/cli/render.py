@@ -124,7 +124,7 @@ def where(rows: Sequence[fleet.Row]) -> None:
         line("nothing is deployed with lading on these hosts")
         return
     table(("app", "service", "host", "version", "state", "release", "since (UTC)", "by", "drift"), [
-        (r.app or "-", r.service or "-", r.host, r.version or "?", r.state, r.release or "-", moment(r.since),
+        (r.app or "-", r.service or "-", r.host, (r.version or "?") + (" (adopted)" if r.adopted else ""), r.state, r.release or "-", moment(r.since),
          r.actor or "-", "; ".join(r.drift)) for r in rows
     ], fold=("drift",))
 

@@ -50,7 +50,7 @@ def _app(name: str, texts: Mapping[str, str], containers: Sequence[state.Contain
         releases=kept,
         journal=journal,
         damaged=(*damaged, *(torn[:1] if not journal else ())),  # a torn line is no loss
-        containers=tuple(c for c in containers if c.app == name),
+        containers=state.recognised([c for c in containers if c.app == name], current.adopted if current else {}),
         secrets=_secrets(texts.get(f"secrets:{name}", "")),
         objects=frozenset(texts.get(f"objects:{name}", "").split()),
         edited=_edited(name, current, kept, texts),

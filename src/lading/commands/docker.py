@@ -25,6 +25,9 @@ part tick; }}
 """
 ALL_CONTAINERS = f"""part containers
 ids=$(docker ps -aq --no-trunc --filter "label=$FILTER" 2>/dev/null)
+if [ -z "$APP" ]; then for c in $(grep -sl '"adopted":' "$S"/apps/*/current); do c=${{c%/current}}
+ids="$ids $(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=${{c##*/}}")"; done
+ids=$(printf '%s\\n' $ids | sort -u); fi
 [ -z "$ids" ] || docker container inspect --format {command.quote(INSPECT)} $ids 2>/dev/null
 """
 

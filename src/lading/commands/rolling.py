@@ -76,6 +76,11 @@ keep(){ docker tag "$1" "$2" || refuse pull "$1" "cannot tag it"; }
 """
 
 
+KEPT_TAGS = """for i in $(docker images -q --filter "reference=lading-keep/$KEEP/*" --format "{{.Repository}}:{{.Tag}}"); do
+docker image rm "$i" >/dev/null 2>&1; done
+"""
+
+
 def kept_image(app: str, service: str, release: str) -> str:
     """The tag that spares an image of a kept release from a prune (lower case, as Docker wants it)."""
     words = [re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") or "x" for word in (app, service)]
@@ -249,6 +254,22 @@ def undone(marker: str, hold: Hold, *, record: str) -> command.Command:
     return guarded("release-lease", marker, hold, body, timeout=60)
 
 
+def give_back(
+    marker: str, hold: Hold, *, record: str, ended: str, release: str, objects: Sequence[str], secrets: Sequence[str]
+) -> command.Command:
+    """lading's own files of an app go, its containers stay with what they mount and what the file `compose` reads.
+
+    *release* stays without its release.json; *objects* and *secrets* go; `current` goes last but for the line *ended*.
+    """
+    lines = ['jot "$RECORD" || refuse state "cannot write the journal"\n',
+             'for r in "$A"/releases/*; do [ "${r##*/}" = "$R" ] || rm -rf "$r"; done; rm -f "$A/releases/$R/release.json"\n']
+    lines += [f'rm -rf "$A"/objects/{command.quote(name)}\n' for name in objects]
+    lines += [f'rm -f "$A"/secrets/{command.quote(name)}\n' for name in secrets]
+    lines += [KEPT_TAGS, 'rm -f "$A/current"; jot "$ENDED"\n', files.FREE, "part end\nexit 0\n"]
+    return guarded("give-back", marker, hold, "".join(lines), timeout=120,
+                   more={"RECORD": record, "ENDED": ended, "R": release, "KEEP": kept_image(hold.app, "x", "x").split("/")[1]})
+
+
 def vanish(
     marker: str, hold: Hold, *, record: str, volumes: bool, forget: bool
 ) -> command.Command:
@@ -266,8 +287,6 @@ def vanish(
         lines.append(f"for v in $(docker volume ls -q {label}); do docker volume rm $v >/dev/null || refuse remove 'a volume stayed'; done\n"
                      'rm -rf "$A/project" 2>/dev/null || part left\n')
     if forget:
-        tags = 'docker images -q --filter "reference=lading-keep/$KEEP/*" --format "{{.Repository}}:{{.Tag}}"'
-        lines.append(f'for i in $({tags}); do docker image rm "$i" >/dev/null 2>&1; done\n'
-                     'rm -rf "$A/releases" "$A/objects" "$A/secrets" "$A/current" "$A/compose"; rmdir "$A/project" 2>/dev/null\n')
+        lines.append(f'{KEPT_TAGS}rm -rf "$A/releases" "$A/objects" "$A/secrets" "$A/current" "$A/compose"; rmdir "$A/project" 2>/dev/null\n')
     keep = kept_image(hold.app, "x", "x").split("/")[1]
     return guarded("vanish", marker, hold, "".join(lines) + "part end\nexit 0\n", timeout=300, more={"KEEP": keep})

@@ -20,7 +20,7 @@ def service(
 ) -> project.Service:
     """One service of Compose's normal form (*resolved*), from its text before interpolation (*raw*), its definition
     (*masked*) and the variables that it uses."""
-    restart = _restart(resolved)
+    restart = restart_policy(resolved)
     return project.Service(
         name=name,
         image=variables.plain_text(resolved.get("image") or ""),
@@ -84,7 +84,7 @@ def _file_ref(one: Mapping[str, Any], folder: str) -> project.FileRef:
     return project.FileRef(str(one["source"]), target if target.startswith("/") else folder + target)
 
 
-def _restart(resolved: Mapping[str, Any]) -> str:
+def restart_policy(resolved: Mapping[str, Any]) -> str:
     """The restart policy as written, in the words of `restart:`; "" if nothing is written."""
     policy = (resolved.get("deploy") or {}).get("restart_policy")
     if resolved.get("restart") or policy is None:

@@ -1,9 +1,10 @@
 """An app leaves its hosts; volumes and host data only when asked."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lading import context as contexts
-from lading import errors, events, observe
+from lading import errors, events, observe, state
 from lading.compose import release
 from lading.deploy import ended, running, start
 from lading.engines import base, hosts
@@ -11,10 +12,12 @@ from lading.plan import steps
 
 
 async def remove(
-    context: contexts.Context, app: str, to: Sequence[str], *, volumes: bool = False, reason: str = "",
-    take_lease: bool = False,
+    context: contexts.Context, app: str, to: Sequence[str], *, volumes: bool = False, keep_running: bool = False,
+    reason: str = "", take_lease: bool = False,
 ) -> ended.Ended:
     """Remove an app's containers, networks and lading's files from hosts; the journal stays, data unless *volumes*.
+
+    *keep_running*: only lading's files go; containers stay, and what they mount.
 
     Raises:
         UnknownReleaseError: the app is on none of the hosts.
@@ -24,19 +27,21 @@ async def remove(
     seen = await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app)
     start.check_reachable(seen, readable=False)
     there = {name: host.apps[app] for name, host in seen.hosts.items() if app in host.apps}
-    there = {name: one for name, one in there.items() if one.current or one.unreadable or any(c.owned for c in one.containers)}
+    there = {name: one for name, one in there.items()
+             if one.current or one.unreadable or (not keep_running and any(c.owned for c in one.containers))}
     if not there:
         raise errors.UnknownReleaseError(f"{app} is not deployed on {', '.join(seen.hosts)}", "lading where")
     known = running.known_releases(seen, app)
-    plans = {}
-    for name, one in there.items():
+    plans = {name: _kept(name, one) for name, one in there.items() if keep_running}
+    for name, one in there.items() if not keep_running else ():
         services: dict[str, list[str]] = {}
         for container in one.containers:
             services.setdefault(container.service, []).append(container.id)
         gone = tuple(steps.RemoveService(service, tuple(ids)) for service, ids in sorted(services.items()))
         changes = tuple(steps.Change(name, service, "service", "running", "removed") for service in sorted(services))
         plans[name] = steps.HostPlan(name, (*gone, steps.CommitRelease("")), changes, one.current)
-    data = "volumes and host data are removed too" if volumes else "volumes and host data stay"
+    data = ("containers, networks, volumes and host data stay" if keep_running else
+            "volumes and host data are removed too" if volumes else "volumes and host data stay")
     first = next(iter(there.values())).current
     made = known.get(first.release) if first else None
     whole = steps.Plan(app, first.version if first else "", "", destination.name, plans, (tuple(plans),), warnings=(data,))
@@ -44,6 +49,7 @@ async def remove(
         "verb": "remove", "app": app, "version": whole.version, "destination": destination.name,
         "source": first.source if first else "", "commit": "", "actor": context.actor, "reason": reason,
         "url": context.url, "plan": whole.hash, "participants": list(plans),
+        **({"keeps_containers": True} if keep_running else {}),
     }
     job = base.Job(
         plan=whole, release=made or release.empty(app), bundle=None, known=known,
@@ -55,4 +61,26 @@ async def remove(
     async def act(engine: hosts.HostsEngine, what: base.Job, record: events.Record) -> base.Report:
         return await engine.remove(what, record, volumes=volumes)
 
-    return await running.carry_out(context, job, verb="remove", reason=reason, plan=whole, act=act)
+    done = await running.carry_out(context, job, verb="remove", reason=reason, plan=whole, act=act)
+    return replace(done, note="; ".join(filter(None, [done.note, *_stays(app, seen, done)]))) if keep_running else done
+
+
+def _kept(name: str, app: state.AppState) -> steps.HostPlan:
+    """The plan of giving an app back on one host."""
+    change = steps.Change(name, "", "lading's files", app.current.release if app.current else "", "removed")
+    return steps.HostPlan(name, (steps.CommitRelease(""),), (change,), app.current)
+
+
+def _stays(app: str, seen: state.FleetState, done: ended.Ended) -> list[str]:
+    """What an app that was given back still needs on its hosts, and how people go on there."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, host in done.report.outcome.hosts.items():
+        if host.result == "succeeded":
+            one = seen.hosts[name].apps[app]
+            old = ", ".join(sorted({c.working_dir for c in one.containers if c.adopted and c.content and c.working_dir}))
+            found.setdefault((f"{seen.hosts[name].facts.state_dir}/apps/{app}", old), []).append(name)
+    return [
+        f"{', '.join(names)}: containers run on; keep {folder}, they mount its files, and go on with {folder}/compose "
+        "(docker compose with this app's files)" + (f"; what was never recreated still belongs to {old}" if old else "")
+        for (folder, old), names in found.items()
+    ]

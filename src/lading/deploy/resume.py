@@ -86,4 +86,5 @@ def _plan(name: str, app: state.AppState | None, deployment: str) -> steps.HostP
         return None
     before = state.current_from_json(begin["from"]) if begin.get("from") else None
     numbers = {key: int(value) for key, value in begin.get("generations", {}).items()}
-    return steps.HostPlan(name, (steps.CommitRelease(str(begin.get("to", ""))),), (), before, numbers)
+    commit = steps.CommitRelease(str(begin.get("to", "")))
+    return steps.HostPlan(name, (commit,), (), before, numbers, adopted=state.adopted_from_json(begin))

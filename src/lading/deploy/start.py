@@ -76,16 +76,21 @@ async def deploy(context: contexts.Context, request: Request) -> ended.Ended:
         LedgerError: the intent could not be stored; nothing was changed.
     """
     prepared = await _prepare(context, request)
-    unfinished = [n for n, s in prepared.seen.hosts.items() if _open(s, prepared.plan.app)]
-    if unfinished:
-        _refuse_held(prepared, unfinished)
-        await resume.resume(context, prepared.plan.app, to=tuple(unfinished), reason="before the next deployment")
+    open_on = unfinished(prepared)
+    if open_on:
+        await resume.resume(context, prepared.plan.app, to=open_on, reason="before the next deployment")
         prepared = await _prepare(context, request)
-    return await running.carry_out(context, await _job(context, prepared), verb="deploy", reason=request.reason,
+    return await running.carry_out(context, await job(context, prepared), verb="deploy", reason=request.reason,
                                    plan=prepared.plan, commit=prepared.bundle.commit or context.commit)
 
 
-def _refuse_held(prepared: Prepared, names: Sequence[str]) -> None:
+def unfinished(prepared: Prepared) -> tuple[str, ...]:
+    """The hosts on which another deployment of the app was left open.
+
+    Raises:
+        LeaseHeldError: it is not dead, as far as its lease says.
+    """
+    names = tuple(name for name, seen in prepared.seen.hosts.items() if _open(seen, prepared.plan.app))
     for name in names:
         app = prepared.seen.hosts[name].apps[prepared.plan.app]
         if app.held and not prepared.request.take_lease:
@@ -95,6 +100,7 @@ def _refuse_held(prepared: Prepared, names: Sequence[str]) -> None:
                 f"{app.app} on {name} is held by {lease.get('holder')} (deployment {lease.get('deployment')}, since "
                 f"{lease.get('since')}{link})",
                 f"wait; if that deployment is dead: lading resume {app.app}, or --take-lease", host=name, step="lease")
+    return names
 
 
 def _open(seen: state.HostState, app: str) -> bool:
@@ -169,18 +175,30 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     for name, host in seen.hosts.items():
         wrong = preflight.ownership(made.release.app, made.source, destination.name, host, request.take_over)
         if wrong:
-            hint = "--take-over" if "belongs to" in wrong or "for destination" in wrong else "another name: --app NAME"
+            hint = "--take-over" if "belongs to" in wrong or "for destination" in wrong else _moving_in(host, made.release.app)
             raise errors.ForeignError(wrong, f"if that is right: {hint}", host=name, step="observe")
-    hashed = {key: hashlib.sha256(nonce.encode() + stored_secret(key, value)).hexdigest()
-              for key, value in made.secrets.items()}
+    hashed = salted(made, nonce)
     plans = {name: plan_one(name, made.release, hashed, host) for name, host in seen.hosts.items()}
     whole = planner.plan(made.release, destination.name, planner.hooked(made.release, plans), made.warnings)
     return Prepared(request, destination, chosen, made, whole, seen, platforms, nonce)
 
 
+def _moving_in(host: state.HostState, app: str) -> str:
+    """What to type where a project runs that is not lading's."""
+    known = host.apps.get(app, state.AppState(app)).current is not None
+    first = f"lading remove {app} --to {host.host} --keep-running, then " if known else ""
+    return f"{first}lading adopt {app} --to {host.host}; or another name: --app NAME"
+
+
 def stored_secret(name: str, value: bytes) -> bytes:
     """What a host keeps of a secret, for comparing."""
     return bundles.secret_content(name, value)
+
+
+def salted(made: release.Bundle, nonce: str) -> dict[str, str]:
+    """The secrets of a bundle as a host tells of those that it keeps: name → hash with *nonce*."""
+    return {key: hashlib.sha256(nonce.encode() + stored_secret(key, value)).hexdigest()
+            for key, value in made.secrets.items()}
 
 
 def plan_one(
@@ -242,7 +260,12 @@ def keep_digests(
     return {image: known.get(image, pin) if "@" not in image else pin for image, pin in pins.items()}
 
 
-async def _job(context: contexts.Context, prepared: Prepared) -> base.Job:
+async def job(context: contexts.Context, prepared: Prepared) -> base.Job:
+    """What the engine is given, after preflight on what was seen.
+
+    Raises:
+        PreflightError: a host cannot take the release.
+    """
     made = prepared.bundle
     problems = {
         name: preflight.problems(made.release, prepared.plan.hosts[name], host, prepared.platforms)

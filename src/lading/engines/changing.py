@@ -76,7 +76,8 @@ class Changing:
             services=plan.services,
             spare=[s for s, spec in made.services.items() if spec.job and s not in plan.services], purge=purge, wait=wait, name=verb, networks=[s.network for s in networks],
         )
-        watch = watching.Watch(judged, frozenset(plan.services), plan.generations)
+        watch = watching.Watch(judged, frozenset(plan.services), plan.generations,
+                               plan.previous.adopted if plan.previous else {})
         await self.record(events.StepStarted(job.deployment, name, verb))
         if name not in self.touched:
             self.touched.append(name)
@@ -139,7 +140,9 @@ class Changing:
         job, previous, hold = self.job, self.job.plan.hosts[name].previous, self.held.holds[name]
         common = {"v": 1, "deployment": job.deployment, "to": previous.release if previous else ""}
         intent = json.dumps({"kind": "intent", "step": "undo", **common})
-        if previous is None:
+        if job.begin.get("keeps_containers"):  # adopt, remove --keep-running: what runs was and stays as it is
+            pass
+        elif previous is None:
             await self.held.send(name, rolling.vanish(observe.marker(), hold, record=intent, volumes=False, forget=False))
         else:
             await self._restore(name, previous, seen, intent)

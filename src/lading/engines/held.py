@@ -75,6 +75,7 @@ class Held:
         begin = json.dumps({
             "v": 1, "kind": "begin", "deployment": job.deployment, **job.begin, "to": job.release.id,
             "from": plan.previous.as_json() if plan.previous else None, "generations": dict(plan.generations),
+            **state.adopted_as_json(plan.adopted),
         }, ensure_ascii=False)
         what = docker.lease(
             observe.marker(), state_dir=job.state_dir, app=job.plan.app, deployment=job.deployment, holder=job.holder,
@@ -103,7 +104,7 @@ class Held:
         self.holds[name] = replace(self.holds[name], folder=seen.facts.state_dir)
         app = seen.apps.get(job.plan.app, state.AppState(job.plan.app))
         self.seen[name] = app
-        if app.current != plan.previous or (check and app.unreadable):
+        if app.current != plan.previous or (check and app.unreadable) or not {c.id for c in app.containers} >= set(plan.adopted):
             raise errors.RefusedError("the app was changed since the plan was made", "run the command again", host=name,
                                       step="lease")
         problems = preflight.problems(job.release, plan, seen, job.platforms) if check else []

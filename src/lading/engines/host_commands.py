@@ -33,7 +33,7 @@ def commit_command(
     """
     current = state.Current(
         job.plan.app, job.release.id, job.release.version, job.deployment, job.holder, job.since,
-        str(job.begin.get("source", "")), str(job.begin.get("destination", "")), dict(plan.generations),
+        str(job.begin.get("source", "")), str(job.begin.get("destination", "")), dict(plan.generations), plan.adopted,
     )
     dropped, objects, old = planner.prunable(app, job.release, plan.generations) if app else ((), (), ())
     tags = [
@@ -46,6 +46,21 @@ def commit_command(
         observe.marker(), hold, record=record, current=json.dumps(current.as_json(), separators=(",", ":")),
         script=docker.operator_script(compose_function(job.release, plan.generations)), releases=dropped,
         objects=objects, secrets=[f"{release.secret_path(name)}/{number}" for name, number in old], tags=tags,
+    )
+
+
+def give_back_command(hold: rolling.Hold, job: base.Job, app: state.AppState, record: str) -> command.Command:
+    """The command that gives an app back: what its containers mount, and what `compose` reads, stays."""
+    current = app.current
+    made = job.known.get(current.release) if current else None
+    mounted = {part for c in app.containers for source in c.mounts.values() for part in source.split("/")}
+    kept = {(name, int(number)) for name, number in (current.generations if current else {}).items()}
+    secrets = [f"{release.secret_path(name)}/{number}" for name, known in app.secrets.items() for number in known
+               if (name, number) not in kept and release.secret_path(name) not in mounted]
+    return rolling.give_back(
+        observe.marker(), hold, record=record, release=current.release if current else "",
+        ended=json.dumps({"v": 1, "kind": "ended", "deployment": job.deployment, "result": "given back"}),
+        objects=sorted(app.objects - set(made.objects if made else ()) - mounted), secrets=secrets,
     )
 
 

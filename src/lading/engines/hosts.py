@@ -30,7 +30,7 @@ class HostsEngine:
         return await _Run(self.transport, job, record).settle(forward, silent)
 
     async def remove(self, job: base.Job, record: events.Record, *, volumes: bool) -> base.Report:
-        """Remove the app from the hosts of the plan."""
+        """Remove the app from the hosts of the plan; of a job that keeps containers only lading's own files."""
         return await _Run(self.transport, job, record).remove(volumes)
 
 
@@ -105,9 +105,12 @@ class _Run:
             hold = self.held.holds[name]
             try:
                 await self.record(events.StepStarted(self.job.deployment, name, "remove"))
-                what = rolling.vanish(observe.marker(), hold, record=record, volumes=volumes, forget=True)
-                await self.held.send(name, what)
-                await self.held.send(name, rolling.undone(observe.marker(), hold, record=line))
+                if self.job.begin.get("keeps_containers"):
+                    await self.held.send(name, host_commands.give_back_command(hold, self.job, self.held.seen[name], record))
+                else:
+                    what = rolling.vanish(observe.marker(), hold, record=record, volumes=volumes, forget=True)
+                    await self.held.send(name, what)
+                    await self.held.send(name, rolling.undone(observe.marker(), hold, record=line))
             except held.Failure as failure:
                 failures.append(failure)
                 self._set(name, "unknown" if name in self.held.lost else "failed", "", failure.why)

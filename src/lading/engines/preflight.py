@@ -131,6 +131,8 @@ def ownership(app: str, source: str, destination: str, seen: state.HostState, ta
     if strangers:
         origin = strangers[0].working_dir or "an unknown folder"
         return f"project {app} has containers that lading did not make ({strangers[0].name}, from {origin})"
+    if mine.given_back and mine.current is None and any(c.owned for c in mine.containers):
+        return f"{app} was given back (lading remove --keep-running), and its containers are there"
     if mine.current is None and any(c.owned for c in mine.containers) and mine.open_intent is None:
         origin = next(c.working_dir for c in mine.containers if c.owned)
         return f"{app} was deployed with another state folder (from {origin}), perhaps by another SSH user"

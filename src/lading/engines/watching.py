@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 
-from lading import shape
+from lading import shape, state
 from lading.commands import docker
 from lading.compose import release
 from lading.plan import rollout
@@ -12,15 +12,18 @@ from lading.plan import rollout
 class Watch:
     """Follows one `roll` command: give it the parts, it says when to stop; then ask `why`.
 
-    *fresh*: the services that were just started; *judged*: those that count; *numbers*: secret generations.
+    *fresh*: the services that were just started; *judged*: those that count; *numbers*: secret generations;
+    *adopted*: containers without labels of lading's.
     """
 
     def __init__(
-        self, specs: Mapping[str, release.ServiceSpec], fresh: frozenset[str], numbers: Mapping[str, int]
+        self, specs: Mapping[str, release.ServiceSpec], fresh: frozenset[str], numbers: Mapping[str, int],
+        adopted: Mapping[str, state.Adopted],
     ) -> None:
         self.specs = specs
         self.fresh = fresh
         self.numbers = numbers
+        self.adopted = adopted
         self.status = -1
         self.output = ""
         self.verdicts: list[rollout.Verdict] = []
@@ -46,7 +49,7 @@ class Watch:
 
     def _judge(self, now: float) -> bool:
         try:
-            containers = docker.parse_containers(self._containers)
+            containers = state.recognised(docker.parse_containers(self._containers), self.adopted)
         except ValueError as unread:  # what cannot be read is never good
             self._good_since, self.why = 0.0, str(unread)
             return self.stopped or now - self._started > max((spec.wait for spec in self.specs.values()), default=0.0)

@@ -96,7 +96,7 @@ def from_journals(seen: state.FleetState) -> tuple[Deployment, ...]:
             known = found.setdefault(key, _begun(host, line, seen))
             found[key] = replace(known, hosts={**known.hosts, host: "unknown"})
         elif key in found and (kind in ENDS or kind == "ended"):
-            last = "succeeded" if line.get("result") == "removed" else "untouched"
+            last = "succeeded" if line.get("result") in ("removed", "given back") else "untouched"
             hosts = {**found[key].hosts, host: ENDS.get(kind, last)}
             found[key] = replace(found[key], hosts=hosts, ended=max(found[key].ended, str(line.get("at", ""))))
     return tuple(replace(one, result=_whole(one.hosts)) for one in found.values())

@@ -131,7 +131,9 @@ def plan_host(
         todo.append(steps.StartServices(tuple(start)))
     todo += _removals(release, app, old, strangers)
     todo.append(steps.CommitRelease(release.id))
-    return steps.HostPlan(host, tuple(todo), changes, app.current, numbers, fresh)
+    there = {c.id for c in app.containers if c.service in release.services}
+    adopted = {key: one for key, one in (app.current.adopted if app.current else {}).items() if key in there}
+    return steps.HostPlan(host, tuple(todo), changes, app.current, numbers, fresh, adopted)
 
 
 def _started(release: releases.Release, changes: Sequence[steps.Change], networks: Sequence[str]) -> list[str]:

@@ -93,7 +93,10 @@ Step = StoreRelease | PullImages | RunHook | RecreateNetwork | StartServices | R
 
 @dataclass(frozen=True, slots=True)
 class HostPlan:
-    """The steps for one host, in order; no steps = unchanged. *previous* is what the host goes back to."""
+    """The steps for one host, in order; no steps = unchanged. *previous* is what the host goes back to.
+
+    *adopted*: the containers that count as the release's though they have no labels of lading's.
+    """
 
     host: str
     steps: tuple[Step, ...] = ()
@@ -101,6 +104,7 @@ class HostPlan:
     previous: state.Current | None = None
     generations: Mapping[str, int] = field(default_factory=dict)
     fresh_secrets: tuple[str, ...] = ()
+    adopted: Mapping[str, state.Adopted] = field(default_factory=dict)
 
     @property
     def services(self) -> tuple[str, ...]:

@@ -291,3 +291,22 @@ def test_vanish_says_what_stayed(held: HostShell, answers: Answers, said: str) -
     held.docker(answers, GONE)
     done = held.run(rolling.vanish("M", held.hold(), record='{"kind":"gone"}', volumes=True, forget=True))
     assert (done.status, done.text("refused")) == (40, f"remove\n{said}")
+
+
+def test_an_app_is_given_back(held: HostShell) -> None:
+    held.docker({"images*": "lading-keep/shop/web:cafe\n", "image rm*": ""})
+    app = held.app()
+    for path in ("releases/cafe/release.json", "releases/cafe/files/c.yml", "releases/old/release.json", "objects/o1", "objects/o2",
+                 "secrets/var.P/1", "secrets/var.P/2", "project/db", "compose", "current"):
+        (app / path).parent.mkdir(parents=True, exist_ok=True)
+        (app / path).write_text("x")
+    done = held.run(rolling.give_back("M", held.hold(), record=NAMED["intent"], ended='{"kind":"ended"}', release="cafe", objects=["o2"],
+                                      secrets=["var.P/1"]))
+    assert done.status == 0
+    gone = ("releases/cafe/release.json", "releases/old", "objects/o2", "secrets/var.P/1", "current")
+    assert [path for path in gone if (app / path).exists()] == []
+    assert {path for path in ("releases/cafe/files/c.yml", "objects/o1", "secrets/var.P/2", "project/db", "compose") if (app / path).exists()} == {
+        "releases/cafe/files/c.yml", "objects/o1", "secrets/var.P/2", "project/db", "compose"}
+    assert [line["kind"] for line in held.journal()] == ["begin", "intent", "ended"]
+    assert held.lease()["state"] == "free"
+    assert "image rm lading-keep/shop/web:cafe" in held.lines()

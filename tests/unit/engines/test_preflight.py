@@ -105,6 +105,7 @@ LOST = replace(OURS, current=None, containers=(a_container(SPEC, working_dir="/h
     (replace(MINE, containers=(replace(THEIRS, one_off=True),)), False, ""),
     (LOST, False, "deployed with another state folder (from /home/bob/.lading/x)"),
     (replace(LOST, journal=({"kind": "begin", "deployment": "d"},)), False, ""),
+    (replace(LOST, journal=({"kind": "ended", "result": "given back"},)), False, "was given back (lading remove --keep-running)"),
     (replace(LOST, containers=(replace(THEIRS, one_off=True),)), False, ""),
     (replace(MINE, current=replace(MINE.current, source="git:b")), False, "belongs to git:b, this is git:a"),  # type: ignore[type-var]
     (replace(MINE, current=replace(MINE.current, source="git:b")), True, ""),  # type: ignore[type-var]

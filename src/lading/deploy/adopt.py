@@ -1,0 +1,151 @@
+"""Take over a running Compose project as it is: compare, show, record; no container is touched."""
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Coroutine, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from lading import context as contexts
+from lading import errors, observe, state
+from lading.commands import adopting
+from lading.compose import normal, parse, reference, release
+from lading.deploy import ended, resume, running, start
+from lading.inventory import hosts
+from lading.plan import adoption, likeness, planner, steps
+from lading.transport import base as transports
+
+T = TypeVar("T")
+HINT = "DEST with only the hosts where it runs"
+
+
+async def plan(context: contexts.Context, request: start.Request) -> steps.Plan:
+    """What `adopt` would record, and in what the running project differs from the file; nothing is changed.
+
+    Raises:
+        InputError, RefusedError, TransportError: as `adopt`.
+    """
+    return (await _prepare(context, request)).plan
+
+
+async def adopt(context: contexts.Context, request: start.Request) -> ended.Ended:
+    """Record a running project as a release of its app; its containers stay as they are, the same ids.
+
+    Raises:
+        InputError: the input is wrong, or there is no such project.
+        RefusedError: lading has it already, it does not run, its data would be lost later, or nobody said yes.
+        TransportError: a host could not be looked at; nothing was changed.
+        LedgerError: the intent could not be stored; nothing was changed.
+    """
+    prepared = await _prepare(context, request)
+    unfinished = start.unfinished(prepared)
+    if unfinished:
+        done = await resume.resume(context, prepared.plan.app, to=unfinished, reason="before it is adopted")
+        if done and all(one.result == "succeeded" for one in done):
+            return done[-1]
+        prepared = await _prepare(context, request)
+    job = await start.job(context, prepared)
+    begin = {**job.begin, "verb": "adopt", "participants": list(prepared.plan.hosts), "keeps_containers": True}
+    return await running.carry_out(context, replace(job, begin=begin), verb="adopt", reason=request.reason,
+                                   plan=prepared.plan, commit=prepared.bundle.commit)
+
+
+async def _prepare(context: contexts.Context, request: start.Request) -> start.Prepared:
+    destination, chosen, reading, pinned = await start.resolve(context, request)
+    app, nonce = reading.project.name, secrets.token_hex(16)
+    seen = await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app, nonce=nonce)
+    start.check_reachable(seen)
+    _check_free(app, seen)
+    networks = sorted(one.name for one in reading.project.networks.values())
+    found = await _all(_look(context.transport, one, app, networks) for one in chosen)
+    pins = {image: reference.pinned(image, adoption.digest(image, found) or pin.digest) for image, pin in pinned.items()}
+    made = release.build(reading, pins)
+    compared = await _all(_compare(context, made, nonce, seen.hosts[one.name], there, one)
+                          for one, there in zip(chosen, found, strict=True))
+    plans = {host.host: host for host, _ in compared}
+    notes = [note for _, told in compared for note in told]
+    whole = steps.Plan(app, reading.version, made.release.id, destination.name, plans,
+                       warnings=tuple(dict.fromkeys([*made.warnings, *notes])))
+    platforms = {pins[image]: pin.platforms for image, pin in pinned.items() if pins[image].endswith(pin.digest)}
+    return start.Prepared(request, destination, chosen, made, whole, seen, platforms, nonce)
+
+
+async def _all(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Do it on all hosts at once, wait for all, raise the first failure."""
+    done = await asyncio.gather(*work, return_exceptions=True)
+    for one in done:
+        if isinstance(one, BaseException):
+            raise one
+    return [one for one in done if not isinstance(one, BaseException)]
+
+
+def _check_free(app: str, seen: state.FleetState) -> None:
+    mine = {name: host.apps.get(app, state.AppState(app)) for name, host in seen.hosts.items()}
+    if any(one.open_intent for one in mine.values()):
+        return
+    for name, one in mine.items():
+        if (current := one.current) is not None:
+            raise errors.ForeignError(f"there is nothing to adopt: lading has {app} there already, release {current.release}",
+                                      f"lading where {app}", host=name, step="observe")
+
+
+async def _look(transport: transports.Transport, host: hosts.Host, app: str, networks: list[str]) -> adoption.Running:
+    """The running project on one host.
+
+    Raises:
+        UnknownReleaseError: there is none.
+        PreflightError: none of its containers runs.
+    """
+    result = await transport.run(host, adopting.project(observe.marker(), app=app, networks=networks))
+    found = adoption.running(*(adopting.objects(result, part) for part in ("containers", "images", "networks")))
+    if not found.containers:
+        others = ", ".join(name for name in result.text("projects").split() if name) or "none"
+        raise errors.UnknownReleaseError(f"no Compose project {app} on {host.name}; there: {others}",
+                                         f"lading adopt NAME --to {HINT}", host=host.name, step="observe")
+    if not any(raw["State"].get("Running") for raw in found.containers):
+        raise errors.PreflightError(f"project {app} does not run on {host.name}: none of its {len(found.containers)} containers does",
+                                    f"docker compose -p {app} start there, or remove them and lading deploy",
+                                    host=host.name, step="observe")
+    return found
+
+
+async def _compare(
+    context: contexts.Context, made: release.Bundle, nonce: str, seen: state.HostState, there: adoption.Running, host: hosts.Host,
+) -> tuple[steps.HostPlan, tuple[str, ...]]:
+    """The plan of one host, and what people should know of it."""
+    app = seen.apps.get(made.release.app, state.AppState(made.release.app))
+    numbers, fresh = planner.generations(start.salted(made, nonce), app.secrets)
+    form = await asyncio.to_thread(normal.form, made, numbers, context.environment)
+    tree = parse.load(form.replace("@DIR@/", likeness.HERE).encode())
+    sources, pairs = adoption.to_look_at(tree, there)
+    if sources or pairs:
+        what = adopting.lies(observe.marker(), app=made.release.app, state_dir=context.settings.state_dir, nonce=nonce,
+                             sources=sources, pairs=pairs)
+        result = await context.transport.run(host, what)
+        evidence = replace(there.evidence, lies=adopting.listings(result, sources), wanted=_wanted(made, nonce, numbers),
+                           same=adopting.same(result, pairs))
+        there = replace(there, evidence=evidence)
+    folder = f"{seen.facts.state_dir}/apps/{made.release.app}"
+    wrong = adoption.traps(tree, there, folder)
+    if wrong:
+        raise errors.PreflightError("; ".join(wrong), "then adopt again; nothing was changed", host=host.name, step="compare")
+    compared = adoption.compare(host.name, made.release, numbers, tree, there, app, folder)
+    first = steps.Change(host.name, "", "release", "", made.release.id)
+    lacks = tuple(sorted(set(made.release.objects) - app.objects))
+    images = {name: spec.image for name, spec in made.release.active.items()}
+    todo = (steps.StoreRelease(made.release.id, lacks), steps.PullImages(images), steps.CommitRelease(made.release.id))
+    return steps.HostPlan(host.name, todo, (first, *compared.changes), None, numbers, fresh, compared.adopted), compared.notes
+
+
+def _wanted(made: release.Bundle, nonce: str, numbers: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
+    """Place below the app's folder → what lies there once the release is stored, as `adopting.lies` says it."""
+
+    def line(executable: bool, content: bytes, path: str) -> str:
+        return f"{'x' if executable else '-'} {hashlib.sha256(nonce.encode() + content).hexdigest()} {path}"
+
+    found = {f"objects/{key}": adopting.listing([line(f.executable, f.content, f.path) for f in files])
+             for key, files in made.objects.items()}
+    found |= {f"secrets/{release.secret_path(name)}/{numbers[name]}": adopting.listing([line(False, value, "")])
+              for name, value in made.secrets.items() if name.startswith("file.")}
+    return found

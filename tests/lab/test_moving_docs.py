@@ -1,0 +1,64 @@
+"""docs/moving.md is true: every command of its blocks, in order, by hand of a person at the lab's controller."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from app_client import EXAMPLE, App
+from lab_client import CHECKOUT, Lab
+from playbook import BOTH, drift, lives
+
+PAGE = CHECKOUT / "docs" / "moving.md"
+HOSTS = (*BOTH, "web3")
+
+
+def blocks() -> list[str]:
+    """The shell blocks of the page, line by line."""
+    found = re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.S)
+    return [line for block in found for line in block.splitlines() if line.strip()]
+
+
+@pytest.fixture
+def hello(lab: Lab, images: Lab, tmp_path: Path) -> Iterator[App]:
+    """The folder that the page speaks of."""
+    folder = tmp_path / "hello"
+    shutil.copytree(EXAMPLE, folder)
+    shutil.copytree(CHECKOUT / "examples" / "moving", folder, dirs_exist_ok=True)
+    made = App(lab, folder, "hello")
+    made.remove()
+    yield made
+    made.remove()
+    for host in HOSTS:
+        lab.exec(host, "rm -rf /home/deploy/hello /home/deploy/.docker /home/deploy/.ansible", check=False)
+
+
+def test_every_command_of_the_page(hello: App) -> None:
+    (hello.folder / "inventory.ini").write_text((hello.folder / "inventory.ini").read_text().replace("web2\n", "web2\nweb3\n"))
+    env = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "ANSIBLE_LOCALHOST_WARNING": "False", "LC_ALL": "C.UTF-8"}
+    said: dict[str, str] = {}
+    stores: dict[str, str] = {}
+    for line in blocks():
+        done = hello.lab.run("sh", "-c", line, cwd=hello.folder, env=env, check=False, timeout=240)
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+        said[line] = done.stdout + done.stderr
+        stores[line] = lives(hello, "web1")["store"][0]
+    adopting = [line for line in said if "adopt " in line and "--yes" in line]
+    assert len(adopting) == 2
+    assert [line for line in adopting if "succeeded" not in said[line] or "differ" in said[line]] == []
+    way_back = next(number for number, line in enumerate(said) if "--keep-running" in line)
+    assert len(set(list(stores.values())[:way_back + 4])) == 1  # until the old playbook is back, the database is one container
+    assert drift(hello) == set()
+
+
+def test_the_playbooks_are_ones_that_ansible_lint_takes() -> None:
+    program = Path(sys.executable).parent / "ansible-lint"
+    folder = CHECKOUT / "examples" / "moving"
+    env = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
+    done = subprocess.run([program, "--offline", "-q", "--project-dir", folder, folder / "deploy.yml", folder / "beside.yml"],
+                          capture_output=True, text=True, check=False, cwd=folder, env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
