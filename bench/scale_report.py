@@ -3,7 +3,7 @@
 import platform
 import statistics
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
@@ -114,7 +114,7 @@ def slopes(runs: Sequence[Run]) -> str:
     return document.table(["variant", "of", "each host", "fixed part", "R²", "last stretch : first stretch"], rows)
 
 
-AIMS = (
+AIMS: tuple[tuple[str, Callable[[Mapping[str, Line]], bool], Callable[[Mapping[str, Line]], str]], ...] = (
     ("CPU of each host under 10 ms", lambda f: f["cpu"].slope * 1000 < 10, lambda f: f"{f['cpu'].slope * 1000:.2f} ms"),
     ("fixed part under 1 s of CPU", lambda f: f["cpu"].fixed < 1, lambda f: f"{f['cpu'].fixed:.2f} s"),
     ("memory of each host under 0.15 MiB", lambda f: f["memory"].slope * MIB < 0.15, lambda f: f"{f['memory'].slope * MIB:.3f} MiB"),

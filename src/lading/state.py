@@ -218,9 +218,10 @@ class AppState:
         begin = begun.get(line["deployment"]) if line else None
         if line is None or begin is None:
             return None
-        words = {name: str(begin.get(name, "")) for name in ("version", "actor", "source", "destination")}
-        return Current(self.app, str(begin.get("to", "")), deployment=line["deployment"], since=str(line.get("at", "")),
-                       generations=begin.get("generations", {}), **words)
+        release, version, actor, source, destination = (
+            str(begin.get(name, "")) for name in ("to", "version", "actor", "source", "destination"))
+        return Current(self.app, release, version, line["deployment"], actor, str(line.get("at", "")), source, destination,
+                       begin.get("generations", {}), adopted_from_json(begin))
 
     @property
     def given_back(self) -> bool:

@@ -111,7 +111,7 @@ def test_an_app_that_was_adopted() -> None:
     assert json.loads(json.dumps(current.as_json())) == json.loads(kept)
     store = current.adopted["96cfad048b74bb48bfd755d86ac16194954ed94e72d8cb4e92b7df23f2eb2b50"]
     assert (store.content, store.image.partition("@")[0], store.secrets) == ("6b42da8af1d0a1a4b8be68dab1e899bc", "registry.lab:5000/store:1", "")
-    journal = state.journal_from_json([json.loads(line) for line in lines])
+    journal = tuple(state.journal_from_json(json.loads(line)) for line in lines)
     begun = [line for line in journal if line["kind"] == "begin"]
     assert [(line["verb"], line.get("keeps_containers", False)) for line in begun] == [("adopt", True), ("deploy", False)]
     assert state.adopted_from_json(begun[0]) == current.adopted == state.current_from_json(begun[1]["from"]).adopted

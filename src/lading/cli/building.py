@@ -10,7 +10,7 @@ import click
 
 from lading import build as builds
 from lading import settings
-from lading.cli import deploying, main, progress, render, shared
+from lading.cli import deploying, progress, render, shared, terminal
 from lading.deploy import start
 from lading.inventory import hosts
 
@@ -71,4 +71,4 @@ def ship(config: str, /, yes: bool, as_json: bool, **words: Any) -> int:
 
 
 def _say(text: str) -> None:
-    click.echo(main.clean(text), err=True)
+    terminal.err(text)

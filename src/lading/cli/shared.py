@@ -61,14 +61,15 @@ def verbose() -> bool:
 
 def tell(text: str) -> None:
     """Say something that only -v asks for."""
-    click.echo(main.clean(text), err=True)
+    terminal.err(text)
 
 
 def over_ssh(fleet: settings.Settings) -> ssh.SshTransport:
     """Connections as the fleet file wants them."""
     return ssh.SshTransport(
         user=fleet.ssh.user, known_hosts=str(fleet.ssh.known_hosts), connect_timeout=fleet.ssh.connect_timeout,
-        keepalive=fleet.ssh.keepalive, keepalive_count=fleet.ssh.keepalive_count, parallel=fleet.ssh.parallel, max_connections=fleet.ssh.max_connections, lookup=fleet.inventory.hosts.get,
+        keepalive=fleet.ssh.keepalive, keepalive_count=fleet.ssh.keepalive_count, parallel=fleet.ssh.parallel,
+        max_connections=fleet.ssh.max_connections, lookup=fleet.inventory.hosts.get,
         tell=tell if verbose() else lambda text: None,
     )
 
