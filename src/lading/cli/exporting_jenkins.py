@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from lading import errors, settings
-from lading.cli import shared
+from lading.cli import shared, terminal
 from lading.compose import reference
 from lading.export import jenkins as jenkinsfiles
 
@@ -34,7 +34,7 @@ def jenkins(config: str, project_directory: Path, image: str, fleet: str, ssh_cr
     registry = reference.parse(image).registry
     approved = tuple(name for name, one in known.inventory.destinations.items() if one.confirm)
     top = _top(project_directory.resolve())
-    click.echo(jenkinsfiles.jenkinsfile(jenkinsfiles.Job(
+    terminal.raw(jenkinsfiles.jenkinsfile(jenkinsfiles.Job(
         version=version, destinations=jenkinsfiles.destinations(list(known.inventory.destinations), approved), approved=approved,
         directory=_below(top, project_directory), config=fleet or _fleet(top, known.path), image=image,
         image_registry=f"https://{registry}" if registry in ids else "", image_credential=ids.get(registry, ""),
@@ -42,7 +42,7 @@ def jenkins(config: str, project_directory: Path, image: str, fleet: str, ssh_cr
         registries=tuple(jenkinsfiles.Binding(ids[name], one.password[1])
                          for name, one in known.registries.items() if one.password[:1] == ("env",)),
         ledger=jenkinsfiles.Binding(ledger_credential, known.ledger_env) if known.ledger_env else None,
-    )), nl=False)
+    )))
     return 0
 
 
