@@ -1,4 +1,5 @@
-"""One suite over the transports: what `base.Transport` promises, through this machine's sh and through a real sshd."""
+"""One suite over the transports: what `base.Transport` promises, through this machine's sh and through a real sshd,
+with asyncssh and with Ansible."""
 
 import asyncio
 import os
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from lading import errors
 from lading.commands import command
 from lading.inventory import hosts
-from lading.transport import base, local, recorder, ssh, wire
+from lading.transport import ansible, ansible_session, base, local, recorder, ssh, wire
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 M = "MARK-5f0c"
@@ -37,13 +38,26 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sshd_server.Ssh
     one.stop()
 
 
-@pytest.fixture(params=["local", "ssh"])
-async def make(request: pytest.FixtureRequest, server: sshd_server.Sshd) -> AsyncIterator[Make]:
+@pytest.fixture(scope="module")
+def inventory(server: sshd_server.Sshd) -> str:
+    """An inventory of Ansible's with the server as web1: Ansible says how it is reached, lading only its name."""
+    path = server.folder / "inventory.yml"
+    path.write_text(f"""all: {{hosts: {{web1: {{ansible_host: 127.0.0.1, ansible_port: {server.port}, ansible_user: {server.user},
+      ansible_ssh_common_args: -F {server.config} -o UserKnownHostsFile={server.known_hosts}}}}}}}\n""")
+    return str(path)
+
+
+@pytest.fixture(params=["local", "ssh", "ansible"])
+async def make(request: pytest.FixtureRequest, server: sshd_server.Sshd, inventory: str) -> AsyncIterator[Make]:
     made: list[base.Transport] = []
 
     def one(slack: float = 30.0) -> base.Transport:
-        over_ssh = ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=[str(server.config)], slack=slack)
-        made.append(over_ssh if request.param == "ssh" else local.LocalTransport(slack=slack))
+        files = [str(server.config)]
+        made.append({
+            "local": lambda: local.LocalTransport(slack=slack),
+            "ssh": lambda: ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=files, slack=slack),
+            "ansible": lambda: ansible.AnsibleTransport(ansible_session.Reach((inventory,)), slack=slack),
+        }[request.param]())
         return made[-1]
 
     yield one
