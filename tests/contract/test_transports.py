@@ -18,7 +18,7 @@ from lading.commands import command
 from lading.inventory import hosts
 from lading.transport import ansible, ansible_session, base, local, recorder, ssh, wire
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 M = "MARK-5f0c"
 PART = f"part(){{ printf '\\n{M} %s\\n' \"$1\"; }}\n"
 WATCH = "exec 3<&0\n( cat <&3 >/dev/null 2>&1; kill -TERM 0 ) 2>/dev/null &\nwatcher=$!\n"
@@ -53,11 +53,12 @@ async def make(request: pytest.FixtureRequest, server: sshd_server.Sshd, invento
 
     def one(slack: float = 30.0) -> base.Transport:
         files = [str(server.config)]
-        made.append({
-            "local": lambda: local.LocalTransport(slack=slack),
-            "ssh": lambda: ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=files, slack=slack),
-            "ansible": lambda: ansible.AnsibleTransport(ansible_session.Reach((inventory,)), slack=slack),
-        }[request.param]())
+        if request.param == "local":
+            made.append(local.LocalTransport(slack=slack))
+        elif request.param == "ssh":
+            made.append(ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=files, slack=slack))
+        else:
+            made.append(ansible.AnsibleTransport(ansible_session.Reach((inventory,)), slack=slack))
         return made[-1]
 
     yield one

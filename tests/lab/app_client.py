@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class App:
     lab: Lab
     folder: Path
     name: str
+    environment: dict[str, str] = field(default_factory=dict)
+    """Variables for every call of lading."""
 
     @classmethod
     def copy(cls, lab: Lab, folder: Path, name: str, port: int) -> "App":
@@ -51,7 +53,8 @@ class App:
 
     def lading(self, *words: str, options: Sequence[str] = (), env: dict[str, str] | None = None) -> Done:
         """Run lading in the app's folder; the exit code is the caller's to check."""
-        return self.lab.run(*LADING, *words, check=False, cwd=self.folder, options=options, env=env, timeout=240)
+        return self.lab.run(*LADING, *words, check=False, cwd=self.folder, options=options,
+                            env={**self.environment, **(env or {})}, timeout=240)
 
     def deploy(self, version: str, *words: str, to: str = "web1,web2", env: dict[str, str] | None = None) -> Done:
         """`lading deploy --version V --to … --yes`."""

@@ -17,7 +17,8 @@ from lab_client import Lab
 @contextmanager
 def deploying(app: App, version: str, until: str, to: str = "web1,web2") -> Iterator[subprocess.Popen[str]]:
     """A deployment in the background that has just said *until*; it is ended at the end of the block."""
-    process = app.lab.popen(*LADING, "deploy", "--version", version, "--to", to, "--yes", cwd=app.folder)
+    process = app.lab.popen(*LADING, "deploy", "--version", version, "--to", to, "--yes", cwd=app.folder,
+                            env=app.environment)
     try:
         assert process.stderr is not None
         said = ""

@@ -17,7 +17,7 @@ from lading import errors, settings
 from lading.cli import completing
 from lading.ledger import ledger
 from lading.plan import steps
-from lading.transport import ssh
+from lading.transport import ansible, ansible_session, base, routed, ssh
 
 T = TypeVar("T")
 
@@ -73,10 +73,7 @@ def must_answer(yes: bool) -> None:
 async def opened(config: str, directory: Path = Path(), *, with_ledger: bool = False) -> AsyncIterator[contexts.Context]:
     """The context of one call: fleet file, connections, ledger; signals set `stop`."""
     fleet = load(config, directory)
-    transport = ssh.SshTransport(
-        user=fleet.ssh.user, known_hosts=str(fleet.ssh.known_hosts), connect_timeout=fleet.ssh.connect_timeout,
-        keepalive=fleet.ssh.keepalive, max_connections=fleet.ssh.max_connections, lookup=fleet.inventory.hosts.get,
-    )
+    transport = _transport(fleet)
     kept = await ledger.open_ledger(contexts.ledger_place(fleet, os.environ)) if with_ledger else None
     actor, url = contexts.who(os.environ)
     context = contexts.Context(fleet, dict(os.environ), transport, kept, actor, url)
@@ -87,6 +84,21 @@ async def opened(config: str, directory: Path = Path(), *, with_ledger: bool = F
         await transport.close()
         if kept is not None:
             await kept.close()
+
+
+def _transport(fleet: settings.Settings) -> base.Transport:
+    """How this fleet's hosts are reached."""
+    over_ssh = ssh.SshTransport(
+        user=fleet.ssh.user, known_hosts=str(fleet.ssh.known_hosts), connect_timeout=fleet.ssh.connect_timeout,
+        keepalive=fleet.ssh.keepalive, max_connections=fleet.ssh.max_connections, lookup=fleet.inventory.hosts.get,
+    )
+    if all(host.transport == "ssh" for host in fleet.inventory.hosts.values()):
+        return over_ssh
+    told = fleet.ansible
+    reach = ansible_session.Reach(told.inventory, told.config, told.vault_password_file, told.vault_password_command,
+                                  str(fleet.ssh.known_hosts), fleet.ssh.keepalive)
+    by_ansible = ansible.AnsibleTransport(reach, user=fleet.ssh.user, lookup=fleet.inventory.hosts.get)
+    return routed.RoutedTransport({"ssh": over_ssh, "ansible": by_ansible})
 
 
 def _signals(stop: asyncio.Event, *, says: bool) -> None:

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lading import errors
 
@@ -13,6 +13,7 @@ class Host:
 
     An empty *address* means that *name* goes to the OpenSSH configuration; *port* 0 means its default.
     *jump* names another host or an OpenSSH jump specification. *sudo*: commands run through `sudo -n`.
+    *transport*: how commands reach it, "ssh" or "ansible".
     """
 
     name: str
@@ -22,6 +23,7 @@ class Host:
     jump: str = ""
     sudo: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
+    transport: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Destination:
     variables: Mapping[str, str] = field(default_factory=dict)
     confirm: bool = False
     project: str = ""
+    transport: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,21 @@ class Inventory:
             ",".join(wanted), hosts, {}, variables, any(d.confirm for d in chosen), chosen[0].project
         )
         return joined, tuple(self.hosts[name] for name in hosts)
+
+    def reached(self, default: str) -> "Inventory":
+        """The same with each host's transport decided: its own, else that of its destinations, else *default*.
+
+        Raises:
+            InputError: two destinations of a host disagree.
+        """
+        chosen: dict[str, str] = {}
+        for destination in self.destinations.values():
+            for name in destination.hosts if destination.transport else ():
+                if chosen.setdefault(name, destination.transport) != destination.transport and not self.hosts[name].transport:
+                    raise errors.InputError(f"destinations disagree about the transport of {name}",
+                                            f"say it at the host: hosts: {{{name}: {{transport: …}}}}")
+        found = {name: replace(host, transport=host.transport or chosen.get(name, default)) for name, host in self.hosts.items()}
+        return Inventory(found, self.destinations)
 
     def _names(self) -> list[str]:
         return sorted({*self.destinations, *self.hosts})

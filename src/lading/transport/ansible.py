@@ -16,7 +16,6 @@ from lading.inventory import hosts
 from lading.transport import ansible_session, base, wire
 
 _GATHER = 0.05  # seconds in which hosts are gathered for one run of Ansible
-_IDLE = 0.1  # seconds between polls of a command that has ended while something holds its output open
 _HOST_KEY = re.compile(r"host key verification failed|host identification has changed|host key is not known|not found in known_hosts", re.I)
 _RIGHTS = re.compile(r"permission denied|authentication fail|password|too many authentication", re.I)
 
@@ -142,22 +141,23 @@ class _Following:
         self.place = ""
         self.ended = False
         self._out = self._err = 0
-        self._idle = False
 
     async def follow(self) -> None:
         """Bring the command, then fetch what it writes."""
         try:
             self.place = self.session.place()
             line = wire.line(dataclasses.replace(self.exchange.host, sudo=False), self.exchange.what)  # become does it
-            brought = self.session.file(self.host, detached.launcher(self.place, line, self.channel.sent))
-            answer = await self._whole(brought)
+            answer = await self._whole(self._bring(detached.launcher(self.place, line, self.channel.sent)))
             while not self._take(answer):
-                if self._idle:
-                    await asyncio.sleep(_IDLE)
                 line = detached.poll(self.place, self._out, self._err, eof=self.channel.ended)
                 answer = await self._whole(self.session.line(self.host, line))
         except Exception as failure:
             self.exchange.fail(failure)
+
+    async def _bring(self, file: bytes) -> ansible_session.Answer:
+        secret = any(isinstance(chunk, command.Secret) for chunk in self.exchange.what.payload)
+        line = None if secret else detached.launching(self.place, file)
+        return await (self.session.file(self.host, file) if line is None else self.session.line(self.host, line))
 
     async def _whole(self, asking: Coroutine[None, None, ansible_session.Answer]) -> ansible_session.Answer:
         """The answer; a request that was begun is ended also if nobody waits any more."""
@@ -180,9 +180,8 @@ class _Following:
             self.exchange.stdout(piece)
         self._out += len(came.stdout)
         self._err += len(came.stderr)
-        self._idle = came.status is not None and not came.stdout and not came.stderr
-        if came.status is not None and (came.ended or self._idle):
-            self.exchange.exited(came.status)
+        if came.status is not None and (came.ended or not (came.stdout or came.stderr)):
+            self.exchange.exited(came.status)  # what was left in the background may hold the output open
         if came.ended:
             self.ended = True
             self.exchange.closed()

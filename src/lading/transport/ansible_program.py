@@ -62,7 +62,7 @@ class _Play:
         try:
             print(json.dumps(what), flush=True)
         except BrokenPipeError:  # lading was killed
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def leave(self) -> None:
         """Say goodbye to the hosts, then end Ansible with all that it started."""
