@@ -15,6 +15,15 @@ from test_interrupted import deploying, open_intents
 
 from lading import settings
 
+FLEET = """lading: 1
+hosts: {{web1: {{}}, web2: {{}}}}
+destinations: {{production: {{hosts: [web1, web2]}}}}
+transport: ansible
+ansible: {{inventory: inventory, vault_password_file: vault-password}}
+ssh: {{known_hosts: {lab}/known_hosts}}
+registries:
+  "registry.lab:5000": {{username: ci, password: {{env: REG_PASSWORD}}, ca: {lab}/ca.pem}}
+"""
 VAULT = Path(sys.executable).parent / "ansible-vault"
 
 
@@ -23,7 +32,7 @@ def by_ansible(app: App, lab: Lab, tmp_path: Path) -> Iterator[App]:
     """The app with a fleet file whose hosts are known to Ansible only: no address, user or sudo in lading.yaml."""
     password = tmp_path / "vault-password"
     password.write_text("not in any log\n")
-    argv = [VAULT, "encrypt_string", "--vault-password-file", password, "ops", "--name", "ansible_user"]
+    argv = [str(VAULT), "encrypt_string", "--vault-password-file", str(password), "ops", "--name", "ansible_user"]
     secret = subprocess.run(argv, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
     (tmp_path / "inventory").mkdir()
     (tmp_path / "inventory" / "hosts.ini").write_text(
@@ -31,12 +40,7 @@ def by_ansible(app: App, lab: Lab, tmp_path: Path) -> Iterator[App]:
     raised = tmp_path / "inventory" / "group_vars"
     raised.mkdir()
     (raised / "raised.yml").write_text(f"ansible_become: true\n{secret}")
-    fleet = (lab.fleet / "lading.yaml").read_text().splitlines()
-    kept = [line for line in fleet if not line.startswith(("  web", "  stage", "  staging", "  production"))]
-    text = "\n".join(kept).replace("hosts:", "hosts: {web1: {}, web2: {}}").replace("ca: ca.pem", f"ca: {lab.fleet}/ca.pem")
-    text = text.replace("destinations:", "destinations:\n  production: {hosts: [web1, web2]}\ntransport: ansible\n"
-                        "ansible: {inventory: inventory, vault_password_file: vault-password}")
-    (tmp_path / "lading.yaml").write_text(text.replace("known_hosts: known_hosts", f"known_hosts: {lab.fleet}/known_hosts") + "\n")
+    (tmp_path / "lading.yaml").write_text(FLEET.format(lab=lab.fleet))
     assert {h.transport for h in settings.load(tmp_path / "lading.yaml").inventory.hosts.values()} == {"ansible"}
     before = app.environment
     app.environment = {"LADING_CONFIG": str(tmp_path / "lading.yaml")}
@@ -46,7 +50,7 @@ def by_ansible(app: App, lab: Lab, tmp_path: Path) -> Iterator[App]:
 
 def left_behind(lab: Lab) -> list[str]:
     """What lies in memory here and on the hosts that should not."""
-    found = [str(path) for path in Path("/dev/shm").glob("lading-*")]
+    found = [str(path) for path in Path("/dev/shm").glob("lading-ansible-*")]
     for host in ("web1", "web2"):
         found += lab.exec(host, "ls -d /dev/shm/lading-* /dev/shm/lading.* 2>/dev/null", check=False).stdout.split()
     return found

@@ -1,0 +1,1 @@
+"""Plans and truth in the formats of other tools: values → text (pure)."""
