@@ -52,7 +52,7 @@ def playbook(what: Deployment) -> str:
         "REQUIRE": "".join(playbook_text.REQUIRE.replace("@NAME@", name) for name in _needed(what)),
         "SECRETS": "".join(_secret(name) for name in made.secrets),
         "OBJECTS": playbook_text.OBJECTS if made.objects else "",
-        "LOGIN": "".join(_login(one) for one in what.registries),
+        "LOGIN": "".join(_login(number, one) for number, one in enumerate(what.registries)),
         "DELAY": playbook_text.DELAY.replace("@SECONDS@", f"{made.forth.delay:g}") if delay else "",
     }
     whole = re.sub(r"^@([A-Z]+)@\n", lambda found: words[found[1]], playbook_text.PLAYBOOK, flags=re.M)
@@ -82,6 +82,8 @@ def _variables(what: Deployment) -> dict[str, Any]:
         host: {name: release.generation_label(spec, numbers) for name, spec in active.items() if spec.secrets}
         for host, numbers in what.generations.items()
     }
+    found |= {_command(number): command.join(one.password[1:])
+              for number, one in enumerate(what.registries) if one.password[0] == "command"}
     users = [
         f"({json.dumps([s for s, spec in active.items() if name in spec.secrets])} if {_register(name)} is changed else [])"
         for name in made.secrets
@@ -113,11 +115,13 @@ def _secret(name: str) -> str:
     return text
 
 
-def _login(one: Registry) -> str:
-    if one.password[0] == "env":
-        password = f"lookup('ansible.builtin.env', '{one.password[1]}')"
-    else:
-        password = f"lookup('ansible.builtin.pipe', {command.join(one.password[1:])!r})"
+def _command(number: int) -> str:
+    return f"app_password_command_{number}"
+
+
+def _login(number: int, one: Registry) -> str:
+    kind, argument = ("env", f"'{one.password[1]}'") if one.password[0] == "env" else ("pipe", _command(number))
+    password = f"lookup('ansible.builtin.{kind}', {argument})"
     text = playbook_text.LOGIN.replace("@PASSWORD@", password).replace("@USER@", json.dumps(one.username))
     return text.replace("@REGISTRY@", one.name)
 

@@ -29,19 +29,21 @@ PLAYBOOK = """---
       - !unsafe >-
         {{.Label "com.docker.compose.service"}}|{{.Label "lading.content"}}|{{.Label "lading.secrets"}}|{{.State}}|{{.Status}}|{{.Label
         "com.docker.compose.oneoff"}}|{{.ID}}
+    app_engine_id: !unsafe "{{.ID}}"
+    app_image_id: !unsafe "{{.Id}}"
     app_restarts: [docker, inspect, --format, !unsafe "{{.Name}} {{.RestartCount}}"]
     # Images that the host lacks; services that do not run as the release says, and those that are not good yet
     app_absent: "{{ app_images.results | rejectattr('rc', 'equalto', 0) | map(attribute='item') | list }}"
     app_start: >-
       {% set found = [] %}{% for name, service in app_services.items() %}
       {% set line = name ~ '[|]' ~ service.content ~ '[|]' ~ (app_labels[inventory_hostname][name] | default('')) ~ '[|]' %}
-      {% set wanted = line ~ ('exited[|]Exited .0.' if service.job else 'running[|]') %}
+      {% set wanted = line ~ ('exited[|]Exited [(]0[)]' if service.job else 'running[|]') %}
       {% if app_seen.stdout_lines | select('match', wanted) | length < service.replicas or name in app_again %}
       {% set _ = found.append(name) %}{% endif %}{% endfor %}{{ found | join(' ') }}
     app_awaited: >-
       {% set found = [] %}{% for name, service in app_services.items() %}
       {% set line = name ~ '[|]' ~ service.content ~ '[|]' ~ (app_labels[inventory_hostname][name] | default('')) ~ '[|]' %}
-      {% set wanted = line ~ ('exited[|]Exited .0.' if service.job else 'running[|].*.healthy.' if service.health else 'running[|]') %}
+      {% set wanted = line ~ ('exited[|]Exited [(]0[)]' if service.job else 'running[|].*[(]healthy[)]' if service.health else 'running[|]') %}
       {% if app_seen.stdout_lines | select('match', wanted) | length < service.replicas %}
       {% set _ = found.append(name) %}{% endif %}{% endfor %}{{ found | join(' ') }}
     app_gone: >-
@@ -76,16 +78,18 @@ PLAYBOOK = """---
         dest: "{{ app_folder }}/releases/"
         mode: preserve
         directory_mode: "0755"
+
 @OBJECTS@
     - name: Write the script that runs Compose
       ansible.builtin.copy:
         src: "files/compose/{{ inventory_hostname }}"
         dest: "{{ app_folder }}/compose"
         mode: "0755"
+
 @SECRETS@
     - name: Find absent images
       ansible.builtin.command:
-        argv: [docker, image, inspect, --format, !unsafe "{{.Id}}", "{{ item }}"]
+        argv: [docker, image, inspect, --format, "{{ app_image_id }}", "{{ item }}"]
       loop: "{{ app_services.values() | map(attribute='image') | unique }}"
       register: app_images
       changed_when: false
@@ -102,6 +106,7 @@ PLAYBOOK = """---
             prefix: "lading.{{ app_name }}."
           register: app_login
           changed_when: false
+
 @LOGIN@
         - name: Pull by digest
           ansible.builtin.command:
@@ -134,7 +139,7 @@ PLAYBOOK = """---
       ansible.builtin.command:
         argv: "{{ app_look }}"
       register: app_seen
-      until: app_awaited.split() | length == 0 or app_seen.stdout is search('[|](restarting|dead)[|]|[|]Exited .[1-9]|.unhealthy.')
+      until: app_awaited.split() | length == 0 or app_seen.stdout is search('[|](restarting|dead)[|]|[|]Exited [(][1-9]|[(]unhealthy[)]')
       retries: "{{ (app_wait / 2) | int }}"
       delay: 2
       changed_when: false
@@ -168,15 +173,16 @@ PLAYBOOK = """---
 @DELAY@
 """
 
-REQUIRE = """
+REQUIRE = """\
     - name: Require @NAME@ in the environment
       ansible.builtin.assert:
         that: lookup('ansible.builtin.env', '@NAME@') | length > 0
         fail_msg: set @NAME@ in the environment of ansible-playbook; nothing was changed
         quiet: true
+
 """
 
-STATE = """
+STATE = """\
     - name: Look for a folder of all users
       ansible.builtin.stat:
         path: /var/lib/lading
@@ -184,7 +190,7 @@ STATE = """
 
     - name: Ask the engine for its id
       ansible.builtin.command:
-        argv: [docker, info, --format, !unsafe "{{.ID}}"]
+        argv: [docker, info, --format, "{{ app_engine_id }}"]
       register: app_engine
       changed_when: false
 
@@ -202,18 +208,20 @@ STATE = """
       vars:
         common: "{{ app_shared.stat.exists and app_shared.stat.isdir and app_shared.stat.writeable }}"
         own: "{{ app_home.stdout }}/.lading/{{ app_engine.stdout | replace(':', '') }}"
+
 """
 
-OBJECTS = """
+OBJECTS = """\
     - name: Copy the files that are mounted
       ansible.builtin.copy:
         src: files/objects/
         dest: "{{ app_folder }}/objects/"
         mode: preserve
         directory_mode: "0755"
+
 """
 
-_SECRET = """
+_SECRET = """\
     - name: Make the folder of secret @SHOWN@
       ansible.builtin.file:
         path: "@FOLDER@"
@@ -236,14 +244,16 @@ SECRET_VARIABLE = _SECRET + """\
         value: "{{ lookup('ansible.builtin.env', '@NAME@') }}"
       no_log: true
       register: @REGISTER@
+
 """
 SECRET_FILE = _SECRET + """\
         src: "{{ lookup('ansible.builtin.env', 'PROJECT_DIRECTORY') }}/@PATH@"
       no_log: true
       register: @REGISTER@
+
 """
 
-LOGIN = """
+LOGIN = """\
         - name: Log in to @REGISTRY@
           ansible.builtin.command:
             argv: [docker, --config, "{{ app_login.path }}", login, -u, @USER@, --password-stdin, "@REGISTRY@"]
@@ -251,6 +261,7 @@ LOGIN = """
             stdin_add_newline: false
           no_log: true
           changed_when: false
+
 """
 
 DELAY = """
