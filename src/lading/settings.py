@@ -37,6 +37,7 @@ OPTIONS = (
     Option("hosts.NAME.port", "port", "22", "SSH port"),
     Option("hosts.NAME.jump", "text", "none", "another host, or user@host, to go through"),
     Option("hosts.NAME.sudo", "yes/no", "no", "run commands through sudo -n"),
+    Option("hosts.NAME.transport", "text", "its destinations'", "how commands reach it: ssh or ansible"),
     Option("hosts.NAME.labels", "mapping", "none", "what is said about the host"),
     Option("inventory.path", "path", "none", "an Ansible inventory instead of `hosts:`, relative to this file: a file, a folder, "
            "a program; in short `inventory: PATH`"),
@@ -53,11 +54,17 @@ OPTIONS = (
     Option("destinations.NAME.variables", "mapping", "none", "variables for the apps that go there"),
     Option("destinations.NAME.confirm", "yes/no", "no", "for people: deserves a second look"),
     Option("destinations.NAME.project", "text", "{app}", "pattern of the project's name there, such as {app}-{dest}"),
+    Option("destinations.NAME.transport", "text", "the fleet's", "how commands reach its hosts: ssh or ansible"),
     Option("registries.NAME.username", "text", "none", "user of the registry NAME (host:port)"),
     Option("registries.NAME.password.env", "text", "none", "the environment variable that holds the password"),
     Option("registries.NAME.password.command", "list", "none", "the command that prints the password"),
     Option("registries.NAME.ca", "path", "the system's", "certificate of its CA, relative to this file"),
     Option("registries.NAME.insecure", "yes/no", "no", "plain HTTP is allowed"),
+    Option("transport", "text", "ssh", "how commands reach hosts: ssh, or ansible: by Ansible's connections (lading[ansible])"),
+    Option("ansible.inventory", "list", "hosts of this file", "Ansible inventories, relative to this file; a host goes by its name there"),
+    Option("ansible.config", "path", "as Ansible finds it", "an ansible.cfg, relative to this file"),
+    Option("ansible.vault_password_file", "path", "none", "file with the vault password, relative to this file"),
+    Option("ansible.vault_password_command", "list", "none", "the command that prints the vault password"),
     Option("state_dir", "text", "auto", "lading's folder on hosts: auto, or an absolute path"),
     Option("ledger", "text", "sqlite", "where the history is kept: sqlite, in the user's state folder, or {url: {env: NAME}}: "
            "in PostgreSQL, at the URL in the environment variable NAME"),
@@ -88,6 +95,16 @@ class RegistrySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AnsibleSettings:
+    """How Ansible is called for hosts with `transport: ansible`: absolute paths, and the vault password by reference."""
+
+    inventory: tuple[str, ...] = ()
+    config: str = ""
+    vault_password_file: str = ""
+    vault_password_command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """A fleet file, read and checked. *ledger_env*: the variable that holds the URL of the ledger, "" = SQLite."""
 
@@ -97,6 +114,7 @@ class Settings:
     registries: Mapping[str, RegistrySettings] = field(default_factory=dict)
     state_dir: str = "auto"
     ledger_env: str = ""
+    ansible: AnsibleSettings = field(default_factory=AnsibleSettings)
 
 
 def find(directory: Path, environment: Mapping[str, str], explicit: str = "") -> Path | None:
@@ -228,8 +246,39 @@ class _Reader:
                                  "rename the destination")
         registries = {name: self.registry(name, value)
                       for name, value in self.named(top.get("registries"), "registries", strict=False).items()}
-        return Settings(self.path, replace(fleet, destinations=places), self.ssh(top.get("ssh")), registries, state_dir,
-                        self.ledger(top.get("ledger")))
+        try:
+            inventory = replace(fleet, destinations=places).reached(self.transport(top, "") or "ssh")
+        except errors.InputError as wrong:
+            raise self.wrong(top["destinations"], wrong.message, wrong.hint) from wrong
+        return Settings(self.path, inventory, self.ssh(top.get("ssh")), registries, state_dir,
+                        self.ledger(top.get("ledger")), self.ansible(top.get("ansible")))
+
+    def transport(self, got: Mapping[str, Any], where: str) -> str:
+        """ssh or ansible, "" where nothing is said."""
+        if "transport" not in got:
+            return ""
+        value = self.text(got["transport"], f"{where}transport")
+        if value not in ("ssh", "ansible"):
+            raise self.wrong(got["transport"], f"{where}transport must be ssh or ansible, not {value!r}")
+        return value
+
+    def ansible(self, node: Any) -> AnsibleSettings:
+        got = self.known(node, "ansible", "ansible")
+        if "vault_password_file" in got and "vault_password_command" in got:
+            raise self.wrong(got["vault_password_command"], "the vault password comes from a file or from a command, not both")
+        one = "inventory" in got and isinstance(got["inventory"], yaml.ScalarNode)
+        inventories = (self.text(got["inventory"], "ansible.inventory"),) if one else (
+            self.texts(got["inventory"], "ansible.inventory") if "inventory" in got else ())
+        command = "vault_password_command"
+        return AnsibleSettings(
+            tuple(map(self.beside, inventories)),
+            **{key: self.beside(self.text(got[key], f"ansible.{key}")) for key in ("config", "vault_password_file") if key in got},
+            vault_password_command=self.texts(got[command], f"ansible.{command}") if command in got else (),
+        )
+
+    def beside(self, path: str) -> str:
+        """A path of the fleet file as an absolute one."""
+        return str(self.path.parent.resolve() / disk.expanded(path))
 
     def ledger(self, node: Any) -> str:
         """The name of the variable that holds the ledger's URL, "" for SQLite."""
@@ -266,7 +315,7 @@ class _Reader:
             name, words.get("address", ""), words.get("user", ""), jump=words.get("jump", ""),
             port=self.number(got["port"], f"{where}.port", 1, 65535) if "port" in got else 0,
             sudo=self.flag(got["sudo"], f"{where}.sudo") if "sudo" in got else False,
-            labels=self.words(got.get("labels"), f"{where}.labels"),
+            labels=self.words(got.get("labels"), f"{where}.labels"), transport=self.transport(got, f"{where}."),
             origin=f"{self.path}:{node.start_mark.line + 1}",
         )
 
@@ -293,7 +342,7 @@ class _Reader:
             name, self.members(where, got["hosts"], fleet), self.words(got.get("labels"), f"{where}.labels"),
             self.words(got.get("variables"), f"{where}.variables"),
             self.flag(got["confirm"], f"{where}.confirm") if "confirm" in got else False,
-            self.text(got["project"], f"{where}.project") if "project" in got else "",
+            self.text(got["project"], f"{where}.project") if "project" in got else "", self.transport(got, f"{where}."),
         )
 
     def ssh(self, node: Any) -> SshSettings:
@@ -332,7 +381,7 @@ def example() -> str:
             head = ".".join(parts[: depth + 1])
             if head not in seen:
                 seen.append(head)
-                live = parts[0] not in ("registries", "inventory")
+                live = parts[0] not in ("registries", "inventory", "ansible")
                 lines.append(f"{'' if live else '# '}{'  ' * depth}{parts[depth]}:")
         value = option.example or (option.default if not option.default.startswith("(") else "")
         lead = "" if option.example else "# "

@@ -1,4 +1,5 @@
-"""One suite over the transports: what `base.Transport` promises, through this machine's sh and through a real sshd."""
+"""One suite over the transports: what `base.Transport` promises, through this machine's sh and through a real sshd,
+with asyncssh and with Ansible."""
 
 import asyncio
 import os
@@ -15,9 +16,9 @@ from hypothesis import strategies as st
 from lading import errors
 from lading.commands import command
 from lading.inventory import hosts
-from lading.transport import base, local, recorder, ssh, telling, wire
+from lading.transport import ansible, ansible_session, base, local, recorder, ssh, telling, wire
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 M = "MARK-5f0c"
 PART = f"part(){{ printf '\\n{M} %s\\n' \"$1\"; }}\n"
 WATCH = "exec 3<&0\n( cat <&3 >/dev/null 2>&1; kill -TERM 0 ) 2>/dev/null &\nwatcher=$!\n"
@@ -37,14 +38,28 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sshd_server.Ssh
     one.stop()
 
 
-@pytest.fixture(params=["local", "ssh", "told"])
-async def make(request: pytest.FixtureRequest, server: sshd_server.Sshd) -> AsyncIterator[Make]:
+@pytest.fixture(scope="module")
+def inventory(server: sshd_server.Sshd) -> str:
+    """An inventory of Ansible's with the server as web1: Ansible says how it is reached, lading only its name."""
+    path = server.folder / "inventory.yml"
+    path.write_text(f"""all: {{hosts: {{web1: {{ansible_host: 127.0.0.1, ansible_port: {server.port}, ansible_user: {server.user},
+      ansible_ssh_common_args: -F {server.config} -o UserKnownHostsFile={server.known_hosts}}}}}}}\n""")
+    return str(path)
+
+
+@pytest.fixture(params=["local", "ssh", "told", "ansible"])
+async def make(request: pytest.FixtureRequest, server: sshd_server.Sshd, inventory: str) -> AsyncIterator[Make]:
     made: list[base.Transport] = []
 
     def one(slack: float = 30.0) -> base.Transport:
-        over_ssh = ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=[str(server.config)], slack=slack)
-        made.append(local.LocalTransport(slack=slack) if request.param == "local" else over_ssh if request.param == "ssh"
-                    else telling.TellingTransport(over_ssh, lambda text: None))
+        files = [str(server.config)]
+        if request.param == "local":
+            made.append(local.LocalTransport(slack=slack))
+        elif request.param in ("ssh", "told"):
+            over_ssh = ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=files, slack=slack)
+            made.append(over_ssh if request.param == "ssh" else telling.TellingTransport(over_ssh, lambda text: None))
+        else:
+            made.append(ansible.AnsibleTransport(ansible_session.Reach((inventory,)), slack=slack))
         return made[-1]
 
     yield one

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ class App:
     name: str
     config: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    """Variables for every call of lading."""
 
     @classmethod
     def copy(cls, lab: Lab, folder: Path, name: str, port: int) -> "App":
@@ -53,12 +55,12 @@ class App:
 
     def lading(self, *words: str, options: Sequence[str] = (), env: dict[str, str] | None = None) -> Done:
         """Run lading in the app's folder; the exit code is the caller's to check."""
-        return self.lab.run(*LADING, *self.config, *words, check=False, cwd=self.folder, env=env, timeout=240,
-                            options=[*self.options, *options])
+        return self.lab.run(*LADING, *self.config, *words, check=False, cwd=self.folder, env={**self.environment, **(env or {})},
+                            timeout=240, options=[*self.options, *options])
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Start lading in the app's folder; the process is lading itself: its pid takes signals."""
-        return self.lab.popen(*LADING, *self.config, *words, cwd=self.folder, options=self.options)
+        return self.lab.popen(*LADING, *self.config, *words, cwd=self.folder, env=self.environment, options=self.options)
 
     def deploy(self, version: str, *words: str, to: str = "web1,web2", env: dict[str, str] | None = None) -> Done:
         """`lading deploy --version V --to … --yes`."""

@@ -1,13 +1,14 @@
-"""The verb export: a deployment in other tools' formats; each format is a command in a module of its own."""
+"""`lading export`: a deployment in the formats of other tools; one module for each."""
 
 import click
 
-from lading.cli import exporting_jenkins
+from lading.cli import exporting_ansible, exporting_jenkins
 
 
 @click.group()
 def export() -> None:
-    """A deployment in other tools' formats, on stdout."""
+    """A deployment in other tools' formats."""
 
 
+export.add_command(exporting_ansible.ansible)
 export.add_command(exporting_jenkins.jenkins)

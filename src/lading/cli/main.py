@@ -30,6 +30,7 @@ VERBS = {
     "export": ("exporting", "A deployment in other tools' formats: a Jenkinsfile."),
     "logs": ("looking", "The app's log lines of all hosts."),
     "hosts": ("fleet_file", "List hosts; trust their keys."),
+    "export": ("exporting", "A deployment in other tools' formats: an Ansible playbook."),
     "ledger": ("remembering", "Verify or rebuild the ledger; move it."),
 }
 

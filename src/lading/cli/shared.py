@@ -18,7 +18,7 @@ from lading.cli import completing, main, terminal
 from lading.commands import command
 from lading.ledger import ledger
 from lading.plan import steps
-from lading.transport import base, ssh, telling
+from lading.transport import ansible, ansible_session, base, routed, ssh, telling
 
 T = TypeVar("T")
 
@@ -111,7 +111,7 @@ def must_answer(yes: bool) -> None:
 async def opened(config: str, directory: Path = Path(), *, with_ledger: bool = False) -> AsyncIterator[contexts.Context]:
     """The context of one call: fleet file, connections, ledger; signals set `stop`."""
     fleet = load(config, directory)
-    transport: base.Transport = over_ssh(fleet)
+    transport = _transport(fleet)
     if verbose():
         transport = telling.TellingTransport(transport, tell)
     kept = await ledger.open_ledger(contexts.ledger_place(fleet, os.environ)) if with_ledger else None
@@ -124,6 +124,18 @@ async def opened(config: str, directory: Path = Path(), *, with_ledger: bool = F
         await transport.close()
         if kept is not None:
             await kept.close()
+
+
+def _transport(fleet: settings.Settings) -> base.Transport:
+    """How this fleet's hosts are reached: each over the transport that is said for it."""
+    by_ssh = over_ssh(fleet)
+    if all(host.transport != "ansible" for host in fleet.inventory.hosts.values()):
+        return by_ssh
+    told = fleet.ansible
+    reach = ansible_session.Reach(told.inventory, told.config, told.vault_password_file, told.vault_password_command,
+                                  str(fleet.ssh.known_hosts), fleet.ssh.keepalive)
+    by_ansible = ansible.AnsibleTransport(reach, user=fleet.ssh.user, lookup=fleet.inventory.hosts.get)
+    return routed.RoutedTransport({"ssh": by_ssh, "ansible": by_ansible})
 
 
 def signals(stop: asyncio.Event, *, says: bool) -> None:

@@ -66,6 +66,15 @@ async def plan(context: contexts.Context, request: Request) -> steps.Plan:
     return (await _prepare(context, request)).plan
 
 
+async def rehearse(context: contexts.Context, request: Request) -> Prepared:
+    """The plan with all it was made from; nothing is changed anywhere.
+
+    Raises:
+        InputError, ForeignError, TransportError: as `deploy`.
+    """
+    return await _prepare(context, request)
+
+
 async def deploy(context: contexts.Context, request: Request) -> ended.Ended:
     """Bring the destination to a version: all hosts or none.
 

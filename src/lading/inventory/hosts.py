@@ -3,7 +3,7 @@
 import dataclasses
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lading import errors
 from lading.inventory import patterns
@@ -27,6 +27,7 @@ class Host:
     *jump* names another host or an OpenSSH jump specification. *sudo*: commands run through `sudo -n`.
     *key_file*, *known_hosts* (one more file), *proxy_command* (%h, %p, %r as in OpenSSH), *connect_timeout* and
     *keepalive* (seconds) are this host's own; empty or 0 means the fleet's. *origin*: the file and line that name it.
+    *transport*: how commands reach it, "ssh" or "ansible".
     """
 
     name: str
@@ -43,6 +44,7 @@ class Host:
     keepalive: int = 0
     origin: str = ""
     refusal: Refusal | None = None
+    transport: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Destination:
     variables: Mapping[str, str] = field(default_factory=dict)
     confirm: bool = False
     project: str = ""
+    transport: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,22 @@ class Inventory:
             InputError: it means nothing.
         """
         return dataclasses.replace(self, destinations={})._one(name).hosts
+    def reached(self, default: str) -> "Inventory":
+        """The same with each host's transport decided: its own, else that of its destinations, else *default*.
+
+        Raises:
+            InputError: two destinations of a host disagree.
+        """
+        chosen: dict[str, str] = {}
+        for destination in self.destinations.values():
+            for name in destination.hosts if destination.transport else ():
+                if chosen.setdefault(name, destination.transport) != destination.transport and not self.hosts[name].transport:
+                    raise errors.InputError(f"destinations disagree about the transport of {name}",
+                                            f"say it at the host: hosts: {{{name}: {{transport: …}}}}")
+        found = {name: replace(host, transport=host.transport or chosen.get(name, default)) for name, host in self.hosts.items()}
+        return replace(self, hosts={name: replace(host, refusal=None) if host.transport == "ansible" else host
+                                    for name, host in found.items()})
+
 
     def _one(self, name: str) -> Destination:
         if patterns.is_pattern(name):

@@ -1,0 +1,34 @@
+"""`lading export ansible`: a deployment as a playbook of built-in modules, in a folder with the files that it copies."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lading.cli import deploying, render, shared
+from lading.deploy import exporting
+
+
+@click.command()
+@click.argument("name", metavar="[APP]", default="")
+@deploying._source_options
+@shared.to_option
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A new folder.")
+@click.option("--refresh", is_flag=True, help="Look up the digest of every tag anew.")
+@shared.json_option
+@click.pass_obj
+def ansible(config: str, /, name: str, app: str, output: Path, as_json: bool, **words: Any) -> int:
+    """A stand-alone playbook that deploys the app without lading, with its files."""
+    request = deploying._request(app=app or name, **words)
+
+    async def work() -> int:
+        async with shared.opened(config, request.directory) as context:
+            made = await exporting.write(context, request, output)
+        if as_json:
+            render.document(made)
+        else:
+            render.line(f"{made['app']} {made['version']} (release {made['release']}) for {made['destination']}: {len(made['files'])} "
+                        f"files in {output}; run: ansible-playbook -i {output}/inventory.yml {output}/playbook.yml")
+        return 0
+
+    return shared.run(work())

@@ -1,0 +1,148 @@
+"""A command that runs on a host by itself, where nothing but short commands and whole files can be sent: as POSIX sh (pure).
+
+For connections that carry no stdin and give output only at the end. The launcher, script and payload in one file, makes
+a folder in memory, starts the same remote line as everywhere in a session of its own, and each poll fetches what it has
+written since, in base64. Output waits for its reader (64 pieces of at most 64 KiB); the end of stdin is a file. When
+nobody has polled for SILENCE seconds, stdin ends and output is dropped: what may be cancelled is, what changes goes on.
+"""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+
+SILENCE = 20  # seconds
+LEFT = "lading-left"  # what `leave_all` answers
+_LINE = 48 * 1024  # characters of base64; Linux takes arguments of 128 KiB, and a FIFO holds 64
+_PIECES = 6  # of at most 64 KiB, in one answer
+
+POLL = """W=${0%/*}; o=$1 e=$2
+case "${3:-}" in eof) true >"$W/eof";; gone) true >"$W/gone"; true >"$W/eof"; exit 0;; esac
+echo "$$ $o $e" >"$W/beat.new" && mv "$W/beat.new" "$W/beat" || exit 44
+drop(){ i=$(($2 - 1)); while [ -e "$W/$1.$i" ]; do rm -f "$W/$1.$i"; i=$((i - 1)); done; }
+drop o $o; drop e $e
+over(){ [ -e "$W/status" ] && [ -e "$W/o.eof" ] && [ -e "$W/e.eof" ]; }
+n=0; while [ $n -lt 10 ] && [ ! -e "$W/o.$o" ] && [ ! -e "$W/e.$e" ] && ! over; do sleep 0.1; n=$((n + 1)); done
+over || sleep 0.1
+s=-; [ ! -e "$W/status" ] || read -r s <"$W/status"
+end=0; ! over || end=1
+show(){ i=$2; while [ $((i - $2)) -lt PIECES ] && [ -e "$W/$1.$i" ]; do
+printf '%s ' $1; base64 <"$W/$1.$i" | tr -d '\\n'; echo; i=$((i + 1)); done; [ ! -e "$W/$1.$i" ] || end=0; }
+printf '\\nLADING pieces\\n'; show o $o; show e $e
+printf 'LADING %s %s\\n' "$s" $end
+[ $end = 0 ] || rm -rf "$W"
+"""
+
+RUN = """W=${0%/*}
+mkfifo "$W/i" "$W/o" "$W/e" || exit 1
+pump(){ n=0; while dd bs=65536 count=1 of="$W/$1.new" && [ -s "$W/$1.new" ]; do
+[ ! -e "$W/gone" ] || continue
+mv "$W/$1.new" "$W/$1.$n"; n=$((n + 1))
+while [ -e "$W/$1.$((n - 64))" ] && [ ! -e "$W/gone" ]; do sleep 0.1; done
+done; true >"$W/$1.eof"; }
+feed(){ rm -f "$W/input"; cat; while [ -d "$W" ] && [ ! -e "$W/eof" ]; do sleep 0.2; done; }
+watch(){ old=; n=0; while sleep 1; [ -d "$W" ]; do b=; read -r b <"$W/beat"
+if [ "$b" = "$old" ]; then n=$((n + 1)); else n=0; old=$b; fi
+[ $n -lt SILENCE ] || { true >"$W/gone"; true >"$W/eof"; }
+if [ -e "$W/gone" ] && [ -e "$W/status" ]; then rm -rf "$W"; rmdir "${W%-*}"; fi
+done; }
+pump o <"$W/o" & pump e <"$W/e" &
+feed <"$W/input" >"$W/i" &
+watch &
+true >"$W/started"
+( umask $1; LINE ) <"$W/i" >"$W/o" 2>"$W/e"
+echo $? >"$W/status.new"; mv "$W/status.new" "$W/status"; true >"$W/eof"
+"""
+
+LAUNCH = """#!/bin/sh
+u=$(umask); umask 077; LC_ALL=C; export LC_ALL
+W=FOLDER
+find /dev/shm -maxdepth 1 -name 'lading-*' -user "$(id -u)" -mmin +1440 -exec rm -rf {} + 2>/dev/null
+mkdir "$W" || exit 41
+tail -c +OFFSET "$0" >"$W/input" || { rm -rf "$W"; exit 42; }
+cat >"$W/poll" <<'POLL'
+TEXT_OF_POLLPOLL
+cat >"$W/run" <<'RUN'
+TEXT_OF_RUNRUN
+if command -v setsid >/dev/null 2>&1; then apart=setsid; else apart=nohup; fi
+$apart /bin/sh "$W/run" "$u" </dev/null >/dev/null 2>&1 &
+n=0; until [ -e "$W/started" ]; do n=$((n + 1)); [ $n -lt 200 ] || { rm -rf "$W"; exit 43; }; sleep 0.05; done
+/bin/sh "$W/poll" 0 0
+exit 0
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """What a poll brought: pieces of stdout and stderr in their order, the status once there is one, and whether that was all."""
+
+    stdout: tuple[bytes, ...]
+    stderr: tuple[bytes, ...]
+    status: int | None
+    ended: bool
+
+
+def folder(token: str, number: int) -> str:
+    """The folder of one command on a host, below that session's name."""
+    return f"{base_folder(token)}-{number}"
+
+
+def base_folder(token: str) -> str:
+    """The folder of a session on a host: in memory, with a name that nobody can guess and so prepare."""
+    return f"/dev/shm/lading-{token}"
+
+
+def launcher(place: str, line: str, sent: bytes) -> bytes:
+    """The file to be run on the host: it starts *line* with *sent* on its stdin, in *place*, and answers as a first poll."""
+    run = RUN.replace("SILENCE", str(SILENCE)).replace("LINE", line)
+    text = LAUNCH.replace("FOLDER", place).replace("TEXT_OF_POLL", POLL.replace("PIECES", str(_PIECES)))
+    text = text.replace("TEXT_OF_RUN", run)
+    size = len(text.replace("OFFSET", "0" * 8).encode())
+    return text.replace("OFFSET", f"{size + 1:08d}").encode() + sent
+
+
+def launching(place: str, file: bytes) -> str | None:
+    """The line that makes and runs a launcher without a file being sent, None if it is too long for that.
+
+    Only for what holds no secret: other users of the host may see the arguments of programs.
+    """
+    text = base64.b64encode(file).decode()
+    if len(text) > _LINE:
+        return None
+    return f"/bin/sh -c '(umask 077; echo {text} | base64 -d >{place}.sh); /bin/sh {place}.sh; rm -f {place}.sh'"
+
+
+def poll(place: str, stdout: int, stderr: int, *, eof: bool = False) -> str:
+    """The line that fetches what came after the first *stdout* and *stderr* pieces; *eof* ends the command's stdin."""
+    return f"/bin/sh {place}/poll {stdout} {stderr}" + (" eof" if eof else "")
+
+
+def leave(place: str) -> str:
+    """The line that ends the command's stdin and says that nobody will fetch its output."""
+    return f"/bin/sh {place}/poll 0 0 gone"
+
+
+def leave_all(token: str) -> str:
+    """The same for all commands of a session; a plain loop, inside quotes that every login shell reads alike."""
+    base = base_folder(token)
+    return f"/bin/sh -c 'for w in {base}-*/; do if [ -d $w ]; then true >$w/gone; true >$w/eof; fi; done; rmdir {base} 2>/dev/null; echo {LEFT}'"
+
+
+_ANSWER = re.compile(r"\nLADING pieces\n((?:[oe] [A-Za-z0-9+/=]*\n)*)LADING (-|\d+) ([01])\n")
+
+
+def pieces(answer: str) -> Pieces | None:
+    """What a poll answered; None if that is no answer of a poll."""
+    found = _ANSWER.search("\n" + answer.replace("\r", ""))
+    if found is None:
+        return None
+    lines = [line.split(" ", 1) for line in found[1].splitlines()]
+    try:
+        decoded = [(name, base64.b64decode(text, validate=True)) for name, text in lines]
+    except binascii.Error:
+        return None
+    return Pieces(
+        tuple(content for name, content in decoded if name == "o"),
+        tuple(content for name, content in decoded if name == "e"),
+        None if found[2] == "-" else int(found[2]), found[3] == "1",
+    )

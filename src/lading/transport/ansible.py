@@ -1,0 +1,206 @@
+"""Commands through Ansible's connections: for hosts that only Ansible reaches (plug-ins, become, bastions in group vars).
+
+Ansible brings each command as a file and starts it apart from the connection; short raw commands then fetch what it has
+written (commands/detached.py). Everything else, the wire, cancelling, bounds, is as over SSH.
+"""
+
+import asyncio
+import dataclasses
+import re
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+from lading import errors
+from lading.commands import command, detached
+from lading.inventory import hosts
+from lading.transport import ansible_session, base, wire
+
+_GATHER = 0.05  # seconds in which hosts are gathered for one run of Ansible
+_HOST_KEY = re.compile(r"host key verification failed|host identification has changed|host key is not known|not found in known_hosts", re.I)
+_RIGHTS = re.compile(r"permission denied|authentication fail|password|too many authentication", re.I)
+
+
+class AnsibleTransport:
+    """Runs commands by Ansible; *lookup* gives the host that a jump names, if the inventory has it."""
+
+    def __init__(
+        self, reach: ansible_session.Reach, *, user: str = "", slack: float = wire.SLACK,
+        lookup: Callable[[str], hosts.Host | None] = lambda name: None,
+    ) -> None:
+        self._reach = reach
+        self._user = user
+        self._slack = slack
+        self._lookup = lookup
+        self._runner = wire.Runner()
+        self._sessions: list[ansible_session.Session] = []
+        self._opening: dict[str, asyncio.Task[ansible_session.Session]] = {}
+        self._waiting: dict[str, hosts.Host] = {}
+        self._next: asyncio.Task[ansible_session.Session] | None = None
+
+    async def run(
+        self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None = None
+    ) -> command.Result:
+        """Run *what* on *host*; see `base.Transport.run`."""
+        exchange = wire.Exchange(host, what, on_part, self._slack)
+        return await self._runner.run(exchange, self._carry(exchange))
+
+    async def close(self) -> None:
+        """End Ansible; on the hosts, commands with `changes` go on."""
+        await self._runner.close()
+        await asyncio.gather(*(session.close() for session in self._sessions))
+        self._sessions.clear()
+
+    async def _carry(self, exchange: wire.Exchange) -> None:
+        session = await self._session(exchange.host)
+        channel = _Channel()
+        exchange.begin(channel)
+        following = _Following(session, exchange, channel, self._runner)
+        task = asyncio.create_task(following.follow())
+        try:
+            await exchange.wait()
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+            if following.place and not following.ended:
+                self._runner.keep(following.leave())
+
+    async def _session(self, host: hosts.Host) -> ansible_session.Session:
+        known = self._opening.get(host.name)
+        if known is not None and known.done() and (known.exception() or known.result().failure):
+            known = None
+        if known is None:
+            if self._next is None:
+                self._next = asyncio.create_task(self._start())
+                self._next.add_done_callback(_seen)
+            self._waiting[host.name] = host
+            known = self._opening[host.name] = self._next
+        return await asyncio.shield(known)
+
+    async def _start(self) -> ansible_session.Session:
+        await asyncio.sleep(_GATHER)
+        gathered, self._waiting, self._next = self._waiting, {}, None
+        session = ansible_session.Session(list(gathered), self._reach, self._inventory(gathered.values()))
+        self._sessions.append(session)
+        await session.begin()
+        return session
+
+    def _inventory(self, gathered: Iterable[hosts.Host]) -> dict[str, Any]:
+        """What lading.yaml says of hosts, as an inventory; beside one of Ansible's own only what that cannot know."""
+        found: dict[str, dict[str, Any]] = {}
+        for host in gathered:
+            said: dict[str, Any] = {"ansible_become": True} if host.sudo else {}
+            if not self._reach.inventories:
+                said |= self._connection(host)
+            found[host.name] = said
+        return {"all": {"hosts": found}}
+
+    def _connection(self, host: hosts.Host) -> dict[str, Any]:
+        said: dict[str, Any] = {"ansible_host": host.address or host.name}
+        said |= {"ansible_port": host.port} if host.port else {}
+        user = host.user or (self._user if host.address else "")
+        said |= {"ansible_user": user} if user else {}
+        if host.jump:
+            through = self._lookup(host.jump)
+            at = host.jump if through is None else _jump(through, self._user)
+            said["ansible_ssh_common_args"] = f"-o ProxyJump={at}"
+        return said
+
+
+def _jump(host: hosts.Host, user: str) -> str:
+    name = f"{host.user or user}@" if host.user or user else ""
+    return name + (host.address or host.name) + (f":{host.port}" if host.port else "")
+
+
+def _seen(task: "asyncio.Task[ansible_session.Session]") -> None:
+    if not task.cancelled():
+        task.exception()  # whoever waits for it is told
+
+
+class _Channel:
+    """What shall reach the command's stdin."""
+
+    def __init__(self) -> None:
+        self.sent = b""
+        self.ended = False
+
+    def write(self, data: bytes) -> None:
+        self.sent += data
+
+    def write_eof(self) -> None:
+        self.ended = True
+
+
+class _Following:
+    """One command on its host, followed to its end."""
+
+    def __init__(
+        self, session: ansible_session.Session, exchange: wire.Exchange, channel: _Channel, runner: wire.Runner
+    ) -> None:
+        self.session, self.exchange, self.channel, self._runner = session, exchange, channel, runner
+        self.host = exchange.host.name
+        self.place = ""
+        self.ended = False
+        self._out = self._err = 0
+
+    async def follow(self) -> None:
+        """Bring the command, then fetch what it writes."""
+        try:
+            self.place = self.session.place()
+            line = wire.line(dataclasses.replace(self.exchange.host, sudo=False), self.exchange.what)  # become does it
+            answer = await self._whole(self._bring(detached.launcher(self.place, line, self.channel.sent)))
+            while not self._take(answer):
+                line = detached.poll(self.place, self._out, self._err, eof=self.channel.ended)
+                answer = await self._whole(self.session.line(self.host, line))
+        except Exception as failure:
+            self.exchange.fail(failure)
+
+    async def _bring(self, file: bytes) -> ansible_session.Answer:
+        secret = any(isinstance(chunk, command.Secret) for chunk in self.exchange.what.payload)
+        line = None if secret else detached.launching(self.place, file)
+        return await (self.session.file(self.host, file) if line is None else self.session.line(self.host, line))
+
+    async def _whole(self, asking: Coroutine[None, None, ansible_session.Answer]) -> ansible_session.Answer:
+        """The answer; a request that was begun is ended also if nobody waits any more."""
+        task = asyncio.create_task(asking)
+        self._runner.keep(_done(task))
+        return await asyncio.shield(task)
+
+    async def leave(self) -> None:
+        """Nobody wants the rest."""
+        await self.session.line(self.host, detached.leave(self.place))
+
+    def _take(self, answer: ansible_session.Answer) -> bool:
+        """Pass on what came; whether that was all."""
+        came = detached.pieces(answer.stdout)
+        if came is None:
+            raise self._failure(answer)
+        for piece in came.stderr:
+            self.exchange.stderr(piece)
+        for piece in came.stdout:
+            self.exchange.stdout(piece)
+        self._out += len(came.stdout)
+        self._err += len(came.stderr)
+        if came.status is not None and (came.ended or not (came.stdout or came.stderr)):
+            self.exchange.exited(came.status)  # what was left in the background may hold the output open
+        if came.ended:
+            self.ended = True
+            self.exchange.closed()
+        return came.ended
+
+    def _failure(self, answer: ansible_session.Answer) -> errors.TransportError:
+        name, step = self.host, self.exchange.what.name
+        said = " ".join((answer.said or answer.stdout).split())[-500:]
+        if self.session.failure:
+            return errors.UnreachableError(f"Ansible ended: {said}", f"try by hand: ansible -m raw -a id {name}", host=name)
+        if _HOST_KEY.search(said):
+            return errors.HostKeyError(f"{name}: {said}", f"lading hosts trust {name}", host=name)
+        if _RIGHTS.search(said):
+            return errors.AuthenticationError(f"{name}: {said}", f"try by hand: ansible -m raw -a id {name}", host=name)
+        if self._out or self._err or not answer.unreachable:
+            return errors.UnreachableError(f"the connection to {name} was lost while {step} ran: {said}",
+                                           "what it did there is unknown; see with: lading where", host=name, step=step)
+        return errors.UnreachableError(f"{name}: {said}", f"try by hand: ansible -m raw -a id {name}", host=name)
+
+
+async def _done(task: "asyncio.Task[ansible_session.Answer]") -> None:
+    await asyncio.wait({task})

@@ -1,0 +1,272 @@
+"""One run of Ansible for some hosts, kept open: each host takes one short line or one file after the other, and answers.
+
+The play goes round: run the file `up` if there is one, then lines from a FIFO by the raw module until `up` is there again.
+Nothing that is secret is in a line; files are in a private folder in memory for as long as they are sent.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lading import errors, process
+from lading.commands import command, detached
+
+_ROUND = 64  # lines until a loop of the play begins anew, so that Ansible forgets the answers
+_BEGIN = 60.0  # seconds until the play must have begun
+_LEAVE = 10.0  # seconds for the program to end
+
+CYCLE = """- name: Run what was brought
+  ansible.builtin.script: {cmd: "{{ lading_places[inventory_hostname] }}/up", executable: /bin/sh}
+  when: (lading_places[inventory_hostname] ~ '/up') is file
+  ignore_unreachable: true
+  failed_when: false
+- name: Run the next lines
+  ansible.builtin.raw: "{{ lookup('ansible.builtin.pipe', 'IFS= read -r line <' ~ lading_places[inventory_hostname] ~ '/line; printf %s \\"$line\\"') }}"
+  loop: "{{ range(ROUND) | list }}"
+  loop_control: {break_when: ["(lading_places[inventory_hostname] ~ '/up') is file"], label: "{{ item }}"}
+  ignore_unreachable: true
+  failed_when: false
+- name: Again
+  ansible.builtin.include_tasks: cycle.yml
+""".replace("ROUND", str(_ROUND))
+PLAY = """- name: Commands for lading
+  hosts: "{{ lading_places | list }}"
+  strategy: ansible.builtin.free
+  gather_facts: false
+  tasks:
+    - name: Begin
+      ansible.builtin.include_tasks: cycle.yml
+"""
+# Host keys are verified, and the link watched, whatever configuration and inventory say: the first option counts
+SSH = """#!/bin/sh
+exec ssh -o StrictHostKeyChecking=yes -o GlobalKnownHostsFile={known} -o ServerAliveInterval={keepalive} \\
+-o ServerAliveCountMax=3 "$@"
+"""
+# No plug-in of the user's gets to see the answers, nothing is logged, nothing stays on hosts
+ENVIRONMENT = {
+    "ANSIBLE_CALLBACKS_ENABLED": "ansible.builtin.minimal", "ANSIBLE_LOG_PATH": "/dev/null", "ANSIBLE_DEBUG": "False",
+    "ANSIBLE_VERBOSITY": "0", "ANSIBLE_KEEP_REMOTE_FILES": "False", "ANSIBLE_DIFF_ALWAYS": "False",
+    "ANSIBLE_CHECK_MODE_MARKERS": "False", "ANSIBLE_NO_TARGET_SYSLOG": "True", "ANSIBLE_HOST_KEY_CHECKING": "True",
+    "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_DEPRECATION_WARNINGS": "False",
+    "ANSIBLE_RETRY_FILES_ENABLED": "False", "ANSIBLE_DISPLAY_ARGS_TO_STDOUT": "False", "MAX_EVENT_RES": "4000000",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How Ansible is called: *inventories* in their order, *vault* a file or () or a command, *config* an ansible.cfg."""
+
+    inventories: tuple[str, ...] = ()
+    config: str = ""
+    vault_file: str = ""
+    vault_command: tuple[str, ...] = ()
+    known_hosts: str = ""
+    keepalive: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a host answered to a line or a file; *said*: what Ansible says of it."""
+
+    status: int
+    stdout: str
+    said: str
+    unreachable: bool
+
+
+class _Lane:
+    """One host in a session: one request at a time."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.lock = asyncio.Lock()
+        self.ready = asyncio.Event()
+        self.lines = 0
+        self.wanted = ""
+        self.answer: asyncio.Future[Answer] | None = None
+        os.mkfifo(place / "line", 0o600)
+        self.fifo = os.open(place / "line", os.O_RDWR | os.O_NONBLOCK)
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        """An event of this host."""
+        name, action = event["event"], event["action"]
+        if name == "runner_on_start" and action == "raw":
+            self.lines = 0
+            self.ready.set()
+        elif (self.wanted == "raw" and action == "raw" and name.startswith("runner_item_")) or (
+            self.wanted == "script" and action == "script" and name in ("runner_on_ok", "runner_on_failed", "runner_on_unreachable")
+        ):
+            self.wanted = ""
+            if self.answer is not None and not self.answer.done():
+                said = "\n".join(filter(None, (str(event[key] or "").strip() for key in ("msg", "stderr"))))
+                self.answer.set_result(Answer(
+                    255 if event["rc"] is None else event["rc"], event["stdout"] or "", said, bool(event["unreachable"])))
+
+
+class Session:
+    """A running Ansible, for *hosts* by their inventory names."""
+
+    def __init__(self, hosts: Sequence[str], reach: Reach, generated: Mapping[str, Any]) -> None:
+        self.token = secrets.token_hex(16)
+        self.failure = ""
+        self._number = 0
+        self._reach = reach
+        self._folder = Path(tempfile.mkdtemp(prefix="lading-ansible-", dir=_memory()))
+        self._lanes: dict[str, _Lane] = {}
+        for index, host in enumerate(hosts):
+            (self._folder / str(index)).mkdir(0o700)
+            self._lanes[host] = _Lane(self._folder / str(index))
+        self._write("inventory.json", json.dumps(generated))
+        self._write("cycle.yml", CYCLE)
+        self._write("play.yml", PLAY)
+        self._write("ssh", SSH.format(known=command.quote(f"/etc/ssh/ssh_known_hosts {reach.known_hosts}".strip()),
+                                      keepalive=max(1, round(reach.keepalive))), 0o700)
+        if reach.vault_command:
+            self._write("vault", f"#!/bin/sh\nexec {command.join(reach.vault_command)}\n", 0o700)
+        self._program: asyncio.subprocess.Process | None = None
+        self._reading: list[asyncio.Task[None]] = []
+
+    def _write(self, name: str, text: str, mode: int = 0o600) -> None:
+        path = self._folder / name
+        path.touch(mode)
+        path.write_text(text)
+
+    def place(self) -> str:
+        """A new folder for a command, on the host."""
+        self._number += 1
+        return detached.folder(self.token, self._number)
+
+    async def begin(self) -> None:
+        """Start Ansible.
+
+        Raises:
+            UnreachableError: it does not start.
+        """
+        argv = [sys.executable, "-m", "lading.transport.ansible_program"]
+        self._program = await process.start(argv)
+        assert self._program.stdin is not None and self._program.stdout is not None and self._program.stderr is not None
+        self._reading = [asyncio.create_task(self._events(self._program.stdout)),
+                         asyncio.create_task(self._complaints(self._program.stderr))]
+        self._program.stdin.write(json.dumps(self._asked()).encode() + b"\n")
+
+    def _asked(self) -> dict[str, Any]:
+        environment = dict(ENVIRONMENT, ANSIBLE_LOCAL_TEMP=str(self._folder / "tmp"))
+        vault = str(self._folder / "vault") if self._reach.vault_command else self._reach.vault_file
+        environment |= {"ANSIBLE_CONFIG": self._reach.config} if self._reach.config else {}
+        environment |= {"ANSIBLE_VAULT_PASSWORD_FILE": vault} if vault else {}
+        return {
+            "folder": str(self._folder), "playbook": str(self._folder / "play.yml"), "environment": environment,
+            "places": {host: str(lane.place) for host, lane in self._lanes.items()},
+            "inventories": [*self._reach.inventories, str(self._folder / "inventory.json")],
+            "goodbye": detached.leave_all(self.token), "left": detached.LEFT,
+            "variables": {
+                "lading_places": {host: str(lane.place) for host, lane in self._lanes.items()},
+                "ansible_remote_tmp": detached.base_folder(self.token), "ansible_ssh_executable": str(self._folder / "ssh"),
+                "ansible_ssh_transfer_method": "piped", "ansible_host_key_checking": True,
+                "ansible_ssh_host_key_checking": True, "ansible_paramiko_host_key_checking": True,
+            },
+        }
+
+    async def _events(self, stream: asyncio.StreamReader) -> None:
+        waiting = bytearray()
+        while data := await stream.read(1 << 20):
+            waiting += data
+            *lines, rest = waiting.split(b"\n")
+            waiting = bytearray(rest)
+            for line in lines:
+                event = json.loads(line)
+                if event["event"] == "ended":
+                    self._end(event["said"])
+                elif event["host"] in self._lanes:
+                    self._lanes[event["host"]].take(event)
+        self._end("it was ended")
+
+    async def _complaints(self, stream: asyncio.StreamReader) -> None:
+        said = b""
+        while data := await stream.read(1 << 16):
+            said = (said + data)[-4096:]
+        if b"No module named 'ansible_runner'" in said:
+            self._end("ansible-runner is not installed: pip install 'lading[ansible]'")
+        else:
+            self._end(said.decode("utf-8", "replace"))
+
+    def _end(self, said: str) -> None:
+        self.failure = self.failure or said.strip() or "it ended"
+        for lane in self._lanes.values():
+            lane.ready.set()
+            if lane.answer is not None and not lane.answer.done():
+                lane.answer.set_result(Answer(255, "", self.failure, True))
+
+    async def line(self, host: str, line: str) -> Answer:
+        """Run one short line, which holds no secret."""
+        lane = self._lanes[host]
+        async with lane.lock:
+            await self._ready(host, lane)
+            return await self._ask(lane, "raw", line)
+
+    async def file(self, host: str, content: bytes) -> Answer:
+        """Bring a script and run it; it is in memory on both sides, and removed."""
+        lane = self._lanes[host]
+        async with lane.lock:
+            await self._ready(host, lane)
+            path = lane.place / "up.new"
+            path.touch(0o600)
+            path.write_bytes(content)
+            path.rename(lane.place / "up")
+            lane.ready.clear()
+            try:
+                return await self._ask(lane, "script", "true")
+            finally:
+                (lane.place / "up").unlink(missing_ok=True)
+
+    async def _ready(self, host: str, lane: _Lane) -> None:
+        try:
+            async with asyncio.timeout(_BEGIN):
+                await lane.ready.wait()
+        except TimeoutError as late:
+            raise errors.UnreachableError(f"Ansible does not play for {host}: is it in the inventory?",
+                                          f"try by hand: ansible -m raw -a id {host}", host=host) from late
+
+    async def _ask(self, lane: _Lane, wanted: str, line: str) -> Answer:
+        if self.failure:
+            return Answer(255, "", self.failure, True)
+        lane.wanted, lane.answer = wanted, asyncio.get_running_loop().create_future()
+        lane.lines += 1
+        if lane.lines == _ROUND:
+            lane.ready.clear()
+        os.write(lane.fifo, line.encode() + b"\n")
+        return await lane.answer
+
+    async def close(self) -> None:
+        """End Ansible; on the hosts, what may be cancelled is."""
+        if self._program is not None:
+            assert self._program.stdin is not None
+            self._program.stdin.close()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LEAVE):
+                    await self._program.wait()
+            self._program._transport.close()  # type: ignore[attr-defined]
+            await self._program.wait()
+            for task in self._reading:
+                task.cancel()
+            await asyncio.wait(self._reading)
+        for lane in self._lanes.values():
+            os.close(lane.fifo)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _memory() -> str:
+    for folder in ("/dev/shm", os.environ.get("XDG_RUNTIME_DIR", "")):
+        if folder and os.access(folder, os.W_OK):
+            return folder
+    raise errors.UnreachableError("no folder in memory for Ansible's files (/dev/shm, XDG_RUNTIME_DIR)",
+                                  "set XDG_RUNTIME_DIR")

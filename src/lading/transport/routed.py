@@ -1,0 +1,25 @@
+"""Commands by the transport that each host asks for: SSH for most, Ansible for some."""
+
+import asyncio
+from collections.abc import Mapping
+
+from lading.commands import command
+from lading.inventory import hosts
+from lading.transport import base
+
+
+class RoutedTransport:
+    """Hands each command to the transport of its host; *by_name*: what `Host.transport` says → the transport."""
+
+    def __init__(self, by_name: Mapping[str, base.Transport]) -> None:
+        self._by_name = by_name
+
+    async def run(
+        self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None = None
+    ) -> command.Result:
+        """Run *what* on *host*; see `base.Transport.run`."""
+        return await self._by_name[host.transport or "ssh"].run(host, what, on_part)
+
+    async def close(self) -> None:
+        """Close all of them."""
+        await asyncio.gather(*(transport.close() for transport in self._by_name.values()))
