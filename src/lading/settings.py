@@ -251,7 +251,7 @@ class _Reader:
         except errors.InputError as wrong:
             raise self.wrong(top["destinations"], wrong.message, wrong.hint) from wrong
         return Settings(self.path, inventory, self.ssh(top.get("ssh")), registries, state_dir,
-                        self.ledger(top.get("ledger")), self.ansible(top.get("ansible")))
+                        self.ledger(top.get("ledger")), self.ansible(top.get("ansible"), self.inventory(top)[0]))
 
     def transport(self, got: Mapping[str, Any], where: str) -> str:
         """ssh or ansible, "" where nothing is said."""
@@ -262,13 +262,14 @@ class _Reader:
             raise self.wrong(got["transport"], f"{where}transport must be ssh or ansible, not {value!r}")
         return value
 
-    def ansible(self, node: Any) -> AnsibleSettings:
+    def ansible(self, node: Any, own: str) -> AnsibleSettings:
+        """How Ansible is called; *own*: the inventory that the fleet's hosts come from, "" for none."""
         got = self.known(node, "ansible", "ansible")
         if "vault_password_file" in got and "vault_password_command" in got:
             raise self.wrong(got["vault_password_command"], "the vault password comes from a file or from a command, not both")
         one = "inventory" in got and isinstance(got["inventory"], yaml.ScalarNode)
         inventories = (self.text(got["inventory"], "ansible.inventory"),) if one else (
-            self.texts(got["inventory"], "ansible.inventory") if "inventory" in got else ())
+            self.texts(got["inventory"], "ansible.inventory") if "inventory" in got else tuple(filter(None, [own])))
         command = "vault_password_command"
         return AnsibleSettings(
             tuple(map(self.beside, inventories)),
@@ -294,19 +295,25 @@ class _Reader:
 
     def fleet(self, top: Mapping[str, Any]) -> hosts.Inventory:
         """The hosts, named here or by an Ansible inventory."""
-        node = top.get("inventory")
-        if node is None:
+        path, labels = self.inventory(top)
+        if not path:
             return hosts.Inventory(
                 {name: self.host(name, value) for name, value in self.named(top.get("hosts"), "hosts").items()}, {})
         if "hosts" in top:
-            raise self.wrong(node, "inventory and hosts exclude each other", "name all hosts in the inventory, or none")
+            raise self.wrong(top["inventory"], "inventory and hosts exclude each other", "name all hosts in the inventory, or none")
+        folder = self.path.parent
+        return ansible.read(folder / disk.expanded(path), labels, os.environ, folder)
+
+    def inventory(self, top: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+        """The path of the Ansible inventory and the variables that become labels; "" if the hosts are named here."""
+        node = top.get("inventory")
+        if node is None:
+            return "", ()
         got = {"path": node} if isinstance(node, yaml.ScalarNode) else self.known(node, "inventory", "inventory")
         path = self.text(got["path"], "inventory.path") if "path" in got else ""
         if not path:
             raise self.wrong(node, "inventory names no file, folder or program", "inventory: PATH")
-        labels = self.texts(got["labels"], "inventory.labels") if "labels" in got else ()
-        folder = self.path.parent
-        return ansible.read(folder / disk.expanded(path), labels, os.environ, folder)
+        return path, self.texts(got["labels"], "inventory.labels") if "labels" in got else ()
 
     def host(self, name: str, node: Any) -> hosts.Host:
         got, where = self.known(node, f"hosts.{name}", "hosts.NAME"), f"hosts.{name}"

@@ -31,7 +31,7 @@ def file_options(command: Callable[..., Any], *, named: bool = True) -> Callable
     return command
 
 
-def _source_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Those, and whose files count."""
     command = click.option("--require-matching-source", is_flag=True, help="Refuse if they differ, or if nothing tells.")(command)
     command = click.option(
@@ -57,7 +57,7 @@ def asked(project_directory: Path, to: tuple[str, ...], files: tuple[str, ...], 
 
 
 @click.command()
-@_source_options
+@source_options
 @shared.to_option
 @click.option("--refresh", is_flag=True, help="Look up the digest of every tag anew.")
 @click.option("--require-immutable", is_flag=True, help="Refuse moving tags such as latest.")
@@ -79,7 +79,7 @@ def plan(config: str, /, as_json: bool, **words: Any) -> int:
 
 
 @click.command()
-@_source_options
+@source_options
 @shared.to_option
 @shared.yes_option
 @shared.json_option
@@ -223,7 +223,7 @@ def resume(config: str, app: str, to: tuple[str, ...], forward: bool, back: bool
 
 
 @click.command()
-@_source_options
+@source_options
 @click.option("--to", multiple=True, metavar="DEST", help="Take this destination's variables.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A new folder, or a .tar file.")
 @click.option("--no-digests", is_flag=True, help="Ask no registry; images keep their tags.")

@@ -11,7 +11,7 @@ from lading.deploy import exporting
 
 @click.command()
 @click.argument("name", metavar="[APP]", default="")
-@deploying._source_options
+@deploying.source_options
 @shared.to_option
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A new folder.")
 @click.option("--refresh", is_flag=True, help="Look up the digest of every tag anew.")
@@ -19,7 +19,7 @@ from lading.deploy import exporting
 @click.pass_obj
 def ansible(config: str, /, name: str, app: str, output: Path, as_json: bool, **words: Any) -> int:
     """A stand-alone playbook that deploys the app without lading, with its files."""
-    request = deploying._request(app=app or name, **words)
+    request = deploying.asked(app=app or name, **words)
 
     async def work() -> int:
         async with shared.opened(config, request.directory) as context:

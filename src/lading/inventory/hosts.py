@@ -125,6 +125,7 @@ class Inventory:
             InputError: it means nothing.
         """
         return dataclasses.replace(self, destinations={})._one(name).hosts
+
     def reached(self, default: str) -> "Inventory":
         """The same with each host's transport decided: its own, else that of its destinations, else *default*.
 
