@@ -62,6 +62,12 @@ class Sshd:
         self._reader.start()
         assert self._ready.wait(LIMIT), self.lines
 
+    def restart(self) -> None:
+        """Let it read its configuration and its keys again."""
+        self.stop()
+        self._ready.clear()
+        self._start()
+
     def _read(self) -> None:
         assert self._process.stderr is not None
         for line in self._process.stderr:

@@ -19,9 +19,10 @@ async def tried(options: asyncssh.SSHClientConnectionOptions, key_file: str = ""
     *key_file*: the one key that the fleet names for the host.
     """
     username = str(options.username)
-    keys = [*(_key_name(key, username) for key in options.client_keys or ())]
-    useless, hint = _useless(key_file or options.config.get("IdentityFile"))
-    return [*await _agent_keys(options.agent_path, username), *keys, *useless], hint
+    agent, held = await _agent_keys(options.agent_path, username)
+    keys = [_key_name(key, username) for key in options.client_keys or ()]
+    useless, hint = _useless(key_file or options.config.get("IdentityFile"), held)
+    return [*agent, *keys, *useless], hint
 
 
 def _key_name(pair: asyncssh.SSHKeyPair, username: str) -> str:
@@ -45,30 +46,41 @@ def _certificate_fault(pair: asyncssh.SSHKeyPair, username: str) -> str:
     return ""
 
 
-def _useless(files: Any) -> tuple[list[str], str]:
-    """The key files that could not be offered, and why; and the line that unlocks one of them."""
+def _useless(files: Any, held: set[bytes]) -> tuple[list[str], str]:
+    """The key files that could not be offered, and why; and the line that unlocks one of them. The agent has *held*."""
     found, hint = [], ""
     named = [files] if isinstance(files, str) else list(files or ())
     for name in named or [one for one in _DEFAULT_FILES if Path(one).expanduser().is_file()]:
+        path = Path(name).expanduser()
         try:
-            asyncssh.read_private_key(Path(name).expanduser())
+            asyncssh.read_private_key(path)
         except OSError as failure:
             found.append(f"{name}: {failure.strerror}")
         except asyncssh.KeyImportError as failure:
-            locked = str(failure).startswith("Passphrase")
-            hint = hint or (f"ssh-add {name}" if locked else "")
-            found.append(f"{name} has a passphrase, and no agent holds it" if locked else f"{name} cannot be read: {failure}")
+            if not str(failure).startswith("Passphrase"):
+                found.append(f"{name} cannot be read: {failure}")
+            elif _public(path) not in held:
+                found.append(f"{name} has a passphrase, and no agent holds it")
+                hint = hint or f"ssh-add {name}"
     return found, hint
 
 
-async def _agent_keys(path: Any, username: str) -> list[str]:
-    """What the agent offered."""
+def _public(path: Path) -> bytes:
+    """The public half of a key that is locked, from the file beside it."""
+    try:
+        return asyncssh.read_public_key(f"{path}.pub").public_data
+    except (OSError, asyncssh.KeyImportError):
+        return b""
+
+
+async def _agent_keys(path: Any, username: str) -> tuple[list[str], set[bytes]]:
+    """What the agent offered, for people and as public keys."""
     if not path or not isinstance(path, (str, os.PathLike)):
-        return ["no agent (SSH_AUTH_SOCK is not set)"]
-    names: list[str] = []
+        return ["no agent (SSH_AUTH_SOCK is not set)"], set()
     try:
         async with asyncio.timeout(5), asyncssh.connect_agent(str(path)) as agent:
-            names += [f"{_key_name(key, username)} from the agent" for key in await agent.get_keys()]
+            keys = await agent.get_keys()
     except (asyncssh.Error, OSError, ValueError):
-        return [f"no agent answers at {path}"]
-    return names or ["an agent without keys"]
+        return [f"no agent answers at {path}"], set()
+    names = [f"{_key_name(key, username)} from the agent" for key in keys]
+    return names or ["an agent without keys"], {key.public_data for key in keys}
