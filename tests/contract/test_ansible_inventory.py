@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from lading import errors
 from lading.inventory import ansible, hosts
 
+pytestmark = pytest.mark.timeout(900)
 CORPUS = Path(__file__).parents[1] / "corpus" / "ansible"
 EXAMPLES = int(os.environ.get("LADING_EXAMPLES", "15"))
 few = hypothesis.settings(  # no shrinking: each example costs two runs of Ansible
@@ -144,8 +145,6 @@ def test_generated_inventories_and_patterns_mean_what_they_mean_to_ansible(shape
                 continue  # a part without any host: Ansible only warns, see test_what_only_lading_refuses
         for text, theirs in zip(asked, real_ansible.real_hosts(inventory, list(asked)), strict=True):
             assert sorted(asked[text]) == sorted(theirs), text
-            if "[" in text and not set("*?~").intersection(text) and ":" not in text.replace("[0:", "") and "," not in text:
-                assert asked[text] == theirs, text
 
 
 # --- the corpus: shapes of Ansible's documentation
