@@ -22,7 +22,6 @@ _QUIET = {
     "ANSIBLE_NOCOWS": "1", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_DEPRECATION_WARNINGS": "0",
     "ANSIBLE_STDOUT_CALLBACK": "minimal", "ANSIBLE_LOAD_CALLBACK_PLUGINS": "0", "ANSIBLE_LOG_PATH": os.devnull,
     "ANSIBLE_ASK_VAULT_PASS": "0", "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "1", "ANSIBLE_INVENTORY_UNPARSED_FAILED": "1",
-    "LC_ALL": "C.UTF-8",
 }
 
 
@@ -89,6 +88,8 @@ class _Asked:
     ) -> None:
         self._path, self._why = path.absolute(), why  # a link is not followed: group_vars lie beside the link
         self._environment = {**environment, **_QUIET}
+        if "utf" not in next((environment[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environment.get(name)), "").lower():
+            self._environment["LC_ALL"] = "C.UTF-8"  # Ansible refuses to work otherwise
         if config.file is not None:
             self._environment["ANSIBLE_CONFIG"] = str(config.file.resolve())
 
