@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from jenkins_stand_in import PERSON, Groovy, groovy
 
+from jenkins_stand_in import PERSON, Groovy, groovy
 from lading.export import groovy as literals
 from lading.export import jenkins
 
@@ -158,4 +158,4 @@ def test_parameters_cannot_inject(  # R57
     assert {name: seen.get(name) for name in given} == given
     assert set(seen) <= OWN | set(given)
     assert [path.name for path in work.iterdir()] == [jenkins.FOLDER]
-    assert os.readlink(work / jenkins.FOLDER / ".ssh" / "id_rsa") == "/a key"
+    assert (work / jenkins.FOLDER / ".ssh" / "id_rsa").readlink() == Path("/a key")

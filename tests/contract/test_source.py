@@ -2,7 +2,6 @@
 
 import asyncio
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,8 +58,8 @@ class Shop:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, serve: Serve) -> Iterator[Shop]:
-    yield Shop(tmp_path / "shop", serve())
+def shop(tmp_path: Path, serve: Serve) -> Shop:
+    return Shop(tmp_path / "shop", serve())
 
 
 def conf(reading: project.Reading) -> list[bytes]:

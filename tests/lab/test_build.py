@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from app_client import EXAMPLE, App
 from lab_client import Lab
+
 from labkit import host as builder
 from labkit import state, topology
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 from app_client import App
-from jenkins_stand_in import Groovy, groovy
 from lab_client import Done, Lab
+
+from jenkins_stand_in import Groovy, groovy
 
 KEY, RESULT, DESCRIPTION = "/root/.ssh/id_ed25519", ".lading/result.json", ".lading/description"
 SHA = "0123456789abcdef0123456789abcdef01234567"
