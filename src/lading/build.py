@@ -172,7 +172,8 @@ def _labels(
     commit = worktree.commit(tree, environment, files).removesuffix(source.CHANGED)
     epoch = environment.get("SOURCE_DATE_EPOCH", "")
     if commit:
-        status = worktree.git(tree.project, environment, "status", "--porcelain", "--", *paths, *files)
+        words = ("--literal-pathspecs", "status", "--porcelain", "--", *paths, *files)
+        status = worktree.git(tree.project, environment, *words)
         changed = bool(status.stdout.strip() or status.status)
         labels[source.REVISION] = commit + (source.CHANGED if changed else "")
         if changed:

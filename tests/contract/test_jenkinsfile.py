@@ -158,4 +158,4 @@ def test_parameters_cannot_inject(  # R57
     assert {name: seen.get(name) for name in given} == given
     assert set(seen) <= OWN | set(given)
     assert [path.name for path in work.iterdir()] == [jenkins.FOLDER]
-    assert str((work / jenkins.FOLDER / ".ssh" / "id_rsa").readlink()) == "/a key"
+    assert (work / jenkins.FOLDER / ".ssh" / "id_rsa").readlink() == Path("/a key")

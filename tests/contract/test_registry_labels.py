@@ -1,4 +1,4 @@
-"""What an image says of itself, from its configuration in the registry (R32)."""
+"""What an image says of itself: its labels, from its configuration in a registry, over real HTTP (R32)."""
 
 import asyncio
 import json
