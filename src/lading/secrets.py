@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lading import errors, process
+from lading import disk, errors, process
 
 COMMAND_TIMEOUT = 30.0  # seconds a command that prints a password may take
 
@@ -47,7 +47,7 @@ def docker_credentials(registry: str, environment: Mapping[str, str]) -> tuple[s
     folder = Path(environment.get("DOCKER_CONFIG") or Path(environment.get("HOME", "/")) / ".docker")
     path = folder / "config.json"
     try:
-        config = json.loads(path.read_text())
+        config = json.loads(disk.read(path, limit=4 << 20))
         helpers, entries = dict(config.get("credHelpers") or {}), dict(config.get("auths") or {})
         helper = _of(registry, helpers) or config.get("credsStore")
         if helper and (found := _helper(str(helper), registry, environment)):

@@ -9,10 +9,12 @@ from typing import Any
 
 import yaml
 
-from lading import errors
+from lading import disk, errors, shape
+from lading.compose import parse
 from lading.inventory import hosts
 
 FORMAT = 1
+SIZE_LIMIT = 4 * 1024 * 1024  # bytes of a fleet file
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 
 
@@ -93,13 +95,13 @@ def find(directory: Path, environment: Mapping[str, str], explicit: str = "") ->
     """The fleet file: `--config`, LADING_CONFIG, lading.yaml in *directory* and its parents, then the user's own."""
     named = explicit or environment.get("LADING_CONFIG", "")
     if named:
-        return Path(named).expanduser()
+        return disk.expanded(named)
     for folder in (directory.resolve(), *directory.resolve().parents):
-        if (folder / "lading.yaml").is_file():
+        if disk.is_file(folder / "lading.yaml"):
             return folder / "lading.yaml"
     home = Path(environment.get("XDG_CONFIG_HOME") or Path(environment.get("HOME", "/")) / ".config")
     own = home / "lading" / "lading.yaml"
-    return own if own.is_file() else None
+    return own if disk.is_file(own) else None
 
 
 def state_home(environment: Mapping[str, str]) -> Path:
@@ -114,15 +116,15 @@ def load(path: Path) -> Settings:
         SettingsError: with file, line, and the nearest right name where one is unknown.
     """
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        nodes = parse.read(disk.read(path, limit=SIZE_LIMIT))
     except OSError as missing:
-        raise errors.SettingsError(f"the fleet file cannot be read: {missing.strerror}", "lading init",
+        raise errors.SettingsError(f"the fleet file cannot be read: {disk.reason(missing)}", "lading init",
                                    file=str(path)) from missing
-    except (yaml.MarkedYAMLError, UnicodeDecodeError) as wrong:
-        mark = getattr(wrong, "problem_mark", None)
-        raise errors.SettingsError(f"not valid YAML: {getattr(wrong, 'problem', wrong)}", "correct the line",
-                                   file=str(path), line=mark.line + 1 if mark else 0) from wrong
-    return _Reader(path).settings(node)
+    except parse.BrokenError as wrong:
+        raise errors.SettingsError(f"the fleet file {wrong.message}", wrong.hint, file=str(path), line=wrong.line) from wrong
+    if len(nodes) > 1:
+        raise _Reader(path).wrong(nodes[1], "the fleet file is one document", "remove the line ---")
+    return _Reader(path).settings(nodes[0] if nodes else None)
 
 
 class _Reader:
@@ -143,9 +145,10 @@ class _Reader:
             raise self.wrong(node, f"{where or 'the file'} must be a mapping")
         found: dict[str, tuple[Any, Any]] = {}
         for key, value in node.value:
-            if key.value in found:
-                raise self.wrong(key, f"{key.value} is there twice")
-            found[key.value] = (key, value)
+            name = self.text(key, f"a key of {where or 'the file'}")
+            if name in found:
+                raise self.wrong(key, f"{name} is there twice")
+            found[name] = (key, value)
         return found
 
     def known(self, node: Any, where: str, pattern: str) -> dict[str, Any]:
@@ -168,16 +171,19 @@ class _Reader:
                 raise self.wrong(key, f"{name!r} is not a name for {where}: letters, digits, _ . - only")
         return {name: value for name, (_, value) in found.items()}
 
-    def text(self, node: Any, where: str) -> str:
+    def text(self, node: Any, where: str, *, lines: bool = False) -> str:
         if not isinstance(node, yaml.ScalarNode):
             raise self.wrong(node, f"{where} must be text")
-        return str(node.value)
+        value = str(node.value)
+        if not value.isprintable() and not (lines and all(c.isprintable() or c in "\n\t" for c in value)):
+            raise self.wrong(node, f"{where} has a control character in it")
+        return value
 
     def number(self, node: Any, where: str, low: int, high: int) -> int:
         value = self.text(node, where)
-        if not value.isdigit() or not low <= int(value) <= high:
+        if not low <= shape.whole(value) <= high:
             raise self.wrong(node, f"{where} must be a whole number from {low} to {high}, not {value!r}")
-        return int(value)
+        return shape.whole(value)
 
     def flag(self, node: Any, where: str) -> bool:
         value = self.text(node, where).lower()
@@ -191,7 +197,7 @@ class _Reader:
         return tuple(self.text(item, where) for item in node.value)
 
     def words(self, node: Any, where: str) -> dict[str, str]:
-        return {name: self.text(value, f"{where}.{name}") for name, (_, value) in self.mapping(node, where).items()}
+        return {name: self.text(value, f"{where}.{name}", lines=True) for name, (_, value) in self.mapping(node, where).items()}
 
     def settings(self, node: Any) -> Settings:
         top = self.known(node, "", "")
@@ -241,13 +247,14 @@ class _Reader:
         got = self.known(node, where, "destinations.NAME")
         if "hosts" not in got:
             raise self.wrong(node, f"{where} names no hosts", "add: hosts: [...]")
-        for item in got["hosts"].value if isinstance(got["hosts"], yaml.SequenceNode) else ():
-            if item.value not in known:
-                near = difflib.get_close_matches(str(item.value), list(known), 1)
-                raise self.wrong(item, f"{where}: there is no host {item.value}",
+        meant = self.texts(got["hosts"], f"{where}.hosts")
+        for item, host in zip(got["hosts"].value, meant, strict=True):
+            if host not in known:
+                near = difflib.get_close_matches(host, list(known), 1)
+                raise self.wrong(item, f"{where}: there is no host {host}",
                                  f"did you mean {near[0]}?" if near else "add it under hosts:")
         return hosts.Destination(
-            name, self.texts(got["hosts"], f"{where}.hosts"), self.words(got.get("labels"), f"{where}.labels"),
+            name, meant, self.words(got.get("labels"), f"{where}.labels"),
             self.words(got.get("variables"), f"{where}.variables"),
             self.flag(got["confirm"], f"{where}.confirm") if "confirm" in got else False,
             self.text(got["project"], f"{where}.project") if "project" in got else "",
@@ -259,7 +266,7 @@ class _Reader:
         numbers = {key: self.number(got[key], f"ssh.{key}", 1, 10000)
                    for key in ("connect_timeout", "keepalive", "max_connections") if key in got}
         user = self.text(got["user"], "ssh.user") if "user" in got else ""
-        return SshSettings(user, self.path.parent.resolve() / Path(pins).expanduser(), **numbers)
+        return SshSettings(user, self.path.parent.resolve() / disk.expanded(pins), **numbers)
 
     def registry(self, name: str, node: Any) -> RegistrySettings:
         where = f"registries.{name}"

@@ -29,12 +29,13 @@ USER, PASSWORD, TOKEN = "ci", "s3cret:€", "token-of-ci"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server sends; *endless* repeats the body for ever."""
+    """What the server sends; *endless* repeats the body for ever, *drips* sends a byte of it every so many seconds."""
 
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     endless: bool = False
+    drips: float = 0.0
 
 
 def manifest(*platforms: str) -> bytes:
@@ -104,9 +105,15 @@ class Server:
         if not got.endless:
             handler.send_header("Content-Length", str(len(got.body)))
         handler.end_headers()
+        for byte in got.body if got.drips else b"":
+            if self.closing.wait(got.drips):
+                return
+            handler.wfile.write(bytes([byte]))
+            handler.wfile.flush()
         while got.endless and not self.closing.is_set():
             handler.wfile.write(got.body)
-        handler.wfile.write(got.body)
+        if not got.drips:
+            handler.wfile.write(got.body)
 
     def route(self, path: str, query: dict[str, list[str]], said: str) -> Answer:
         if path in self.special:

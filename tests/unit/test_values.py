@@ -94,7 +94,7 @@ def test_references(text: str, wanted: tuple[str, str, str]) -> None:
     assert (got.registry, got.repository, got.tag) == wanted
 
 
-@pytest.mark.parametrize("text", ["", "r.example/a:", "UPPER", "a:b c", "a@sha256:1", "r.example/app:1.0; rm"])
+@pytest.mark.parametrize("text", ["", "r.example/a:", "UPPER", "a:b c", "a@sha256:1", "r.example/app:1.0; rm", "r.ex\nample/a:1", "r.exa mple/a:1", "r.example:x/a:1", "r.example\x1b[2J/a:1"])
 def test_no_reference(text: str) -> None:
     with pytest.raises(errors.ComposeError):
         reference.parse(text)
@@ -119,7 +119,7 @@ BASE = "lading: 1\nhosts:\n  web1: {}\n"
     (BASE + "hosts: {}\n", 4, "twice", ""), ("lading: 2\n", 1, "format 2", "newer lading"), ("hosts: {}\n", 1, "format", "lading: 1"),
     (BASE + "destinations:\n  p: {hosts: [web2]}\n", 5, "no host web2", "did you mean web1?"),
     (BASE + "destinations:\n  web1: {hosts: [web1]}\n", 5, "both a host and a destination", "rename"),
-    ("lading: 1\nhosts:\n  a: {port: 70000}\n", 3, "from 1 to 65535", ""), ("lading: 1\nhosts: [\n", 3, "not valid YAML", ""),
+    ("lading: 1\nhosts:\n  a: {port: 70000}\n", 3, "from 1 to 65535", ""), ("lading: 1\nhosts: [\n", 3, "is not YAML", ""),
     (BASE + "state_dir: here\n", 4, "absolute", ""), (BASE + "ledger: mysql\n", 4, "sqlite", ""),
 ])
 def test_fleet_file_is_refused(tmp_path: Path, text: str, line: int, message: str, hint: str) -> None:

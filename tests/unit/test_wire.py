@@ -45,7 +45,11 @@ def answer(send: Callable[[wire.Exchange], None]) -> command.Result:
 
 @given(pieces)
 def test_any_bytes_are_a_result(output: list[bytes]) -> None:
-    got = answer(lambda exchange: [exchange.stdout(one) for one in output].clear())
+    def say(exchange: wire.Exchange) -> None:
+        for one in output:
+            exchange.stdout(one)
+
+    got = answer(say)
     assert dict(got.parts) == dict(command.split_parts(b"".join(output), M))
 
 

@@ -15,6 +15,7 @@ import click
 from lading import context as contexts
 from lading import errors, settings
 from lading.cli import completing, terminal
+from lading.commands import command
 from lading.ledger import ledger
 from lading.plan import steps
 from lading.transport import ssh
@@ -23,8 +24,17 @@ T = TypeVar("T")
 
 to_option = click.option("--to", multiple=True, metavar="DEST", shell_complete=completing.destinations,
                          help="Destination or host; several by comma or repetition.")
-app_argument = click.argument("app", shell_complete=completing.apps)
-maybe_app_argument = click.argument("app", default="", shell_complete=completing.apps)
+
+
+def _app(_ctx: click.Context, _param: click.Parameter, name: str) -> str:
+    """A name that no app can have is refused here: it would be a part of paths and filters on hosts."""
+    if name and not command.APP.fullmatch(name):
+        raise errors.InputError(f"an app cannot be called {name[:128]!r}", "a-z, 0-9, '-' and '_' only, a letter or digit first; lading where")
+    return name
+
+
+app_argument = click.argument("app", callback=_app, shell_complete=completing.apps)
+maybe_app_argument = click.argument("app", default="", callback=_app, shell_complete=completing.apps)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, all else on stderr.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 reason_option = click.option("--reason", default="", metavar="TEXT", help="Why, for the history.")

@@ -1,9 +1,11 @@
 """What lading refuses of a Compose file: old formats, unknown words, services that cannot run as they stand."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from lading.compose import complaints, hooks, parse, services, variables, worktree
+from lading import errors
+from lading.compose import complaints, hooks, parse, reference, services, variables, worktree
 
 EXTENSION = ("data", "hooks", "on_undo", "plain")
 
@@ -63,13 +65,17 @@ def check_services(
     """
     for name, one in (resolved.get("services") or {}).items():
         image = variables.plain_text(str(one.get("image") or ""))
-        where = parse.locate(documents, ("services", name, "image"))
+        where = partial(parse.locate, documents, ("services", name, "image"))
         if not image:
             hint = f"add `image: REGISTRY/{name}:${{VERSION}}` beside `build:`; lading ships images, it does not build on hosts"
             raise worktree.refuse(f"service {name} has `build:` and no `image:`", hint, where)
         if image.startswith("/") or image.endswith((":", "@", "/")) or image.split() != [image]:
             text = str(raw["services"][name].get("image") or image)
             raise worktree.refuse(f"service {name}: the image is {image!r}, from `{text}`", "give the variables values", where)
+        try:
+            reference.parse(image)
+        except errors.ComposeError as none:
+            raise worktree.refuse(f"service {name}: {none.message}", none.hint or "image: REGISTRY/NAME:TAG", where) from none
         if services.replicas(one) > 1:
             _check_replicas(name, one, documents)
     _check_hook(resolved, documents)

@@ -39,7 +39,16 @@ def _untagged(loader: Any, suffix: str, node: yaml.Node) -> Any:
 Loader.add_multi_constructor("!", _untagged)
 Path = Sequence[str | int]
 SECTIONS = ("services", "networks", "volumes", "configs", "secrets")
-NODE_LIMIT = 1_000_000  # values in one file, anchors spread
+NODE_LIMIT = 500_000  # values in one file, anchors spread
+DEPTH_LIMIT = 100  # of values in each other; the C parser's own limit is the end of the process
+
+
+class BrokenError(Exception):
+    """A text that is no YAML, or more of it than anybody writes; the line is 0 where it is not known."""
+
+    def __init__(self, message: str, hint: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.message, self.hint, self.line = message, hint, line
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,52 @@ def load(text: bytes) -> Any:
     return yaml.load(text, Loader=Loader)
 
 
+def read(content: bytes) -> tuple[yaml.Node, ...]:
+    """The nodes of each YAML document in *content*, in bounded depth, memory and time.
+
+    Raises:
+        BrokenError: it is not YAML, is nested too deeply, or has too many values, its anchors spread.
+    """
+    try:
+        _measure(content)
+        nodes = tuple(node for node in yaml.compose_all(content, Loader=Loader) if node is not None)
+    except yaml.YAMLError as broken:
+        raise _broken(broken) from broken
+    if sum(_spread(node, {}) for node in nodes) > NODE_LIMIT:
+        raise BrokenError(f"has anchors that spread to more than {NODE_LIMIT} values", "write less with anchors and merges")
+    return nodes
+
+
+def _measure(content: bytes) -> None:
+    """Refuse what the parser would need too much for, event by event, before it is composed."""
+    depth = 0
+    for count, event in enumerate(yaml.parse(content, Loader=Loader)):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > DEPTH_LIMIT or count > NODE_LIMIT:
+            what = f"has more than {DEPTH_LIMIT} values in each other" if depth > DEPTH_LIMIT else f"has more than {NODE_LIMIT} values"
+            raise BrokenError(what, "is it the right file?", event.start_mark.line + 1 if event.start_mark else 0)
+
+
+def _broken(why: yaml.YAMLError) -> BrokenError:
+    if not isinstance(why, yaml.MarkedYAMLError):
+        return BrokenError(f"is not YAML: {why}", "save it as UTF-8 text")
+    mark = why.problem_mark or why.context_mark
+    what = f"{why.context}, {why.problem}" if why.context else f"{why.problem}"
+    return BrokenError(f"is not YAML: {what}", "correct the line", mark.line + 1 if mark else 0)
+
+
+def _values(content: bytes) -> tuple[Any, ...]:
+    try:
+        return tuple(yaml.load_all(content, Loader=Loader))
+    except yaml.YAMLError as broken:
+        raise _broken(broken) from broken
+    except (ValueError, LookupError, AttributeError, TypeError) as odd:  # such as !!bool maybe
+        raise BrokenError(f"has a value that is not of its tag: {odd}", "leave out the tag") from odd
+
+
 def document(path: str, content: bytes) -> Document:
     """Read one file.
 
@@ -79,22 +134,18 @@ def document(path: str, content: bytes) -> Document:
         ComposeError: it is not YAML, or not a mapping.
     """
     try:
-        nodes = tuple(node for node in yaml.compose_all(content, Loader=Loader) if node is not None)
-        if sum(_spread(node, {}) for node in nodes) > NODE_LIMIT:
-            raise errors.ComposeError(f"{path} has anchors that spread to more than {NODE_LIMIT} values",
-                                      "write less with anchors and merges", file=path)
-        data = tuple(yaml.load_all(content, Loader=Loader))
-    except yaml.MarkedYAMLError as broken:
-        mark = broken.problem_mark or broken.context_mark
-        line = mark.line + 1 if mark else 0
-        what = f"{broken.context}, {broken.problem}" if broken.context else f"{broken.problem}"
-        raise errors.ComposeError(f"{path} is not YAML: {what}", "correct the line", file=path, line=line) from broken
-    except (yaml.YAMLError, ValueError, RecursionError) as broken:
-        raise errors.ComposeError(f"{path} is not YAML: {broken}", "save it as UTF-8 text", file=path) from broken
+        nodes = read(content)
+        data = _values(content)
+    except BrokenError as broken:
+        raise errors.ComposeError(f"{path} {broken.message}", broken.hint, file=path, line=broken.line) from broken
     kept = tuple(part for part in data if part is not None)
     if not kept or not all(isinstance(part, Mapping) for part in kept):
         raise errors.ComposeError(f"{path} is no Compose file", "it needs `services:` at its top", file=path, line=1)
     made = Document(path, content, nodes, kept)
+    for text, line in made.scalars():
+        if variables.nested(text) > variables.NESTING:
+            raise errors.ComposeError(f"{path} has more than {variables.NESTING} variables in each other", "write less at once",
+                                      file=path, line=line)
     for key in SECTIONS:
         if made.value(key) is not None and not isinstance(made.value(key), Mapping):
             raise errors.ComposeError(f"`{key}` must be a mapping of names", f"{key}: {{NAME: …}}", file=path,

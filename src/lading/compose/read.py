@@ -5,10 +5,11 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lading import errors, process
+from lading import disk, errors, process
 from lading.commands import command
 from lading.compose import (
     checks,
@@ -42,17 +43,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """The merged Compose files: *raw* before interpolation, *resolved* after it, with the needs of each service."""
+    """The merged Compose files: *raw* before interpolation, *resolved* after it; *needs*: variables by service."""
 
     raw: Mapping[str, Any]
     resolved: Mapping[str, Any]
-    needs: tuple[values.Need, ...]
+    needs: Mapping[str, frozenset[str]]
     values: values.Values
 
     def names(self, service: str) -> frozenset[str]:
         """The variables that a service uses, also through its env files, configs and secrets."""
         one = self.resolved["services"][service]
-        found = values.names(need for need in self.needs if need.service == service)
+        found = self.needs.get(service, frozenset())
         for kind in ("configs", "secrets"):
             for reference in one.get(kind) or ():
                 source = (self.raw.get(kind) or {}).get(reference["source"]) or {}
@@ -80,11 +81,18 @@ def read(request: Request) -> project.Reading:
     given, needs = _values(request, name, version, tree, closure, raw, compose, cargo)
     resolved = _tree(compose.config(name, given.all), closure.all, given)
     checks.check_services(resolved, raw, closure.all)
-    model = Model(raw, resolved, needs, given)
+    model = Model(raw, resolved, _by_service(needs), given)
     _ship(tree, closure, model, cargo)
     if request.version and "VERSION" not in values.names(needs):
         cargo.warnings.append(f"no file uses ${{VERSION}}: {version} only names this release")
     return _reading(request, version, tree, files, model, cargo)
+
+
+def _by_service(needs: Sequence[values.Need]) -> dict[str, frozenset[str]]:
+    found: dict[str, list[values.Need]] = {}
+    for need in needs:
+        found.setdefault(need.service, []).append(need)
+    return {service: values.names(own) for service, own in found.items()}
 
 
 def project_name(main: Sequence[parse.Document], request: Request, folder: Path) -> str:
@@ -186,10 +194,11 @@ def _add_dotenv(
 
 def _untracked(tree: worktree.Tree, found: frozenset[str]) -> frozenset[str]:
     """Those of *found* that only stand in a `.env` that does not count."""
-    path = tree.project / ".env"
-    if not path.is_file():
+    try:
+        text = disk.read(tree.project / ".env", limit=worktree.LIMIT).decode("utf-8", "replace")
+    except OSError:
         return frozenset()
-    return found & {one.key for one in variables.assignments(path.read_text("utf-8", "replace"))}
+    return found & {one.key for one in variables.assignments(text)}
 
 
 def _env_files(
@@ -199,13 +208,13 @@ def _env_files(
     """What env_file and label_file of each service refer to; the files go to *cargo*."""
     for name, service in (raw.get("services") or {}).items():
         for path, required in env_paths(service, given):
-            where = parse.find(documents, posixpath.basename(path), ("services", name, "env_file"))
+            where = partial(parse.find, documents, posixpath.basename(path), ("services", name, "env_file"))
             if required or worktree.place(tree, path, where, "env_file").is_file():
                 text = shipping.ship_secret(tree, cargo, "env", path, where)
                 yield from values.file_needs(text.decode("utf-8", "replace"), path, name)
         for label_file in service.get("label_file") or ():
             path = _path(label_file, given)
-            where = parse.find(documents, posixpath.basename(path), ("services", name, "label_file"))
+            where = partial(parse.find, documents, posixpath.basename(path), ("services", name, "label_file"))
             shipping.ship_files(tree, cargo, [(path, where)])
             text = cargo.files[path].content
             yield from values.file_needs(text.decode("utf-8", "replace"), path, name)
@@ -260,7 +269,7 @@ def _binds(
             if mount.kind != "bind" or (mount.source.startswith("/") and not mount.source.startswith(plugin.NOWHERE)):
                 continue
             path = _path(mount.source.replace("$", "$$"), {})
-            where = parse.find(documents, posixpath.basename(path), ("services", name, "volumes"))
+            where = partial(parse.find, documents, posixpath.basename(path), ("services", name, "volumes"))
             before = found.get(path, (where, False))
             found[path] = (before[0], before[1] or not mount.read_only)
     return found
@@ -273,7 +282,7 @@ def _files(
     for kind in ("configs", "secrets"):
         for name, one in (resolved.get(kind) or {}).items():
             if one.get("file"):
-                yield kind, _path(one["file"], {}), parse.locate(documents, (kind, name, "file"))
+                yield kind, _path(one["file"], {}), partial(parse.locate, documents, (kind, name, "file"))
     for name, one in (resolved.get("volumes") or {}).items():
         options = (one or {}).get("driver_opts") or {}
         device = str(options.get("device") or "")
@@ -307,7 +316,7 @@ def _reading(
 
 def _uses(model: Model, name: str, cargo: shipping.Cargo) -> tuple[str, ...]:
     """The secrets that a service uses."""
-    found = {f"var.{one}" for one in model.names(name)} & model.values.secret.keys()
+    found = {f"var.{one}" for one in model.names(name) & model.values.hidden if one in model.values.all}
     found |= {f"env.{path}" for path, _ in env_paths(model.raw["services"][name], model.values.all)}
     for reference in model.resolved["services"][name].get("secrets") or ():
         one = (model.resolved.get("secrets") or {}).get(reference["source"]) or {}

@@ -28,6 +28,9 @@ PAGE_LIMIT = 20
 TAG_LIMIT = 20_000
 REDIRECT_LIMIT = 5
 TIMEOUT = 30.0  # seconds an answer may take, redirects included
+RESOLVE_LIMIT = 300.0  # seconds that all images together may take
+AT_ONCE = 20  # questions to one registry
+HEADER_LIMIT = 8192  # characters of a header that are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,11 @@ async def resolve(images: Sequence[str], access: Callable[[str], Access]) -> dic
     clients = {name: Registry(name, access(name)) for name in names}
     try:
         asked = (clients[reference.parse(image).registry].pin(image) for image in images)
-        found = await asyncio.gather(*asked, return_exceptions=True)
+        async with asyncio.timeout(RESOLVE_LIMIT):
+            found = await asyncio.gather(*asked, return_exceptions=True)
+    except TimeoutError as late:
+        raise errors.RegistryError(f"{', '.join(names)}: the digests of {len(images)} images take more than {RESOLVE_LIMIT:g} s",
+                                   "look at the registry; no host was contacted") from late
     finally:
         for client in clients.values():
             await client.close()
@@ -103,6 +110,7 @@ class Registry:
                                        "correct registries: … ca: in lading.yaml", file=access.ca) from wrong
         self.client = httpx2.AsyncClient(timeout=access.timeout, verify=verify, follow_redirects=False)
         self.tokens: dict[str, str] = {}
+        self.slots = asyncio.Semaphore(AT_ONCE)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -158,7 +166,7 @@ class Registry:
             try:
                 listed = json.loads(body)["tags"] or []
                 found |= {tag: None for tag in listed[:TAG_LIMIT] if reference.TAG.fullmatch(tag)}
-                links = re.findall(r'<([^>]+)>\s*;\s*rel="?next\b', headers.get("link", ""))
+                links = re.findall(r'<([^>]+)>\s*;\s*rel="?next\b', headers.get("link", "")[:HEADER_LIMIT])
                 url = urljoin(url, links[0]) if links else ""
                 onward = bool(links) and _origin(url) == _origin(self.base)
             except UNREADABLE as wrong:
@@ -171,7 +179,10 @@ class Registry:
         """The refusal of an image that is not there, with the five nearest tags."""
         message = f"{image} is not in its registry"
         try:
-            tags = await self.tags(parsed.repository)
+            async with asyncio.timeout(self.access.timeout):
+                tags = await self.tags(parsed.repository)
+        except TimeoutError:
+            return errors.RegistryError(message, "which tags there are is not known: to list them takes too long")
         except errors.RegistryError as unknown:
             return errors.RegistryError(message, f"which tags there are is not known: {unknown.message}")
         near = ", ".join(difflib.get_close_matches(parsed.tag, tags, 5, 0.0))
@@ -187,7 +198,7 @@ class Registry:
         if status != 429:
             return self._odd(f"answered {status} {where}")
         later = headers.get("retry-after", "")
-        hint = f"wait {later} s, then the same command" if later.isdecimal() else "wait, then the same command"
+        hint = f"wait {later} s, then the same command" if later.isdecimal() and len(later) < 7 else "wait, then the same command"
         return errors.RegistryError(f"registry {self.name} is asked too often (429)",
                                     hint if self.access.credentials else f"{hint}; logged-in users may ask more often")
 
@@ -211,7 +222,7 @@ class Registry:
 
     async def _authorise(self, challenge: str, scope: str, repository: str) -> str:
         """The value of the header Authorization that answers a challenge; "" if we have nothing to say."""
-        kind, _, rest = challenge.partition(" ")
+        kind, _, rest = challenge[:HEADER_LIMIT].partition(" ")
         known = self.access.credentials
         basic = "" if known is None else "Basic " + base64.b64encode(
             f"{known.username}:{known.password}".encode()).decode()
@@ -241,7 +252,7 @@ class Registry:
     async def _send(self, url: str, authorization: str) -> tuple[int, Mapping[str, str], bytes]:
         """One GET; redirects are followed, to others without credentials, never from HTTPS to HTTP; bounded."""
         try:
-            async with asyncio.timeout(self.access.timeout):
+            async with self.slots, asyncio.timeout(self.access.timeout):
                 for _ in range(REDIRECT_LIMIT):
                     sent = {"Accept": ACCEPT, "Accept-Encoding": "identity"}
                     sent |= {"Authorization": authorization} if authorization else {}

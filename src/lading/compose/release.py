@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from urllib.parse import quote as percent
@@ -181,7 +181,9 @@ def build(reading: project.Reading, pins: Mapping[str, str]) -> Bundle:
     """The bundle of what was read; *pins*: image as in the file → the same text with its digest."""
     app = reading.project
     objects = {source: object_id(files) for source, files in reading.binds.items()}
-    specs = {name: _service(reading, service, objects, pins) for name, service in sorted(app.services.items())}
+    awaited = {name for one in app.services.values() for name, condition in one.depends_on.items()
+               if condition == "service_completed_successfully"}
+    specs = {name: _service(reading, service, objects, pins, awaited) for name, service in sorted(app.services.items())}
     forth = _pace(s.rollout for s in app.services.values())
     back = _pace(s.way_back or s.rollout for s in app.services.values())
     release = Release(
@@ -227,15 +229,13 @@ def _absolute_binds(app: project.Project) -> set[str]:
     }
 
 
-def _is_job(app: project.Project, service: project.Service) -> bool:
+def _is_job(service: project.Service, awaited: Container[str]) -> bool:
     condition = service.definition.get("deploy", {}).get("restart_policy", {}).get("condition", "")
     if (service.restart_written and service.restart.split(":")[0] in ("no", "on-failure")) or condition in (
         "none", "on-failure",
     ):
         return True
-    return any(
-        other.depends_on.get(service.name) == "service_completed_successfully" for other in app.services.values()
-    )
+    return service.name in awaited
 
 
 def _wait(service: project.Service, job: bool) -> float:
@@ -261,7 +261,8 @@ def _hashed(service: project.Service, image: str) -> dict[str, Any]:
 
 
 def _service(
-    reading: project.Reading, service: project.Service, objects: Mapping[str, str], pins: Mapping[str, str]
+    reading: project.Reading, service: project.Service, objects: Mapping[str, str], pins: Mapping[str, str],
+    awaited: Container[str],
 ) -> ServiceSpec:
     app = reading.project
     image = pins.get(service.image, service.image)
@@ -271,7 +272,7 @@ def _service(
         for ref in service.configs if ref.source in app.configs
     }
     definition = _hashed(service, image)
-    job = _is_job(app, service)
+    job = _is_job(service, awaited)
     return ServiceSpec(
         name=service.name,
         image=image,

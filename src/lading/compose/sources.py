@@ -4,9 +4,11 @@ import os
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lading import disk
 from lading.compose import parse, worktree
 
 NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
@@ -43,17 +45,17 @@ def choose(directory: Path, files: Sequence[str]) -> tuple[Path, tuple[str, ...]
     Raises:
         ComposeError: there is none, or there are several.
     """
-    if not directory.is_dir():
+    if not disk.is_folder(directory):
         raise worktree.refuse(f"there is no folder {directory}", "lading … -C FOLDER")
     if not files:
-        found = [name for name in NAMES if (directory / name).is_file()]
+        found = [name for name in NAMES if disk.is_file(directory / name)]
         if not found:
             raise worktree.refuse(f"no Compose file in {directory}: looked for {', '.join(NAMES)}", "lading … -C FOLDER, or -f FILE")
         if len(found) > 1:
             raise worktree.refuse(f"several Compose files in {directory}: {', '.join(found)}", f"say which: -f {found[0]}")
         return directory.resolve(), (found[0],)
     for name in files:
-        if not (directory / name).is_file():
+        if not disk.is_file(directory / name):
             raise worktree.refuse(f"there is no file {name} in {directory}", "lading … -f FILE", (name, 0))
     folder = (directory / files[0]).absolute().parent.resolve()
     paths = [(directory / name).absolute() for name in files]
@@ -75,13 +77,17 @@ def closure(tree: worktree.Tree, files: Sequence[str]) -> Closure:
     found: list[Local] = []
     todo = [(one, ".", True) for one in main]
     while todo:
-        one, base, model = todo.pop()
-        more = [(path, where, folder, True) for path, where, folder in _included(one, base, found)] if model else []
-        more += [(path, where, posixpath.dirname(path) or ".", False) for path, where in _extended(one, base)]
+        document, base, model = todo.pop()
+        more = [(path, where, folder, True) for path, where, folder in _included(document, base, found)] if model else []
+        more += [(path, where, posixpath.dirname(path) or ".", False) for path, where in _extended(document, base)]
         for path, where, folder, inner in more:
             if path not in seen:
                 seen[path] = _document(tree, path, where, "the file")
                 todo.append((seen[path], folder, inner))
+    for one in found:  # Compose reads them itself, to their end
+        real = worktree.place(tree, one.path, one.where, "env_file")
+        if real.exists() and not real.is_dir():
+            worktree.content(tree, real, one.path, one.where)
     return Closure(main, tuple(one for one in seen.values() if one not in main), tuple(found))
 
 
@@ -129,5 +135,5 @@ def _extended(one: parse.Document, base: str) -> Iterator[tuple[str, worktree.Wh
     for name, service in (one.value("services") or {}).items():
         extends = service.get("extends") if isinstance(service, Mapping) else None
         if isinstance(extends, Mapping) and extends.get("file"):
-            where = (one.path, one.line(("services", name, "extends")))
+            where = partial(parse.locate, (one,), ("services", name, "extends"))
             yield _joined(base, extends["file"], where, "extends"), where

@@ -20,7 +20,7 @@ class Need:
 
     text: str
     service: str = ""
-    where: worktree.Where = ("", 0)
+    where: worktree.Spot = ("", 0)
     own: frozenset[str] = frozenset()
 
 
@@ -58,6 +58,8 @@ def file_needs(text: str, path: str, service: str) -> Iterator[Need]:
     """What an env_file or label_file refers to; names that it has set before are its own."""
     own: set[str] = set()
     for one in variables.assignments(text):
+        if one.value and variables.nested(one.value) > variables.NESTING:
+            raise worktree.refuse(f"{one.key} has more than {variables.NESTING} variables in each other", "write less at once", (path, one.line))
         if one.value is None and one.key not in own:
             yield Need(f"${{{one.key}}}", service, (path, one.line), frozenset(own))
         elif one.value and not one.literal and "$" in one.value:
@@ -118,7 +120,7 @@ def how(name: str) -> str:
     return f"lading … -e {name}=VALUE, or the destination's `variables:`, or a default in the file: ${{{name}:-VALUE}}"
 
 
-def _where(name: str, documents: Sequence[parse.Document], needs: Sequence[Need]) -> worktree.Where:
+def _where(name: str, documents: Sequence[parse.Document], needs: Sequence[Need]) -> worktree.Spot:
     found = parse.find_name(documents, name)
     return next((one.where for one in needs if one.where[1] and name in names([one])), found) if not found[1] else found
 

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+BRACES = re.compile(r"\$\{|\}")
 OPERATOR = re.compile(r":?[-?+]")
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+NESTING = 20  # references in each other
 VERSION_LIMIT = 128  # characters, as in an image's tag
+ASSIGNED = re.compile(r"\s*(?:export\s+)?([^\s=:#'\"]+)[ \t]*([=:]?)[ \t]*")
 PASSING = ("environment", "args")  # keys under which a bare name stands for the variable of that name
 
 
@@ -45,8 +48,9 @@ class Assignment:
 def pieces(text: str) -> Iterator[str | Reference]:
     """*text* cut into literal parts (with `$$` kept) and references."""
     start = at = 0
+    closings = _closings(text) if "${" in text else {}
     while (at := text.find("$", at)) >= 0:
-        reference = None if text.startswith("$$", at) else _reference(text, at)
+        reference = None if text.startswith("$$", at) else _reference(text, at, closings)
         if reference is None:
             at += 2 if text.startswith("$$", at) else 1
             continue
@@ -58,7 +62,7 @@ def pieces(text: str) -> Iterator[str | Reference]:
         yield text[start:]
 
 
-def _reference(text: str, at: int) -> Reference | None:
+def _reference(text: str, at: int, closings: Mapping[int, int]) -> Reference | None:
     """The reference that starts at *at*, or None if this `$` starts none."""
     braced = text.startswith("${", at)
     name = NAME.match(text, at + (2 if braced else 1))
@@ -66,7 +70,7 @@ def _reference(text: str, at: int) -> Reference | None:
         return None
     if not braced:
         return Reference(name[0], text[at : name.end()])
-    end = _closing(text, name.end())
+    end = closings.get(at, -1)
     operator = OPERATOR.match(text, name.end())
     if end < 0 or (operator is None and end != name.end()):
         return None
@@ -75,19 +79,25 @@ def _reference(text: str, at: int) -> Reference | None:
     return Reference(name[0], text[at : end + 1], operator[0], text[operator.end() : end])
 
 
-def _closing(text: str, at: int) -> int:
-    """Where the brace closes that is open at *at*; -1 if nowhere."""
-    depth = 1
-    while at < len(text):
-        if text.startswith("${", at):
-            depth += 1
-            at += 1
-        elif text[at] == "}":
-            depth -= 1
-            if not depth:
-                return at
-        at += 1
-    return -1
+def _closings(text: str) -> dict[int, int]:
+    """Where each `${` closes, of those that do."""
+    found: dict[int, int] = {}
+    open_: list[int] = []
+    for brace in BRACES.finditer(text):
+        if brace[0] == "${":
+            open_.append(brace.start())
+        elif open_:
+            found[open_.pop()] = brace.start()
+    return found
+
+
+def nested(text: str) -> int:
+    """How many `${` stand in each other at most."""
+    depth = deepest = 0
+    for brace in BRACES.finditer(text):
+        depth = depth + 1 if brace[0] == "${" else max(depth - 1, 0)
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def references(text: str) -> Iterator[Reference]:
@@ -149,14 +159,15 @@ def names(tree: Any, key: str = "") -> frozenset[str]:
 
 def assignments(text: str) -> Iterator[Assignment]:
     """What an env_file assigns, as Compose reads it: quotes, `export`, comments, values over several lines."""
-    at = 0
+    at = counted = 0
+    line = 1
     while at < len(text):
         end = _line_end(text, at)
-        found = re.compile(r"\s*(?:export\s+)?([^\s=:#'\"]+)[ \t]*([=:]?)[ \t]*").match(text, at, end)
+        found = ASSIGNED.match(text, at, end)
         if found is None:
             at = end + 1
             continue
-        line = text.count("\n", 0, found.start(1)) + 1
+        line, counted = line + text.count("\n", counted, found.start(1)), found.start(1)
         if not found[2]:
             yield Assignment(found[1], None, line)
             at = end + 1

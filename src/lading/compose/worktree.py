@@ -1,16 +1,18 @@
 """The Git work tree a project lies in: what is tracked, where a path really lies, which commit it is."""
 
+import errno
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lading import errors, process
+from lading import disk, errors, process
 
 LIMIT = 64 * 1024 * 1024  # bytes of one bundle
 REMOTE = re.compile(r"^[a-z][a-z0-9+.-]*://|^git@|^oci:|^github\.com/|\.git(?:#.*)?$")
-Where = tuple[str, int]  # file and line
+Spot = tuple[str, int]  # file and line
+Where = Spot | Callable[[], Spot]  # or what finds them, should they be needed: it looks through all files
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class Tree:
 
 def refuse(message: str, hint: str, where: Where = ("", 0)) -> errors.ComposeError:
     """A refusal at a place."""
-    return errors.ComposeError(message, hint, file=where[0], line=where[1])
+    file, line = where() if callable(where) else where
+    return errors.ComposeError(message, hint, file=file, line=line)
 
 
 def git(folder: Path, environment: Mapping[str, str], *arguments: str) -> process.Finished:
@@ -58,7 +61,7 @@ def look(folder: Path, environment: Mapping[str, str]) -> Tree:
     Raises:
         InputError: there is a work tree, but Git does not read it.
     """
-    if not any((parent / ".git").exists() for parent in (folder, *folder.parents)):
+    if not any(os.path.lexists(parent / ".git") for parent in (folder, *folder.parents)):
         return Tree(folder, folder)
     top = git(folder, environment, "rev-parse", "--show-toplevel")
     listed = git(Path(top.stdout.decode().rstrip("\n") or folder), environment, "ls-files", "-s", "-z")
@@ -81,7 +84,11 @@ def place(tree: Tree, path: str, where: Where, what: str) -> Path:
         raise refuse(f"{what} {path} is an absolute path", "put it into the project and name it by a relative path", where)
     tree_name = "the project folder" if tree.modes is None else "the Git work tree"
     full = Path(os.path.normpath(tree.project / path))
-    real = full.resolve()
+    try:
+        real = full.resolve()
+        real.exists()
+    except (OSError, RuntimeError, ValueError) as fault:  # no right to look, a name too long, a circle of links, a NUL
+        raise refuse(f"{what} {path} cannot be looked at: {disk.reason(fault)}", "correct the path", where) from fault
     if not full.is_relative_to(tree.top):
         raise refuse(f"{what} {path} lies outside {tree_name}", f"move it into {tree.top}", where)
     if not real.is_relative_to(tree.top):
@@ -96,11 +103,10 @@ def content(tree: Tree, real: Path, shown: str, where: Where) -> bytes:
         ComposeError: it cannot be read, or is larger than a whole bundle may be.
     """
     try:
-        if real.stat().st_size > LIMIT:
-            raise refuse(f"{shown} has more than 64 MiB", "list its folder under `x-lading.data`", where)
-        return real.read_bytes()
+        return disk.read(real, limit=LIMIT)
     except OSError as fault:
-        raise refuse(f"{shown} cannot be read: {fault.strerror}", f"ls -l {shown}", where) from fault
+        hint = "list its folder under `x-lading.data`" if fault.errno in (errno.EFBIG, errno.EINVAL) else f"ls -l {shown}"
+        raise refuse(f"{shown} cannot be read: {disk.reason(fault)}", hint, where) from fault
 
 
 def origin(tree: Tree, environment: Mapping[str, str]) -> str:

@@ -1,13 +1,11 @@
 """Which host keys are trusted: pinned ones, by address or by name; certificate authorities; revoked keys."""
 
-import contextlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import asyncssh
 
-from lading import errors
+from lading import disk, errors
 from lading.inventory import hosts
 
 KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512",
@@ -24,9 +22,16 @@ class Trust:
         self._known = asyncssh.SSHKnownHosts()
         self._revoked = asyncssh.SSHKnownHosts()  # apart: with a port, asyncssh forgets revoked keys in its fallback
         for file in files:
-            with contextlib.suppress(FileNotFoundError):
-                for line in Path(file).expanduser().read_text("utf-8", "replace").splitlines():
-                    self._load(line.strip(), file)
+            for line in self._lines(file):
+                self._load(line.strip(), file)
+
+    def _lines(self, file: str) -> list[str]:
+        try:
+            return disk.read(disk.expanded(file), limit=16 << 20).decode("utf-8", "replace").splitlines()
+        except FileNotFoundError:
+            return []
+        except OSError as fault:
+            raise errors.HostKeyError(f"{file} cannot be read: {disk.reason(fault)}", f"ls -l {file}", host=self._name) from fault
 
     def _load(self, line: str, file: str) -> None:
         revoked = line.split(None, 1)[:1] == ["@revoked"]

@@ -1,0 +1,169 @@
+"""A registry that means harm: any JSON under any key, floods, drips, headers without end; an error with a hint, in bounds, no secret."""
+
+import asyncio
+import json
+import resource
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from registry_server import BASIC, CI, PASSWORD, TOKEN, Answer, Serve, Server, digest, manifest, pin, refused
+
+from lading import errors
+from lading.compose import registry
+
+pytestmark = pytest.mark.timeout(90)
+MANIFEST_PATH, TAGS_PATH = "/v2/team/app/manifests/1.0", "/v2/team/app/tags/list"
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.sampled_from(["", "a\0b", "\x1b[2J", "\ud800", "x" * 3000, 10**400])
+junk = st.recursive(scalars, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["os", "digest", "platform", "a"]), inner, max_size=2),
+                    max_leaves=4)
+one_server = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A registry that wants a token."""
+    made = Server(login="token")
+    made.images["team/app:1.0"] = manifest("linux/amd64")
+    yield made
+    made.close()
+
+
+def spots(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(spot for key, one in inner for spot in spots(one, (*path, key)))]
+
+
+def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    if not path:
+        return new
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = changed(value[path[0]], path[1:], new)
+    return copy
+
+
+def asked(server: Server, image: str = "team/app:1.0") -> registry.Pinned | errors.RegistryError:
+    """What becomes of the question; anything else than a digest that fits or an error with a hint is a failure."""
+    found: registry.Pinned | errors.RegistryError
+    try:
+        found = pin(server, registry.Access(CI, timeout=10), image)
+    except errors.RegistryError as lost:
+        found = lost
+    if isinstance(found, errors.RegistryError):
+        assert found.message and found.hint
+        assert not [secret for secret in (PASSWORD, TOKEN, BASIC.split()[1]) if secret in found.message + found.hint]
+    else:
+        assert all(word.isprintable() for word in found.platforms)
+    return found
+
+
+INDEX, SINGLE = json.loads(manifest("linux/amd64", "linux/arm64/v8")), json.loads(manifest())
+
+
+@one_server
+@given(st.sampled_from([(one, path) for one in (0, 1) for path in spots((INDEX, SINGLE)[one])]), junk)
+def test_any_value_under_any_key_of_a_manifest(server: Server, where: tuple[int, tuple[Any, ...]], new: Any) -> None:
+    body = json.dumps(changed((INDEX, SINGLE)[where[0]], where[1], new)).encode()
+    server.special[MANIFEST_PATH] = lambda said: Answer(200, body) if said else Answer(
+        401, headers={"WWW-Authenticate": f'Bearer realm="{server.url}/token",service="here"'})
+    found = asked(server)
+    assert isinstance(found, errors.RegistryError) or found.digest == digest(body)
+
+
+@one_server
+@given(st.sampled_from(spots({"name": "team/app", "tags": ["1.0", "2.0"]})), junk)
+def test_any_value_in_a_list_of_tags(server: Server, path: tuple[Any, ...], new: Any) -> None:
+    body = json.dumps(changed({"name": "team/app", "tags": ["1.0", "2.0"]}, path, new)).encode()
+    server.special[TAGS_PATH] = lambda _: Answer(200, body)
+    assert isinstance(asked(server, "team/app:3.0"), errors.RegistryError)
+
+
+@one_server
+@given(st.sampled_from([("token",), ("access_token",), ()]), junk)
+def test_any_value_as_a_token(server: Server, path: tuple[Any, ...], new: Any) -> None:
+    body = json.dumps(changed({"token": "t", "access_token": "t"}, path, new)).encode()
+    server.special["/token"] = lambda _: Answer(200, body)
+    asked(server)
+
+
+@one_server
+@given(st.binary(max_size=60))
+def test_any_bytes_for_any_answer(server: Server, noise: bytes) -> None:
+    for path in (MANIFEST_PATH, "/token"):
+        server.special[path] = lambda _: Answer(200, noise)
+        assert isinstance(asked(server), errors.RegistryError)
+
+
+@pytest.mark.parametrize("path", [MANIFEST_PATH, "/token", TAGS_PATH])
+def test_a_body_that_drips_ends_in_time(server: Server, path: str) -> None:
+    server.special[path] = lambda _: Answer(200, b" " * 10_000, drips=0.05)
+    said = refused(server, registry.Access(CI, timeout=0.6), "team/app:1.0" if path != TAGS_PATH else "team/app:9")
+    assert "takes too long" in said.message + said.hint
+
+
+def test_pages_of_tags_that_drip_end_in_time(server: Server) -> None:
+    def page(_: str) -> Answer:
+        server.closing.wait(0.2)
+        return Answer(200, b'{"tags": ["1.0"]}', {"Link": '<list?n=1>; rel="next"'})
+
+    server.special[TAGS_PATH] = page
+    said = refused(server, registry.Access(CI, timeout=0.7), "team/app:9")
+    assert "to list them takes too long" in said.hint
+    assert len([path for path, _ in server.seen if "tags/list" in path]) < registry.PAGE_LIMIT
+
+
+def test_all_images_together_end_in_time(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "RESOLVE_LIMIT", 0.5)
+    server = serve()
+    server.special[MANIFEST_PATH] = lambda _: (server.closing.wait(5), Answer(200))[1]
+    assert "the digests of 1 images take more than 0.5 s" in refused(server).message
+
+
+def test_a_thousand_images_of_one_registry(serve: Serve) -> None:
+    """More than the connections that are open at once: each waits for its turn, none for longer than an answer may take."""
+    server = serve()
+    server.images |= {f"team/app{n}:1.0": manifest("linux/amd64") for n in range(1000)}
+    names = [f"{server.name}/team/app{n}:1.0" for n in range(1000)]
+    assert len(asyncio.run(registry.resolve(names, lambda _: registry.Access()))) == 1000
+
+
+@pytest.mark.parametrize("headers", [
+    {"X-Long": "x" * 200_000}, {f"X-{n}": "y" * 60 for n in range(5000)}, {"Docker-Content-Digest": "sha256:" + "0" * 60_000},
+    {"Content-Type": "\x1b[2J"}, {"Docker-Content-Digest": "\x9b2J"},
+])
+def test_headers_without_measure(serve: Serve, headers: dict[str, str]) -> None:
+    server = serve()
+    server.special[MANIFEST_PATH] = lambda _: Answer(200, b"{}", headers)
+    said = refused(server)
+    assert len(said.message) < 1000
+
+
+@pytest.mark.parametrize(("header", "value"), [("WWW-Authenticate", "Bearer " + "a" * 60_000), ("WWW-Authenticate", 'Bearer realm="' * 4000)])
+def test_challenges_that_take_long_to_read(serve: Serve, header: str, value: str) -> None:
+    server = serve()
+    server.special[MANIFEST_PATH] = lambda _: Answer(401, headers={header: value})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
+    refused(server, registry.Access(CI))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_utime - before < 5  # seconds of this processor, not of the clock
+
+
+def test_links_that_take_long_to_read(serve: Serve) -> None:
+    server = serve()
+    server.special[TAGS_PATH] = lambda _: Answer(200, b'{"tags": ["1.0"]}', {"Link": "<" * 60_000})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
+    assert refused(server, image="team/app:9").hint == "there are: 1.0"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_utime - before < 5
+
+
+def test_the_password_goes_to_the_token_service_that_is_named_and_nowhere_after_it(serve: Serve) -> None:
+    """As with Docker: a registry may name another host for tokens (Docker Hub does); its redirects take no password along."""
+    server, tokens, third = serve(login="token"), serve(), serve()
+    server.realm = tokens.url + "/token"
+    tokens.special["/token"] = lambda _: Answer(307, headers={"Location": f"{third.url}/token"})
+    third.special["/token"] = lambda _: Answer(200, json.dumps({"token": TOKEN}).encode())
+    pin(server, registry.Access(CI))
+    assert [said for _, said in tokens.seen] == [BASIC]
+    assert [said for _, said in third.seen] == [""]
+    assert all(said in ("", f"Bearer {TOKEN}") for _, said in server.seen)
