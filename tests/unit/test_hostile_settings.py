@@ -63,7 +63,7 @@ def test_the_whole_file_loads(tmp_path: Path) -> None:
     assert isinstance(load(tmp_path / "lading.yaml", yaml.safe_dump(WHOLE).encode()), fleet_files.Settings)
 
 
-@settings(on_disk, max_examples=100)
+@settings(on_disk, max_examples=50)
 @given(st.sampled_from(spots(WHOLE)), junk)
 def test_a_value_of_any_type_under_every_option(tmp_path: Path, path: tuple[Any, ...], new: Any) -> None:
     load(tmp_path / "lading.yaml", yaml.safe_dump(changed(WHOLE, path, new), allow_unicode=True).encode("utf-8", "surrogatepass"))
@@ -134,7 +134,7 @@ ASKING = (["where", "{}"], ["drift", "{}"], ["logs", "{}"], ["history", "{}"], [
           ["remove", "{}", "--to", "web1", "--yes"], ["resume", "{}"])
 
 
-@settings(on_disk, max_examples=15)
+@settings(on_disk, max_examples=5)
 @given(hostile.filter(lambda text: not command.APP.fullmatch(text) and not text.startswith("-")))
 def test_names_that_no_app_can_have(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     """The fleet file is not there: it is refused before that is looked for, and so before any host."""

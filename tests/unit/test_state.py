@@ -78,6 +78,12 @@ def test_a_lease_that_is_not_whole_is_not_held(lease: dict[str, str]) -> None:
     assert state.AppState("shop", lease=lease).held is (whole and digits and int(lease["expires"]) > int(lease["now"]))
 
 
+@pytest.mark.parametrize("change", [{"from": 7}, {"from": {"v": 1}}, {"kind": 1}, {"participants": "web1"}, {"generations": {"a": "1"}}, {"deployment": None}])
+def test_a_line_of_a_journal_that_is_none(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"what it should be|missing"):
+        state.journal_from_json({"kind": "begin", "deployment": "d", **change})
+
+
 def test_a_journal_of_a_newer_lading_is_an_error() -> None:
     with pytest.raises(ValueError, match="a line of format 2, this lading knows 1"):
         state.journal_from_json({"v": 2})

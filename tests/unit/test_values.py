@@ -94,7 +94,7 @@ def test_references(text: str, wanted: tuple[str, str, str]) -> None:
     assert (got.registry, got.repository, got.tag) == wanted
 
 
-@pytest.mark.parametrize("text", ["", "r.example/a:", "UPPER", "a:b c", "a@sha256:1", "r.example/app:1.0; rm"])
+@pytest.mark.parametrize("text", ["", "r.example/a:", "UPPER", "a:b c", "a@sha256:1", "r.example/app:1.0; rm", "r.ex\nample/a:1", "r.exa mple/a:1", "r.example:x/a:1", "r.example\x1b[2J/a:1"])
 def test_no_reference(text: str) -> None:
     with pytest.raises(errors.ComposeError):
         reference.parse(text)

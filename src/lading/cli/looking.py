@@ -71,7 +71,7 @@ def drift(config: str, app: str, to: tuple[str, ...], as_json: bool) -> int:
 @shared.verbose_option
 @click.pass_obj
 def logs(config: str, app: str, to: tuple[str, ...], follow: bool, service: str, tail: int) -> int:
-    """The app's log lines of all hosts, merged as they come."""
+    """The app's log lines of all hosts, merged as they come; colours are left out, control characters shown as �, piped too."""
 
     async def work() -> int:
         async with shared.opened(config, Path()) as context:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from lading.compose import complaints, hooks, parse, services, variables, worktree
+from lading import errors
+from lading.compose import complaints, hooks, parse, reference, services, variables, worktree
 
 EXTENSION = ("data", "hooks", "on_undo", "plain")
 
@@ -71,6 +72,10 @@ def check_services(
         if image.startswith("/") or image.endswith((":", "@", "/")) or image.split() != [image]:
             text = str(raw["services"][name].get("image") or image)
             raise worktree.refuse(f"service {name}: the image is {image!r}, from `{text}`", "give the variables values", where)
+        try:
+            reference.parse(image)
+        except errors.ComposeError as none:
+            raise worktree.refuse(f"service {name}: {none.message}", none.hint or "image: REGISTRY/NAME:TAG", where) from none
         if services.replicas(one) > 1:
             _check_replicas(name, one, documents)
     _check_hook(resolved, documents)

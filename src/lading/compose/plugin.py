@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lading import errors, process
 
+TIMEOUT = 120.0  # seconds for `docker compose config`; thousands of services take their time
 NOWHERE = "/lading-no-home"  # stands for ~ so that it can be recognised
 FOLDERS = (
     "/usr/local/lib/docker/cli-plugins", "/usr/local/libexec/docker/cli-plugins",
@@ -33,11 +34,12 @@ class Compose:
         argv += ["config", *([] if absolute else ["--no-path-resolution"]), *options]
         env = {"PATH": self.path, "HOME": NOWHERE, **values}
         try:
-            return process.run(argv, stdin=stdin, env=env, cwd=str(self.folder))
+            return process.run(argv, stdin=stdin, env=env, cwd=str(self.folder), timeout=TIMEOUT)
         except process.ProgramMissingError as gone:
             raise missing_plugin() from gone
         except process.ProgramTimeoutError as late:
-            raise errors.InputError("docker compose config does not end", "try it by hand") from late
+            raise errors.InputError(f"docker compose config does not end in {TIMEOUT:g} s",
+                                    "by hand: docker compose config; services that wait for each other in a long row take long") from late
 
 
 def find(environment: Mapping[str, str]) -> str:

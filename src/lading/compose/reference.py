@@ -7,6 +7,7 @@ from lading import errors
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
+REGISTRY = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?")
 REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*\Z")
 _FIXED = re.compile(r"v?\d+\.\d+|[0-9a-f]{7,40}\Z|\d{6,}")
 
@@ -36,7 +37,7 @@ def parse(text: str) -> Reference:
     repository, colon, tag = rest.partition(":")
     if registry == "docker.io" and "/" not in repository:
         repository = f"library/{repository}"
-    if not REPOSITORY.match(repository) or (colon and not TAG.match(tag)) or (at and not DIGEST.match(digest)):
+    if not REGISTRY.fullmatch(registry) or not REPOSITORY.match(repository) or (colon and not TAG.match(tag)) or (at and not DIGEST.match(digest)):
         raise errors.ComposeError(f"{text!r} is no image reference", "write it as registry/name:tag")
     return Reference(registry, repository, tag or ("" if digest else "latest"), digest)
 

@@ -77,13 +77,17 @@ def closure(tree: worktree.Tree, files: Sequence[str]) -> Closure:
     found: list[Local] = []
     todo = [(one, ".", True) for one in main]
     while todo:
-        one, base, model = todo.pop()
-        more = [(path, where, folder, True) for path, where, folder in _included(one, base, found)] if model else []
-        more += [(path, where, posixpath.dirname(path) or ".", False) for path, where in _extended(one, base)]
+        document, base, model = todo.pop()
+        more = [(path, where, folder, True) for path, where, folder in _included(document, base, found)] if model else []
+        more += [(path, where, posixpath.dirname(path) or ".", False) for path, where in _extended(document, base)]
         for path, where, folder, inner in more:
             if path not in seen:
                 seen[path] = _document(tree, path, where, "the file")
                 todo.append((seen[path], folder, inner))
+    for one in found:  # Compose reads them itself, to their end
+        real = worktree.place(tree, one.path, one.where, "env_file")
+        if real.exists() and not real.is_dir():
+            worktree.content(tree, real, one.path, one.where)
     return Closure(main, tuple(one for one in seen.values() if one not in main), tuple(found))
 
 

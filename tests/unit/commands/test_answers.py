@@ -79,6 +79,8 @@ def test_no_sums_mean_no_edited_files() -> None:
     release = {"v": 1, "files": {"a.yml": "0" * 64}}
     parts = {"app__shop": b"", "current__shop": json.dumps(CURRENT).encode(), "release__shop__r1": json.dumps(release).encode()}
     assert seen(**parts).apps["shop"].edited == ()
+    odd = {**parts, "release__shop__r1": b'{"v": 1, "files": []}', "sums__shop__r1": b""}
+    assert seen(**odd).apps["shop"].edited == ()
     same = b"0" * 64 + b"  ./files/a.yml\n"
     assert seen(**parts, sums__shop__r1=same).apps["shop"].edited == ()
     assert seen(**parts, sums__shop__r1=b"").apps["shop"].edited == ("files/a.yml",)

@@ -104,7 +104,7 @@ def test_the_whole_answer_is_read() -> None:
     used(seen)
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(st.sampled_from(spots(WHOLE)), junk)
 def test_any_value_of_another_type(path: tuple[Any, ...], new: Any) -> None:
     whole = changed(WHOLE, path, new)
@@ -146,6 +146,13 @@ def test_ranges_of_ports_are_bounded() -> None:
 def test_names_that_are_no_apps_are_left_out(name: str) -> None:
     line = {**INSPECTED, "labels": {**INSPECTED["labels"], docker.PROJECT: name}}
     assert list(answered({"containers": json.dumps(line).encode(), f"app:{name}": b""}).apps) == []
+
+
+@given(st.text(min_size=1) | st.sampled_from(["%", "_", "*", "'; rm -rf /", "\x1b[2J", "x" * 5000]))
+def test_releases_that_nobody_keeps(wanted: str) -> None:
+    refused = refusal(lambda: rollback._target("h", answered(parts(WHOLE)), "shop", wanted))
+    kept = MADE.id.startswith(wanted) or wanted == "1"
+    assert kept or (isinstance(refused, errors.UnknownReleaseError) and MADE.id not in wanted and bool(refused.hint))
 
 
 @pytest.mark.parametrize("file", ["current", "journal"])

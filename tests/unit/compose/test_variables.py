@@ -31,6 +31,15 @@ def test_pieces_are_the_text(text: str) -> None:
     assert variables.substitute(text, {}, frozenset(one.name for one in variables.references(text))) == text
 
 
+@pytest.mark.parametrize(("text", "deep"), [("", 0), ("$A }} {", 0), ("${A}${B}", 1), ("${A:-${B:-${C}}}", 3), ("}${A", 1), ("${A" * 50, 50)])
+def test_how_many_stand_in_each_other(text: str, deep: int) -> None:
+    assert variables.nested(text) == deep
+
+
+def test_braces_that_stay_open_are_read_once() -> None:
+    assert list(variables.references("${A" * 100_000)) == []  # each looked for its end in all the rest
+
+
 def test_hidden_names_stay_as_written() -> None:
     text = "$A ${P:-x} ${NO:-${P}}"
     assert variables.substitute(text, {**VALUES, "P": "canary"}, frozenset({"P"})) == "one ${P:-x} ${P}"

@@ -52,7 +52,7 @@ def ends(hosted: Hostile) -> base.Report | errors.LadingError:
         return refused
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(PLACES), junk | st.just(LOST))
 def test_nonsense_in_any_step(monkeypatch: pytest.MonkeyPatch, place: tuple[str, str], content: bytes) -> None:
     monkeypatch.setattr(held, "RECONNECT", 0.0)

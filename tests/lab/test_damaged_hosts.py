@@ -1,0 +1,73 @@
+"""Hosts that are damaged or lie: said so, nothing changed there, and no control character on the terminal."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+from app_client import App
+from lab_client import Lab
+from test_bad_hosts import on_terminal
+
+OWN = re.compile(r"\x1b\[[0-9;]*m|\x1b\[\?25[hl]|\x1b\[[0-9]*[AK]|\r")
+DOCKER = "/usr/bin/docker"
+
+
+def lying(lab: Lab, host: str, script: str) -> None:
+    """Put a program in front of a host's docker."""
+    lab.exec(host, f"mv {DOCKER} {DOCKER}.real && cat >{DOCKER} <<'EOS'\n#!/bin/sh\n{script}\nEOS\nchmod 755 {DOCKER}")
+
+
+def test_a_damaged_current_on_a_real_host(app: App, lab: Lab) -> None:
+    assert app.deploy("1.0.0", to="web1").returncode == 0
+    before, path = app.ids("web1"), f"/var/lib/lading/apps/{app.name}/current"
+    lab.exec("web1", f"head -c 100 /dev/urandom >{path}")
+    rows = [row for row in app.where() if row["host"] == "web1"]
+    assert {row["state"] for row in rows if row["service"] is None} == {"unknown"}
+    assert {row["version"] for row in rows if row["service"] == "web"} == {"1.0.0"}  # known by its content
+    assert app.lading("drift", app.name).returncode == 1
+    for words in (("deploy", "--version", "1.1.0"), ("rollback", app.name)):
+        done = app.lading(*words, "--to", "web1", "--yes")
+        assert (done.returncode, f"{path} is damaged" in done.stderr) == (4, True), done.stderr
+    assert app.ids("web1") == before
+    done = app.lading("deploy", "--version", "1.1.0", "--to", "web1", "--yes", "--json")
+    hint = json.loads(done.stdout)["error"]["hint"]
+    lab.exec("web1", hint.partition("as its journal tells it: ")[2].partition("; or give it up")[0])
+    done = app.deploy("1.0.0", to="web1")
+    assert (done.returncode, "unchanged" in done.stdout) == (0, True), done.stderr
+    lab.exec("web1", f": >{path}")
+    assert app.lading("remove", app.name, "--to", "web1", "--yes").returncode == 0
+    assert not [name for name in app.ids("web1") if not name.startswith("volume:")]
+    assert app.deploy("1.1.0", to="web1").returncode == 0
+
+
+def test_what_docker_says_is_no_truth(app: App, lab: Lab) -> None:
+    assert app.deploy("1.0.0", to="web1").returncode == 0
+    before = app.ids("web1")
+    inspect = 'case "$*" in "container inspect"*) {} ;; esac\nexec ' + DOCKER + '.real "$@"'
+    for does, words in (("printf '\\033[2J{}'; exit 0", "cannot be read"), ("head -c 100000000 /dev/zero; exit 0", "more than 64 MiB"),
+                        ("printf '{\"labels\": [], \"state\": \"up\"}\\n'; exit 0", "cannot be read")):
+        lying(lab, "web1", inspect.replace("{}", does, 1))
+        try:
+            done = app.deploy("1.1.0", to="web1")
+            seen = app.where("--to", "web1")
+        finally:
+            lab.exec("web1", f"mv {DOCKER}.real {DOCKER}")
+        assert (done.returncode, words in done.stderr, "host web1" in done.stderr, "Traceback" in done.stderr) == (6, True, True, False), done.stderr
+        assert [row["state"] for row in seen] == ["unknown"]
+    assert app.ids("web1") == before
+
+
+def test_logs_and_errors_on_a_terminal(app: App, lab: Lab, tmp_path: Path) -> None:
+    assert app.deploy("1.0.0", to="web1").returncode == 0
+    lying(lab, "web1", 'case "$1" in logs) printf \'2026-01-01T00:00:00Z a\\033]0;owned\\007\\033[2J\\033[31mred\\033[0m\\n\'; exit 0;; esac\n'
+          f'case "$*" in *"container inspect"*) printf \'\\033]0;owned\\007\' >&2; exit 1;; esac\nexec {DOCKER}.real "$@"')
+    try:
+        os.environ.setdefault("TERM", "xterm")
+        shown = on_terminal(lab, app.folder, {}, "logs", app.name, "--to", "web1")
+        where = on_terminal(lab, app.folder, {}, "where", app.name)
+    finally:
+        lab.exec("web1", f"mv {DOCKER}.real {DOCKER}")
+    assert "a�]0;owned��[2Jred" in shown.stdout
+    for done in (shown, where):
+        assert all(c.isprintable() or c in "\n\t" for c in OWN.sub("", done.stdout)), repr(done.stdout)
