@@ -229,8 +229,9 @@ class _Reader:
                 raise self.wrong(top["destinations"], f"{name} is both a host and a destination", "rename one of them")
         registries = {name: self.registry(name, value)
                       for name, value in self.named(top.get("registries"), "registries", strict=False).items()}
+        default = self.transport(top, "") or "ssh"
         try:
-            inventory = hosts.Inventory(known, places).reached(self.transport(top, "") or "ssh")
+            inventory = hosts.Inventory(known, places).reached(default)
         except errors.InputError as wrong:
             raise self.wrong(top["destinations"], wrong.message, wrong.hint) from wrong
         return Settings(self.path, inventory, self.ssh(top.get("ssh")), registries, state_dir,
