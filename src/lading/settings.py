@@ -246,8 +246,9 @@ class _Reader:
                                  "rename the destination")
         registries = {name: self.registry(name, value)
                       for name, value in self.named(top.get("registries"), "registries", strict=False).items()}
+        default = self.transport(top, "") or "ssh"
         try:
-            inventory = replace(fleet, destinations=places).reached(self.transport(top, "") or "ssh")
+            inventory = replace(fleet, destinations=places).reached(default)
         except errors.InputError as wrong:
             raise self.wrong(top["destinations"], wrong.message, wrong.hint) from wrong
         return Settings(self.path, inventory, self.ssh(top.get("ssh")), registries, state_dir,

@@ -107,3 +107,18 @@ def test_what_an_inventory_offers() -> None:
     assert ANSIBLE.expand("web:!w1") == ("w2",)
     with pytest.raises(errors.InputError):
         ANSIBLE.expand("production")
+
+
+def test_a_hosts_transport_is_its_own_then_its_destinations_then_the_fleets() -> None:
+    known = {name: hosts.Host(name) for name in ("a", "b", "d")} | {"c": hosts.Host("c", transport="ssh")}
+    places = {"x": hosts.Destination("x", ("a", "c"), transport="ansible"), "y": hosts.Destination("y", ("b",))}
+    found = hosts.Inventory(known, places).reached("ssh").hosts
+    assert {name: host.transport for name, host in found.items()} == {"a": "ansible", "b": "ssh", "c": "ssh", "d": "ssh"}
+
+
+def test_destinations_that_disagree_about_a_transport() -> None:
+    places = {name: hosts.Destination(name, ("a",), transport=name) for name in ("ssh", "ansible")}
+    with pytest.raises(errors.InputError, match="disagree about the transport of a"):
+        hosts.Inventory({"a": hosts.Host("a")}, places).reached("ssh")
+    own = hosts.Inventory({"a": hosts.Host("a", transport="ssh")}, places).reached("ansible")
+    assert own.hosts["a"].transport == "ssh"

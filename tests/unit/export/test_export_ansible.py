@@ -1,0 +1,85 @@
+"""An exported playbook as text: batches, references to secrets instead of secrets, one folder rule; valid YAML."""
+
+from typing import Any
+
+import yaml
+
+from lading.compose import release
+from lading.export import ansible
+
+
+class Loader(yaml.SafeLoader):
+    """YAML with Ansible's one tag."""
+
+
+Loader.add_constructor("!unsafe", lambda loader, node: str(node.value))
+WEB = release.ServiceSpec("web", "reg/web:1@sha256:" + "a" * 64, "c" * 32, {}, secrets=("env.db.env", "var.TOKEN"), health=True)
+JOB = release.ServiceSpec("job", "reg/job:1@sha256:" + "b" * 64, "d" * 32, {}, job=True, bake=7)
+
+
+def a_release(*specs: release.ServiceSpec, **words: Any) -> release.Release:
+    made = release.empty("hello")
+    secrets = tuple(sorted({name for spec in specs for name in spec.secrets}))
+    values = {name: getattr(made, name) for name in made.__dataclass_fields__}
+    return release.Release(**{**values, "version": "1.0.0", "secrets": secrets, "services": {s.name: s for s in specs}, **words})
+
+
+def a_deployment(made: release.Release, *registries: ansible.Registry, state_dir: str = "auto") -> ansible.Deployment:
+    numbers = dict.fromkeys(made.secrets, 2)
+    return ansible.Deployment(made, "production", (("web1", "web2"), ("web3",)), {f"web{n}": numbers for n in (1, 2, 3)},
+                              registries, state_dir)
+
+
+def play(what: ansible.Deployment) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.load(ansible.playbook(what), Loader)[0]
+    return found
+
+
+def test_hosts_and_batches_are_the_plans() -> None:
+    made = play(a_deployment(a_release(WEB, JOB, forth=release.Pace(2, 30))))
+    assert (made["hosts"], made["serial"], made["any_errors_fatal"]) == ("web1,web2,web3", [2, 1], True)
+    assert made["tasks"][-1]["ansible.builtin.pause"] == {"seconds": 30}
+    assert made["vars"]["app_monitor"] == 7
+
+
+def test_without_a_delay_nothing_pauses_between_batches() -> None:
+    names = [task["name"] for task in play(a_deployment(a_release(JOB)))["tasks"]]
+    assert "Wait before the next batch" not in names
+    assert "Copy the files that are mounted" not in names
+
+
+def test_secrets_are_asked_for_and_never_shown() -> None:
+    made = play(a_deployment(a_release(WEB, objects={"o" * 64: "./conf"})))
+    tasks = {task["name"]: task for task in made["tasks"]}
+    for name in ("TOKEN", "PROJECT_DIRECTORY"):
+        assert name in tasks[f"Require {name} in the environment"]["ansible.builtin.assert"]["that"]
+    for name in ("Keep secret TOKEN", "Keep secret db.env"):
+        assert tasks[name]["no_log"] is True
+    assert tasks["Keep secret db.env"]["ansible.builtin.copy"]["src"].endswith("}}/db.env")
+    assert made["vars"]["app_labels"]["web2"] == {"web": "2.2"}
+    assert made["vars"]["app_again"].count("is changed") == 2
+    assert "Copy the files that are mounted" in tasks
+
+
+def test_logins_come_by_reference_and_go_in_every_case() -> None:
+    made = play(a_deployment(a_release(JOB), ansible.Registry("reg", "ci", ("env", "REG_PASSWORD")),
+                             ansible.Registry("other", "me", ("command", "pass", "show", "it's"))))
+    (pull,) = [task for task in made["tasks"] if task["name"] == "Pull what is absent"]
+    logins = [task for task in pull["block"] if task["name"].startswith("Log in")]
+    assert [task["no_log"] for task in logins] == [True, True]
+    assert "'REG_PASSWORD'" in logins[0]["ansible.builtin.command"]["stdin"]
+    assert "app_password_command_1" in logins[1]["ansible.builtin.command"]["stdin"]
+    assert made["vars"]["app_password_command_1"] == "pass show 'it'\\''s'"
+    assert pull["always"][0]["ansible.builtin.file"]["state"] == "absent"
+
+
+def test_a_named_state_folder_is_not_looked_for() -> None:
+    made = play(a_deployment(a_release(JOB), state_dir="/srv/lading"))
+    assert made["vars"]["app_folder"] == "/srv/lading/apps/hello"
+    assert "Choose the folder, as lading does" not in [task["name"] for task in made["tasks"]]
+    assert "nothing" in ansible.playbook(a_deployment(a_release(JOB)))  # of what the environment must hold
+
+
+def test_the_inventory_keeps_the_order() -> None:
+    text = ansible.inventory({"web2": {"ansible_host": "10.0.0.2"}, "web1": {}})
+    assert list(yaml.safe_load(text)["all"]["hosts"]) == ["web2", "web1"]
