@@ -26,7 +26,8 @@ def jenkins(config: str, project_directory: Path, image: str, fleet: str, ssh_cr
             ledger_credential: str, submitter: str) -> int:
     """A Jenkinsfile with the fleet file's destinations and registries; it deploys the app it is committed beside."""
     known = shared.load(config, project_directory)
-    if not known.inventory.destinations:
+    names = list(dict.fromkeys([*known.inventory.destinations, *known.inventory.group_names()]))
+    if not names:
         raise errors.SettingsError("the fleet file has no destinations to choose from", "add: destinations:", file=str(known.path))
     version = importlib.metadata.version("lading")
     ids = _credentials(known, given)
@@ -35,7 +36,7 @@ def jenkins(config: str, project_directory: Path, image: str, fleet: str, ssh_cr
     approved = tuple(name for name, one in known.inventory.destinations.items() if one.confirm)
     top = _top(project_directory.resolve())
     terminal.raw(jenkinsfiles.jenkinsfile(jenkinsfiles.Job(
-        version=version, destinations=jenkinsfiles.destinations(list(known.inventory.destinations), approved), approved=approved,
+        version=version, destinations=jenkinsfiles.destinations(names, approved), approved=approved,
         directory=_below(top, project_directory), config=fleet or _fleet(top, known.path), image=image,
         image_registry=f"https://{registry}" if registry in ids else "", image_credential=ids.get(registry, ""),
         ssh_credential=ssh_credential, submitters=submitter,
