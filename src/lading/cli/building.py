@@ -48,6 +48,7 @@ def build(config: str, /, push: bool, as_json: bool, **words: Any) -> int:
 @shared.json_option
 @shared.reason_option
 @shared.take_option
+@shared.verbose_option
 @click.option("--take-over", is_flag=True, help="The app belongs to this source and destination from now on.")
 @click.pass_obj
 def ship(config: str, /, yes: bool, as_json: bool, **words: Any) -> int:

@@ -132,6 +132,7 @@ def finish(done: ended.Ended, as_json: bool, more: Mapping[str, Any] | None = No
 @click.option("--dry-run", is_flag=True, help="Only show what differs.")
 @shared.reason_option
 @shared.take_option
+@shared.verbose_option
 @click.pass_obj
 def adopt(config: str, /, app: str, yes: bool, as_json: bool, dry_run: bool, **words: Any) -> int:
     """Take over a running Compose project: compare it with the file, show what differs, record it; nothing is recreated."""

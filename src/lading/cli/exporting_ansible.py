@@ -16,6 +16,7 @@ from lading.deploy import exporting
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A new folder.")
 @click.option("--refresh", is_flag=True, help="Look up the digest of every tag anew.")
 @shared.json_option
+@shared.verbose_option
 @click.pass_obj
 def ansible(config: str, /, name: str, app: str, output: Path, as_json: bool, **words: Any) -> int:
     """A stand-alone playbook that deploys the app without lading, with its files."""
