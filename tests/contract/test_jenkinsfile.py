@@ -127,7 +127,7 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 SHELLS = (("sh",), ("dash",), ("bash", "--posix"), ("busybox", "sh"))
-OWN = {"PWD", "OLDPWD", "SHLVL", "_", "HOME", "XDG_STATE_HOME", "PROBE", "PATH", "LADING_SSH_KEY"}
+OWN = {"PWD", "OLDPWD", "SHLVL", "_", "HOME", "XDG_STATE_HOME", "DOCKER_CONFIG", "PROBE", "PATH", "LADING_SSH_KEY"}
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda words: words[0])
@@ -156,6 +156,7 @@ def test_parameters_cannot_inject(  # R57
         f"--reason={reason}", "--yes", "--json"]
     seen = dict(line.split("=", 1) for line in (out / "env").read_bytes().decode().split("\0")[:-1])
     assert {name: seen.get(name) for name in given} == given
+    assert (seen["HOME"], seen["DOCKER_CONFIG"]) == (str(work / jenkins.FOLDER), "/nonexistent/.docker")
     assert set(seen) <= OWN | set(given)
     assert [path.name for path in work.iterdir()] == [jenkins.FOLDER]
     assert (work / jenkins.FOLDER / ".ssh" / "id_rsa").readlink() == Path("/a key")

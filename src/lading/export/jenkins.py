@@ -112,10 +112,12 @@ END
 
 
 def _home() -> str:
-    """A home folder in the workspace, in which the key of the credential is the one that lading finds."""
+    """A home folder in the workspace, in which the key of the credential is the one that lading finds; ledger and docker's
+    logins stay where they were."""
     return f"""\
 XDG_STATE_HOME="${{XDG_STATE_HOME:-${{HOME:-/tmp}}/.local/state}}"
-export XDG_STATE_HOME
+DOCKER_CONFIG="${{DOCKER_CONFIG:-${{HOME:-/tmp}}/.docker}}"
+export XDG_STATE_HOME DOCKER_CONFIG
 umask 077
 rm -f {RESULT}
 mkdir -p {FOLDER}/.ssh
