@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lading import errors
@@ -100,6 +100,7 @@ def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from(spots(WHOLE)), junk, st.booleans())
+@example(("services", "web", "deploy"), {"": None}, False)  # a key whose name is nothing
 def test_a_value_of_any_type_under_every_key(path: tuple[Any, ...], new: Any, plain: bool) -> None:
     whole = changed(WHOLE, path, new)
     if plain and isinstance(whole, dict):  # without what else would be refused first

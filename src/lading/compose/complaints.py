@@ -35,12 +35,12 @@ def complaint(text: str, documents: Sequence[parse.Document]) -> errors.ComposeE
         return _unknown_key(unknown, documents)
     place = _place(message, documents)
     short = re.sub(r"^validating \S+: |: invalid compose project$", "", message)
-    return errors.ComposeError(short, "correct the line", file=place[0], line=place[1])
+    return errors.ComposeError(short or message, "correct the line", file=place[0], line=place[1])
 
 
 def _unknown_key(found: re.Match[str], documents: Sequence[parse.Document]) -> errors.ComposeError:
     """The error for a key that Compose does not know."""
-    key = re.findall(r"'([^']+)'", found[3])[0]
+    key = (re.findall(r"'([^']*)'", found[3]) or [found[3]])[0]  # also "", and one with a quote in it
     path = _steps(found[2], documents)
     inner = path[-1] if path else ""
     known = SERVICE_KEYS if len(path) == 2 and path[0] == "services" else INNER_KEYS.get(str(inner), ())
@@ -53,7 +53,8 @@ def _place(message: str, documents: Sequence[parse.Document]) -> tuple[str, int]
     """Where a complaint of Compose belongs, as well as its words tell."""
     marked = re.search(r"failed to parse (\S+): .*?line (\d+)", message)
     if marked:
-        file = next((one.path for one in documents if marked[1].endswith(one.path.lstrip("./"))), documents[0].path)
+        meant = [one.path for one in documents if marked[1].endswith(one.path.lstrip("./"))]
+        file = (meant or [one.path for one in documents] or [marked[1]])[0]
         return file, int(marked[2])
     dotted = re.search(r"(?:services|networks|volumes|configs|secrets)[.\[][\w.\[\]-]+", message)
     if dotted:

@@ -17,7 +17,7 @@ VALUES = {"A": "one", "EMPTY": "", "BLANK": " ", "D": "$5"}
     ("${A:-x}", ["A"], [], "one"), ("${A:+x}", ["A"], [], "x"), ("${EMPTY:+x}", ["EMPTY"], [], ""), ("${EMPTY+x}", ["EMPTY"], [], "x"),
     ("${NO+x}", ["NO"], [], ""), ("${NO:?say}", ["NO"], ["NO"], ""), ("${NO?say}", ["NO"], ["NO"], ""), ("${A:?say}", ["A"], [], "one"),
     ("${NO:-${A:-${B}}}", ["NO", "A", "B"], [], "one"), ("${NO:-${B}}", ["NO", "B"], ["B"], ""), ("${A:-${B}}", ["A", "B"], [], "one"),
-    ("a${NO:-}b", ["NO"], [], "ab"),
+    ("a${NO:-}b", ["NO"], [], "ab"), ("}${A}}", ["A"], [], "}one}"),
 ])
 def test_every_form(text: str, names: list[str], lacks: list[str], done: str) -> None:
     assert [one.name for one in variables.references(text)] == names
