@@ -40,7 +40,7 @@ def run(
     Raises:
         subprocess.TimeoutExpired: no end after *limit* seconds; all its processes were killed.
     """
-    layout = cgroup.current_layout()
+    layout = counting()
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as complaints:
         with _Memory(layout, owner, group) as memory:
             begun = time.perf_counter()
@@ -59,6 +59,14 @@ def run(
         output.seek(0)
         complaints.seek(0)
         return Measured(status, output.read(), complaints.read(), wall, used, memory.peak)
+
+
+def counting() -> cgroup.Layout:
+    """The control groups that count CPU and memory; on version 1 without those that share the CPU out, which would make a
+    group wait for whatever else runs on the machine."""
+    whole = cgroup.current_layout()
+    trees = [m for m in whole.mounts if whole.version == 2 or {"cpuacct", "memory"} & set(m.options.split(","))]
+    return cgroup.Layout(whole.version, tuple(trees))
 
 
 def cpu(layout: cgroup.Layout, owner: str, group: str) -> float:

@@ -75,7 +75,7 @@ class Scene:
     def __init__(self, folder: Path, numbers: Sequence[int]) -> None:
         self.folder, self.numbers, self.password = folder, numbers, secrets.token_hex(8)
         self.holder = 0
-        self.layout = cgroup.current_layout()
+        self.layout = measure.counting()
 
     def up(self) -> None:
         """Write everything, and start the servers."""
@@ -92,7 +92,7 @@ class Scene:
         self._files()
         process.spawn(
             ["unshare", "--net", "--mount", "--propagation", "slave", "sh", "-c", START], self.folder / "servers.log",
-            functools.partial(cgroup.enter, self.layout, OWNER, SERVERS), {"SCENE": str(self.folder)},
+            functools.partial(_as_servers, self.layout), {"SCENE": str(self.folder)},
         )
         process.wait_until((self.folder / "ready").exists, f"servers (log: {self.folder / 'servers.log'})")
         self.holder = self._found()
@@ -169,6 +169,10 @@ class Scene:
         unknown = self.folder / "unknown"
         words = [f"{count} hosts: {said}" for said, count in found.items()]
         return "; ".join([*words, *(unknown.read_text().splitlines()[:1] if unknown.exists() else [])])
+
+
+def _as_servers(layout: cgroup.Layout) -> None:
+    cgroup.enter(layout, OWNER, SERVERS)
 
 
 def _raw(home: Path, version: str) -> str:

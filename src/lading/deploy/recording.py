@@ -1,4 +1,4 @@
-"""Store events as they happen; a ledger that fails in the middle of a deployment is caught up with at its end."""
+"""Store events as they happen, many in a transaction; a ledger that fails in the middle of a deployment is caught up with at its end."""
 
 import asyncio
 from collections.abc import Mapping
@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from lading import context as contexts
 from lading import errors, events
 
+INTERVAL = 0.2  # seconds that a result may wait to be stored
+
 
 class Recording:
     """What the engine awaits before each change, once the intent is stored.
 
-    Events that come while others are being stored wait for one transaction, which stores them all: a phase that begins on a
-    thousand hosts is one commit, before its first command. From then on the hosts' own records decide, so a ledger that fails (disk full, held by somebody, gone) no longer stops
+    What announces a change (StepStarted) is on disk before the change begins; a phase that begins on a thousand hosts is one
+    transaction, before its first command, or two. What tells of a result goes with the next announcement, after INTERVAL at
+    the latest: a transaction costs the controller as much as two commands on a host. From then on the hosts' own records decide, so a ledger that fails (disk full, held by somebody, gone) no longer stops
     anything: its events wait here in their order, and `catch_up` stores them. *failed* is why it failed, if it did.
     """
 
@@ -21,16 +24,27 @@ class Recording:
         self.waiting: list[events.Event] = []
         self._lock = asyncio.Lock()
         self._came = self._stored = 0
+        self._soon: asyncio.Task[None] | None = None
 
     async def __call__(self, event: events.Event) -> None:
         """Store the event, or keep it for later; then show it."""
         self.waiting.append(event)
         self._came += 1
-        mine = self._came
-        async with self._lock:
-            if self.failed is None and self._stored < mine:
-                await self._store()
+        if isinstance(event, events.StepStarted):
+            await self._until(self._came)
+        elif self._soon is None or self._soon.done():
+            self._soon = asyncio.create_task(self._later())
         self.context.on_event(event)
+
+    async def _later(self) -> None:
+        await asyncio.sleep(INTERVAL)
+        await self._until(self._came)
+
+    async def _until(self, number: int) -> None:
+        """Store what waits, unless the first *number* events were stored meanwhile, or the ledger has failed."""
+        async with self._lock:
+            if self.failed is None and self._stored < number:
+                await self._store()
 
     async def attest(self) -> Mapping[str, object]:
         """Where the ledger's chain ends, for the hosts' journals at commit; nothing if it lags behind or cannot be read."""
@@ -45,6 +59,8 @@ class Recording:
     async def catch_up(self) -> str:
         """Try once more to store what waits; what the ledger lacks, in words, or ""."""
         async with self._lock:
+            if self._soon is not None:
+                self._soon.cancel()
             count = len(self.waiting)
             await self._store()
         if not self.waiting:
