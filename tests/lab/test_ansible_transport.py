@@ -15,6 +15,7 @@ from test_interrupted import deploying, open_intents
 
 from lading import settings
 
+pytestmark = pytest.mark.timeout(900)
 FLEET = """lading: 1
 hosts: {{web1: {{}}, web2: {{}}}}
 destinations: {{production: {{hosts: [web1, web2]}}}}
@@ -95,8 +96,10 @@ def test_controller_gone_for_ever(by_ansible: App, lab: Lab) -> None:
     assert app.versions() == {("web1", "1.0.0", "healthy"), ("web2", "1.0.0", "healthy")}
 
 
-def test_first_signal_undoes(by_ansible: App, lab: Lab) -> None:
-    app = by_ansible
+def test_first_signal_undoes(by_ansible: App, lab: Lab, tmp_path: Path) -> None:
+    app, fleet = by_ansible, tmp_path / "lading.yaml"
+    fleet.write_text(fleet.read_text().replace("vault_password_file: vault-password",
+                                               f"vault_password_command: [cat, {tmp_path}/vault-password]"))
     assert app.deploy("1.0.0", to="production").returncode == 0
     with deploying(app, "1.1.0", "web1       roll begins", to="production") as process:
         os.kill(process.pid, signal.SIGINT)

@@ -29,7 +29,8 @@ async def write(context: contexts.Context, request: start.Request, output: Path)
     batches = rollout.batches([host.name for host in prepared.chosen], prepared.bundle.release.forth.parallelism)
     generations = {name: plan.generations for name, plan in prepared.plan.hosts.items()}
     what = ansible.Deployment(prepared.bundle.release, prepared.destination.name, batches, generations,
-                              _registries(context, prepared), context.settings.state_dir)
+                              _registries(context, prepared), context.settings.state_dir,
+                              prepared.bundle.source)
     files = [_file("playbook.yml", ansible.playbook(what)),
              _file("inventory.yml", ansible.inventory({host.name: _variables(context, host) for host in prepared.chosen})),
              *_files(prepared)]

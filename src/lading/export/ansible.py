@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lading import state
 from lading.commands import command
 from lading.compose import release
 from lading.export import playbook_text
@@ -30,6 +31,7 @@ class Deployment:
     generations: Mapping[str, Mapping[str, int]]
     registries: tuple[Registry, ...]
     state_dir: str
+    source: str = ""
 
 
 def inventory(hosts: Mapping[str, Mapping[str, Any]]) -> str:
@@ -65,6 +67,11 @@ def _variables(what: Deployment) -> dict[str, Any]:
     active = made.active
     found: dict[str, Any] = {
         "app_name": made.app,
+        "app_current": {
+            key: value for key, value in state.Current(
+                made.app, made.id, made.version, "ansible-playbook", "ansible-playbook", "", what.source, what.destination,
+            ).as_json().items() if key not in ("since", "generations")
+        },
         "app_services": {
             name: {"image": spec.image, "content": spec.content, "job": spec.job, "health": spec.health,
                    "replicas": spec.replicas}
@@ -76,8 +83,9 @@ def _variables(what: Deployment) -> dict[str, Any]:
     }
     if what.state_dir != "auto":
         found |= {"app_state": what.state_dir, "app_folder": f"{what.state_dir}/apps/{made.app}", "app_mode": "2770"}
-    if made.secrets:
-        found["app_generations"] = {host: dict(numbers) for host, numbers in what.generations.items()}
+    if any(name.startswith("var.") for name in made.secrets):
+        found |= {"app_backslash": "\\", "app_newline": "\n"}
+    found["app_generations"] = {host: dict(numbers) for host, numbers in what.generations.items()}
     found["app_labels"] = {
         host: {name: release.generation_label(spec, numbers) for name, spec in active.items() if spec.secrets}
         for host, numbers in what.generations.items()

@@ -9,7 +9,7 @@ PLAYBOOK = """---
 @NEEDED@
 # Hosts need Docker with Compose 2.24.4 or later, and Python. Again on a host that is as it says, it changes nothing.
 # Batches are those of the plan; after a failure no further batch begins. What lading does beyond this is not here:
-# no undo, no lease (let nobody else deploy meanwhile), no checks before the start, no history.
+# no undo, no lease (let nobody else deploy meanwhile), no checks before the start, no entry in the history.
 # Files lie where lading's own deployments put them, so that volumes, host data and containers are the same.
 - name: Deploy @APP@ @VERSION@
   hosts: @HOSTS@
@@ -170,6 +170,24 @@ PLAYBOOK = """---
         argv: [docker, rm, -f, "{{ item }}"]
       loop: "{{ app_gone.split() }}"
       changed_when: true
+
+    # By this lading knows what runs here, and goes back to it if a later deployment of its own fails
+    - name: Read what is declared
+      ansible.builtin.command:
+        argv: [cat, "{{ app_folder }}/current"]
+      register: app_declared
+      changed_when: false
+      failed_when: false
+
+    - name: Declare the release
+      ansible.builtin.copy:
+        content: "{{ app_current | combine({'generations': mine, 'since': now(true, '%Y-%m-%dT%H:%M:%SZ')}) | to_json(separators=(',', ':')) }}\n"
+        dest: "{{ app_folder }}/current"
+        mode: "0660"
+      vars:
+        mine: "{{ app_generations[inventory_hostname] | default({}) }}"
+        declared: "{{ app_declared.stdout | default('{}', true) | from_json }}"
+      when: declared.release | default('') != app_current.release or declared.generations | default({}) != mine
 @DELAY@
 """
 
@@ -235,13 +253,14 @@ _SECRET = """\
 """
 SECRET_VARIABLE = _SECRET + """\
         content: |
-          {% if "'" in value or value.endswith('\\\\') %}
-          @NAME@="{{ value | replace('\\\\', '\\\\\\\\') | replace('"', '\\\\"') | replace('$', '\\\\$') | replace('\\n', '\\\\n') }}"
+          {% if "'" in value or value.endswith(app_backslash) %}
+          @NAME@="{{ escaped | replace('"', app_backslash ~ '"') | replace('$', app_backslash ~ '$') | replace(app_newline, app_backslash ~ 'n') }}"
           {% else %}
           @NAME@='{{ value }}'
           {% endif %}
       vars:
         value: "{{ lookup('ansible.builtin.env', '@NAME@') }}"
+        escaped: "{{ value | replace(app_backslash, app_backslash * 2) }}"
       no_log: true
       register: @REGISTER@
 

@@ -128,8 +128,8 @@ class Session:
         self._write("inventory.json", json.dumps(generated))
         self._write("cycle.yml", CYCLE)
         self._write("play.yml", PLAY)
-        self._write("ssh", SSH.format(known=command.quote(f"/etc/ssh/ssh_known_hosts {reach.known_hosts}".strip()),
-                                      keepalive=max(1, round(reach.keepalive))), 0o700)
+        known = " ".join(f'"{file}"' for file in ("/etc/ssh/ssh_known_hosts", reach.known_hosts) if file)
+        self._write("ssh", SSH.format(known=command.quote(known), keepalive=max(1, round(reach.keepalive))), 0o700)
         if reach.vault_command:
             self._write("vault", f"#!/bin/sh\nexec {command.join(reach.vault_command)}\n", 0o700)
         self._program: asyncio.subprocess.Process | None = None
