@@ -148,7 +148,7 @@ class SshTransport:
         idle = [one for one in others if not one.users]
         for old in idle[: max(0, len(others) + 1 - self._max)]:
             await old.close()
-        limit = 6 * float(self._settings["connect_timeout"]) + 10
+        limit = 6 * float(link.host.connect_timeout or self._settings["connect_timeout"]) + 10
         try:
             async with asyncio.timeout(limit):
                 link.target = await self._target(link.host, chain)
