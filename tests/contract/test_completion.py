@@ -47,7 +47,7 @@ def home(tmp_path: Path) -> dict[str, str]:
 
 CASES = {
     "verb": ("lading", "ro", ["rollback"]),
-    "option": ("lading deploy", "--require", ["--require-immutable"]),
+    "option": ("lading deploy", "--require-i", ["--require-immutable"]),
     "destination": ("lading deploy --to", "pr", ["production", "preview"]),
     "behind a comma": ("lading where --to", "web1,st", ["web1,stage1"]),
     "check": ("lading check", "st", ["stage1"]),
