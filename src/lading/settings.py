@@ -2,7 +2,6 @@
 
 import difflib
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,13 +9,12 @@ from typing import Any
 
 import yaml
 
-from lading import disk, errors, shape
+from lading import disk, errors, nodes
 from lading.compose import parse
 from lading.inventory import ansible, hosts, patterns
 
 FORMAT = 1
 SIZE_LIMIT = 4 * 1024 * 1024  # bytes of a fleet file
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,88 +140,22 @@ def load(path: Path) -> Settings:
         SettingsError: with file, line, and the nearest right name where one is unknown.
     """
     try:
-        nodes = parse.read(disk.read(path, limit=SIZE_LIMIT))
+        documents = parse.read(disk.read(path, limit=SIZE_LIMIT))
     except OSError as missing:
         raise errors.SettingsError(f"the fleet file cannot be read: {disk.reason(missing)}", "lading init",
                                    file=str(path)) from missing
     except parse.BrokenError as wrong:
         raise errors.SettingsError(f"the fleet file {wrong.message}", wrong.hint, file=str(path), line=wrong.line) from wrong
-    if len(nodes) > 1:
-        raise _Reader(path).wrong(nodes[1], "the fleet file is one document", "remove the line ---")
-    return _Reader(path).settings(nodes[0] if nodes else None)
+    if len(documents) > 1:
+        raise _Reader(path).wrong(documents[1], "the fleet file is one document", "remove the line ---")
+    return _Reader(path).settings(documents[0] if documents else None)
 
 
-class _Reader:
-    """Turns YAML nodes into Settings, with the file and line of whatever is wrong."""
+class _Reader(nodes.Reader):
+    """Turns the fleet file into Settings."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def wrong(self, node: Any, message: str, hint: str = "see docs/reference/settings.md") -> errors.SettingsError:
-        line = node.start_mark.line + 1 if node is not None else 0
-        return errors.SettingsError(message, hint, file=str(self.path), line=line)
-
-    def mapping(self, node: Any, where: str) -> dict[str, tuple[Any, Any]]:
-        """Key → (key node, value node); twice the same key is an error."""
-        if node is None or (isinstance(node, yaml.ScalarNode) and node.value in ("", "null", "~")):
-            return {}
-        if not isinstance(node, yaml.MappingNode):
-            raise self.wrong(node, f"{where or 'the file'} must be a mapping")
-        found: dict[str, tuple[Any, Any]] = {}
-        for key, value in node.value:
-            name = self.text(key, f"a key of {where or 'the file'}")
-            if name in found:
-                raise self.wrong(key, f"{name} is there twice")
-            found[name] = (key, value)
-        return found
-
-    def known(self, node: Any, where: str, pattern: str) -> dict[str, Any]:
-        """The entries of a mapping whose keys must be options below *pattern*."""
-        depth = len(pattern.split(".")) if pattern else 0
-        names = {o.path.split(".")[depth] for o in OPTIONS if o.path.startswith(f"{pattern}." if pattern else "")}
-        found = self.mapping(node, where)
-        for name, (key, _) in found.items():
-            if name not in names:
-                near = difflib.get_close_matches(name, names, 1)
-                hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(names))}"
-                raise self.wrong(key, f"unknown key {name}" + (f" in {where}" if where else ""), hint)
-        return {name: value for name, (_, value) in found.items()}
-
-    def named(self, node: Any, where: str, *, strict: bool = True) -> dict[str, Any]:
-        """The entries of a mapping whose keys are names that people chose."""
-        found = self.mapping(node, where)
-        for name, (key, _) in found.items():
-            if strict and not NAME.match(name):
-                raise self.wrong(key, f"{name!r} is not a name for {where}: letters, digits, _ . - only")
-        return {name: value for name, (_, value) in found.items()}
-
-    def text(self, node: Any, where: str, *, lines: bool = False) -> str:
-        if not isinstance(node, yaml.ScalarNode):
-            raise self.wrong(node, f"{where} must be text")
-        value = str(node.value)
-        if not value.isprintable() and not (lines and all(c.isprintable() or c in "\n\t" for c in value)):
-            raise self.wrong(node, f"{where} has a control character in it")
-        return value
-
-    def number(self, node: Any, where: str, low: int, high: int) -> int:
-        value = self.text(node, where)
-        if not low <= shape.whole(value) <= high:
-            raise self.wrong(node, f"{where} must be a whole number from {low} to {high}, not {value!r}")
-        return shape.whole(value)
-
-    def flag(self, node: Any, where: str) -> bool:
-        value = self.text(node, where).lower()
-        if value not in ("true", "false", "yes", "no", "on", "off"):
-            raise self.wrong(node, f"{where} must be true or false, not {value!r}")
-        return value in ("true", "yes", "on")
-
-    def texts(self, node: Any, where: str) -> tuple[str, ...]:
-        if not isinstance(node, yaml.SequenceNode):
-            raise self.wrong(node, f"{where} must be a list")
-        return tuple(self.text(item, where) for item in node.value)
-
-    def words(self, node: Any, where: str) -> dict[str, str]:
-        return {name: self.text(value, f"{where}.{name}", lines=True) for name, (_, value) in self.mapping(node, where).items()}
+        super().__init__(path, [option.path for option in OPTIONS])
 
     def settings(self, node: Any) -> Settings:
         top = self.known(node, "", "")
@@ -302,8 +234,10 @@ class _Reader:
                 {name: self.host(name, value) for name, value in self.named(top.get("hosts"), "hosts").items()}, {})
         if "hosts" in top:
             raise self.wrong(top["inventory"], "inventory and hosts exclude each other", "name all hosts in the inventory, or none")
-        folder = self.path.parent
-        return ansible.read(folder / disk.expanded(path), labels, os.environ, folder)
+        told, folder = self.ansible(top.get("ansible"), path), self.path.parent
+        password = told.vault_password_file or (told.vault_password_command[0] if len(told.vault_password_command) == 1 else "")
+        own = {"ANSIBLE_CONFIG": told.config, "ANSIBLE_VAULT_PASSWORD_FILE": password}
+        return ansible.read(folder / disk.expanded(path), labels, {**os.environ, **{k: v for k, v in own.items() if v}}, folder)
 
     def inventory(self, top: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
         """The path of the Ansible inventory and the variables that become labels; "" if the hosts are named here."""
