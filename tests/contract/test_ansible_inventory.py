@@ -16,7 +16,7 @@ import real_ansible
 import yaml
 from hypothesis import strategies as st
 
-from lading import errors
+from lading import errors, settings
 from lading.inventory import ansible, hosts
 
 pytestmark = pytest.mark.timeout(900)
@@ -326,3 +326,12 @@ def test_without_ansible_only_static_files_can_be_read(place: Place, monkeypatch
             place.read(name, PATH="")
         assert (caught.value.hint, caught.value.file, caught.value.line) == (
             "pip install 'lading[ansible]'", str(place.folder / name), line)
+
+
+def test_the_fleet_file_names_the_password_of_a_vault(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", place.environment["PATH"])
+    monkeypatch.setenv("XDG_CACHE_HOME", str(place.cache))
+    written(place.folder / "inventory", {"hosts": "[web]\nweb1\n"})
+    place.encrypt("inventory/group_vars/web/vault.yml", "ansible_user: operator\n")
+    (place.folder / "lading.yaml").write_text("lading: 1\ninventory: inventory\nansible: {vault_password_file: password}\n")
+    assert settings.load(place.folder / "lading.yaml").inventory.hosts["web1"].user == "operator"
