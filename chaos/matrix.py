@@ -62,8 +62,15 @@ def in_lanes(cells: Sequence[tuple[int, Pair]], lanes: int, note: Callable[[int,
     threads = [threading.Thread(target=lane, args=(number,)) for number in range(min(lanes, len(cells)))]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        for thread in threads:
+            thread.join()
+    except KeyboardInterrupt:  # each lane ends its cell and takes its lab down
+        print("stopping after the cells that are under way", flush=True)
+        while not waiting.empty():
+            waiting.get_nowait()
+        for thread in threads:
+            thread.join()
 
 
 @dataclass
