@@ -27,7 +27,7 @@ class Counted(sqlite.SqliteStore):
 async def opened(folder: Path) -> tuple[recording.Recording, Counted]:
     await ledger.open_ledger(folder / "ledger.db")
     store = Counted(folder / "ledger.db")
-    here = context.Context(settings.Settings(Path("lading.yaml"), hosts.Inventory({}, {})), {}, recorder.RecorderTransport(lambda *_: None),  # type: ignore[arg-type,return-value]
+    here = context.Context(settings.Settings(Path("lading.yaml"), hosts.Inventory({}, {})), {}, recorder.RecorderTransport(lambda *_: None),  # type: ignore[arg-type]
                            ledger.Ledger(store), "ann")
     return recording.Recording(here), store
 
