@@ -114,7 +114,7 @@ def slopes(runs: Sequence[Run]) -> str:
     return document.table(["variant", "of", "each host", "fixed part", "R²", "last stretch : first stretch"], rows)
 
 
-AIMS: tuple[tuple[str, Callable[[Mapping[str, Line]], bool], Callable[[Mapping[str, Line]], str]], ...] = (
+AIMS: Sequence[tuple[str, Callable[[Mapping[str, Line]], bool], Callable[[Mapping[str, Line]], str]]] = (
     ("CPU of each host under 10 ms", lambda f: f["cpu"].slope * 1000 < 10, lambda f: f"{f['cpu'].slope * 1000:.2f} ms"),
     ("fixed part under 1 s of CPU", lambda f: f["cpu"].fixed < 1, lambda f: f"{f['cpu'].fixed:.2f} s"),
     ("memory of each host under 0.15 MiB", lambda f: f["memory"].slope * MIB < 0.15, lambda f: f"{f['memory'].slope * MIB:.3f} MiB"),
@@ -128,7 +128,10 @@ def aims(runs: Sequence[Run], looks: Sequence[Look]) -> str:
     rows: list[list[str]] = []
     if len({run.hosts for run in mine}) > 1:
         lines = {name: fit([(run.hosts, getattr(run, name)) for run in mine]) for name in ("cpu", "memory")}
-        rows += [[words, said(lines), "reached" if good(lines) else "**missed**"] for words, good, said in AIMS]
+        sizes = sorted({run.hosts for run in mine})
+        shown = AIMS if len(sizes) > 2 else AIMS[:-1]  # through two numbers of hosts every line is straight
+        rows += [[f"{words} ({sizes[0]:,} to {sizes[-1]:,} hosts)", said(lines), "reached" if good(lines) else "**missed**"]
+                 for words, good, said in shown]
     for name, limit, words in (("wall", 4.0, "`lading where` over 200 hosts under 4 s"), ("open", 1.0, "on open connections under 1 s")):
         found = [float(getattr(look, name)) for look in looks if look.hosts == 200]
         if found:
@@ -218,7 +221,7 @@ def method(found: Mapping[str, Any]) -> str:
 - Hosts are addresses of 127.0.0.0/8 in a network namespace of the bench's own, behind one sshd (MaxSessions as it comes). The address that was called chooses the home folder, so state folder, lease,
   journal and releases are each host's own. `docker` is [a stub](../bench/scale/docker.c) that answers after 50 ms; what the real Compose makes of a release is asked of it once and kept. The registry has one
   manifest for each tag. No host has the image at the start, so every run logs in and pulls.
-- {found['repeat']} rounds; each runs every variant once for each number of hosts, in random order. lading's first deployment of an app, which leaves nothing to upgrade, is not counted.
+- {found['repeat']} rounds were asked for, and the column "runs" says how many were made; each round runs every variant once for each number of hosts, in random order. lading's first deployment of an app, which leaves nothing to upgrade, is not counted.
 - A run counts if the variant says so and the hosts agree: for lading, every host succeeded, its journal ends with `committed`, `current` and container are of the version, the lease is free. Wrong runs: {wrong}
 - Every run has control groups of its own: CPU is what the kernel charged to them, memory is sampled every 30 ms. The servers have another.
 - Machine: {found['machine']}. Versions: {", ".join(f"{name} {version}" for name, version in found['versions'].items())}.
