@@ -27,7 +27,7 @@ VERBS = {
     "drift": ("looking", "What differs from what was deployed; exit 1 if anything does."),
     "history": ("remembering", "Who deployed what, when, with which result."),
     "show": ("remembering", "One deployment, event by event."),
-    "export": ("exporting", "A deployment in other tools' formats: an Ansible playbook, a Jenkinsfile."),
+    "export": ("exporting", "A deployment as an Ansible playbook, as a Jenkinsfile."),
     "logs": ("looking", "The app's log lines of all hosts."),
     "hosts": ("fleet_file", "List hosts; trust their keys."),
     "ledger": ("remembering", "Verify or rebuild the ledger; move it."),
