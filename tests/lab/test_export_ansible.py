@@ -102,6 +102,8 @@ def test_a_bad_version_stops_at_the_first_batch(app: App, lab: Lab, tmp_path: Pa
 
 def test_what_is_missing_is_said_and_no_login_stays(app: App, lab: Lab, tmp_path: Path) -> None:
     assert export(app, "1.0.0", tmp_path / "out").returncode == 0
+    for host in BOTH:  # what other tests pulled needs no login
+        lab.exec(host, "docker images -q registry.lab:5000/hello | sort -u | xargs -r docker rmi -f", check=False)
     wrong = play(lab, tmp_path / "out", "not the password")
     assert wrong.returncode == 2
     assert lab.exec("web1", "ls /dev/shm").stdout == ""
