@@ -122,8 +122,9 @@ def main() -> int:
     print(f"{len(todo)} of {len(every)} cells, {len(every) - len(chosen)} of them random (seed {notes.seed})", flush=True)
     in_lanes(todo, asked.lanes, notes.note)
     found = [notes.cells[at] for at in sorted(notes.cells)]
-    if not part and len(found) == len(every):
-        reliability.write(found[:len(chosen)], found[len(chosen):], notes.seed, notes.seconds + time.monotonic() - notes.begun)
+    if not part:
+        matrix, strikes = ([one for at, one in notes.cells.items() if (at < len(chosen)) == is_matrix] for is_matrix in (True, False))
+        reliability.write(matrix, strikes, len(every), notes.seed, notes.seconds + time.monotonic() - notes.begun)
     red = [one for one in found if one.red]
     print(f"{len(found) - len(red)} green, {len(red)} red, {len(every) - len(found)} not run; {time.monotonic() - notes.begun:.0f} s")
     return 1 if red or len(found) != len(every) else 0

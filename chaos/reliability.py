@@ -39,16 +39,18 @@ def _text(one: Cell) -> str:
     return "**RED**" if one.red else shown + (" **+r**" if "resume" in one.path else "")
 
 
-def write(cells: Sequence[Cell], strikes: Sequence[Cell], seed: int, seconds: float) -> None:
-    """Write the page."""
+def write(cells: Sequence[Cell], strikes: Sequence[Cell], count: int, seed: int, seconds: float) -> None:
+    """Write the page; *count*: how many cells and strikes there should be."""
     found = {(one.fault, one.phase): one for one in cells}
     numbers = {name: str(number + 1) for number, name in enumerate(RULES)}
+    missing = count - len(cells) - len(strikes)
     lines = [HEAD, f"{len(cells)} cells and {len(strikes)} random strikes: {sum(not one.red for one in (*cells, *strikes))} green, "
-             f"{sum(bool(one.red) for one in (*cells, *strikes))} red; {seconds / 60:.0f} minutes.\n",
+             f"{sum(bool(one.red) for one in (*cells, *strikes))} red; {seconds / 60:.0f} minutes."
+             + (f" **The run was ended early: {missing} were not tried** (*not run*; `make chaos CHAOS=--continue` goes on)." if missing else "") + "\n",
              "| fault | " + " | ".join(phase.name for phase in PHASES) + " |", "| --- |" + " --- |" * len(PHASES)]
     for fault in FAULTS:
         row = [_text(found[fault.name, phase.name]) if (fault.name, phase.name) in found
-               else numbers.get(fault.rule, "") for phase in PHASES]
+               else "*not run*" if phase.name in fault.phases else numbers.get(fault.rule, "") for phase in PHASES]
         lines.append(f"| {fault.words} | " + " | ".join(row) + " |")
     lines += ["", "## Where a fault cannot matter\n", *(f"{numbers[name]}. {text}" for name, text in RULES.items())]
     lines += ["", "## Random strikes\n", f"Cells by chance, one after the other in whatever state the last one left (seed {seed}; again: `make chaos CHAOS='--seed {seed}'`).\n",
