@@ -56,7 +56,8 @@ def interactive() -> bool:
 
 def verbose() -> bool:
     """Whether -v was given."""
-    return bool(click.get_current_context().meta.get(main.VERBOSE))
+    here = click.get_current_context(silent=True)
+    return here is not None and bool(here.meta.get(main.VERBOSE))
 
 
 def tell(text: str) -> None:
