@@ -130,5 +130,5 @@ def test_wrong_vault_password_is_said(by_ansible: App, tmp_path: Path) -> None:
     (tmp_path / "vault-password").write_text("another\n")
     refused = by_ansible.deploy("1.0.0", to="production")
     assert refused.returncode == 6
-    assert "vault" in refused.stderr.lower()
+    assert "vault" in refused.stderr.lower(), refused.stderr
     assert "another" not in refused.stderr

@@ -66,7 +66,7 @@ class AnsibleTransport:
 
     async def _session(self, host: hosts.Host) -> ansible_session.Session:
         known = self._opening.get(host.name)
-        if known is not None and known.done() and (known.exception() or known.result().failure):
+        if known is not None and known.done() and (known.exception() or known.result().failed(host.name)):
             known = None
         if known is None:
             if self._next is None:
@@ -190,8 +190,8 @@ class _Following:
     def _failure(self, answer: ansible_session.Answer) -> errors.TransportError:
         name, step = self.host, self.exchange.what.name
         said = " ".join((answer.said or answer.stdout).split())[-500:]
-        if self.session.failure:
-            return errors.UnreachableError(f"Ansible ended: {said}", f"try by hand: ansible -m raw -a id {name}", host=name)
+        if self.session.failed(self.exchange.host.name):
+            return errors.UnreachableError(f"Ansible cannot play for {name}: {said}", f"try by hand: ansible -m raw -a id {name}", host=name)
         if _HOST_KEY.search(said):
             return errors.HostKeyError(f"{name}: {said}", f"lading hosts trust {name}", host=name)
         if _RIGHTS.search(said):

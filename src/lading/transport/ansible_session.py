@@ -92,6 +92,7 @@ class _Lane:
         self.ready = asyncio.Event()
         self.lines = 0
         self.wanted = ""
+        self.broken = ""
         self.answer: asyncio.Future[Answer] | None = None
         os.mkfifo(place / "line", 0o600)
         self.fifo = os.open(place / "line", os.O_RDWR | os.O_NONBLOCK)
@@ -99,17 +100,22 @@ class _Lane:
     def take(self, event: Mapping[str, Any]) -> None:
         """An event of this host."""
         name, action = event["event"], event["action"]
+        said = "\n".join(filter(None, (str(event[key] or "").strip() for key in ("msg", "stderr"))))
+        ended = name in ("runner_on_ok", "runner_on_failed", "runner_on_unreachable")
         if name == "runner_on_start" and action == "raw":
             self.lines = 0
             self.ready.set()
-        elif (self.wanted == "raw" and action == "raw" and name.startswith("runner_item_")) or (
-            self.wanted == "script" and action == "script" and name in ("runner_on_ok", "runner_on_failed", "runner_on_unreachable")
-        ):
+        elif self.wanted == action and (name.startswith("runner_item_") if action == "raw" else ended):
             self.wanted = ""
-            if self.answer is not None and not self.answer.done():
-                said = "\n".join(filter(None, (str(event[key] or "").strip() for key in ("msg", "stderr"))))
-                self.answer.set_result(Answer(
-                    255 if event["rc"] is None else event["rc"], event["stdout"] or "", said, bool(event["unreachable"])))
+            self.tell(Answer(255 if event["rc"] is None else event["rc"], event["stdout"] or "", said, bool(event["unreachable"])))
+        elif name in ("runner_on_failed", "runner_on_unreachable") and not self.ready.is_set():
+            self.broken = said or "the play failed"  # such as variables that cannot be decrypted
+            self.ready.set()
+
+    def tell(self, answer: Answer) -> None:
+        """Give an answer to whoever waits for one."""
+        if self.answer is not None and not self.answer.done():
+            self.answer.set_result(answer)
 
 
 class Session:
@@ -144,6 +150,10 @@ class Session:
         """A new folder for a command, on the host."""
         self._number += 1
         return detached.folder(self.token, self._number)
+
+    def failed(self, host: str) -> bool:
+        """Whether this host cannot be asked any more; another session may."""
+        return bool(self.failure or self._lanes[host].broken)
 
     async def begin(self) -> None:
         """Start Ansible.
@@ -203,8 +213,7 @@ class Session:
         self.failure = self.failure or said.strip() or "it ended"
         for lane in self._lanes.values():
             lane.ready.set()
-            if lane.answer is not None and not lane.answer.done():
-                lane.answer.set_result(Answer(255, "", self.failure, True))
+            lane.tell(Answer(255, "", self.failure, True))
 
     async def line(self, host: str, line: str) -> Answer:
         """Run one short line, which holds no secret."""
@@ -237,8 +246,8 @@ class Session:
                                           f"try by hand: ansible -m raw -a id {host}", host=host) from late
 
     async def _ask(self, lane: _Lane, wanted: str, line: str) -> Answer:
-        if self.failure:
-            return Answer(255, "", self.failure, True)
+        if self.failure or lane.broken:
+            return Answer(255, "", self.failure or lane.broken, True)
         lane.wanted, lane.answer = wanted, asyncio.get_running_loop().create_future()
         lane.lines += 1
         if lane.lines == _ROUND:
