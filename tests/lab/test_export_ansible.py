@@ -40,6 +40,8 @@ def running(lab: Lab, app: App, host: str) -> dict[str, Any]:
     found = {}
     for one in json.loads(out):
         config, host_config = one["Config"], one["HostConfig"]
+        depends = "com.docker.compose.depends_on"  # Compose writes it in any order
+        config["Labels"][depends] = sorted(config["Labels"][depends].split(","))
         found[config["Labels"]["com.docker.compose.service"]] = {
             "image": config["Image"], "image_id": one["Image"], "env": sorted(config["Env"]), "labels": config["Labels"],
             "command": config["Cmd"], "health": config.get("Healthcheck"), "ports": host_config["PortBindings"],
