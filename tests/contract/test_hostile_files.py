@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from lading import errors
 from lading.compose import project, read, release
+from trees import changed, spots
 
 pytestmark = pytest.mark.timeout(280)
 ENV = {"PATH": "/usr/bin:/bin", "HOME": "/nowhere", "A": "value of A"}
@@ -83,19 +84,6 @@ scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_f
      "http://h/x", "\u202e", "é", 10**400])
 junk = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
     st.sampled_from(["a", "image", "path", "file", "source", "target", "<<", ""]) | st.integers(), inner, max_size=3), max_leaves=6)
-
-
-def spots(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path, *(spot for key, one in inner for spot in spots(one, (*path, key)))]
-
-
-def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
-    if not path:
-        return new
-    copy = dict(value) if isinstance(value, dict) else list(value)
-    copy[path[0]] = changed(value[path[0]], path[1:], new)
-    return copy
 
 
 @settings(max_examples=40, deadline=None)

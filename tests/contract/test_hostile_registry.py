@@ -13,6 +13,7 @@ from registry_server import BASIC, CI, PASSWORD, TOKEN, Answer, Serve, Server, d
 
 from lading import errors
 from lading.compose import registry
+from trees import changed, spots
 
 pytestmark = pytest.mark.timeout(90)
 MANIFEST_PATH, TAGS_PATH = "/v2/team/app/manifests/1.0", "/v2/team/app/tags/list"
@@ -29,19 +30,6 @@ def server() -> Iterator[Server]:
     made.images["team/app:1.0"] = manifest("linux/amd64")
     yield made
     made.close()
-
-
-def spots(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path, *(spot for key, one in inner for spot in spots(one, (*path, key)))]
-
-
-def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
-    if not path:
-        return new
-    copy = dict(value) if isinstance(value, dict) else list(value)
-    copy[path[0]] = changed(value[path[0]], path[1:], new)
-    return copy
 
 
 def asked(server: Server, image: str = "team/app:1.0") -> registry.Pinned | errors.RegistryError:

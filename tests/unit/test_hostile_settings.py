@@ -15,6 +15,7 @@ from lading.cli import main
 from lading.commands import command
 from lading.compose import variables
 from lading.inventory import hosts
+from trees import changed, spots
 
 on_disk = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 WHOLE: dict[str, Any] = {
@@ -29,19 +30,6 @@ scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_f
     ["", "a\0b", "\x1b[2J", "²", "9" * 5000, "~nobody-of-that-name/x", "../..", "x y", "web1", "-oProxyCommand=x", "\u202e", "a\nb", 10**400])
 junk = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
     st.sampled_from(["a", "env", "url", "hosts", "web1", "", "a b", "lading"]) | st.integers(), inner, max_size=3), max_leaves=5)
-
-
-def spots(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path, *(spot for key, one in inner for spot in spots(one, (*path, key)))]
-
-
-def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
-    if not path:
-        return new
-    copy = dict(value) if isinstance(value, dict) else list(value)
-    copy[path[0]] = changed(value[path[0]], path[1:], new)
-    return copy
 
 
 def load(path: Path, content: bytes) -> fleet_files.Settings | errors.SettingsError:

@@ -16,6 +16,7 @@ from lading.deploy import rollback, running, start
 from lading.engines import preflight, watching
 from lading.ledger import deployments
 from lading.plan import planner
+from trees import changed, spots
 
 MADE = a_release(a_service("web", "r.example/web:1"), a_service("db", "r.example/db:1"))
 RAW = json.loads(MADE.canonical())
@@ -41,21 +42,6 @@ FACTS = (b"state=/var/lib/lading\nformat=1\nfree=900\ndockerfree=900\nengine=27.
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(
     [10**400, -1, "", "²", "9" * 30, "a\0b", "\ud800", "x" * 3000, "../..", "\x1b[2J"])
 junk = st.recursive(scalars, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["Status", "v", "a", "kind"]), inner, max_size=2), max_leaves=4)
-
-
-def spots(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The way to every value in a tree."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path, *(spot for key, one in inner for spot in spots(one, (*path, key)))]
-
-
-def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
-    """A tree with another value at *path*."""
-    if not path:
-        return new
-    copy = dict(value) if isinstance(value, dict) else list(value)
-    copy[path[0]] = changed(value[path[0]], path[1:], new)
-    return copy
 
 
 def parts(whole: dict[str, Any]) -> dict[str, bytes]:
