@@ -169,7 +169,8 @@ class Session:
         self._program.stdin.write(json.dumps(self._asked()).encode() + b"\n")
 
     def _asked(self) -> dict[str, Any]:
-        environment = dict(ENVIRONMENT, ANSIBLE_LOCAL_TEMP=str(self._folder / "tmp"))
+        environment = dict(ENVIRONMENT, ANSIBLE_LOCAL_TEMP=str(self._folder / "tmp"),
+                           ANSIBLE_SSH_CONTROL_PATH_DIR=str(self._folder / "cp"))  # no connection of another call's
         vault = str(self._folder / "vault") if self._reach.vault_command else self._reach.vault_file
         environment |= {"ANSIBLE_CONFIG": self._reach.config} if self._reach.config else {}
         environment |= {"ANSIBLE_VAULT_PASSWORD_FILE": vault} if vault else {}
@@ -268,6 +269,7 @@ class Session:
             for task in self._reading:
                 task.cancel()
             await asyncio.wait(self._reading)
+        await asyncio.gather(*(_hang_up(one) for one in (self._folder / "cp").glob("*")))
         for lane in self._lanes.values():
             os.close(lane.fifo)
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -279,3 +281,13 @@ def _memory() -> str:
             return folder
     raise errors.UnreachableError("no folder in memory for Ansible's files (/dev/shm, XDG_RUNTIME_DIR)",
                                   "set XDG_RUNTIME_DIR")
+
+
+async def _hang_up(socket: Path) -> None:
+    """End a connection that OpenSSH would keep open for a while."""
+    ending = await process.start(["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "-"])
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LEAVE):
+            await ending.wait()
+    ending._transport.close()  # type: ignore[attr-defined]
+    await ending.wait()
