@@ -294,6 +294,27 @@ def test_quoted_words_pass_a_real_shell(words: list[str]) -> None:
     assert done.stdout.decode().split("\0")[:-1] == words
 
 
+def family() -> set[int]:
+    """The processes that came of this one; those that have ended and are not yet taken note of do not count."""
+    said = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat=,comm="], capture_output=True, text=True, check=True).stdout
+    lines = [line.split() for line in said.splitlines() if not line.split()[2].startswith("Z") and line.split()[3] not in ("ps", "sshd")]
+    found = [os.getpid()]
+    for parent in found:  # grows while it is walked
+        found += [int(child) for child, of, *_ in lines if int(of) == parent]
+    return set(found[1:])
+
+
+async def test_close_leaves_no_process_here(make: Make, host: hosts.Host) -> None:
+    before, one = family(), make()
+    assert (await one.run(host, a_command("part end"))).status == 0
+    mine = family() - before
+    await one.close()
+    until = asyncio.get_running_loop().time() + 20
+    while left := [pid for pid in mine if Path(f"/proc/{pid}").exists()]:
+        assert asyncio.get_running_loop().time() < until, left
+        await asyncio.sleep(0.05)
+
+
 async def test_the_recorder_answers_and_notes_no_secret() -> None:
     parts = {"a": b"1", "b": b"2", "end": b""}
     one = recorder.RecorderTransport(lambda host, what: command.Result(3, parts))

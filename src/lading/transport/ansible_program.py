@@ -5,6 +5,7 @@ it tells each host that nobody listens any more, ends Ansible and removes the fo
 It is the only module that imports ansible_runner; ansible itself (GPL) is a program that ansible-runner starts.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import ansible_runner
+
+from lading import process
 
 GOODBYE = 5.0  # seconds for the hosts to take the last line
 _KEPT = 4096  # characters of what Ansible says beside events
@@ -31,12 +34,10 @@ class _Play:
         self.left: set[str] = set()
         self.said = ""
         self.ended = False
-        self.process = 0
         self.fifos = {host: os.open(f"{place}/line", os.O_RDWR) for host, place in asked["places"].items()}
 
     def on_event(self, event: Mapping[str, Any]) -> bool:
         """Pass on what hosts answered; False = nothing is kept in a file."""
-        self.process = event.get("pid") or self.process
         data = event.get("event_data") or {}
         result = data.get("res") or {}
         name, host = str(event.get("event")), str(data.get("host") or "")
@@ -70,11 +71,18 @@ class _Play:
         for fifo in self.fifos.values():
             os.write(fifo, self.asked["goodbye"].encode() + b"\n")
         self.silent.wait(0 if self.ended else GOODBYE)
-        try:
-            if self.process and not self.ended:
-                os.killpg(os.getpgid(self.process), signal.SIGKILL)
-        except ProcessLookupError:
-            return
+        for one in _family():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one, signal.SIGKILL)
+
+
+def _family() -> list[int]:
+    """All processes that came of this one, parents first: Ansible's workers lead sessions of their own, so no group has them all."""
+    pairs = [line.split() for line in process.run(["ps", "-A", "-o", "pid=,ppid="]).stdout.decode().splitlines()]
+    found = [os.getpid()]
+    for parent in found:  # grows while it is walked
+        found += [int(child) for child, of in pairs if int(of) == parent]
+    return found[1:]
 
 
 def main() -> None:
