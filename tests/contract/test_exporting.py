@@ -4,7 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-INVENTORY = "[web]\nweb1 ansible_host=10.0.0.1\nweb2 ansible_host=10.0.0.2\n[db]\ndb1 ansible_host=10.0.0.3\n"
+import pytest
+
+from lading.export import jenkins
+
+INVENTORY = "[web]\nweb1 ansible_host=10.0.0.1\nweb2 ansible_host=10.0.0.2\n[db]\ndb1 ansible_host=10.0.0.3\n[far]\nrouter ansible_connection=network_cli\n"
 
 
 def exported(folder: Path, fleet: str) -> subprocess.CompletedProcess[str]:
@@ -17,10 +21,22 @@ def test_groups_of_an_inventory_are_choices(tmp_path: Path) -> None:
     done = exported(tmp_path, "lading: 1\ninventory: hosts\ndestinations: {live: {hosts: ['web:!web2'], confirm: true}}\n")
     assert done.returncode == 0, done.stderr
     line = next(line for line in done.stdout.splitlines() if "choice(" in line)
-    assert [name for name in ("web", "db", "live", "all", "ungrouped", "web1") if f"'{name}'" in line] == ["web", "db", "live"]
-    assert line.index("'web'") < line.index("'live'")  # those that ask for approval come last
+    assert [name for name in ("web", "db", "live", "all", "ungrouped", "web1", "far") if f"'{name}'" in line] == ["web", "db", "live"]
+    asks = next(line for line in done.stdout.splitlines() if "params.DESTINATION in" in line)
+    assert ("'web'" in asks, "'live'" in asks, "'db'" in asks) == (True, True, False)  # web has a host that asks for approval
+    assert line.index("'db'") < line.index("'web'")  # those that ask for approval come last: the first is the default
 
 
 def test_nothing_to_choose_from(tmp_path: Path) -> None:
     done = exported(tmp_path, "lading: 1\nhosts: {web1: {address: 10.0.0.1}}\n")
     assert (done.returncode, "add: destinations:" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["prod$(touch pwned)", "`touch pwned`", 'a"; touch pwned; "', "it's"])
+def test_names_of_groups_are_no_shell(tmp_path: Path, name: str) -> None:  # R57
+    job = jenkins.Job(version="1", destinations=(name, "web"), approved=(), directory=".", config="lading.yaml", image="lading:1")
+    for destination, code in (("nope", 2), (name, 0)):
+        done = subprocess.run(["sh", "-c", jenkins.check_part(job)], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=20,
+                              env={"PATH": "/usr/bin:/bin", "DESTINATION": destination, "VERSION": "1"})
+        assert (done.returncode, name in done.stderr) == (code, code == 2), done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -10,6 +10,7 @@ from lading import errors, settings
 from lading.cli import shared, terminal
 from lading.compose import reference
 from lading.export import jenkins as jenkinsfiles
+from lading.inventory import hosts
 
 
 @click.command()
@@ -26,17 +27,18 @@ def jenkins(config: str, project_directory: Path, image: str, fleet: str, ssh_cr
             ledger_credential: str, submitter: str) -> int:
     """A Jenkinsfile with the fleet file's destinations and registries; it deploys the app it is committed beside."""
     known = shared.load(config, project_directory)
-    names = list(dict.fromkeys([*known.inventory.destinations, *known.inventory.group_names()]))
-    if not names:
+    choices = _choices(known.inventory)
+    if not choices:
         raise errors.SettingsError("the fleet file has no destinations to choose from", "add: destinations:", file=str(known.path))
     version = importlib.metadata.version("lading")
     ids = _credentials(known, given)
     image = image or f"lading:{version}"
     registry = reference.parse(image).registry
-    approved = tuple(name for name, one in known.inventory.destinations.items() if one.confirm)
+    asking = {host for one in known.inventory.destinations.values() if one.confirm for host in one.hosts}
+    approved = tuple(name for name, members in choices.items() if asking.intersection(members))
     top = _top(project_directory.resolve())
     terminal.raw(jenkinsfiles.jenkinsfile(jenkinsfiles.Job(
-        version=version, destinations=jenkinsfiles.destinations(names, approved), approved=approved,
+        version=version, destinations=jenkinsfiles.destinations(list(choices), approved), approved=approved,
         directory=_below(top, project_directory), config=fleet or _fleet(top, known.path), image=image,
         image_registry=f"https://{registry}" if registry in ids else "", image_credential=ids.get(registry, ""),
         ssh_credential=ssh_credential, submitters=submitter,
@@ -45,6 +47,13 @@ def jenkins(config: str, project_directory: Path, image: str, fleet: str, ssh_cr
         ledger=jenkinsfiles.Binding(ledger_credential, known.ledger_env) if known.ledger_env else None,
     )))
     return 0
+
+
+def _choices(fleet: hosts.Inventory) -> dict[str, tuple[str, ...]]:
+    """What may be chosen, with its hosts: the destinations, and the groups of the inventory whose hosts lading reaches."""
+    found = {name: fleet.groups[name] for name in fleet.group_names()}
+    groups = {name: members for name, members in found.items() if members and all(fleet.hosts[one].refusal is None for one in members)}
+    return groups | {name: one.hosts for name, one in fleet.destinations.items()}
 
 
 def _credentials(known: settings.Settings, given: tuple[str, ...]) -> dict[str, str]:

@@ -55,6 +55,7 @@ class Job:
 def check_part(job: Job) -> str:
     """The parameters are what they may be; anything else ends with 2, as lading does. Needs no lading."""
     names = "|".join(command.quote(name) for name in job.destinations)
+    refusal = command.quote(f"DESTINATION is none of: {' '.join(job.destinations)}")
     return f"""\
 set +x
 set -eu
@@ -62,7 +63,7 @@ set -eu
     LC_ALL=C
     case "${{DESTINATION:-}}" in
     {names}) ;;
-    *) echo "DESTINATION is none of: {' '.join(job.destinations)}" >&2; exit 2 ;;
+    *) printf '%s\\n' {refusal} >&2; exit 2 ;;
     esac
     case "${{VERSION:-}}" in
     "" | [.-]* | *[!A-Za-z0-9_.-]*)
