@@ -166,6 +166,8 @@ def test_port_is_taken(app: App, lab: Lab, tmp_path: Path) -> None:  # R68
 
 
 def test_somebody_elses_containers(app: App, lab: Lab) -> None:
+    assert app.deploy("1.0.0", to="web1").returncode == 0  # brings an image
+    app.remove()
     label = f"--label com.docker.compose.project={app.name} --label com.docker.compose.service=web"
     lab.exec("web1", f"docker create {label} --name stranger $(docker images -q | head -n 1) web")
     try:
@@ -176,13 +178,19 @@ def test_somebody_elses_containers(app: App, lab: Lab) -> None:
 
 
 def test_other_source_other_destination_newer_state(app: App, lab: Lab, tmp_path: Path) -> None:
-    assert app.deploy("1.0.0", to="web1").returncode == 0
+    text = (lab.fleet / "lading.yaml").read_text().replace("destinations:\n", "destinations:\n  first: {hosts: [web1]}\n  second: {hosts: [web1]}\n")
+    fleet = tmp_path / "two.yaml"
+    fleet.write_text(text.replace("known_hosts: known_hosts", f"known_hosts: {lab.fleet}/known_hosts").replace("ca: ca.pem", f"ca: {lab.fleet}/ca.pem"))
+    own = {"LADING_CONFIG": str(fleet)}
+    assert app.deploy("1.0.0", to="first", env=own).returncode == 0
     before = app.ids("web1")
     other = App.copy(lab, tmp_path / "elsewhere", app.name, 8080)
-    done = other.deploy("1.1.0", to="web1")
+    done = other.deploy("1.1.0", to="first", env=own)
     assert (done.returncode, "belongs to" in done.stderr, "--take-over" in done.stderr) == (4, True, True)
-    done = app.deploy("1.1.0", to="web1,web2")
-    assert (done.returncode, "for destination web1" in done.stderr) == (4, True), done.stderr
+    done = app.deploy("1.1.0", to="second", env=own)
+    assert (done.returncode, "for destination first" in done.stderr) == (4, True), done.stderr
+    done = app.deploy("1.0.0", to="web1", env=own)  # the same hosts by another name, with the same variables
+    assert (done.returncode, "unchanged" in done.stdout) == (0, True), done.stderr
     lab.exec("web1", "echo 9 >/var/lib/lading/format")
     try:
         done = app.deploy("1.1.0", to="web1")

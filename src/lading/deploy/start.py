@@ -182,7 +182,10 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
         pins = keep_digests(pins, seen, reading) | {image: pins[image] for image in request.digests if image in pins}
     made = release.build(reading, pins)
     for name, host in seen.hosts.items():
-        wrong = preflight.ownership(made.release.app, made.source, destination.name, host, request.take_over)
+        current = host.apps.get(made.release.app, state.AppState(made.release.app)).current
+        alike = current is not None and context.settings.inventory.alike(current.destination, destination)
+        wrong = preflight.ownership(made.release.app, made.source, current.destination if current and alike else destination.name,
+                                    host, request.take_over)
         if wrong:
             hint = "--take-over" if "belongs to" in wrong or "for destination" in wrong else _moving_in(host, made.release.app)
             raise errors.ForeignError(wrong, f"if that is right: {hint}", host=name, step="observe")

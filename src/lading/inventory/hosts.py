@@ -102,6 +102,22 @@ class Inventory:
         joined = chosen[0] if len(chosen) == 1 else _joined(",".join(wanted), hosts, chosen)
         return joined, tuple(self.hosts[name] for name in hosts)
 
+    def alike(self, name: str, chosen: Destination) -> bool:
+        """Whether an earlier choice, by its *name*, was of the same kind as *chosen*: the same variables and project name.
+
+        Then it only takes other hosts (a group and a pattern of it, one host and all). Two names of `destinations:` are always two.
+        """
+        if name == chosen.name:
+            return True
+        if name in self.destinations and chosen.name in self.destinations:
+            return False
+        try:
+            before, _ = self.choose([name])
+        except errors.LadingError:
+            return False
+        projects = {one.project.replace("{dest}", one.name) for one in (before, chosen)}
+        return before.variables == chosen.variables and len(projects) == 1
+
     def reachable(self) -> tuple[Host, ...]:
         """All hosts but those that lading cannot reach as the inventory says."""
         return tuple(host for host in self.hosts.values() if host.refusal is None)

@@ -122,3 +122,12 @@ def test_destinations_that_disagree_about_a_transport() -> None:
         hosts.Inventory({"a": hosts.Host("a")}, places).reached("ssh")
     own = hosts.Inventory({"a": hosts.Host("a", transport="ssh")}, places).reached("ansible")
     assert own.hosts["a"].transport == "ssh"
+
+
+@pytest.mark.parametrize(("before", "now", "same"), [
+    ("web", "web", True), ("web", "web:!w1", True), ("web:&w2", "web", True), ("w1", "web", True), ("w1", "w1,w2", True),
+    ("production", "production:!d1", True), ("production", "other", False), ("w1", "production", False), ("production", "w1", False),
+    ("gone", "web", False), ("net1", "w1", False),
+])
+def test_another_choice_of_the_same_kind_is_no_other_destination(before: str, now: str, same: bool) -> None:
+    assert ANSIBLE.alike(before, ANSIBLE.choose([now])[0]) is same
