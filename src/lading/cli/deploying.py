@@ -198,6 +198,7 @@ def remove(config: str, app: str, to: tuple[str, ...], volumes: bool, keep_runni
 @shared.to_option
 @click.option("--continue", "forward", is_flag=True, help="Decide what is in doubt: it was committed.")
 @click.option("--undo", "back", is_flag=True, help="Decide what is in doubt: it was not.")
+@click.option("--yes", is_flag=True, expose_value=False, help="Nothing is asked, with or without it.")
 @shared.json_option
 @shared.verbose_option
 @click.pass_obj
