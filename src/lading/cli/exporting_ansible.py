@@ -29,7 +29,7 @@ def ansible(config: str, /, name: str, app: str, output: Path, as_json: bool, **
             render.document(made)
         else:
             render.line(f"{made['app']} {made['version']} (release {made['release']}) for {made['destination']}: {len(made['files'])} "
-                        f"files in {output}; run: ansible-playbook -i {output}/inventory.yml {output}/playbook.yml")
+                        f"files in {output}; run: {made['run']}")
         return 0
 
     return shared.run(work())

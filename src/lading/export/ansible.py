@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,10 @@ from lading import state
 from lading.commands import command
 from lading.compose import release
 from lading.export import playbook_text
+from lading.inventory import hosts
+
+TEAMS = "INVENTORY"  # stands for the inventory of the team's own, which lies elsewhere wherever the playbook is run
+_PINNED = "\x01"  # stands for the pinned host keys until everything around them is quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +36,56 @@ class Deployment:
     registries: tuple[Registry, ...]
     state_dir: str
     source: str = ""
+    inventories: tuple[str, ...] = ("inventory.yml",)
 
 
-def inventory(hosts: Mapping[str, Mapping[str, Any]]) -> str:
-    """An inventory of the hosts with what is said of each, in the plan's order."""
-    return ("---\n# The destination's hosts, in the plan's order; leave it out if they are in an inventory of yours\n"
-            + _yaml({"all": {"hosts": hosts}}))
+def inventory(said: Mapping[str, Mapping[str, Any]]) -> str:
+    """An inventory of hosts with what is said of each, in the plan's order."""
+    return "---\n# Hosts in the plan's order, as lading.yaml names them\n" + _yaml({"all": {"hosts": said}})
+
+
+def connection(way: Sequence[hosts.Host], *, pinned: bool) -> dict[str, Any]:
+    """How Ansible reaches a host as lading does: *way* is the host, then those that it is reached through, the nearest first.
+
+    *pinned*: host keys are those of the file known_hosts beside the inventory.
+    """
+    host = way[0]
+    options = _literal(command.join(_options(way, pinned=pinned)))
+    told = {
+        "ansible_host": host.address or host.name, "ansible_port": host.port, "ansible_user": host.user,
+        "ansible_become": host.sudo, "ansible_ssh_private_key_file": host.key_file, "ansible_timeout": host.connect_timeout,
+        "ansible_ssh_common_args": options.replace(_PINNED, "{{ inventory_dir }}/known_hosts"),
+    }
+    return {key: value for key, value in told.items() if value}
+
+
+def _options(way: Sequence[hosts.Host], *, pinned: bool) -> list[str]:
+    """What `ssh` must be told of the keys that a host may show, and of the way to it."""
+    host, *rest = way
+    known = [_PINNED] if pinned else []
+    if known and not host.address:  # the OpenSSH configuration leads there, and lading too goes by its keys
+        known += ["~/.ssh/known_hosts", "~/.ssh/known_hosts2"]
+    known += [host.known_hosts] if host.known_hosts else []
+    found = ["StrictHostKeyChecking=yes", "UserKnownHostsFile=" + " ".join(f'"{file}"' for file in known)] if known else []
+    if rest:
+        found.append(f"ProxyCommand={_through(rest, pinned=pinned)}")
+    elif host.proxy_command:
+        found.append(f"ProxyCommand={host.proxy_command}")
+    return [word for option in found for word in ("-o", option)]
+
+
+def _through(way: Sequence[hosts.Host], *, pinned: bool) -> str:
+    """The ProxyCommand by way of *way*; ProxyJump would hand on neither the keys that are pinned nor the host's own key."""
+    host = way[0]
+    options = [option.replace("%", "%%") for option in _options(way, pinned=pinned)]
+    for letter, value in (("p", str(host.port or "")), ("l", host.user), ("i", host.key_file)):
+        options += [f"-{letter}", value] if value else []
+    return command.join(["ssh", "-W", "[%h]:%p", *options, host.address or host.name])
+
+
+def _literal(text: str) -> str:
+    """*text* within a template of Ansible's."""
+    return text.replace("{", "{{ '{' }}")
 
 
 def playbook(what: Deployment) -> str:
@@ -46,6 +94,8 @@ def playbook(what: Deployment) -> str:
     delay = made.forth.delay and len(what.batches) > 1
     words = {
         "APP": made.app, "VERSION": made.version, "RELEASE": made.id, "DESTINATION": what.destination,
+        "INVENTORIES": command.join([word for name in what.inventories for word in ("-i", name)]),
+        "WHOSE": playbook_text.TEAMS if TEAMS in what.inventories else "",
         "HOSTS": ",".join(name for batch in what.batches for name in batch),
         "SERIAL": "[" + ", ".join(str(len(batch)) for batch in what.batches) + "]",
         "NEEDED": "".join(f"#   {name}\n" for name in _needed(what)) or "#   nothing\n",

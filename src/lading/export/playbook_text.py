@@ -3,8 +3,9 @@
 PLAYBOOK = """---
 # @APP@ @VERSION@ for @DESTINATION@, written by lading (release @RELEASE@). It needs Ansible and nothing else:
 #
-#   ansible-playbook -i inventory.yml playbook.yml
+#   ansible-playbook @INVENTORIES@ playbook.yml
 #
+@WHOSE@
 # In the environment:
 @NEEDED@
 # Hosts need Docker with Compose 2.24.4 or later, and Python. Again on a host that is as it says, it changes nothing.
@@ -189,6 +190,11 @@ PLAYBOOK = """---
         declared: "{{ app_declared.stdout | default('{}', true) | from_json }}"
       when: declared.release | default('') != app_current.release or declared.generations | default({}) != mine
 @DELAY@
+"""
+
+TEAMS = """\
+# INVENTORY is the Ansible inventory by which lading knew these hosts: it says how they are reached, and as whom.
+#
 """
 
 REQUIRE = """\

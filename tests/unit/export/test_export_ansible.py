@@ -1,11 +1,13 @@
 """An exported playbook as text: batches, references to secrets instead of secrets, one folder rule; valid YAML."""
 
+import shlex
 from typing import Any
 
 import yaml
 
 from lading.compose import release
 from lading.export import ansible
+from lading.inventory import hosts
 
 
 class Loader(yaml.SafeLoader):
@@ -83,3 +85,35 @@ def test_a_named_state_folder_is_not_looked_for() -> None:
 def test_the_inventory_keeps_the_order() -> None:
     text = ansible.inventory({"web2": {"ansible_host": "10.0.0.2"}, "web1": {}})
     assert list(yaml.safe_load(text)["all"]["hosts"]) == ["web2", "web1"]
+
+
+def test_a_host_is_reached_as_lading_reaches_it() -> None:
+    host = hosts.Host("web1", "10.0.0.1", "deploy", 2222, sudo=True, key_file="/k", connect_timeout=7, proxy_command="nc {{x}} %h %p")
+    assert ansible.connection([host], pinned=True) == {
+        "ansible_host": "10.0.0.1", "ansible_port": 2222, "ansible_user": "deploy", "ansible_become": True,
+        "ansible_ssh_private_key_file": "/k", "ansible_timeout": 7,
+        "ansible_ssh_common_args": "-o StrictHostKeyChecking=yes -o 'UserKnownHostsFile=\"{{ inventory_dir }}/known_hosts\"' "
+                                   "-o 'ProxyCommand=nc {{ '{' }}{{ '{' }}x}} %h %p'"}
+    assert ansible.connection([hosts.Host("web1")], pinned=False) == {"ansible_host": "web1"}
+
+
+def test_hosts_of_the_openssh_configuration_keep_the_keys_known_there() -> None:
+    told = ansible.connection([hosts.Host("web1", known_hosts="/more")], pinned=True)["ansible_ssh_common_args"]
+    assert '"{{ inventory_dir }}/known_hosts" "~/.ssh/known_hosts" "~/.ssh/known_hosts2" "/more"' in told
+
+
+def test_a_way_by_two_hosts_is_kept_whole() -> None:
+    way = [hosts.Host("web1", "10.0.0.1"), hosts.Host("near", "10.0.0.2", "ops", 2200), hosts.Host("far", key_file="/far key")]
+    told = ansible.connection(way, pinned=False)["ansible_ssh_common_args"]
+    (_, first) = shlex.split(told)
+    words = shlex.split(first.removeprefix("ProxyCommand="))
+    assert words[:3] + words[5:] == ["ssh", "-W", "[%h]:%p", "-p", "2200", "-l", "ops", "10.0.0.2"]
+    assert shlex.split(words[4].removeprefix("ProxyCommand=")) == ["ssh", "-W", "[%%h]:%%p", "-i", "/far key", "far"]
+
+
+def test_the_teams_inventory_is_named_in_the_place_of_its_own() -> None:
+    made = a_deployment(a_release(JOB))
+    fields = {name: getattr(made, name) for name in made.__dataclass_fields__}
+    text = ansible.playbook(ansible.Deployment(**{**fields, "inventories": (ansible.TEAMS, "inventory.yml")}))
+    assert "ansible-playbook -i INVENTORY -i inventory.yml playbook.yml\n#\n# INVENTORY is" in text
+    assert "INVENTORY" not in ansible.playbook(made)
