@@ -1,4 +1,4 @@
-"""`lading export jenkins` as a person runs it: the choices come from the fleet file, groups of an inventory among them."""
+"""`lading export` as a person runs it: two names of an app are refused; in a Jenkinsfile the choices come from the fleet file, groups of an inventory among them."""
 
 import subprocess
 import sys
@@ -24,3 +24,9 @@ def test_groups_of_an_inventory_are_choices(tmp_path: Path) -> None:
 def test_nothing_to_choose_from(tmp_path: Path) -> None:
     done = exported(tmp_path, "lading: 1\nhosts: {web1: {address: 10.0.0.1}}\n")
     assert (done.returncode, "add: destinations:" in done.stderr) == (2, True)
+
+
+def test_two_names_of_an_app_are_refused(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "lading", "export", "ansible", "other", "--app", "hello", "--to", "web1", "-o", "out"]
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, "two apps are named: other, and --app hello" in done.stderr) == (2, True), done.stderr
