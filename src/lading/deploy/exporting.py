@@ -48,7 +48,8 @@ async def write(context: contexts.Context, request: start.Request, output: Path)
 
 
 def _refuse(prepared: start.Prepared) -> None:
-    if hooks.before(prepared.bundle.release.extension) is not None:
+    made = prepared.bundle.release
+    if hooks.before(made.extension) is not None:
         raise errors.InputError("x-lading.hooks.before runs beside a running app, which a playbook of built-in modules cannot do",
                                 "deploy with lading, or take the hook out")
     for name, plan in prepared.plan.hosts.items():
@@ -56,6 +57,13 @@ def _refuse(prepared: start.Prepared) -> None:
             if isinstance(step, steps.RecreateNetwork):
                 raise errors.InputError(f"network {step.network} changes its definition: all its services must stop for that",
                                         "deploy this version with lading", host=name)
+        app = prepared.seen.hosts[name].apps.get(made.app)
+        kept = ansible.left_alone(made, app.containers if app else (), plan.services)
+        if kept:
+            raise errors.InputError(
+                f"{', '.join(kept)}: adopted and unchanged, but a playbook, which knows services by lading's labels, would recreate them",
+                f"deploy this version with lading; or give the app back and use Compose: lading remove {made.app} --to {name} --keep-running",
+                host=name)
 
 
 def _file(path: str, text: str, executable: bool = False) -> project.ShippedFile:

@@ -88,6 +88,11 @@ def _literal(text: str) -> str:
     return text.replace("{", "{{ '{' }}")
 
 
+def left_alone(made: release.Release, running: Sequence[state.ContainerState], started: Sequence[str]) -> list[str]:
+    """The services of adopted containers that a deployment would leave as they are: they lack the labels a playbook goes by."""
+    return sorted({one.service for one in running if one.adopted and one.service in made.services} - set(started))
+
+
 def playbook(what: Deployment) -> str:
     """The whole playbook."""
     made = what.made

@@ -1,10 +1,12 @@
 """An exported playbook as text: batches, references to secrets instead of secrets, one folder rule; valid YAML."""
 
 import shlex
+from dataclasses import replace
 from typing import Any
 
 import yaml
 
+from lading import state
 from lading.compose import release
 from lading.export import ansible
 from lading.inventory import hosts
@@ -117,3 +119,12 @@ def test_the_teams_inventory_is_named_in_the_place_of_its_own() -> None:
     text = ansible.playbook(ansible.Deployment(**{**fields, "inventories": (ansible.TEAMS, "inventory.yml")}))
     assert "ansible-playbook -i INVENTORY -i inventory.yml playbook.yml\n#\n# INVENTORY is" in text
     assert "INVENTORY" not in ansible.playbook(made)
+
+
+def test_adopted_containers_that_nothing_touches_are_told() -> None:
+    web, job, old = (state.ContainerState("app", name, f"{name}-id", "n", "i", "sha256:1", "running", adopted=True)
+                     for name in ("web", "job", "old"))
+    made = a_release(WEB, JOB)
+    assert ansible.left_alone(made, (web, job, old), ()) == ["job", "web"]
+    assert ansible.left_alone(made, (web, job), ("web",)) == ["job"]
+    assert ansible.left_alone(made, (replace(web, adopted=False), replace(job, adopted=False)), ()) == []
