@@ -128,3 +128,13 @@ def test_adopted_containers_that_nothing_touches_are_told() -> None:
     assert ansible.left_alone(made, (web, job, old), ()) == ["job", "web"]
     assert ansible.left_alone(made, (web, job), ("web",)) == ["job"]
     assert ansible.left_alone(made, (replace(web, adopted=False), replace(job, adopted=False)), ()) == []
+
+
+def test_what_people_wrote_is_neither_filled_in_nor_templated() -> None:
+    what = a_deployment(a_release(JOB), ansible.Registry("reg", "{{ me }}", ("command", "sh", "-c", "echo $P # user@CORP@x @APP@ {{ 7 }}")),
+                        state_dir="/srv/@APP@\u2028")
+    text = ansible.playbook(what)
+    assert """app_password_command_0: !unsafe "sh -c 'echo $P # user@CORP@x @APP@ {{ 7 }}'"\n""" in text
+    assert 'login, -u, !unsafe "{{ me }}", --password-stdin, "reg"]' in text
+    assert play(what)["vars"]["app_state"] == "/srv/@APP@\u2028"
+    assert 'app_again: "{{' in ansible.playbook(a_deployment(a_release(WEB)))  # what is lading's own is filled in
