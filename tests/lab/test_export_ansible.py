@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from app_client import App
 from lab_client import Done, Lab
+from playbook import Playbook, adopt
 
 pytestmark = pytest.mark.timeout(1200)  # a play takes a minute on a quiet machine of two cores
 TOOLS = Path(sys.executable).parent
@@ -122,6 +123,18 @@ def test_what_is_missing_is_said_and_no_login_stays(app: App, lab: Lab, tmp_path
     refused = export(app, "1.0.0", tmp_path / "other")
     assert (refused.returncode, (tmp_path / "other").exists()) == (2, False)
     assert "hooks.before" in refused.stderr
+
+
+def test_what_was_adopted_is_not_recreated(app: App, playbook: Playbook, tmp_path: Path) -> None:
+    for host in BOTH:
+        playbook.up(host, "1.0.0")
+    assert adopt(app, "--yes").returncode == 0
+    refused = export(app, "1.1.0", tmp_path / "out")
+    assert (refused.returncode, (tmp_path / "out").exists()) == (2, False)
+    assert "web1: store: adopted and unchanged" in refused.stderr
+    assert f"lading remove {app.name} --to web1 --keep-running" in refused.stderr
+    assert app.deploy("1.0.0").returncode == 0  # unchanged: they are still adopted
+    assert export(app, "1.0.0", tmp_path / "out").returncode == 2
 
 
 def test_ansible_lint_finds_nothing(app: App, lab: Lab, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from lading import errors
 from lading.cli import deploying, render, shared
 from lading.deploy import exporting
 
@@ -15,11 +16,14 @@ from lading.deploy import exporting
 @shared.to_option
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A new folder.")
 @click.option("--refresh", is_flag=True, help="Look up the digest of every tag anew.")
+@click.option("--take-over", is_flag=True, help="The app belongs to this source and destination from now on.")
 @shared.json_option
 @shared.verbose_option
 @click.pass_obj
 def ansible(config: str, /, name: str, app: str, output: Path, as_json: bool, **words: Any) -> int:
     """A stand-alone playbook that deploys the app without lading, with its files."""
+    if app and name and app != name:
+        raise errors.InputError(f"two apps are named: {name}, and --app {app}", "name one")
     request = deploying.asked(app=app or name, **words)
 
     async def work() -> int:
@@ -29,7 +33,7 @@ def ansible(config: str, /, name: str, app: str, output: Path, as_json: bool, **
             render.document(made)
         else:
             render.line(f"{made['app']} {made['version']} (release {made['release']}) for {made['destination']}: {len(made['files'])} "
-                        f"files in {output}; run: ansible-playbook -i {output}/inventory.yml {output}/playbook.yml")
+                        f"files in {output}; run: {made['run']}")
         return 0
 
     return shared.run(work())

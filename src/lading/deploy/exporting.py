@@ -1,19 +1,21 @@
 """A deployment written as a playbook with its files: the plan is made as for `lading plan`, nothing is changed anywhere."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lading import context as contexts
-from lading import errors
-from lading.commands import docker
+from lading import disk, errors
+from lading.commands import command, docker
 from lading.compose import bundle, hooks, normal, project, reference
 from lading.deploy import credentials, start
 from lading.engines import host_commands
 from lading.export import ansible
 from lading.inventory import hosts
 from lading.plan import rollout, steps
+from lading.transport import reaching, target, trust
 
 
 async def write(context: contexts.Context, request: start.Request, output: Path) -> dict[str, Any]:
@@ -28,22 +30,26 @@ async def write(context: contexts.Context, request: start.Request, output: Path)
     _refuse(prepared)
     batches = rollout.batches([host.name for host in prepared.chosen], prepared.bundle.release.forth.parallelism)
     generations = {name: plan.generations for name, plan in prepared.plan.hosts.items()}
-    what = ansible.Deployment(prepared.bundle.release, prepared.destination.name, batches, generations,
-                              _registries(context, prepared), context.settings.state_dir,
-                              prepared.bundle.source)
-    files = [_file("playbook.yml", ansible.playbook(what)),
-             _file("inventory.yml", ansible.inventory({host.name: _variables(context, host) for host in prepared.chosen})),
-             *_files(prepared)]
+    said, known = await _said(context, prepared.chosen)
+    teams = context.settings.ansible.inventory if any(_by_team(context, host) for host in prepared.chosen) else ()
+    what = ansible.Deployment(
+        prepared.bundle.release, prepared.destination.name, batches, generations, _registries(context, prepared),
+        context.settings.state_dir, prepared.bundle.source,
+        tuple([*([ansible.TEAMS] if teams else []), *(["inventory.yml"] if said else [])]))
+    files = [_file("playbook.yml", ansible.playbook(what)), *([_file("inventory.yml", ansible.inventory(said))] if said else []),
+             *known, *_files(prepared)]
     with tempfile.TemporaryDirectory(dir=output.resolve().parent) as name:
         normal.lay_out(Path(name) / "playbook", files)
         (Path(name) / "playbook").rename(output)
     made = prepared.bundle.release
     return {"app": made.app, "version": made.version, "release": made.id, "destination": prepared.destination.name,
-            "batches": [list(batch) for batch in batches], "files": sorted(file.path for file in files)}
+            "batches": [list(batch) for batch in batches], "files": sorted(file.path for file in files),
+            "run": _run(context, [*teams, *([f"{output}/inventory.yml"] if said else [])], output)}
 
 
 def _refuse(prepared: start.Prepared) -> None:
-    if hooks.before(prepared.bundle.release.extension) is not None:
+    made = prepared.bundle.release
+    if hooks.before(made.extension) is not None:
         raise errors.InputError("x-lading.hooks.before runs beside a running app, which a playbook of built-in modules cannot do",
                                 "deploy with lading, or take the hook out")
     for name, plan in prepared.plan.hosts.items():
@@ -51,6 +57,13 @@ def _refuse(prepared: start.Prepared) -> None:
             if isinstance(step, steps.RecreateNetwork):
                 raise errors.InputError(f"network {step.network} changes its definition: all its services must stop for that",
                                         "deploy this version with lading", host=name)
+        app = prepared.seen.hosts[name].apps.get(made.app)
+        kept = ansible.left_alone(made, app.containers if app else (), plan.services)
+        if kept:
+            raise errors.InputError(
+                f"{', '.join(kept)}: adopted and unchanged, but a playbook, which knows services by lading's labels, would recreate them",
+                f"deploy this version with lading; or give the app back and use Compose: lading remove {made.app} --to {name} --keep-running",
+                host=name)
 
 
 def _file(path: str, text: str, executable: bool = False) -> project.ShippedFile:
@@ -82,11 +95,58 @@ def _registries(context: contexts.Context, prepared: start.Prepared) -> tuple[an
     return tuple(found)
 
 
-def _variables(context: contexts.Context, host: hosts.Host) -> dict[str, Any]:
-    """How Ansible reaches a host, as far as lading.yaml says it."""
-    found: dict[str, Any] = {"ansible_host": host.address or host.name}
-    user = host.user or (context.settings.ssh.user if host.address else "")
-    found |= {"ansible_user": user} if user else {}
-    found |= {"ansible_port": host.port} if host.port else {}
-    found |= {"ansible_become": True} if host.sudo else {}
+def _by_team(context: contexts.Context, host: hosts.Host) -> bool:
+    """Whether an Ansible inventory of the team's own says how the host is reached."""
+    fleet = context.settings
+    return bool(fleet.ansible.inventory) and (bool(fleet.inventory.groups) or host.transport == "ansible")
+
+
+async def _said(
+    context: contexts.Context, chosen: Sequence[hosts.Host]
+) -> tuple[Mapping[str, Mapping[str, Any]], list[project.ShippedFile]]:
+    """What the playbook's own inventory says: what no inventory of the team's does; with the pinned host keys, if it needs them."""
+    fleet = context.settings
+    try:
+        pins = [project.ShippedFile("known_hosts", disk.read(fleet.ssh.known_hosts, limit=trust.LIMIT), False)]
+    except OSError:  # not pinned: the OpenSSH configuration says which keys are known
+        pins = []
+    found: dict[str, Mapping[str, Any]] = {}
+    for host in chosen:
+        if not _by_team(context, host):
+            found[host.name] = ansible.connection(await _way(context, host), pinned=bool(pins))
+        elif host.sudo and not fleet.inventory.groups:  # said in lading.yaml alone
+            found[host.name] = {"ansible_become": True}
+    return found, pins if any("ansible_host" in one for one in found.values()) else []
+
+
+async def _way(context: contexts.Context, host: hosts.Host) -> list[hosts.Host]:
+    """The host, then those that it is reached through, the nearest first; each with the user that logs in there."""
+    found: list[hosts.Host] = []
+    through: hosts.Host | None = host
+    while through is not None:
+        if through.name in {one.name for one in found}:
+            raise errors.InputError(f"the jump hosts lead in a circle: {through.name}", "correct jump: in lading.yaml", host=host.name)
+        found.append(replace(through, user=await _user(context, through)))
+        before, _, last = through.jump.rpartition(",")
+        name = last.strip()
+        following = (context.settings.inventory.hosts.get(name) or reaching.specification(name)) if name else None
+        through = replace(following, jump=before) if following and before else following
     return found
+
+
+async def _user(context: contexts.Context, host: hosts.Host) -> str:
+    """Who logs in: where the OpenSSH configuration leads to the host, the user that it names comes first."""
+    general = context.settings.ssh.user
+    if host.user or host.address or not general:
+        return host.user or general
+    return (await target.resolve(host, {}, general, "")).way().rpartition("@")[0]
+
+
+def _run(context: contexts.Context, inventories: Sequence[str], output: Path) -> str:
+    """The line that runs the playbook, with what the fleet file says of Ansible."""
+    told = context.settings.ansible
+    password = told.vault_password_file or (told.vault_password_command[0] if len(told.vault_password_command) == 1 else "")
+    vault = ["--vault-password-file", password] if password else ["--ask-vault-pass"] if told.vault_password_command else []
+    words = [word for name in inventories for word in ("-i", name)]
+    config = f"ANSIBLE_CONFIG={command.quote(told.config)} " if told.config else ""
+    return config + command.join(["ansible-playbook", *words, *vault, str(output / "playbook.yml")])

@@ -1,17 +1,18 @@
 """The tasks of an exported playbook, as people read them; @WORDS@ are filled in by export/ansible.py (pure)."""
 
 PLAYBOOK = """---
-# @APP@ @VERSION@ for @DESTINATION@, written by lading (release @RELEASE@). It needs Ansible and nothing else:
+# @TITLE@, written by lading (release @RELEASE@). It needs Ansible and nothing else:
 #
-#   ansible-playbook -i inventory.yml playbook.yml
+#   ansible-playbook @INVENTORIES@ playbook.yml
 #
+@WHOSE@
 # In the environment:
 @NEEDED@
 # Hosts need Docker with Compose 2.24.4 or later, and Python. Again on a host that is as it says, it changes nothing.
 # Batches are those of the plan; after a failure no further batch begins. What lading does beyond this is not here:
 # no undo, no lease (let nobody else deploy meanwhile), no checks before the start, no entry in the history.
 # Files lie where lading's own deployments put them, so that volumes, host data and containers are the same.
-- name: Deploy @APP@ @VERSION@
+- name: @PLAY@
   hosts: @HOSTS@
   serial: @SERIAL@
   any_errors_fatal: true
@@ -191,11 +192,16 @@ PLAYBOOK = """---
 @DELAY@
 """
 
+TEAMS = """\
+# INVENTORY is the Ansible inventory by which lading knew these hosts: it says how they are reached, and as whom.
+#
+"""
+
 REQUIRE = """\
-    - name: Require @NAME@ in the environment
+    - name: @TITLE@
       ansible.builtin.assert:
-        that: lookup('ansible.builtin.env', '@NAME@') | length > 0
-        fail_msg: set @NAME@ in the environment of ansible-playbook; nothing was changed
+        that: @THAT@
+        fail_msg: @MESSAGE@
         quiet: true
 
 """
@@ -240,15 +246,15 @@ OBJECTS = """\
 """
 
 _SECRET = """\
-    - name: Make the folder of secret @SHOWN@
+    - name: @MAKE@
       ansible.builtin.file:
-        path: "@FOLDER@"
+        path: @FOLDER@
         state: directory
         mode: "{{ app_mode }}"
 
-    - name: Keep secret @SHOWN@
+    - name: @KEEP@
       ansible.builtin.copy:
-        dest: "@FOLDER@/{{ app_generations[inventory_hostname]['@KEY@'] }}"
+        dest: @DEST@
         mode: "0644"
 """
 SECRET_VARIABLE = _SECRET + """\
@@ -259,24 +265,24 @@ SECRET_VARIABLE = _SECRET + """\
           @NAME@='{{ value }}'
           {% endif %}
       vars:
-        value: "{{ lookup('ansible.builtin.env', '@NAME@') }}"
+        value: @VALUE@
         escaped: "{{ value | replace(app_backslash, app_backslash * 2) }}"
       no_log: true
       register: @REGISTER@
 
 """
 SECRET_FILE = _SECRET + """\
-        src: "{{ lookup('ansible.builtin.env', 'PROJECT_DIRECTORY') }}/@PATH@"
+        src: @SOURCE@
       no_log: true
       register: @REGISTER@
 
 """
 
 LOGIN = """\
-        - name: Log in to @REGISTRY@
+        - name: @TITLE@
           ansible.builtin.command:
-            argv: [docker, --config, "{{ app_login.path }}", login, -u, @USER@, --password-stdin, "@REGISTRY@"]
-            stdin: "{{ @PASSWORD@ }}"
+            argv: [docker, --config, "{{ app_login.path }}", login, -u, @USER@, --password-stdin, @REGISTRY@]
+            stdin: @PASSWORD@
             stdin_add_newline: false
           no_log: true
           changed_when: false

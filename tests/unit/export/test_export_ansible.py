@@ -1,11 +1,15 @@
 """An exported playbook as text: batches, references to secrets instead of secrets, one folder rule; valid YAML."""
 
+import shlex
+from dataclasses import replace
 from typing import Any
 
 import yaml
 
+from lading import state
 from lading.compose import release
 from lading.export import ansible
+from lading.inventory import hosts
 
 
 class Loader(yaml.SafeLoader):
@@ -83,3 +87,54 @@ def test_a_named_state_folder_is_not_looked_for() -> None:
 def test_the_inventory_keeps_the_order() -> None:
     text = ansible.inventory({"web2": {"ansible_host": "10.0.0.2"}, "web1": {}})
     assert list(yaml.safe_load(text)["all"]["hosts"]) == ["web2", "web1"]
+
+
+def test_a_host_is_reached_as_lading_reaches_it() -> None:
+    host = hosts.Host("web1", "10.0.0.1", "deploy", 2222, sudo=True, key_file="/k", connect_timeout=7, proxy_command="nc {{x}} %h %p")
+    assert ansible.connection([host], pinned=True) == {
+        "ansible_host": "10.0.0.1", "ansible_port": 2222, "ansible_user": "deploy", "ansible_become": True,
+        "ansible_ssh_private_key_file": "/k", "ansible_timeout": 7,
+        "ansible_ssh_common_args": "-o StrictHostKeyChecking=yes -o 'UserKnownHostsFile=\"{{ inventory_dir }}/known_hosts\"' "
+                                   "-o 'ProxyCommand=nc {{ '{' }}{{ '{' }}x}} %h %p'"}
+    assert ansible.connection([hosts.Host("web1")], pinned=False) == {"ansible_host": "web1"}
+
+
+def test_hosts_of_the_openssh_configuration_keep_the_keys_known_there() -> None:
+    told = ansible.connection([hosts.Host("web1", known_hosts="/more")], pinned=True)["ansible_ssh_common_args"]
+    assert '"{{ inventory_dir }}/known_hosts" "~/.ssh/known_hosts" "~/.ssh/known_hosts2" "/more"' in told
+
+
+def test_a_way_by_two_hosts_is_kept_whole() -> None:
+    way = [hosts.Host("web1", "10.0.0.1"), hosts.Host("near", "10.0.0.2", "ops", 2200), hosts.Host("far", key_file="/far key")]
+    told = ansible.connection(way, pinned=False)["ansible_ssh_common_args"]
+    (_, first) = shlex.split(told)
+    words = shlex.split(first.removeprefix("ProxyCommand="))
+    assert words[:3] + words[5:] == ["ssh", "-W", "[%h]:%p", "-p", "2200", "-l", "ops", "10.0.0.2"]
+    assert shlex.split(words[4].removeprefix("ProxyCommand=")) == ["ssh", "-W", "[%%h]:%%p", "-i", "/far key", "far"]
+
+
+def test_the_teams_inventory_is_named_in_the_place_of_its_own() -> None:
+    made = a_deployment(a_release(JOB))
+    fields = {name: getattr(made, name) for name in made.__dataclass_fields__}
+    text = ansible.playbook(ansible.Deployment(**{**fields, "inventories": (ansible.TEAMS, "inventory.yml")}))
+    assert "ansible-playbook -i INVENTORY -i inventory.yml playbook.yml\n#\n# INVENTORY is" in text
+    assert "INVENTORY" not in ansible.playbook(made)
+
+
+def test_adopted_containers_that_nothing_touches_are_told() -> None:
+    web, job, old = (state.ContainerState("app", name, f"{name}-id", "n", "i", "sha256:1", "running", adopted=True)
+                     for name in ("web", "job", "old"))
+    made = a_release(WEB, JOB)
+    assert ansible.left_alone(made, (web, job, old), ()) == ["job", "web"]
+    assert ansible.left_alone(made, (web, job), ("web",)) == ["job"]
+    assert ansible.left_alone(made, (replace(web, adopted=False), replace(job, adopted=False)), ()) == []
+
+
+def test_what_people_wrote_is_neither_filled_in_nor_templated() -> None:
+    what = a_deployment(a_release(JOB), ansible.Registry("reg", "{{ me }}", ("command", "sh", "-c", "echo $P # user@CORP@x @APP@ {{ 7 }}")),
+                        state_dir="/srv/@APP@\u2028")
+    text = ansible.playbook(what)
+    assert """app_password_command_0: !unsafe "sh -c 'echo $P # user@CORP@x @APP@ {{ 7 }}'"\n""" in text
+    assert 'login, -u, !unsafe "{{ me }}", --password-stdin, "reg"]' in text
+    assert play(what)["vars"]["app_state"] == "/srv/@APP@\u2028"
+    assert 'app_again: "{{' in ansible.playbook(a_deployment(a_release(WEB)))  # what is lading's own is filled in
