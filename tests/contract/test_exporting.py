@@ -1,4 +1,4 @@
-"""`lading export` as a person runs it: two names of an app are refused; in a Jenkinsfile the choices come from the fleet file, groups of an inventory among them."""
+"""`lading export jenkins` as a person runs it: the choices come from the fleet file, groups of an inventory among them."""
 
 import subprocess
 import sys
@@ -32,7 +32,6 @@ def test_nothing_to_choose_from(tmp_path: Path) -> None:
     assert (done.returncode, "add: destinations:" in done.stderr) == (2, True)
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("name", ["prod$(touch pwned)", "`touch pwned`", 'a"; touch pwned; "', "it's"])
 def test_names_of_groups_are_no_shell(tmp_path: Path, name: str) -> None:  # R57
     job = jenkins.Job(version="1", destinations=(name, "web"), approved=(), directory=".", config="lading.yaml", image="lading:1")
@@ -41,9 +40,9 @@ def test_names_of_groups_are_no_shell(tmp_path: Path, name: str) -> None:  # R57
                               env={"PATH": "/usr/bin:/bin", "DESTINATION": destination, "VERSION": "1"})
         assert (done.returncode, name in done.stderr) == (code, code == 2), done.stderr
     assert list(tmp_path.iterdir()) == []
-=======
+
+
 def test_two_names_of_an_app_are_refused(tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "lading", "export", "ansible", "other", "--app", "hello", "--to", "web1", "-o", "out"]
     done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, "two apps are named: other, and --app hello" in done.stderr) == (2, True), done.stderr
->>>>>>> exportfix
