@@ -42,7 +42,8 @@ def test_the_way_and_the_pinned_keys_are_those_of_lading(pair: tuple[sshd_server
     keys = {"web1": str(server.user_key), "bastion": str(unkind)}
     way = [replace(one.host(name), key_file=keys[name]) for one, name in ((server, "web1"), (before, "bastion"))]
     text = ansible.inventory({"web1": ansible.connection(way, pinned=True)})
-    both = server.known_line() + before.known_line()
+    by_name = server.known_line(name=f"[web1]:{server.port}")
+    both = ansible.pins(by_name + before.known_line(), way)
     done = asked(tmp_path, text, both)
     assert (done.returncode, before.logins(), server.logins()) == (0, 1, 1), done.stdout + done.stderr
     for known in (server.known_line(), before.known_line()):

@@ -14,6 +14,16 @@ from playbook import Playbook, adopt
 pytestmark = pytest.mark.timeout(1200)  # a play takes a minute on a quiet machine of two cores
 TOOLS = Path(sys.executable).parent
 BOTH = ("web1", "web2")
+TEAMS = """
+web1 ansible_host=10.88.0.11 ansible_user=deploy
+web2 ansible_host=10.88.0.12 ansible_user=ops ansible_become=true ansible_ssh_common_args='-o ProxyCommand="ssh -W %h:%p -q web1"'
+"""
+FLEET = """lading: 1
+inventory: hosts
+ssh: {{known_hosts: {lab}/known_hosts}}
+registries:
+  "registry.lab:5000": {{username: ci, password: {{env: REG_PASSWORD}}, ca: {lab}/ca.pem}}
+"""
 
 
 def export(app: App, version: str, folder: Path, **env: str) -> Done:
@@ -51,6 +61,12 @@ def running(lab: Lab, app: App, host: str) -> dict[str, Any]:
             "networks": sorted(one["NetworkSettings"]["Networks"]), "state": one["State"]["Status"],
         }
     return found
+
+
+def folders(lab: Lab, app: App, host: str) -> list[str]:
+    """Where a host keeps the app, whoever put it there."""
+    places = ("/root/.lading/*", "/home/*/.lading/*", "/var/lib/lading")
+    return lab.exec(host, f"ls -d {' '.join(f'{place}/apps/{app.name}' for place in places)} 2>/dev/null", check=False).stdout.split()
 
 
 def test_it_runs_what_lading_runs(app: App, lab: Lab, tmp_path: Path) -> None:  # R14
@@ -125,13 +141,35 @@ def test_what_is_missing_is_said_and_no_login_stays(app: App, lab: Lab, tmp_path
     assert "hooks.before" in refused.stderr
 
 
+def test_hosts_of_the_teams_inventory_are_reached_as_it_says(app: App, lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text(TEAMS)
+    (tmp_path / "lading.yaml").write_text(FLEET.format(lab=lab.fleet))
+    fleet = {"LADING_CONFIG": str(tmp_path / "lading.yaml")}
+    assert app.deploy("1.0.0", env=fleet).returncode == 0
+    ids = {host: app.ids(host) for host in BOTH}
+    there = {host: folders(lab, app, host) for host in BOTH}
+    assert there["web2"][0].startswith("/root/")
+    made = app.lading("export", "ansible", "--version", "1.0.0", "--to", "web1,web2", "-o", str(tmp_path / "out"), "--json", env=fleet)
+    assert made.returncode == 0, made.stderr
+    told = json.loads(made.stdout)
+    assert told["run"] == f"ansible-playbook -i {tmp_path}/hosts {tmp_path}/out/playbook.yml"
+    assert not (tmp_path / "out" / "inventory.yml").exists()
+    words = {"ANSIBLE_HOME": str(tmp_path / "ansible-home"), "REG_PASSWORD": lab.password, "PATH": f"{TOOLS}:/usr/bin:/bin"}
+    done = lab.run("sh", "-c", told["run"], check=False, cwd="/", env=words, timeout=500)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {host: app.ids(host) for host in BOTH} == ids
+    assert {host: folders(lab, app, host) for host in BOTH} == there  # as the same user
+    removed = app.lading("remove", app.name, "--to", "web1,web2", "--yes", env=fleet)
+    assert removed.returncode == 0, removed.stderr
+
+
 def test_what_was_adopted_is_not_recreated(app: App, playbook: Playbook, tmp_path: Path) -> None:
     for host in BOTH:
         playbook.up(host, "1.0.0")
     assert adopt(app, "--yes").returncode == 0
     refused = export(app, "1.1.0", tmp_path / "out")
     assert (refused.returncode, (tmp_path / "out").exists()) == (2, False)
-    assert "web1: store: adopted and unchanged" in refused.stderr
+    assert "store: adopted and unchanged" in refused.stderr
     assert f"lading remove {app.name} --to web1 --keep-running" in refused.stderr
     assert app.deploy("1.0.0").returncode == 0  # unchanged: they are still adopted
     assert export(app, "1.0.0", tmp_path / "out").returncode == 2

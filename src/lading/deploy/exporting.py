@@ -107,16 +107,19 @@ async def _said(
     """What the playbook's own inventory says: what no inventory of the team's does; with the pinned host keys, if it needs them."""
     fleet = context.settings
     try:
-        pins = [project.ShippedFile("known_hosts", disk.read(fleet.ssh.known_hosts, limit=trust.LIMIT), False)]
-    except OSError:  # not pinned: the OpenSSH configuration says which keys are known
-        pins = []
+        pinned = disk.read(fleet.ssh.known_hosts, limit=trust.LIMIT).decode("utf-8", "replace")
+    except OSError:  # the OpenSSH configuration alone says which keys are known
+        pinned = ""
     found: dict[str, Mapping[str, Any]] = {}
+    reached: list[hosts.Host] = []
     for host in chosen:
         if not _by_team(context, host):
-            found[host.name] = ansible.connection(await _way(context, host), pinned=bool(pins))
+            way = await _way(context, host)
+            reached += way
+            found[host.name] = ansible.connection(way, pinned=bool(pinned))
         elif host.sudo and not fleet.inventory.groups:  # said in lading.yaml alone
             found[host.name] = {"ansible_become": True}
-    return found, pins if any("ansible_host" in one for one in found.values()) else []
+    return found, [_file("known_hosts", ansible.pins(pinned, reached))] if pinned and reached else []
 
 
 async def _way(context: contexts.Context, host: hosts.Host) -> list[hosts.Host]:

@@ -63,6 +63,20 @@ def connection(way: Sequence[hosts.Host], *, pinned: bool) -> dict[str, Any]:
     return {key: value for key, value in told.items() if value}
 
 
+def pins(text: str, reached: Sequence[hosts.Host]) -> str:
+    """The known_hosts *text*, with the keys that are pinned by names of the fleet said of addresses too: OpenSSH asks for those."""
+    more = []
+    for line in text.splitlines():
+        words = line.split()
+        at = 1 if words and words[0].startswith("@") else 0
+        for host in reached if len(words) > at else ():
+            names = words[at].split(",")
+            wanted = f"[{host.address}]:{host.port}" if host.port not in (0, 22) else host.address
+            if host.address and wanted not in names and {host.name, f"[{host.name}]:{host.port}", host.address} & {*names}:
+                more.append(" ".join([*words[:at], wanted, *words[at + 1:]]))
+    return "".join(f"{line}\n" for line in [*text.splitlines(), *dict.fromkeys(more)])
+
+
 def _options(way: Sequence[hosts.Host], *, pinned: bool) -> list[str]:
     """What `ssh` must be told of the keys that a host may show, and of the way to it."""
     host, *rest = way

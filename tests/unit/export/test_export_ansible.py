@@ -138,3 +138,10 @@ def test_what_people_wrote_is_neither_filled_in_nor_templated() -> None:
     assert 'login, -u, !unsafe "{{ me }}", --password-stdin, "reg"]' in text
     assert play(what)["vars"]["app_state"] == "/srv/@APP@\u2028"
     assert 'app_again: "{{' in ansible.playbook(a_deployment(a_release(WEB)))  # what is lading's own is filled in
+
+
+def test_keys_that_are_pinned_by_name_count_for_the_address() -> None:
+    web, odd = hosts.Host("web1", "10.0.0.1"), hosts.Host("web2", "10.0.0.2", port=2222)
+    text = "# all\n\nweb1 ssh-ed25519 K1\n@revoked web2 ssh-rsa K2\n10.0.0.2 ssh-rsa K3\n[web2]:2222,[10.0.0.2]:2222 ssh-rsa K4\n"
+    more = ansible.pins(text, [web, odd, web, hosts.Host("web3")]).removeprefix(text)
+    assert more == "10.0.0.1 ssh-ed25519 K1\n@revoked [10.0.0.2]:2222 ssh-rsa K2\n[10.0.0.2]:2222 ssh-rsa K3\n"
