@@ -75,6 +75,7 @@ def environment(lab: Lab, saved: Saved, home: str | None = None, credentials: bo
         "DOCKER_CONFIG": str(folder / "docker"),
         "DOCKER_HOST": None,
         "SSH_AUTH_SOCK": None,
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / "ansible"),  # labs have the same addresses, and Ansible keeps connections
         "XDG_CONFIG_HOME": None if home else str(folder / "config"),
         "XDG_STATE_HOME": None if home else str(folder / "state"),
         **({"HOME": home} if home else {}),
