@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from scene import APP, Scene, wait
 
 TARGET = "web2"  # struck; web1 is in the batch before it
-RETRIES = (("retries: 60", "retries: 2"),)
+RETRIES = (("/gate/sick], interval: 1s, timeout: 3s, retries: 60", "/gate/sick], interval: 1s, timeout: 3s, retries: 2"),)  # of web alone
 LIMIT = ("rate", "3mbit", "burst", "16kbit", "latency", "400ms")  # of the link while a transfer is struck in its middle
 
 
