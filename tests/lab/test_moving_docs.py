@@ -29,9 +29,10 @@ def hello(lab: Lab, images: Lab, tmp_path: Path) -> Iterator[App]:
     folder = tmp_path / "hello"
     shutil.copytree(EXAMPLE, folder)
     shutil.copytree(CHECKOUT / "examples" / "moving", folder, dirs_exist_ok=True)
-    made = App(lab, folder, "hello")
+    made, pins = App(lab, folder, "hello"), (lab.fleet / "known_hosts").read_text()
     made.remove()
     yield made
+    (lab.fleet / "known_hosts").write_text(pins)
     made.remove()
     for host in HOSTS:
         lab.exec(host, "rm -rf /home/deploy/hello /home/deploy/.docker /home/deploy/.ansible", check=False)

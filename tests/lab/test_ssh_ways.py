@@ -41,7 +41,7 @@ def person(lab: Lab, tmp_path: Path) -> Person:
 
 def by_address(lab: Lab) -> str:
     """The lab's pinned keys under addresses instead of names."""
-    lines = (lab.fleet / "known_hosts").read_text().splitlines()
+    lines = [line for line in (lab.fleet / "known_hosts").read_text().splitlines() if line.split()[0] in ADDRESS]
     return "".join(f"{ADDRESS[line.split()[0]]} {line.split(None, 1)[1]}\n" for line in lines)
 
 
