@@ -32,14 +32,7 @@ async def remove(
     if not there:
         raise errors.UnknownReleaseError(f"{app} is not deployed on {', '.join(seen.hosts)}", "lading where")
     known = running.known_releases(seen, app)
-    plans = {name: _kept(name, one) for name, one in there.items() if keep_running}
-    for name, one in there.items() if not keep_running else ():
-        services: dict[str, list[str]] = {}
-        for container in one.containers:
-            services.setdefault(container.service, []).append(container.id)
-        gone = tuple(steps.RemoveService(service, tuple(ids)) for service, ids in sorted(services.items()))
-        changes = tuple(steps.Change(name, service, "service", "running", "removed") for service in sorted(services))
-        plans[name] = steps.HostPlan(name, (*gone, steps.CommitRelease("")), changes, one.current)
+    plans = {name: _kept(name, one) if keep_running else _gone(name, one) for name, one in there.items()}
     data = ("containers, networks, volumes and host data stay" if keep_running else
             "volumes and host data are removed too" if volumes else "volumes and host data stay")
     first = next(iter(there.values())).current
@@ -63,6 +56,16 @@ async def remove(
 
     done = await running.carry_out(context, job, verb="remove", reason=reason, plan=whole, act=act)
     return replace(done, note="; ".join(filter(None, [done.note, *_stays(app, seen, done)]))) if keep_running else done
+
+
+def _gone(name: str, app: state.AppState) -> steps.HostPlan:
+    """The plan of removing an app from one host: every service with all its containers."""
+    services: dict[str, list[str]] = {}
+    for container in app.containers:
+        services.setdefault(container.service, []).append(container.id)
+    gone = tuple(steps.RemoveService(service, tuple(ids)) for service, ids in sorted(services.items()))
+    changes = tuple(steps.Change(name, service, "service", "running", "removed") for service in sorted(services))
+    return steps.HostPlan(name, (*gone, steps.CommitRelease("")), changes, app.current)
 
 
 def _kept(name: str, app: state.AppState) -> steps.HostPlan:
