@@ -11,7 +11,6 @@ from phases import Phase
 from scene import APP, GOOD, HOSTS, Controller, Red, Scene, healthy
 
 TO = ",".join(HOSTS)
-ON_THE_NETWORK = ("foreign",)  # faults whose deployment replaces the app's other service too
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ def run(scene: Scene, fault: Fault, phase: Phase) -> Cell:
         ids = {host: scene.seen(host).ids for host in HOSTS}
         said = struck(scene, fault, phase, old)
         path = " ".join(finish(scene, other(old)))
-        rest(scene, ids, other(old), judged=() if fault.name in ON_THE_NETWORK else ("store",))
+        rest(scene, ids, other(old), judged=() if fault.replaces else ("store",))
         scene.settled = not fault.edits
     except Red as wrong:
         red = str(wrong)

@@ -43,7 +43,7 @@ class Fault:
     """One fault. *early*: before the deployment is started; *strike*: in the phase; *after*: once the controller ended.
 
     *phases*: where it can matter, *rule* names why not elsewhere; *fast*: the one phase in which CI tries it; *expected*: exit codes that are right; *dead*: the controller is gone and says nothing; *edits* of the Compose file;
-    *version*: what is deployed instead of a good one.
+    *version*: what is deployed instead of a good one; *replaces*: its deployment replaces the app's other service too.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Fault:
     expected: tuple[int, ...] = ()
     version: str = ""
     edits: tuple[tuple[str, str], ...] = ()
+    replaces: bool = False
 
 
 def _cut_shortly(one: Strike) -> None:
@@ -250,7 +251,7 @@ FAULTS = (
     Fault("sick", "new version never healthy", ("health",), "health", edits=RETRIES, rule="version", expected=(5,)),
     Fault("registry", "registry killed", ("resolve", "pull", "undo"), "pull", _registry_killed, after=_registry_back, rule="registry"),
     Fault("foreign", "foreign container on a network that changes", ("roll",), "roll", _foreigner, edits=NETWORK, rule="network",
-          after=_foreigner_still_there, expected=(0,)),
+          after=_foreigner_still_there, expected=(0,), replaces=True),
     Fault("client", "client of `up` killed inside a recreate", ("up",), "up", _client_killed, rule="client"),
     Fault("operator", "operator's `docker compose up` and `docker image prune -f`", ("roll", "health", "commit", "undo"), "roll", _operator,
           rule="operator"),

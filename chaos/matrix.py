@@ -120,11 +120,15 @@ def main() -> int:
     every = [*chosen, *([] if part else at_random(asked.random, notes.seed))]
     todo = [(at, one) for at, one in enumerate(every) if at not in notes.cells or notes.cells[at].red]
     print(f"{len(todo)} of {len(every)} cells, {len(every) - len(chosen)} of them random (seed {notes.seed})", flush=True)
-    in_lanes(todo, asked.lanes, notes.note)
+
+    def note(at: int, one: cell.Cell) -> None:
+        notes.note(at, one)
+        if not part:  # also of a run that is killed the page says what was tried
+            matrix, strikes = ([one for at, one in sorted(notes.cells.items()) if (at < len(chosen)) == mine] for mine in (True, False))
+            reliability.write(matrix, strikes, len(every), notes.seed, notes.seconds + time.monotonic() - notes.begun)
+
+    in_lanes(todo, asked.lanes, note)
     found = [notes.cells[at] for at in sorted(notes.cells)]
-    if not part:
-        matrix, strikes = ([one for at, one in notes.cells.items() if (at < len(chosen)) == is_matrix] for is_matrix in (True, False))
-        reliability.write(matrix, strikes, len(every), notes.seed, notes.seconds + time.monotonic() - notes.begun)
     red = [one for one in found if one.red]
     print(f"{len(found) - len(red)} green, {len(red)} red, {len(every) - len(found)} not run; {time.monotonic() - notes.begun:.0f} s")
     return 1 if red or len(found) != len(every) else 0

@@ -46,7 +46,7 @@ def write(cells: Sequence[Cell], strikes: Sequence[Cell], count: int, seed: int,
     missing = count - len(cells) - len(strikes)
     lines = [HEAD, f"{len(cells)} cells and {len(strikes)} random strikes: {sum(not one.red for one in (*cells, *strikes))} green, "
              f"{sum(bool(one.red) for one in (*cells, *strikes))} red; {seconds / 60:.0f} minutes."
-             + (f" **The run was ended early: {missing} were not tried** (*not run*; `make chaos CHAOS=--continue` goes on)." if missing else "") + "\n",
+             + (f" **{missing} were not tried yet** (*not run*; `make chaos CHAOS=--continue` goes on where a run was ended)." if missing else "") + "\n",
              "| fault | " + " | ".join(phase.name for phase in PHASES) + " |", "| --- |" + " --- |" * len(PHASES)]
     for fault in FAULTS:
         row = [_text(found[fault.name, phase.name]) if (fault.name, phase.name) in found
