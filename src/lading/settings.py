@@ -234,6 +234,8 @@ class _Reader(nodes.Reader):
                 {name: self.host(name, value) for name, value in self.named(top.get("hosts"), "hosts").items()}, {})
         if "hosts" in top:
             raise self.wrong(top["inventory"], "inventory and hosts exclude each other", "name all hosts in the inventory, or none")
+        if not os.path.lexists(self.path.parent / disk.expanded(path)):
+            raise self.wrong(top["inventory"], "there is no such inventory", f"correct the path: {self.path.parent / disk.expanded(path)} is not there")
         told, folder = self.ansible(top.get("ansible"), path), self.path.parent
         password = told.vault_password_file or (told.vault_password_command[0] if len(told.vault_password_command) == 1 else "")
         own = {"ANSIBLE_CONFIG": told.config, "ANSIBLE_VAULT_PASSWORD_FILE": password}

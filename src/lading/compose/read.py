@@ -115,7 +115,7 @@ def project_name(main: Sequence[parse.Document], request: Request, folder: Path)
         raise worktree.refuse(f"{missing.name} is not set, and `name:` needs it", values.how(missing.name), where)
     written = variables.plain_text(variables.substitute(written, given))
     if written and request.app and written != request.app:
-        raise worktree.refuse(f"the file says name: {written}, the command line {request.app}", f"name {written}, or leave out --app", where)
+        raise worktree.refuse(f"the file says name: {written}, the command line {request.app}", f"the app is called {written}: name it so, or not at all", where)
     own = re.sub(r"[^a-z0-9_-]", "", folder.name.lower()).lstrip("_-")
     name = request.project or written or request.app or own
     if not command.APP.fullmatch(name):
