@@ -13,6 +13,12 @@ import postgres_server
 Make = Callable[[], Place]
 
 
+@pytest.fixture
+def anyio_backend() -> str:
+    """asyncio alone: asyncssh knows no other."""
+    return "asyncio"
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[postgres_server.Server]:
     """A server; each test that wants one has a database of its own."""

@@ -19,11 +19,6 @@ HELLO = command.Command("hello", f"printf '\\n{M} a\\n'; echo hello", M)
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def server(tmp_path: Path) -> Iterator[sshd_server.Sshd]:
     one = sshd_server.Sshd(tmp_path / "sshd", f"HostCertificate {tmp_path}/sshd/host_key-cert.pub")
     yield one

@@ -19,11 +19,6 @@ HELLO = command.Command("hello", f"printf '\\n{M} a\\n'; echo hello", M)
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sshd_server.Sshd]:
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     one = sshd_server.Sshd(tmp_path / "sshd")

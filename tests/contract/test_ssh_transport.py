@@ -21,11 +21,6 @@ HELLO = command.Command("hello", f"printf '\\n{M} a\\n'; echo hello", M)
 Connect = Callable[..., ssh.SshTransport]
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(autouse=True)
 def no_agent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)

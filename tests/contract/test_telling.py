@@ -15,11 +15,6 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 M = "MARK-90ab"
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def a_command(script: str, *payload: bytes | command.Secret) -> command.Command:
     return command.Command("stage", f"printf '\\n{M} a\\n'\n{script}", M, payload)
 

@@ -26,11 +26,6 @@ END = "part end\nkill $watcher 2>/dev/null\nexit 0\n"
 Make = Callable[..., base.Transport]
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sshd_server.Sshd]:
     one = sshd_server.Sshd(tmp_path_factory.mktemp("sshd"))
