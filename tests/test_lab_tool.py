@@ -1,6 +1,7 @@
 """The lab does what its README says: real hosts, real faults, and nothing left behind."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -181,6 +182,17 @@ def test_power_off_loses_processes_and_keeps_data(lab: Lab, context: Path) -> No
     running = "docker container inspect -f '{{.State.Running}}' keeps"
     eventually(lambda: lab.ssh("web2", running).stdout == "true\n")
     lab.ssh("web2", "docker exec keeps /bin/busybox ls /data/mark; docker rm -f keeps")
+
+
+def test_the_controller_keeps_its_hardware_address_while_hosts_come_and_go(lab: Lab) -> None:
+    """Else the other hosts send to the old one for half a minute, and time out."""
+    seen = []
+    for host in ("web1", "web2", "stage1"):
+        lab.off(host)
+        seen.append(json.loads(lab.run("ip", "-j", "link", "show", "br0").stdout)[0]["address"])
+    for host in ("web1", "web2", "stage1"):
+        lab.on(host)
+    assert seen == ["02:88:0a:58:00:01"] * 3
 
 
 @pytest.mark.parametrize("service", ["dockerd", "containerd", "sshd"])

@@ -9,7 +9,7 @@ import contextlib
 from labkit.errors import LabError
 from labkit.process import run, wait_until
 from labkit.state import Lab
-from labkit.topology import CONTROLLER_ADDRESS, PREFIX_LENGTH, Host
+from labkit.topology import CONTROLLER_ADDRESS, CONTROLLER_MAC, PREFIX_LENGTH, Host
 
 CONTROLLER = "ctl"
 SILENCE = (
@@ -34,7 +34,7 @@ def make_bridge(lab: Lab) -> None:
     _batch(
         namespace,
         "link set lo up",
-        "link add br0 type bridge",
+        f"link add br0 address {CONTROLLER_MAC} type bridge",  # else it is the lowest of its ports', and changes as they come and go
         f"addr add {CONTROLLER_ADDRESS}/{PREFIX_LENGTH} dev br0",
         "link set br0 up",
     )

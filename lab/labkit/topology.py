@@ -8,6 +8,7 @@ from pathlib import Path
 from labkit.errors import LabError
 
 CONTROLLER_ADDRESS = "10.88.0.1"
+CONTROLLER_MAC = "02:88:0a:58:00:01"
 PREFIX_LENGTH = 24
 REGISTRY = "registry.lab:5000"
 MAX_HOSTS = 80
