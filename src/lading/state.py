@@ -38,6 +38,11 @@ class ContainerState:
     mounts: Mapping[str, str] = field(default_factory=dict)
     ports: tuple[str, ...] = ()
 
+    @property
+    def definition(self) -> str:
+        """Which definition it runs, for people: the beginning of its content's hash, or what it is without one."""
+        return self.content[:12] or ("adopted, not as in the file" if self.adopted else "not lading's")
+
     def state(self, job: bool) -> ServiceState:
         """The one word for people; *job*: the service is meant to end."""
         if self.status == "running":

@@ -87,3 +87,9 @@ def test_a_line_of_a_journal_that_is_none(change: dict[str, Any]) -> None:
 def test_a_journal_of_a_newer_lading_is_an_error() -> None:
     with pytest.raises(ValueError, match="a line of format 2, this lading knows 1"):
         state.journal_from_json({"v": 2})
+
+
+@pytest.mark.parametrize(("content", "adopted", "said"), [
+    ("0123456789abcdef", False, "0123456789ab"), ("", False, "not lading's"), ("", True, "adopted, not as in the file")])
+def test_what_a_container_runs_in_words(content: str, adopted: bool, said: str) -> None:
+    assert replace(a_container(SPEC), content=content, adopted=adopted).definition == said

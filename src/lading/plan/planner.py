@@ -91,7 +91,7 @@ def fields(
             ours, theirs = spec.definition.get(key), before.definition.get(key)
             if ours != theirs:
                 found.append(steps.Change(host, spec.name, key, _short(theirs), _short(ours)))
-    return found or [steps.Change(host, spec.name, "definition", seen.content[:12] or "not lading's", spec.content[:12])]
+    return found or [steps.Change(host, spec.name, "definition", seen.definition, spec.content[:12])]
 
 
 def _short(value: Any) -> str:

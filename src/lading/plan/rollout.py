@@ -74,7 +74,7 @@ def _one(spec: release.ServiceSpec, label: str, seen: state.ContainerState, fres
 def mismatch(spec: release.ServiceSpec, label: str, seen: state.ContainerState) -> str:
     """What of a container is not as the release says: image, definition, secrets, networks, mounts, ports; or ""."""
     if seen.content != spec.content:
-        return f"it runs another definition ({seen.content[:12] or 'not lading’s'})"
+        return f"it runs another definition ({seen.definition})"
     if seen.image != spec.image:
         return f"it runs {seen.image}, not {spec.image}"
     if seen.secrets != (label if spec.secrets else ""):
