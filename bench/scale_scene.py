@@ -4,6 +4,7 @@ Every address has a home of its own, so that state folders, leases, journals and
 `docker` is a stub (bench/scale/docker). Servers and variants have control groups of their own on the same machine.
 """
 
+import contextlib
 import functools
 import os
 import secrets
@@ -29,7 +30,6 @@ mount --bind "$SCENE/passwd" /etc/passwd
 mkdir -p /run/sshd
 "$SCENE/python" "$SCENE/bin/registry.py" 5000 &
 /usr/sbin/sshd -f "$SCENE/sshd_config" -E "$SCENE/sshd.log"
-touch "$SCENE/ready"
 exec sleep infinity
 """
 SSHD = """ListenAddress 0.0.0.0
@@ -94,14 +94,15 @@ class Scene:
             ["unshare", "--net", "--mount", "--propagation", "slave", "sh", "-c", START], self.folder / "servers.log",
             functools.partial(_as_servers, self.layout), {"SCENE": str(self.folder)},
         )
-        process.wait_until((self.folder / "ready").exists, f"servers (log: {self.folder / 'servers.log'})")
-        self.holder = self._found()
+        process.wait_until(self._ready, f"servers (log: {self.folder / 'servers.log'})")
 
-    def _found(self) -> int:
+    def _ready(self) -> bool:
+        """Whether all servers were started; then what became `sleep` holds the namespace."""
         for pid in cgroup.processes(self.layout, OWNER, SERVERS):
-            if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"sleep"):
-                return pid
-        raise RuntimeError("the process that holds the namespace is gone")
+            with contextlib.suppress(OSError):  # one of the many that have ended already
+                if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"sleep"):
+                    self.holder = pid
+        return self.holder > 0
 
     def down(self) -> None:
         """End the servers."""

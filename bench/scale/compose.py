@@ -19,7 +19,7 @@ def container(project: str, name: str, service: dict[str, Any]) -> dict[str, Any
     ports = {f"{p['target']}/tcp": [{"HostIp": "", "HostPort": str(p["published"])}] for p in service.get("ports", [])}
     return {
         "id": hashlib.sha256(f"{project} {service['labels']}".encode()).hexdigest(), "name": f"/{project}-{name}-1",
-        "network": ",".join(networks), "project": project, "image": service["image"], "image_id": "sha256:" + "0" * 64, "labels": labels,
+        "image": service["image"], "image_id": "sha256:" + "0" * 64, "labels": labels,
         "state": {"Status": "running", "StartedAt": "2026-01-01T00:00:00Z", "Health": {"Status": "healthy"}}, "restarts": 0,
         "networks": {key: {"NetworkID": key} for key in networks}, "mounts": [], "ports": ports,
     }

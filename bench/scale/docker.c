@@ -72,8 +72,8 @@ static void id(const char *line) { puts(cut(line, "{\"id\":\"", "\"")); }
 static void state(const char *line) { printf("%s %s running\n", cut(line, "{\"id\":\"", "\""), cut(line, "\"name\":\"/", "\"")); }
 static void nets(const char *line)
 {
-    const char *owner = cut(line, "\"project\":\"", "\"");
-    printf("port=%s \nnet=%s %s %s\n", owner, cut(line, "\"name\":\"/", "\""), cut(line, "\"network\":\"", "\""), owner);
+    const char *owner = cut(line, "compose.project\":\"", "\"");
+    printf("port=%s \nnet=%s %s %s\n", owner, cut(line, "\"name\":\"/", "\""), cut(line, "\"networks\":{\"", "\""), owner);
 }
 static void inspected(const char *line) { if (has(cut(line, "{\"id\":\"", "\""))) puts(line); }
 

@@ -88,7 +88,10 @@ class Watched:
     where: set[str] = field(default_factory=set)
 
     def look(self, canary: Canary, top: Path) -> None:
-        """Read command line and environment of every process below a control group."""
+        """Read command line and environment of every process below a control group.
+
+        A process that has gone into a container while it was read is not one of these.
+        """
         for folder, inner, _ in os.walk(top):
             inner[:] = [name for name in inner if name != "docker"]  # containers
             place = f"{Path(folder).relative_to(top)}/".partition("/")[0]
@@ -100,6 +103,8 @@ class Watched:
                 for file in ("cmdline", "environ"):
                     try:
                         text = Path("/proc", pid, file).read_bytes().decode("utf-8", "replace")
+                        if "/docker/" in Path("/proc", pid, "cgroup").read_text():
+                            continue
                     except OSError:
                         continue
                     self.where.add(place)
