@@ -3,10 +3,11 @@
 import dataclasses
 import functools
 import json
+import math
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -26,16 +27,25 @@ def parse(text: str) -> dict[str, Any]:
         ValueError: it is another thing.
     """
     try:
-        found = json.loads(text)
-        again = json.dumps(found, ensure_ascii=False, allow_nan=False)
+        found = json.loads(text, parse_float=_finite, parse_constant=_finite)
+        if not isinstance(found, dict):
+            raise ValueError("it is no object")
+        text.encode()
+        if "\\u" in text:  # only so can a text hold what the text around it does not
+            again = json.dumps(found, ensure_ascii=False)
+            again.encode()
+            if _NUL.search(again):
+                raise ValueError("a text in it holds a NUL")
     except RecursionError as deep:
         raise ValueError("it is nested too deeply") from deep
-    again.encode()
-    if not isinstance(found, dict):
-        raise ValueError("it is no object")
-    if _NUL.search(again):
-        raise ValueError("a text in it holds a NUL")
     return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no number")
+    return number
 
 
 def made(kind: type[T], stored: Mapping[str, Any]) -> T:
@@ -58,9 +68,9 @@ def fields(stored: Mapping[str, Any], kinds: Mapping[str, Any]) -> None:
     Raises:
         ValueError: one is of another type.
     """
-    for name, kind in kinds.items():
-        if name in stored:
-            fitting(stored[name], kind, name)
+    for name, value in stored.items():
+        if name in kinds:
+            fitting(value, kinds[name], name)
 
 
 @functools.cache
@@ -74,23 +84,50 @@ def fitting(value: Any, kind: Any, name: str) -> Any:
     Raises:
         ValueError: it is of another type.
     """
+    return _reader(kind)(value, name)
+
+
+@functools.cache
+def _reader(kind: Any) -> Callable[[Any, str], Any]:
+    """What reads a value of one type: made once, since the journals of a fleet are many thousand values."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if kind is Any:
-        return value
+        return lambda value, name: value
     if origin is types.UnionType:
-        return None if value is None else fitting(value, inner[0], name)
-    if origin is tuple and isinstance(value, list):
-        return tuple(fitting(one, inner[0], name) for one in value)
-    if origin is Mapping and isinstance(value, Mapping):
-        return {key: fitting(one, inner[1], f"{name}.{key}") for key, one in value.items()}
-    if dataclasses.is_dataclass(kind) and isinstance(value, Mapping):
-        return made(kind, value)  # type: ignore[arg-type]
-    if origin is None and _plain(value, kind):
-        return value
-    raise ValueError(f"{name} is not what it should be")
+        one = _reader(inner[0])
+        return lambda value, name: None if value is None else one(value, name)
+    if origin is tuple:
+        return functools.partial(_many, inner[0])
+    if origin is Mapping:
+        one = _reader(inner[1])
+        return lambda value, name: {key: one(each, f"{name}.{key}") for key, each in _object(value, name).items()}
+    if dataclasses.is_dataclass(kind):
+        return lambda value, name: made(kind, _object(value, name))  # type: ignore[arg-type]
+    return functools.partial(_plain, kind)
 
 
-def _plain(value: Any, kind: Any) -> bool:
-    if isinstance(value, bool) or kind not in (int, float):
-        return kind in (str, bool) and isinstance(value, kind)
-    return isinstance(value, int if kind is int else int | float) and abs(value) <= _LARGEST
+def _many(kind: Any, value: Any, name: str) -> tuple[Any, ...]:
+    if kind is str and isinstance(value, list) and {*map(type, value)} <= {str}:
+        return tuple(value)
+    one = _reader(kind)
+    if not isinstance(value, list):
+        raise _unfit(name)
+    return tuple([one(each, name) for each in value])
+
+
+def _plain(kind: Any, value: Any, name: str) -> Any:
+    number = kind in (int, float) and not isinstance(value, bool)
+    fits = isinstance(value, int | float if kind is float else kind) if number or kind in (str, bool) else False
+    if not fits or (number and abs(value) > _LARGEST):
+        raise _unfit(name)
+    return value
+
+
+def _object(value: Any, name: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise _unfit(name)
+    return value
+
+
+def _unfit(name: str) -> ValueError:
+    return ValueError(f"{name} is not what it should be")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from lading import shape
+from lading import shape, spans
 
 ServiceState = Literal[
     "healthy", "running", "starting", "unhealthy", "restarting", "exited", "completed", "paused", "missing", "unknown"
@@ -124,10 +124,10 @@ class NewerError(ValueError):
     """It was written by a newer lading."""
 
 
-def _known(what: str, version: Any) -> None:
-    if isinstance(version, int) and version > 1:
-        raise NewerError(f"{what} format {version}, this lading knows 1")
-    if version != 1:
+def _known(what: str, version: Any, newest: int = 1) -> None:
+    if isinstance(version, int) and version > newest:
+        raise NewerError(f"{what} format {version}, this lading knows {newest}")
+    if version not in range(1, newest + 1):
         raise ValueError(f"{what} no format")
 
 
@@ -150,20 +150,30 @@ JOURNAL = {
 }
 
 
+def participants_as_json(names: Sequence[str]) -> dict[str, Any]:
+    """Participants of a deployment as a journal keeps them: in spans, which format 2 is for; in format 1 if there is none."""
+    words = spans.packed(names)
+    return {"v": 1 if words == list(names) else 2, "participants": words}
+
+
 def journal_from_json(line: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A line of a host's journal.
+    """A line of a host's journal, its participants by name.
 
     Raises:
         NewerError: it was written by a newer lading.
         ValueError: it lacks its kind or deployment, or a word is another thing than it should be.
     """
-    _known("`journal` has a line of", line.get("v", 1))
-    shape.fields({"kind": None, "deployment": None, **line}, JOURNAL)
+    _known("`journal` has a line of", line.get("v", 1), 2)
+    if "kind" not in line or "deployment" not in line:
+        raise ValueError("a line lacks its kind or deployment")
+    shape.fields(line, JOURNAL)
     if isinstance(line.get("from"), Mapping):
         current_from_json(line["from"])
     elif line.get("from"):
         raise ValueError("from is not what it should be")
-    return line
+    if line.get("v") != 2 or "participants" not in line:
+        return line
+    return {**line, "participants": spans.unpacked(tuple(line["participants"]))}
 
 
 def release_from_json(name: str, stored: Mapping[str, Any]) -> Mapping[str, Any]:

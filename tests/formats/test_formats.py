@@ -211,22 +211,22 @@ def test_the_ledger(kept: ledger.Ledger, host: HostShell) -> None:
     assert asyncio.run(kept.verify(attested)) == ()
 
 
-def newer(path: str) -> Callable[[Path], None]:
-    """Write format 2 into a JSON file, or into the last line of one, of the state folder."""
+def newer(path: str, version: int = 2) -> Callable[[Path], None]:
+    """Write a format that is not known yet into a JSON file, or into the last line of one, of the state folder."""
 
     def act(root: Path) -> None:
         lines = (root / path).read_text().splitlines()
-        lines[-1] = json.dumps({**json.loads(lines[-1]), "v": 2}, separators=(",", ":"))
+        lines[-1] = json.dumps({**json.loads(lines[-1]), "v": version}, separators=(",", ":"))
         (root / path).write_text("\n".join(lines) + "\n")
 
     return act
 
 
 NEWER: dict[str, tuple[Callable[[Path], None], str]] = {
-    "current": (newer("apps/shop/current"), "`current` has format 2"),
-    "journal": (newer("apps/shop/journal"), "`journal` has a line of format 2"),
-    "release": (newer("apps/shop/releases/c0186b515193/release.json"), "release c0186b515193 has format 2"),
-    "state folder": (lambda root: [(root / "format").write_text("2\n")].clear(), "the state there has format 2"),
+    "current": (newer("apps/shop/current"), "`current` has format 2, this lading knows 1"),
+    "journal": (newer("apps/shop/journal", 3), "`journal` has a line of format 3, this lading knows 2"),
+    "release": (newer("apps/shop/releases/c0186b515193/release.json"), "release c0186b515193 has format 2, this lading knows 1"),
+    "state folder": (lambda root: [(root / "format").write_text("2\n")].clear(), "the state there has format 2, this lading knows 1"),
 }
 
 
@@ -238,7 +238,7 @@ def test_a_newer_format_on_a_host_is_refused(case: str, host: HostShell) -> None
     with pytest.raises(errors.ForeignError) as caught:
         start.check_reachable(state.FleetState({"web1": look(host)}))
     wrong = caught.value
-    assert (wrong.exit_code, wrong.message, wrong.host) == (4, f"{words}, this lading knows 1", "web1")
+    assert (wrong.exit_code, wrong.message, wrong.host) == (4, words, "web1")
     assert wrong.hint == "install the newer lading"
 
 

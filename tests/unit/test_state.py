@@ -80,13 +80,21 @@ def test_a_lease_that_is_not_whole_is_not_held(lease: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("change", [{"from": 7}, {"from": {"v": 1}}, {"kind": 1}, {"participants": "web1"}, {"generations": {"a": "1"}}, {"deployment": None}])
 def test_a_line_of_a_journal_that_is_none(change: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"what it should be|missing"):
+    with pytest.raises(ValueError, match=r"what it should be|missing|lacks"):
         state.journal_from_json({"kind": "begin", "deployment": "d", **change})
 
 
 def test_a_journal_of_a_newer_lading_is_an_error() -> None:
-    with pytest.raises(ValueError, match="a line of format 2, this lading knows 1"):
-        state.journal_from_json({"v": 2})
+    with pytest.raises(ValueError, match="a line of format 3, this lading knows 2"):
+        state.journal_from_json({"v": 3})
+
+
+@pytest.mark.parametrize(("names", "version"), [(["web1", "web2"], 1), ([f"web{number}" for number in range(1, 9)], 2), ([], 1)])
+def test_participants_of_a_journal(names: list[str], version: int) -> None:
+    """Many of them are few words, which a lading that takes words for names must not read."""
+    kept = state.participants_as_json(names)
+    assert kept["v"] == version
+    assert list(state.journal_from_json({"kind": "begin", "deployment": "d", **kept})["participants"]) == names
 
 
 @pytest.mark.parametrize(("content", "adopted", "said"), [

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from lading import events
 from lading.commands import rolling
@@ -33,7 +33,7 @@ class Job:
     known: Mapping[str, releases.Release]
     hosts: Mapping[str, hosts.Host]
     deployment: str
-    begin: Mapping[str, object]
+    begin: Mapping[str, Any]
     state_dir: str
     holder: str
     since: str
