@@ -176,7 +176,13 @@ def journal_from_json(line: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**line, "participants": spans.unpacked(tuple(line["participants"]))}
 
 
-def release_from_json(name: str, stored: Mapping[str, Any]) -> Mapping[str, Any]:
+class Kept(dict[str, Any]):
+    """A release that hosts keep, as its file says it; never changed. Those that keep the same one share it: it is its own hash."""
+
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+
+def release_from_json(name: str, stored: Mapping[str, Any]) -> Kept:
     """The file `release.json` of a release that a host keeps, as it is.
 
     Raises:
@@ -184,7 +190,7 @@ def release_from_json(name: str, stored: Mapping[str, Any]) -> Mapping[str, Any]
         ValueError: it does not say its format.
     """
     _known(f"release {name} has", stored.get("v"))
-    return stored
+    return Kept(stored)
 
 
 @dataclass(frozen=True, slots=True)

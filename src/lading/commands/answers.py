@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
 from typing import Any, TypeVar
 from urllib.parse import unquote
@@ -39,7 +39,7 @@ def _app(name: str, texts: Mapping[str, str], containers: Sequence[state.Contain
     lead, damaged = f"release:{name}:", list[str]()
     current = _read(damaged, "current", texts.get(f"current:{name}"), state.current_from_json)
     found = {key.removeprefix(lead): text for key, text in texts.items() if key.startswith(lead)}
-    read = {key: _read(damaged, f"release {key}", text, partial(state.release_from_json, key)) for key, text in found.items()}
+    read = {key: _release(damaged, key, text) for key, text in found.items()}
     kept = {key: raw for key, raw in read.items() if raw is not None}
     written, torn = [text for text in texts.get(f"journal:{name}", "").split("\n") if text.strip()], list[str]()
     lines = (_read(torn, "journal", text, state.journal_from_json) for text in written)
@@ -57,6 +57,18 @@ def _app(name: str, texts: Mapping[str, str], containers: Sequence[state.Contain
         busy=texts[f"busy:{name}"].strip() or "a command" if f"busy:{name}" in texts else "",
         lease=dict(line.split("=", 1) for line in texts.get(f"lease:{name}", "").splitlines() if "=" in line),
     )
+
+
+def _release(damaged: list[str], key: str, text: str) -> state.Kept | None:
+    one = _kept(key, text)
+    damaged += [] if one else [f"release {key}"]
+    return one
+
+
+@lru_cache(maxsize=256)
+def _kept(key: str, text: str) -> state.Kept | None:
+    """Read once, for most hosts of a fleet keep the same releases."""
+    return _read([], "", text, partial(state.release_from_json, key))
 
 
 def _read(damaged: list[str], what: str, text: str | None, as_: Callable[[dict[str, Any]], T]) -> T | None:

@@ -93,7 +93,8 @@ def observe(
 
 def _look(app: str, facts: bool) -> str:
     apps = 'app_state "$APP"\n' if app else 'for a in "$S"/apps/*/; do a=${a%/}; app_state "${a##*/}"; done\n'
-    return (files.FACTS if facts else 'part facts\nprintf \'state=%s\\n\' "$S"\n') + apps + ALL_CONTAINERS
+    said = files.FACTS if facts else 'part facts\nprintf \'state=%s\\n\' "$S"\n'
+    return f"{{\n{said}{apps}{ALL_CONTAINERS}}} | dd obs=65536 2>/dev/null\n"  # in few packets: each costs at both ends
 
 
 def lease(

@@ -131,11 +131,20 @@ def digest(value: Any) -> str:
 
 
 def from_json(stored: Mapping[str, Any]) -> Release:
-    """A release read back from a host or the ledger.
+    """A release read back from a host or the ledger; one that many hosts keep is read once.
 
     Raises:
         InputError: it was written by a newer lading, or is damaged.
     """
+    return _kept(stored) if isinstance(stored, state.Kept) else _made(stored)
+
+
+@functools.lru_cache(maxsize=256)
+def _kept(stored: state.Kept) -> Release:
+    return _made(stored)
+
+
+def _made(stored: Mapping[str, Any]) -> Release:
     if stored.get("v") != FORMAT:
         raise errors.InputError(
             f"a release of format {stored.get('v')} was found; this lading knows {FORMAT}", "use the newer lading"
@@ -164,12 +173,13 @@ def from_bytes(content: bytes) -> Release:
 
 def readable(app: state.AppState) -> state.AppState:
     """What was seen of an app, without the kept releases that cannot be read, which are named as damaged."""
-    lost = [name for name, raw in app.releases.items() if not _whole(name, raw)]
+    lost = [name for name, raw in app.releases.items() if not _whole(name, raw if isinstance(raw, state.Kept) else state.Kept(raw))]
     kept = {name: raw for name, raw in app.releases.items() if name not in lost}
     return replace(app, releases=kept, damaged=(*app.damaged, *(f"release {name}" for name in lost)))
 
 
-def _whole(name: str, raw: Mapping[str, Any]) -> bool:
+@functools.lru_cache(maxsize=256)
+def _whole(name: str, raw: state.Kept) -> bool:
     try:
         from_json(raw)
     except errors.InputError:

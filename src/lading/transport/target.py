@@ -30,10 +30,12 @@ _CERTIFICATE = {  # what asyncssh says of a host's certificate, in words
 async def resolve(host: hosts.Host, settings: dict[str, Any], user: str, pinned: str) -> "Target":
     """*host* with what the fleet file and the OpenSSH configuration say of it; *user*: where neither names one."""
     arguments = {**settings, **reaching.arguments(host)}
-    options = await _options(host, arguments)
-    if not host.user and user and (host.address or options.config.get("User") is None):
-        options = await _options(host, arguments := {**arguments, "username": user})
-    return Target(host, arguments, options, pinned)
+    wanted = {**arguments, "username": user} if user and not host.user else arguments
+    if wanted is not arguments and not host.address:  # by its name in the OpenSSH configuration, which may name a user
+        options = await _options(host, arguments)
+        wanted = wanted if options.config.get("User") is None else arguments
+    options = await _options(host, wanted)
+    return Target(host, wanted, options, pinned)
 
 
 class Target:
