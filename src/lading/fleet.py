@@ -9,6 +9,7 @@ from lading import context as contexts
 from lading import observe, state
 from lading.commands import logs as commands
 from lading.compose import release as releases
+from lading.compose import restore
 from lading.plan import planner, steps
 
 
@@ -95,7 +96,7 @@ def _app_rows(host: str, app: state.AppState) -> list[Row]:
 def _specs(app: state.AppState) -> Mapping[str, releases.ServiceSpec]:
     if app.current is None or app.current.release not in app.releases:
         return {}
-    return releases.from_json(app.releases[app.current.release]).services
+    return restore.from_json(app.releases[app.current.release]).services
 
 
 def _row(
@@ -134,7 +135,7 @@ def differences(host: str, app: state.AppState) -> tuple[Difference, ...]:
     if app.current.release not in app.releases:
         lost = [Difference(host, app.app, "", "release", app.current.release, "its files are gone")]
         return (*found, *(lost if f"release {app.current.release}" not in app.damaged else ()))
-    made = releases.from_json(app.releases[app.current.release])
+    made = restore.from_json(app.releases[app.current.release])
     changes = planner.diff(host, made, app.current.generations, app, None)
     done = {c.service for c in app.containers if c.status == "exited" and c.exit_code == 0}
     jobs = {name for name, spec in made.services.items() if spec.job} & done

@@ -7,6 +7,7 @@ from typing import Any
 from lading import context as contexts
 from lading import errors, observe, state
 from lading.compose import release as releases
+from lading.compose import restore
 from lading.ledger import chain, deployments, ledger
 
 
@@ -78,7 +79,7 @@ async def _images(kept: ledger.Ledger, release: str) -> dict[str, str]:
     content = await kept.release(release)
     if content is None:
         return {}
-    return {name: spec.image for name, spec in releases.from_bytes(content).services.items()}
+    return {name: spec.image for name, spec in restore.from_bytes(content).services.items()}
 
 
 @dataclass(frozen=True, slots=True)

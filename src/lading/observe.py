@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from lading import errors, state
 from lading.commands import answers, command, docker
-from lading.compose import release
+from lading.compose import restore
 from lading.inventory import hosts
 from lading.transport import base
 
@@ -49,7 +49,7 @@ def answered(name: str, result: command.Result) -> state.HostState:
         return state.HostState(name, error=str(newer), error_kind="format", error_hint="install the newer lading")
     except ValueError as wrong:
         return state.HostState(name, error=str(wrong), error_kind="command", error_hint=f"on {name}: docker version; docker ps -a")
-    return replace(seen, apps={app: release.readable(one) for app, one in seen.apps.items()})
+    return replace(seen, apps={app: restore.readable(one) for app, one in seen.apps.items()})
 
 
 async def fleet(

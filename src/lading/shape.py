@@ -84,7 +84,7 @@ def fitting(value: Any, kind: Any, name: str) -> Any:
     Raises:
         ValueError: it is of another type.
     """
-    return _reader(kind)(value, name)
+    return value if kind is str and type(value) is str else _reader(kind)(value, name)
 
 
 @functools.cache

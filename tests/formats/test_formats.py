@@ -15,7 +15,7 @@ import pytest
 from host_shell import HostShell
 from lading import errors, events, fleet, observe, state
 from lading.commands import docker
-from lading.compose import bundle, overlay, plugin, release
+from lading.compose import bundle, overlay, plugin, restore
 from lading.deploy import running, start
 from lading.engines import host_commands
 from lading.inventory import hosts
@@ -124,7 +124,7 @@ def test_an_app_that_was_adopted() -> None:
 def test_releases(name: str) -> None:
     folder = RELEASES[name]
     content = (folder / "release.json").read_bytes()
-    made = release.from_bytes(content)
+    made = restore.from_bytes(content)
     assert (made.id, made.canonical()) == (name, content)
     assert made.overlay == (folder / "compose.overlay.yaml").read_text()
     assert bundle.plain_env(made.plain) == (folder / "plain.env").read_text()
@@ -138,7 +138,7 @@ def generations(app: state.AppState, wanted: str) -> dict[str, int]:
 
 @pytest.mark.parametrize("name", RELEASES)
 def test_compose_reads_a_kept_release_with_todays_command(name: str, host: HostShell) -> None:
-    app, made = seen(host), release.from_bytes((RELEASES[name] / "release.json").read_bytes())
+    app, made = seen(host), restore.from_bytes((RELEASES[name] / "release.json").read_bytes())
     function = host_commands.compose_function(made, generations(app, name))
     script = f'A={host.app()}\n{function}compose config --format json'
     done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
@@ -165,7 +165,7 @@ def test_the_overlay_names_its_format() -> None:
 
 def test_the_plan_is_made_as_it_was(host: HostShell) -> None:
     whole = look(host)
-    app, made = whole.apps["shop"], release.from_bytes((RELEASES["c0186b515193"] / "release.json").read_bytes())
+    app, made = whole.apps["shop"], restore.from_bytes((RELEASES["c0186b515193"] / "release.json").read_bytes())
     assert app.current is not None
     one = planner.plan_host("web1", made, dict(app.current.generations), (), app, running.kept_release(app))
     plan = planner.plan(made, "web1", planner.hooked(made, {"web1": one}))
@@ -245,7 +245,7 @@ def test_a_newer_format_on_a_host_is_refused(case: str, host: HostShell) -> None
 def test_a_newer_release_in_the_ledger_is_refused() -> None:
     stored = json.loads((RELEASES["c0186b515193"] / "release.json").read_bytes())
     with pytest.raises(errors.InputError, match="a release of format 2 was found; this lading knows 1"):
-        release.from_json({**stored, "v": 2})
+        restore.from_json({**stored, "v": 2})
 
 
 @pytest.mark.parametrize("change", [{"v": 2}, {"kind": "ShipSunk"}])

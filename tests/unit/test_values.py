@@ -73,7 +73,7 @@ def test_answer_of_a_host() -> None:
     parts = {
         "facts": b"engine=20.10.24\nport=other 0.0.0.0:80->80/tcp\nlisten=00000000:0050\ntool=flock\nfree=12\n",
         "app:shop": b"", "current:shop": b'{"v":1,"app":"shop","release":"r1","version":"1","deployment":"d"}',
-        "release:shop:r1": b'{"v":1,"files":{"a.yml":"' + b"0" * 64 + b'"}}', "sums:shop:r1": b"1" * 64 + b"  ./files/a.yml\n",
+        "release:shop:r1": b'{"v":1,"files":{"a.yml":"' + b"0" * 64 + b'"}}', "sums:shop:r1": b"1" * 64 + b"  releases/r1/files/a.yml\n",
         "secrets:shop": b"var.A%2FB 2 abc\nbroken\n", "journal:shop": b'{"kind":"begin","deployment":"d"}\nnot json\n', "end": b"",
     }
     seen = answers.host_state("h", list(parts.items()))

@@ -95,17 +95,18 @@ def _edited(
     name: str, current: state.Current | None, kept: Mapping[str, Mapping[str, Any]], texts: Mapping[str, str]
 ) -> tuple[str, ...]:
     """Files of the current release that are no longer as they were shipped."""
+    lead = f"releases/{current.release}/" if current else ""
     release = kept.get(current.release) if current else None
     sums = texts.get(f"sums:{name}:{current.release}") if current else None
     if not release or sums is None:
         return ()
-    have = {path.removeprefix("./"): value for value, _, path in (line.partition("  ") for line in sums.splitlines())}
+    have = {path: value for value, _, path in (line.partition("  ") for line in sums.splitlines())}
     try:
         files: dict[str, str] = shape.fitting(release.get("files"), Mapping[str, str], "files")
     except ValueError:
         return ()
     wanted = {f"files/{path}": value[:64] for path, value in files.items()}
-    return tuple(sorted(path for path, value in wanted.items() if have.get(path) != value))
+    return tuple(sorted(path for path, value in wanted.items() if have.get(lead + path) != value))
 
 
 def _facts(text: str, registries: str) -> state.Facts:

@@ -9,10 +9,11 @@ LC_ALL=C; export LC_ALL
 part(){ printf '\\n%s %s\\n' "$M" "$1"; }
 refuse(){ part refused; printf '%s\\n' "$@"; part end; exit 40; }
 now(){ date -u +%Y-%m-%dT%H:%M:%SZ; }
-uptime(){ read -r up _ </proc/uptime; up=${up%%.*}; boot=$(cat /proc/sys/kernel/random/boot_id); }
+uptime(){ read -r up _ </proc/uptime; up=${up%%.*}; read -r boot </proc/sys/kernel/random/boot_id; }
 """
 
-# One `docker info` a script, which tells all there is to know: it takes ten times what `docker ps` does
+# One `docker info` a script, which tells all there is to know: it takes ten times what `docker ps` does. `said NAME` finds a
+# line of it, as v; the shell does it by itself, for each program that a look starts costs a host more than all it reads.
 ENGINE = """engine(){ [ -z "${E:-}" ] || return 0
 E=$(docker info -f 'engine={{.ServerVersion}}
 id={{.ID}}
@@ -20,14 +21,20 @@ arch={{.Architecture}}
 ctx={{.ClientInfo.Context}}
 {{range .ClientInfo.Plugins}}{{if eq .Name "compose"}}plugin={{.Version}}{{end}}{{end}}
 root={{.DockerRootDir}}' 2>&1); EC=$?; }
-said(){ printf '%s\\n' "$E" | sed -n "s/^$1=//p"; }
+said(){ v="
+$E
+"; case $v in *"
+$1="*) v=${v#*"
+$1="}; v=${v%%"
+"*};; *) v=;; esac; }
 """
 
 STATE_DIR = ENGINE + """if [ "$STATE" != auto ]; then S=$STATE; umask 007
 elif [ -d /var/lib/lading ] && [ -w /var/lib/lading ]; then S=/var/lib/lading; umask 007
 else umask 077
 if [ -n "${AT:-}" ]; then S=$AT
-else engine; I=$(said id | tr -d ':'); S=$HOME/.lading/${I:-none}; fi; fi
+else engine; said id; I=; while [ -n "$v" ]; do I=$I${v%%:*}; case $v in *:*) v=${v#*:};; *) v=;; esac; done
+S=$HOME/.lading/${I:-none}; fi; fi
 A=$S/apps/$APP
 """
 
@@ -115,31 +122,30 @@ part "journal:$1"; tail -n 500 "$A/journal" 2>/dev/null
 if ! ( exec 9>>"$A/op.lock"; flock -n 9 ) 2>/dev/null; then part "busy:$1"; sed 1q "$A/op.info" 2>/dev/null; fi
 for r in "$A"/releases/*/release.json; do [ -f "$r" ] || continue
 d=${r%/release.json}; part "release:$1:${d##*/}"; cat "$r"; done
-part "objects:$1"; ls "$A/objects" 2>/dev/null
+part "objects:$1"; for o in "$A"/objects/*; do [ ! -e "$o" ] || printf '%s\\n' "${o##*/}"; done
 part "secrets:$1"
 for s in "$A"/secrets/*/*; do [ -f "$s" ] || continue; d=${s%/*}
 h=$({ printf '%s' "$NONCE"; cat "$s"; } | sha256sum); printf '%s %s %s\\n' "${d##*/}" "${s##*/}" "${h%% *}"; done
 c=$(sed -n 's/.*"release":"\\([0-9a-f]*\\)".*/\\1/p' "$A/current" 2>/dev/null)
-if [ -n "$c" ] && [ -d "$A/releases/$c" ]; then part "sums:$1:$c"
-( cd "$A/releases/$c" && find . -type f -exec sha256sum {} + )
-( cd "$A/objects" && find . -type f -exec sha256sum {} + ); fi; }
+if [ -n "$c" ] && [ -d "$A/releases/$c" ]; then part "sums:$1:$c"; ( cd "$A" && find "releases/$c" objects -type f -exec sha256sum {} + ); fi; }
 """
 
 FACTS = """part facts
 printf 'state=%s\\n' "$S"
-printf 'format=%s\\n' "$(cat "$S/format" 2>/dev/null)"
+v=; [ ! -f "$S/format" ] || read -r v <"$S/format"; printf 'format=%s\\n' "$v"
+free(){ df -Pm "$1" 2>/dev/null | { read -r _; read -r _ _ _ v _; printf '%s=%s\\n' "$2" "${v:-}"; }; }
 near=$S; while [ ! -d "$near" ]; do near=${near%/*}; [ -n "$near" ] || near=/; done
 printf 'fs=%s\\n' "$(stat -f -c %T "$near" 2>/dev/null)"
 [ -w "$near" ] || printf 'readonly=%s\\n' "$near"
-printf 'free=%s\\n' "$(df -Pm "$near" 2>/dev/null | sed -n '2s/  */ /gp' | cut -d' ' -f4)"
-for t in flock tar timeout sha256sum head dd stat sed cut; do command -v $t >/dev/null 2>&1 || printf 'tool=%s\\n' $t; done
+free "$near" free
+for t in flock tar timeout sha256sum head dd stat sed; do command -v $t >/dev/null 2>&1 || printf 'tool=%s\\n' $t; done
 for p in $BINDS; do [ -e "$p" ] || printf 'missing=%s\\n' "$p"; done
 if ! command -v docker >/dev/null 2>&1; then printf 'problem=docker is not installed\\n'
 elif engine; [ $EC != 0 ]; then printf 'problem=%s\\n' "$(docker ps -q 2>&1 >/dev/null | head -n 1)"
-else printf '%s\\n' "$E"; root=${E##*root=}; v=$(said plugin)
+else printf '%s\\n' "$E"; root=${E##*root=}; said plugin
 printf 'compose=%s\\n' "${v:-$(docker compose version --short 2>/dev/null)}"
-printf 'context=%s %s\\n' "$(said ctx)" "${DOCKER_HOST:-}"
-printf 'dockerfree=%s\\n' "$(df -Pm "$root" 2>/dev/null | sed -n '2s/  */ /gp' | cut -d' ' -f4)"
+said ctx; printf 'context=%s %s\\n' "$v" "${DOCKER_HOST:-}"
+free "$root" dockerfree
 docker ps -a --format 'port={{.Label "com.docker.compose.project"}} {{.Ports}}
 net={{.Names}} {{.Networks}} {{.Label "com.docker.compose.project"}}'
 fi

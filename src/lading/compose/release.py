@@ -4,11 +4,10 @@ import functools
 import hashlib
 import json
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import quote as percent
 
-from lading import errors, shape, state
 from lading.compose import overlay, project, unheeded
 
 FORMAT = 1
@@ -44,15 +43,6 @@ class ServiceSpec:
     bake: float = 5.0
     grace: float = 10.0
     active: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class _Resource:
-    """What a release keeps of a network or a volume."""
-
-    name: str
-    external: bool
-    definition: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,63 +118,6 @@ def canonical(value: Any) -> bytes:
 def digest(value: Any) -> str:
     """SHA-256 of the canonical form, hex."""
     return hashlib.sha256(canonical(value)).hexdigest()
-
-
-def from_json(stored: Mapping[str, Any]) -> Release:
-    """A release read back from a host or the ledger; one that many hosts keep is read once.
-
-    Raises:
-        InputError: it was written by a newer lading, or is damaged.
-    """
-    return _kept(stored) if isinstance(stored, state.Kept) else _made(stored)
-
-
-@functools.lru_cache(maxsize=256)
-def _kept(stored: state.Kept) -> Release:
-    return _made(stored)
-
-
-def _made(stored: Mapping[str, Any]) -> Release:
-    if stored.get("v") != FORMAT:
-        raise errors.InputError(
-            f"a release of format {stored.get('v')} was found; this lading knows {FORMAT}", "use the newer lading"
-        )
-    try:
-        made = shape.made(Release, {key: value for key, value in stored.items() if key != "v"})
-        for resource in (*made.networks.values(), *made.volumes.values()):
-            shape.made(_Resource, resource)
-    except ValueError as wrong:
-        raise errors.InputError(f"a stored release is damaged: {wrong}", "deploy again") from wrong
-    return made
-
-
-def from_bytes(content: bytes) -> Release:
-    """`from_json` of a release's canonical bytes.
-
-    Raises:
-        InputError: it was written by a newer lading, or is damaged.
-    """
-    try:
-        stored = shape.parse(content.decode())
-    except ValueError as wrong:
-        raise errors.InputError(f"a stored release is damaged: {wrong}", "deploy again") from wrong
-    return from_json(stored)
-
-
-def readable(app: state.AppState) -> state.AppState:
-    """What was seen of an app, without the kept releases that cannot be read, which are named as damaged."""
-    lost = [name for name, raw in app.releases.items() if not _whole(name, raw if isinstance(raw, state.Kept) else state.Kept(raw))]
-    kept = {name: raw for name, raw in app.releases.items() if name not in lost}
-    return replace(app, releases=kept, damaged=(*app.damaged, *(f"release {name}" for name in lost)))
-
-
-@functools.lru_cache(maxsize=256)
-def _whole(name: str, raw: state.Kept) -> bool:
-    try:
-        from_json(raw)
-    except errors.InputError:
-        return False
-    return digest(raw)[:12] == name
 
 
 def object_id(files: tuple[project.ShippedFile, ...]) -> str:

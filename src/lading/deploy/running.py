@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lading import context as contexts
 from lading import errors, events, state
-from lading.compose import release
+from lading.compose import release, restore
 from lading.deploy import ended, recording
 from lading.engines import base, hosts
 from lading.plan import steps
@@ -91,13 +91,13 @@ def kept_release(app: state.AppState) -> release.Release | None:
     """The release that a host says is current, if it still keeps it."""
     if app.current is None or app.current.release not in app.releases:
         return None
-    return release.from_json(app.releases[app.current.release])
+    return restore.from_json(app.releases[app.current.release])
 
 
 def known_releases(seen: state.FleetState, app: str) -> Mapping[str, release.Release]:
     """All releases of an app that any of the hosts keeps, by id."""
     return {
-        name: release.from_json(raw)
+        name: restore.from_json(raw)
         for host in seen.hosts.values() if app in host.apps
         for name, raw in host.apps[app].releases.items()
     }

@@ -81,7 +81,7 @@ def test_no_sums_mean_no_edited_files() -> None:
     assert seen(**parts).apps["shop"].edited == ()
     odd = {**parts, "release__shop__r1": b'{"v": 1, "files": []}', "sums__shop__r1": b""}
     assert seen(**odd).apps["shop"].edited == ()
-    same = b"0" * 64 + b"  ./files/a.yml\n"
+    same = b"0" * 64 + b"  releases/r1/files/a.yml\n"
     assert seen(**parts, sums__shop__r1=same).apps["shop"].edited == ()
     assert seen(**parts, sums__shop__r1=b"").apps["shop"].edited == ("files/a.yml",)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from builders import a_container, a_release, a_service
 from lading import errors, fleet, observe, state
 from lading.commands import answers, command, docker
-from lading.compose import release
+from lading.compose import restore
 from lading.deploy import rollback, running, start
 from lading.engines import preflight, watching
 from lading.ledger import deployments
@@ -173,7 +173,7 @@ def test_a_damaged_release_is_not_kept_and_is_named() -> None:
         app = answered(parts({**WHOLE, f"release:shop:{MADE.id}": [raw]})).apps["shop"]
         assert (dict(app.releases), app.damaged) == ({}, (f"release {MADE.id}",))
         assert [d.observed for d in fleet.differences("h", app) if d.field.startswith("release")] == ["damaged: it cannot be read"]
-    assert release.readable(state.AppState("shop", releases={MADE.id: RAW})).releases == {MADE.id: RAW}
+    assert restore.readable(state.AppState("shop", releases={MADE.id: RAW})).releases == {MADE.id: RAW}
 
 
 @pytest.mark.parametrize("content", [b"not json\n", b'{"labels": [1]}\n', b"\xff\xfe\n"])

@@ -6,7 +6,7 @@ import pytest
 
 from builders import a_reading, a_release, a_service
 from lading import errors
-from lading.compose import bundle, project, release
+from lading.compose import bundle, project, release, restore
 
 WEB, DB = a_service("web", "r/web:1"), a_service("db", "r/db:1")
 
@@ -35,12 +35,12 @@ def test_secret_content_is_not_in_it() -> None:
 def test_round_trip_and_newer_format() -> None:
     made = a_release(WEB, DB, secrets={"var.P": b"x"}, uses={"web": ("var.P",)})
     stored = json.loads(made.canonical())
-    assert release.from_json(stored) == made
-    assert release.from_json(stored).id == made.id
+    assert restore.from_json(stored) == made
+    assert restore.from_json(stored).id == made.id
     with pytest.raises(errors.InputError, match="format 2"):
-        release.from_json({**stored, "v": 2})
+        restore.from_json({**stored, "v": 2})
     with pytest.raises(errors.InputError, match="damaged"):
-        release.from_json({"v": 1, "services": {}})
+        restore.from_json({"v": 1, "services": {}})
 
 
 def test_content_follows_mounted_files_of_its_own_service_only() -> None:

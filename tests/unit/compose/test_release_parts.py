@@ -4,7 +4,7 @@ import pytest
 
 from builders import a_release, a_service
 from lading import errors, state
-from lading.compose import project, release
+from lading.compose import project, release, restore
 
 SECRETS = {"var.P": b"x", "env.conf/a.env": b"A=1", "file.tls/key": b"k"}
 
@@ -51,12 +51,12 @@ def test_a_restart_policy_makes_a_job(condition: str) -> None:
 @pytest.mark.parametrize(("content", "said"), [(b"{", "damaged"), (b"[1]", "damaged"), (b"{}", "format None"), (b'{"v":1}', "damaged"), (b"\xff", "damaged")])
 def test_stored_bytes_that_are_none(content: bytes, said: str) -> None:
     with pytest.raises(errors.InputError, match=said):
-        release.from_bytes(content)
+        restore.from_bytes(content)
 
 
 def test_stored_bytes_both_ways() -> None:
     made = a_release(a_service("web"), binds={"/srv": ()}, secrets=SECRETS)
-    assert release.from_bytes(made.canonical()) == made
+    assert restore.from_bytes(made.canonical()) == made
 
 
 def test_a_release_of_nothing() -> None:
