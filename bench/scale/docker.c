@@ -75,6 +75,11 @@ static void nets(const char *line)
     const char *owner = cut(line, "compose.project\":\"", "\"");
     printf("port=%s \nnet=%s %s %s\n", owner, cut(line, "\"name\":\"/", "\""), cut(line, "\"networks\":{\"", "\""), owner);
 }
+static void runs(const char *line)
+{
+    const char *owner = cut(line, "compose.service\":\"", "\"");
+    printf("%s %s %s\n", owner, cut(line, "lading.content\":\"", "\""), cut(line, "lading.secrets\":\"", "\""));
+}
 static void inspected(const char *line) { if (has(cut(line, "{\"id\":\"", "\""))) puts(line); }
 
 static int unknown(void)
@@ -124,6 +129,7 @@ static int answer(char **words, const char *last)
         printf("engine=20.10.24\nid=%s\narch=x86_64\nctx=default\nplugin=2.40.3\nroot=%s\n", strrchr(home, '/') + 1, home);
     else if (begins("ps ") && (has("status=created") || has("oneoff"))) return 0;
     else if (begins("ps ") && has("net=")) each(nets);
+    else if (begins("ps --filter ") && has("lading.content")) each(runs);
     else if (begins("ps -a --no-trunc ")) each(state);
     else if (begins("ps -aq ")) each(id);
     else if (begins("container inspect --format ")) { *project = 0; each(inspected); }

@@ -228,12 +228,27 @@ def tidy(
     return guarded("tidy", marker, hold, body + "part end\nexit 0\n", timeout=120)
 
 
+# Between a service's verdict and the commit lie the other batches, and whoever else works on the host
+STILL_THERE = f"""have=$(docker ps --filter "label={docker.PROJECT}=$APP" --format '{{{{.Label "com.docker.compose.service"}}}} {{{{.Label "lading.content"}}}} {{{{.Label "lading.secrets"}}}}')
+runs(){{ case "
+$have
+" in *"
+$1 $2 $3
+"*) ;; *) refuse changed "$1";; esac; }}
+"""
+
+
 def commit(
-    marker: str, hold: Hold, *, record: str, current: str, script: str, releases: Sequence[str],
+    marker: str, hold: Hold, *, record: str, current: str, script: str, runs: Mapping[str, tuple[str, str]], releases: Sequence[str],
     objects: Sequence[str], secrets: Sequence[str], tags: Sequence[str],
 ) -> command.Command:
-    """`committed` in the journal, switch `current`, write the operator's script, prune, free the lease."""
-    lines = [
+    """`committed` in the journal, switch `current`, write the operator's script, prune, free the lease.
+
+    Refused before anything is written if one of the services *runs*, each with its labels' content and secrets, does not run so any more.
+    """
+    lines = [STILL_THERE] if runs else []
+    lines += [f"runs {command.quote(name)} {command.quote(content)} {command.quote(secrets_)}\n" for name, (content, secrets_) in runs.items()]
+    lines += [
         'jot "$RECORD" || refuse state "cannot write the journal"\n',
         'printf "%s\\n" "$CURRENT" >"$A/current.new" && mv "$A/current.new" "$A/current" && { sync "$A/current" || sync; }\n',
         'printf "%s" "$SCRIPT" >"$A/compose.new" && chmod 755 "$A/compose.new" && mv "$A/compose.new" "$A/compose"\n',

@@ -16,11 +16,11 @@ RECONNECT = 20.0  # seconds that an undo tries to reach a host that was lost
 
 
 class Failure(Exception):
-    """One host's step failed: host, step, why, last log lines."""
+    """One host's step failed: host, step, why, last log lines; *kind*: the word of a script that refused."""
 
-    def __init__(self, host: str, step: str, why: str, log: tuple[str, ...] = ()) -> None:
+    def __init__(self, host: str, step: str, why: str, log: tuple[str, ...] = (), kind: str = "") -> None:
         super().__init__(errors.short(why))
-        self.host, self.step, self.why = host, step, errors.short(why)
+        self.host, self.step, self.why, self.kind = host, step, errors.short(why), kind
         self.log = tuple(map(errors.short, log))
 
 
@@ -48,11 +48,12 @@ class Held:
             await self.record(events.HostLost(self.job.deployment, name, what.name, error=lost.message))
             raise Failure(name, what.name, lost.message) from lost
         if "refused" in result.parts:
-            holder = words.overtaken(result.text("refused"))
+            refusal = result.text("refused")
+            holder = words.overtaken(refusal)
             if holder:
                 self.overtaken.add(name)
                 await self.record(events.LeaseLost(self.job.deployment, name, what.name, holder=holder))
-            raise Failure(name, what.name, self.shown(words.refusal(result.text("refused"))))
+            raise Failure(name, what.name, self.shown(words.refusal(refusal)), kind=refusal.partition("\n")[0])
         if "end" not in result.parts:
             said = self.shown(result.stderr).strip().splitlines()
             raise Failure(name, what.name, f"ended with status {result.status}: {said[-1] if said else 'no output'}")

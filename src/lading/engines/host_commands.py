@@ -40,11 +40,14 @@ def commit_command(
         rolling.kept_image(job.plan.app, service, name)
         for name in dropped for service in (app.releases[name].get("services", {}) if app else {})
     ]
+    foreign = {c.service for c in app.containers if c.id in plan.adopted} if app else set()  # they have no labels
+    runs = {name: (spec.content, release.generation_label(spec, plan.generations)) for name, spec in job.release.active.items()
+            if not spec.job and name not in foreign}
     record = json.dumps({"v": 1, "kind": "committed", "deployment": job.deployment, "to": job.release.id,
                          "version": job.release.version, **({"ledger": dict(ledger)} if ledger else {})})
     return rolling.commit(
         observe.marker(), hold, record=record, current=json.dumps(current.as_json(), separators=(",", ":")),
-        script=docker.operator_script(compose_function(job.release, plan.generations)), releases=dropped,
+        script=docker.operator_script(compose_function(job.release, plan.generations)), runs=runs, releases=dropped,
         objects=objects, secrets=[f"{release.secret_path(name)}/{number}" for name, number in old], tags=tags,
     )
 

@@ -58,8 +58,7 @@ class _Run:
             self._check_stop("commit")
         except held.Failure as failure:
             return await self._fail(failure)
-        await self._commit()
-        return self._report()
+        return self._report(await self._commit())
 
     async def _hooks(self) -> None:
         for name in self.busy:
@@ -141,9 +140,12 @@ class _Run:
         for one in sorted(wrong, key=lambda w: not isinstance(w, errors.RefusedError)):
             raise one
 
-    async def _commit(self) -> None:
-        """The decision first, then every host; a host that is lost now is unknown, `resume` finishes it."""
-        job = self.job
+    async def _commit(self) -> held.Failure | None:
+        """The decision first, then every host; a host that is lost now is unknown, `resume` finishes it.
+
+        One where a service does not run any more as it was judged goes back, and its failure is returned.
+        """
+        job, changed = self.job, dict[str, held.Failure]()
         await self.record(events.StepStarted(job.deployment, "", "commit"))
         ledger = await job.attest()
 
@@ -153,12 +155,17 @@ class _Run:
             try:
                 await self.held.send(name, what)
             except held.Failure as failure:
-                self._set(name, "unknown", job.release.id, failure.why)
+                if failure.kind == "changed":
+                    changed[name] = failure
+                else:
+                    self._set(name, "unknown", job.release.id, failure.why)
                 return
             await self.record(events.HostCommitted(job.deployment, name, "commit", release=job.release.id))
             self._set(name, "succeeded", job.release.id)
 
         await asyncio.gather(*(one(name) for name in self.busy))
+        await asyncio.gather(*(self._undo(name, failure.why) for name, failure in changed.items()))
+        return next(iter(changed.values()), None)
 
     def _set(self, name: str, result: events.HostResult, now: str, error: str = "") -> None:
         self.results[name] = changing.outcome(self.job, name, result, now, error, time.monotonic() - self.started)

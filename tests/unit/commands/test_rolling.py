@@ -243,7 +243,7 @@ def test_commit_switches_current_prunes_and_frees(held: HostShell) -> None:
         (app / path).write_text("x")
     held.docker({"image rm*": ""})
     done = held.run(rolling.commit(
-        "M", held.hold(), record='{"kind":"committed"}', current='{"v":1,"q":"it\'s"}', script="#!/bin/sh\n", releases=("old",),
+        "M", held.hold(), record='{"kind":"committed"}', current='{"v":1,"q":"it\'s"}', script="#!/bin/sh\n", runs={}, releases=("old",),
         objects=("o1",), secrets=("var.P/1",), tags=("lading-keep/shop/web:old",)))
     assert done.status == 0
     assert (app / "current").read_text() == '{"v":1,"q":"it\'s"}\n'
@@ -256,9 +256,24 @@ def test_commit_switches_current_prunes_and_frees(held: HostShell) -> None:
 
 
 def test_commit_that_prunes_nothing_asks_docker_nothing(held: HostShell) -> None:
-    done = held.run(rolling.commit("M", held.hold(), record='{"kind":"committed"}', current="{}", script="", releases=(),
+    done = held.run(rolling.commit("M", held.hold(), record='{"kind":"committed"}', current="{}", script="", runs={}, releases=(),
                                    objects=(), secrets=(), tags=()))
     assert (done.status, held.lines()) == (0, [])
+
+
+@pytest.mark.parametrize(("runs", "said"), [
+    ("web c1 \nweb c1 \ndb c2 1.2\nother c9 \n", ""), ("db c2 1.2\nweb c1 ", ""), ("web c1 \ndb c2 1.3\n", "db"), ("web c1\ndb c2 1.2", "web"),
+    ("web c0 \ndb c2 1.2\n", "web"), ("web c11 \ndb c2 1.2\n", "web"), ("", "web"),
+])
+def test_what_does_not_run_any_more_is_not_committed(held: HostShell, runs: str, said: str) -> None:
+    held.docker({"ps*project=shop*": runs})
+    before = held.journal()
+    done = held.run(rolling.commit("M", held.hold(), record='{"kind":"committed"}', current="{}", script="", releases=(), objects=(),
+                                   runs={"web": ("c1", ""), "db": ("c2", "1.2")}, secrets=(), tags=()))
+    assert done.text("refused").split() == (["changed", said] if said else [])
+    assert (held.app() / "current").exists() is not bool(said)
+    assert held.journal() == [*before, *([] if said else [{"kind": "committed"}])]
+    assert held.lease()["state"] == ("held" if said else "free")
 
 
 def test_an_undone_host_is_free_and_says_so(held: HostShell) -> None:

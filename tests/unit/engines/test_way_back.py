@@ -65,6 +65,35 @@ def test_an_engine_that_stays_away_is_a_failure_in_its_own_words(monkeypatch: py
     assert "Cannot connect to the Docker daemon" in report.outcome.hosts["web2"].error
 
 
+class Meddled(Struck):
+    """A fleet on some of whose *hosts* somebody brings the old version back when all is verified; *undo*: as above, of web2."""
+
+    def __init__(self, meddled: tuple[str, ...], undo: bytes = b"0\n") -> None:
+        super().__init__(looks=0, undo=undo)
+        self.meddled = meddled
+
+    def answer(self, host: inventory.Host, what: command.Command) -> command.Result:
+        if what.name == "commit" and host.name in self.meddled:
+            return command.Result(40, {"refused": b"changed\nweb\n", "end": b""})
+        return Fleet.answer(self, host, what) if what.name == "roll" else super().answer(host, what)
+
+
+@pytest.mark.parametrize("meddled", [("web2",), tuple(HOSTS)])
+def test_a_host_that_was_changed_before_the_commit_goes_back_and_the_whole_says_so(meddled: tuple[str, ...]) -> None:
+    fleet = Meddled(meddled)
+    report = asyncio.run(fleet.upgrade())
+    words = {name: "rolled_back" if name in meddled else "succeeded" for name in HOSTS}
+    assert {name: one.result for name, one in report.outcome.hosts.items()} == words
+    assert report.outcome.result == ("rolled_back" if len(meddled) == len(HOSTS) else "partial")
+    assert "web does not run any more as it was judged" in report.why
+    assert sorted(fleet.journaled) == [(name, "undone") for name in meddled]
+
+
+def test_a_host_that_was_changed_and_does_not_go_back_is_failed() -> None:
+    report = asyncio.run(Meddled(("web2",), undo=b"1\nno space left").upgrade())
+    assert (report.outcome.result, report.outcome.hosts["web2"].result, report.outcome.hosts["web1"].result) == ("partial", "failed", "succeeded")
+
+
 def test_who_was_overtaken_says_by_whom_and_nothing_of_what_runs_now() -> None:
     class Overtaken(Fleet):
         def answer(self, host: inventory.Host, what: command.Command) -> command.Result:
