@@ -57,7 +57,7 @@ class Bench:
         """`lading where`, and two looks in one process."""
         app = f"app-{size}"
         whole = self.scene.run(["lading", "where", app, "--to", f"n{size}", "--json"], {}, LIMIT)
-        twice = self.scene.run(["python", str(self.scene.folder / "bin/look.py"), app, f"n{size}"], {}, LIMIT)
+        twice = self.scene.run([sys.executable, str(self.scene.folder / "bin/look.py"), app, f"n{size}"], {}, LIMIT)
         try:
             states, found = [row["state"] for row in json.loads(whole.output)], json.loads(twice.output)
         except ValueError:

@@ -138,7 +138,7 @@ class Scene:
 
     def environment(self) -> dict[str, str]:
         """The environment of the variants."""
-        path = f"{ROOT / '.venv/bin'}:{ROOT / '.venv-bench/bin'}:{process.CLEAN_ENVIRONMENT['PATH']}"
+        path = f"{ROOT / '.venv-bench/bin'}:{ROOT / '.venv/bin'}:{process.CLEAN_ENVIRONMENT['PATH']}"
         return {
             "PATH": path, "HOME": str(self.folder / "controller"), "LC_ALL": "C.UTF-8", "REG_PASSWORD": self.password, "USER": "bench",
             "LADING_CONFIG": str(self.folder / "lading.yaml"), "ANSIBLE_LOCAL_TEMP": str(self.folder / "ansible"),

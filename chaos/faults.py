@@ -253,7 +253,7 @@ FAULTS = (
     Fault("foreign", "foreign container on a network that changes", ("roll",), "roll", _foreigner, edits=NETWORK, rule="network",
           after=_foreigner_still_there, expected=(0,), replaces=True),
     Fault("client", "client of `up` killed inside a recreate", ("up",), "up", _client_killed, rule="client"),
-    Fault("operator", "operator's `docker compose up` and `docker image prune -f`", ("roll", "health", "commit", "undo"), "roll", _operator,
+    Fault("operator", "operator's `docker compose up` and `docker image prune -f`", ("roll", "health", "commit", "undo"), "commit", _operator,
           rule="operator"),
     Fault("SIGKILL", "controller killed", BEGUN, "up", _signalled(KILL), rule="begun", dead=True),
     Fault("gone", "controller and its ledger gone for ever", BEGUN, "commit", _gone_for_ever, rule="begun", dead=True),

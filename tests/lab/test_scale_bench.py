@@ -1,0 +1,24 @@
+"""`make bench-scale`, made small: its stub of Docker answers all that lading asks, and every run counts."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.lab
+
+
+def test_every_run_counts(tmp_path: Path) -> None:
+    words = ["--hosts", "2", "--repeat", "1", "--looks", "2", "--only", "lading,raw OpenSSH", "--seed", "1"]
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "bench/scale_bench.py"), *words], capture_output=True, text=True, check=False, timeout=300,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "lab"), "TMPDIR": str(tmp_path)},
+    )
+    assert (done.returncode, "WRONG" in done.stderr) == (0, False), done.stderr[-3000:]
+    found = json.loads((tmp_path / "scale-runs.json").read_text())
+    assert sorted(run["variant"] for run in found["runs"]) == ["lading", "raw OpenSSH"]
+    assert [look["hosts"] for look in found["looks"]] == [2]
