@@ -1,6 +1,6 @@
 """lading's files on a host: state folder, lease and fence, journal, current; as POSIX sh (pure).
 
-Shell variables of every script: M marker, APP, STATE (configured), AT (as a host told it before), S state folder, A app folder, D deployment, F fence,
+Shell variables of every script: M marker, APP, STATE (configured), AT (as a host told it before), E (what its engine said before), S state folder, A app folder, D deployment, F fence,
 T time-out. fd 9 is `op.lock`, inherited by what a changing command starts, so that the lock lives as long as it does.
 """
 
@@ -95,11 +95,11 @@ if [ "$l_state" = held ] && [ "$l_deployment" != "$D" ] && [ "$l_boot" = "$boot"
 n=0; old=; new=$(look)
 while [ "$old" != "$new" ] && [ $n -lt 6 ]; do old=$new; sleep "$GRACE"; new=$(look); n=$((n + 1)); done
 fi
-docker ps -a --no-trunc --filter "label=com.docker.compose.project=$APP" --filter status=created --format '{{.ID}} {{.Names}}' |
-while read -r id name; do case $name in [0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]_*)
+docker ps -a --no-trunc --format '{{.ID}} {{.Names}} {{.State}} {{.Label "com.docker.compose.project"}} {{.Label "com.docker.compose.oneoff"}}' |
+while read -r id name now p one; do case "$one $p" in "True $APP"-hook-*)
+docker rm -f "$id" >/dev/null; docker network prune -f --filter "label=com.docker.compose.project=$p" >/dev/null;; esac
+case "$now $p $name" in "created $APP "[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]_*)
 docker rm "$id" >/dev/null;; esac; done
-docker ps -a --filter label=com.docker.compose.oneoff=True --format '{{.ID}} {{.Label "com.docker.compose.project"}}' |
-while read -r id p; do case $p in "$APP"-hook-*) docker rm -f "$id" >/dev/null; docker network prune -f --filter "label=com.docker.compose.project=$p" >/dev/null;; esac; done
 """
 
 FREE = """exec 8>>"$A/lease.lock"; flock -w 10 8
@@ -146,8 +146,10 @@ else printf '%s\\n' "$E"; root=${E##*root=}; said plugin
 printf 'compose=%s\\n' "${v:-$(docker compose version --short 2>/dev/null)}"
 said ctx; printf 'context=%s %s\\n' "$v" "${DOCKER_HOST:-}"
 free "$root" dockerfree
-docker ps -a --format 'port={{.Label "com.docker.compose.project"}} {{.Ports}}
-net={{.Names}} {{.Networks}} {{.Label "com.docker.compose.project"}}'
+P=$(docker ps -a --format 'port={{.Label "com.docker.compose.project"}} {{.Ports}}
+net={{.Names}} {{.Networks}} {{.Label "com.docker.compose.project"}}' 2>&1) || P=problem=${P%%"
+"*}
+printf '%s\\n' "$P"
 fi
 grep -h ' 0A ' /proc/net/tcp /proc/net/tcp6 2>/dev/null | while read -r _ l _; do printf 'listen=%s\\n' "$l"; done
 """

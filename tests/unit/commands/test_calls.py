@@ -40,6 +40,20 @@ def test_an_engine_that_does_not_answer_is_said(host: HostShell, home: Path) -> 
     assert seen.facts.problem == "refused"
 
 
+@pytest.mark.parametrize(("ps", "problem"), [("", ""), (1, "refused")])
+def test_an_engine_that_told_of_itself_is_not_asked_again_and_yet_must_answer(host: HostShell, home: Path, ps: str | int, problem: str) -> None:
+    host.docker({"info*": INFO, "ps*": ""})
+    before = answers.from_result("here", host.run(docker.observe("M", state_dir="auto", app="shop"))).facts
+    host.docker({"ps*": ps})
+    host.lines()
+    what = docker.lease("M", state_dir="auto", app="shop", deployment="d1", holder="h", since="s", url="", take=False, grace=0,
+                        begin='{"kind":"begin"}', nonce="", binds=(), engine=before.about)
+    after = answers.from_result("here", host.run(what)).facts
+    assert replace(after, disk_free=0, docker_free=0, listening=(), state_format="") == replace(
+        before, disk_free=0, docker_free=0, listening=(), problem=problem, state_format="")
+    assert not [line for line in host.lines() if line.startswith(("info", "compose"))]
+
+
 def test_a_folder_that_the_host_named_is_not_asked_for_again(host: HostShell, home: Path) -> None:
     host.docker({"info*": INFO, "ps*": ""})
     host.run(docker.lease("M", state_dir="auto", app="shop", deployment="d1", holder="h", since="s", url="", take=False, grace=0,
