@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from lading import canonical, errors, observe, state
 from lading import context as contexts
-from lading import errors, observe, state
-from lading.compose import release as releases
 from lading.compose import restore
 from lading.ledger import chain, deployments, ledger
 
@@ -148,7 +147,7 @@ async def _remember(kept: ledger.Ledger, seen: state.FleetState) -> None:
     """Take over deployments and releases that hosts keep; a release whose bytes are not those of its id is left out."""
     await kept.take(deployments.from_journals(seen))
     found = {
-        releases.canonical(raw): name
+        canonical.form(raw): name
         for host in seen.hosts.values() for app in host.apps.values() for name, raw in app.releases.items()
     }
     await kept.keep(*(content for content, name in found.items() if ledger.release_id(content) == name))

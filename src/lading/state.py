@@ -198,6 +198,7 @@ class AppState:
     """One app on one host: declared (*current*, *releases* kept there, raw JSON by id), journal, and what runs.
 
     *secrets*: secret name → generation → salted SHA-256, as the host computed it. *objects*: ids of shipped files.
+    *edited*: what of the current release's files is not as it was shipped: "files/PATH", "objects/ID".
     *damaged*: what is there and cannot be read: "current", "journal", "release ID".
     """
 
@@ -225,6 +226,12 @@ class AppState:
             ):
                 begun = None
         return begun
+
+    def shipped_as(self, path: str) -> str:
+        """What people call one of *edited*: where it lies in the project."""
+        lead, _, rest = path.partition("/")
+        objects = self.releases[self.current.release].get("objects", {}) if lead == "objects" and self.current else {}
+        return str(objects.get(rest, path))
 
     @property
     def unreadable(self) -> str:

@@ -8,7 +8,7 @@ from lab_client import Lab
 
 FILES = """
     environment: {GREETING: "${GREETING}"}
-    volumes: ["/etc/hostname:/host-name:ro", "./conf:/conf:ro", "./state:/state"]
+    volumes: ["/etc/hostname:/host-name:ro", "./conf:/conf:ro", "./one.conf:/one.conf:ro", "./state:/state"]
 """
 
 
@@ -54,6 +54,7 @@ def app_with_files(app: App, lab: Lab) -> App:
     app.edit('    volumes: ["/etc/hostname:/host-name:ro"]\n', FILES)
     (app.folder / "conf").mkdir()
     (app.folder / "conf" / "a.conf").write_text("one\n")
+    (app.folder / "one.conf").write_text("as shipped\n")
     (app.folder / ".gitignore").write_text("state/\n")
     lab.run("sh", "-c", "git init -q . && git add -A && git -c user.email=a@b -c user.name=a commit -qm a", cwd=app.folder)
     return app
@@ -73,6 +74,14 @@ def test_shipped_files_host_data_and_secrets(app_with_files: App, lab: Lab) -> N
     assert second["web"] != first["web"]
     assert second["store"] == first["store"]
     assert lab.exec("web1", ["docker", "exec", second["web"], "cat", "/conf/a.conf", "/state/db"]).stdout == "two\nrow\n"
+
+    conf = f"$(grep -l 'as shipped' /var/lib/lading/apps/{app.name}/objects/* 2>/dev/null)"
+    lab.exec("web1", f"echo by hand >{conf}")
+    assert drift(app) == {("", "file")}
+    assert app.deploy("1.0.0", to="web1", env=env).returncode == 0
+    assert drift(app) == set()
+    assert app.ids("web1") == second
+    assert lab.exec("web1", ["docker", "exec", second["web"], "cat", "/one.conf"]).stdout == "as shipped\n"
 
     plan = app.lading("plan", "--version", "1.0.0", "--to", "web1", "--json", env={"GREETING": "canary-second"})
     changes = json.loads(plan.stdout)["changes"]

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
-from lading import shape, state
+from lading import canonical, shape, state
 from lading.commands import command, docker
 
 _LISTENER = re.compile(r"(?:[0-9A-Fa-f]{8}|[0-9A-Fa-f]{32}):[0-9A-Fa-f]{1,4}")
@@ -106,7 +106,17 @@ def _edited(
     except ValueError:
         return ()
     wanted = {f"files/{path}": value[:64] for path, value in files.items()}
-    return tuple(sorted(path for path, value in wanted.items() if have.get(lead + path) != value))
+    return tuple(sorted([*(path for path, value in wanted.items() if have.get(lead + path) != value), *_changed(release, have)]))
+
+
+def _changed(release: Mapping[str, Any], have: Mapping[str, str]) -> Iterator[str]:
+    """Shipped objects of one file that are no longer what their id says; in folders containers may write, so those are not judged."""
+    objects = release.get("objects")
+    for key in objects if isinstance(objects, Mapping) else ():
+        one, inside = have.get(f"objects/{key}"), f"objects/{key}/"
+        ids = [canonical.object_id([("", executable, one)]) for executable in (False, True)] if one else []
+        if key not in ids and not any(path.startswith(inside) for path in have):
+            yield f"objects/{key}"
 
 
 def _facts(text: str, registries: str) -> state.Facts:

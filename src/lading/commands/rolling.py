@@ -54,7 +54,8 @@ UNPACK = """I=$A/incoming.$D; rm -rf "$A"/incoming.*
 if [ "$TAR" -gt 0 ]; then
 mkdir "$I" && head -c "$TAR" | tar -xpof - -C "$I" 2>"$A/tar.err" || { e=$(tail -n 1 "$A/tar.err"); rm -rf "$I" "$A/tar.err"; refuse upload "$e"; }
 rm -f "$A/tar.err"; chmod -R a+rX "$I"
-for o in "$I"/objects/*; do [ -e "$o" ] || continue; [ -e "$A/objects/${o##*/}" ] || mv "$o" "$A/objects/"; done
+for o in "$I"/objects/*; do [ -e "$o" ] || continue; n=$A/objects/${o##*/}
+if [ -f "$n" ] && [ -f "$o" ]; then { cat "$o" >"$n"; } 2>/dev/null || mv -f "$o" "$n"; elif [ ! -e "$n" ]; then mv "$o" "$A/objects/"; fi; done
 for s in "$I"/secrets/*/*; do [ -f "$s" ] || continue; d=${s%/*}; d=$A/secrets/${d##*/}; mkdir -p "$d" && mv "$s" "$d/"; done
 if [ -d "$I/releases/$R" ]; then rm -rf "$A/releases/$R.old"; [ ! -d "$A/releases/$R" ] || mv "$A/releases/$R" "$A/releases/$R.old"
 mv "$I/releases/$R" "$A/releases/" || refuse upload "cannot store the release"; rm -rf "$A/releases/$R.old"; fi

@@ -2,12 +2,12 @@
 
 import functools
 import hashlib
-import json
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import quote as percent
 
+from lading import canonical
 from lading.compose import overlay, project, unheeded
 
 FORMAT = 1
@@ -84,7 +84,7 @@ class Release:
 
     @functools.cached_property
     def _bytes(self) -> bytes:
-        return canonical({"v": FORMAT, **asdict(self)})
+        return canonical.form({"v": FORMAT, **asdict(self)})
 
     @functools.cached_property
     def id(self) -> str:
@@ -110,20 +110,9 @@ class Bundle:
     warnings: tuple[str, ...] = ()
 
 
-def canonical(value: Any) -> bytes:
-    """JSON with sorted keys, no spaces, UTF-8: one form on every machine."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def digest(value: Any) -> str:
-    """SHA-256 of the canonical form, hex."""
-    return hashlib.sha256(canonical(value)).hexdigest()
-
-
 def object_id(files: tuple[project.ShippedFile, ...]) -> str:
     """The id of shipped content: hash over paths, modes and contents; the same on every machine."""
-    listing = sorted([f.path, f.executable, hashlib.sha256(f.content).hexdigest()] for f in files)
-    return digest(listing)
+    return canonical.object_id([(f.path, f.executable, hashlib.sha256(f.content).hexdigest()) for f in files])
 
 
 def build(reading: project.Reading, pins: Mapping[str, str]) -> Bundle:
@@ -225,7 +214,7 @@ def _service(
     return ServiceSpec(
         name=service.name,
         image=image,
-        content=digest({"definition": definition, "mounts": shipped, "configs": files})[:32],
+        content=canonical.digest({"definition": definition, "mounts": shipped, "configs": files})[:32],
         definition=definition,
         secrets=tuple(reading.uses.get(service.name, ())),
         networks=tuple(sorted(app.networks[key].name for key in service.networks if key in app.networks)),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lading import errors, shape, state
+from lading import canonical, errors, shape, state
 from lading.compose import release
 
 
@@ -72,4 +72,4 @@ def _whole(name: str, raw: state.Kept) -> bool:
         from_json(raw)
     except errors.InputError:
         return False
-    return release.digest(raw)[:12] == name
+    return canonical.digest(raw)[:12] == name

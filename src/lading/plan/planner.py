@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lading import state
+from lading import canonical, state
 from lading.compose import hooks
 from lading.compose import release as releases
 from lading.plan import rollout, steps
@@ -95,7 +95,7 @@ def fields(
 
 
 def _short(value: Any) -> str:
-    text = "" if value is None else releases.canonical(value).decode()
+    text = "" if value is None else canonical.form(value).decode()
     return text if len(text) <= 120 else text[:117] + "..."
 
 
@@ -110,17 +110,20 @@ def plan_host(
     strangers = attached or {}
     changes = diff(host, release, numbers, app, old)
     same = app.current is not None and app.current.release == release.id and dict(app.current.generations) == numbers
-    if not changes and same:
+    if not changes and same and not app.edited:
         return steps.HostPlan(host, (), (), app.current, numbers)
+    if not changes and same:
+        changes = tuple(steps.Change(host, "", f"file {app.shipped_as(path)}", "edited by hand", "as shipped") for path in app.edited)
     if not changes:
         changes = (steps.Change(host, "", "release", app.current.release if app.current else "", release.id),)
+    good = app.objects - {path.partition("/")[2] for path in app.edited if path.startswith("objects/")}
     networks = [
         key for key, network in release.networks.items()
         if old is not None and not network["external"] and old.networks.get(key, network) != network
     ]
     start = _started(release, changes, networks)
     todo: list[steps.Step] = [
-        steps.StoreRelease(release.id, tuple(sorted(set(release.objects) - app.objects))),
+        steps.StoreRelease(release.id, tuple(sorted(set(release.objects) - good))),
         steps.PullImages({name: spec.image for name, spec in release.services.items() if name in start or spec.active}),
     ]
     for key in networks:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lading import state
+from lading import canonical, state
 from lading.commands import answers
 
 CURRENT = {"v": 1, "app": "shop", "release": "r1", "version": "1", "deployment": "d"}
@@ -84,6 +84,20 @@ def test_no_sums_mean_no_edited_files() -> None:
     same = b"0" * 64 + b"  releases/r1/files/a.yml\n"
     assert seen(**parts, sums__shop__r1=same).apps["shop"].edited == ()
     assert seen(**parts, sums__shop__r1=b"").apps["shop"].edited == ("files/a.yml",)
+
+
+@pytest.mark.parametrize(("sums", "edited"), [
+    ("{one}  objects/{key}\n", False), ("{other}  objects/{key}\n", True), ("", True),
+    ("{other}  objects/{key}/in/a/folder\n", False),  # a container may write there
+])
+@pytest.mark.parametrize("executable", [False, True])
+def test_a_shipped_file_that_was_edited_is_named(sums: str, edited: bool, executable: bool) -> None:
+    key = canonical.object_id([("", executable, "1" * 64)])
+    release = {"v": 1, "files": {}, "objects": {key: "./nginx.conf"}}
+    parts = {"app__shop": b"", "current__shop": json.dumps(CURRENT).encode(), "release__shop__r1": json.dumps(release).encode()}
+    said = sums.format(one="1" * 64, other="2" * 64, key=key)
+    app = seen(**parts, sums__shop__r1=said.encode()).apps["shop"]
+    assert [app.shipped_as(path) for path in app.edited] == (["./nginx.conf"] if edited else [])
 
 
 def test_facts_that_are_none() -> None:

@@ -64,6 +64,17 @@ def test_stage_stores_pulls_tags_and_shows_the_hosts_config(held: HostShell) -> 
     assert ((app / "objects/o1/a.conf").read_text(), (app / "releases/cafe/release.json").read_text()) == ("one", '{"new":1}')
 
 
+def test_a_file_that_ships_again_is_put_right_in_its_place(held: HostShell) -> None:
+    """A running container has it mounted by its inode."""
+    held.docker(PULLS)
+    stage(held, {"objects/f1": "as shipped"})
+    path = held.app() / "objects/f1"
+    before = path.stat().st_ino
+    path.write_text("by hand")
+    assert stage(held, {"objects/f1": "as shipped"}).status == 0
+    assert (path.read_text(), path.stat().st_ino) == ("as shipped", before)
+
+
 def test_stage_logs_in_by_stdin_in_memory_only_when_it_must(held: HostShell) -> None:
     login = rolling.Login("r.example", "ci", command.Secret(b"pass word\\n$x"))
     held.docker({"--config*login*": ""}, PULLS)

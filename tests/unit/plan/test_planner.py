@@ -23,6 +23,15 @@ def test_same_again_is_nothing() -> None:  # R51
     assert planned(made, made).steps == ()
 
 
+def test_a_shipped_file_that_was_edited_is_shipped_again_and_nothing_starts() -> None:
+    made = replace(a_release(WEB, DB), objects={"a1": "./nginx.conf", "b2": "./conf"})
+    app = replace(an_app(made), objects=frozenset({"a1", "b2"}), edited=("files/docker-compose.yml", "objects/a1"))
+    plan = planner.plan_host("h", made, {}, (), app, made)
+    assert [(c.field, c.old, c.new) for c in plan.changes] == [
+        ("file files/docker-compose.yml", "edited by hand", "as shipped"), ("file ./nginx.conf", "edited by hand", "as shipped")]
+    assert (plan.services, plan.steps[0]) == ((), steps.StoreRelease(made.id, ("a1",)))
+
+
 def test_only_what_changed_starts() -> None:  # promise 3
     plan = planned(a_release(a_service("web", "r/web:2"), DB), a_release(WEB, DB))
     assert plan.services == ("web",)
