@@ -1,6 +1,7 @@
 # make test: everything, on a fresh machine; make demo: the main job, shown. Both do all the set-up themselves.
 .PHONY: setup unit lint test lab demo bench bench-scale chaos docs wheel image clean
 PYTHON ?= python3
+LANES ?= 3
 BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -24,8 +25,9 @@ lint: setup
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python scripts/docs.py --check
 
+# The tests wait more than they work: as many files at once as LANES says, each lane with a lab of its own
 test: lint unit
-	$(BIN)/python -m pytest --ignore tests/unit --ignore tests/test_architecture.py
+	$(BIN)/python -m pytest -n $(LANES) --dist loadfile --ignore tests/unit --ignore tests/test_architecture.py
 
 lab: setup
 	lab/lab up 3

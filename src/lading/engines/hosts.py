@@ -84,14 +84,15 @@ class _Run:
     async def settle(self, forward: bool, silent: Sequence[str]) -> base.Report:
         """Another run's deployment: take it over, then finish it or undo it on every host that it left open."""
         await self._prepare(check=False)
+        failure = None
         if forward:
-            await self._commit()
+            failure = await self._commit()
         else:
             self.changing.touched = list(self.busy)
             await self._undo_all("resumed and undone")
         for name in silent:
             self.results[name] = events.HostOutcome("unknown", error="it does not answer")
-        return self._report()
+        return self._report(failure)
 
     async def remove(self, volumes: bool) -> base.Report:
         """Lease, then remove on all hosts; a host that fails is named, the others are removed all the same."""

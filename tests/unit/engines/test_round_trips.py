@@ -68,12 +68,15 @@ class Fleet:
 
     async def upgrade(self) -> base.Report:
         """What `lading deploy` does with the hosts: look, plan, carry out."""
+        return await hosts.HostsEngine(self.recorder).run(await self.job(), self.record)
+
+    async def job(self) -> base.Job:
+        """The upgrade, planned."""
         seen = await observe.fleet(self.recorder, list(HOSTS.values()), state_dir="auto", app="shop")
         bundle = release.Bundle(self.new, (), {}, {})
         plans = {name: start.plan_one(name, self.new, {}, host) for name, host in seen.hosts.items()}
         whole = planner.plan(self.new, "all", planner.hooked(self.new, plans))
-        job = base.Job(whole, self.new, bundle, {self.old.id: self.old}, HOSTS, "d1", {"source": "src"}, "auto", "ann", "now")
-        return await hosts.HostsEngine(self.recorder).run(job, self.record)
+        return base.Job(whole, self.new, bundle, {self.old.id: self.old}, HOSTS, "d1", {"source": "src"}, "auto", "ann", "now")
 
     async def record(self, event: events.Event) -> None:
         """Nothing is kept."""

@@ -7,7 +7,7 @@ import pytest
 from test_round_trips import HOSTS, Fleet, releases
 
 from lading.commands import command
-from lading.engines import held
+from lading.engines import base, held, hosts
 from lading.inventory import hosts as inventory
 
 AWAY = b"state=/s\nproblem=Cannot connect to the Docker daemon\n"
@@ -87,6 +87,15 @@ def test_a_host_that_was_changed_before_the_commit_goes_back_and_the_whole_says_
     assert report.outcome.result == ("rolled_back" if len(meddled) == len(HOSTS) else "partial")
     assert "web does not run any more as it was judged" in report.why
     assert sorted(fleet.journaled) == [(name, "undone") for name in meddled]
+
+
+def test_who_finishes_another_s_deployment_commits_nothing_that_does_not_run() -> None:
+    async def story(fleet: Meddled) -> base.Report:
+        return await hosts.HostsEngine(fleet.recorder).settle(await fleet.job(), fleet.record, forward=True, silent=())
+
+    report = asyncio.run(story(Meddled(("web2",))))
+    assert {name: one.result for name, one in report.outcome.hosts.items()} == {"web1": "succeeded", "web2": "rolled_back", "web3": "succeeded"}
+    assert (report.host, report.outcome.result) == ("web2", "partial")
 
 
 def test_a_host_that_was_changed_and_does_not_go_back_is_failed() -> None:
