@@ -27,7 +27,7 @@ sed -n 's/^state=held/the lease is held/p' "$A/lease"; done
 ls -d /dev/shm/lading.* /run/user/*/lading.* 2>/dev/null
 docker ps -a --format '{{{{.Names}}}}' | grep -E '^[0-9a-f]{{12}}_|-hook-'
 docker network ls --format '{{{{.Name}}}}' | grep -e -hook-
-pgrep -af 'dd bs=1 coun[t]='
+pgrep -af 'dd bs=[0-9]* coun[t]='
 true"""
 SEEN = ("docker ps -a --no-trunc --format '{{.Label \"com.docker.compose.project\"}}|{{.Label \"com.docker.compose.service\"}}|"
         "{{.Names}}|{{.ID}}|{{.Image}}|{{.Status}}'")

@@ -73,6 +73,7 @@ static void state(const char *line) { printf("%s %s running\n", cut(line, "{\"id
 static void nets(const char *line)
 {
     const char *owner = cut(line, "compose.project\":\"", "\"");
+    printf("c=%s %s %s\n", cut(line, "{\"id\":\"", "\""), owner, cut(line, "lading.app\":\"", "\""));
     printf("port=%s \nnet=%s %s %s\n", owner, cut(line, "\"name\":\"/", "\""), cut(line, "\"networks\":{\"", "\""), owner);
 }
 static void runs(const char *line)
@@ -130,6 +131,7 @@ static int answer(char **words, const char *last)
     else if (begins("ps ") && (has("status=created") || has("oneoff"))) return 0;
     else if (begins("ps ") && has("net=")) each(nets);
     else if (begins("ps --filter ") && has("lading.content")) each(runs);
+    else if (begins("events ")) pause();
     else if (begins("ps -a --no-trunc ")) each(state);
     else if (begins("ps -aq ")) each(id);
     else if (begins("container inspect --format ")) { *project = 0; each(inspected); }

@@ -265,9 +265,16 @@ async def test_a_signal_is_a_status(transport: base.Transport, host: hosts.Host)
 
 @pytest.mark.parametrize("shell", ["sh", "bash", "dash", "fish", "tcsh"])
 @pytest.mark.parametrize("cut", [0, 1, 40])
-def test_the_remote_line_in_every_login_shell(shell: str, cut: int, host: hosts.Host, tmp_path: Path) -> None:
+@pytest.mark.parametrize("dd", ["of GNU", "of a system that knows no iflag"])
+def test_the_remote_line_in_every_login_shell(
+    shell: str, cut: int, dd: str, host: hosts.Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
     if not shutil.which(shell):
         pytest.skip(f"{shell} is not installed")
+    if dd != "of GNU":
+        (tmp_path / "dd").write_text('#!/bin/sh\ncase "$*" in *iflag*) exit 1;; esac\nexec /bin/dd "$@"\n')
+        (tmp_path / "dd").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     file = tmp_path / "ran"
     what = a_command(f"echo x >{command.quote(str(file))}\npart a; head -c 3; part end; # it's over\nexit 4\n# {'#' * 60}", b"a\0b")
     size, sent = wire.outgoing(what)

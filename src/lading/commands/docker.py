@@ -24,12 +24,18 @@ part containers; printf '%s\\n' "$seen"
 part tick; }}
 """
 ALL_CONTAINERS = f"""part containers
-ids=$(docker ps -aq --no-trunc --filter "label=$FILTER" 2>/dev/null)
+if [ -n "${{P:-}}" ]; then ids=$(printf '%s\\n' "$P" | sed -n "s/^c=\\([0-9a-f]*\\) $WHOSE\\$/\\1/p")
+else ids=$(docker ps -aq --no-trunc --filter "label=$FILTER" 2>/dev/null); fi
 if [ -z "$APP" ]; then for c in $(grep -sl '"adopted":' "$S"/apps/*/current); do c=${{c%/current}}
 ids="$ids $(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=${{c##*/}}")"; done
 ids=$(printf '%s\\n' $ids | sort -u); fi
 [ -z "$ids" ] || docker container inspect --format {command.quote(INSPECT)} $ids 2>/dev/null
 """
+
+
+def _whose(app: str) -> dict[str, str]:
+    """How the containers of an app, or of all of lading's, are found: by Docker's filter, and in a list of all containers."""
+    return {"FILTER": f"{PROJECT}={app}" if app else "lading.app", "WHOSE": f"{app} .*" if app else "[^ ]* ..*"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,7 @@ def observe(
     """
     script = "".join([
         command.assign({"M": marker, "APP": app, "STATE": state_dir, "NONCE": nonce, "BINDS": " ".join(binds),
-                        "REGISTRIES": " ".join(registries), "FILTER": f"{PROJECT}={app}" if app else "lading.app"}),
+                        "REGISTRIES": " ".join(registries), **_whose(app)}),
         files.PRELUDE, files.WATCH, files.STATE_DIR, files.APP_STATE, _look(app, facts), files.REGISTRIES if registries else "", files.END,
     ])
     return command.Command("observe", script, marker)
@@ -109,7 +115,7 @@ def lease(
         command.assign({
             "M": marker, "APP": app, "STATE": state_dir, "D": deployment, "HOLDER": holder, "SINCE": since,
             "URL": url, "TAKE": int(take), "GRACE": grace, "NONCE": nonce, "BINDS": " ".join(binds), "BEGIN": begin,
-            "FILTER": f"{PROJECT}={app}", **({"E": engine, "EC": 0} if engine else {}),
+            **_whose(app), **({"E": engine, "EC": 0} if engine else {}),
         }),
         files.PRELUDE, files.STATE_DIR, files.LEASE, files.TAKE, files.QUIET,
         'part fence\nprintf "%s\\n" "$F"\njot "$BEGIN" || refuse state "cannot write the journal in $A"\nexec 9>&-\n',

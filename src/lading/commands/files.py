@@ -146,7 +146,8 @@ else printf '%s\\n' "$E"; root=${E##*root=}; said plugin
 printf 'compose=%s\\n' "${v:-$(docker compose version --short 2>/dev/null)}"
 said ctx; printf 'context=%s %s\\n' "$v" "${DOCKER_HOST:-}"
 free "$root" dockerfree
-P=$(docker ps -a --format 'port={{.Label "com.docker.compose.project"}} {{.Ports}}
+P=$(docker ps -a --no-trunc --format 'c={{.ID}} {{.Label "com.docker.compose.project"}} {{.Label "lading.app"}}
+port={{.Label "com.docker.compose.project"}} {{.Ports}}
 net={{.Names}} {{.Networks}} {{.Label "com.docker.compose.project"}}' 2>&1) || P=problem=${P%%"
 "*}
 printf '%s\\n' "$P"

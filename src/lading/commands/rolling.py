@@ -144,10 +144,12 @@ done <"$A/detached"
 """
 REMOVE_NETWORK = """on=$(on_network "$n"); [ -z "$on" ] || refuse remove "network $n stays; on it: $(names $on)"
 e=$(docker network rm "$n" 2>&1 >/dev/null) || case $e in *"No such network"*) ;; *) refuse remove "network $n stays: $e";; esac"""
+# A snapshot every second, and whenever a container of the app ends or tells of its health; until stdin ends
 WATCH_STATE = """exec 3<&0
 n=0; ids=
-while :; do [ $((n % 4)) != 0 ] || ids=; n=$((n + 1)); snapshot
-timeout 0.5 cat <&3 >/dev/null 2>&1 9>&- && break; done
+{ docker events --filter type=container --filter "label=com.docker.compose.project=$APP" --filter event=health_status --filter event=die --format now 3<&- 2>/dev/null &
+told=$!; while :; do printf 'tick\\n'; timeout 1 cat <&3 >/dev/null 2>&1 && break; done; kill $told 2>/dev/null; } 9>&- |
+while read -r _; do [ $((n % 4)) != 0 ] || ids=; n=$((n + 1)); snapshot; done
 part end
 exit 0
 """

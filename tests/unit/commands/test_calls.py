@@ -20,12 +20,21 @@ def home(host: HostShell, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_looking_asks_the_engine_once_for_all_it_says_of_itself(host: HostShell, home: Path) -> None:
-    host.docker({"info*": INFO, "ps -a --format*": "port=shop 0.0.0.0:80->80/tcp\nnet=shop-web-1 shop_default shop\n", "ps*": ""})
+    host.docker({"info*": INFO, "ps -a --no-trunc --format*": "port=shop 0.0.0.0:80->80/tcp\nnet=shop-web-1 shop_default shop\n"})
     seen = answers.from_result("here", host.run(docker.observe("M", state_dir="auto", app="shop")))
-    assert [line.split()[0] for line in host.lines() if line.startswith(("info ", "ps ", "compose ", "context "))] == ["info", "ps", "ps"]
+    assert [line.split()[0] for line in host.lines() if line.startswith(("info ", "ps ", "compose ", "context "))] == ["info", "ps"]
     facts = seen.facts
     assert (facts.engine, facts.engine_id, facts.compose, facts.context.strip()) == ("26.1", "AB:CD", "2.40.3", "default")
     assert (facts.state_dir, facts.ports, facts.problem) == (str(home), {"0.0.0.0:80/tcp": "shop"}, "")
+
+
+@pytest.mark.parametrize(("app", "inspected"), [("shop", "a1 a2"), ("shop-2", "b1"), ("", "a1 b1 d1"), ("none", "")])
+def test_containers_are_found_in_the_list_of_all(host: HostShell, home: Path, app: str, inspected: str) -> None:
+    listed = "c=a1 shop shop\nc=a2 shop \nc=b1 shop-2 shop-2\nc=c1 other \nc=d1  shop\nc=e1  \nport=shop \nnet=c=f1 shop shop\n"
+    host.docker({"info*": INFO, "ps -a --no-trunc --format*": listed, "container inspect*": ""})
+    host.run(docker.observe("M", state_dir="auto", app=app))
+    shown = [line.rpartition("}}}")[2].split() for line in host.lines() if line.startswith("container inspect")]
+    assert shown == ([inspected.split()] if inspected else [])
 
 
 def test_a_client_that_does_not_tell_of_its_plugin_is_asked(host: HostShell, home: Path) -> None:
@@ -81,3 +90,16 @@ def test_the_end_of_the_input_ends_the_watch_at_once(host: HostShell) -> None:
     script.write_text("APP=shop; part(){ echo \"part $1\"; }\n" + docker.SNAPSHOT + rolling.WATCH_STATE)
     done = subprocess.run(["/bin/sh", "-eu", str(script)], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
     assert done.stdout == "part containers\n{}\npart tick\npart end\n"
+
+
+def test_a_container_that_ends_or_tells_of_its_health_is_looked_at_at_once(host: HostShell) -> None:
+    host.docker({"ps -aq*": "c1\n", "container inspect*": "{}\n", "events*event=health_status*event=die*": "now\nnow\n"})
+    host.program("timeout", '#!/bin/sh\nshift\nexec "$@"\n')  # no second passes: one look at the beginning, all others by events
+    script = host.folder / "script"
+    script.write_text("APP=shop; part(){ echo \"part $1\"; }\n" + docker.SNAPSHOT + rolling.WATCH_STATE)
+    with subprocess.Popen(["/bin/sh", "-eu", str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as watch:
+        assert watch.stdin is not None and watch.stdout is not None
+        said = [watch.stdout.readline() for _ in range(9)]
+        watch.stdin.close()
+        said += watch.stdout.readlines()
+    assert "".join(said) == "part containers\n{}\npart tick\n" * 3 + "part end\n"

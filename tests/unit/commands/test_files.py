@@ -177,7 +177,7 @@ def test_what_is_written_is_what_is_observed(host: HostShell) -> None:
 
 ENGINE = {
     "info -f engine*": "engine=20.10.24\nid=A:B\narch=x86_64\nctx=default\nplugin=v2.40.3\nroot=/\n",
-    "ps -a --format port=*": "port=edge 0.0.0.0:80->80/tcp, :::80->80/tcp\nnet=edge-1 shop_default,edge edge\n"
+    "ps -a --no-trunc --format c=*": "port=edge 0.0.0.0:80->80/tcp, :::80->80/tcp\nnet=edge-1 shop_default,edge edge\n"
                              "port= 0.0.0.0:81-82->1-2/udp\nnet=lone bridge \nport=db 5432/tcp\nport=x :?->1/tcp\n",
 }
 
