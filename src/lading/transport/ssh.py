@@ -144,10 +144,11 @@ class SshTransport:
 
     async def _reopen(self, link: "_Link", chain: tuple[str, ...]) -> None:
         await link.close()
-        others = [one for one in self._links.values() if one.counts() and one is not link]
-        idle = [one for one in others if not one.users]
-        for old in idle[: max(0, len(others) + 1 - self._max)]:
-            await old.close()
+        if len(self._links) > self._max:  # else nobody has to give way, and a fleet is not gone through for each of its hosts
+            others = [one for one in self._links.values() if one.counts() and one is not link]
+            idle = [one for one in others if not one.users]
+            for old in idle[: max(0, len(others) + 1 - self._max)]:
+                await old.close()
         limit = 6 * float(link.host.connect_timeout or self._settings["connect_timeout"]) + 10
         try:
             async with asyncio.timeout(limit):
