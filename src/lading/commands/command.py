@@ -86,7 +86,7 @@ def remote_line(length: int, *, sudo: bool = False, timeout: int = 60) -> str:
     """The one line that is given to the login shell: read *length* bytes of script from stdin and run them.
 
     Works unchanged in sh, bash, dash, fish and tcsh (tried: tests/contract/test_transports.py). dd takes not a byte more, for what follows
-    is the payload: all in one block where it can (GNU, BusyBox), else byte by byte, which costs a host 10 ms of CPU.
+    is the payload: all in one block where it can (GNU, BusyBox), else byte by byte, which is slow.
     """
     prefix = "sudo -n " if sudo else ""
     whole, slow = f"dd bs={length} count=1 iflag=fullblock 2>/dev/null", f"dd bs=1 count={length} 2>/dev/null"
