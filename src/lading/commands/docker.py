@@ -16,12 +16,13 @@ INSPECT = (
 _STATE = {"Status": str, "ExitCode": int | None, "StartedAt": str, "FinishedAt": str, "Health": Mapping[str, Any] | None}
 PROJECT = "com.docker.compose.project"
 LIMIT = 'timeout -k 10 "${LIMIT:-900}" '
+# A part is whole once another begins: `next` lets the tick be read at once
 SNAPSHOT = f"""list(){{ ids=$(docker ps -aq --no-trunc --filter "label={PROJECT}=$APP"); }}
 shown(){{ [ -z "$ids" ] || docker container inspect --format {command.quote(INSPECT)} $ids 2>/dev/null; }}
 snapshot(){{ [ -n "$ids" ] || list
 seen=$(shown) || {{ list; seen=$(shown); }}
 part containers; printf '%s\\n' "$seen"
-part tick; }}
+part tick; part next; }}
 """
 ALL_CONTAINERS = f"""part containers
 if [ -n "${{P:-}}" ]; then ids=$(printf '%s\\n' "$P" | sed -n "s/^c=\\([0-9a-f]*\\) $WHOSE\\$/\\1/p")

@@ -80,7 +80,7 @@ def test_a_snapshot_after_a_container_was_replaced_shows_the_new_one(host: HostS
     script.write_text("APP=shop; ids=old; part(){ echo \"part $1\"; }\n" + docker.SNAPSHOT + "snapshot\nsnapshot\n")
 
     done = subprocess.run(["/bin/sh", "-eu", str(script)], capture_output=True, text=True, check=True)
-    assert done.stdout == 'part containers\n{"id":"new"}\npart tick\n' * 2
+    assert done.stdout == 'part containers\n{"id":"new"}\npart tick\npart next\n' * 2
     assert [line.split()[0] for line in host.lines() if line.startswith(("ps", "container"))] == ["container", "ps", "container", "container"]
 
 
@@ -89,17 +89,17 @@ def test_the_end_of_the_input_ends_the_watch_at_once(host: HostShell) -> None:
     script = host.folder / "script"
     script.write_text("APP=shop; part(){ echo \"part $1\"; }\n" + docker.SNAPSHOT + rolling.WATCH_STATE)
     done = subprocess.run(["/bin/sh", "-eu", str(script)], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
-    assert done.stdout == "part containers\n{}\npart tick\npart end\n"
+    assert done.stdout == "part containers\n{}\npart tick\npart next\npart end\n"
 
 
 def test_a_container_that_ends_or_tells_of_its_health_is_looked_at_at_once(host: HostShell) -> None:
-    host.docker({"ps -aq*": "c1\n", "container inspect*": "{}\n", "events*event=health_status*event=die*": "now\nnow\n"})
+    host.docker({"ps -aq*": "c1\n", "container inspect*": "{}\n", "events*": "exec_start: x\nhealth_status: healthy\nexec_die\ndie\n"})
     host.program("timeout", '#!/bin/sh\nshift\nexec "$@"\n')  # no second passes: one look at the beginning, all others by events
     script = host.folder / "script"
     script.write_text("APP=shop; part(){ echo \"part $1\"; }\n" + docker.SNAPSHOT + rolling.WATCH_STATE)
     with subprocess.Popen(["/bin/sh", "-eu", str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as watch:
         assert watch.stdin is not None and watch.stdout is not None
-        said = [watch.stdout.readline() for _ in range(9)]
+        said = [watch.stdout.readline() for _ in range(12)]
         watch.stdin.close()
         said += watch.stdout.readlines()
-    assert "".join(said) == "part containers\n{}\npart tick\n" * 3 + "part end\n"
+    assert "".join(said) == "part containers\n{}\npart tick\npart next\n" * 3 + "part end\n"
