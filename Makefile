@@ -35,7 +35,7 @@ lab: setup
 demo: setup
 	scripts/demo
 
-# lading beside raw ssh and Ansible, in the lab, as root; about 30 minutes. Less: make bench BENCH='--hosts 1,3 --repeat 1'
+# lading beside raw ssh and Ansible, in the lab, as root; about 20 minutes. Less: make bench BENCH='--hosts 1,3 --repeat 1'
 bench: setup .venv-bench/.ready
 	PYTHONPATH=lab $(BIN)/python bench/lab_bench.py $(BENCH)
 

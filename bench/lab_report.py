@@ -227,6 +227,6 @@ def method(found: Mapping[str, Any]) -> str:
 - Every run has control groups of its own: CPU is what the kernel charged to them, memory is sampled every 30 ms. The processes behind warm ControlMaster connections are not in it. Hosts' CPU is all that
   the hosts' control groups took meanwhile, health checks included.
 - The playbooks log in, copy, pull, start and clean up as in the article; the raw variants find file and login on the hosts; lading logs in, uploads and pulls by itself, and its ledger is a SQLite file.
-- A cold OpenSSH client spends about 60 ms of CPU on its default key exchange; asyncssh takes curve25519. That part of "less CPU than ssh" is the key exchange.
+- A cold OpenSSH client spends most of its CPU on its default key exchange; asyncssh takes curve25519. That part of "less CPU than ssh" is the key exchange.
 - Machine: {found['machine']}. Versions: {", ".join(f"{name} {version}" for name, version in found['versions'].items())}.
 """

@@ -128,7 +128,7 @@ static int answer(char **words, const char *last)
     const char *image = join(join(home, "images"), digest ? digest + 8 : "none");
     if (begins("info "))
         printf("engine=20.10.24\nid=%s\narch=x86_64\nctx=default\nplugin=2.40.3\nroot=%s\n", strrchr(home, '/') + 1, home);
-    else if (begins("ps ") && (has("status=created") || has("oneoff"))) return 0;
+    else if (begins("ps ") && has("oneoff")) return 0;
     else if (begins("ps ") && has("net=")) each(nets);
     else if (begins("ps --filter ") && has("lading.content")) each(runs);
     else if (begins("events ")) pause();

@@ -270,7 +270,7 @@ class AppState:
 class Facts:
     """What a host can do. Sizes in MiB; *tools*: those missing; *ports*: published "ip:port/proto" → container's project;
     *networks*: network → (project, name) of each container on it, stopped ones too; *registries*: name → what the engine
-    said when it asked there for an image that is nowhere; *about*: what the engine says of itself, as it did."""
+    said when it asked there for an image that is nowhere; *docker_info*: what it said, as lines NAME=VALUE."""
 
     engine: str = ""
     engine_id: str = ""
@@ -288,7 +288,7 @@ class Facts:
     ports: Mapping[str, str] = field(default_factory=dict)
     networks: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
     registries: Mapping[str, str] = field(default_factory=dict)
-    about: str = ""
+    docker_info: str = ""
     problem: str = ""
 
 

@@ -136,7 +136,7 @@ def _facts(text: str, registries: str) -> state.Facts:
         listening=tuple(dict.fromkeys(_listener(entry) for entry in many["listen"] if _LISTENER.fullmatch(entry))), ports=ports,
         networks=_networks([v.strip() for k, v in lines if k == "net"]),
         registries={line.split(" ")[0]: line.partition(" ")[2] for line in registries.splitlines() if line},
-        about="\n".join(f"{key}={one[key]}" for key in ("engine", "id", "arch", "ctx", "plugin", "root") if one.get("engine") and key in one),
+        docker_info="\n".join(f"{key}={one[key]}" for key in ("engine", "id", "arch", "ctx", "plugin", "root") if one.get("engine") and key in one),
         problem=one.get("problem", "") or (f"cannot write {one['readonly']}" if "readonly" in one else ""),
     )
 

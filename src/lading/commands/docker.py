@@ -106,17 +106,17 @@ def _look(app: str, facts: bool) -> str:
 
 def lease(
     marker: str, *, state_dir: str, app: str, deployment: str, holder: str, since: str, url: str, take: bool,
-    grace: int, begin: str, nonce: str, binds: Sequence[str], engine: str = "",
+    grace: int, begin: str, nonce: str, binds: Sequence[str], docker_info: str = "",
 ) -> command.Command:
     """Take the lease and its fence, write the deployment's record (*begin*, a JSON object), and look again.
 
-    *engine*: what the host's engine said of itself in the look before (`Facts.about`); "" = it is asked.
+    *docker_info*: what it said in the look before (`Facts.docker_info`); "" = it is asked.
     """
     script = "".join([
         command.assign({
             "M": marker, "APP": app, "STATE": state_dir, "D": deployment, "HOLDER": holder, "SINCE": since,
             "URL": url, "TAKE": int(take), "GRACE": grace, "NONCE": nonce, "BINDS": " ".join(binds), "BEGIN": begin,
-            **_whose(app), **({"E": engine, "EC": 0} if engine else {}),
+            **_whose(app), **({"E": docker_info, "EC": 0} if docker_info else {}),
         }),
         files.PRELUDE, files.STATE_DIR, files.LEASE, files.TAKE, files.QUIET,
         'part fence\nprintf "%s\\n" "$F"\njot "$BEGIN" || refuse state "cannot write the journal in $A"\nexec 9>&-\n',

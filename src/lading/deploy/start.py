@@ -301,7 +301,7 @@ async def job(context: contexts.Context, prepared: Prepared) -> base.Job:
         state_dir=context.settings.state_dir, holder=context.actor, since=contexts.now(), url=context.url,
         nonce=prepared.nonce, take_lease=prepared.request.take_lease, logins=logins(context, made.release),
         platforms=prepared.platforms, expected=expected, stop=context.stop,
-        engines={name: host.facts.about for name, host in prepared.seen.hosts.items()},
+        docker_info={name: host.facts.docker_info for name, host in prepared.seen.hosts.items()},
     )
 
 

@@ -24,7 +24,7 @@ class Job:
     *bundle* is None for a rollback to what the hosts keep; *known*: releases by id, for undo; *expected*: the
     Compose normal form that every host's own Compose must arrive at ("" = not compared); *stop* is set by the first
     Ctrl-C or SIGTERM; *keep_jobs*: services that are meant to end are not run again (a way back); *platforms*: what each image is there for;
-    *engines*: what each host's engine said of itself when the plan was made;
+    *docker_info*: what `docker info` said on each host when the plan was made;
     *attest*: where the ledger ends now (writer, seq, hash), for the hosts' journals at commit.
     """
 
@@ -45,7 +45,7 @@ class Job:
     platforms: Mapping[str, Sequence[str]] = field(default_factory=dict)
     expected: Mapping[str, str] = field(default_factory=dict)
     keep_jobs: bool = False
-    engines: Mapping[str, str] = field(default_factory=dict)
+    docker_info: Mapping[str, str] = field(default_factory=dict)
     attest: Callable[[], Awaitable[Mapping[str, object]]] = no_ledger
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 

@@ -82,7 +82,7 @@ class Held:
         what = docker.lease(
             observe.marker(), state_dir=job.state_dir, app=job.plan.app, deployment=job.deployment, holder=job.holder,
             since=job.since, url=job.url, take=job.take_lease, grace=min(int(grace) + 1, 60), begin=begin,
-            nonce=job.nonce, binds=job.release.absolute_binds, engine=job.engines.get(name, ""),
+            nonce=job.nonce, binds=job.release.absolute_binds, docker_info=job.docker_info.get(name, ""),
         )
         result = await self.transport.run(job.hosts[name], what)
         if "refused" in result.parts:

@@ -56,7 +56,7 @@ def test_an_engine_that_told_of_itself_is_not_asked_again_and_yet_must_answer(ho
     host.docker({"ps*": ps})
     host.lines()
     what = docker.lease("M", state_dir="auto", app="shop", deployment="d1", holder="h", since="s", url="", take=False, grace=0,
-                        begin='{"kind":"begin"}', nonce="", binds=(), engine=before.about)
+                        begin='{"kind":"begin"}', nonce="", binds=(), docker_info=before.docker_info)
     after = answers.from_result("here", host.run(what)).facts
     assert replace(after, disk_free=0, docker_free=0, listening=(), state_format="") == replace(
         before, disk_free=0, docker_free=0, listening=(), problem=problem, state_format="")
