@@ -73,7 +73,7 @@ class Bench:
 def options() -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--hosts", default="1,3,10", help="numbers of hosts, by comma (1,3,10)")
+    parser.add_argument("--hosts", type=measure.numbers, default="1,3,10", help="numbers of hosts, by comma (1,3,10)")
     parser.add_argument("--repeat", type=int, default=3, help="rounds for each number of hosts (3)")
     parser.add_argument("--only", default="", help="variants, by comma; the page is not written then")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of the order of runs")
@@ -89,8 +89,9 @@ def main() -> int:
     if asked.redraw:
         lab_report.write(json.loads((ROOT / "docs/benchmarks/lab.json").read_text()))
         return 0
-    numbers = [int(word) for word in asked.hosts.split(",")]
-    variants = [v for v in VARIANTS if not asked.only or v.name in asked.only.split(",")]
+    numbers: list[int] = asked.hosts
+    named = measure.variants(asked.only, [v.name for v in VARIANTS])
+    variants = [v for v in VARIANTS if v.name in named]
     print(f"seed {asked.seed}", file=sys.stderr)
     begun = time.monotonic()
     bench = Bench(Scene(asked.lab, max(numbers)), BENCH)

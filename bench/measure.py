@@ -5,12 +5,13 @@ that went to the background, count too. Memory is the highest sum of anonymous m
 libraries and page cache do not count. What the command leaves running is killed once the figures are read.
 """
 
+import argparse
 import os
 import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,31 @@ def run(
         output.seek(0)
         complaints.seek(0)
         return Measured(status, output.read(), complaints.read(), wall, used, memory.peak)
+
+
+def numbers(text: str) -> list[int]:
+    """Numbers of hosts, by comma, as an option says them.
+
+    Raises:
+        argparse.ArgumentTypeError: it is another thing.
+    """
+    words = text.split(",")
+    if not all(word.isascii() and word.isdigit() and 0 < int(word) <= 1000 for word in words):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers from 1 to 1000, such as 1,3,10")
+    return sorted(map(int, words))
+
+
+def variants(text: str, known: Collection[str]) -> list[str]:
+    """Those of the *known* variants that an option names, by comma; all if it is empty.
+
+    Raises:
+        SystemExit: there is none of a name.
+    """
+    named = text.split(",") if text else list(known)
+    for name in named:
+        if name not in known:
+            raise SystemExit(f"--only {name}: there is none; there are: {', '.join(known)}")
+    return named
 
 
 def counting() -> cgroup.Layout:

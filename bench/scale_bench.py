@@ -72,7 +72,7 @@ class Bench:
 def options() -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(prog="make bench-scale", description=__doc__)
-    parser.add_argument("--hosts", default="50,200,1000", help="numbers of hosts, by comma (50,200,1000)")
+    parser.add_argument("--hosts", type=measure.numbers, default="50,200,1000", help="numbers of hosts, by comma (50,200,1000)")
     parser.add_argument("--repeat", type=int, default=3, help="rounds for each number of hosts (3)")
     parser.add_argument("--looks", default="200", help="numbers of hosts for `lading where`, by comma (200)")
     parser.add_argument("--only", default="", help="variants, by comma; the page is not written then")
@@ -102,8 +102,9 @@ def main() -> int:
     if asked.redraw:
         scale_report.write(json.loads(KEPT.read_text()))
         return 0
-    numbers = sorted(int(word) for word in asked.hosts.split(","))
-    variants = [v for v in VARIANTS if not asked.only or v.name in asked.only.split(",")]
+    numbers: list[int] = asked.hosts
+    named = measure.variants(asked.only, [v.name for v in VARIANTS])
+    variants = [v for v in VARIANTS if v.name in named]
     print(f"seed {asked.seed}", file=sys.stderr)
     begun, folder = time.monotonic(), Path(tempfile.mkdtemp(prefix="lading-scale-"))
     folder.chmod(0o755)

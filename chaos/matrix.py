@@ -114,6 +114,9 @@ def main() -> int:
     parser.add_argument("--fast", action="store_true")
     parser.add_argument("--continue", action="store_true", dest="on")
     asked = parser.parse_args()
+    for option, named, known in (("--fault", asked.fault, FAULTS), ("--phase", asked.phase, PHASES)):
+        if wrong := sorted({*filter(None, named.split(","))} - {one.name for one in known}):
+            parser.error(f"{option} {wrong[0]}: there is none; there are: {', '.join(one.name for one in known)}")
     part = bool(asked.fault or asked.phase or asked.fast)
     notes = Notes.opened(ROOT / "dist" / ("chaos-part.jsonl" if part else "chaos.jsonl"), asked.seed, anew=part or not asked.on)
     chosen = pairs(list(filter(None, asked.fault.split(","))), list(filter(None, asked.phase.split(","))), fast=asked.fast)
