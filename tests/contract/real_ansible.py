@@ -66,6 +66,8 @@ def compare(inventory: Path) -> None:
 
 def real_hosts(inventory: Path, texts: Sequence[str]) -> list[list[str]]:
     """The hosts that each pattern means, as one run of `ansible-playbook --list-hosts` shows: a play for each pattern."""
+    if not texts:  # Ansible refuses a playbook without plays
+        return []
     plays = inventory.parent / "elsewhere" / "plays.yml"
     plays.parent.mkdir(exist_ok=True)
     plays.write_text(json.dumps([{"name": f"play{number}", "hosts": text, "gather_facts": False} for number, text in enumerate(texts)]))

@@ -137,7 +137,7 @@ def test_generated_inventories_and_patterns_mean_what_they_mean_to_ansible(shape
         real_ansible.compare(inventory)
         chance = random.Random(seed)
         asked: dict[str, list[str]] = {}
-        while len(asked) < 12 and chance.random() < 0.98:
+        for _ in range(12):
             text = a_pattern(shape, chance)
             try:
                 asked[text] = real_ansible.our_hosts(inventory, text)
@@ -157,7 +157,7 @@ def test_corpus(shape: str, tmp_path: Path) -> None:
     inventory = tmp_path / "inventory" / case.get("inventory", "")
     real_ansible.compare(inventory)
     texts = list(case.get("patterns", {}))
-    for text, theirs in zip(texts, real_ansible.real_hosts(inventory, texts) if texts else [], strict=True):
+    for text, theirs in zip(texts, real_ansible.real_hosts(inventory, texts), strict=True):
         assert (sorted(theirs), sorted(real_ansible.our_hosts(inventory, text))) == (sorted(case["patterns"][text]),) * 2, text
 
 
