@@ -3,6 +3,7 @@
 Which modules are pure is said once: in pyproject.toml, import-linter's contract "Deciding is pure".
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -27,15 +28,16 @@ def pure_files() -> list[str]:
 
 def main(arguments: list[str]) -> int:
     """Tests first (*arguments* go to pytest), then the report; the first exit code that is not 0 counts."""
-    files = ",".join(pure_files())
     with tempfile.TemporaryDirectory() as folder:
-        coverage = [sys.executable, "-m", "coverage"]
-        data = f"--data-file={folder}/coverage"
-        run = [*coverage, "run", "--branch", data, f"--include={files}", "-m", "pytest", *(arguments or TESTS)]
-        tests = subprocess.run(run, cwd=ROOT, check=False).returncode
-        report = [*coverage, "report", data, f"--include={files}", "--show-missing", "--skip-covered", "--fail-under=100"]
-        missing = subprocess.run(report, cwd=ROOT, check=False).returncode
-    return tests or missing
+        settings = Path(folder) / "settings"
+        settings.write_text(f"[run]\nbranch = true\nparallel = true\npatch = subprocess\ndata_file = {folder}/data\n"
+                            f"include = {','.join(pure_files())}\n[report]\ninclude = {','.join(pure_files())}\n")
+        coverage, chosen = [sys.executable, "-m", "coverage"], f"--rcfile={settings}"
+        lanes = ["-n", str(min(4, os.cpu_count() or 1))]
+        steps = ([*coverage, "run", chosen, "-m", "pytest", *lanes, *(arguments or TESTS)], [*coverage, "combine", "-q", chosen],
+                 [*coverage, "report", chosen, "--show-missing", "--skip-covered", "--fail-under=100"])
+        codes = [subprocess.run(step, cwd=ROOT, check=False).returncode for step in steps]
+    return next((code for code in codes if code), 0)
 
 
 if __name__ == "__main__":
