@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
         settings.write_text(f"[run]\nbranch = true\nparallel = true\npatch = subprocess\ndata_file = {folder}/data\n"
                             f"include = {','.join(pure_files())}\n[report]\ninclude = {','.join(pure_files())}\n")
         coverage, chosen = [sys.executable, "-m", "coverage"], f"--rcfile={settings}"
-        lanes = ["-n", str(min(4, os.cpu_count() or 1))]
+        lanes = ["-n", str(min(4, 1 + (os.cpu_count() or 1)))]  # one more than cores: some wait
         steps = ([*coverage, "run", chosen, "-m", "pytest", *lanes, *(arguments or TESTS)], [*coverage, "combine", "-q", chosen],
                  [*coverage, "report", chosen, "--show-missing", "--skip-covered", "--fail-under=100"])
         codes = [subprocess.run(step, cwd=ROOT, check=False).returncode for step in steps]

@@ -175,6 +175,23 @@ def test_what_was_adopted_is_not_recreated(app: App, playbook: Playbook, tmp_pat
     assert export(app, "1.0.0", tmp_path / "out").returncode == 2
 
 
+def test_an_app_of_another_source_is_exported_when_told_to_take_it_over(app: App, lab: Lab, tmp_path: Path) -> None:
+    assert app.deploy("1.0.0", to="web1").returncode == 0
+    other = App.copy(lab, tmp_path / "elsewhere", app.name, 8080)
+    words = ("export", "ansible", app.name, "--version", "1.1.0", "--to", "web1", "-o", str(tmp_path / "out"))
+    refused = other.lading(*words)
+    assert (refused.returncode, "belongs to" in refused.stderr, "--take-over" in refused.stderr) == (4, True, True), refused.stderr
+    assert not (tmp_path / "out").exists()
+    assert other.lading(*words, "--take-over").returncode == 0
+    assert app.versions() == {("web1", "1.0.0", "healthy")}  # an export changes no host
+    done = play(lab, tmp_path / "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert other.deploy("1.1.0", to="web1").returncode == 0  # it belongs to the other one now
+    before = app.deploy("1.0.0", to="web1")
+    assert (before.returncode, "belongs to" in before.stderr) == (4, True), before.stderr
+    assert app.versions() == {("web1", "1.1.0", "healthy")}
+
+
 def test_ansible_lint_finds_nothing(app: App, lab: Lab, tmp_path: Path) -> None:
     assert export(app, "1.0.0", tmp_path / "out").returncode == 0
     argv = [str(TOOLS / "ansible-lint"), "--offline", "--strict", "--profile", "production", "playbook.yml"]
