@@ -69,7 +69,7 @@ def test_committed_somewhere_is_finished_forward(app: App, lab: Lab) -> None:
     assert app.versions() == {("web1", "1.1.0", "healthy"), ("web2", "1.1.0", "healthy")}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_first_signal_undoes(app: App, number: signal.Signals) -> None:
     assert app.deploy("1.0.0").returncode == 0
     with deploying(app, "1.1.0", "web1       roll begins") as process:
@@ -79,6 +79,18 @@ def test_first_signal_undoes(app: App, number: signal.Signals) -> None:
     assert "rolled_back" in out
     assert app.versions() == {("web1", "1.0.0", "healthy"), ("web2", "1.0.0", "healthy")}
     assert open_intents(app) == []
+
+
+def test_a_deployment_that_nobody_listens_to_goes_on_to_its_end(app: App) -> None:
+    assert app.deploy("1.0.0").returncode == 0
+    with deploying(app, "1.1.0", "web1       roll begins") as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        process.stderr.close()
+        assert process.wait(120) == 0
+    assert app.versions() == {("web1", "1.1.0", "healthy"), ("web2", "1.1.0", "healthy")}
+    assert open_intents(app) == []
+    assert json.loads(app.lading("history", app.name, "--json").stdout)[0]["result"] == "succeeded"
 
 
 def test_lease_is_held(app: App) -> None:  # R62

@@ -6,7 +6,7 @@ import click
 
 from lading import check as checks
 from lading import fleet
-from lading.cli import completing, render, shared
+from lading.cli import completing, render, shared, terminal
 
 
 @click.command()
@@ -74,8 +74,14 @@ def logs(config: str, app: str, to: tuple[str, ...], follow: bool, service: str,
     """The app's log lines of all hosts, merged as they come; colours are left out, control characters shown as �, piped too."""
 
     async def work() -> int:
+        lines = render.LogLines()
         async with shared.opened(config, Path()) as context:
-            await fleet.logs(context, app, to=to, service=service, follow=follow, tail=tail, emit=render.LogLines().emit)
+            def emit(host: str, text: str) -> None:
+                lines.emit(host, text)
+                if terminal.lost_result() is not None:  # nobody reads on
+                    context.stop.set()
+
+            await fleet.logs(context, app, to=to, service=service, follow=follow, tail=tail, emit=emit)
         return 0
 
     return shared.run(work())

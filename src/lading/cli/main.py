@@ -1,5 +1,6 @@
 """The command `lading`: verbs loaded when they are used, one catch for all errors."""
 
+import errno
 import importlib
 import os
 import pwd
@@ -89,7 +90,7 @@ def main(arguments: list[str] | None = None) -> None:
     as_json = "--json" in words
     try:
         code = cli.main(args=words, prog_name="lading", standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
+        sys.exit(_shown(code if isinstance(code, int) else 0))
     except errors.LadingError as wrong:
         report(wrong, as_json)
         sys.exit(wrong.exit_code)
@@ -99,9 +100,16 @@ def main(arguments: list[str] | None = None) -> None:
         hint = wrong.ctx.get_usage() if isinstance(wrong, click.UsageError) and wrong.ctx else ""
         report(errors.InputError(wrong.format_message(), hint), as_json)
         sys.exit(2)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+
+
+def _shown(code: int) -> int:
+    """The exit code, or 1 if all was well but the result could not be written; a reader who has enough, or is gone, is no fault."""
+    sys.stdout.flush()
+    lost = terminal.lost_result()
+    if code or lost is None or lost.errno in (errno.EPIPE, errno.EIO):
+        return code
+    report(errors.LadingError(f"the result cannot be written to stdout: {lost.strerror}", "the command itself ended well"), as_json=False)
+    return 1
 
 
 def _name_account() -> None:

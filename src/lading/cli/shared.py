@@ -140,13 +140,22 @@ def _transport(fleet: settings.Settings) -> base.Transport:
 
 
 def signals(stop: asyncio.Event, *, says: bool) -> None:
-    """The first Ctrl-C or SIGTERM sets *stop* (*says*: and tells that what was begun is undone); the second leaves at once."""
+    """The first Ctrl-C or SIGTERM sets *stop* (*says*: and tells that what was begun is undone); the second leaves at once.
+
+    A terminal that is closed (SIGHUP) sets *stop* too, but never counts as a second: it often comes twice. Under nohup it is ignored.
+    """
+    asked = False
+
+    def hung_up() -> None:
+        stop.set()
 
     def first() -> None:
-        if stop.is_set():
+        nonlocal asked
+        if asked:
             terminal.err("")
             terminal.err("leaving at once; what is open on the hosts: lading resume")
             os._exit(130)
+        asked = True
         stop.set()
         if says:
             terminal.err("")
@@ -155,6 +164,8 @@ def signals(stop: asyncio.Event, *, says: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, first)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        loop.add_signal_handler(signal.SIGHUP, hung_up)
 
 
 def changed(context: contexts.Context, **words: object) -> contexts.Context:

@@ -3,11 +3,15 @@
 What is printed comes from files, hosts, registries, programs and ledgers, none of which is trusted: control characters,
 also those of Unicode (C1, directions, unpaired surrogates), are shown as `�`, or escaped in JSON; piped or not, since
 what is piped often ends at a terminal. Only lading's own colours (render, progress) are escape sequences.
+
+What cannot be shown (terminal closed, reader gone, disk full) stops nothing: a deployment goes on and says how it ended
+by its exit code, in the ledger and on the hosts.
 """
 
 import io
 import json
 import re
+import select
 import sys
 import unicodedata
 from typing import Any
@@ -67,8 +71,55 @@ def prompt(question: str, default: str | None) -> str:
     return str(click.prompt(one_line(question), default=default, show_default=bool(default), err=True))
 
 
+class _Lasting(io.RawIOBase):
+    """A stream on which writing never fails: from the first failure on, kept as *lost*, it takes everything and shows nothing."""
+
+    def __init__(self, raw: io.FileIO) -> None:
+        self.raw = raw
+        self.lost: OSError | None = None
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self.raw.fileno()
+
+    def isatty(self) -> bool:
+        return self.raw.isatty()
+
+    def write(self, data: Any) -> int:
+        """As of a blocking stream, also where somebody made it one that does not block."""
+        while self.lost is None:
+            try:
+                written = self.raw.write(data)
+            except OSError as lost:
+                self.lost = lost
+                break
+            if written is not None:
+                return written
+            select.select([], [self.raw], [])
+        return memoryview(data).nbytes
+
+
+_shown: dict[str, _Lasting] = {}
+
+
+def lost_result() -> OSError | None:
+    """Why the result could not be written to stdout, if it could not."""
+    return _shown["stdout"].lost if "stdout" in _shown else None
+
+
 def prepare() -> None:
-    """A terminal that cannot show a letter gets its escape instead of a failure."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    """Writing never fails, and a terminal that cannot show a letter gets its escape."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if not isinstance(stream, io.TextIOWrapper):
+            continue
+        raw = getattr(stream.buffer, "raw", stream.buffer)  # PYTHONUNBUFFERED: the file itself
+        if isinstance(raw, io.FileIO):
+            lines, encoding = stream.line_buffering, stream.encoding
+            stream.flush()
+            _shown[name] = _Lasting(raw)
+            stream = io.TextIOWrapper(io.BufferedWriter(_shown[name]), encoding=encoding, line_buffering=lines)
+            setattr(sys, name, stream)
+        stream.reconfigure(errors="backslashreplace")

@@ -13,14 +13,21 @@ INSPECT = (
     '"restarts":{{json .RestartCount}},"networks":{{json .NetworkSettings.Networks}},"mounts":{{json .Mounts}},'
     '"ports":{{json .HostConfig.PortBindings}}}'
 )
+# Service, whether it is a one-off, content, secrets, state/health, restarts
+STILL = (
+    '{{index .Config.Labels "com.docker.compose.service"}} {{index .Config.Labels "com.docker.compose.oneoff"}} '
+    '{{index .Config.Labels "lading.content"}} {{index .Config.Labels "lading.secrets"}} '
+    '{{.State.Status}}{{with .State.Health}}/{{.Status}}{{end}} {{.RestartCount}}'
+)
 _STATE = {"Status": str, "ExitCode": int | None, "StartedAt": str, "FinishedAt": str, "Health": Mapping[str, Any] | None}
 PROJECT = "com.docker.compose.project"
 LIMIT = 'timeout -k 10 "${LIMIT:-900}" '
-# A part is whole once another begins: `next` lets the tick be read at once
-SNAPSHOT = f"""list(){{ ids=$(docker ps -aq --no-trunc --filter "label={PROJECT}=$APP"); }}
-shown(){{ [ -z "$ids" ] || docker container inspect --format {command.quote(INSPECT)} $ids 2>/dev/null; }}
-snapshot(){{ [ -n "$ids" ] || list
-seen=$(shown) || {{ list; seen=$(shown); }}
+# A part is whole once another begins: `next` lets the tick be read at once. An engine that does not answer tells nothing: that
+# is no tick, and never "there are no containers".
+SNAPSHOT = f"""list(){{ ids=$(timeout 30 docker ps -aq --no-trunc --filter "label={PROJECT}=$APP"); }}
+shown(){{ [ -z "$ids" ] || timeout 30 docker container inspect --format {command.quote(INSPECT)} $ids 2>/dev/null; }}
+snapshot(){{ [ -n "$ids" ] || list || return 0
+seen=$(shown) || {{ list && seen=$(shown); }} || return 0
 part containers; printf '%s\\n' "$seen"
 part tick; part next; }}
 """

@@ -232,26 +232,38 @@ def tidy(
     return guarded("tidy", marker, hold, body + "part end\nexit 0\n", timeout=120)
 
 
-# Between a service's verdict and the commit lie the other batches, and whoever else works on the host
-STILL_THERE = f"""have=$(docker ps --filter "label={docker.PROJECT}=$APP" --format '{{{{.Label "com.docker.compose.service"}}}} {{{{.Label "lading.content"}}}} {{{{.Label "lading.secrets"}}}}')
-runs(){{ case "
-$have
-" in *"
-$1 $2 $3
-"*) ;; *) refuse changed "$1";; esac; }}
+# Between a service's verdict and the commit lie the other batches, and whoever else works on the host. runs SERVICE CONTENT
+# SECRETS REPLICAS FRESH: all its containers are good; FRESH = 1: it was just started, so that a restart of its own is a crash.
+STILL_THERE = f"""have=; ids=$(docker ps -aq --no-trunc --filter "label={docker.PROJECT}=$APP")
+[ -z "$ids" ] || have=$(docker container inspect --format {command.quote(docker.STILL)} $ids 2>/dev/null)
+runs(){{ found=0; IFS='
+'; for line in $have; do case $line in "$1 False $2 $3 "*) found=$((found + 1)); line=${{line#"$1 False $2 $3 "}}
+case $line in "running 0"|"running/healthy 0") ;; "running "*|"running/healthy "*) [ "$5" = 0 ] || refuse changed "$1" "it restarts";;
+*) line=${{line% *}}; refuse changed "$1" "it is ${{line#running/}}";; esac;; esac; done; unset IFS
+[ $found -ge "$4" ] || refuse changed "$1"; }}
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a service was judged to run as: its labels' *content* and *secrets*, how many containers, and whether it was just started."""
+
+    content: str
+    secrets: str
+    replicas: int = 1
+    fresh: bool = False
+
+
 def commit(
-    marker: str, hold: Hold, *, record: str, current: str, script: str, runs: Mapping[str, tuple[str, str]], releases: Sequence[str],
+    marker: str, hold: Hold, *, record: str, current: str, script: str, runs: Mapping[str, Judged], releases: Sequence[str],
     objects: Sequence[str], secrets: Sequence[str], tags: Sequence[str],
 ) -> command.Command:
     """`committed` in the journal, switch `current`, write the operator's script, prune, free the lease.
 
-    Refused before anything is written if one of the services *runs*, each with its labels' content and secrets, does not run so any more.
+    Refused before anything is written if one of the services *runs* does not run any more as it was judged.
     """
     lines = [STILL_THERE] if runs else []
-    lines += [f"runs {command.quote(name)} {command.quote(content)} {command.quote(secrets_)}\n" for name, (content, secrets_) in runs.items()]
+    lines += [f"runs {command.join([name, one.content, one.secrets, str(one.replicas), str(int(one.fresh))])}\n" for name, one in runs.items()]
     lines += [
         'jot "$RECORD" || refuse state "cannot write the journal"\n',
         'printf "%s\\n" "$CURRENT" >"$A/current.new" && mv "$A/current.new" "$A/current" && { sync "$A/current" || sync; }\n',

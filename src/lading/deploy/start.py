@@ -89,8 +89,18 @@ async def deploy(context: contexts.Context, request: Request) -> ended.Ended:
     if open_on:
         await resume.resume(context, prepared.plan.app, to=open_on, reason="before the next deployment")
         prepared = await _prepare(context, request)
-    return await running.carry_out(context, await job(context, prepared), verb="deploy", reason=request.reason,
+    done = await running.carry_out(context, await job(context, prepared), verb="deploy", reason=request.reason,
                                    plan=prepared.plan, commit=prepared.bundle.commit or context.commit)
+    return replace(done, note=_unwell(prepared)) if done.result == "unchanged" else done
+
+
+def _unwell(prepared: Prepared) -> str:
+    """What runs as the release says and is not well all the same: a deployment of the same does not change it, but says it; or ""."""
+    name = prepared.plan.app
+    seen = [(host, c) for host, one in prepared.seen.hosts.items() if name in one.apps for c in one.apps[name].containers if not c.one_off]
+    said = [f"{c.service} on {host} is unhealthy" for host, c in seen if c.status == "running" and c.health == "unhealthy"]
+    said += [f"{c.service} on {host} was restarted by Docker, {c.restarts} times until now" for host, c in seen if c.restarts]
+    return "; ".join([*said, f"lading logs {name}"]) if said else ""
 
 
 def unfinished(prepared: Prepared) -> tuple[str, ...]:

@@ -1,8 +1,10 @@
 """What is done on one host: stage, hook, bring up and judge, tidy, the way back; done, or a Failure."""
 
+import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from typing import Any
 
 from lading import errors, events, observe, shape, state
 from lading.commands import command, logs, rolling
@@ -12,11 +14,15 @@ from lading.plan import planner, steps
 
 
 class Changing:
-    """The changing steps of one job, host by host; *touched*: the hosts on which containers may have changed."""
+    """The changing steps of one job, host by host; *touched*: the hosts on which containers may have changed.
+
+    *fresh*: the services that were started and judged good, by host.
+    """
 
     def __init__(self, hold: held.Held) -> None:
         self.held, self.job, self.record = hold, hold.job, hold.record
         self.touched: list[str] = []
+        self.fresh: dict[str, frozenset[str]] = {}
 
     async def stage(self, name: str) -> None:
         """Upload, pull, and compare what the host's Compose makes of the release with what this machine's does."""
@@ -60,6 +66,7 @@ class Changing:
         if self.job.keep_jobs:
             plan, judged, _ = host_commands.undo_plan(plan, self.job.release)
         await self._bring_up(name, self.job.release, plan, judged, purge=False, verb="roll")
+        self.fresh[name] = frozenset(plan.services)
 
     async def _bring_up(
         self, name: str, made: release.Release, plan: steps.HostPlan,
@@ -87,8 +94,21 @@ class Changing:
             watch.stopped = job.stop.is_set() and verb == "roll"
             return watch.on_part(part, content)
 
-        await self.held.send(name, what, on_part)
+        await self._watched(self.held.send(name, what, on_part), watch)
         await self._judged(name, verb, watch, round(time.monotonic() - begun, 3))
+
+    async def _watched(self, sent: Coroutine[Any, Any, command.Result], watch: watching.Watch) -> None:
+        """Until the command ends; one whose engine falls silent for longer than its services may take is given up."""
+        task = asyncio.create_task(sent)
+        try:
+            while not (await asyncio.wait({task}, timeout=watching.SILENCE / 6))[0]:
+                if watch.silent():
+                    return
+            await task
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
 
     async def _judged(self, name: str, verb: str, watch: watching.Watch, seconds: float) -> None:
         job = self.job

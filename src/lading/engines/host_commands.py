@@ -25,11 +25,12 @@ def _moved(file: project.ShippedFile, lead: str) -> project.ShippedFile:
 
 
 def commit_command(
-    hold: rolling.Hold, job: base.Job, plan: steps.HostPlan, app: state.AppState | None, ledger: Mapping[str, object]
+    hold: rolling.Hold, job: base.Job, plan: steps.HostPlan, app: state.AppState | None, ledger: Mapping[str, object],
+    fresh: frozenset[str] = frozenset(),
 ) -> command.Command:
     """The command that makes the job's release a host's current one; *app* is what was seen there, for what may be pruned.
 
-    *ledger*: where the ledger ends now, so that a ledger whose end was cut off is noticed.
+    *ledger*: where the ledger ends now, so that a ledger whose end was cut off is noticed; *fresh*: the services that this run started.
     """
     current = state.Current(
         job.plan.app, job.release.id, job.release.version, job.deployment, job.holder, job.since,
@@ -41,8 +42,8 @@ def commit_command(
         for name in dropped for service in (app.releases[name].get("services", {}) if app else {})
     ]
     foreign = {c.service for c in app.containers if c.id in plan.adopted} if app else set()  # they have no labels
-    runs = {name: (spec.content, release.generation_label(spec, plan.generations)) for name, spec in job.release.active.items()
-            if not spec.job and name not in foreign}
+    runs = {name: rolling.Judged(spec.content, release.generation_label(spec, plan.generations), spec.replicas, name in fresh)
+            for name, spec in job.release.active.items() if not spec.job and name not in foreign}
     record = json.dumps({"v": 1, "kind": "committed", "deployment": job.deployment, "to": job.release.id,
                          "version": job.release.version, **({"ledger": dict(ledger)} if ledger else {})})
     return rolling.commit(

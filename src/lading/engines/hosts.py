@@ -152,7 +152,8 @@ class _Run:
 
         async def one(name: str) -> None:
             seen = self.held.seen.get(name)
-            what = host_commands.commit_command(self.held.holds[name], job, job.plan.hosts[name], seen, ledger)
+            what = host_commands.commit_command(self.held.holds[name], job, job.plan.hosts[name], seen, ledger,
+                                                self.changing.fresh.get(name, frozenset()))
             try:
                 await self.held.send(name, what)
             except held.Failure as failure:

@@ -8,6 +8,8 @@ from lading.commands import docker
 from lading.compose import release
 from lading.plan import rollout
 
+SILENCE = 30.0  # seconds without a snapshot after which an engine counts as silent
+
 
 class Watch:
     """Follows one `roll` command: give it the parts, it says when to stop; then ask `why`.
@@ -30,7 +32,7 @@ class Watch:
         self.why = "it did not come to an end"
         self.failed: list[str] = []
         self.stopped = False
-        self._started = time.monotonic()
+        self._started = self._told = time.monotonic()
         self._good_since = 0.0
         self._containers = ""
 
@@ -40,19 +42,31 @@ class Watch:
         if name == "up":
             status, _, self.output = text.partition("\n")
             self.status = shape.whole(status.strip(), 1)
-            self._started = time.monotonic()
+            self._started = self._told = time.monotonic()
         elif name == "containers":
             self._containers = text
         elif name == "tick":
-            return self._judge(time.monotonic())
+            self._told = time.monotonic()
+            return self._judge(self._told)
         return False
+
+    def silent(self) -> bool:
+        """Whether, after `up`, the engine has told nothing for SILENCE, and the services have had their time; that is then `why`."""
+        now = time.monotonic()
+        if self.status < 0 or now - self._told < SILENCE or now - self._started <= self._patience():
+            return False
+        self.why = f"the engine has told nothing of the containers for {now - self._told:.0f} s"
+        return True
+
+    def _patience(self) -> float:
+        return max((spec.wait for spec in self.specs.values()), default=0.0)
 
     def _judge(self, now: float) -> bool:
         try:
             containers = state.recognised(docker.parse_containers(self._containers), self.adopted)
         except ValueError as unread:  # what cannot be read is never good
             self._good_since, self.why = 0.0, str(unread)
-            return self.stopped or now - self._started > max((spec.wait for spec in self.specs.values()), default=0.0)
+            return self.stopped or now - self._started > self._patience()
         self.verdicts = [
             rollout.judge(spec, release.generation_label(spec, self.numbers), containers, fresh=name in self.fresh)
             for name, spec in self.specs.items()

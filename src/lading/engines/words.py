@@ -16,11 +16,12 @@ def refusal(text: str) -> str:
         "busy": "another command of lading still runs there", "fence": "another deployment has taken the app over",
         "upload": "the upload failed", "login": "the registry refused the login", "pull": "an image cannot be pulled",
         "gone": "an image is not on the host any more", "config": "the host's Compose refuses the file",
-        "changed": "does not run any more as it was judged, somebody else changed or stopped it", "network": "a network", "hook": "the hook cannot run",
+        "network": "a network", "hook": "the hook cannot run",
         "state": "lading's folder cannot be used", "remove": "something could not be removed",
     }
     if kind == "changed":
-        return f"{said} {words[kind]}"
+        service, _, why = said.partition("; ")
+        return f"{service} does not run any more as it was judged: {why or 'somebody else changed or stopped it'}"
     lead = words.get(kind, kind) or "it refused without a word"
     return f"{lead}: {said}" if said else lead
 

@@ -84,6 +84,15 @@ def test_a_snapshot_after_a_container_was_replaced_shows_the_new_one(host: HostS
     assert [line.split()[0] for line in host.lines() if line.startswith(("ps", "container"))] == ["container", "ps", "container", "container"]
 
 
+@pytest.mark.parametrize("broken", ["ps -aq*", "container inspect*"])
+def test_an_engine_that_does_not_answer_is_no_snapshot_of_nothing(host: HostShell, broken: str) -> None:
+    host.docker({"ps -aq*": "c1\n", "container inspect*": "{}\n", broken: 1})
+    script = host.folder / "script"
+    script.write_text("APP=shop; ids=; part(){ echo \"part $1\"; }\n" + docker.SNAPSHOT + "snapshot\necho goes on\n")
+    done = subprocess.run(["/bin/sh", "-eu", str(script)], capture_output=True, text=True, check=True)
+    assert done.stdout == "goes on\n"
+
+
 def test_the_end_of_the_input_ends_the_watch_at_once(host: HostShell) -> None:
     host.docker({"ps -aq*": "c1\n", "container inspect*": "{}\n"})
     script = host.folder / "script"

@@ -272,16 +272,21 @@ def test_commit_that_prunes_nothing_asks_docker_nothing(held: HostShell) -> None
     assert (done.status, held.lines()) == (0, [])
 
 
+UP, STORE = "web False c1  running/healthy 0\n", "db False c2 1.2 running 4\n"
+
+
 @pytest.mark.parametrize(("runs", "said"), [
-    ("web c1 \nweb c1 \ndb c2 1.2\nother c9 \n", ""), ("db c2 1.2\nweb c1 ", ""), ("web c1 \ndb c2 1.3\n", "db"), ("web c1\ndb c2 1.2", "web"),
-    ("web c0 \ndb c2 1.2\n", "web"), ("web c11 \ndb c2 1.2\n", "web"), ("", "web"),
+    (UP + UP + STORE + "other False c9  exited 0\n", ""), (STORE + UP + UP.replace("False", "True").replace("running", "exited") + UP, ""),
+    (UP + UP + STORE.replace("1.2", "1.3"), "db"), (UP + UP, "db"), (UP + STORE, "web"), (UP + UP.replace("c1", "c11") + STORE, "web"), ("", "web"),
+    (UP + UP.replace("healthy", "unhealthy") + STORE, "web; it is unhealthy"), (UP + UP.replace("0", "1") + STORE, "web; it restarts"),
+    (UP + UP + STORE.replace("running", "restarting"), "db; it is restarting"), (UP + UP + STORE.replace("running", "exited"), "db; it is exited"),
 ])
-def test_what_does_not_run_any_more_is_not_committed(held: HostShell, runs: str, said: str) -> None:
-    held.docker({"ps*project=shop*": runs})
+def test_what_does_not_run_any_more_as_it_was_judged_is_not_committed(held: HostShell, runs: str, said: str) -> None:
+    held.docker({"ps*project=shop*": "i1\ni2\n" if runs else "", "container inspect*i1 i2": runs})
     before = held.journal()
     done = held.run(rolling.commit("M", held.hold(), record='{"kind":"committed"}', current="{}", script="", releases=(), objects=(),
-                                   runs={"web": ("c1", ""), "db": ("c2", "1.2")}, secrets=(), tags=()))
-    assert done.text("refused").split() == (["changed", said] if said else [])
+                                   runs={"web": rolling.Judged("c1", "", 2, True), "db": rolling.Judged("c2", "1.2")}, secrets=(), tags=()))
+    assert "; ".join(done.text("refused").split("\n")) == (f"changed; {said}" if said else "")
     assert (held.app() / "current").exists() is not bool(said)
     assert held.journal() == [*before, *([] if said else [{"kind": "committed"}])]
     assert held.lease()["state"] == ("held" if said else "free")

@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 from test_round_trips import HOSTS, Fleet, releases
 
 from lading.commands import command
-from lading.engines import base, held, hosts
+from lading.engines import base, held, hosts, watching
 from lading.inventory import hosts as inventory
+from lading.transport import base as transports
 
 AWAY = b"state=/s\nproblem=Cannot connect to the Docker daemon\n"
 
@@ -114,3 +116,31 @@ def test_who_was_overtaken_says_by_whom_and_nothing_of_what_runs_now() -> None:
     report = asyncio.run(Overtaken(*releases()).upgrade())
     assert "another deployment has taken the app over: deployment d2 of bob@laptop" in report.why
     assert {(one.result, one.release) for one in report.outcome.hosts.values()} == {("untouched", "")}
+
+
+class Silent(Struck):
+    """A fleet on whose web2 the engine freezes once `up` has ended: nothing is told of the containers any more."""
+
+    async def run(self, host: inventory.Host, what: command.Command, on_part: transports.OnPart | None = None) -> command.Result:
+        """Over this fleet as a transport."""
+        if host.name == "web2" and what.name == "roll":
+            assert on_part is not None and on_part("up", b"0\n") is False
+            await asyncio.Event().wait()
+        return await self.recorder.run(host, what, on_part)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_an_engine_that_falls_silent_is_given_up_when_its_services_have_had_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "SILENCE", 0.03)
+    fleet = Silent(looks=0)
+    fleet.new = replace(fleet.new, services={name: replace(spec, wait=0.0) for name, spec in fleet.new.services.items()})
+
+    async def upgrade() -> base.Report:
+        return await hosts.HostsEngine(fleet).run(await fleet.job(), fleet.record)
+
+    report = asyncio.run(asyncio.wait_for(upgrade(), 60))
+    assert {name: one.result for name, one in report.outcome.hosts.items()} == dict.fromkeys(HOSTS, "rolled_back")
+    assert (report.host, report.step) == ("web2", "roll")
+    assert "the engine has told nothing of the containers for" in report.why
