@@ -223,6 +223,7 @@ async def open_ledger(where: Path | str) -> Ledger:
 
     Raises:
         LedgerError: it cannot be read or written, is damaged, or was written by a newer lading.
+        SettingsError: the URL does not say where its password ends.
     """
     opened = Ledger(sqlite.SqliteStore(where) if isinstance(where, Path) else _postgres(where))
     try:

@@ -8,7 +8,7 @@ import psycopg
 from psycopg import conninfo, rows
 
 from lading import errors
-from lading.ledger import stores
+from lading.ledger import address, stores
 
 FOLDER = "lading"  # the schema (in PostgreSQL's sense) that the tables lie in
 CONNECT: Mapping[str, int | str] = {
@@ -28,17 +28,35 @@ class _Base:
         return list(cursor.fetchall()) if cursor.description else []
 
 
+def _read(url: str) -> dict[str, str]:
+    """What libpq reads in the address; its own words on a wrong one quote it, so they are not kept.
+
+    Raises:
+        SettingsError: part of a user or password would be taken for something else.
+        LedgerError: it is no address.
+    """
+    try:
+        words = {name: str(word) for name, word in conninfo.conninfo_to_dict(url).items()}
+        wrong = address.unescaped(url, words)
+    except psycopg.Error:
+        wrong = address.unescaped(url, {})
+        if not wrong:
+            raise errors.LedgerError("the address of the ledger is no PostgreSQL URL", address.HINT) from None
+    except ValueError:  # not UTF-8, or not when it is decoded
+        wrong = "the URL of the ledger has an unescaped % in it, or is not in UTF-8"
+    if wrong:
+        raise errors.SettingsError(wrong, address.HINT)
+    return words
+
+
 class PostgresStore:
     """See `stores.Store`. Calls wait for each other: they share one connection."""
 
     def __init__(self, url: str) -> None:
-        try:
-            words = conninfo.conninfo_to_dict(url)
-        except psycopg.Error as wrong:
-            raise errors.LedgerError("the address of the ledger is no PostgreSQL URL",
-                                     "postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from wrong
+        words = _read(url)
         self._words = {**CONNECT, **words}
         self.place = f"PostgreSQL {words.get('dbname', '')} on {words.get('host', 'this machine')}"
+        self._hidden = address.secrets(url, words)
         self._base: psycopg.Connection[dict[str, Any]] | None = None
         self._turn = threading.Lock()
 
@@ -94,9 +112,8 @@ class PostgresStore:
                 self._base.close()
 
     def _explained(self, failed: psycopg.Error) -> errors.LedgerError:
-        """A failure of PostgreSQL in words, with what to do; libpq never shows the password."""
-        said = (failed.diag.message_primary or str(failed)).strip().splitlines()
-        text = said[-1] if said else type(failed).__name__
+        """A failure of PostgreSQL in words, with what to do; nothing of the password."""
+        text = address.cause(failed.diag.message_primary or str(failed), self._hidden) or type(failed).__name__
         match failed:
             case psycopg.errors.LockNotAvailable():
                 return errors.LedgerError(f"the ledger was locked for {stores.WAIT:.0f} s",
