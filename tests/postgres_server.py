@@ -2,9 +2,12 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import LiteralString
 
@@ -39,6 +42,22 @@ class Server:
     def stop(self, how: str = "immediate") -> None:
         """Stop it: "immediate" is a crash, "fast" ends sessions."""
         self._run("pg_ctl", "-D", "data", "-w", "-m", how, "stop")
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """All of its processes are stopped meanwhile, as under a hypervisor that pauses: the kernel goes on answering for them."""
+        first = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        stopped = [first]
+        os.kill(first, signal.SIGSTOP)  # it makes no more of them
+        try:
+            for one in Path(f"/proc/{first}/task/{first}/children").read_text().split():
+                stopped.append(int(one))
+                os.kill(int(one), signal.SIGSTOP)
+            yield
+        finally:
+            for number in reversed(stopped):
+                with suppress(ProcessLookupError):
+                    os.kill(number, signal.SIGCONT)
 
     def remove(self) -> None:
         """Stop it and remove all of it."""

@@ -1,8 +1,9 @@
 """A ledger in PostgreSQL, for a team: one connection, made anew when it was lost; its failures in words (psycopg)."""
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import conninfo, rows
@@ -10,11 +11,41 @@ from psycopg import conninfo, rows
 from lading import errors
 from lading.ledger import address, stores
 
+R = TypeVar("R")
+SLACK = 5.0  # seconds that this machine waits longer than the server: a lock that somebody holds is told by the server
 FOLDER = "lading"  # the schema (in PostgreSQL's sense) that the tables lie in
 CONNECT: Mapping[str, int | str] = {
     "connect_timeout": 10, "keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3,
     "tcp_user_timeout": 20_000, "application_name": "lading",
 }
+
+
+class _Connection(psycopg.Connection[dict[str, Any]]):
+    """A connection whose server may be silent for *patience* seconds, then it counts as lost.
+
+    A server that is stopped, frozen or behind a dead link keeps none of its own time-outs, and the kernel answers for it.
+    """
+
+    patience = 0.0
+
+    def wait(self, gen: Generator[Any, Any, R], *words: Any, **more: Any) -> R:
+        """See psycopg: it is asked again and again, also while nothing comes."""
+        return super().wait(self._heard(gen), *words, **more)
+
+    def _heard(self, gen: Generator[Any, Any, R]) -> Generator[Any, Any, R]:
+        heard = time.monotonic()
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted
+                if ready:
+                    heard = time.monotonic()
+                elif time.monotonic() - heard >= self.patience:
+                    self.pgconn.finish()
+                    raise psycopg.OperationalError(f"nothing was heard of it for {self.patience:g} s")
+                wanted = gen.send(ready)
+        except StopIteration as ended:
+            return ended.value  # type: ignore[no-any-return]
 
 
 class _Base:
@@ -50,11 +81,14 @@ def _read(url: str) -> dict[str, str]:
 
 
 class PostgresStore:
-    """See `stores.Store`. Calls wait for each other: they share one connection."""
+    """See `stores.Store`. Calls wait for each other: they share one connection.
 
-    def __init__(self, url: str) -> None:
+    *patience*: seconds without a sign of the server after which the connection counts as lost; 0 = a little more than WAIT.
+    """
+
+    def __init__(self, url: str, patience: float = 0.0) -> None:
         words = _read(url)
-        self._words = {**CONNECT, **words}
+        self._words, self._patience = {**CONNECT, **words}, patience
         self.place = f"PostgreSQL {words.get('dbname', '')} on {words.get('host', 'this machine')}"
         self._hidden = address.secrets(url, words)
         self._base: psycopg.Connection[dict[str, Any]] | None = None
@@ -62,10 +96,11 @@ class PostgresStore:
 
     def _open(self) -> psycopg.Connection[dict[str, Any]]:
         if self._base is None or self._base.closed or self._base.broken:
-            base = psycopg.connect(**self._words, autocommit=True, row_factory=rows.dict_row)  # type: ignore[arg-type]
-            wait = int(stores.WAIT * 1000)
+            base = _Connection.connect(**self._words, autocommit=True, row_factory=rows.dict_row)  # type: ignore[arg-type]
+            base.patience = self._patience or stores.WAIT + SLACK
+            wait, longest = int(stores.WAIT * 1000), int((stores.WAIT + SLACK / 2) * 1000)
             base.execute(f"SET search_path={FOLDER}; SET synchronous_commit=on; SET lock_timeout={wait}; "
-                         f"SET statement_timeout={3 * wait}; SET idle_in_transaction_session_timeout={3 * wait}".encode())
+                         f"SET statement_timeout={longest}; SET idle_in_transaction_session_timeout={3 * wait}".encode())
             self._base = base
         return self._base
 
