@@ -24,11 +24,17 @@ class Changing:
         self.touched: list[str] = []
         self.fresh: dict[str, frozenset[str]] = {}
 
+    async def _begin(self, name: str, step: str) -> None:
+        """Announce a step of the way there; a stop that was asked for while the ledger was waited for comes before it."""
+        await self.record(events.StepStarted(self.job.deployment, name, step))
+        if self.job.stop.is_set() and step != "undo":
+            raise held.Failure(name, step, "interrupted")
+
     async def stage(self, name: str) -> None:
         """Upload, pull, and compare what the host's Compose makes of the release with what this machine's does."""
         job = self.job
         what = host_commands.stage_command(self.held.holds[name], job, job.plan.hosts[name])
-        await self.record(events.StepStarted(job.deployment, name, "stage"))
+        await self._begin(name, "stage")
         begun = time.monotonic()
         result = await self.held.send(name, what)
         self._compare(name, result)
@@ -47,7 +53,7 @@ class Changing:
         """Run a hook once, on this host, before anything is rolled; a status other than 0 is a Failure."""
         job = self.job
         what = host_commands.hook_command(self.held.holds[name], job, job.plan.hosts[name], step)
-        await self.record(events.StepStarted(job.deployment, name, "hook"))
+        await self._begin(name, "hook")
         begun = time.monotonic()
         result = await self.held.send(name, what)
         first, _, log = result.text("hook").partition("\n")
@@ -85,7 +91,7 @@ class Changing:
         )
         watch = watching.Watch(judged, frozenset(plan.services), plan.generations,
                                plan.previous.adopted if plan.previous else {})
-        await self.record(events.StepStarted(job.deployment, name, verb))
+        await self._begin(name, verb)
         if name not in self.touched:
             self.touched.append(name)
         begun = time.monotonic()
@@ -149,7 +155,7 @@ class Changing:
         if containers or networks:
             intent = json.dumps({"v": 1, "kind": "intent", "deployment": self.job.deployment, "step": "tidy",
                                  "containers": containers, "networks": networks})
-            await self.record(events.StepStarted(self.job.deployment, name, "tidy"))
+            await self._begin(name, "tidy")
             await self.held.send(name, rolling.tidy(observe.marker(), self.held.holds[name], intent=intent,
                                                     containers=containers, networks=networks))
             await self.record(events.StepEnded(self.job.deployment, name, "tidy"))

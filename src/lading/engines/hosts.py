@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 from lading import errors, events, observe
@@ -56,9 +56,11 @@ class _Run:
             await self._roll()
             await self._all(self.changing.tidy)
             self._check_stop("commit")
+            ledger = await self._decide()
+            self._check_stop("commit")
         except held.Failure as failure:
             return await self._fail(failure)
-        return self._report(await self._commit())
+        return self._report(await self._commit(ledger))
 
     async def _hooks(self) -> None:
         for name in self.busy:
@@ -86,7 +88,7 @@ class _Run:
         await self._prepare(check=False)
         failure = None
         if forward:
-            failure = await self._commit()
+            failure = await self._commit(await self._decide())
         else:
             self.changing.touched = list(self.busy)
             await self._undo_all("resumed and undone")
@@ -141,14 +143,17 @@ class _Run:
         for one in sorted(wrong, key=lambda w: not isinstance(w, errors.RefusedError)):
             raise one
 
-    async def _commit(self) -> held.Failure | None:
-        """The decision first, then every host; a host that is lost now is unknown, `resume` finishes it.
+    async def _decide(self) -> Mapping[str, object]:
+        """Announce the commit, before any host is told; where the ledger ends then. It may take long, and a stop still counts."""
+        await self.record(events.StepStarted(self.job.deployment, "", "commit"))
+        return await self.job.attest()
+
+    async def _commit(self, ledger: Mapping[str, object]) -> held.Failure | None:
+        """Every host commits; a host that is lost now is unknown, `resume` finishes it.
 
         One where a service does not run any more as it was judged goes back, and its failure is returned.
         """
         job, changed = self.job, dict[str, held.Failure]()
-        await self.record(events.StepStarted(job.deployment, "", "commit"))
-        ledger = await job.attest()
 
         async def one(name: str) -> None:
             seen = self.held.seen.get(name)
