@@ -93,20 +93,28 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile("".join(parts), re.DOTALL)
 
 
-def hidden(text: str, secrets: Mapping[str, bytes]) -> str:
+def hidden(text: str, secrets: Mapping[str, bytes], plain: Mapping[str, str]) -> str:
     """*text* with the contents of *secrets* (name → content) as ***: whole, line by line, and by value in env files.
 
-    What programs print may hold them. A value of fewer than 8 letters is only seen as a word of its own, and one of
-    fewer than 4 not at all: it cannot be told from other text.
+    What programs print may hold them. A value of an env file may refer to other secrets and to *plain* variables: it is
+    hidden as containers get it and as it is written. A value of fewer than 8 letters is only seen as a word of its own,
+    and one of fewer than 4 not at all: it cannot be told from other text.
     """
-    found: set[str] = set()
-    for name, content in secrets.items():
-        lines = [line.strip() for line in content.decode("utf-8", "replace").splitlines()]
-        found.update(lines)
-        if name.startswith("env."):
-            found.update(line.partition("=")[2].strip().strip("\"'") for line in lines)
-    words = sorted((word for word in found if len(word) >= 4), key=len, reverse=True)
+    words = sorted((word for word in _spoken(secrets, plain) if len(word) >= 4), key=len, reverse=True)
     if not words:
         return text
     patterns = (re.escape(word) if len(word) >= 8 else rf"(?<!\w){re.escape(word)}(?!\w)" for word in words)
     return re.sub("|".join(patterns), "***", text)
+
+
+def _spoken(secrets: Mapping[str, bytes], plain: Mapping[str, str]) -> set[str]:
+    """The lines in which a program may print secrets."""
+    texts = {name: content.decode("utf-8", "replace") for name, content in secrets.items()}
+    values = {**plain, **{name.removeprefix("var."): one for name, one in texts.items() if name.startswith("var.")}}
+    found = [line.strip() for text in texts.values() for line in text.splitlines()]
+    for text in (one for name, one in texts.items() if name.startswith("env.")):
+        written = [line.partition("=")[2].strip() for line in text.splitlines()]
+        written += [one.value or "" for one in variables.assignments(text)]
+        given = [*written, *variables.assigned(text, values)]
+        found += [form for value in given for line in value.splitlines() for form in (line.strip(), line.strip().strip("\"'"))]
+    return set(found)

@@ -64,7 +64,7 @@ def form(made: release.Bundle, numbers: Mapping[str, int], environment: Mapping[
                **release.interpolation(made.release, numbers, str(folder))}
         done = process.run(argv, env=env, cwd=str(folder), descriptors=descriptors)
     if done.status != 0:
-        said = masking.hidden(done.error_text, made.secrets).splitlines()
+        said = masking.hidden(done.error_text, made.secrets, made.release.plain).splitlines()
         raise errors.ComposeError(f"Compose refuses the bundle: {said[-1] if said else 'without a word'}",
                                   "lading bundle -o DIR, and look at compose.overlay.yaml")
     return done.stdout.decode("utf-8", "replace").replace(str(folder), "@DIR@")

@@ -12,6 +12,9 @@ TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 NESTING = 20  # references in each other
 VERSION_LIMIT = 128  # characters, as in an image's tag
 ASSIGNED = re.compile(r"\s*(?:export\s+)?([^\s=:#'\"]+)[ \t]*([=:]?)[ \t]*")
+ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+SEQUENCE = re.compile(r"\\(?:([abfnrtv$\"\\])|0([0-3][0-7]{2}))")
+CHARACTERS = {**dict(zip("abfnrtv", "\a\b\f\n\r\t\v", strict=True)), "$": "$$"}
 PASSING = ("environment", "args")  # keys under which a bare name stands for the variable of that name
 
 
@@ -37,12 +40,26 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """One line of an env_file; *value* is None for a bare name, *literal* if nothing in it is a variable."""
+    """One line of an env_file; *value* (as written, without its *quote*) is None for a bare name."""
 
     key: str
     value: str | None
     line: int
-    literal: bool = False
+    quote: str = ""
+
+    @property
+    def literal(self) -> bool:
+        """Whether nothing in it is a variable."""
+        return self.quote == "'"
+
+    def given(self, values: Mapping[str, str]) -> str:
+        """The value that a container gets: escapes and variables resolved."""
+        text = self.value or ""
+        if self.quote:
+            text = ESCAPED.sub(lambda found: self.quote if found[1] == self.quote else found[0], text)
+        if self.quote == '"':
+            text = SEQUENCE.sub(_character, text)
+        return text if self.literal else plain_text(substitute(text.rstrip() if not self.quote else text, values))
 
 
 def pieces(text: str) -> Iterator[str | Reference]:
@@ -176,8 +193,22 @@ def assignments(text: str) -> Iterator[Assignment]:
         closing = _quote_end(text, found.end() + 1, quote) if quote in ("'", '"') else -1
         stop = closing if closing >= 0 else end
         value = text[found.end() + 1 : stop] if closing >= 0 else re.split(r"(?:^|\s)#", text[found.end() : end])[0]
-        yield Assignment(found[1], value, line, literal=closing >= 0 and quote == "'")
+        yield Assignment(found[1], value, line, quote if closing >= 0 else "")
         at = _line_end(text, stop) + 1
+
+
+def assigned(text: str, values: Mapping[str, str]) -> Iterator[str]:
+    """Every value that an env_file gives, as containers get it; *values*: the project's variables."""
+    known = dict(values)
+    for one in assignments(text):
+        if one.value is not None:
+            yield (value := one.given(known))
+            known.setdefault(one.key, value)
+
+
+def _character(found: re.Match[str]) -> str:
+    """The character that an escape within double quotes stands for."""
+    return CHARACTERS.get(found[1], found[1]) if found[1] else chr(int(found[2], 8))
 
 
 def _line_end(text: str, at: int) -> int:

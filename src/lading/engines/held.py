@@ -61,7 +61,8 @@ class Held:
 
     def shown(self, text: str) -> str:
         """What a program on a host said, without the secrets that this job brings."""
-        return masking.hidden(text, self.job.bundle.secrets if self.job.bundle else {})
+        made = self.job.bundle
+        return masking.hidden(text, made.secrets, made.release.plain) if made else text
 
     async def lease(self, name: str, *, check: bool) -> None:
         """Take the lease of a host and look at it again; *check*: refuse a host that cannot take the release.
