@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lading import errors, events, provenance, settings
+from lading import errors, events, provenance, settings, state
 from lading.inventory import hosts
 from lading.plan import steps
 from lading.transport import base
@@ -56,6 +56,18 @@ class Context:
             return {}
         head = await self.ledger.head()
         return {"writer": head.writer, "seq": head.seq, "hash": head.hash}
+
+    async def check_known(self, app: str, seen: state.FleetState) -> None:
+        """Refuse an app that nobody knows; a host that cannot be read may know it, as the journal does of a removed one.
+
+        Raises:
+            UnknownReleaseError: no host that was asked knows it, all answered, and the ledger, if one is open, has nothing of it.
+        """
+        whole = all(host.reachable and not host.facts.problem for host in seen.hosts.values())
+        if not app or not whole or any(app in host.apps for host in seen.hosts.values()):
+            return
+        if self.ledger is None or not await self.ledger.history(app, 1):
+            raise errors.UnknownReleaseError(f"there is no app {app} on {', '.join(seen.hosts)}", "lading where")
 
     def choose(self, names: Sequence[str]) -> tuple[hosts.Destination, tuple[hosts.Host, ...]]:
         """The destination and hosts meant by `--to`; no name at all means every host (only for verbs that look)."""

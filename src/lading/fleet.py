@@ -157,8 +157,13 @@ def _difference(host: str, app: str, change: steps.Change) -> Difference:
 
 
 async def drift(context: contexts.Context, app: str = "", to: Sequence[str] = ()) -> tuple[Difference, ...]:
-    """Everything in which hosts differ from what they declare; a host that does not answer is one difference."""
+    """Everything in which hosts differ from what they declare; a host that does not answer is one difference.
+
+    Raises:
+        UnknownReleaseError: all hosts answer, and none knows the app.
+    """
     seen = await look(context, app, to)
+    await context.check_known(app, seen)
     found: list[Difference] = []
     for host in seen.hosts.values():
         if not host.reachable:
@@ -177,8 +182,11 @@ async def logs(
 
     Raises:
         TransportError: a host does not answer, after the others were shown.
+        UnknownReleaseError: nothing was shown (*follow*: would be), all hosts answer, and none knows the app.
     """
     _, chosen = context.choose(to)
+    if follow:
+        await context.check_known(app, await look(context, app, to))
     kept: list[tuple[str, str]] = []
 
     def keep(host: str, text: str) -> None:
@@ -202,6 +210,8 @@ async def logs(
     for wrong in ended:
         if isinstance(wrong, BaseException) and not isinstance(wrong, asyncio.CancelledError):
             raise wrong
+    if not follow and not kept and not context.stop.is_set():
+        await context.check_known(app, await look(context, app, to))
 
 
 async def _cancelled(tasks: Sequence[asyncio.Task[None]], stop: asyncio.Event) -> None:

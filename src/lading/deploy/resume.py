@@ -21,9 +21,11 @@ async def resume(
     Raises:
         DeployFailedError: it is in doubt (a participant does not answer) and *choice* is "".
         LeaseHeldError: a command of that deployment still runs on a host.
+        UnknownReleaseError: all hosts answer, and neither they nor the ledger know the app.
     """
     _, chosen = context.choose(to)
     seen = await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app, facts=False)
+    await context.check_known(app, seen)
     found: dict[tuple[str, str], Mapping[str, Any]] = {}
     for host in seen.hosts.values():
         for name, one in host.apps.items():
