@@ -1,9 +1,13 @@
-"""Read a file of this machine: true files only, since pipes and devices may have no end, and no more than is wanted."""
+"""Files of this machine. Read: true files only, since pipes and devices may have no end, and no more than is wanted."""
 
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from lading import errors
 
 
 def read(path: Path, *, limit: int) -> bytes:
@@ -23,6 +27,55 @@ def read(path: Path, *, limit: int) -> bytes:
     if len(data) > limit:
         raise OSError(errno.EFBIG, f"it has more than {limit >> 10} KiB")
     return data
+
+
+def lines(name: str, *, limit: int) -> Iterator[str]:
+    """The lines of a file or a pipe, one after the other; `-` is stdin.
+
+    Raises:
+        InputError: it cannot be read, is another thing, or a line has more than *limit* bytes.
+    """
+    hint = "name a file, or - for stdin"
+    try:
+        mode = stat.S_IFIFO if name == "-" else Path(name).stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
+            raise errors.InputError(f"{name} is neither a file nor a pipe", hint)
+        opened = os.dup(0) if name == "-" else os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as fault:
+        raise errors.InputError(f"{name} cannot be read: {reason(fault)}", hint) from fault
+    with os.fdopen(opened, "rb") as file:
+        number = 0
+        while line := file.readline(limit + 1):
+            number += 1
+            if len(line) > limit:
+                raise errors.InputError(f"line {number} has more than {limit >> 20} MiB", "is it the right file?", file=name, line=number)
+            yield line.decode("utf-8", "replace")
+
+
+def check_new(path: Path, hint: str) -> None:
+    """Refuse a path that the user names for something new, before any work for it, if it is taken or cannot be made.
+
+    Raises:
+        InputError: so it is.
+    """
+    with writing(path, hint):
+        if os.path.lexists(path):
+            raise errors.InputError(f"{path} exists already; it is left as it is", hint)
+        if not stat.S_ISDIR(path.absolute().parent.stat().st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+
+
+@contextmanager
+def writing(path: Path, hint: str) -> Iterator[None]:
+    """What writes to a path that the user named.
+
+    Raises:
+        InputError: it cannot be written, and why.
+    """
+    try:
+        yield
+    except OSError as fault:
+        raise errors.InputError(f"{path} cannot be written: {reason(fault)}", hint) from fault
 
 
 def is_file(path: Path) -> bool:

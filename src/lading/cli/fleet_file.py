@@ -1,14 +1,17 @@
 """The fleet file and the pinned host keys: init, hosts."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
 import click
 
 from lading import check as checks
-from lading import errors, settings
+from lading import disk, errors, settings
 from lading.cli import completing, render, shared, terminal
+
+PINS = "in lading.yaml: ssh: {known_hosts: PATH}, a file in a folder that is there"
 
 
 @click.command()
@@ -27,7 +30,7 @@ def init(
 ) -> int:
     """Write a fleet file, pin the host's key, check. What is not given is asked for on a terminal."""
     path = Path(config or "lading.yaml")
-    if path.exists():
+    if os.path.lexists(path):
         raise errors.SettingsError(f"{path} exists already; it is left as it is", f"edit {path}, then: lading check")
     address = _asked(address, "--host", "Address of the first host")
     user = _asked(user, "--user", "SSH user there")
@@ -40,7 +43,8 @@ def init(
         lines += ["registries:", f"  {json.dumps(registry)}:", f"    username: {json.dumps(username)}",
                   "    password: {env: REGISTRY_PASSWORD}"]
         lines += [f"    ca: {json.dumps(str(Path(ca).resolve()))}"] if ca else []
-    path.write_text("\n".join(lines) + "\n")
+    with disk.writing(path, "lading --config PATH init"):
+        path.write_text("\n".join(lines) + "\n")
     settings.load(path)
     render.line(f"wrote {path}")
     if not trust:
@@ -111,7 +115,8 @@ def _trust(config: str, names: tuple[str, ...], yes: bool, replace: bool) -> int
     found = shared.load(config, Path())
     chosen = found.inventory.choose(names)[1] if names else found.inventory.reachable()
     path = found.ssh.known_hosts
-    pinned = path.read_text().splitlines() if path.exists() else []
+    with disk.writing(path, PINS):
+        pinned = path.read_text(errors="surrogateescape").splitlines() if path.exists() else []
 
     async def work() -> list[tuple[str, list[tuple[str, str, str]]]]:
         transport = shared.over_ssh(found)
@@ -122,7 +127,8 @@ def _trust(config: str, names: tuple[str, ...], yes: bool, replace: bool) -> int
 
     for name, keys in shared.run(work()):
         pinned = _pin(name, keys, pinned, yes, replace)
-    path.write_text("\n".join(pinned) + "\n")
+    with disk.writing(path, PINS):
+        path.write_text("\n".join(pinned) + "\n", errors="surrogateescape")
     return 0
 
 

@@ -4,17 +4,20 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
 from lading import context as contexts
-from lading import errors, events, settings
+from lading import disk, events, settings
 from lading import history as past
 from lading.cli import completing, render, shared, terminal
 from lading.ledger import deployments
 from lading.ledger import ledger as ledgers
 from lading.ledger import timings as times
+
+LINE_LIMIT = 16 << 20  # bytes in a line of an exported ledger
+NEW_FILE = "-o with a new file in a folder that is there"
 
 
 @click.command()
@@ -214,8 +217,8 @@ def rebuild(config: str, as_json: bool) -> int:
 @click.pass_obj
 def export(config: str, output: Path | None) -> int:
     """Write all of the ledger as lines of JSON, to be imported into another (SQLite or PostgreSQL)."""
-    if output is not None and output.exists():
-        raise errors.InputError(f"{output} exists already; it is left as it is", "-o ANOTHER_FILE")
+    if output is not None:
+        disk.check_new(output, NEW_FILE)
 
     async def work() -> tuple[str, ...]:
         async with _ledger(config) as kept:
@@ -225,20 +228,19 @@ def export(config: str, output: Path | None) -> int:
     if output is None:
         terminal.raw(text)
     else:
-        output.write_text(text, encoding="utf-8")
+        with disk.writing(output, NEW_FILE):
+            output.write_text(text, encoding="utf-8")
     return 0
 
 
 @ledger.command("import")
-@click.argument("file", type=click.File(encoding="utf-8", errors="replace"))
+@click.argument("file", type=click.Path(allow_dash=True))
 @click.pass_obj
-def import_(config: str, file: TextIO) -> int:
+def import_(config: str, file: str) -> int:
     """Take in an exported ledger: its chains are verified, and lie beside this one's; what is there stays."""
-    lines = list(file)
-
     async def work() -> tuple[int, str]:
         async with _ledger(config) as kept:
-            return await kept.merge(lines), kept.place
+            return await kept.merge(disk.lines(file, limit=LINE_LIMIT)), kept.place
 
     new, place = shared.run(work())
     render.line(f"{new} new rows in {place}")

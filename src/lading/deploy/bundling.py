@@ -1,14 +1,16 @@
 """Write what a deployment would upload, without secrets, for people to look at and for property tests."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lading import errors, settings
-from lading.compose import bundle, normal, reference, release
+from lading import disk, settings
+from lading.compose import bundle, normal, project, reference, release
 from lading.deploy import start
 from lading.inventory import hosts
+
+NEW = "-o with a new folder or .tar in a folder that is there"
 
 
 async def write(
@@ -18,10 +20,9 @@ async def write(
     """Write the bundle to a new folder or a .tar; the document of `bundle --json`.
 
     Raises:
-        InputError: the output exists, or the project cannot be shipped.
+        InputError: the output exists or cannot be written, or the project cannot be shipped.
     """
-    if output.exists():
-        raise errors.InputError(f"{output} exists already", "name a new folder or file")
+    disk.check_new(output, NEW)
     nowhere = hosts.Destination("", ())
     destination = fleet.inventory.choose(request.to)[0] if fleet and request.to else nowhere
     pins: dict[str, str] = {}
@@ -32,15 +33,20 @@ async def write(
         reading = start.read_project(environment, request, destination)
     made = release.build(reading, pins)
     files = [*bundle.release_files(made), *bundle.object_files(made, made.objects)]
-    if output.suffix == ".tar":
-        output.write_bytes(bundle.tar(files))
-    else:
-        with tempfile.TemporaryDirectory(dir=output.resolve().parent) as name:
-            normal.lay_out(Path(name) / "bundle", files)
-            (Path(name) / "bundle").rename(output)
+    with disk.writing(output, NEW):
+        _write(output, files)
     where = "files/" if made.release.directory in ("", ".") else f"files/{made.release.directory}/"
     return {
         "app": made.release.app, "release": made.release.id,
         "compose_files": [*(where + name for name in made.release.compose_files), "compose.overlay.yaml"],
         "files": sorted(file.path for file in files),
     }
+
+
+def _write(output: Path, files: Sequence[project.ShippedFile]) -> None:
+    if output.suffix == ".tar":
+        output.write_bytes(bundle.tar(files))
+        return
+    with tempfile.TemporaryDirectory(dir=output.resolve().parent) as name:
+        normal.lay_out(Path(name) / "bundle", files)
+        (Path(name) / "bundle").rename(output)

@@ -17,15 +17,16 @@ from lading.inventory import hosts
 from lading.plan import rollout, steps
 from lading.transport import reaching, target, trust
 
+NEW = "-o with a new folder in one that is there"
+
 
 async def write(context: contexts.Context, request: start.Request, output: Path) -> dict[str, Any]:
     """Write the folder of a playbook; the document of `export ansible --json`.
 
     Raises:
-        InputError: the output exists, or the plan has a step that no playbook of built-in modules can do.
+        InputError: the output exists or cannot be written, or the plan has a step that no playbook of built-in modules can do.
     """
-    if output.exists():
-        raise errors.InputError(f"{output} exists already", "name a new folder")
+    disk.check_new(output, NEW)
     prepared = await start.rehearse(context, request)
     _refuse(prepared)
     batches = rollout.batches([host.name for host in prepared.chosen], prepared.bundle.release.forth.parallelism)
@@ -38,7 +39,7 @@ async def write(context: contexts.Context, request: start.Request, output: Path)
         tuple([*([ansible.TEAMS] if teams else []), *(["inventory.yml"] if said else [])]))
     files = [_file("playbook.yml", ansible.playbook(what)), *([_file("inventory.yml", ansible.inventory(said))] if said else []),
              *known, *_files(prepared)]
-    with tempfile.TemporaryDirectory(dir=output.resolve().parent) as name:
+    with disk.writing(output, NEW), tempfile.TemporaryDirectory(dir=output.resolve().parent) as name:
         normal.lay_out(Path(name) / "playbook", files)
         (Path(name) / "playbook").rename(output)
     made = prepared.bundle.release
