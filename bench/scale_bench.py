@@ -74,7 +74,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench-scale", description=__doc__)
     parser.add_argument("--hosts", type=measure.numbers, default="50,200,1000", help="numbers of hosts, by comma (50,200,1000)")
     parser.add_argument("--repeat", type=int, default=3, help="rounds for each number of hosts (3)")
-    parser.add_argument("--looks", default="200", help="numbers of hosts for `lading where`, by comma (200)")
+    parser.add_argument("--looks", type=measure.numbers, default="200", help="numbers of hosts for `lading where`, by comma (200)")
     parser.add_argument("--only", default="", help="variants, by comma; the page is not written then")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of the order of runs")
     parser.add_argument("--redraw", action="store_true", help="write the page again from docs/benchmarks/scale.json")
@@ -85,7 +85,7 @@ def measured(asked: argparse.Namespace, bench: Bench, numbers: list[int], varian
     """All rounds; the first run of each cell puts the first version there and does not count."""
     chance = random.Random(asked.seed)
     cells = [(variant, size) for size in numbers for variant in variants if size <= variant.upto]
-    looks = [int(word) for word in asked.looks.split(",") if word and int(word) in numbers]
+    looks = [size for size in asked.looks if size in numbers]
     for variant, size in cells:
         if variant.app:
             bench.one(variant, size, counts=False)

@@ -83,7 +83,10 @@ async def _images(kept: ledger.Ledger, release: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The state of the ledger: *faults* in words, its head, what hosts attest of it and of other ledgers (writers)."""
+    """The state of the ledger: *faults* in words, its head, what hosts attest of it and of other ledgers (writers).
+
+    *imported*: where the chains end that were taken in; they are verified too.
+    """
 
     faults: tuple[str, ...]
     head: chain.Head
@@ -91,11 +94,13 @@ class Verified:
     attested: tuple[chain.Attested, ...] = ()
     others: tuple[str, ...] = ()
     unreachable: Mapping[str, str] = field(default_factory=dict)
+    imported: tuple[chain.Head, ...] = ()
 
 
 async def verify(kept: ledger.Ledger) -> Verified:
     """Whether the ledger's rows are as they were written; asks no host, and so cannot see that its end was cut off."""
-    return Verified(await kept.verify(), await kept.head(), kept.place)
+    heads = await kept.heads()
+    return Verified(await kept.verify(), heads[0], kept.place, imported=heads[1:])
 
 
 async def verify_with_hosts(context: contexts.Context, to: Sequence[str] = ()) -> Verified:
@@ -106,7 +111,7 @@ async def verify_with_hosts(context: contexts.Context, to: Sequence[str] = ()) -
     here = {head.writer for head in heads}
     mine = tuple(one for one in told if one.writer in here)
     others = tuple(sorted({one.writer for one in told} - here))
-    return Verified(await kept.verify(mine), heads[0], kept.place, mine, others, _silent(seen))
+    return Verified(await kept.verify(mine), heads[0], kept.place, mine, others, _silent(seen), heads[1:])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Ledgers on the move: exported from one place, imported into another; chains stay as they are."""
 
+import json
 import os
 import subprocess
 import sys
@@ -140,4 +141,7 @@ def test_by_the_command_line(tmp_path: Path, books: Books, postgres: postgres_se
     assert postgres_server.PASSWORD not in done.stdout + done.stderr
     verified = lading("--config", "../team.yaml", "ledger", "verify", LADING_LEDGER=str(to.where))
     assert (verified.returncode, "intact: 0 rows of writer" in verified.stdout) == (0, True), verified.stdout
+    assert f", 10 imported of writer {from_.head().writer} in PostgreSQL" in verified.stdout
+    told = json.loads(lading("--config", "../team.yaml", "ledger", "verify", "--json", LADING_LEDGER=str(to.where)).stdout)
+    assert told["imported"] == [{"writer": from_.head().writer, "rows": 10, "head": from_.head().hash}]
     assert books(to).events(FIRST) == from_.events(FIRST)

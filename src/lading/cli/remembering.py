@@ -169,6 +169,7 @@ def _verified_json(found: past.Verified) -> dict[str, Any]:
         "ok": not found.faults, "writer": found.head.writer, "rows": found.head.seq, "head": found.head.hash,
         "faults": list(found.faults), "attested": len(found.attested), "other_writers": list(found.others),
         "unreachable": _unread(found.unreachable),
+        "imported": [{"writer": one.writer, "rows": one.seq, "head": one.hash} for one in found.imported],
     }
 
 
@@ -185,7 +186,8 @@ def _verified(found: past.Verified) -> None:
         render.line(f"hosts also know ledgers of other writers, made elsewhere or lost: {', '.join(found.others)}")
     word = "damaged" if found.faults else "intact"
     seen = f", {len(found.attested)} commits attested by hosts" if found.attested else ""
-    render.line(f"{word}: {found.head.seq} rows of writer {found.head.writer} in {found.place}{seen}")
+    taken = "".join(f", {one.seq} imported of writer {one.writer}" for one in found.imported)
+    render.line(f"{word}: {found.head.seq} rows of writer {found.head.writer}{taken} in {found.place}{seen}")
 
 
 @ledger.command()

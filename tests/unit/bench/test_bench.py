@@ -6,6 +6,7 @@ import pytest
 
 import document
 import plot
+import scale_bench
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -71,3 +72,13 @@ def test_lines_rise_with_their_values() -> None:
     first, second, third = [(float(c.attrib["cx"]), float(c.attrib["cy"])) for c in root.findall(f"{SVG}circle")]
     assert first[0] < second[0] < third[0] and first[1] > second[1] > third[1]
     assert second[1] - third[1] == pytest.approx(first[1] - second[1], abs=0.2)
+
+
+@pytest.mark.parametrize("option", ["--looks", "--hosts"])
+def test_what_is_no_list_of_numbers_is_refused(option: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["bench", option, "3,1"])
+    assert getattr(scale_bench.options(), option[2:]) == [1, 3]
+    monkeypatch.setattr("sys.argv", ["bench", option, "x"])
+    with pytest.raises(SystemExit):
+        scale_bench.options()
+    assert "'x' is no list of numbers" in capsys.readouterr().err
