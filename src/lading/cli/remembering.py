@@ -108,14 +108,17 @@ def _show(shown: past.Shown, took: times.Timings | None) -> None:
 
 
 def _timings(took: times.Timings) -> None:
-    if not took.hosts:
+    if not took.hosts and not took.gaps:
         render.line("no times: this ledger has no events of it (they are where it was made)")
         return
     phases = [phase for phase in times.PHASES if any(phase in one for one in took.hosts.values())]
     render.table(("host", *(f"{phase} s" for phase in phases)),
                  [(host, *(f"{one[phase]:.1f}" if phase in one else "-" for phase in phases))
                   for host, one in took.hosts.items()])
-    render.line(f"before the plan: {took.prepare:.1f} s; all of it: {took.total:.1f} s")
+    whole = "the times that are known add up to" if took.gaps else "all of it:"
+    render.line(f"before the plan: {took.prepare:.1f} s; {whole} {took.total:.1f} s")
+    for since, until in took.gaps:
+        render.line(f"seen from {since[:19]} to {until[:19]} UTC; what came then, and its end, is not in this ledger: a gap, or it still runs")
 
 
 def _words(stored: deployments.Stored) -> str:

@@ -15,6 +15,8 @@ PHASES = ("lease", "stage", "hook", "roll", "tidy", "commit", "undo", "remove")
 class Timings:
     """Seconds. *prepare*: from the command's start to the plan; *hosts*: host → phase → seconds; *total*: all of it.
 
+    *gaps*: the first and the last time at which a run was seen whose end is not in the ledger (it failed meanwhile, or the
+    run goes on); *total* is then only what is known.
     A phase counts from its first change to its result as stored, waiting for other hosts left out; preflight is part
     of the lease, with which it shares a round trip.
     """
@@ -22,10 +24,12 @@ class Timings:
     prepare: float
     hosts: Mapping[str, Mapping[str, float]]
     total: float
+    gaps: tuple[tuple[str, str], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The object under "timings" of `show --json --timings`."""
-        return {"prepare": self.prepare, "hosts": {h: dict(p) for h, p in self.hosts.items()}, "total": self.total}
+        return {"prepare": self.prepare, "hosts": {h: dict(p) for h, p in self.hosts.items()}, "total": self.total,
+                "gaps": [{"from": since, "to": until} for since, until in self.gaps]}
 
 
 def timings(stored: Sequence[deployments.Stored]) -> Timings:
@@ -33,7 +37,7 @@ def timings(stored: Sequence[deployments.Stored]) -> Timings:
     clock = _Clock()
     for one in stored:
         clock.see(one.event, one.at)
-    return Timings(round(clock.prepare, 3), clock.hosts, round(clock.total, 3))
+    return Timings(round(clock.prepare, 3), clock.hosts, round(clock.total, 3), (*clock.gaps, *clock.unended))
 
 
 class _Clock:
@@ -43,8 +47,11 @@ class _Clock:
         self.prepare = self.total = 0.0
         self.hosts: dict[str, dict[str, float]] = {}
         self.begun: dict[tuple[str, str], str] = {}
+        self.gaps: list[tuple[str, str]] = []
+        self.unended: list[tuple[str, str]] = []
 
     def see(self, event: events.Event, at: str) -> None:
+        self._follow(event, at)
         match event:
             case events.DeploymentPlanned():
                 self.begun = {(host, "lease"): at for host in event.hosts}
@@ -62,6 +69,16 @@ class _Clock:
             case events.HostCommitted():
                 self.begun[event.host, "commit"] = self.begun.get(("", "commit"), at)
                 self.lap(event.host, "commit", at)
+
+    def _follow(self, event: events.Event, at: str) -> None:
+        """Keep from when to when the run was seen that has not ended."""
+        if isinstance(event, events.DeploymentPlanned):
+            self.gaps += self.unended
+            self.unended = [(at, at)]
+        elif isinstance(event, events.DeploymentEnded):
+            self.unended = []
+        elif self.unended:
+            self.unended = [(self.unended[0][0], at)]
 
     def lap(self, host: str, phase: str, at: str) -> None:
         """Add the time since the phase began or was last added to; nothing if nobody saw it begin."""

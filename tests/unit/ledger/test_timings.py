@@ -1,6 +1,9 @@
 """Seconds per phase and host, from events."""
 
+import pytest
+
 from lading import events
+from lading.cli import remembering
 from lading.ledger import deployments, timings
 
 D = "d"
@@ -25,7 +28,7 @@ def test_a_deployment_phase_by_phase() -> None:
         (10, events.HostCommitted(D, "web2", "commit")), (10, events.DeploymentEnded(D, seconds=9.0)),
     ))
     assert took.as_json() == {
-        "prepare": 2.5, "total": 11.5,
+        "prepare": 2.5, "total": 11.5, "gaps": [],
         "hosts": {"web1": {"lease": 0.75, "stage": 2.0, "roll": 3.0, "commit": 0.5},
                   "web2": {"lease": 1.0, "stage": 3.0, "commit": 1.0}},
     }
@@ -49,3 +52,16 @@ def test_what_nobody_saw_begin_and_a_clock_that_was_set_back() -> None:
         (8, events.StepEnded(D, "web2", "roll"))))
     assert took.hosts == {"web2": {"roll": 0.0}}
     assert timings.timings([]) == timings.Timings(0.0, {}, 0.0)
+
+
+def test_a_run_whose_end_the_ledger_lacks_is_no_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    took = timings.timings(stored(
+        (1, events.DeploymentPlanned(D, hosts=("web1",), seconds=0.4)), (2, events.StepStarted(D, "web1", "stage")),
+        (20, events.DeploymentPlanned(D, verb="resume", hosts=("web1",), seconds=1))))
+    at = "2026-11-24T10:00:{}.000000Z".format
+    assert took.gaps == ((at("01"), at("02")), (at("20"), at("20")))
+    assert took.as_json()["gaps"][0] == {"from": at("01"), "to": at("02")}
+    remembering._timings(took)
+    said = capsys.readouterr().out
+    assert "seen from 2026-11-24T10:00:01 to 2026-11-24T10:00:02 UTC" in said
+    assert "known add up to 1.4 s" in said and "all of it" not in said
