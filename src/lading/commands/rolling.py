@@ -234,13 +234,16 @@ def tidy(
 
 # Between a service's verdict and the commit lie the other batches, and whoever else works on the host. runs SERVICE CONTENT
 # SECRETS REPLICAS FRESH: all its containers are good; FRESH = 1: it was just started, so that a restart of its own is a crash.
-STILL_THERE = f"""have=; ids=$(docker ps -aq --no-trunc --filter "label={docker.PROJECT}=$APP")
+# An engine that is away, and what starts again with it, has half a minute.
+STILL_THERE = f"""n=0; while :; do have=; away=
+ids=$(docker ps -aq --no-trunc --filter "label={docker.PROJECT}=$APP" 2>/dev/null) || away="the engine does not answer"
 [ -z "$ids" ] || have=$(docker container inspect --format {command.quote(docker.STILL)} $ids 2>/dev/null)
+case "$away $have" in the*|*" running/starting "*) [ $n -lt 30 ] || break; n=$((n + 1)); sleep 1;; *) break;; esac; done
 runs(){{ found=0; IFS='
 '; for line in $have; do case $line in "$1 False $2 $3 "*) found=$((found + 1)); line=${{line#"$1 False $2 $3 "}}
 case $line in "running 0"|"running/healthy 0") ;; "running "*|"running/healthy "*) [ "$5" = 0 ] || refuse changed "$1" "it restarts";;
 *) line=${{line% *}}; refuse changed "$1" "it is ${{line#running/}}";; esac;; esac; done; unset IFS
-[ $found -ge "$4" ] || refuse changed "$1"; }}
+[ $found -ge "$4" ] || refuse changed "$1" "$away"; }}
 """
 
 

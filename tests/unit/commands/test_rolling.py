@@ -292,6 +292,23 @@ def test_what_does_not_run_any_more_as_it_was_judged_is_not_committed(held: Host
     assert held.lease()["state"] == ("held" if said else "free")
 
 
+STARTING: Answers = {"ps*project=shop*": "i1\n", "container inspect*": "web False c1  running/starting 0\n"}
+
+
+@pytest.mark.parametrize(("first", "then", "said"), [
+    (STARTING, "running/healthy", ""), (STARTING, "running/unhealthy", "it is unhealthy"), (STARTING, "running/starting", "it is starting"),
+    ({}, "running/healthy", ""),
+])
+def test_what_starts_again_with_its_engine_is_waited_for_at_the_commit(held: HostShell, first: Answers, then: str, said: str) -> None:
+    held.docker({"ps*project=shop*": "i1\n", "container inspect*": f"web False c1  {then} 0\n"})
+    (held.bin / "docker").rename(held.bin / "docker-later")
+    held.docker(first)
+    held.program("sleep", f"#!/bin/sh\ncp {held.bin}/docker-later {held.bin}/docker\n")
+    done = held.run(rolling.commit("M", held.hold(), record='{"kind":"committed"}', current="{}", script="", releases=(), objects=(),
+                                   runs={"web": rolling.Judged("c1", "")}, secrets=(), tags=()))
+    assert "; ".join(done.text("refused").split("\n")) == (f"changed; web; {said}" if said else "")
+
+
 def test_an_undone_host_is_free_and_says_so(held: HostShell) -> None:
     assert held.run(rolling.undone("M", held.hold(), record='{"kind":"undone"}')).status == 0
     assert (held.lease()["state"], held.journal()[-1]) == ("free", {"kind": "undone"})
