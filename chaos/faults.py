@@ -220,7 +220,7 @@ def _registry_back(one: Strike) -> None:
     one.scene.lab.registry("start")
 
 
-KILL, TERM, INT = signal.SIGKILL, signal.SIGTERM, signal.SIGINT
+KILL, TERM, INT, HUP = signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP
 NETWORK = (("networks: {front: {}}", "networks: {front: {labels: {changed: 'yes'}}}"),)
 RULES: Mapping[str, str] = {
     "host": "Over before the first connection: nothing is different.",
@@ -232,6 +232,7 @@ RULES: Mapping[str, str] = {
     "network": "A network is changed in roll only.",
     "client": "It needs a recreate that is under way; the `up` of an undo is the same script.",
     "operator": "Before the first change the operator's `up` has nothing to change; inside a recreate it is the operator's that fails.",
+    "closed": "To lading a closed terminal is the first Ctrl-C, which is struck in every phase.",
     "ledger": "In between, nothing is changed that the ledger must know of first.",
     "locked": "To lading a locked ledger is one that cannot be written, as a full disk; it only takes longer to say so.",
     "two": "The second comes where the first holds its lease; before, there is one.",
@@ -260,6 +261,7 @@ FAULTS = (
     Fault("SIGTERM", "controller told to stop", BEGUN, "hook", _signalled(TERM), rule="begun"),
     Fault("SIGINT", "Ctrl-C", BEGUN, "health", _signalled(INT), rule="begun"),
     Fault("SIGINT-2", "Ctrl-C twice", BEGUN, "roll", _signalled(INT, INT), rule="begun", dead=True, expected=(130,)),
+    Fault("SIGHUP", "controller's terminal closed", ("lease", "roll", "health", "commit", "undo"), "roll", _signalled(HUP), rule="closed"),
     Fault("ledger-full", "ledger's disk full", ("lease", "upload", "roll", "commit", "undo"), "roll", _ledger_full, early=_small_ledger,
           after=_ledger_freed, rule="ledger"),
     Fault("ledger-locked", "ledger's file locked", ("roll", "commit"), "commit", _lock, early=_stranger, after=_unlock, rule="locked"),
