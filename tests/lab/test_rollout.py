@@ -190,11 +190,11 @@ def test_five_releases_stay_and_survive_a_prune(app: App, lab: Lab) -> None:  # 
     assert {row["release"] for row in app.where() if row["host"] == "web1"} == {oldest}
 
 
-@pytest.mark.parametrize(("struck", "said"), [("docker exec {web} touch /tmp/bad", "it is unhealthy"),
+@pytest.mark.parametrize(("struck", "said"), [("docker exec {web} touch /bad", "it is unhealthy"),
                                               ("kill -9 $(docker inspect -f '{{{{.State.Pid}}}}' {web})", "it restarts")])
 def test_what_is_not_well_any_more_when_all_is_rolled_is_not_committed(app: App, lab: Lab, struck: str, said: str) -> None:
     app.edit('test: [CMD, wget, -q, -O, /dev/null, "http://127.0.0.1:8080/"], interval: 1s, timeout: 2s, retries: 5}',
-             'test: [CMD, test, "!", -e, /tmp/bad], interval: 1s, timeout: 2s, retries: 1}\n'
+             'test: [CMD, test, "!", -e, /bad], interval: 1s, timeout: 2s, retries: 1}\n'
              "    deploy: {update_config: {parallelism: 1, delay: 8s}}")
     assert app.deploy("1.0.0").returncode == 0
     with deploying(app, "1.1.0", "web1       roll done") as process:
@@ -203,7 +203,7 @@ def test_what_is_not_well_any_more_when_all_is_rolled_is_not_committed(app: App,
     assert process.returncode == 5, out + err
     assert f"web does not run any more as it was judged: {said}" in out + err
     assert app.versions() == {("web1", "1.0.0", "healthy"), ("web2", "1.1.0", "healthy")}
-    lab.exec("web2", f"docker exec {app.ids('web2')['web']} touch /tmp/bad")
+    lab.exec("web2", f"docker exec {app.ids('web2')['web']} touch /bad")
     until = time.monotonic() + 60
     while ("web2", "1.1.0", "unhealthy") not in app.versions():
         assert time.monotonic() < until, app.versions()
