@@ -76,10 +76,11 @@ static void nets(const char *line)
     printf("c=%s %s %s\n", cut(line, "{\"id\":\"", "\""), owner, cut(line, "lading.app\":\"", "\""));
     printf("port=%s \nnet=%s %s %s\n", owner, cut(line, "\"name\":\"/", "\""), cut(line, "\"networks\":{\"", "\""), owner);
 }
-static void runs(const char *line)
+static void still(const char *line)
 {
-    const char *owner = cut(line, "compose.service\":\"", "\"");
-    printf("%s %s %s\n", owner, cut(line, "lading.content\":\"", "\""), cut(line, "lading.secrets\":\"", "\""));
+    if (!has(cut(line, "{\"id\":\"", "\""))) return;
+    printf("%s False %s ", cut(line, "compose.service\":\"", "\""), cut(line, "lading.content\":\"", "\""));
+    printf("%s running/healthy 0\n", cut(line, "lading.secrets\":\"", "\""));
 }
 static void inspected(const char *line) { if (has(cut(line, "{\"id\":\"", "\""))) puts(line); }
 
@@ -130,10 +131,10 @@ static int answer(char **words, const char *last)
         printf("engine=20.10.24\nid=%s\narch=x86_64\nctx=default\nplugin=2.40.3\nroot=%s\n", strrchr(home, '/') + 1, home);
     else if (begins("ps ") && has("oneoff")) return 0;
     else if (begins("ps ") && has("net=")) each(nets);
-    else if (begins("ps --filter ") && has("lading.content")) each(runs);
     else if (begins("events ")) pause();
     else if (begins("ps -a --no-trunc ")) each(state);
     else if (begins("ps -aq ")) each(id);
+    else if (begins("container inspect --format {{index ")) { *project = 0; each(still); }
     else if (begins("container inspect --format ")) { *project = 0; each(inspected); }
     else if (begins("image inspect ")) return access(image, F_OK) ? 1 : 0;
     else if (begins("image rm ") || begins("tag ")) return 0;

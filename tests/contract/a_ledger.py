@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from lading import events
 from lading.ledger import chain, deployments, ledger
 
 FIRST = "20261124-100000-aaaa"
+LATER = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")  # than what a test stores now
 
 
 class SqlitePlace:
@@ -86,7 +88,7 @@ def foreign(deployment: str, **more: Any) -> deployments.Deployment:
     """A deployment as hosts tell of it; open unless said otherwise."""
     words: dict[str, Any] = {
         "verb": "deploy", "app": "shop", "version": "2", "release": "r2", "destination": "web", "actor": "x@y", "reason": "",
-        "commit": "", "url": "", "source": "", "started": "2026-11-25T10:00:00Z", "ended": "", "result": "unknown",
+        "commit": "", "url": "", "source": "", "started": LATER, "ended": "", "result": "unknown",
         "hosts": {"web1": "unknown"}, "origin": "host web1", **more,
     }
     return deployments.Deployment(deployment, **words)
