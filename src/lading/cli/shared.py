@@ -146,9 +146,6 @@ def signals(stop: asyncio.Event, *, says: bool) -> None:
     """
     asked = False
 
-    def hung_up() -> None:
-        stop.set()
-
     def first() -> None:
         nonlocal asked
         if asked:
@@ -165,7 +162,7 @@ def signals(stop: asyncio.Event, *, says: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, first)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        loop.add_signal_handler(signal.SIGHUP, hung_up)
+        loop.add_signal_handler(signal.SIGHUP, stop.set)
 
 
 def changed(context: contexts.Context, **words: object) -> contexts.Context:

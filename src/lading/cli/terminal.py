@@ -101,12 +101,12 @@ class _Lasting(io.RawIOBase):
         return memoryview(data).nbytes
 
 
-_shown: dict[str, _Lasting] = {}
+_streams: dict[str, _Lasting] = {}
 
 
 def lost_result() -> OSError | None:
     """Why the result could not be written to stdout, if it could not."""
-    return _shown["stdout"].lost if "stdout" in _shown else None
+    return _streams["stdout"].lost if "stdout" in _streams else None
 
 
 def prepare() -> None:
@@ -119,7 +119,7 @@ def prepare() -> None:
         if isinstance(raw, io.FileIO):
             lines, encoding = stream.line_buffering, stream.encoding
             stream.flush()
-            _shown[name] = _Lasting(raw)
-            stream = io.TextIOWrapper(io.BufferedWriter(_shown[name]), encoding=encoding, line_buffering=lines)
+            _streams[name] = _Lasting(raw)
+            stream = io.TextIOWrapper(io.BufferedWriter(_streams[name]), encoding=encoding, line_buffering=lines)
             setattr(sys, name, stream)
         stream.reconfigure(errors="backslashreplace")

@@ -238,7 +238,8 @@ def tidy(
 STILL_THERE = f"""n=0; while :; do have=; away=
 ids=$(docker ps -aq --no-trunc --filter "label={docker.PROJECT}=$APP" 2>/dev/null) || away="the engine does not answer"
 [ -z "$ids" ] || have=$(docker container inspect --format {command.quote(docker.STILL)} $ids 2>/dev/null)
-case "$away $have" in the*|*" running/starting "*) [ $n -lt 30 ] || break; n=$((n + 1)); sleep 1;; *) break;; esac; done
+[ -n "$away" ] || case $have in *" running/starting "*) ;; *) break;; esac
+[ $n -lt 30 ] || break; n=$((n + 1)); sleep 1; done
 runs(){{ found=0; IFS='
 '; for line in $have; do case $line in "$1 False $2 $3 "*) found=$((found + 1)); line=${{line#"$1 False $2 $3 "}}
 case $line in "running 0"|"running/healthy 0") ;; "running "*|"running/healthy "*) [ "$5" = 0 ] || refuse changed "$1" "it restarts";;

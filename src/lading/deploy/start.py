@@ -99,7 +99,7 @@ def _unwell(prepared: Prepared) -> str:
     name = prepared.plan.app
     seen = [(host, c) for host, one in prepared.seen.hosts.items() if name in one.apps for c in one.apps[name].containers if not c.one_off]
     said = [f"{c.service} on {host} is unhealthy" for host, c in seen if c.status == "running" and c.health == "unhealthy"]
-    said += [f"{c.service} on {host} was restarted by Docker, {c.restarts} times until now" for host, c in seen if c.restarts]
+    said += [f"Docker restarted {c.service} on {host} ({c.restarts} in all)" for host, c in seen if c.restarts]
     return "; ".join([*said, f"lading logs {name}"]) if said else ""
 
 

@@ -90,17 +90,13 @@ class Changing:
             spare=[s for s, spec in made.services.items() if spec.job and s not in plan.services], purge=purge, wait=wait, name=verb, networks=[s.network for s in networks],
         )
         watch = watching.Watch(judged, frozenset(plan.services), plan.generations,
-                               plan.previous.adopted if plan.previous else {})
+                               plan.previous.adopted if plan.previous else {}, lambda: job.stop.is_set() and verb == "roll")
         await self._begin(name, verb)
         if name not in self.touched:
             self.touched.append(name)
         begun = time.monotonic()
 
-        def on_part(part: str, content: bytes) -> bool:
-            watch.stopped = job.stop.is_set() and verb == "roll"
-            return watch.on_part(part, content)
-
-        await self._watched(self.held.send(name, what, on_part), watch)
+        await self._watched(self.held.send(name, what, watch.on_part), watch)
         await self._judged(name, verb, watch, round(time.monotonic() - begun, 3))
 
     async def _watched(self, sent: Coroutine[Any, Any, command.Result], watch: watching.Watch) -> None:
@@ -108,7 +104,7 @@ class Changing:
         task = asyncio.create_task(sent)
         try:
             while not (await asyncio.wait({task}, timeout=watching.SILENCE / 6))[0]:
-                if watch.silent():
+                if watch.give_up():
                     return
             await task
         finally:

@@ -1,7 +1,7 @@
 """Judge a host's snapshots as they come: good for long enough, failed, or too late."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from lading import shape, state
 from lading.commands import docker
@@ -15,12 +15,12 @@ class Watch:
     """Follows one `roll` command: give it the parts, it says when to stop; then ask `why`.
 
     *fresh*: the services that were just started; *judged*: those that count; *numbers*: secret generations;
-    *adopted*: containers without labels of lading's.
+    *adopted*: containers without labels of lading's; *stop*: whether somebody wants it ended (*stopped*: it said so when last asked).
     """
 
     def __init__(
         self, specs: Mapping[str, release.ServiceSpec], fresh: frozenset[str], numbers: Mapping[str, int],
-        adopted: Mapping[str, state.Adopted],
+        adopted: Mapping[str, state.Adopted], stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self.specs = specs
         self.fresh = fresh
@@ -31,6 +31,7 @@ class Watch:
         self.verdicts: list[rollout.Verdict] = []
         self.why = "it did not come to an end"
         self.failed: list[str] = []
+        self.stop = stop
         self.stopped = False
         self._started = self._told = time.monotonic()
         self._good_since = 0.0
@@ -39,6 +40,7 @@ class Watch:
     def on_part(self, name: str, content: bytes) -> bool:
         """Take one part of the answer; True = seen enough."""
         text = content.decode("utf-8", "replace")
+        self.stopped = self.stop()
         if name == "up":
             status, _, self.output = text.partition("\n")
             self.status = shape.whole(status.strip(), 1)
@@ -50,10 +52,11 @@ class Watch:
             return self._judge(self._told)
         return False
 
-    def silent(self) -> bool:
-        """Whether, after `up`, the engine has told nothing for SILENCE, and the services have had their time; that is then `why`."""
+    def give_up(self) -> bool:
+        """Whether, after `up`, the engine has told nothing for SILENCE, and the services have had their time, or it is to stop; that is `why`."""
         now = time.monotonic()
-        if self.status < 0 or now - self._told < SILENCE or now - self._started <= self._patience():
+        self.stopped = self.stop()
+        if self.status < 0 or now - self._told < SILENCE or not (self.stopped or now - self._started > self._patience()):
             return False
         self.why = f"the engine has told nothing of the containers for {now - self._told:.0f} s"
         return True

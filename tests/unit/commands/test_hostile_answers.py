@@ -185,6 +185,6 @@ def test_a_snapshot_that_cannot_be_read_is_never_good(content: bytes) -> None:
     watch.on_part("containers", content)
     assert watch.on_part("tick", b"") is False
     assert "cannot be read" in watch.why
-    watch.stopped = True
+    watch.stop = lambda: True
     assert watch.on_part("tick", b"") is True
     assert a_container(spec).service == "web"

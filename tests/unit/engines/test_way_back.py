@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from test_round_trips import HOSTS, Fleet, releases
 
+from lading import events
 from lading.commands import command
 from lading.engines import base, held, hosts, watching
 from lading.inventory import hosts as inventory
@@ -132,15 +133,25 @@ class Silent(Struck):
         """Nothing is open."""
 
 
-def test_an_engine_that_falls_silent_is_given_up_when_its_services_have_had_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("wait", "stopped", "why"), [(0.0, False, "the engine has told nothing of the containers for"), (99.0, True, "interrupted")])
+def test_an_engine_that_falls_silent_is_given_up_when_its_services_have_had_their_time(
+    monkeypatch: pytest.MonkeyPatch, wait: float, stopped: bool, why: str
+) -> None:
     monkeypatch.setattr(watching, "SILENCE", 0.03)
     fleet = Silent(looks=0)
-    fleet.new = replace(fleet.new, services={name: replace(spec, wait=0.0) for name, spec in fleet.new.services.items()})
+    fleet.new = replace(fleet.new, services={name: replace(spec, wait=wait) for name, spec in fleet.new.services.items()})
 
     async def upgrade() -> base.Report:
-        return await hosts.HostsEngine(fleet).run(await fleet.job(), fleet.record)
+        job = await fleet.job()
+
+        async def record(event: events.Event) -> None:
+            await fleet.record(event)
+            if stopped and isinstance(event, events.ServiceHealthy):  # elsewhere: web2 is watched by then
+                job.stop.set()
+
+        return await hosts.HostsEngine(fleet).run(job, record)
 
     report = asyncio.run(asyncio.wait_for(upgrade(), 60))
     assert {name: one.result for name, one in report.outcome.hosts.items()} == dict.fromkeys(HOSTS, "rolled_back")
     assert (report.host, report.step) == ("web2", "roll")
-    assert "the engine has told nothing of the containers for" in report.why
+    assert why in report.why
