@@ -145,3 +145,9 @@ def test_by_the_command_line(tmp_path: Path, books: Books, postgres: postgres_se
     told = json.loads(lading("--config", "../team.yaml", "ledger", "verify", "--json", LADING_LEDGER=str(to.where)).stdout)
     assert told["imported"] == [{"writer": from_.head().writer, "rows": 10, "head": from_.head().hash}]
     assert books(to).events(FIRST) == from_.events(FIRST)
+
+
+def test_a_file_that_cannot_be_taken_in_is_named(other: Book) -> None:
+    with pytest.raises(errors.LedgerError) as caught:
+        other.merge(["nonsense\n"], "book.jsonl")
+    assert caught.value.file == "book.jsonl"

@@ -245,7 +245,7 @@ def import_(config: str, file: str) -> int:
     """Take in an exported ledger: its chains are verified, and lie beside this one's; what is there stays."""
     async def work() -> tuple[int, str]:
         async with _ledger(config) as kept:
-            return await kept.merge(disk.lines(file, limit=LINE_LIMIT)), kept.place
+            return await kept.merge(disk.lines(file, limit=LINE_LIMIT), "" if file == "-" else file), kept.place
 
     new, place = shared.run(work())
     render.line(f"{new} new rows in {place}")

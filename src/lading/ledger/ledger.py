@@ -165,8 +165,8 @@ class Ledger:
         """All of the ledger as lines of JSON, for `merge`."""
         return await self._do(lambda base: tuple(exchange.lines(base)))
 
-    async def merge(self, lines: Iterable[str]) -> int:
-        """Take in what another ledger exported, its chains beside this one's; how many rows were new.
+    async def merge(self, lines: Iterable[str], source: str = "") -> int:
+        """Take in what another ledger exported to *source*, its chains beside this one's; how many rows were new.
 
         Raises:
             LedgerError: the lines are damaged, or differ from what this ledger has of the same chain; nothing was taken.
@@ -175,7 +175,7 @@ class Ledger:
             content = exchange.read(lines)
             new = await self._do(lambda base: exchange.take(base, content), write=True)
         except exchange.Refused as why:
-            raise errors.LedgerError(f"nothing was imported: {why}", "export it again: lading ledger export") from why
+            raise errors.LedgerError(f"nothing was imported: {why}", "export it again: lading ledger export", file=source) from why
         await self.keep(*(text.encode() for text in content.releases))
         return new
 
