@@ -22,13 +22,14 @@ ROW = {"app", "service", "host", "container", "version", "release", "image", "di
 
 
 class Terminal:
-    """lading on a terminal of 80 columns; what it shows is kept as it comes."""
+    """lading on a terminal of 80 columns, which is its own; what it shows is kept as it comes."""
 
     def __init__(self, app: App, *words: str, env: dict[str, str] | None = None) -> None:
         self.ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
         argv = app.lab.run_argv(*LADING, *words, env=env)
-        self.process = subprocess.Popen(argv, cwd=app.folder, stdin=theirs, stdout=theirs, stderr=theirs)
+        self.process = subprocess.Popen(argv, cwd=app.folder, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+                                        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
         os.close(theirs)
         self.said = ""
 
@@ -54,12 +55,19 @@ class Terminal:
             except OSError:
                 return self.process.wait(timeout=60)
 
+    def hang_up(self) -> int:
+        """Close the terminal, as a lost connection does; the exit code then."""
+        os.close(self.ours)
+        self.ours = -1
+        return self.process.wait(timeout=120)
+
     def close(self) -> None:
         """End it if it still runs."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        os.close(self.ours)
+        if self.ours >= 0:
+            os.close(self.ours)
 
 
 @pytest.fixture
@@ -91,6 +99,15 @@ def test_question_progress_and_colour_on_a_terminal(app: App, terminals: list[Te
     assert not re.search(r"\x1b\[3\dm", plain.said)
     terminals.append(agent := Terminal(app, "deploy", "--version", "1.1.0", "--to", "web1", env={"CI": "true"}))
     assert (agent.end(), "--yes" in agent.said) == (4, True)
+
+
+def test_a_terminal_that_is_closed_is_the_first_ctrl_c(app: App, terminals: list[Terminal]) -> None:
+    assert app.deploy("1.0.0").returncode == 0
+    terminals.append(closed := Terminal(app, "deploy", "--version", "1.1.0", "--to", "web1,web2", "--yes"))
+    closed.until("roll")
+    assert closed.hang_up() == 5
+    assert app.versions() == {("web1", "1.0.0", "healthy"), ("web2", "1.0.0", "healthy")}
+    assert json.loads(app.lading("history", app.name, "--json").stdout)[0]["result"] == "rolled_back"
 
 
 def test_one_document_on_stdout(app: App) -> None:  # the contract of --json
