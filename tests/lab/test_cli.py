@@ -159,3 +159,23 @@ def test_logs_follow_all_hosts_until_ctrl_c(app: App, terminals: list[Terminal])
     logs.until("hello 1.1.0 listens on 8080")
     logs.process.send_signal(signal.SIGINT)
     assert logs.end() in (0, 130)
+
+
+def test_logs_follow_loses_nothing_of_a_crash_loop(app: App, terminals: list[Terminal]) -> None:
+    """It starts more often than anybody looks, and says its first words before Docker has noted that it runs."""
+    assert app.deploy("1.0.0", to="web1").returncode == 0
+    labels = " ".join(f"--label com.docker.compose.{key}={value}"
+                      for key, value in {"project": app.name, "service": "loop", "container-number": 1}.items())
+    script = 'n=$(($(cat /n || echo 0) + 1)); echo $n >/n; echo "began $n"; [ $n = 1 ] && sleep 9; echo "ended $n"; exit 1'
+    terminals.append(logs := Terminal(app, "logs", app.name, "-f", "--to", "web1", "--tail", "1"))
+    logs.until("web-1 | ")
+    image = app.lab.exec("web1", f"docker inspect -f {{{{.Image}}}} {app.ids('web1')['web']}").stdout.strip()
+    made = app.lab.exec("web1", f"docker create --restart on-failure:6 {labels} --entrypoint sh {image} -c '{script}'").stdout
+    try:
+        app.lab.exec("web1", f"docker start {made.strip()}")
+        logs.until("ended 7")
+    finally:
+        app.lab.exec("web1", f"docker rm -f {made.strip()}")
+    logs.process.send_signal(signal.SIGINT)
+    assert logs.end() in (0, 130)
+    assert re.findall(r"loop-1 \| \S+ (\w+ \d)", logs.said) == [f"{word} {n}" for n in range(1, 8) for word in ("began", "ended")]

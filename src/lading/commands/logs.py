@@ -4,21 +4,39 @@ from collections.abc import Sequence
 
 from lading.commands import command, files
 
-# One follower for each start of each container: `docker logs -f` ends when its container stops, `compose logs -f` too.
-LINES = """lines(){ known=" "; since=
+# One follower for each container, for `docker logs -f` ends when its container stops, and so does `compose logs -f`. After a
+# restart it goes on from the last line that it showed, which `--since` gives once more, and not from the start that Docker
+# tells: that lies after the first lines, and a crash loop starts more often than anybody looks.
+LINES = """RUN='{{.State.StartedAt}}@{{.State.FinishedAt}}'
+follow(){ last=
+while :; do
+shown=$last
+last=$(docker logs $FOLLOW --timestamps "$@" "$id" 2>&1 </dev/null | { while IFS= read -r line || [ -n "$line" ]; do
+time=${line%% *}
+case $time in "$shown") [ -z "$shown" ] || continue;; [0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T*) last=$time;; esac
+printf '%s | %s\\n' "$name" "$line" >&4
+done; printf %s "$last"; })
+[ -n "$FOLLOW" ] || return
+while :; do
+now=$(docker inspect -f "$RUN" "$id" 2>&1 </dev/null)
+case $now in "$run") ;; *"o such "*) return;; [0-9]*) break;; esac
+sleep 1
+done
+run=$now
+set -- --since "${last:-${run#*@}}"
+done; }
+lines(){ known=" "; exec 4>&1; set -- --tail "$TAIL"
 while :; do
 ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$APP" ${SERVICE:+--filter "label=com.docker.compose.service=$SERVICE"})
-seen=
-[ -z "$ids" ] || seen=$(docker inspect -f '{{.Id}}@{{.State.StartedAt}}@{{index .Config.Labels "com.docker.compose.service"}}-'\\
-'{{index .Config.Labels "com.docker.compose.container-number"}}' $ids 2>/dev/null)
-for one in $seen; do
-case $known in *" $one "*) continue;; esac
-known="$known$one "; id=${one%%@*}; name=${one##*@}; started=${one#*@}
-if [ -n "$since" ]; then set -- --since "${started%@*}"; else set -- --tail "$TAIL"; fi
-docker logs $FOLLOW --timestamps "$@" $id 2>&1 </dev/null | sed -u "s/^/$name | /" &
+new=
+for id in $ids; do case $known in *" $id "*) ;; *) new="$new $id";; esac; done
+[ -z "$new" ] || for one in $(docker inspect -f '{{.Id}}@'"$RUN"'@{{index .Config.Labels "com.docker.compose.service"}}-'\\
+'{{index .Config.Labels "com.docker.compose.container-number"}}' $new 2>/dev/null); do
+id=${one%%@*} name=${one##*@} run=${one#*@}; run=${run%@*} known="$known$id "
+follow "$@" &
 done
 [ -n "$FOLLOW" ] || break
-since=yes; sleep 1
+set --; sleep 1
 done; wait; }
 """
 
