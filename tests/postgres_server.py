@@ -1,6 +1,7 @@
 """A PostgreSQL server of the tests' own, on loopback, in a folder that is removed at the end."""
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -16,6 +17,14 @@ import psycopg
 PASSWORD = "canary-postgres"
 
 
+def free_port() -> int:
+    """A free port below those that the kernel gives to connections: the server may be stopped and started on it."""
+    while True:
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", port := random.randrange(20000, 32768)))
+            return port
+
+
 class Server:
     """Debian's PostgreSQL with one user, `lading`, who may make databases."""
 
@@ -25,18 +34,16 @@ class Server:
         self.user = "postgres" if os.geteuid() == 0 else None
         if self.user:
             shutil.chown(self.folder, self.user)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
         secret = self.folder / "password"
         secret.write_text(PASSWORD)
         secret.chmod(0o644)
         self._run("initdb", "-D", "data", "-U", "lading", "-A", "scram-sha-256", "--pwfile", "password", "-E", "UTF8", "--no-sync")
+        self.port = free_port()
         self.start()
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        words = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder} -c max_connections=40"
+        words = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder} -c max_connections=40 -c fsync=off"
         self._run("pg_ctl", "-D", "data", "-w", "-l", "log", "-o", words, "start")
 
     def stop(self, how: str = "immediate") -> None:

@@ -6,13 +6,13 @@ import shutil
 import signal
 import socket
 import subprocess
-import threading
+import time
 from pathlib import Path
 
 from lading.inventory import hosts
 
 PROGRAM = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/sbin")
-LIMIT = 30  # seconds until a test is said to hang
+LIMIT = 90  # seconds until a test is said to hang
 
 
 def make_key(path: Path) -> Path:
@@ -35,14 +35,14 @@ class Sshd:
     def __init__(self, folder: Path, *more: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.port = free_port()
         self.user = getpass.getuser()
         self.host_key = make_key(folder / "host_key")
         self.user_key = make_key(folder / "user_key")
+        self.port = free_port()
         self.known_hosts = folder / "known_hosts"
         self.config = folder / "config"
-        self.lines: list[str] = []
-        self._ready = threading.Event()
+        self.log = folder / "log"
+        self.log.touch()
         self.known_hosts.write_text(self.known_line())
         self.write_config()
         (folder / "sshd_config").write_text("\n".join([
@@ -55,25 +55,21 @@ class Sshd:
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(exist_ok=True)
         assert PROGRAM, "sshd is not installed"
-        self._process = subprocess.Popen(
-            [PROGRAM, "-D", "-e", "-f", str(self.folder / "sshd_config")], stderr=subprocess.PIPE, text=True
-        )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        assert self._ready.wait(LIMIT), self.lines
+        told = self._count("Server listening")
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen([PROGRAM, "-D", "-e", "-f", str(self.folder / "sshd_config")], stderr=log)
+        until = time.monotonic() + LIMIT
+        while self._count("Server listening") == told:
+            assert self._process.poll() is None and time.monotonic() < until, self.log.read_text()
+            time.sleep(0.01)
 
     def restart(self) -> None:
         """Let it read its configuration and its keys again."""
         self.stop()
-        self._ready.clear()
         self._start()
 
-    def _read(self) -> None:
-        assert self._process.stderr is not None
-        for line in self._process.stderr:
-            self.lines.append(line.rstrip())
-            if "Server listening" in line:
-                self._ready.set()
+    def _count(self, words: str) -> int:
+        return self.log.read_text(errors="replace").count(words)
 
     def known_line(self, key: Path | None = None, name: str = "") -> str:
         """The line of known_hosts for this server."""
@@ -91,7 +87,7 @@ class Sshd:
 
     def logins(self) -> int:
         """How many connections were let in so far."""
-        return sum("Accepted publickey" in line for line in self.lines)
+        return self._count("Accepted publickey")
 
     def sessions(self) -> list[int]:
         """The processes below the listening one: those of connections and what they run."""
@@ -124,6 +120,3 @@ class Sshd:
         self.signal_sessions(signal.SIGKILL)
         self._process.terminate()
         self._process.wait(LIMIT)
-        self._reader.join(LIMIT)
-        assert self._process.stderr is not None
-        self._process.stderr.close()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from registry_server import BASIC, CI, PASSWORD, TOKEN, Answer, Serve, Server, digest, manifest, pin, refused
 
@@ -52,6 +52,7 @@ INDEX, SINGLE = json.loads(manifest("linux/amd64", "linux/arm64/v8")), json.load
 
 @one_server
 @given(st.sampled_from([(one, path) for one in (0, 1) for path in spots((INDEX, SINGLE)[one])]), junk)
+@example((0, ("manifests", 0, "platform", "os")), "\x1b[2J")
 def test_any_value_under_any_key_of_a_manifest(server: Server, where: tuple[int, tuple[Any, ...]], new: Any) -> None:
     body = json.dumps(changed((INDEX, SINGLE)[where[0]], where[1], new)).encode()
     server.special[MANIFEST_PATH] = lambda said: Answer(200, body) if said else Answer(
@@ -93,11 +94,11 @@ def test_a_body_that_drips_ends_in_time(server: Server, path: str) -> None:
 
 def test_pages_of_tags_that_drip_end_in_time(server: Server) -> None:
     def page(_: str) -> Answer:
-        server.closing.wait(0.2)
+        server.closing.wait(0.5)
         return Answer(200, b'{"tags": ["1.0"]}', {"Link": '<list?n=1>; rel="next"'})
 
     server.special[TAGS_PATH] = page
-    said = refused(server, registry.Access(CI, timeout=0.7), "team/app:9")
+    said = refused(server, registry.Access(CI, timeout=3), "team/app:9")
     assert "to list them takes too long" in said.hint
     assert len([path for path, _ in server.seen if "tags/list" in path]) < registry.PAGE_LIMIT
 

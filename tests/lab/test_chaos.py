@@ -13,6 +13,7 @@ from phases import PHASES, Phase
 from scene import Scene
 
 CELLS = matrix.pairs(fast=True)
+pytestmark = pytest.mark.timeout(900)  # the limits within a cell are the ones that end it
 
 
 @pytest.fixture(scope="module")

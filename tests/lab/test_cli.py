@@ -102,9 +102,10 @@ def test_question_progress_and_colour_on_a_terminal(app: App, terminals: list[Te
 
 
 def test_a_terminal_that_is_closed_is_the_first_ctrl_c(app: App, terminals: list[Terminal]) -> None:
+    app.edit("8080/\"], interval: 1s", "8080/\"], interval: 8s")
     assert app.deploy("1.0.0").returncode == 0
     terminals.append(closed := Terminal(app, "deploy", "--version", "1.1.0", "--to", "web1,web2", "--yes"))
-    closed.until("roll")
+    closed.until("roll ")
     assert closed.hang_up() == 5
     assert app.versions() == {("web1", "1.0.0", "healthy"), ("web2", "1.0.0", "healthy")}
     assert json.loads(app.lading("history", app.name, "--json").stdout)[0]["result"] == "rolled_back"
@@ -161,12 +162,13 @@ def test_logs_follow_all_hosts_until_ctrl_c(app: App, terminals: list[Terminal])
     assert logs.end() in (0, 130)
 
 
-def test_logs_follow_loses_nothing_of_a_crash_loop(app: App, terminals: list[Terminal]) -> None:
+@pytest.mark.parametrize("first", ["sleep 9", "true"])
+def test_logs_follow_loses_nothing_of_a_crash_loop(app: App, terminals: list[Terminal], first: str) -> None:
     """It starts more often than anybody looks, and says its first words before Docker has noted that it runs."""
     assert app.deploy("1.0.0", to="web1").returncode == 0
     labels = " ".join(f"--label com.docker.compose.{key}={value}"
                       for key, value in {"project": app.name, "service": "loop", "container-number": 1}.items())
-    script = 'n=$(($(cat /n || echo 0) + 1)); echo $n >/n; echo "began $n"; [ $n = 1 ] && sleep 9; echo "ended $n"; exit 1'
+    script = f'n=$(($(cat /n || echo 0) + 1)); echo $n >/n; echo "began $n"; [ $n = 1 ] && {first}; echo "ended $n"; exit 1'
     terminals.append(logs := Terminal(app, "logs", app.name, "-f", "--to", "web1", "--tail", "1"))
     logs.until("web-1 | ")
     image = app.lab.exec("web1", f"docker inspect -f {{{{.Image}}}} {app.ids('web1')['web']}").stdout.strip()

@@ -149,7 +149,7 @@ def test_an_undo_by_up_leaves_an_app_without_network(plain: Plain) -> None:  # f
     assert plain.inspect("web", "{{json .NetworkSettings.Networks}}") == "{}"
 
 
-TERM = f'image: "{IMAGE}:1", entrypoint: [/bin/sleep, "100000"], stop_grace_period: 6s'
+TERM = f'image: "{IMAGE}:1", entrypoint: [/bin/sleep, "100000"], stop_grace_period: 20s'
 RENAMED = re.compile(r"\b[0-9a-f]{12}_")
 
 
@@ -215,7 +215,7 @@ JOB = f'image: "{IMAGE}:1", entrypoint: [/bin/echo, ran]'
 def test_wait_cannot_judge(plain: Plain) -> None:  # fact 8: lading's own wait
     ended = plain.up(services(web="") + f"  init: {{{JOB}}}\n", "--wait", check=False)
     assert ended.returncode != 0  # a one-shot that did what it should
-    late = f'image: "{IMAGE}:1", entrypoint: [/bin/sh, -c, "sleep 3; exit 1"]'
+    late = f'image: "{IMAGE}:1", entrypoint: [/bin/sh, -c, "sleep 10; exit 1"]'
     assert plain.up(f"services: {{late: {{{late}}}}}", "--wait --remove-orphans").returncode == 0
     wait_for(lambda: plain.inspect("late", "{{.State.ExitCode}}") == "1")
 

@@ -96,7 +96,9 @@ def test_a_deployment_that_nobody_listens_to_goes_on_to_its_end(app: App) -> Non
 def test_lease_is_held(app: App) -> None:  # R62
     assert app.deploy("1.0.0").returncode == 0
     with deploying(app, "1.1.0", "web1       roll begins") as process:
+        os.kill(process.pid, signal.SIGSTOP)
         refused = app.deploy("1.1.0")
+        os.kill(process.pid, signal.SIGCONT)
         out, _ = process.communicate(timeout=120)
     assert refused.returncode == 4
     assert "is held by" in refused.stderr

@@ -194,7 +194,7 @@ def test_five_releases_stay_and_survive_a_prune(app: App, lab: Lab) -> None:  # 
                                               ("kill -9 $(docker inspect -f '{{{{.State.Pid}}}}' {web})", "it restarts")])
 def test_what_is_not_well_any_more_when_all_is_rolled_is_not_committed(app: App, lab: Lab, struck: str, said: str) -> None:
     app.edit('test: [CMD, wget, -q, -O, /dev/null, "http://127.0.0.1:8080/"], interval: 1s, timeout: 2s, retries: 5}',
-             'test: [CMD, test, "!", -e, /bad], interval: 1s, timeout: 2s, retries: 1}\n'
+             'test: [CMD, test, "!", -e, /bad], interval: 1s, timeout: 30s, retries: 1}\n'
              "    deploy: {update_config: {parallelism: 1, delay: 8s}}")
     assert app.deploy("1.0.0").returncode == 0
     with deploying(app, "1.1.0", "web1       roll done") as process:

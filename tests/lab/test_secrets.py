@@ -144,7 +144,10 @@ def holding(folders: list[Path], words: dict[str, str]) -> set[tuple[str, str]]:
         for folder, _, names in os.walk(top):
             for path in (Path(folder, name) for name in names):
                 if path.is_file() and not path.is_symlink():
-                    content = path.read_bytes()
+                    try:
+                        content = path.read_bytes()
+                    except FileNotFoundError:  # Docker writes its records anew at each health check
+                        continue
                     found |= {(kind, str(path.relative_to(top))) for kind, word in words.items() if word.encode() in content}
     return found
 
@@ -161,7 +164,8 @@ def on_host(lab: Lab, host: str, words: dict[str, str]) -> set[tuple[str, str]]:
 def allowed(path: str) -> bool:
     """The 0700 folder, and Docker's own records of a container (that of a health check is in /tmp while it runs)."""
     records = ("docker/containers/", "run/containerd/", "/run/containerd/", "containerd/io.containerd.")
-    return "/secrets/" in path or path.startswith("/tmp/runc-process") or (path.startswith(records) and path.endswith((".json", "meta.db")))
+    return "/secrets/" in path or path.startswith("/tmp/runc-process") or (
+        path.startswith(records) and (path.endswith((".json", "meta.db")) or Path(path).name.startswith(".tmp-config.v2.json")))
 
 
 def test_a_program_that_tells_its_secrets_is_not_quoted(canary: Canary, lab: Lab) -> None:

@@ -77,7 +77,9 @@ def test_who_owns_the_state_folder(ops: App, app: App, lab: Lab) -> None:
 def test_one_deployment_at_a_time(ops: App) -> None:
     assert ops.deploy("1.0.0").returncode == 0
     with deploying(ops, "1.1.0", "web1       roll begins") as process:
+        os.kill(process.pid, signal.SIGSTOP)
         refused = ops.deploy("1.1.0")
+        os.kill(process.pid, signal.SIGCONT)
         _, said = process.communicate(timeout=120)
     assert (refused.returncode, "is held by" in refused.stderr, "--take-lease" in refused.stderr) == (4, True, True)
     assert process.returncode == 0, said

@@ -69,7 +69,8 @@ printf '%s %s since %s, pid %s\\n' "$D" "$STEP" "$(now)" $$ >"$A/op.info"
 """
 
 # What a dead controller left: an upload or a pull whose connection is half-open would wait for its own time-out.
-# $PPID of a script is its `timeout`, which passes the signal on; a command that changes containers is never ended.
+# $PPID of a script is its `timeout`, which passes the signal on; a command that changes containers is never ended, but waited
+# for as containers need to stop: `resume` right after a controller died meets it. Locks in GUARD's order, the lease read anew.
 END_IT = """end_it(){ p=$(sed -n 's/^ends //p' "$A/op.info" 2>/dev/null); [ -n "$p" ] || return 1
 case $(tr '\\0' ' ' <"/proc/$p/cmdline" 2>/dev/null) in timeout*) kill -TERM "$p" 2>/dev/null;; esac; }
 """
@@ -80,11 +81,14 @@ TAKE = END_IT + """mkdir -p "$A/releases" "$A/objects" "$A/project" 2>/dev/null 
 [ -d "$A/secrets" ] || mkdir "$A/secrets"
 [ "$S" = /var/lib/lading ] || chmod 700 "$A/secrets"
 : >>"$A/op.lock" 2>/dev/null && : >>"$A/journal" 2>/dev/null || refuse state "cannot write $A"
-exec 8>>"$A/lease.lock"; flock -w 10 8 || refuse busy "the lease file is locked"
+free_for_us(){ exec 8>>"$A/lease.lock"; flock -w 10 8 || refuse busy "the lease file is locked"
 read_lease; uptime
 if [ "$l_state" = held ] && [ "$l_deployment" != "$D" ] && [ "$l_boot" = "$boot" ] && [ "$l_expires" -gt "$up" ] \\
-&& [ "$TAKE" != 1 ]; then refuse held "$(cat "$A/lease")" "left=$((l_expires - up))"; fi
-exec 9>>"$A/op.lock"; flock -n 9 || { end_it && flock -w 15 9; } || refuse busy "$(sed 1q "$A/op.info" 2>/dev/null)"
+&& [ "$TAKE" != 1 ]; then refuse held "$(cat "$A/lease")" "left=$((l_expires - up))"; fi; }
+free_for_us; exec 8>&- 9>>"$A/op.lock"
+w=$((3 * GRACE)); [ $w -le 30 ] || w=30
+flock -n 9 || { end_it && w=15; flock -w $w 9; } || refuse busy "$(sed 1q "$A/op.info" 2>/dev/null)"
+free_for_us
 F=$((l_fence + 1))
 write_lease $((up + 90)) held || refuse state "cannot write $A"
 exec 8>&-

@@ -6,14 +6,16 @@ from lading.commands import command, files
 
 # One follower for each container, for `docker logs -f` ends when its container stops, and so does `compose logs -f`. After a
 # restart it goes on from the last line that it showed, which `--since` gives once more, and not from the start that Docker
-# tells: that lies after the first lines, and a crash loop starts more often than anybody looks.
-LINES = """RUN='{{.State.StartedAt}}@{{.State.FinishedAt}}'
+# tells: that lies after the first lines, and a crash loop starts more often than anybody looks. Docker's own lines have no time.
+LINES = """STAMP='[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T'
+RUN='{{.State.StartedAt}}@{{.State.FinishedAt}}'
 follow(){ last=
+if [ "$*" = "--tail 0" ]; then last=$(docker logs --timestamps --tail 1 "$id" 2>&1 </dev/null)
+case $last in $STAMP*) last=${last%% *}; set -- --since "$last";; *) last=; set --;; esac; fi
 while :; do
 shown=$last
 last=$(docker logs $FOLLOW --timestamps "$@" "$id" 2>&1 </dev/null | { while IFS= read -r line || [ -n "$line" ]; do
-time=${line%% *}
-case $time in "$shown") [ -z "$shown" ] || continue;; [0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T*) last=$time;; esac
+case $line in "${shown:-none} "*|Error*"o such container: $id"*) continue;; $STAMP*) last=${line%% *};; esac
 printf '%s | %s\\n' "$name" "$line" >&4
 done; printf %s "$last"; })
 [ -n "$FOLLOW" ] || return
@@ -23,7 +25,8 @@ case $now in "$run") ;; *"o such "*) return;; [0-9]*) break;; esac
 sleep 1
 done
 run=$now
-set -- --since "${last:-${run#*@}}"
+set --
+[ -z "$last" ] || set -- --since "$last"
 done; }
 lines(){ known=" "; exec 4>&1; set -- --tail "$TAIL"
 while :; do

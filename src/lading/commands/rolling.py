@@ -181,8 +181,10 @@ def roll(
     return guarded(name, marker, hold, "".join(lines), timeout=UP_TIMEOUT + wait)
 
 
-HOOK = """clean(){ rm -f "$Y"; ids=$(docker ps -aq --filter "label=com.docker.compose.project=$P" --filter label=com.docker.compose.oneoff=True)
-[ -z "$ids" ] || docker rm -f $ids >/dev/null
+HOOK = """swept(){ ids=$(docker ps -aq --filter "label=com.docker.compose.project=$P" --filter label=com.docker.compose.oneoff=True)
+[ -z "$ids" ] || docker rm -f $ids >/dev/null; }
+clean(){ rm -f "$Y"; swept
+[ "$rc" = 0 ] || { sleep 1; swept; }
 if [ "$P" != "$APP" ] || [ "$rc" != 0 ]; then for n in $(docker network ls -q --filter "label=com.docker.compose.project=$P"); do docker network rm "$n" >/dev/null 2>&1; done; fi; }
 known(){ docker "$1" inspect "$3" >/dev/null 2>&1 && printf '  %s: !override {name: %s, external: true}\\n' "$2" "$4" && return
 printf '  %s: {name: "%s"}\\n' "$2" "$P-$5"; }

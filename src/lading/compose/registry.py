@@ -192,6 +192,8 @@ class Registry:
                 return ()
             found = [m["platform"] for m in manifest["manifests"] if "platform" in m]
             words = ["/".join(filter(None, (p["os"], p["architecture"], p.get("variant", "")))) for p in found]
+            if not all(word.isprintable() for word in words):
+                raise ValueError("a platform with control characters")
         except UNREADABLE as wrong:
             raise self._odd("sent something that is no manifest") from wrong
         return tuple(word for word in words if not word.startswith("unknown"))

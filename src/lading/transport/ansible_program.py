@@ -20,7 +20,7 @@ import ansible_runner
 
 from lading import process
 
-GOODBYE = 5.0  # seconds for the hosts to take the last line
+GOODBYE = 10.0  # seconds for the hosts to take the last line
 _KEPT = 4096  # characters of what Ansible says beside events
 
 

@@ -22,7 +22,7 @@ from lading.commands import command, detached
 
 _ROUND = 64  # lines until a loop of the play begins anew, so that Ansible forgets the answers
 _BEGIN = 60.0  # seconds until the play must have begun
-_LEAVE = 10.0  # seconds for the program to end
+_LEAVE = 15.0  # seconds for the program to end
 
 CYCLE = """- name: Run what was brought
   ansible.builtin.script: {cmd: "{{ lading_places[inventory_hostname] }}/up", executable: /bin/sh}
