@@ -99,7 +99,7 @@ def _registry_killed(one: Strike) -> None:
 
 def _fill(one: Strike) -> None:
     one.scene.host(TARGET, "free=$(df -Pm /var/lib/docker | awk 'NR==2{print $4}'); until fallocate -l ${free}M /var/lib/docker/filler; do "
-                           "free=$((free - 1)); [ $free -gt 0 ]; done")
+                           "free=$((free - 1)); [ $free -gt 0 ] || exit 1; done")
 
 
 def _date_off(one: Strike) -> None:

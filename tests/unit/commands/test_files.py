@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import fcntl
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,13 @@ def test_a_command_that_still_runs_keeps_the_app(host: HostShell) -> None:  # a 
         seen = host.run(docker.observe("M", state_dir=str(host.state), app="shop", facts=False))
         assert answers.from_result("h", seen).apps["shop"].busy == "d1 roll since then, pid 7"
     assert take(host, "d2", force=True).text("fence") == "2"
+
+
+def test_who_takes_over_waits_for_a_command_that_is_about_to_end(host: HostShell) -> None:  # as long as containers need to stop
+    take(host)
+    with subprocess.Popen(["flock", str(host.app() / "op.lock"), "sh", "-c", "echo locked; exec /bin/sleep 1"], stdout=subprocess.PIPE) as last:
+        assert last.stdout is not None and last.stdout.readline() == b"locked\n"
+        assert take(host, "d2", force=True, grace=10).text("fence") == "2"
 
 
 def test_an_upload_whose_controller_is_gone_is_ended_by_who_takes_over(host: HostShell) -> None:  # a half-open connection
