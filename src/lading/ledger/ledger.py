@@ -3,13 +3,13 @@
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from lading import errors, events
-from lading.ledger import chain, deployments, exchange, projection, sqlite, stores, tables
+from lading.ledger import chain, commits, deployments, exchange, projection, sqlite, stores, tables
 
 
 class Ledger:
@@ -121,6 +121,10 @@ class Ledger:
             return tuple(deployments.Stored(projection.event(row), row.at, row.writer, row.seq) for row in rows)
 
         return await self._do(work)
+
+    async def commits(self, app: str) -> Mapping[str, commits.Committed]:
+        """Host → the last commit of *app* that the chains of this ledger tell of; never what hosts told."""
+        return await self._do(lambda base: commits.of_app(base, app))
 
     async def head(self) -> chain.Head:
         """Where this ledger's own chain ends."""
