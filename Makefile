@@ -1,5 +1,5 @@
 # make test: everything, on a fresh machine; make demo: the main job, shown. Both do all the set-up themselves.
-.PHONY: setup unit lint test lab demo bench bench-scale chaos docs wheel image clean
+.PHONY: setup unit lint test lab demo bench bench-scale chaos docs wheel sbom image clean
 PYTHON ?= python3
 LANES ?= 3
 BIN := .venv/bin
@@ -57,6 +57,10 @@ docs: setup
 
 wheel: setup
 	scripts/wheel dist
+
+# What the wheel is made of and needs, as CycloneDX JSON in dist/
+sbom: setup
+	wheel=$$(scripts/wheel dist) && scripts/sbom "$$wheel" "$${wheel%.whl}.cdx.json"
 
 image: setup
 	scripts/image dist/image

@@ -2,12 +2,19 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 CHECKOUT = Path(__file__).resolve().parents[1]
+LOCKS = sorted((CHECKOUT / "requirements").glob("*.txt"))
 
 
 def run(*argv: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -35,3 +42,50 @@ def test_wheel_installs_outside_the_checkout(tmp_path: Path) -> None:
     told = json.loads(done.stdout)
     assert (told["app"], told["compose_files"]) == ("hello", ["files/docker-compose.yml", "compose.overlay.yaml"])
     assert "docker-compose.override.yml" not in " ".join(told["files"])
+
+
+def locked(lock: Path) -> list[Requirement]:
+    """The requirements of a lock that hold on this machine."""
+    heads = re.findall(r"^[A-Za-z0-9].*?(?= \\?$)", lock.read_text(), re.M)
+    found = [Requirement(head) for head in heads]
+    return [one for one in found if one.marker is None or one.marker.evaluate()]
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_locks_pin_every_package_by_hash_and_name_no_registry(lock: Path) -> None:
+    text = lock.read_text()
+    assert not re.search(r"://|--(extra-)?index-url|--find-links", text)
+    entries = re.split(r"\n(?=[A-Za-z0-9])", text)
+    for entry in entries:
+        assert re.match(r"[A-Za-z0-9._\[\]-]+==\S+", entry), entry.splitlines()[0]
+        assert "--hash=sha256:" in entry, entry.splitlines()[0]
+
+
+@pytest.mark.parametrize("extra", ["postgres", "ansible"])
+def test_the_locks_of_the_extras_hold_what_the_wheel_alone_needs(extra: str) -> None:
+    alone = {one.name: str(one.specifier) for one in locked(CHECKOUT / "requirements/runtime.txt")}
+    with_extra = {one.name: str(one.specifier) for one in locked(CHECKOUT / f"requirements/{extra}.txt")}
+    assert alone.items() < with_extra.items()
+
+
+def test_every_dependency_has_an_upper_bound() -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+    for line in (*project["dependencies"], *extras):
+        operators = {one.operator for one in Requirement(line).specifier}
+        assert {">=", "<"} <= operators, line
+
+
+def test_the_bill_of_materials_and_the_notice_name_all_that_the_wheel_needs(tmp_path: Path) -> None:
+    wheel = subprocess.run(
+        [CHECKOUT / "scripts/wheel", tmp_path], text=True, capture_output=True, check=True).stdout.strip()
+    bill = tmp_path / "bill.json"
+    subprocess.run([CHECKOUT / "scripts/sbom", wheel, bill], check=True, capture_output=True, timeout=300)
+    told = json.loads(bill.read_text())
+    assert told["metadata"]["component"]["name"] == "lading"
+    found = {canonicalize_name(one["name"]): one["version"] for one in told["components"]}
+    wanted = {one.name: str(one.specifier).removeprefix("==") for one in locked(CHECKOUT / "requirements/runtime.txt")}
+    assert found == wanted
+    notice = (CHECKOUT / "NOTICE").read_text()
+    for name in wanted:
+        assert re.search(rf"^{re.escape(name)} +\S", notice, re.M), f"NOTICE lacks {name}"
