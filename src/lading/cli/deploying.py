@@ -70,7 +70,7 @@ def plan(config: str, /, as_json: bool, **words: Any) -> int:
     request = asked(**words)
 
     async def work() -> int:
-        async with shared.opened(config, request.directory) as context:
+        async with shared.opened(config, request.directory, asks_ledger=True) as context:
             made = await start.plan(context, request)
         render.document(made.as_json()) if as_json else render.plan(made)
         return 0

@@ -27,7 +27,7 @@ def ansible(config: str, /, name: str, app: str, output: Path, as_json: bool, **
     request = deploying.asked(app=app or name, **words)
 
     async def work() -> int:
-        async with shared.opened(config, request.directory) as context:
+        async with shared.opened(config, request.directory, asks_ledger=True) as context:
             made = await exporting.write(context, request, output)
         if as_json:
             render.document(made)

@@ -109,13 +109,18 @@ def must_answer(yes: bool) -> None:
 
 
 @asynccontextmanager
-async def opened(config: str, directory: Path = Path(), *, with_ledger: bool = False) -> AsyncIterator[contexts.Context]:
-    """The context of one call: fleet file, connections, ledger; signals set `stop`."""
+async def opened(
+    config: str, directory: Path = Path(), *, with_ledger: bool = False, asks_ledger: bool = False,
+) -> AsyncIterator[contexts.Context]:
+    """The context of one call: fleet file, connections, ledger; signals set `stop`.
+
+    *with_ledger*: it is made if it is not there; *asks_ledger*: what it knows counts, if there is one.
+    """
     fleet = load(config, directory)
     transport = _transport(fleet)
     if verbose():
         transport = telling.TellingTransport(transport, tell)
-    kept = await ledger.open_ledger(contexts.ledger_place(fleet, os.environ)) if with_ledger else None
+    kept = await _ledger(fleet, make=with_ledger) if with_ledger or asks_ledger else None
     asker = contexts.who(os.environ)
     context = contexts.Context(fleet, dict(os.environ), transport, kept, asker.actor, asker.url, asker.commit)
     signals(context.stop, says=with_ledger)
@@ -125,6 +130,14 @@ async def opened(config: str, directory: Path = Path(), *, with_ledger: bool = F
         await transport.close()
         if kept is not None:
             await kept.close()
+
+
+async def _ledger(fleet: settings.Settings, *, make: bool) -> ledger.Ledger | None:
+    """The ledger; one in a file that is not there is made only if *make*, so that looking leaves nothing behind."""
+    place = contexts.ledger_place(fleet, os.environ)
+    if not make and isinstance(place, Path) and not place.exists():
+        return None
+    return await ledger.open_ledger(place)
 
 
 def _transport(fleet: settings.Settings) -> base.Transport:

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 from lading import context as contexts
 from lading import errors, observe, state
 from lading.commands import adopting
-from lading.compose import normal, parse, reference, release
+from lading.compose import normal, parse, reference, registry, release
 from lading.deploy import ended, resume, running, start
 from lading.inventory import hosts
-from lading.plan import adoption, likeness, planner, steps
+from lading.plan import adoption, digests, likeness, planner, steps
 from lading.transport import base as transports
 
 T = TypeVar("T")
@@ -59,7 +59,7 @@ async def _prepare(context: contexts.Context, request: start.Request) -> start.P
     _check_free(app, seen)
     networks = sorted(one.name for one in reading.project.networks.values())
     found = await _all(_look(context.transport, one, app, networks) for one in chosen)
-    pins = {image: reference.pinned(image, adoption.digest(image, found) or pin.digest) for image, pin in pinned.items()}
+    pins = _pins(pinned, dict(zip(seen.hosts, found, strict=True)))
     made = release.build(reading, pins)
     compared = await _all(_compare(context, made, nonce, seen.hosts[one.name], there, one)
                           for one, there in zip(chosen, found, strict=True))
@@ -69,6 +69,19 @@ async def _prepare(context: contexts.Context, request: start.Request) -> start.P
                        warnings=tuple(dict.fromkeys([*made.warnings, *notes])))
     platforms = {pins[image]: pin.platforms for image, pin in pinned.items() if pins[image].endswith(pin.digest)}
     return start.Prepared(request, destination, chosen, made, whole, seen, platforms, nonce)
+
+
+def _pins(
+    pinned: Mapping[str, registry.Pinned], found: Mapping[str, adoption.Running]
+) -> dict[str, str]:
+    """Each image with the digest that runs on all hosts; with the registry's where they do not agree."""
+    now = {image: reference.pinned(image, pin.digest) for image, pin in pinned.items()}
+    runs = {
+        name: {image: reference.pinned(image, digest) for image in now if (digest := adoption.digest(image, there))}
+        for name, there in found.items()
+    }
+    told = digests.Told(now, runs, {})
+    return {image: digests.agreed(image, told) or now[image] for image in now}
 
 
 async def _all(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

@@ -37,17 +37,16 @@ def running(
     return Running(lasting, {str(n["Name"]): n for n in networks}, likeness.Evidence({str(i["Id"]): i for i in images}))
 
 
-def digest(text: str, hosts: Sequence[Running]) -> str:
-    """The digest of the image *text* as it runs somewhere under just this name, else "": adopting records what runs."""
+def digest(text: str, host: Running) -> str:
+    """The digest of the image *text* as it runs on a host under just this name, else "": adopting records what runs."""
     if "@" in text:
         return ""
     wanted = reference.parse(text)
-    for host in hosts:
-        for raw in host.containers:
-            for known in host.image(raw).get("RepoDigests") or () if raw["Config"].get("Image") == text else ():
-                name = reference.parse(str(known))
-                if (name.registry, name.repository) == (wanted.registry, wanted.repository):
-                    return name.digest
+    for raw in host.containers:
+        for known in host.image(raw).get("RepoDigests") or () if raw["Config"].get("Image") == text else ():
+            name = reference.parse(str(known))
+            if (name.registry, name.repository) == (wanted.registry, wanted.repository):
+                return name.digest
     return ""
 
 

@@ -117,7 +117,7 @@ def test_what_runs_decides_the_digest(text: str, ran: str, expected: str) -> Non
     unknown["Config"]["Image"] = ran
     one = raw("web")
     one["Config"]["Image"] = ran
-    assert adoption.digest(text, [seen(unknown, one)]) == expected
+    assert adoption.digest(text, seen(unknown, one)) == expected
 
 
 BINDS = tree(web={"volumes": [
