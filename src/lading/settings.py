@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from lading import disk, errors, nodes
-from lading.compose import parse
+from lading.compose import parse, subset
 from lading.inventory import ansible, hosts, patterns
 
 FORMAT = 1
@@ -144,7 +144,7 @@ def load(path: Path) -> Settings:
     except OSError as missing:
         raise errors.SettingsError(f"the fleet file cannot be read: {disk.reason(missing)}", "lading init",
                                    file=str(path)) from missing
-    except parse.BrokenError as wrong:
+    except subset.BrokenError as wrong:
         raise errors.SettingsError(f"the fleet file {wrong.message}", wrong.hint, file=str(path), line=wrong.line) from wrong
     if len(documents) > 1:
         raise _Reader(path).wrong(documents[1], "the fleet file is one document", "remove the line ---")

@@ -1,14 +1,14 @@
 """YAML in which every key and text has its file and line."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from lading import errors
-from lading.compose import variables
+from lading.compose import subset, variables
+from lading.compose.subset import BrokenError
 
 
 class Loader(yaml.CSafeLoader):
@@ -17,14 +17,8 @@ class Loader(yaml.CSafeLoader):
     yaml_implicit_resolvers: Any = {}
 
 
-for _tag, _pattern, _first in (
-    ("bool", r"(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
-    ("null", r"(?:~|null|Null|NULL|)$", "~nN"),
-    ("int", r"[-+]?(?:0|[1-9][0-9]*)$", "-+0123456789"),
-    ("float", r"[-+]?[0-9]*\.[0-9]+(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
-    ("merge", r"<<$", "<"),
-):
-    Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), [*_first, *([""] if _tag == "null" else [])])
+for _tag, _pattern, _first in subset.IMPLICIT:
+    Loader.add_implicit_resolver(f"{subset.CORE}{_tag}", _pattern, [*_first, *([""] if _tag == "null" else [])])
 
 
 def _untagged(loader: Any, suffix: str, node: yaml.Node) -> Any:
@@ -41,14 +35,6 @@ Path = Sequence[str | int]
 SECTIONS = ("services", "networks", "volumes", "configs", "secrets")
 NODE_LIMIT = 500_000  # values in one file, anchors spread
 DEPTH_LIMIT = 100  # of values in each other; the C parser's own limit is the end of the process
-
-
-class BrokenError(Exception):
-    """A text that is no YAML, or more of it than anybody writes; the line is 0 where it is not known."""
-
-    def __init__(self, message: str, hint: str, line: int = 0) -> None:
-        super().__init__(message)
-        self.message, self.hint, self.line = message, hint, line
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +67,14 @@ def load(text: bytes) -> Any:
     return yaml.load(text, Loader=Loader)
 
 
-def read(content: bytes) -> tuple[yaml.Node, ...]:
-    """The nodes of each YAML document in *content*, in bounded depth, memory and time.
+def read(content: bytes, look: Callable[[yaml.Event], None] = lambda event: None) -> tuple[yaml.Node, ...]:
+    """The nodes of each YAML document in *content*, in bounded depth, memory and time; *look* sees every event first.
 
     Raises:
         BrokenError: it is not YAML, is nested too deeply, or has too many values, its anchors spread.
     """
     try:
-        _measure(content)
+        _measure(content, look)
         nodes = tuple(node for node in yaml.compose_all(content, Loader=Loader) if node is not None)
     except yaml.YAMLError as broken:
         raise _broken(broken) from broken
@@ -97,14 +83,15 @@ def read(content: bytes) -> tuple[yaml.Node, ...]:
     return nodes
 
 
-def _measure(content: bytes) -> None:
-    """Refuse what the parser would need too much for, event by event, before it is composed."""
+def _measure(content: bytes, look: Callable[[yaml.Event], None]) -> None:
+    """Refuse what the parser would need too much for, event by event, before it is composed; show each to *look*."""
     depth = 0
     for count, event in enumerate(yaml.parse(content, Loader=Loader)):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+        look(event)
         if depth > DEPTH_LIMIT or count > NODE_LIMIT:
             what = f"has more than {DEPTH_LIMIT} values in each other" if depth > DEPTH_LIMIT else f"has more than {NODE_LIMIT} values"
             raise BrokenError(what, "is it the right file?", event.start_mark.line + 1 if event.start_mark else 0)
@@ -131,11 +118,15 @@ def document(path: str, content: bytes) -> Document:
     """Read one file.
 
     Raises:
-        ComposeError: it is not YAML, or not a mapping.
+        ComposeError: it is not YAML, not of the subset that lading and Compose read alike, or not a mapping.
     """
     try:
-        nodes = read(content)
+        content.decode("utf-8")
+        nodes = read(content, subset.Checker().event)
         data = _values(content)
+    except UnicodeDecodeError as other:
+        line = content.count(b"\n", 0, other.start) + 1
+        raise errors.ComposeError(f"{path} is not in UTF-8", "save it as UTF-8 text", file=path, line=line) from other
     except BrokenError as broken:
         raise errors.ComposeError(f"{path} {broken.message}", broken.hint, file=path, line=broken.line) from broken
     kept = tuple(part for part in data if part is not None)
