@@ -93,6 +93,10 @@ def recognised(
     )
 
 
+WHOLE = 64  # hex digits of an id; in format 1 of `current`, and in formats 1 and 2 of the journal, releases had 12
+JOURNAL_FORMAT = 3  # "v" of a journal's lines that name a release
+
+
 @dataclass(frozen=True, slots=True)
 class Current:
     """What a host says is deployed: the file `current` of an app. *generations*: secret name → number.
@@ -114,7 +118,7 @@ class Current:
     def as_json(self) -> dict[str, Any]:
         """The object stored on the host."""
         return {
-            "v": 1, "app": self.app, "release": self.release, "version": self.version, "deployment": self.deployment,
+            "v": 2 if len(self.release) == WHOLE else 1, "app": self.app, "release": self.release, "version": self.version, "deployment": self.deployment,
             "actor": self.actor, "since": self.since, "source": self.source, "destination": self.destination,
             "generations": dict(self.generations), **adopted_as_json(self.adopted),
         }
@@ -138,7 +142,7 @@ def current_from_json(stored: Mapping[str, Any]) -> Current:
         NewerError: it was written by a newer lading.
         ValueError: a field is missing, or another thing than it should be.
     """
-    _known("`current` has", stored.get("v"))
+    _known("`current` has", stored.get("v"), 2)
     known = {key: value for key, value in stored.items() if key in Current.__slots__ and key != "adopted"}
     return replace(shape.made(Current, known), adopted=adopted_from_json(stored))
 
@@ -163,7 +167,7 @@ def journal_from_json(line: Mapping[str, Any]) -> Mapping[str, Any]:
         NewerError: it was written by a newer lading.
         ValueError: it lacks its kind or deployment, or a word is another thing than it should be.
     """
-    _known("`journal` has a line of", line.get("v", 1), 2)
+    _known("`journal` has a line of", line.get("v", 1), JOURNAL_FORMAT)
     if "kind" not in line or "deployment" not in line:
         raise ValueError("a line lacks its kind or deployment")
     shape.fields(line, JOURNAL)
@@ -171,7 +175,7 @@ def journal_from_json(line: Mapping[str, Any]) -> Mapping[str, Any]:
         current_from_json(line["from"])
     elif line.get("from"):
         raise ValueError("from is not what it should be")
-    if line.get("v") != 2 or "participants" not in line:
+    if line.get("v", 1) == 1 or "participants" not in line:
         return line
     return {**line, "participants": spans.unpacked(tuple(line["participants"]))}
 
@@ -197,6 +201,7 @@ def release_from_json(name: str, stored: Mapping[str, Any]) -> Kept:
 class AppState:
     """One app on one host: declared (*current*, *releases* kept there, raw JSON by id), journal, and what runs.
 
+    *folders*: what lies in the host's folder `releases`, name → id: an older lading named a folder by 12 digits of the id.
     *secrets*: secret name → generation → salted SHA-256, as the host computed it. *objects*: ids of shipped files.
     *edited*: what of the current release's files is not as it was shipped: "files/PATH", "objects/ID".
     *damaged*: what is there and cannot be read: "current", "journal", "release ID".
@@ -213,6 +218,11 @@ class AppState:
     damaged: tuple[str, ...] = ()
     busy: str = ""
     lease: Mapping[str, str] = field(default_factory=dict)
+    folders: Mapping[str, str] = field(default_factory=dict)
+
+    def folder(self, release: str) -> str:
+        """The name of the folder in which this host keeps a release, or would."""
+        return next((name for name in (release, release[:12]) if self.folders.get(name) == release), release)
 
     @property
     def open_intent(self) -> Mapping[str, Any] | None:

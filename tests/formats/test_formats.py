@@ -1,6 +1,7 @@
 """Frozen examples of format v1, left by a real run: today's code reads them as what they were, and refuses newer ones."""
 
 import asyncio
+import hashlib
 import json
 import shutil
 import sqlite3
@@ -26,6 +27,7 @@ from lading.transport import local
 V1 = Path(__file__).parent / "v1"
 RELEASES = {path.name: path for path in sorted((V1 / "host" / "apps" / "shop" / "releases").iterdir())}
 KINDS = [json.loads(line) for line in (V1 / "events.jsonl").read_text().splitlines()]
+IDS = {name: hashlib.sha256((path / "release.json").read_bytes()).hexdigest() for name, path in RELEASES.items()}
 PROGRAM = """#!/bin/sh
 case "$1" in
 compose) shift; exec {plugin} "$@";;
@@ -63,13 +65,24 @@ def seen(host: HostShell) -> state.AppState:
 
 
 def frozen(name: str) -> Any:
-    return json.loads((V1 / name).read_text())
+    """A document that was printed in v1, with the releases by their whole ids, as they are printed today."""
+    return named(json.loads((V1 / name).read_text()))
+
+
+def named(value: Any) -> Any:
+    if isinstance(value, list):
+        return [named(one) for one in value]
+    if isinstance(value, dict):
+        return {key: IDS.get(one, one) if key == "release" else named(one) for key, one in value.items()}
+    return value
 
 
 def test_where_and_drift(host: HostShell) -> None:
     assert [row.as_json() for row in fleet.host_rows(look(host), "shop")] == frozen("where.json")
     assert fleet.differences("web1", seen(host)) == ()
-    with (host.app() / "releases" / seen(host).current.release / "files" / "docker-compose.yml").open("a") as file:  # type: ignore[union-attr]
+    current = seen(host).current
+    assert current is not None
+    with (host.app() / "releases" / current.release[:12] / "files" / "docker-compose.yml").open("a") as file:
         file.write("# by hand\n")
     assert [one.field for one in fleet.differences("web1", seen(host))] == ["file"]
 
@@ -93,7 +106,7 @@ def test_a_deployment_that_was_left_open(host: HostShell) -> None:
     assert (begin["deployment"], begin["participants"], begin["verb"]) == ("20261124-110407-b7b9", ["web1"], "deploy")
     before = state.current_from_json(begin["from"])
     assert (before.release, before.version, dict(before.generations)) == (
-        "c0186b515193", "1.1.0", {"file.token.txt": 1, "var.GREETING": 1})
+        IDS["c0186b515193"], "1.1.0", {"file.token.txt": 1, "var.GREETING": 1})
 
 
 def test_the_lease_is_taken_over_with_the_next_fence(host: HostShell) -> None:
@@ -125,7 +138,8 @@ def test_releases(name: str) -> None:
     folder = RELEASES[name]
     content = (folder / "release.json").read_bytes()
     made = restore.from_bytes(content)
-    assert (made.id, made.canonical()) == (name, content)
+    assert (made.id, made.canonical()) == (IDS[name], content)
+    assert made.id.startswith(name)
     assert made.overlay == (folder / "compose.overlay.yaml").read_text()
     assert bundle.plain_env(made.plain) == (folder / "plain.env").read_text()
     assert {spec.image.partition("@")[0] for spec in made.active.values()} == {
@@ -133,13 +147,13 @@ def test_releases(name: str) -> None:
 
 
 def generations(app: state.AppState, wanted: str) -> dict[str, int]:
-    return next(dict(line["generations"]) for line in reversed(app.journal) if line["kind"] == "begin" and line["to"] == wanted)
+    return next(dict(line["generations"]) for line in reversed(app.journal) if line["kind"] == "begin" and line["to"] == IDS[wanted])
 
 
 @pytest.mark.parametrize("name", RELEASES)
 def test_compose_reads_a_kept_release_with_todays_command(name: str, host: HostShell) -> None:
     app, made = seen(host), restore.from_bytes((RELEASES[name] / "release.json").read_bytes())
-    function = host_commands.compose_function(made, generations(app, name))
+    function = host_commands.compose_function(made, generations(app, name), app)
     script = f'A={host.app()}\n{function}compose config --format json'
     done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
     services = json.loads(done.stdout)["services"]
@@ -152,7 +166,7 @@ def test_compose_reads_a_kept_release_with_todays_command(name: str, host: HostS
     assert sources["/state"] == host.app() / "project" / "state"
     token = json.loads(done.stdout)["secrets"]["token"]["file"]
     assert Path(token).read_text() == "s3cret\n"
-    if app.current is not None and name == app.current.release:
+    if app.current is not None and made.id == app.current.release:
         by_hand = subprocess.run([host.app() / "compose", "config", "--format", "json"], capture_output=True, text=True, check=True)
         assert by_hand.stdout == done.stdout
 
@@ -198,7 +212,7 @@ def test_the_ledger(kept: ledger.Ledger, host: HostShell) -> None:
     assert len(attested) == 4
     assert asyncio.run(kept.verify(attested)) == ()
     rows = asyncio.run(kept.history("shop"))
-    assert [row.as_json() for row in rows] == frozen("history.json")
+    assert [row.as_json() for row in rows] == json.loads((V1 / "history.json").read_text())  # rows stay as they were written
     for row in rows:
         stored = asyncio.run(kept.events(row.deployment))
         assert isinstance(stored[0].event, events.DeploymentPlanned)
@@ -223,8 +237,8 @@ def newer(path: str, version: int = 2) -> Callable[[Path], None]:
 
 
 NEWER: dict[str, tuple[Callable[[Path], None], str]] = {
-    "current": (newer("apps/shop/current"), "`current` has format 2, this lading knows 1"),
-    "journal": (newer("apps/shop/journal", 3), "`journal` has a line of format 3, this lading knows 2"),
+    "current": (newer("apps/shop/current", 3), "`current` has format 3, this lading knows 2"),
+    "journal": (newer("apps/shop/journal", 4), "`journal` has a line of format 4, this lading knows 3"),
     "release": (newer("apps/shop/releases/c0186b515193/release.json"), "release c0186b515193 has format 2, this lading knows 1"),
     "state folder": (lambda root: [(root / "format").write_text("2\n")].clear(), "the state there has format 2, this lading knows 1"),
 }

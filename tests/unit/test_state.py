@@ -85,8 +85,8 @@ def test_a_line_of_a_journal_that_is_none(change: dict[str, Any]) -> None:
 
 
 def test_a_journal_of_a_newer_lading_is_an_error() -> None:
-    with pytest.raises(ValueError, match="a line of format 3, this lading knows 2"):
-        state.journal_from_json({"v": 3})
+    with pytest.raises(ValueError, match="a line of format 4, this lading knows 3"):
+        state.journal_from_json({"v": 4})
 
 
 @pytest.mark.parametrize(("names", "version"), [(["web1", "web2"], 1), ([f"web{number}" for number in range(1, 9)], 2), ([], 1)])

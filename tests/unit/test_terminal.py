@@ -98,4 +98,4 @@ def test_live_lines(capsys: pytest.CaptureFixture[str]) -> None:
     made = a_release(a_service("web", "r/web:1"))
     lines.event(events.HostCommitted("d", "web1\x1b[2J", "commit\x9b", release=made.id + "\x1b]0;x\x07\nforged"))
     shown = "".join(str(cell) for column in lines._lines().columns for cell in column.cells)
-    assert made.id in shown and not controls(shown) and "\n" not in shown
+    assert f"release {made.id[:12]}" in shown and made.id not in shown and not controls(shown) and "\n" not in shown

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+from lading import canonical, errors
 from lading import context as contexts
-from lading import errors
 from lading.cli import progress, render, shared
 from lading.deploy import adopt as adopting
 from lading.deploy import bundling, ended, start
@@ -240,5 +240,5 @@ def bundle(config: str, /, output: Path, no_digests: bool, as_json: bool, **word
     if as_json:
         render.document(made)
     else:
-        render.line(f"{made['app']} release {made['release']}: {len(made['files'])} files in {output}")
+        render.line(f"{made['app']} release {canonical.short(made['release'])}: {len(made['files'])} files in {output}")
     return 0

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from lading import errors
+from lading import canonical, errors
 from lading.cli import deploying, render, shared
 from lading.deploy import exporting
 
@@ -32,8 +32,8 @@ def ansible(config: str, /, name: str, app: str, output: Path, as_json: bool, **
         if as_json:
             render.document(made)
         else:
-            render.line(f"{made['app']} {made['version']} (release {made['release']}) for {made['destination']}: {len(made['files'])} "
-                        f"files in {output}; run: {made['run']}")
+            render.line(f"{made['app']} {made['version']} (release {canonical.short(made['release'])}) for "
+                        f"{made['destination']}: {len(made['files'])} files in {output}; run: {made['run']}")
         return 0
 
     return shared.run(work())

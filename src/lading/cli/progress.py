@@ -6,7 +6,7 @@ from collections.abc import Callable
 from rich.live import Live
 from rich.table import Table
 
-from lading import events
+from lading import canonical, events
 from lading.cli import render, terminal
 from lading.plan import steps
 
@@ -74,9 +74,9 @@ def said(event: events.Event) -> str:
         case events.ServiceHealthy():
             return f"{event.service} is {event.state}"
         case events.HostCommitted():
-            return f"release {event.release} is current"
+            return f"release {canonical.short(event.release)} is current"
         case events.HostUndone():
-            return f"back on {event.release or 'nothing, as before'}"
+            return f"back on {canonical.short(event.release) or 'nothing, as before'}"
         case events.HostLost():
             return f"lost: {event.error}"
     return ""

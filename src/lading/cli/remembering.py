@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+from lading import canonical, disk, events, settings
 from lading import context as contexts
-from lading import disk, events, settings
 from lading import history as past
 from lading.cli import completing, render, shared, terminal
 from lading.ledger import deployments
@@ -88,7 +88,7 @@ def _as_json(shown: past.Shown, took: times.Timings | None) -> dict[str, Any]:
 
 
 def _show(shown: past.Shown, took: times.Timings | None) -> None:
-    render.table(("what", "value"), [(k, str(v)) for k, v in shown.row.as_json().items() if v and k != "hosts"],
+    render.table(("what", "value"), [(k, canonical.short(str(v))) for k, v in shown.row.as_json().items() if v and k != "hosts"],
                  fold=("value",))
     render.table(("host", "result"), list(shown.row.hosts.items()))
     if shown.images:
@@ -124,7 +124,8 @@ def _timings(took: times.Timings) -> None:
 def _words(stored: deployments.Stored) -> str:
     """What an event says beyond its kind, in a few words."""
     data = events.to_json(stored.event)["data"]
-    return "; ".join(f"{k}: {v}" for k, v in data.items() if v and k not in ("changes", "log", "hosts"))[:160]
+    said = "; ".join(f"{k}: {v}" for k, v in data.items() if v and k not in ("changes", "log", "hosts"))
+    return canonical.short(said)[:160]
 
 
 @asynccontextmanager

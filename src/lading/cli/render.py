@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lading import canonical, fleet
 from lading import check as checks
-from lading import fleet
 from lading.cli import terminal
 from lading.deploy import ended as endings
 from lading.inventory import hosts as inventory
@@ -58,9 +58,9 @@ def table(
 def plan(made: steps.Plan) -> None:
     """A plan as a table of changes, on stderr (stdout belongs to the result)."""
     if made.empty:
-        terminal.err(f"{made.app} {made.version}: nothing to do, {made.release} is there already")
+        terminal.err(f"{made.app} {made.version}: nothing to do, {canonical.short(made.release)} is there already")
         return
-    terminal.err(f"{made.app} {made.version} → {made.destination}, release {made.release}")
+    terminal.err(f"{made.app} {made.version} → {made.destination}, release {canonical.short(made.release)}")
     groups: dict[tuple[str, str, str, str], list[str]] = {}
     for c in made.changes:
         groups.setdefault((c.service or "(app)", c.field, c.old, c.new), []).append(c.host)
@@ -87,7 +87,7 @@ def ended(done: endings.Ended) -> None:
             terminal.err(f"  | {text}")
     if done.result not in ("succeeded", "unchanged"):
         table(("host", "result", "runs now", "why"),
-              [(name, h.result, h.release or "-", h.error) for name, h in report.outcome.hosts.items()], error=True,
+              [(name, h.result, canonical.short(h.release) or "-", h.error) for name, h in report.outcome.hosts.items()], error=True,
               fold=("why",))
     count = len(report.outcome.hosts)
     words = f"{done.app} {done.version} → {done.destination}: {done.result} ({count} host{'s' if count != 1 else ''})"
@@ -106,7 +106,7 @@ def ended(done: endings.Ended) -> None:
 
 def change(old: str, new: str) -> str:
     """Old → new; of digests the first 12 digits, of two images of one repository that repository once."""
-    short = [re.sub(r"@sha256:([0-9a-f]{12})[0-9a-f]{52}", r"@\1", text) or "-" for text in (old, new)]
+    short = [canonical.short(text).replace("@sha256:", "@") or "-" for text in (old, new)]
     names = [text.partition("@")[0].rpartition(":")[0] for text in short]
     if names[0] == names[1] != "" and "@sha256:" in old and "@sha256:" in new:
         short[1] = "…" + short[1].removeprefix(names[1])
@@ -124,8 +124,8 @@ def where(rows: Sequence[fleet.Row]) -> None:
         line("nothing is deployed with lading on these hosts")
         return
     table(("app", "service", "host", "version", "state", "release", "since (UTC)", "by", "drift"), [
-        (r.app or "-", r.service or "-", r.host, (r.version or "?") + (" (adopted)" if r.adopted else ""), r.state, r.release or "-", moment(r.since),
-         r.actor or "-", "; ".join(r.drift)) for r in rows
+        (r.app or "-", r.service or "-", r.host, (r.version or "?") + (" (adopted)" if r.adopted else ""), r.state,
+         canonical.short(r.release) or "-", moment(r.since), r.actor or "-", canonical.short("; ".join(r.drift))) for r in rows
     ], fold=("drift",))
 
 
@@ -135,7 +135,8 @@ def drift(found: Sequence[fleet.Difference]) -> None:
         line("no drift")
         return
     table(("host", "app", "service", "what", "declared", "observed"),
-          [(d.host, d.app or "-", d.service or "-", d.field, d.declared or "-", d.observed or "-") for d in found],
+          [(d.host, d.app or "-", d.service or "-", d.field, canonical.short(d.declared) or "-",
+            canonical.short(d.observed) or "-") for d in found],
           fold=("declared", "observed"))
 
 

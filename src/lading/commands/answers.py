@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import islice
 from typing import Any, TypeVar
@@ -39,11 +40,14 @@ def _app(name: str, texts: Mapping[str, str], containers: Sequence[state.Contain
     lead, damaged = f"release:{name}:", list[str]()
     current = _read(damaged, "current", texts.get(f"current:{name}"), state.current_from_json)
     found = {key.removeprefix(lead): text for key, text in texts.items() if key.startswith(lead)}
-    read = {key: _release(damaged, key, text) for key, text in found.items()}
-    kept = {key: raw for key, raw in read.items() if raw is not None}
+    read = {folder: _release(damaged, folder, text) for folder, text in found.items()}
+    folders = {folder: one[0] for folder, one in read.items() if one is not None}
+    kept = dict(one for one in read.values() if one is not None)
     written, torn = [text for text in texts.get(f"journal:{name}", "").split("\n") if text.strip()], list[str]()
     lines = (_read(torn, "journal", text, state.journal_from_json) for text in written)
-    journal = tuple(line for line in lines if line is not None)
+    journal = tuple(_named(line, folders) for line in lines if line is not None)
+    if current is not None:
+        current = replace(current, release=folders.get(current.release, current.release))
     return state.AppState(
         app=name,
         current=current,
@@ -53,22 +57,40 @@ def _app(name: str, texts: Mapping[str, str], containers: Sequence[state.Contain
         containers=state.recognised([c for c in containers if c.app == name], current.adopted if current else {}),
         secrets=_secrets(texts.get(f"secrets:{name}", "")),
         objects=frozenset(texts.get(f"objects:{name}", "").split()),
-        edited=_edited(name, current, kept, texts),
+        edited=_edited(name, current, kept, folders, texts),
+        folders=folders,
         busy=texts[f"busy:{name}"].strip() or "a command" if f"busy:{name}" in texts else "",
         lease=dict(line.split("=", 1) for line in texts.get(f"lease:{name}", "").splitlines() if "=" in line),
     )
 
 
-def _release(damaged: list[str], key: str, text: str) -> state.Kept | None:
-    one = _kept(key, text)
-    damaged += [] if one else [f"release {key}"]
+def _release(damaged: list[str], folder: str, text: str) -> tuple[str, state.Kept] | None:
+    one = _kept(folder, text)
+    damaged += [] if one else [f"release {folder}"]
     return one
 
 
 @lru_cache(maxsize=256)
-def _kept(key: str, text: str) -> state.Kept | None:
-    """Read once, for most hosts of a fleet keep the same releases."""
-    return _read([], "", text, partial(state.release_from_json, key))
+def _kept(folder: str, text: str) -> tuple[str, state.Kept] | None:
+    """What lies in a folder, and its id: by its content, where that is what the folder's name says.
+
+    Read once, for most hosts of a fleet keep the same releases.
+    """
+    raw = _read([], "", text, partial(state.release_from_json, folder))
+    if raw is None:
+        return None
+    id = canonical.digest(raw)
+    return (id if canonical.is_named(folder, id) else folder, raw)
+
+
+def _named(line: Mapping[str, Any], folders: Mapping[str, str]) -> Mapping[str, Any]:
+    """A line of the journal; the releases that it names by 12 digits by their ids, where the host keeps them."""
+    found, before = dict(line), line.get("from")
+    if line.get("to") in folders:
+        found["to"] = folders[line["to"]]
+    if isinstance(before, Mapping) and before.get("release") in folders:
+        found["from"] = {**before, "release": folders[before["release"]]}
+    return found
 
 
 def _read(damaged: list[str], what: str, text: str | None, as_: Callable[[dict[str, Any]], T]) -> T | None:
@@ -92,14 +114,15 @@ def _secrets(text: str) -> dict[str, dict[int, str]]:
 
 
 def _edited(
-    name: str, current: state.Current | None, kept: Mapping[str, Mapping[str, Any]], texts: Mapping[str, str]
+    name: str, current: state.Current | None, kept: Mapping[str, Mapping[str, Any]], folders: Mapping[str, str],
+    texts: Mapping[str, str],
 ) -> tuple[str, ...]:
     """Files of the current release that are no longer as they were shipped."""
-    lead = f"releases/{current.release}/" if current else ""
+    folder = next((key for key in texts if key.startswith(f"sums:{name}:")), "").rpartition(":")[2]
     release = kept.get(current.release) if current else None
-    sums = texts.get(f"sums:{name}:{current.release}") if current else None
-    if not release or sums is None:
+    if current is None or not release or folders.get(folder) != current.release:
         return ()
+    sums, lead = texts[f"sums:{name}:{folder}"], f"releases/{folder}/"
     have = {path: value for value, _, path in (line.partition("  ") for line in sums.splitlines())}
     try:
         files: dict[str, str] = shape.fitting(release.get("files"), Mapping[str, str], "files")

@@ -3,14 +3,15 @@
 import functools
 import hashlib
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from typing import Any
 from urllib.parse import quote as percent
 
 from lading import canonical
 from lading.compose import overlay, project, unheeded
 
-FORMAT = 1
+FORMAT = 1  # the newest "v" of a release that this lading reads
+SINCE = "since"  # key of a field's metadata: the format that came with it
 JOB_WAIT = 900.0  # seconds that a service which is meant to end may take
 MINIMUM_WAIT = 60.0
 IGNORED_DEPLOY = ("placement", "update_config", "rollback_config", "replicas")
@@ -59,6 +60,9 @@ class Release:
 
     *forth* is the pace of a deployment (`deploy.update_config`), *back* that of an undo or a rollback to this release.
     Its bytes and id are asked for many times for each host, so they are made once (a slotted class has no place for them).
+
+    A field that is added later, here or in a part, has a default and `field(metadata={SINCE: FORMAT})`, the FORMAT that
+    came with it. It is left out of the bytes while it has its default, so that releases which do not use it keep their id.
     """
 
     app: str
@@ -84,17 +88,47 @@ class Release:
 
     @functools.cached_property
     def _bytes(self) -> bytes:
-        return canonical.form({"v": FORMAT, **asdict(self)})
+        return canonical.form({"v": _format(self), **_stored(self)})
 
     @functools.cached_property
     def id(self) -> str:
-        """The first 12 hex digits of the SHA-256 of the canonical bytes."""
-        return hashlib.sha256(self.canonical()).hexdigest()[:12]
+        """The SHA-256 of the canonical bytes, all 64 hex digits; `canonical.short` of it is for eyes."""
+        return hashlib.sha256(self.canonical()).hexdigest()
 
     @property
     def active(self) -> Mapping[str, ServiceSpec]:
         """The services that a deployment starts."""
         return {name: spec for name, spec in self.services.items() if spec.active}
+
+
+def _left_out(one: Field[Any], value: Any) -> bool:
+    if SINCE not in one.metadata:
+        return False
+    return bool(value == (one.default if one.default_factory is MISSING else one.default_factory()))
+
+
+def _written(value: Any) -> list[tuple[Field[Any], Any]]:
+    """The fields of a dataclass that its bytes hold: those of later formats only where they say something."""
+    found = [(one, getattr(value, one.name)) for one in fields(value)]
+    return [(one, each) for one, each in found if not _left_out(one, each)]
+
+
+def _stored(value: Any) -> Any:
+    """A value as JSON has it."""
+    if is_dataclass(value):
+        return {one.name: _stored(each) for one, each in _written(value)}
+    if isinstance(value, Mapping):
+        return {key: _stored(each) for key, each in value.items()}
+    return value
+
+
+def _format(value: Any) -> int:
+    """The oldest format that knows all that a value says."""
+    if isinstance(value, Mapping):
+        return max(map(_format, value.values()), default=1)
+    if not is_dataclass(value):
+        return 1
+    return max(max(int(one.metadata.get(SINCE, 1)), _format(each)) for one, each in _written(value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def _kept(stored: state.Kept) -> release.Release:
 
 
 def _made(stored: Mapping[str, Any]) -> release.Release:
-    if stored.get("v") != release.FORMAT:
+    if stored.get("v") not in range(1, release.FORMAT + 1):
         raise errors.InputError(
             f"a release of format {stored.get('v')} was found; this lading knows {release.FORMAT}", "use the newer lading"
         )
@@ -72,4 +72,4 @@ def _whole(name: str, raw: state.Kept) -> bool:
         from_json(raw)
     except errors.InputError:
         return False
-    return canonical.digest(raw)[:12] == name
+    return canonical.digest(raw) == name

@@ -7,8 +7,8 @@ from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from lading import canonical, errors, observe, state
 from lading import context as contexts
-from lading import errors, observe, state
 from lading.commands import adopting
 from lading.compose import normal, parse, reference, registry, release
 from lading.deploy import ended, resume, running, start
@@ -99,7 +99,7 @@ def _check_free(app: str, seen: state.FleetState) -> None:
         return
     for name, one in mine.items():
         if (current := one.current) is not None:
-            raise errors.ForeignError(f"there is nothing to adopt: lading has {app} there already, release {current.release}",
+            raise errors.ForeignError(f"there is nothing to adopt: lading has {app} there already, release {canonical.short(current.release)}",
                                       f"lading where {app}", host=name, step="observe")
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lading import canonical, errors, observe, state
 from lading import context as contexts
-from lading import errors, observe, state
 from lading.compose import release as releases
 from lading.deploy import ended, running, start
 from lading.engines import base
@@ -26,7 +26,8 @@ async def rollback(
     start.check_reachable(seen)
     wanted = {name: _target(name, host, app, release) for name, host in seen.hosts.items()}
     if len(set(wanted.values())) > 1:
-        told = ", ".join(f"{name}: {target}" for name, target in wanted.items())
+        alike = len({*map(canonical.short, wanted.values())}) == 1
+        told = ", ".join(f"{name}: {target if alike else canonical.short(target)}" for name, target in wanted.items())
         raise errors.UnknownReleaseError(f"the hosts would go back to different releases ({told})",
                                          f"name one: lading rollback {app} --release ID --to {destination.name}")
     known = running.known_releases(seen, app)
@@ -53,18 +54,20 @@ def _target(host: str, seen: state.HostState, app: str, wanted: str) -> str:
     if mine is None or mine.current is None:
         raise errors.UnknownReleaseError(f"{app} is not deployed on {host}", f"lading where {app}", host=host)
     kept = {name: raw.get("version", "") for name, raw in mine.releases.items()}
-    shown = ", ".join(f"{name} ({version})" for name, version in kept.items() if name != mine.current.release)
+    shown = ", ".join(f"{canonical.short(name)} ({version})" for name, version in kept.items() if name != mine.current.release)
     if wanted:
         found = [n for n, v in kept.items() if n.startswith(wanted)] or [n for n, v in kept.items() if v == wanted]
-        if len(found) != 1:
-            raise errors.UnknownReleaseError(
-                f"{host} keeps {'no' if not found else 'more than one'} release {wanted} of {app}",
-                f"kept there: {shown or 'none'}", host=host)
+        if len(found) > 1:
+            raise errors.UnknownReleaseError(f"{host} keeps more than one release {wanted} of {app}",
+                                             f"say more of: {', '.join(sorted(found))}", host=host)
+        if not found:
+            raise errors.UnknownReleaseError(f"{host} keeps no release {wanted} of {app}",
+                                             f"kept there: {shown or 'none'}", host=host)
         return found[0]
     past = [str(line.get("to")) for line in mine.journal if line.get("kind") == "committed"]
     before = [name for name in reversed(past) if name != mine.current.release and name in kept]
     if not before:
-        raise errors.UnknownReleaseError(f"{host} keeps no release of {app} before {mine.current.release}",
+        raise errors.UnknownReleaseError(f"{host} keeps no release of {app} before {canonical.short(mine.current.release)}",
                                          f"kept there: {shown or 'none'}", host=host)
     return before[0]
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
-from lading import errors, events, observe, shape, state
+from lading import canonical, errors, events, observe, shape, state
 from lading.commands import command, logs, rolling
 from lading.compose import release
 from lading.engines import base, held, host_commands, watching, words
@@ -33,7 +33,7 @@ class Changing:
     async def stage(self, name: str) -> None:
         """Upload, pull, and compare what the host's Compose makes of the release with what this machine's does."""
         job = self.job
-        what = host_commands.stage_command(self.held.holds[name], job, job.plan.hosts[name])
+        what = host_commands.stage_command(self.held.holds[name], job, job.plan.hosts[name], self.held.seen.get(name))
         await self._begin(name, "stage")
         begun = time.monotonic()
         result = await self.held.send(name, what)
@@ -45,6 +45,9 @@ class Changing:
         expected = self.job.expected.get(name, "")
         if expected:
             found = result.parts.get("config", b"").decode("utf-8", "replace").replace(result.text("dir"), "@DIR@")
+            id = self.job.release.id
+            kept_as = host_commands.folder(id, self.held.seen.get(name))
+            found = found.replace(f"@DIR@/releases/{kept_as}/", f"@DIR@/releases/{id}/")
             different = words.first_difference(expected, found)
             if different:
                 raise held.Failure(name, "stage", f"the host's Compose reads {different} otherwise than this machine's")
@@ -52,7 +55,7 @@ class Changing:
     async def hook(self, name: str, step: steps.RunHook) -> None:
         """Run a hook once, on this host, before anything is rolled; a status other than 0 is a Failure."""
         job = self.job
-        what = host_commands.hook_command(self.held.holds[name], job, job.plan.hosts[name], step)
+        what = host_commands.hook_command(self.held.holds[name], job, job.plan.hosts[name], step, self.held.seen.get(name))
         await self._begin(name, "hook")
         begun = time.monotonic()
         result = await self.held.send(name, what)
@@ -79,13 +82,13 @@ class Changing:
         judged: Mapping[str, release.ServiceSpec], purge: bool, verb: str,
     ) -> None:
         job = self.job
-        common = {"v": 1, "deployment": job.deployment, "step": verb, "to": made.id}
+        common = {"v": state.JOURNAL_FORMAT, "deployment": job.deployment, "step": verb, "to": made.id}
         wait = int(max((spec.wait + spec.bake for spec in judged.values()), default=60)) + 30
         networks = [s for s in plan.steps if isinstance(s, steps.RecreateNetwork)]
         what = rolling.roll(
             observe.marker(), self.held.holds[name],
             intent=json.dumps({"kind": "intent", **common, "services": list(plan.services)}),
-            result=json.dumps({"kind": "result", **common}), compose=host_commands.compose_function(made, plan.generations),
+            result=json.dumps({"kind": "result", **common}), compose=host_commands.compose_function(made, plan.generations, self.held.seen.get(name)),
             services=plan.services,
             spare=[s for s, spec in made.services.items() if spec.job and s not in plan.services], purge=purge, wait=wait, name=verb, networks=[s.network for s in networks],
         )
@@ -160,7 +163,7 @@ class Changing:
         """Bring the host back to its previous release, or to nothing if there was none; verified, lease freed."""
         seen = await self.held.reach(name)
         job, previous, hold = self.job, self.job.plan.hosts[name].previous, self.held.holds[name]
-        common = {"v": 1, "deployment": job.deployment, "to": previous.release if previous else ""}
+        common = {"v": state.JOURNAL_FORMAT, "deployment": job.deployment, "to": previous.release if previous else ""}
         intent = json.dumps({"kind": "intent", "step": "undo", **common})
         if job.begin.get("keeps_containers"):  # adopt, remove --keep-running: what runs was and stays as it is
             pass
@@ -174,7 +177,7 @@ class Changing:
     async def _restore(self, name: str, previous: state.Current, seen: state.HostState, intent: str) -> None:
         old = self.job.known.get(previous.release)
         if old is None:
-            raise held.Failure(name, "undo", f"release {previous.release} is not kept on the host")
+            raise held.Failure(name, "undo", f"release {canonical.short(previous.release)} is not kept on the host")
         app = seen.apps.get(old.app, state.AppState(old.app))
         plan = planner.plan_host(name, old, dict(previous.generations), (), app, self.job.release,
                                  seen.attached(old.app))

@@ -75,8 +75,9 @@ class Held:
         old = job.known.get(plan.previous.release) if plan.previous else None
         grace = max((spec.grace for made in (job.release, old) if made for spec in made.services.values()), default=10)
         begin = json.dumps({
-            "v": 1, "kind": "begin", "deployment": job.deployment, **job.begin,
-            **state.participants_as_json(job.begin.get("participants", ())), "to": job.release.id,
+            "kind": "begin", "deployment": job.deployment, **job.begin,
+            **state.participants_as_json(job.begin.get("participants", ())),
+            "v": state.JOURNAL_FORMAT, "to": job.release.id,
             "from": plan.previous.as_json() if plan.previous else None, "generations": dict(plan.generations),
             **state.adopted_as_json(plan.adopted),
         }, ensure_ascii=False)

@@ -1,7 +1,7 @@
 """The commands of a job for one host, filled in: Compose, stage, commit; and the way back (pure but for markers)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from lading import observe, state
 from lading.commands import command, docker, rolling
@@ -10,14 +10,20 @@ from lading.engines import base
 from lading.plan import planner, steps
 
 
-def compose_function(made: release.Release, numbers: Mapping[str, int]) -> str:
-    """The shell function that runs Compose for a release with these secret generations."""
+def compose_function(made: release.Release, numbers: Mapping[str, int], app: state.AppState | None = None) -> str:
+    """The shell function that runs Compose for a release with these secret generations; *app*: what a host keeps."""
     variables = {
         release.secret_path(name): numbers.get(name, 0) for name in made.secrets if name.startswith("var.")
     }
     return docker.compose_function(
-        made.app, made.id, made.directory, made.compose_files, variables, release.interpolation(made, numbers, "")
+        made.app, folder(made.id, app), made.directory, made.compose_files, variables,
+        release.interpolation(made, numbers, ""),
     )
+
+
+def folder(release: str, app: state.AppState | None) -> str:
+    """The name under which a host keeps a release: its folder, and the tag of its images."""
+    return app.folder(release) if app is not None else release
 
 
 def _moved(file: project.ShippedFile, lead: str) -> project.ShippedFile:
@@ -37,20 +43,23 @@ def commit_command(
         str(job.begin.get("source", "")), str(job.begin.get("destination", "")), dict(plan.generations), plan.adopted,
     )
     dropped, objects, old = planner.prunable(app, job.release, plan.generations) if app else ((), (), ())
-    tags = [
-        rolling.kept_image(job.plan.app, service, name)
-        for name in dropped for service in (app.releases[name].get("services", {}) if app else {})
-    ]
+    gone = [name for name, id in (app.folders if app else {}).items() if id in dropped or name != folder(id, app)]
+    tags = [rolling.kept_image(job.plan.app, service, name) for name in gone for service in _services(app, name)]
     foreign = {c.service for c in app.containers if c.id in plan.adopted} if app else set()  # they have no labels
     runs = {name: rolling.Judged(spec.content, release.generation_label(spec, plan.generations), spec.replicas, name in fresh)
             for name, spec in job.release.active.items() if not spec.job and name not in foreign}
-    record = json.dumps({"v": 1, "kind": "committed", "deployment": job.deployment, "to": job.release.id,
+    record = json.dumps({"v": state.JOURNAL_FORMAT, "kind": "committed", "deployment": job.deployment, "to": job.release.id,
                          "version": job.release.version, **({"ledger": dict(ledger)} if ledger else {})})
     return rolling.commit(
         observe.marker(), hold, record=record, current=json.dumps(current.as_json(), separators=(",", ":")),
-        script=docker.operator_script(compose_function(job.release, plan.generations)), runs=runs, releases=dropped,
+        script=docker.operator_script(compose_function(job.release, plan.generations, app)), runs=runs, releases=gone,
         objects=objects, secrets=[f"{release.secret_path(name)}/{number}" for name, number in old], tags=tags,
     )
+
+
+def _services(app: state.AppState | None, name: str) -> Iterable[str]:
+    """The services of the release in a folder."""
+    return app.releases.get(app.folders[name], {}).get("services", {}) if app is not None else ()
 
 
 def give_back_command(hold: rolling.Hold, job: base.Job, app: state.AppState, record: str) -> command.Command:
@@ -62,7 +71,7 @@ def give_back_command(hold: rolling.Hold, job: base.Job, app: state.AppState, re
     secrets = [f"{release.secret_path(name)}/{number}" for name, known in app.secrets.items() for number in known
                if (name, number) not in kept and release.secret_path(name) not in mounted]
     return rolling.give_back(
-        observe.marker(), hold, record=record, release=current.release if current else "",
+        observe.marker(), hold, record=record, release=folder(current.release, app) if current else "",
         ended=json.dumps({"v": 1, "kind": "ended", "deployment": job.deployment, "result": "given back"}),
         objects=sorted(app.objects - set(made.objects if made else ()) - mounted), secrets=secrets,
     )
@@ -84,7 +93,7 @@ def undo_plan(
 
 
 def hook_command(
-    hold: rolling.Hold, job: base.Job, plan: steps.HostPlan, step: steps.RunHook
+    hold: rolling.Hold, job: base.Job, plan: steps.HostPlan, step: steps.RunHook, app: state.AppState | None
 ) -> command.Command:
     """The command that runs a hook of the job's release on a host."""
     made = job.release
@@ -96,7 +105,7 @@ def hook_command(
     common = {"v": 1, "deployment": job.deployment, "step": "hook", "hook": step.hook}
     return rolling.hook(
         observe.marker(), hold, service=step.service,
-        compose=compose_function(made, plan.generations),
+        compose=compose_function(made, plan.generations, app),
         overlay=overlay.write({"services": {step.service: own}}),
         networks={key: str(n["name"]) for key, n in made.networks.items() if not n["external"]},
         volumes={key: str(v["name"]) for key, v in made.volumes.items() if not v["external"]},
@@ -106,12 +115,15 @@ def hook_command(
     )
 
 
-def stage_command(hold: rolling.Hold, job: base.Job, plan: steps.HostPlan) -> command.Command:
+def stage_command(
+    hold: rolling.Hold, job: base.Job, plan: steps.HostPlan, app: state.AppState | None
+) -> command.Command:
     """Upload what the host lacks, pull, and show what the host's own Compose makes of it."""
     files: list[project.ShippedFile] = []
+    name = folder(job.release.id, app)
     if job.bundle is not None:
         wanted = {o for step in plan.steps if isinstance(step, steps.StoreRelease) for o in step.objects}
-        files = [_moved(f, f"releases/{job.release.id}/") for f in bundle.release_files(job.bundle)]
+        files = [_moved(f, f"releases/{name}/") for f in bundle.release_files(job.bundle)]
         files += bundle.object_files(job.bundle, wanted)
         files += [
             project.ShippedFile(
@@ -122,6 +134,6 @@ def stage_command(hold: rolling.Hold, job: base.Job, plan: steps.HostPlan) -> co
         ]
     images = {s: i for step in plan.steps if isinstance(step, steps.PullImages) for s, i in step.images.items()}
     return rolling.stage(
-        observe.marker(), hold, release=job.release.id, tar=bundle.tar(files) if files else b"", images=images,
-        logins=job.logins, compose=compose_function(job.release, plan.generations), offline=job.bundle is None,
+        observe.marker(), hold, release=name, tar=bundle.tar(files) if files else b"", images=images,
+        logins=job.logins, compose=compose_function(job.release, plan.generations, app), offline=job.bundle is None,
     )

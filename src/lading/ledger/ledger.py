@@ -8,7 +8,7 @@ from dataclasses import astuple, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lading import errors, events
+from lading import canonical, errors, events
 from lading.ledger import chain, commits, deployments, exchange, projection, sqlite, stores, tables
 
 
@@ -73,19 +73,22 @@ class Ledger:
 
     async def keep(self, *releases: bytes) -> None:
         """Keep releases by the hash of their canonical bytes; those that are there stay as they are."""
-        rows = [(release_id(content), content) for content in releases]
+        rows = {release_id(content): content for content in releases}
 
         def work(base: stores.Base) -> None:
-            for row in rows:
-                base.execute(tables.KEEP_RELEASE, row)
+            for id, content in rows.items():
+                if not _kept(base, id):
+                    base.execute(tables.KEEP_RELEASE, (id, content))
 
         await self._do(work, write=True)
 
     async def release(self, id: str) -> bytes | None:
-        """The canonical bytes of a release, if this ledger keeps them as they were."""
-        rows = await self._do(lambda base: base.execute("SELECT bytes FROM releases WHERE id=?", (id,)))
-        content = _bytes(rows[0]["bytes"]) if rows else b""
-        return content if release_id(content) == id else None
+        """The canonical bytes of a release, if this ledger keeps them as they were; all of it counts, not its name.
+
+        *id* may be the 12 digits that older ladings wrote; where several releases begin so, nobody knows which was meant.
+        """
+        found = await self._do(lambda base: _kept(base, id))
+        return found[0] if len(found) == 1 else None
 
     async def count_releases(self) -> int:
         """How many releases are kept."""
@@ -189,8 +192,16 @@ class Ledger:
 
 
 def release_id(content: bytes) -> str:
-    """The id of a release: the first 12 hex digits of the SHA-256 of its canonical bytes."""
-    return hashlib.sha256(content).hexdigest()[:12]
+    """The id of a release: the SHA-256 of its canonical bytes."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _kept(base: stores.Base, id: str) -> list[bytes]:
+    """What is kept of the release *id*, by its bytes; older ladings named a row by the first 12 digits of the id."""
+    query = "SELECT bytes FROM releases WHERE id=? OR id=? OR substr(id, 1, ?)=?"
+    rows = base.execute(query, (id, id[:12], len(id), id))
+    found = {_bytes(row["bytes"]) for row in rows}
+    return [content for content in found if release_id(content).startswith(id)]
 
 
 def _sealed(event: events.Event, at: str, head: chain.Head) -> chain.Row:
@@ -214,7 +225,7 @@ def _faults(base: stores.Base, attested: Sequence[chain.Attested]) -> Iterator[s
     yield from projection.differences(base, rows)
     for kept in base.execute("SELECT id, bytes FROM releases"):
         found = release_id(_bytes(kept["bytes"]))
-        if found != kept["id"]:
+        if not canonical.is_named(kept["id"], found):
             yield f"release {kept['id']} was changed: its bytes have the id {found}"
 
 

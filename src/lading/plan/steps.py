@@ -151,5 +151,5 @@ class Plan:
 
     @property
     def hash(self) -> str:
-        """A short hash of the whole plan, kept in every host's record of the deployment."""
-        return hashlib.sha256(json.dumps(self.as_json(), sort_keys=True).encode()).hexdigest()[:16]
+        """The SHA-256 of the whole plan, kept in every host's record of the deployment."""
+        return hashlib.sha256(json.dumps(self.as_json(), sort_keys=True).encode()).hexdigest()

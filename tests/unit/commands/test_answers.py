@@ -6,6 +6,7 @@ import pytest
 
 from lading import canonical, state
 from lading.commands import answers
+from lading.compose import restore
 
 CURRENT = {"v": 1, "app": "shop", "release": "r1", "version": "1", "deployment": "d"}
 
@@ -44,8 +45,8 @@ def test_a_broken_current_is_damaged(change: dict[str, object]) -> None:
 
 
 def test_a_newer_current_is_an_error() -> None:
-    with pytest.raises(state.NewerError, match="`current` has format 2, this lading knows 1"):
-        seen(app__shop=b"", current__shop=json.dumps({**CURRENT, "v": 2}).encode())
+    with pytest.raises(state.NewerError, match="`current` has format 3, this lading knows 2"):
+        seen(app__shop=b"", current__shop=json.dumps({**CURRENT, "v": 3}).encode())
 
 
 @pytest.mark.parametrize("broken", [b"{", b"[1]", b"7", b"\xff", b'{"labels": []}', b'{"id": 1}', b'{"state": {"ExitCode": "0"}}'])
@@ -98,6 +99,44 @@ def test_a_shipped_file_that_was_edited_is_named(sums: str, edited: bool, execut
     said = sums.format(one="1" * 64, other="2" * 64, key=key)
     app = seen(**parts, sums__shop__r1=said.encode()).apps["shop"]
     assert [app.shipped_as(path) for path in app.edited] == (["./nginx.conf"] if edited else [])
+
+
+def kept(version: str) -> tuple[str, bytes]:
+    """A release's id and its file."""
+    raw = {"v": 1, "version": version, "files": {"a.yml": "0" * 64}, "services": {}}
+    return canonical.digest(raw), json.dumps(raw).encode()
+
+
+def test_a_release_of_an_older_lading_has_its_whole_id() -> None:
+    id, content = kept("1")
+    before = {**CURRENT, "release": id[:12]}
+    lines = [{"v": 1, "kind": "begin", "deployment": "d", "to": id[:12], "from": before},
+             {"v": 1, "kind": "begin", "deployment": "e", "to": "0123456789ab", "from": None}]
+    app = seen(**{
+        "app:shop": b"", "current:shop": json.dumps(before).encode(), f"release:shop:{id[:12]}": content,
+        "journal:shop": "".join(f"{json.dumps(line)}\n" for line in lines).encode(), f"sums:shop:{id[:12]}": b"",
+    }).apps["shop"]
+    assert app.current is not None and app.current.release == id
+    assert (list(app.releases), dict(app.folders), app.damaged) == ([id], {id[:12]: id}, ())
+    assert [line["to"] for line in app.journal] == [id, "0123456789ab"]  # what is not kept has no other name
+    assert app.journal[0]["from"]["release"] == id
+    assert (app.folder(id), app.folder("f" * 64), app.edited) == (id[:12], "f" * 64, ("files/a.yml",))
+
+
+def test_a_name_of_twelve_digits_proves_nothing() -> None:
+    """The folder that has the first digits of one release holds another: it is neither of the two."""
+    (id, _), (_, other) = kept("1"), kept("2")
+    current = json.dumps({**CURRENT, "release": id}).encode()
+    app = seen(**{"app:shop": b"", "current:shop": current, f"release:shop:{id[:12]}": other, f"sums:shop:{id[:12]}": b""}).apps["shop"]
+    assert id not in app.releases
+    assert (app.folder(id), app.edited) == (id, ())
+    assert restore.readable(app).damaged == (f"release {id[:12]}",)
+
+
+def test_a_release_that_is_kept_twice_has_the_folder_of_its_whole_id() -> None:
+    id, content = kept("1")
+    app = seen(**{"app:shop": b"", f"release:shop:{id[:12]}": content, f"release:shop:{id}": content}).apps["shop"]
+    assert (list(app.releases), app.folder(id)) == ([id], id)
 
 
 def test_facts_that_are_none() -> None:

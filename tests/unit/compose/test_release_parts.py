@@ -60,7 +60,7 @@ def test_stored_bytes_both_ways() -> None:
 
 
 def test_a_release_of_nothing() -> None:
-    assert (release.empty("shop").app, release.empty("shop").active, len(release.empty("shop").id)) == ("shop", {}, 12)
+    assert (release.empty("shop").app, release.empty("shop").active, len(release.empty("shop").id)) == ("shop", {}, 64)
 
 
 def test_absolute_binds_are_those_of_what_starts() -> None:
