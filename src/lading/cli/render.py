@@ -64,7 +64,7 @@ def plan(made: steps.Plan) -> None:
     groups: dict[tuple[str, str, str, str], list[str]] = {}
     for c in made.changes:
         groups.setdefault((c.service or "(app)", c.field, c.old, c.new), []).append(c.host)
-    rows = [(", ".join(on), service, field, change(old, new)) for (service, field, old, new), on in groups.items()]
+    rows = [(", ".join(on), service, field, _what(field, old, new)) for (service, field, old, new), on in groups.items()]
     table(("host", "service", "what", "change"), rows, error=True, fold=("host", "change"))
     for name, host in made.hosts.items():
         for step in host.steps:
@@ -102,6 +102,11 @@ def ended(done: endings.Ended) -> None:
     }
     if done.result in hints:
         terminal.err(f" hint: {hints[done.result]}")
+
+
+def _what(field: str, old: str, new: str) -> str:
+    """What a change is, in words: the reason of one that has no old value, else old → new."""
+    return new if field in ("recreated", "restarted", "removed") else change(old, new)
 
 
 def change(old: str, new: str) -> str:

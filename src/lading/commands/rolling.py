@@ -124,6 +124,7 @@ def stage(
 
 NETWORKS = """clear_away(){ docker ps -a --no-trunc --filter "$1" --format '{{.ID}} {{.State}} {{.Label "com.docker.compose.service"}}' |
 while read -r c state service; do case "$state $SPARE " in exited*" $service "*) continue;; esac; docker rm -f $c >/dev/null; done; }
+scale_down(){ docker rm -f "$1" >/dev/null 2>&1 || ! docker container inspect "$1" >/dev/null 2>&1 || refuse remove "container $1 stays"; }
 on_network(){ docker ps -aq --no-trunc --filter "network=$1" | while read -r c; do
 [ "$(docker inspect -f '{{index .Config.Labels "com.docker.compose.project"}}' $c)" = "$APP" ] || printf '%s\\n' $c; done; }
 names(){ docker inspect -f '{{.Name}}' "$@" 2>/dev/null | tr -d / | tr '\\n' ' '; }
@@ -158,15 +159,18 @@ exit 0
 
 def roll(
     marker: str, hold: Hold, *, intent: str, compose: str, services: Sequence[str], networks: Sequence[str],
-    spare: Sequence[str], purge: bool, result: str, wait: int, name: str = "roll",
+    spare: Sequence[str], purge: bool, result: str, wait: int, name: str = "roll", surplus: Sequence[str] = (),
 ) -> command.Command:
     """Journal the intent, bring up exactly *services*, journal the result, then show snapshots until stdin ends.
 
     *networks* are removed first, with the project's containers on them; containers of others are detached, noted in the
     file `detached`, and attached again (by whoever brings the network back); *purge* removes all of the project's
     containers first (undo after a network step); ended ones of the services *spare* stay. Volumes are never touched. *result*: a JSON object without its rc.
+    *surplus*: ids of containers above a service's replicas; they go before Compose would choose some by their number.
     """
     lines = [command.assign({"SPARE": " " + " ".join(spare)}), docker.SNAPSHOT, NETWORKS, compose, f"jot {command.quote(intent)} || refuse state 'cannot write the journal'\n"]
+    for container in surplus:
+        lines.append(f"scale_down {command.quote(container)}\n")
     if purge:
         lines.append('clear_away "label=com.docker.compose.project=$APP"\n')
     lines += [f"take_down {command.quote(network)}\n" for network in networks]

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,16 @@ class Override:
     value: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """Which shipped objects an overlay mounts: *mounts*: service → target → object id; *configs*: name → object id."""
+
+    mounts: Mapping[str, Mapping[str, str]]
+    configs: Mapping[str, str]
+
+
 RESET = Reset()
+OBJECTS = "${LADING_DIR}/objects/"
 
 
 def literal(text: str) -> str:
@@ -54,3 +63,50 @@ def _entry(lead: str, value: Any, indent: str) -> list[str]:
     if isinstance(value, list) and value:
         return [f"{lead}\n", *(f"{indent}- {json.dumps(item, ensure_ascii=False)}\n" for item in value)]
     return [f"{lead} {json.dumps(value, ensure_ascii=False)}\n"]
+
+
+def shipped(text: str) -> Shipped:
+    """The objects that an overlay, as `write` has written it, puts in their places; any other line says nothing."""
+    mounts: dict[str, dict[str, str]] = {}
+    configs: dict[str, str] = {}
+    path: list[str] = []
+    for line in text.splitlines():
+        body = line.lstrip(" ")
+        depth = (len(line) - len(body)) // 2
+        if body.startswith("- "):
+            _mount(path, _value(body.removeprefix("- ")), mounts)
+            continue
+        key, value = _pair(body)
+        path = [*path[:depth], key]
+        if path[0] == "configs" and path[2:] == ["file"]:
+            _note(configs, path[1], _value(value))
+    return Shipped(mounts, configs)
+
+
+def _mount(path: Sequence[str], mount: Any, mounts: dict[str, dict[str, str]]) -> None:
+    """Note one item of a list, if it is a mount of a shipped object."""
+    if len(path) == 3 and path[0] == "services" and path[2] == "volumes" and isinstance(mount, dict):
+        target = str(mount.get("target", "")).replace("$$", "$")
+        _note(mounts.setdefault(path[1], {}), target, mount.get("source"))
+
+
+def _note(found: dict[str, str], key: str, source: Any) -> None:
+    if isinstance(source, str) and source.startswith(OBJECTS):
+        found[key] = source.removeprefix(OBJECTS)
+
+
+def _value(text: str) -> Any:
+    """A scalar or flow value as `write` writes it; None if it is none."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _pair(body: str) -> tuple[str, str]:
+    """The key and the rest of a line of a mapping."""
+    quoted = re.match(r'"(?:[^"\\]|\\.)*"', body)
+    if quoted is None:
+        key, _, value = body.partition(":")
+        return key, value.strip()
+    return str(_value(quoted[0])), body[quoted.end() + 1 :].strip()

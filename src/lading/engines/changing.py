@@ -91,6 +91,7 @@ class Changing:
             result=json.dumps({"kind": "result", **common}), compose=host_commands.compose_function(made, plan.generations, self.held.seen.get(name)),
             services=plan.services,
             spare=[s for s, spec in made.services.items() if spec.job and s not in plan.services], purge=purge, wait=wait, name=verb, networks=[s.network for s in networks],
+            surplus=[c for s in plan.steps if isinstance(s, steps.ScaleDown) for c in s.containers],
         )
         watch = watching.Watch(judged, frozenset(plan.services), plan.generations,
                                plan.previous.adopted if plan.previous else {}, lambda: job.stop.is_set() and verb == "roll")

@@ -1,15 +1,16 @@
 """Release + what runs → plan; the one diff that serves deploy, plan, drift and rollback (pure)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from lading import canonical, state
-from lading.compose import hooks
+from lading.compose import hooks, overlay, restore
 from lading.compose import release as releases
 from lading.plan import rollout, steps
 
 KEPT = 5  # releases that stay on a host
+HEALTH = {"healthy": 0, "running": 0, "completed": 0, "starting": 1}  # which container to keep; all others come last
 
 
 def generations(
@@ -36,39 +37,110 @@ def diff(
 ) -> tuple[steps.Change, ...]:
     """Everything in which a host differs from *release*; empty = it is there, as it should be."""
     found: list[steps.Change] = []
-    for name, spec in release.active.items():
-        mine = [c for c in app.containers if c.service == name and not c.one_off]
-        found += _service(host, spec, numbers, app, mine, old)
+    for spec in release.active.values():
+        found += _service(host, release, spec, numbers, app, old)
     for name in sorted({c.service for c in app.containers if not c.one_off} - set(release.services)):
         found.append(steps.Change(host, name, "service", "running", "removed"))
     if old is not None:
-        for key, network in old.networks.items():
-            if key not in release.networks:
-                found.append(steps.Change(host, "", f"network {network['name']}", "there", "removed"))
-            elif network != release.networks[key]:
-                found.append(steps.Change(host, "", f"network {network['name']}", "old definition", "new definition"))
+        found += _networks(host, release, old)
     return tuple(found)
 
 
+def _networks(host: str, release: releases.Release, old: releases.Release) -> list[steps.Change]:
+    """The networks of the old release that are gone or defined otherwise."""
+    found = []
+    for key, network in old.networks.items():
+        what = f"network {network['name']}"
+        if key not in release.networks:
+            found.append(steps.Change(host, "", what, "there", "removed"))
+        elif network != release.networks[key]:
+            found.append(steps.Change(host, "", what, "old definition", "new definition"))
+    return found
+
+
 def _service(
-    host: str, spec: releases.ServiceSpec, numbers: Mapping[str, int], app: state.AppState,
-    mine: Sequence[state.ContainerState], old: releases.Release | None,
+    host: str, release: releases.Release, spec: releases.ServiceSpec, numbers: Mapping[str, int],
+    app: state.AppState, old: releases.Release | None,
 ) -> list[steps.Change]:
-    if len(mine) != spec.replicas:
-        return [steps.Change(host, spec.name, "containers", str(len(mine)), str(spec.replicas))]
+    """Everything in which the containers of one service differ, all at once: whoever approves sees the whole."""
+    mine = ranked(spec, numbers, app.containers)
     found: list[steps.Change] = []
-    for container in mine:
-        if container.content != spec.content or container.image != spec.image:
-            before = old.services.get(spec.name) if old else None
-            found += fields(host, spec, before if before and before.content == container.content else None, container)
-        elif spec.secrets and container.secrets != releases.generation_label(spec, numbers):
-            current = app.current.generations if app.current else {}
-            moved = [n for n in spec.secrets if current.get(n) != numbers.get(n)] or ["?"]
-            found += [steps.Change(host, spec.name, f"secret {name.partition('.')[2] or name}", "***", "changed")
-                      for name in moved]
-        else:
-            found += _unwell(host, spec, container)
+    if len(mine) != spec.replicas:
+        found.append(steps.Change(host, spec.name, "containers", str(len(mine)), str(spec.replicas)))
+    for container in mine[: spec.replicas]:
+        differing = fields(host, release, spec, container, before(spec.name, container.content, app, old))
+        differing += _secrets(host, spec, numbers, app, container, old)
+        found += differing or _unwell(host, spec, container)
     return list(dict.fromkeys(found))
+
+
+def ranked(
+    spec: releases.ServiceSpec, numbers: Mapping[str, int], containers: Sequence[state.ContainerState]
+) -> list[state.ContainerState]:
+    """A service's containers, those to keep first: as the release says, then well, then the longest running.
+
+    Compose's number plays no part: the only good container may be the second.
+    """
+    label = releases.generation_label(spec, numbers) if spec.secrets else ""
+
+    def rank(seen: state.ContainerState) -> tuple[bool, int, str, str]:
+        right = (seen.content, seen.image, seen.secrets) == (spec.content, spec.image, label)
+        return not right, HEALTH.get(seen.state(spec.job), len(HEALTH)), seen.since, seen.name
+
+    return sorted((c for c in containers if c.service == spec.name and not c.one_off), key=rank)
+
+
+def before(
+    service: str, content: str, app: state.AppState, old: releases.Release | None
+) -> tuple[releases.Release, releases.ServiceSpec] | None:
+    """The release by which a container of *content* was made, with its service; None if none that is kept explains it."""
+    if old is not None and service in old.services and old.services[service].content == content:
+        return old, old.services[service]
+    for kept in app.releases.values():
+        if kept.get("services", {}).get(service, {}).get("content") == content:
+            made = restore.from_json(kept)
+            return made, made.services[service]
+    return None
+
+
+def _secrets(
+    host: str, spec: releases.ServiceSpec, numbers: Mapping[str, int], app: state.AppState,
+    seen: state.ContainerState, old: releases.Release | None,
+) -> list[steps.Change]:
+    """The secrets of which a container has another generation, none, or one too many; by name, never by value."""
+    if seen.secrets == (releases.generation_label(spec, numbers) if spec.secrets else ""):
+        return []
+    has = _generations(spec.name, app, seen, old)
+    if has is None:
+        current = app.current.generations if app.current else {}
+        moved = [name for name in spec.secrets if current.get(name) != numbers.get(name)] or ["?"]
+        return [_secret(host, spec.name, name, "changed") for name in moved]
+    wanted = {name: str(numbers.get(name, 0)) for name in spec.secrets}
+    found = [_secret(host, spec.name, name, "changed" if name in has else "new")
+             for name in sorted(wanted) if has.get(name) != wanted[name]]
+    return found + [_secret(host, spec.name, name, "not used any more") for name in sorted(set(has) - set(wanted))]
+
+
+def _generations(
+    service: str, app: state.AppState, seen: state.ContainerState, old: releases.Release | None
+) -> dict[str, str] | None:
+    """The generation of each secret that a container runs with, by its label; None if nothing kept explains the label."""
+    known = before(service, seen.content, app, old)
+    names = sorted(known[1].secrets) if known is not None else []
+    told = seen.secrets.split(".") if seen.secrets else []
+    if len(names) != len(told):
+        return None
+    current = app.current.generations if app.current else {}
+    for name, number in zip(names, told, strict=True):
+        kept = {str(one) for one in app.secrets.get(name, ())}
+        if number not in kept | {str(current.get(name))}:
+            return None
+    return dict(zip(names, told, strict=True))
+
+
+def _secret(host: str, service: str, name: str, word: str) -> steps.Change:
+    old = "" if word == "new" else "***"
+    return steps.Change(host, service, f"secret {name.partition('.')[2] or name}", old, word)
 
 
 def _unwell(host: str, spec: releases.ServiceSpec, seen: state.ContainerState) -> list[steps.Change]:
@@ -80,18 +152,53 @@ def _unwell(host: str, spec: releases.ServiceSpec, seen: state.ContainerState) -
 
 
 def fields(
-    host: str, spec: releases.ServiceSpec, before: releases.ServiceSpec | None, seen: state.ContainerState
+    host: str, release: releases.Release, spec: releases.ServiceSpec, seen: state.ContainerState,
+    known: tuple[releases.Release, releases.ServiceSpec] | None,
 ) -> list[steps.Change]:
-    """The fields in which a service's definition differs from what runs; without the old definition, the image."""
+    """The fields in which a service's definition differs from what runs.
+
+    *known*: the release and service by which the container was made. Without it nobody can name the fields, which is said.
+    """
     found = []
     if seen.image != spec.image:
         found.append(steps.Change(host, spec.name, "image", seen.image, spec.image))
-    if before is not None:
-        for key in sorted({*before.definition, *spec.definition} - {"image"}):
-            ours, theirs = spec.definition.get(key), before.definition.get(key)
-            if ours != theirs:
-                found.append(steps.Change(host, spec.name, key, _short(theirs), _short(ours)))
+    if seen.content == spec.content:
+        return found
+    if known is None:
+        return [*found, steps.Change(host, spec.name, "definition", seen.definition, spec.content[:12])]
+    made, was = known
+    for key in sorted({*was.definition, *spec.definition} - {"image"}):
+        ours, theirs = spec.definition.get(key), was.definition.get(key)
+        if ours != theirs:
+            found.append(steps.Change(host, spec.name, key, _short(theirs), _short(ours)))
+    found += _shipped(host, release, spec, made, was)
     return found or [steps.Change(host, spec.name, "definition", seen.definition, spec.content[:12])]
+
+
+def _shipped(
+    host: str, release: releases.Release, spec: releases.ServiceSpec, made: releases.Release, was: releases.ServiceSpec
+) -> list[steps.Change]:
+    """The shipped files and configs of a service whose content differs; the definition only says where they lie."""
+    ours, theirs = _contents(release, spec), _contents(made, was)
+    found = [steps.Change(host, spec.name, what, theirs[what][:12], ours[what][:12])
+             for what in sorted(set(ours) & set(theirs)) if ours[what] != theirs[what]]
+    if (release.files, release.plain) == (made.files, made.plain):
+        return found
+    written = [key for key in _configs(spec) if f"config {key}" not in ours]
+    return found + [steps.Change(host, spec.name, f"config {key}", "", "may differ: it is written in the Compose file")
+                    for key in written if key in _configs(was)]
+
+
+def _contents(made: releases.Release, spec: releases.ServiceSpec) -> dict[str, str]:
+    """What is in each shipped file and config of a service, as the id of its content."""
+    shipped = overlay.shipped(made.overlay)
+    found = {f"file {target}": id_ for target, id_ in shipped.mounts.get(spec.name, {}).items()}
+    return found | {f"config {key}": shipped.configs[key] for key in _configs(spec) if key in shipped.configs}
+
+
+def _configs(spec: releases.ServiceSpec) -> list[str]:
+    """The names of a service's configs."""
+    return [str(one.get("source", "")) for one in spec.definition.get("configs") or ()]
 
 
 def _short(value: Any) -> str:
@@ -109,45 +216,89 @@ def plan_host(
     """
     strangers = attached or {}
     changes = diff(host, release, numbers, app, old)
-    same = app.current is not None and app.current.release == release.id and dict(app.current.generations) == numbers
+    current = app.current
+    same = current is not None and current.release == release.id and dict(current.generations) == numbers
     if not changes and same and not app.edited:
-        return steps.HostPlan(host, (), (), app.current, numbers)
+        return steps.HostPlan(host, (), (), current, numbers)
     if not changes and same:
-        changes = tuple(steps.Change(host, "", f"file {app.shipped_as(path)}", "edited by hand", "as shipped") for path in app.edited)
+        changes = tuple(steps.Change(host, "", f"file {app.shipped_as(path)}", "edited by hand", "as shipped")
+                        for path in app.edited)
     if not changes:
-        changes = (steps.Change(host, "", "release", app.current.release if app.current else "", release.id),)
+        changes = (steps.Change(host, "", "release", current.release if current else "", release.id),)
     good = app.objects - {path.partition("/")[2] for path in app.edited if path.startswith("objects/")}
     networks = [
         key for key, network in release.networks.items()
         if old is not None and not network["external"] and old.networks.get(key, network) != network
     ]
-    start = _started(release, changes, networks)
+    real = [str(release.networks[key]["name"]) for key in networks]
+    pulled = _pulled(host, release, app, changes, real)
+    start = sorted({*_named(release, changes), *(change.service for change in pulled if change.field != "removed")})
     todo: list[steps.Step] = [
         steps.StoreRelease(release.id, tuple(sorted(set(release.objects) - good))),
         steps.PullImages({name: spec.image for name, spec in release.services.items() if name in start or spec.active}),
     ]
-    for key in networks:
-        real = str(release.networks[key]["name"])
-        users = tuple(sorted(name for name, spec in release.active.items() if real in spec.networks))
-        todo.append(steps.RecreateNetwork(real, users, tuple(strangers.get(real, ()))))
+    for name in real:
+        users = tuple(sorted(one for one, spec in release.active.items() if name in spec.networks))
+        todo.append(steps.RecreateNetwork(name, users, tuple(strangers.get(name, ()))))
+    todo += _surplus(release, numbers, app)
     if start:
         todo.append(steps.StartServices(tuple(start)))
     todo += _removals(release, app, old, strangers)
     todo.append(steps.CommitRelease(release.id))
     there = {c.id for c in app.containers if c.service in release.services}
-    adopted = {key: one for key, one in (app.current.adopted if app.current else {}).items() if key in there}
-    return steps.HostPlan(host, tuple(todo), changes, app.current, numbers, fresh, adopted)
+    adopted = {key: one for key, one in (current.adopted if current else {}).items() if key in there}
+    return steps.HostPlan(host, tuple(todo), (*changes, *pulled), current, numbers, fresh, adopted)
 
 
-def _started(release: releases.Release, changes: Sequence[steps.Change], networks: Sequence[str]) -> list[str]:
-    named = {change.service for change in changes if change.service in release.active}
-    real = {str(release.networks[key]["name"]) for key in networks}
-    named |= {name for name, spec in release.active.items() if real & set(spec.networks)}
-    while True:  # whoever shares a namespace with a recreated container must be recreated too
-        tied = {name for name, spec in release.active.items() if set(spec.tied_to) & named}
-        if tied <= named:
-            return sorted(named)
-        named |= tied
+def _named(release: releases.Release, changes: Sequence[steps.Change]) -> set[str]:
+    """The services that must be started for what differs of themselves; fewer containers are no reason to start any."""
+    fewer = {change for change in changes if change.field == "containers" and int(change.old) > int(change.new)}
+    return {change.service for change in changes if change.service in release.active and change not in fewer}
+
+
+def _pulled(
+    host: str, release: releases.Release, app: state.AppState, changes: Sequence[steps.Change], networks: Sequence[str],
+) -> list[steps.Change]:
+    """What happens to containers because of something else than themselves, each with its reason."""
+    made = {c.service for c in changes if c.service in release.active and c.field != "state"}
+    made &= _named(release, changes)
+    found: dict[str, steps.Change] = {}
+    for network in networks:
+        because = f"because network {network} is made anew"
+        for name, spec in release.active.items():
+            if network in spec.networks and name not in made:
+                found.setdefault(name, steps.Change(host, name, "recreated", "", because))
+        for name in sorted({c.service for c in app.containers if network in c.networks and not c.one_off}):
+            if name in release.services and name not in release.active:
+                found.setdefault(name, steps.Change(host, name, "removed", "", f"{because}, and no deployment starts it"))
+    while True:  # whoever is made on a recreated container must be recreated too
+        remade = made | {name for name, change in found.items() if change.field == "recreated"}
+        tied = {name: _tie(spec, remade) for name, spec in release.active.items() if name not in remade}
+        more = {name: steps.Change(host, name, "recreated", "", f"because {why}") for name, why in tied.items() if why}
+        if not more:
+            return sorted(found.values(), key=lambda change: change.service)
+        found |= more
+
+
+def _tie(spec: releases.ServiceSpec, remade: Collection[str]) -> str:
+    """Which recreated service a service's containers are made on, and by which key; "" if none."""
+    for name in spec.tied_to:
+        if name not in remade:
+            continue
+        keys = [key for key in ("network_mode", "ipc", "pid") if spec.definition.get(key) == f"service:{name}"]
+        how = f"{keys[0]}: service:{name}" if keys else "volumes_from"
+        return f"{name} is ({how})"
+    return ""
+
+
+def _surplus(release: releases.Release, numbers: Mapping[str, int], app: state.AppState) -> list[steps.Step]:
+    """The containers above a service's replicas: those that are least as the release says, and least well."""
+    found: list[steps.Step] = []
+    for name, spec in sorted(release.active.items()):
+        extra = ranked(spec, numbers, app.containers)[spec.replicas:]
+        if extra:
+            found.append(steps.ScaleDown(name, tuple(container.id for container in extra)))
+    return found
 
 
 def _removals(
@@ -155,8 +306,7 @@ def _removals(
 ) -> list[steps.Step]:
     gone: dict[str, list[str]] = {}
     for container in app.containers:
-        extra = container.service in release.active and container.number > release.active[container.service].replicas
-        if (container.service not in release.services or extra) and not container.one_off and container.owned:
+        if container.service not in release.services and not container.one_off and container.owned:
             gone.setdefault(container.service, []).append(container.id)
     found: list[steps.Step] = [steps.RemoveService(name, tuple(ids)) for name, ids in sorted(gone.items())]
     for key, network in (old.networks if old else {}).items():

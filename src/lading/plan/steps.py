@@ -60,6 +60,14 @@ class RecreateNetwork:
 
 
 @dataclass(frozen=True, slots=True)
+class ScaleDown:
+    """Remove the containers above a service's replicas, by id, before Compose would choose some by their number."""
+
+    service: str
+    containers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StartServices:
     """Recreate or start exactly these services, in the order their dependencies ask for."""
 
@@ -88,7 +96,10 @@ class CommitRelease:
     release: str
 
 
-Step = StoreRelease | PullImages | RunHook | RecreateNetwork | StartServices | RemoveService | RemoveNetwork | CommitRelease
+Step = (
+    StoreRelease | PullImages | RunHook | RecreateNetwork | ScaleDown | StartServices | RemoveService | RemoveNetwork
+    | CommitRelease
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,6 +141,18 @@ def test_roll_without_services_starts_nothing(held: HostShell) -> None:
     assert [line for line in held.lines() if line.startswith("compose")] == []
 
 
+def test_surplus_goes_before_compose_would_choose_by_number(held: HostShell) -> None:  # D4
+    held.docker({"ps*": "", "rm -f c1": "", "rm -f c2": 1, "container inspect c2": 1, "compose*": ""})
+    assert roll(held, surplus=("c1", "c2"), services=("web",)).status == 0
+    lines = held.lines()
+    assert lines.index("rm -f c2") < next(n for n, line in enumerate(lines) if line.startswith("compose"))
+
+
+def test_surplus_that_stays_is_said(held: HostShell) -> None:
+    held.docker({"ps*": "", "rm*": 1, "container inspect*": "[]"})
+    assert roll(held, surplus=("c1",)).text("refused") == "remove\ncontainer c1 stays"
+
+
 def test_the_way_back_spares_ended_one_shots(held: HostShell) -> None:
     held.docker({"ps -a --no-trunc --filter label=*": "c1 running web\nc2 exited job\nc3 exited web\n", "ps*": "", "rm*": "",
                  "compose*": ""})

@@ -77,6 +77,8 @@ def said(step: steps.Step) -> str:
             return f"hook {hook} {service}"
         case steps.RecreateNetwork(network, services, foreign):
             return " ".join(["network", network, *services, *(f"({name})" for name in foreign)])
+        case steps.ScaleDown(service, ids):
+            return " ".join(["scale down", service, *ids])
         case steps.StartServices(services):
             return " ".join(["start", *services])
         case steps.RemoveService(service, ids):

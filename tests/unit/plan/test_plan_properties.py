@@ -15,8 +15,8 @@ from lading.plan import planner, rollout, steps
 
 NAMES = ("db", "job", "side", "web")
 SECRETS = {"var.P": b"p", "file.key": b"k"}
-ORDER = (steps.StoreRelease, steps.PullImages, steps.RunHook, steps.RecreateNetwork, steps.StartServices,
-         steps.RemoveService, steps.RemoveNetwork, steps.CommitRelease)
+ORDER = (steps.StoreRelease, steps.PullImages, steps.RunHook, steps.RecreateNetwork, steps.ScaleDown,
+         steps.StartServices, steps.RemoveService, steps.RemoveNetwork, steps.CommitRelease)
 
 
 @st.composite
@@ -66,7 +66,7 @@ def carried_out(plan: steps.HostPlan, made: release.Release, app: state.AppState
                 app = replace(app, containers=tuple(c for c in app.containers if network not in c.networks))
             case steps.StartServices(names):
                 app = started(app, made, names, plan.generations)
-            case steps.RemoveService(_, ids):
+            case steps.RemoveService(_, ids) | steps.ScaleDown(_, ids):
                 app = replace(app, containers=tuple(c for c in app.containers if c.id not in ids))
             case steps.CommitRelease():
                 current = state.Current("shop", made.id, made.version, "d", generations=dict(plan.generations))

@@ -1,0 +1,187 @@
+"""A plan shows every change at once, and names who is recreated because of another; surplus is never chosen by number."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from builders import a_container, a_release, a_service, an_app
+from lading import state
+from lading.compose import project, release
+from lading.plan import planner, steps
+
+
+@dataclass(frozen=True)
+class Side:
+    """What a version of the app is made of, before or after a few changes."""
+
+    image: str = "r/web:1"
+    definition: Mapping[str, Any] = field(default_factory=lambda: {"environment": {"A": "1"}, "configs": [{"source": "conf"}]})
+    uses: tuple[str, ...] = ("var.P",)
+    numbers: Mapping[str, int] = field(default_factory=lambda: {"var.P": 1, "var.Q": 1})
+    replicas: int = 1
+    mtu: str = "1400"
+    page: bytes = b"page"
+    conf: bytes = b"conf"
+
+
+def made(side: Side) -> release.Release:
+    web = a_service(
+        "web", side.image, definition=side.definition, replicas=side.replicas,
+        mounts=(project.Mount("bind", "./page", "/page"),), configs=(project.FileRef("conf", "/conf"),))
+    shipped = {"page": (project.ShippedFile("", side.page),), "conf.txt": (project.ShippedFile("", side.conf),)}
+    return a_release(
+        web, a_service("db", "r/db:1", networks=("back",)), binds=shipped, uses={"web": side.uses},
+        secrets={"var.P": b"p", "var.Q": b"q"}, configs={"conf": project.Resource("conf", "shop_conf", {}, file="conf.txt")},
+        networks={"default": project.Resource("default", "shop_default", {"mtu": side.mtu}),
+                  "back": project.Resource("back", "shop_back", {})})
+
+
+def other(side: Side, **more: Any) -> Side:
+    return replace(side, definition={**side.definition, **more})
+
+
+CHANGES: dict[str, tuple[Callable[[Side], Side], tuple[str, str]]] = {
+    "image": (lambda s: replace(s, image="r/web:2"), ("web", "image")),
+    "variable": (lambda s: other(s, environment={"A": "2"}), ("web", "environment")),
+    "field": (lambda s: other(s, user="7"), ("web", "user")),
+    "secret": (lambda s: replace(s, numbers={**s.numbers, "var.P": 2}), ("web", "secret P")),
+    "new secret": (lambda s: replace(s, uses=("var.P", "var.Q")), ("web", "secret Q")),
+    "replicas": (lambda s: replace(s, replicas=2), ("web", "containers")),
+    "network": (lambda s: replace(s, mtu="1500"), ("", "network shop_default")),
+    "file": (lambda s: replace(s, page=b"other"), ("web", "file /page")),
+    "config": (lambda s: replace(s, conf=b"other"), ("web", "config conf")),
+}
+
+
+def on_host(old: release.Release, numbers: Mapping[str, int]) -> state.AppState:
+    containers = [a_container(spec, secrets=release.generation_label(spec, numbers) if spec.secrets else "")
+                  for spec in old.active.values()]
+    return an_app(old, *containers, generations=dict(numbers))
+
+
+@given(st.sets(st.sampled_from(sorted(CHANGES)), min_size=1, max_size=4))
+def test_every_change_is_shown_whatever_changes_beside_it(names: set[str]) -> None:
+    before = after = Side()
+    for name in names:
+        after = CHANGES[name][0](after)
+    old, new = made(before), made(after)
+    plan = planner.plan_host("h", new, after.numbers, (), on_host(old, before.numbers), old)
+    shown = {(c.service, c.field) for c in plan.changes if c.field != "recreated"}
+    assert shown == {CHANGES[name][1] for name in names}
+    assert "db" not in {c.service for c in plan.changes}
+
+
+def test_a_secret_is_shown_beside_a_new_image() -> None:  # D2
+    before, after = Side(), replace(Side(), image="r/web:2", numbers={"var.P": 2, "var.Q": 1})
+    old, new = made(before), made(after)
+    plan = planner.plan_host("h", new, after.numbers, ("var.P",), on_host(old, before.numbers), old)
+    assert [(c.field, c.new) for c in plan.changes if c.field != "image"] == [("secret P", "changed")]
+
+
+def test_a_secret_that_is_not_used_any_more_is_shown() -> None:
+    before, after = replace(Side(), uses=("var.P", "var.Q")), replace(Side(), image="r/web:2")
+    old, new = made(before), made(after)
+    plan = planner.plan_host("h", new, after.numbers, (), on_host(old, before.numbers), old)
+    assert [(c.field, c.old, c.new) for c in plan.changes if c.field != "image"] == [("secret Q", "***", "not used any more")]
+
+
+def test_a_definition_that_nobody_knows_is_said_beside_the_image() -> None:
+    new = a_release(a_service("web", "r/web:2"))
+    app = an_app(new, a_container(new.services["web"], content="", image="r/web:1"))
+    assert [(c.field, c.old) for c in planner.plan_host("h", new, {}, (), app, new).changes] == [
+        ("image", "r/web:1"), ("definition", "not lading's")]
+
+
+def test_the_definition_is_found_in_any_kept_release() -> None:  # half of an undo, or a release that was rolled back
+    kept, current = (a_release(a_service("web", definition={"user": user})) for user in ("1", "2"))
+    new = a_release(a_service("web", definition={"user": "3"}))
+    app = an_app(current, a_container(kept.services["web"]))
+    app = replace(app, releases={**app.releases, **an_app(kept).releases})
+    assert [(c.field, c.old, c.new) for c in planner.plan_host("h", new, {}, (), app, current).changes] == [("user", '"1"', '"3"')]
+
+
+def test_a_config_in_the_compose_file_itself_may_differ() -> None:
+    def version(text: bytes) -> release.Release:
+        web = a_service("web", f"r/web:{text.decode()}", definition={"configs": [{"source": "app"}]},
+                        configs=(project.FileRef("app", "/app"),))
+        return a_release(web, configs={"app": project.Resource("app", "shop_app", {"content": text.decode()})},
+                         files=(project.ShippedFile("docker-compose.yml", text),))
+
+    old = version(b"1")
+    plan = planner.plan_host("h", version(b"2"), {}, (), an_app(old), old)
+    assert [c.field for c in plan.changes] == ["image", "config app"]
+
+
+TIES = {"network_mode": ("network_mode", "service:vpn"), "ipc": ("ipc", "service:vpn"), "pid": ("pid", "service:vpn"),
+        "volumes_from": ("volumes_from", ["vpn:ro"])}
+
+
+@pytest.mark.parametrize("key", TIES)
+def test_who_is_recreated_because_of_another_is_named(key: str) -> None:
+    name, value = TIES[key]
+    tied = a_service("web", tied_to=("vpn",), definition={name: value})
+    third = a_service("third", tied_to=("web",), definition={"pid": "service:web"})
+    old = a_release(a_service("vpn", "r/vpn:1"), tied, third, a_service("db"))
+    new = a_release(a_service("vpn", "r/vpn:2"), tied, third, a_service("db"))
+    plan = planner.plan_host("h", new, {}, (), an_app(old), old)
+    how = "volumes_from" if key == "volumes_from" else f"{key}: service:vpn"
+    assert [(c.service, c.field, c.new) for c in plan.changes if c.service != "vpn"] == [
+        ("third", "recreated", "because web is (pid: service:web)"), ("web", "recreated", f"because vpn is ({how})")]
+    assert plan.services == ("third", "vpn", "web")
+
+
+def test_a_container_of_a_profile_on_a_network_that_is_made_anew_is_named() -> None:
+    def version(mtu: str) -> release.Release:
+        return a_release(a_service("web"), a_service("tool", profiles=("tool",)),
+                         networks={"default": project.Resource("default", "shop_default", {"mtu": mtu})})
+
+    old = version("1")
+    app = an_app(old, *(a_container(spec) for spec in old.services.values()))
+    plan = planner.plan_host("h", version("2"), {}, (), app, old)
+    assert [(c.service, c.field) for c in plan.changes] == [("", "network shop_default"), ("tool", "removed"), ("web", "recreated")]
+    assert plan.services == ("web",)
+
+
+WEB = a_release(a_service("web", "r/web:1"))
+ONE = WEB.services["web"]
+EARLY, LATE = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"
+
+
+def gone(*containers: state.ContainerState) -> list[str]:
+    """The ids that a deployment of the same again removes."""
+    plan = planner.plan_host("h", WEB, {}, (), an_app(WEB, *containers), WEB)
+    return removed(plan)
+
+
+def removed(plan: steps.HostPlan) -> list[str]:
+    """The ids of all containers that a plan removes."""
+    return [one for step in plan.steps for one in getattr(step, "containers", ())]
+
+
+def test_the_only_container_stays_whatever_its_number() -> None:  # D4
+    two = a_release(a_service("web", "r/web:1"), a_service("db", "r/db:2"))
+    app = an_app(WEB, a_container(ONE, id="two", number=2))
+    plan = planner.plan_host("h", two, {}, (), app, WEB)
+    assert removed(plan) == []
+    assert plan.services == ("db",)
+
+
+@pytest.mark.parametrize(("first", "second", "leaves"), [
+    ({"content": "other"}, {}, "one"),
+    ({"image": "r/web:0"}, {}, "one"),
+    ({"secrets": "1"}, {}, "one"),
+    ({"status": "exited", "exit_code": 1}, {}, "one"),
+    ({"health": "unhealthy"}, {}, "one"),
+    ({"health": "starting"}, {}, "one"),
+    ({"health": "unhealthy"}, {"content": "other"}, "two"),
+    ({"since": LATE}, {"since": EARLY}, "one"),
+    ({"since": EARLY}, {"since": LATE}, "two"),
+    ({"owned": False, "content": ""}, {}, "one"),
+])
+def test_surplus_is_chosen_by_content_then_health_then_age(first: dict[str, Any], second: dict[str, Any], leaves: str) -> None:
+    containers = (a_container(ONE, id="one", number=1, **first), a_container(ONE, id="two", number=2, **second))
+    assert gone(*containers) == gone(*reversed(containers)) == [leaves]
