@@ -14,6 +14,7 @@ Each carries a message (what), where it is (file and line, host, step) and a hin
     │   ├── LeaseHeldError         somebody else deploys this app
     │   ├── ForeignError           the host's project or state is not this app's
     │   ├── PreflightError         a host does not fulfil what the release needs
+    │   ├── NotAllowedError        a fleet file that was found would run programs or read the environment
     │   └── NotConfirmedError      nobody said yes
     ├── DeployFailedError [5]  the deployment ended otherwise than asked
     ├── TransportError [6]     a host could not be reached or did not answer as agreed
@@ -139,6 +140,12 @@ class PreflightError(RefusedError):
     """A host does not fulfil what the release needs; nothing was changed."""
 
     kind = "preflight"
+
+
+class NotAllowedError(RefusedError):
+    """A fleet file that was found, not named, runs programs or reads the environment, and its user has not allowed it."""
+
+    kind = "not_allowed"
 
 
 class NotConfirmedError(RefusedError):

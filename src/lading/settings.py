@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from lading.compose import parse, subset
 from lading.inventory import ansible, hosts, patterns
 
 FORMAT = 1
+_SHELL = re.compile(r"^-|[\s'\"`$\\;&<>|(){}*?!#~]")  # as OpenSSH, which refuses such names too
 SIZE_LIMIT = 4 * 1024 * 1024  # bytes of a fleet file
 
 
@@ -115,29 +117,25 @@ class Settings:
     ansible: AnsibleSettings = field(default_factory=AnsibleSettings)
 
 
-def find(directory: Path, environment: Mapping[str, str], explicit: str = "") -> Path | None:
-    """The fleet file: `--config`, LADING_CONFIG, lading.yaml in *directory* and its parents, then the user's own."""
-    named = explicit or environment.get("LADING_CONFIG", "")
-    if named:
-        return disk.expanded(named)
-    for folder in (directory.resolve(), *directory.resolve().parents):
-        if disk.is_file(folder / "lading.yaml"):
-            return folder / "lading.yaml"
-    home = Path(environment.get("XDG_CONFIG_HOME") or Path(environment.get("HOME", "/")) / ".config")
-    own = home / "lading" / "lading.yaml"
-    return own if disk.is_file(own) else None
-
-
 def state_home(environment: Mapping[str, str]) -> Path:
     """The user's folder for lading's own state: $XDG_STATE_HOME/lading or ~/.local/state/lading."""
     return Path(environment.get("XDG_STATE_HOME") or Path(environment.get("HOME", "/")) / ".local/state") / "lading"
 
 
 def load(path: Path) -> Settings:
-    """Read and check a fleet file.
+    """Read and check a fleet file that the user has named.
 
     Raises:
         SettingsError: with file, line, and the nearest right name where one is unknown.
+    """
+    return read(path, parse_file(path))
+
+
+def parse_file(path: Path) -> Any:
+    """The one document of a fleet file, as a YAML node; None if it is empty. Nothing of it is carried out.
+
+    Raises:
+        SettingsError: it cannot be read, or is no YAML.
     """
     try:
         documents = parse.read(disk.read(path, limit=SIZE_LIMIT))
@@ -148,7 +146,35 @@ def load(path: Path) -> Settings:
         raise errors.SettingsError(f"the fleet file {wrong.message}", wrong.hint, file=str(path), line=wrong.line) from wrong
     if len(documents) > 1:
         raise _Reader(path).wrong(documents[1], "the fleet file is one document", "remove the line ---")
-    return _Reader(path).settings(documents[0] if documents else None)
+    return documents[0] if documents else None
+
+
+def read(path: Path, top: Any) -> Settings:
+    """The settings of a fleet file that was parsed; what its inventory takes to be read is run.
+
+    Raises:
+        SettingsError: with file, line, and the nearest right name where one is unknown.
+    """
+    return _Reader(path).settings(top)
+
+
+def names(path: Path, top: Any, *, inventory: bool) -> list[str]:
+    """What `--to` may name, as far as files tell it; *inventory*: those of an Ansible inventory too. Nothing is run.
+
+    Raises:
+        SettingsError: the file is wrong.
+    """
+    return _Reader(path).names(top, inventory=inventory)
+
+
+def shared_ledger(path: Path, top: Any) -> str:
+    """The variable that holds the URL of a ledger, "" for the user's own file.
+
+    Raises:
+        SettingsError: the file is wrong.
+    """
+    reader = _Reader(path)
+    return reader.ledger(reader.known(top, "", "").get("ledger"))
 
 
 class _Reader(nodes.Reader):
@@ -185,6 +211,18 @@ class _Reader(nodes.Reader):
             raise self.wrong(top["destinations"], wrong.message, wrong.hint) from wrong
         return Settings(self.path, inventory, self.ssh(top.get("ssh")), registries, state_dir,
                         self.ledger(top.get("ledger")), self.ansible(top.get("ansible"), self.inventory(top)[0]))
+
+    def names(self, node: Any, *, inventory: bool) -> list[str]:
+        """Destinations, groups and hosts; those of an *inventory* as far as lading itself reads it."""
+        top = self.known(node, "", "")
+        written = [
+            *self.named(top.get("destinations"), "destinations"), *self.named(top.get("hosts"), "hosts")]
+        path = self.inventory(top)[0]
+        if not inventory or not path:
+            return written
+        folder = self.path.parent
+        known = ansible.read(folder / disk.expanded(path), (), os.environ, folder, programs=False)
+        return [*written, *known.group_names(), *known.hosts]
 
     def transport(self, got: Mapping[str, Any], where: str) -> str:
         """ssh or ansible, "" where nothing is said."""
@@ -254,7 +292,7 @@ class _Reader(nodes.Reader):
 
     def host(self, name: str, node: Any) -> hosts.Host:
         got, where = self.known(node, f"hosts.{name}", "hosts.NAME"), f"hosts.{name}"
-        words = {key: self.text(got[key], f"{where}.{key}") for key in ("address", "user", "jump") if key in got}
+        words = {key: self.word(got[key], f"{where}.{key}") for key in ("address", "user", "jump") if key in got}
         return hosts.Host(
             name, words.get("address", ""), words.get("user", ""), jump=words.get("jump", ""),
             port=self.number(got["port"], f"{where}.port", 1, 65535) if "port" in got else 0,
@@ -262,6 +300,14 @@ class _Reader(nodes.Reader):
             labels=self.words(got.get("labels"), f"{where}.labels"), transport=self.transport(got, f"{where}."),
             origin=f"{self.path}:{node.start_mark.line + 1}",
         )
+
+    def word(self, node: Any, where: str) -> str:
+        """A part of a host's address: one that means nothing to the shell of somebody's ProxyCommand (%h, %r)."""
+        value = self.text(node, where)
+        if _SHELL.search(value):
+            raise self.wrong(node, f"{where} cannot be {value!r}: blanks, a leading - and the signs of a shell stand in no address",
+                             "write the host's name or address, and the user's name, as they are")
+        return value
 
     def members(self, where: str, node: Any, fleet: hosts.Inventory) -> tuple[str, ...]:
         """The hosts that a list of hosts, groups and patterns means, each once."""
@@ -294,7 +340,7 @@ class _Reader(nodes.Reader):
         pins = self.text(got["known_hosts"], "ssh.known_hosts") if "known_hosts" in got else "known_hosts"
         numbers = {key: self.number(got[key], f"ssh.{key}", 1, 10000)
                    for key in ("connect_timeout", "keepalive", "keepalive_count", "parallel", "max_connections") if key in got}
-        user = self.text(got["user"], "ssh.user") if "user" in got else ""
+        user = self.word(got["user"], "ssh.user") if "user" in got else ""
         return SshSettings(user, self.path.parent.resolve() / disk.expanded(pins), **numbers)
 
     def registry(self, name: str, node: Any) -> RegistrySettings:

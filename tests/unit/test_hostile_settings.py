@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lading import errors
+from lading import found as finding
 from lading import settings as fleet_files
 from lading.cli import main
 from lading.commands import command
@@ -92,10 +93,10 @@ def test_what_is_no_file(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("named", ["~nobody-of-that-name/lading.yaml", "x" * 5000, "\x1b[2J", "no/such"])
 def test_a_fleet_file_that_is_named(named: str) -> None:
-    path = fleet_files.find(Path(), {"LADING_CONFIG": named})
-    assert path is not None
+    where = finding.find(Path(), {"LADING_CONFIG": named})
+    assert where is not None
     with pytest.raises(errors.SettingsError):
-        fleet_files.load(path)
+        finding.load(where, {})
 
 
 hostile = st.text(st.one_of(st.sampled_from("$`;|&<>'\"\\\n\r\t\0\x1b\x7f*?(){}[]!#~=/. -аA1"), st.characters()), min_size=1, max_size=40) | st.sampled_from(

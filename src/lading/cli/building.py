@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from lading import build as builds
+from lading import found as finding
 from lading import settings
 from lading.cli import deploying, progress, render, shared, terminal
 from lading.deploy import start
@@ -23,8 +24,10 @@ from lading.inventory import hosts
 def build(config: str, /, push: bool, as_json: bool, **words: Any) -> int:
     """Build a version's images from `build:`, in the Compose file or its override, with OCI labels; push them."""
     request = deploying.asked(to=(), **words)
-    path = settings.find(request.directory, os.environ, config)
-    fleet = settings.load(path) if path else settings.Settings(Path(), hosts.Inventory({}, {}))
+    found = finding.find(request.directory, os.environ, config)
+    fleet = settings.Settings(Path(), hosts.Inventory({}, {}))
+    if found is not None:
+        fleet = finding.load(found, os.environ, request.directory)
 
     async def work() -> builds.Built:
         stop = asyncio.Event()

@@ -1,4 +1,4 @@
-"""What the shell offers at Tab: destinations and hosts of the fleet file, apps and deployments of the ledger; no host is asked."""
+"""What the shell offers at Tab, as files of this machine tell it: no program is run, no host or server asked."""
 
 import asyncio
 import os
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from lading import context as contexts
-from lading import errors, settings
+from lading import errors
+from lading import found as finding
 from lading.ledger import deployments, ledger
 
 RECENT = 200  # deployments that are looked through
@@ -18,13 +18,11 @@ def destinations(ctx: click.Context, _param: click.Parameter, incomplete: str) -
     """Names for `--to`, also behind a comma."""
     begun, comma, word = incomplete.rpartition(",")
     try:
-        path = settings.find(Path(), os.environ, str(ctx.find_root().params.get("config") or ""))
-        found = settings.load(path).inventory if path else None
+        found = finding.find(Path(), os.environ, str(ctx.find_root().params.get("config") or ""))
+        names = finding.names(found, os.environ) if found else []
     except errors.LadingError:
         return []
-    if found is None:
-        return []
-    return _fitting([*found.destinations, *found.group_names(), *found.hosts], word, begun + comma)
+    return _fitting(names, word, begun + comma)
 
 
 def apps(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
@@ -42,7 +40,7 @@ def _fitting(names: Iterable[str], word: str, lead: str = "") -> list[str]:
 
 
 def _recent() -> Sequence[deployments.Deployment]:
-    async def look(place: Path | str) -> Sequence[deployments.Deployment]:
+    async def look(place: Path) -> Sequence[deployments.Deployment]:
         kept = await ledger.open_ledger(place)
         try:
             return await kept.history(limit=RECENT)
@@ -50,8 +48,8 @@ def _recent() -> Sequence[deployments.Deployment]:
             await kept.close()
 
     try:
-        found = settings.find(Path(), os.environ)
-        place = contexts.ledger_place(settings.load(found) if found else None, os.environ)
-        return () if isinstance(place, Path) and not place.exists() else asyncio.run(look(place))
+        found = finding.find(Path(), os.environ)
+        place = finding.own_ledger(found, os.environ)
+        return asyncio.run(look(place)) if place is not None and place.exists() else ()
     except errors.LadingError:
         return ()

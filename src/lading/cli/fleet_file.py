@@ -1,4 +1,4 @@
-"""The fleet file and the pinned host keys: init, hosts."""
+"""The fleet file and the pinned host keys: init, hosts, config."""
 
 import json
 import os
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
+from lading import allowed, disk, errors, settings
 from lading import check as checks
-from lading import disk, errors, settings
+from lading import found as finding
 from lading.cli import completing, render, shared, terminal
 
 PINS = "in lading.yaml: ssh: {known_hosts: PATH}, a file in a folder that is there"
@@ -46,6 +47,7 @@ def init(
     with disk.writing(path, "lading --config PATH init"):
         path.write_text("\n".join(lines) + "\n")
     settings.load(path)
+    _allow(path)
     render.line(f"wrote {path}")
     if not trust:
         return 0
@@ -150,3 +152,49 @@ def _pin(
     if not yes and not terminal.confirm(f"Pin the keys of {name}?"):
         raise errors.NotConfirmedError("not confirmed; nothing was pinned", "compare with the host's own: ssh-keygen -lf")
     return [line for line in pinned if line not in old] + mine
+
+
+@click.group("config")
+def config() -> None:
+    """What a fleet file that was found here runs and reads."""
+
+
+@config.command("allow")
+@click.option("-C", "--project-directory", default=".", type=click.Path(path_type=Path), help="Where the search begins.")
+@click.option("--show", is_flag=True, help="Only show the entries, and whether they are allowed.")
+@shared.yes_option
+@click.pass_obj
+def config_allow(config: str, project_directory: Path, show: bool, yes: bool) -> int:
+    """Allow the entries of the fleet file found here that run programs, read the environment or lead out of its folder.
+
+    A fleet file named by --config or LADING_CONFIG, and the one in ~/.config/lading, need no such word.
+    """
+    found = finding.find(project_directory, os.environ, config)
+    if found is None:
+        raise errors.SettingsError("there is no fleet file here or above", "lading init")
+    entries = finding.entries(found.path)
+    if not entries:
+        render.line(f"{found.path} runs no program and reads nothing of the environment: there is nothing to allow")
+        return 0
+    home = settings.state_home(os.environ)
+    digest = allowed.digest(found.path, entries)
+    render.line(f"{found.path}:")
+    for entry in entries:
+        render.line(f"  {entry}")
+    if show:
+        known = allowed.allows(home, found.path, entries)
+        render.line("allowed" if known else "not allowed: lading config allow")
+        return 0
+    shared.must_answer(yes)
+    if not yes and not terminal.confirm("Allow these entries, for you on this machine?"):
+        raise errors.NotConfirmedError("not confirmed; nothing was allowed", "answer y, or add --yes")
+    allowed.allow(home, found.path, digest)
+    render.line("allowed, until one of these entries changes")
+    return 0
+
+
+def _allow(path: Path) -> None:
+    """Allow what lading itself has just written."""
+    entries = finding.entries(path)
+    if entries:
+        allowed.allow(settings.state_home(os.environ), path, allowed.digest(path, entries))

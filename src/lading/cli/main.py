@@ -31,6 +31,7 @@ VERBS = {
     "export": ("exporting", "A deployment as an Ansible playbook, as a Jenkinsfile."),
     "logs": ("looking", "The app's log lines of all hosts."),
     "hosts": ("fleet_file", "List hosts; trust their keys."),
+    "config": ("fleet_file", "Allow what a fleet file that was found runs and reads."),
     "ledger": ("remembering", "Verify or rebuild the ledger; move it."),
 }
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from lading import canonical, disk, events, settings
+from lading import canonical, disk, events
 from lading import context as contexts
+from lading import found as finding
 from lading import history as past
 from lading.cli import completing, render, shared, terminal
 from lading.ledger import deployments
@@ -131,8 +132,8 @@ def _words(stored: deployments.Stored) -> str:
 @asynccontextmanager
 async def _ledger(config: str) -> AsyncIterator[ledgers.Ledger]:
     """The ledger alone; without a fleet file it is the user's own."""
-    found = settings.find(Path(), os.environ, config)
-    kept = await ledgers.open_ledger(contexts.ledger_place(settings.load(found) if found else None, os.environ))
+    found = finding.find(Path(), os.environ, config)
+    kept = await ledgers.open_ledger(contexts.ledger_place(finding.load(found, os.environ) if found else None, os.environ))
     try:
         yield kept
     finally:

@@ -14,6 +14,7 @@ import click
 
 from lading import context as contexts
 from lading import errors, provenance, settings
+from lading import found as finding
 from lading.cli import completing, main, terminal
 from lading.commands import command
 from lading.ledger import ledger
@@ -80,12 +81,13 @@ def load(config: str, directory: Path) -> settings.Settings:
 
     Raises:
         SettingsError: there is none, or it is wrong.
+        NotAllowedError: it was found, not named, and its user has not allowed what it runs and reads.
     """
-    path = settings.find(directory, os.environ, config)
-    if path is None:
+    found = finding.find(directory, os.environ, config)
+    if found is None:
         raise errors.SettingsError("there is no fleet file: no --config, no LADING_CONFIG, no lading.yaml here or above",
                                    "lading init")
-    return settings.load(path)
+    return finding.load(found, os.environ, directory)
 
 
 def confirmer(yes: bool, question: str, show: Callable[[steps.Plan], None]) -> Callable[[steps.Plan], bool]:

@@ -36,10 +36,13 @@ class _File:
             raise groups.InventoryError("not UTF-8 text", groups.Place(str(self.path), line)) from bad
 
 
-def read(path: Path, labels: Sequence[str], environment: Mapping[str, str], fleet: Path) -> hosts.Inventory:
+def read(
+    path: Path, labels: Sequence[str], environment: Mapping[str, str], fleet: Path, *, programs: bool = True,
+) -> hosts.Inventory:
     """The hosts and groups of the inventory at *path*; the variables named in *labels* become labels of the hosts.
 
     *fleet* is the folder of the fleet file: an ansible.cfg may lie there, and relative key files are relative to it.
+    Without *programs* nothing is run: an inventory that only Ansible can read is empty.
 
     Raises:
         SettingsError: it cannot be read, is wrong, or needs Ansible, which is not there; with file and line.
@@ -50,6 +53,8 @@ def read(path: Path, labels: Sequence[str], environment: Mapping[str, str], flee
         try:
             found = static(path, wanted, config)
         except ansible_program.NeededError as why:
+            if not programs:
+                return hosts.Inventory({}, {})
             found = ansible_program.ask(path, wanted, environment, config, why, lambda: _contents(path))
     except groups.InventoryError as wrong:
         raise errors.SettingsError(wrong.message, "correct it", file=wrong.place.file, line=wrong.place.line) from wrong

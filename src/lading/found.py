@@ -1,0 +1,76 @@
+"""Where the fleet file is found; of one that nobody named counts only what its user has allowed."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lading import allowed, disk, settings
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where the fleet file lies; *named*: by the user, or the user's own, and so not merely found."""
+
+    path: Path
+    named: bool = True
+
+
+def find(directory: Path, environment: Mapping[str, str], explicit: str = "") -> Found | None:
+    """The fleet file: `--config`, LADING_CONFIG, lading.yaml in *directory* and its parents, then the user's own."""
+    named = explicit or environment.get("LADING_CONFIG", "")
+    if named:
+        return Found(disk.expanded(named))
+    for folder in (directory.resolve(), *directory.resolve().parents):
+        if disk.is_file(folder / "lading.yaml"):
+            return Found(folder / "lading.yaml", named=False)
+    home = Path(environment.get("XDG_CONFIG_HOME") or Path(environment.get("HOME", "/")) / ".config")
+    own = home / "lading" / "lading.yaml"
+    return Found(own) if disk.is_file(own) else None
+
+
+def load(found: Found, environment: Mapping[str, str], directory: Path = Path()) -> settings.Settings:
+    """Read and check a fleet file; *directory*: where the search for it began.
+
+    Raises:
+        SettingsError: with file, line, and the nearest right name where one is unknown.
+        NotAllowedError: it would run programs or read the environment; nothing was run, read or contacted.
+    """
+    top = settings.parse_file(found.path)
+    if not found.named:
+        home, entries = settings.state_home(environment), allowed.entries(found.path, top)
+        where = "" if directory.resolve() == Path.cwd() else f" -C {shlex.quote(str(directory))}"
+        allowed.check(home, found.path, entries, f"look at these entries; if they are meant: lading config allow{where}")
+    return settings.read(found.path, top)
+
+
+def entries(path: Path) -> tuple[allowed.Entry, ...]:
+    """What of a fleet file counts only once its user allows it, where it was found and not named.
+
+    Raises:
+        SettingsError: it cannot be read, or is no YAML.
+    """
+    return allowed.entries(path, settings.parse_file(path))
+
+
+def names(found: Found, environment: Mapping[str, str]) -> list[str]:
+    """What `--to` may name, as far as files tell it: no program is run, no host or server contacted.
+
+    Raises:
+        SettingsError: the file cannot be read, or is wrong.
+    """
+    top = settings.parse_file(found.path)
+    home = settings.state_home(environment)
+    counts = found.named or allowed.allows(home, found.path, allowed.entries(found.path, top))
+    return settings.names(found.path, top, inventory=counts)
+
+
+def own_ledger(found: Found | None, environment: Mapping[str, str]) -> Path | None:
+    """The ledger that is a file of this user's; None where the fleet file names a server.
+
+    Raises:
+        SettingsError: the file cannot be read, or is wrong.
+    """
+    if found is not None and settings.shared_ledger(found.path, settings.parse_file(found.path)):
+        return None
+    return settings.state_home(environment) / "ledger.db"
