@@ -18,13 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from lading import errors, process, settings
-from lading.compose import plugin, read, recipes, reference, registry, sources, values, variables, worktree
+from lading.compose import plugin, read, recipes, reference, registry, revision, sources, values, variables, worktree
 from lading.deploy import credentials, source, start
 
 OVERRIDES = tuple(f"{stem}.override.{end}" for stem in ("compose", "docker-compose") for end in ("yml", "yaml"))
 PUSHED = re.compile(r"digest: (sha256:[0-9a-f]{64})")
 OWN_ARGUMENT = re.compile(r"(?:DOCKER|BUILDKIT|BUILDX|COMPOSE|SSH|XDG)_|(?:PATH|HOME|TMPDIR)\Z")  # steer the client itself
 MEMORY = "/dev/shm"
+NO_GIT = {  # BuildKit's client would ask Git about the build context, with whatever the repository's configuration runs
+    "BUILDX_GIT_INFO": "false", "BUILDX_GIT_LABELS": "false", "BUILDX_GIT_CHECK_DIRTY": "false", "GIT_DIR": os.devnull,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ async def build(job: Job) -> Built:
     for note in made.notes:
         job.say(f"note: {note}")
     with _configuration(job, made.recipes.found) as extra:
-        docker = _Docker(job, {**job.environment, **extra})
+        docker = _Docker(job, {**job.environment, **extra, **NO_GIT})
         for recipe in made.recipes.found.values():
             await docker.build(recipe, made.labels)
         ids = {image: await docker.id(image) for image in made.recipes.found}
@@ -169,20 +172,19 @@ def _labels(
     contexts = [_inside(tree, recipe.context) for recipe in found.found.values()]
     paths = [os.path.relpath(path, tree.project) for path in contexts]
     labels, notes = {"org.opencontainers.image.version": version}, []
-    commit = worktree.commit(tree, environment, files).removesuffix(source.CHANGED)
+    commit = worktree.commit(tree, files).removesuffix(source.CHANGED)
     epoch = environment.get("SOURCE_DATE_EPOCH", "")
     if commit:
-        words = ("--literal-pathspecs", "status", "--porcelain", "--", *paths, *files)
-        status = worktree.git(tree.project, environment, *words)
-        changed = bool(status.stdout.strip() or status.status)
+        asked = [os.path.normpath(tree.project / path) for path in (*paths, *files)]
+        changed = bool(worktree.differing(tree, commit, asked) or worktree.untracked(tree, asked))
         labels[source.REVISION] = commit + (source.CHANGED if changed else "")
         if changed:
             notes.append(f"the work tree has changes that commit {commit[:12]} has not: the image says {commit[:12]}…{source.CHANGED}")
         else:
-            epoch = epoch or worktree.git(tree.project, environment, "log", "-1", "--format=%ct", commit).stdout.decode().strip()
+            epoch = epoch or revision.time(tree, commit)
     else:
         notes.append("this is no Git work tree with a commit: the image does not say what it was built from")
-    if address := worktree.remote(tree, environment):
+    if address := worktree.remote(tree):
         labels[source.SOURCE] = address
     moment = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdecimal() else datetime.now(UTC)
     labels["org.opencontainers.image.created"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")

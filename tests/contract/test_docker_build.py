@@ -95,6 +95,7 @@ def test_what_docker_is_told(folder: Folder) -> None:  # R1 R41; DB_PASSWORD is 
     assert (told["revision"], told["images"]) == (commit, [
         {"image": "nowhere.example/shop:1.0", "services": ["web"], "id": "sha256:abc", "digest": None}])
     (argv, env), (inspect, _) = folder.calls()
+    assert (env["GIT_DIR"], env["BUILDX_GIT_INFO"]) == ("/dev/null", "false")  # no Git in the build context
     assert argv == [
         "build", "--tag", "nowhere.example/shop:1.0", "--build-arg", "TOKEN", "--build-arg", "LEVEL", "--build-arg", "DOCKER_WORD=x",
         "--label", "own=label", "--label", f"{LABEL}version=1.0", "--label", f"{LABEL}revision={commit}",

@@ -127,7 +127,7 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 SHELLS = (("sh",), ("dash",), ("bash", "--posix"), ("busybox", "sh"))
-OWN = {"PWD", "OLDPWD", "SHLVL", "_", "HOME", "XDG_STATE_HOME", "DOCKER_CONFIG", "PROBE", "PATH", "LADING_SSH_KEY"}
+OWN = {"PWD", "OLDPWD", "SHLVL", "_", "HOME", "XDG_STATE_HOME", "DOCKER_CONFIG", "PROBE", "PATH", "TMPDIR", "LADING_SSH_KEY"}
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda words: words[0])
@@ -142,7 +142,8 @@ def test_parameters_cannot_inject(  # R57
 ) -> None:
     work, out = tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("out")
     given = {**values, "VERSION": version, "DESTINATION": destination, "BUILD_URL": hostile}
-    env = {"PATH": f"{probe}:{os.environ['PATH']}", "HOME": "/nonexistent", "PROBE": str(out), "LADING_SSH_KEY": "/a key", **given}
+    env = {"PATH": f"{probe}:{os.environ['PATH']}", "HOME": "/nonexistent", "PROBE": str(out), "LADING_SSH_KEY": "/a key",
+           "TMPDIR": str(tmp_path_factory.mktemp("temporary")), **given}
     job = replace(JOB, directory=hostile or ".", config="lading.yaml")
     done = subprocess.run([*shell, "-e", "-c", jenkins.deploy_part(job)], cwd=work, env=env, capture_output=True, text=True)
     good = version.isascii() and 0 < len(version) <= 128 and version[0] not in ".-" and all(c.isalnum() or c in "_.-" for c in version)
@@ -156,7 +157,22 @@ def test_parameters_cannot_inject(  # R57
         f"--reason={reason}", "--yes", "--json"]
     seen = dict(line.split("=", 1) for line in (out / "env").read_bytes().decode().split("\0")[:-1])
     assert {name: seen.get(name) for name in given} == given
-    assert (seen["HOME"], seen["DOCKER_CONFIG"]) == (str(work / jenkins.FOLDER), "/nonexistent/.docker")
+    home = Path(seen["HOME"])
+    assert (str(home.parent), seen["DOCKER_CONFIG"]) == (env["TMPDIR"], "/nonexistent/.docker")  # never in the checkout
+    assert home.stat().st_mode & 0o777 == 0o700
     assert set(seen) <= OWN | set(given)
     assert [path.name for path in work.iterdir()] == [jenkins.FOLDER]
-    assert (work / jenkins.FOLDER / ".ssh" / "id_rsa").readlink() == Path("/a key")
+    assert (home / ".ssh" / "id_rsa").readlink() == Path("/a key")
+
+
+@pytest.mark.parametrize("path", [jenkins.FOLDER, f"{jenkins.FOLDER}/lock", jenkins.RESULT, jenkins.DESCRIPTION])
+def test_a_symlink_of_the_repository_leads_no_file_elsewhere(tmp_path: Path, path: str) -> None:
+    work, other = tmp_path / "work", tmp_path / "other"
+    (work / path).parent.mkdir(parents=True)
+    other.write_text("of another")
+    (work / path).symlink_to(other)
+    env = {"PATH": os.environ["PATH"], "LADING_SSH_KEY": "/a key", **STAGING}
+    for part in (jenkins.plan_part(JOB), jenkins.deploy_part(JOB), jenkins.wait_part()):
+        done = subprocess.run(["sh", "-e", "-c", part], cwd=work, env=env, capture_output=True, text=True)
+        assert (done.returncode, done.stdout, other.read_text()) == (2, "", "of another")
+        assert f"{path} is a symlink in the repository" in done.stderr

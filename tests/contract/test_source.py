@@ -188,4 +188,4 @@ def test_without_git(tmp_path: Path) -> None:
     assert settle(asked) is reading
     with pytest.raises(errors.InputError):
         settle(replace(asked, require_matching_source=True))
-    assert revision.find(tree, ENVIRONMENT, "ab" * 20) == ""
+    assert revision.find(tree, "ab" * 20) == ""

@@ -89,6 +89,7 @@ def read(request: Request) -> project.Reading:
     checks.check_services(resolved, raw, closure.all)
     model = Model(raw, resolved, _by_service(needs), given)
     _ship(tree, closure, model, cargo)
+    shipping.check_filters(tree, cargo)
     if request.version and "VERSION" not in values.names(needs):
         cargo.warnings.append(f"no file uses ${{VERSION}}: {version} only names this release")
     return _reading(request, version, tree, files, model, cargo)
@@ -314,8 +315,8 @@ def _reading(
         plain=model.values.plain,
         secrets={**model.values.secret, **dict(sorted(cargo.secrets.items()))},
         uses={name: _uses(model, name, cargo) for name in model.resolved["services"]},
-        source=worktree.origin(tree, request.environment),
-        commit=worktree.commit(tree, request.environment, cargo.paths()),
+        source=worktree.origin(tree),
+        commit=worktree.commit(tree, cargo.paths()),
         warnings=tuple(dict.fromkeys(cargo.warnings)),
     )
 

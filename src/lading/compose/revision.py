@@ -2,21 +2,29 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lading import errors
-from lading.compose import project, worktree
+from lading.compose import project, repository, worktree
 
 NAME = re.compile(r"[0-9a-f]{7,64}")
+COMMITTED = re.compile(r"^committer .*> (\d+) [+-]\d{4}$", re.MULTILINE)
 
 
-def find(tree: worktree.Tree, environment: Mapping[str, str], name: str) -> str:
+def find(tree: worktree.Tree, name: str) -> str:
     """The whole name of a commit, "" if this clone does not have it."""
-    if not NAME.fullmatch(name):
+    if tree.git is None or not NAME.fullmatch(name):
         return ""
-    found = worktree.git(tree.project, environment, "rev-parse", "--verify", "-q", f"{name}^{{commit}}")
+    found = tree.git.run("rev-parse", "--verify", "-q", f"{name}^{{commit}}")
     return found.stdout.decode().strip() if found.status == 0 else ""
+
+
+def time(tree: worktree.Tree, commit: str) -> str:
+    """When a commit was made, in seconds since 1970; "" if it does not say."""
+    assert tree.git is not None
+    text = tree.git.run("cat-file", "commit", commit).stdout.decode("utf-8", "replace")
+    found = COMMITTED.search(text.partition("\n\n")[0])
+    return found[1] if found is not None else ""
 
 
 def paths(tree: worktree.Tree, reading: project.Reading) -> list[str]:
@@ -29,32 +37,21 @@ def paths(tree: worktree.Tree, reading: project.Reading) -> list[str]:
     return sorted({path.relative_to(tree.top).as_posix() for path in inside if path.is_relative_to(tree.top)})
 
 
-def differing(tree: worktree.Tree, environment: Mapping[str, str], commit: str, files: Iterable[str]) -> list[str]:
-    """Which of *files* are other ones in the work tree than in *commit*, or are in one of them only.
-
-    Raises:
-        InputError: Git does not say.
-    """
-    words = ("--literal-pathspecs", "diff", "--no-ext-diff", "--no-renames", "--name-only", "-z", commit, "--", *files)
-    done = worktree.git(tree.top, environment, *words)
-    if done.status:
-        raise errors.InputError(f"Git does not compare the work tree with {commit[:12]}: {done.error_text}", "git status")
-    return [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
-
-
-def lay_out(tree: worktree.Tree, environment: Mapping[str, str], commit: str, folder: Path) -> Path:
+def lay_out(tree: worktree.Tree, commit: str, folder: Path) -> Path:
     """Check *commit* out below *folder*, under the work tree's own name; nothing is written to the repository.
 
     Raises:
         InputError: Git cannot.
     """
-    objects = worktree.git(tree.top, environment, "rev-parse", "--path-format=absolute", "--git-path", "objects")
+    own = tree.git
+    assert own is not None
     there = folder / (tree.top.name or "project")
-    worktree.git(folder, environment, "init", "-q", "--template=", str(there))
-    alternates = there / ".git" / "objects" / "info" / "alternates"
-    alternates.parent.mkdir(parents=True, exist_ok=True)
-    alternates.write_bytes(objects.stdout)
-    done = worktree.git(there, environment, "checkout", "-q", "--detach", commit)
+    git_dir = there / ".git"
+    repository.make_bare(git_dir, own.format(), b"ref: refs/heads/none\n")
+    (git_dir / "refs").mkdir()
+    (git_dir / "objects" / "info").mkdir()
+    (git_dir / "objects" / "info" / "alternates").write_bytes(os.fsencode(own.common / "objects") + b"\n")
+    done = repository.call(own.path, git_dir, there, "checkout", "-q", "--detach", commit)
     if done.status:
         raise errors.InputError(f"Git does not check out {commit[:12]}: {done.error_text}",
                                 "--source worktree takes the files as they are here")

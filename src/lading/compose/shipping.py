@@ -105,6 +105,25 @@ def _member(tree: worktree.Tree, folder: Path, name: str, shown: str, where: wor
     return _shipped(tree, real, name, shown, where)
 
 
+def check_filters(tree: worktree.Tree, cargo: Cargo) -> None:
+    """Say which files Git would send through a filter (LFS, git-crypt); of another commit there is only what it stored.
+
+    Raises:
+        ComposeError: such a file is to be taken from another commit.
+    """
+    contents = {path: one.content for path, one in cargo.files.items()}
+    contents |= {posixpath.join(path, one.path).rstrip("/"): one.content for path, many in cargo.binds.items() for one in many}
+    contents |= {name.partition(".")[2]: data for name, data in cargo.secrets.items()}
+    shown = {os.path.relpath(os.path.normpath(tree.project / path), tree.top): path for path in contents}
+    for name, driver in worktree.filters(tree, sorted(shown)).items():
+        path = shown[name]
+        said = f"{path} goes through the Git filter {driver}, which lading does not run"
+        if tree.beside is not None:
+            raise worktree.refuse(said, "take the file as it lies here: --source worktree", (path, 0))
+        state = "a pointer of Git LFS (git lfs pull fetches the file)" if contents[path].startswith(worktree.LFS_POINTER) else "as it lies here"
+        cargo.warnings.append(f"{said}: it ships {state}")
+
+
 def check_size(cargo: Cargo) -> None:
     """Refuse a bundle over the limit, naming its largest file."""
     sizes = {path: len(one.content) for path, one in cargo.files.items()}

@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lading import disk, errors, process
+from lading import disk, errors
+from lading.compose import repository
 
 LIMIT = 64 * 1024 * 1024  # bytes of one bundle
+SUBMODULE = "160000"  # the mode of one in Git's index
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 REMOTE = re.compile(r"^[a-z][a-z0-9+.-]*://|^git@|^oci:|^github\.com/|\.git(?:#.*)?$")
 Spot = tuple[str, int]  # file and line
 Where = Spot | Callable[[], Spot]  # or what finds them, should they be needed: it looks through all files
@@ -26,6 +29,7 @@ class Tree:
     top: Path
     modes: Mapping[str, str] | None = None
     beside: "Tree | None" = None
+    git: repository.Repository | None = None
 
     def tracked(self, real: Path) -> bool:
         """Whether the file ships: Git tracks it, or there is no Git."""
@@ -47,33 +51,22 @@ def refuse(message: str, hint: str, where: Where = ("", 0)) -> errors.ComposeErr
     return errors.ComposeError(message, hint, file=file, line=line)
 
 
-def git(folder: Path, environment: Mapping[str, str], *arguments: str) -> process.Finished:
-    """Run Git in *folder*, asking nothing and taking no locks."""
-    kept = {name: environment[name] for name in ("PATH", "HOME", "XDG_CONFIG_HOME") if name in environment}
-    env = {"PATH": os.defpath, **kept, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
-    try:
-        return process.run(["git", "-C", str(folder), *arguments], env=env)
-    except process.ProgramMissingError as missing:
-        raise errors.InputError("the project is in Git, and there is no git here", "install git") from missing
-    except process.ProgramTimeoutError as late:
-        raise errors.InputError(f"git {arguments[0]} does not end in {folder}", "try it by hand") from late
-
-
 def look(folder: Path, environment: Mapping[str, str]) -> Tree:
     """Find the Git work tree that *folder* lies in, and what is tracked.
 
     Raises:
         InputError: there is a work tree, but Git does not read it.
     """
-    if not any(os.path.lexists(parent / ".git") for parent in (folder, *folder.parents)):
+    found = repository.find(folder, environment)
+    if found is None:
         return Tree(folder, folder)
-    top = git(folder, environment, "rev-parse", "--show-toplevel")
-    listed = git(Path(top.stdout.decode().rstrip("\n") or folder), environment, "ls-files", "-s", "-z")
-    if top.status or listed.status:
-        said = (top.error_text or listed.error_text).splitlines()
+    listed = found.run("ls-files", "-s", "-z")
+    if listed.status:
+        said = listed.error_text.splitlines()
         raise errors.InputError(f"Git does not read {folder}: {said[0] if said else ''}", "git status")
     entries = (entry.partition("\t") for entry in os.fsdecode(listed.stdout).split("\0") if entry)
-    return Tree(folder, Path(os.fsdecode(top.stdout).rstrip("\n")).resolve(), {path: head[:6] for head, _, path in entries})
+    modes = {path: head[:6] for head, _, path in entries}
+    return Tree(folder, found.top.resolve(), modes, git=found)
 
 
 def place(tree: Tree, path: str, where: Where, what: str) -> Path:
@@ -124,30 +117,96 @@ def content(tree: Tree, real: Path, shown: str, where: Where) -> bytes:
         raise refuse(f"{shown} cannot be read: {disk.reason(fault)}", hint, where) from fault
 
 
-def remote(tree: Tree, environment: Mapping[str, str]) -> str:
+def remote(tree: Tree) -> str:
     """The address of the repository, without credentials; "" if it has none."""
-    found = git(tree.project, environment, "remote", "get-url", "origin") if tree.modes is not None else None
-    if found is None or found.status:
-        return ""
-    return re.sub(r"^([a-z][a-z0-9+.-]*://)[^/]*@", r"\1", found.stdout.decode("utf-8", "replace").strip())
+    address = tree.git.settings.get("remote.origin.url", "") if tree.git is not None else ""
+    return re.sub(r"^([a-z][a-z0-9+.-]*://)[^/]*@", r"\1", address.strip())
 
 
-def origin(tree: Tree, environment: Mapping[str, str]) -> str:
+def origin(tree: Tree) -> str:
     """The repository (without credentials) and the folder in it; without a remote the path."""
-    address = remote(tree, environment)
+    address = remote(tree)
     if not address:
         return str(tree.project)
     below = tree.project.relative_to(tree.top).as_posix()
     return address if below == "." else f"{address}#{below}"
 
 
-def commit(tree: Tree, environment: Mapping[str, str], paths: Iterable[str]) -> str:
+def commit(tree: Tree, paths: Iterable[str]) -> str:
     """The commit that is checked out, "-dirty" behind it if tracked files of the project differ from it."""
-    if tree.modes is None:
+    head = tree.git.head() if tree.git is not None else ""
+    if not head:
         return ""
-    head = git(tree.project, environment, "rev-parse", "--verify", "-q", "HEAD")
-    if head.status:
+    beside = [os.path.normpath(tree.project / path) for path in paths if path.startswith("../")]
+    return head + ("-dirty" if differing(tree, head, [str(tree.project), *sorted(beside)]) else "")
+
+
+def differing(tree: Tree, commit: str, paths: Iterable[str]) -> list[str]:
+    """Which tracked files at or below *paths* are other ones in the work tree than in *commit*, or in one of them only.
+
+    A file that goes through a filter is compared as Git stored it last: only the filter could tell what it is now.
+
+    Raises:
+        InputError: Git does not say.
+    """
+    names = list(paths)
+    changed = _compared(tree, commit, names)
+    here = [name for name in filters(tree, changed) if os.path.lexists(tree.top / name)]
+    stored = _compared(tree, commit, here, "--cached") if here else []
+    submodules = [name for name in _submodules(tree, commit, names) if name not in changed]
+    return sorted({*changed} - {*here} | {*stored, *submodules})
+
+
+def _compared(tree: Tree, commit: str, paths: Iterable[str], *options: str) -> list[str]:
+    assert tree.git is not None
+    words = ("diff", *options, "--no-ext-diff", "--no-textconv", "--no-renames", "--ignore-submodules=all", "--name-only", "-z")
+    done = tree.git.run(*words, commit, "--", *paths)
+    if done.status:
+        raise errors.InputError(f"Git does not compare the work tree with {commit[:12]}: {done.error_text}", "git status")
+    return [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
+
+
+def _submodules(tree: Tree, commit: str, paths: Iterable[str]) -> list[str]:
+    """The submodules at or below *paths* that are at another commit than *commit* says; Git itself would look inside them."""
+    assert tree.git is not None
+    assert tree.modes is not None
+    listed = [name for name, mode in tree.modes.items() if mode == SUBMODULE]
+    asked = [Path(os.path.normpath(tree.top / path)) for path in paths]
+    inside = [name for name in listed if any((tree.top / name).is_relative_to(path) for path in asked)]
+    if not inside:
+        return []
+    done = tree.git.run("ls-tree", "-z", commit, "--", *inside)
+    entries = (entry.partition("\t") for entry in os.fsdecode(done.stdout).split("\0") if entry)
+    wanted = {name: head.split()[2] for head, _, name in entries}
+    return [name for name in inside if _checked_out(tree, name) not in ("", wanted.get(name))]
+
+
+def _checked_out(tree: Tree, submodule: str) -> str:
+    """The commit that a submodule is at; "" if it is not there."""
+    folder = tree.top / submodule
+    if not os.path.lexists(folder / ".git"):
         return ""
-    beside = sorted(path for path in paths if path.startswith("../"))
-    status = git(tree.project, environment, "status", "--porcelain", "-uno", "--", ".", *beside)
-    return head.stdout.decode().strip() + ("-dirty" if status.stdout.strip() else "")
+    assert tree.git is not None
+    found = repository.find(folder, {"PATH": tree.git.path})
+    return found.head() if found is not None else ""
+
+
+def untracked(tree: Tree, paths: Iterable[str]) -> list[str]:
+    """The files at or below *paths* that Git neither tracks nor is told to ignore."""
+    if tree.git is None:
+        return []
+    done = tree.git.run("ls-files", "-z", "--others", "--exclude-standard", "--", *paths)
+    return [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
+
+
+def filters(tree: Tree, paths: Iterable[str]) -> dict[str, str]:
+    """Those of *paths* (from the top) that Git would send through a filter on their way, with its name; it is not run."""
+    names = list(paths)
+    if tree.git is None or not names:
+        return {}
+    done = tree.git.run("check-attr", "-z", "--stdin", "filter", stdin=b"".join(os.fsencode(name) + b"\0" for name in names))
+    if done.status:
+        raise errors.InputError(f"Git does not read the attributes in {tree.top}: {done.error_text}", "git check-attr -a FILE")
+    words = os.fsdecode(done.stdout).split("\0")
+    told = zip(words[0::3], words[2::3], strict=False)
+    return {name: value for name, value in told if value not in ("unspecified", "unset", "set", "")}

@@ -41,8 +41,8 @@ async def settle(
     tree = worktree.look(folder, environment)
     mine = own_images(reading) if tree.modes is not None else []
     labels, lost = await _labels(mine, access)
-    built = judge(labels, worktree.remote(tree, environment))
-    commit = revision.find(tree, environment, built.commit) if built.commit else ""
+    built = judge(labels, worktree.remote(tree))
+    commit = revision.find(tree, built.commit) if built.commit else ""
     doubt = built.doubt
     if built.commit and not commit:
         doubt = f"the image was built from commit {built.commit[:12]}, which this clone does not have"
@@ -51,10 +51,10 @@ async def settle(
                                 "built from", "lading build --push makes such images; git fetch --unshallow gets old commits")
     if not commit:
         return _noted(reading, f"{doubt}: the files as they are here count") if doubt else reading
-    changed = revision.differing(tree, environment, commit, revision.paths(tree, reading))
+    changed = worktree.differing(tree, commit, revision.paths(tree, reading))
     if not changed:
         return replace(reading, commit=commit)
-    return _choose(request, reading, read, tree, environment, commit, ", ".join(changed))
+    return _choose(request, reading, read, tree, commit, ", ".join(changed))
 
 
 def own_images(reading: project.Reading) -> list[str]:
@@ -107,8 +107,7 @@ def _same(one: str, other: str) -> bool:
 
 
 def _choose(
-    request: "start.Request", reading: project.Reading, read: Read, tree: worktree.Tree, environment: Mapping[str, str],
-    commit: str, changed: str,
+    request: "start.Request", reading: project.Reading, read: Read, tree: worktree.Tree, commit: str, changed: str,
 ) -> project.Reading:
     """The files of *commit*, or those here if the request says so."""
     said = f"{changed} here: not as in commit {commit[:12]}, which the image was built from"
@@ -117,7 +116,7 @@ def _choose(
     if request.source == "worktree":
         return _noted(reading, f"{said}; what is here counts (--source worktree)")
     with tempfile.TemporaryDirectory(prefix="lading-") as name:
-        there = revision.lay_out(tree, environment, commit, Path(name).resolve())
+        there = revision.lay_out(tree, commit, Path(name).resolve())
         try:
             taken = read(_moved(request, tree.top, there), tree.project)
         except errors.ComposeError as wrong:

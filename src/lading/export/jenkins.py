@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from lading.commands import command
 from lading.export import groovy
 
-FOLDER = ".lading"  # in the workspace: the result, the key's link, the lock
+FOLDER = ".lading"  # in the workspace: the result, the lock
 RESULT = f"{FOLDER}/result.json"
 DESCRIPTION = f"{FOLDER}/description"
 PATIENCE = 3600  # seconds to wait for an undo after an abort
@@ -97,8 +97,7 @@ def wait_part() -> str:
     """
     return f"""\
 set +x
-mkdir -p {FOLDER}
-exec 9>{FOLDER}/lock
+{_own_folder()}exec 9>{FOLDER}/lock
 flock -w {PATIENCE} 9 || echo "lading has not ended after {PATIENCE} s; what is open on the hosts: lading resume" >&2
 rm -f {DESCRIPTION}
 [ -s {RESULT} ] || exit 0
@@ -113,18 +112,31 @@ END
 
 
 def _home() -> str:
-    """A home folder in the workspace, in which the key of the credential is the one that lading finds; ledger and docker's
-    logins stay where they were."""
+    """A home folder outside the checkout, in which the key of the credential is the one that lading finds: what a repository
+    tracks is nobody's `.ssh/config`. Ledger and docker's logins stay where they were."""
     return f"""\
 XDG_STATE_HOME="${{XDG_STATE_HOME:-${{HOME:-/tmp}}/.local/state}}"
 DOCKER_CONFIG="${{DOCKER_CONFIG:-${{HOME:-/tmp}}/.docker}}"
 export XDG_STATE_HOME DOCKER_CONFIG
 umask 077
-rm -f {RESULT}
-mkdir -p {FOLDER}/.ssh
-ln -sfn "$LADING_SSH_KEY" {FOLDER}/.ssh/id_rsa
-HOME="$PWD/{FOLDER}"
+{_own_folder()}rm -f {RESULT}
+HOME=$(mktemp -d)
 export HOME
+mkdir "$HOME/.ssh"
+ln -s "$LADING_SSH_KEY" "$HOME/.ssh/id_rsa"
+"""
+
+
+def _own_folder() -> str:
+    """lading's folder in the workspace, in which no symlink of the repository may lead elsewhere."""
+    return f"""\
+for place in {FOLDER} {FOLDER}/lock {RESULT} {DESCRIPTION}; do
+    if [ -L "$place" ]; then
+        echo "$place is a symlink in the repository: lading's own files would lie elsewhere" >&2
+        exit 2
+    fi
+done
+mkdir -p {FOLDER}
 """
 
 
