@@ -32,6 +32,11 @@ class SqlitePlace:
             base.commit()
         return rows
 
+    def script(self, text: str) -> None:
+        """Run a dump."""
+        with closing(sqlite3.connect(self.where)) as base:
+            base.executescript(text)
+
 
 class PostgresPlace:
     """A database of its own."""
@@ -46,6 +51,11 @@ class PostgresPlace:
             for statement in statements:
                 cursor = base.execute(statement.encode())
             return list(cursor.fetchall()) if cursor.description else []
+
+    def script(self, text: str) -> None:
+        """Run a dump."""
+        with psycopg.connect(str(self.where)) as base:
+            base.execute(text.encode())
 
 
 Place = SqlitePlace | PostgresPlace

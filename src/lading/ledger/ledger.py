@@ -242,7 +242,7 @@ async def open_ledger(where: Path | str) -> Ledger:
     """
     opened = Ledger(sqlite.SqliteStore(where) if isinstance(where, Path) else _postgres(where))
     try:
-        await asyncio.to_thread(opened.store.prepare, tables.create, secrets.token_hex(8), chain.GENESIS)
+        await asyncio.to_thread(opened.store.prepare, secrets.token_hex(8), chain.GENESIS)
         await opened.head()
     except BaseException:
         await opened.close()

@@ -1,18 +1,21 @@
 """A ledger in PostgreSQL, for a team: one connection, made anew when it was lost; its failures in words (psycopg)."""
 
+import itertools
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg import conninfo, rows
 
 from lading import errors
-from lading.ledger import address, stores
+from lading.ledger import address, schema, stores
 
 R = TypeVar("R")
+_numbers = itertools.count()  # of cursors: each has a name of its own
 SLACK = 5.0  # seconds that this machine waits longer than the server: a lock that somebody holds is told by the server
+WORDS = {"BYTES": "BYTEA", "EACH(hosts)": "json_each_text(hosts::json)"}
 FOLDER = "lading"  # the schema (in PostgreSQL's sense) that the tables lie in
 CONNECT: Mapping[str, int | str] = {
     "connect_timeout": 10, "keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3,
@@ -58,6 +61,12 @@ class _Base:
         cursor = self.base.execute(sql.replace("?", "%s").encode(), tuple(values))
         return list(cursor.fetchall()) if cursor.description else []
 
+    def scan(self, sql: str, values: Sequence[object] = ()) -> Iterator[Mapping[str, Any]]:
+        with self.base.cursor(name=f"scan_{next(_numbers)}") as cursor:
+            cursor.itersize = stores.CHUNK
+            cursor.execute(sql.replace("?", "%s").encode(), tuple(values))
+            yield from cursor
+
 
 def _read(url: str) -> dict[str, str]:
     """What libpq reads in the address; its own words on a wrong one quote it, so they are not kept.
@@ -78,6 +87,22 @@ def _read(url: str) -> dict[str, str]:
     if wrong:
         raise errors.SettingsError(wrong, address.HINT)
     return words
+
+
+def _is_there(base: stores.Base, sql: str, name: str) -> bool:
+    return bool(base.execute(sql, (name,))[0]["there"])
+
+
+def _standing(base: stores.Base) -> schema.Standing:
+    """`format` holds the oldest lading that can work with the tables: the first ones read nothing else."""
+    table = "SELECT to_regclass(?) IS NOT NULL AS there"
+    if not _is_there(base, table, f"{FOLDER}.format"):
+        return schema.Standing(0, 0)
+    marks = base.execute("SELECT number FROM format")
+    oldest = int(marks[0]["number"]) if marks else 0
+    if not _is_there(base, table, f"{FOLDER}.migrations"):
+        return schema.Standing(0, oldest)
+    return schema.Standing(int(base.execute("SELECT max(number) AS number FROM migrations")[0]["number"]), oldest)
 
 
 class PostgresStore:
@@ -104,27 +129,29 @@ class PostgresStore:
             self._base = base
         return self._base
 
-    def prepare(self, tables: Callable[[str], Iterable[str]], writer: str, genesis: str) -> None:
+    def prepare(self, writer: str, genesis: str) -> None:
         """The tables lie in the schema `lading`; those who make it at once wait for each other."""
+        while schema.missing(self.transaction(_standing, write=False), self.place) is not None:
+            self.transaction(lambda base: self._migrate(base, writer, genesis), write=True)
 
-        def work(base: stores.Base) -> None:
-            base.execute("SELECT pg_advisory_xact_lock(hashtext('lading'))")
-            if not base.execute("SELECT 1 FROM information_schema.schemata WHERE schema_name=?", (FOLDER,)):
+    def _migrate(self, base: stores.Base, writer: str, genesis: str) -> None:
+        """Carry out the next migration, unless another process has done so in the meantime."""
+        base.execute("SELECT pg_advisory_xact_lock(hashtext('lading'))")
+        found = _standing(base)
+        wanted = schema.missing(found, self.place)
+        if wanted is None:
+            return
+        if found.readable_from == 0:
+            if not _is_there(base, "SELECT to_regnamespace(?) IS NOT NULL AS there", FOLDER):
                 base.execute(f"CREATE SCHEMA {FOLDER}")
-            there = base.execute("SELECT 1 FROM information_schema.tables WHERE table_schema=? AND table_name='format'",
-                                 (FOLDER,))
-            found = [row["number"] for row in base.execute("SELECT number FROM format")] if there else []
-            if found and found != [stores.SCHEMA]:
-                raise errors.LedgerError(f"the ledger was written by a newer lading (schema {found[0]}, known: "
-                                         f"{stores.SCHEMA})", "install the newer lading", file=self.place)
-            if not found:
-                base.execute("CREATE TABLE IF NOT EXISTS format (number INTEGER NOT NULL)")
-                base.execute("INSERT INTO format VALUES (?)", (stores.SCHEMA,))
-                for statement in tables("BYTEA"):
-                    base.execute(statement)
-                base.execute("INSERT INTO head VALUES (?, 0, ?)", (writer, genesis))
-
-        self.transaction(work, write=True)
+            base.execute("CREATE TABLE IF NOT EXISTS format (number INTEGER NOT NULL)")
+        for statement in wanted.statements(WORDS):
+            base.execute(statement)
+        if found.readable_from == 0:
+            base.execute("INSERT INTO head VALUES (?, 0, ?)", (writer, genesis))
+            base.execute("INSERT INTO format VALUES (?)", (wanted.readable_from,))
+        base.execute("INSERT INTO migrations VALUES (?, ?)", (wanted.number, wanted.readable_from))
+        base.execute("UPDATE format SET number=?", (wanted.readable_from,))
 
     def transaction(self, work: Callable[[stores.Base], stores.T], *, write: bool) -> stores.T:
         """See `stores.Store.transaction`; what only reads sees one snapshot and locks nothing."""

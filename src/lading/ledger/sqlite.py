@@ -2,13 +2,15 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from lading import errors
-from lading.ledger import stores
+from lading.ledger import schema, stores
+
+WORDS = {"BYTES": "BLOB", "EACH": "json_each"}
 
 
 class _Base:
@@ -21,6 +23,13 @@ class _Base:
         cursor = self.base.execute(sql, tuple(values))
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def scan(self, sql: str, values: Sequence[object] = ()) -> Iterator[Mapping[str, Any]]:
+        cursor = self.base.execute(sql, tuple(values))
+        names = [column[0] for column in cursor.description]
+        while rows := cursor.fetchmany(stores.CHUNK):
+            for row in rows:
+                yield dict(zip(names, row, strict=True))
 
 
 class SqliteStore:
@@ -35,33 +44,36 @@ class SqliteStore:
         base.execute("PRAGMA synchronous=FULL")
         return base
 
-    def prepare(self, tables: Callable[[str], Iterable[str]], writer: str, genesis: str) -> None:
+    def prepare(self, writer: str, genesis: str) -> None:
         """The file is 0600, a folder that is made for it 0700."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self.path.exists():
                 self.path.touch(mode=0o600)
             with closing(self._connect()) as base:
-                self._make(base, tables("BLOB"), writer, genesis)
+                missing = schema.missing(_standing(base), self.place)
+                _log_ahead(base)
+                while missing is not None:
+                    self._migrate(base, writer, genesis)
+                    missing = schema.missing(_standing(base), self.place)
         except sqlite3.Error as failed:
             raise explained(failed, self.path) from failed
         except OSError as failed:
             raise errors.LedgerError(f"the ledger cannot be opened: {failed.strerror}",
                                      f"make {self.path.parent} writable, or set XDG_STATE_HOME", file=self.place) from failed
 
-    def _make(self, base: sqlite3.Connection, tables: Iterable[str], writer: str, genesis: str) -> None:
-        found = int(base.execute("PRAGMA user_version").fetchone()[0])
-        if found > stores.SCHEMA:
-            raise errors.LedgerError(f"the ledger was written by a newer lading (schema {found}, known: {stores.SCHEMA})",
-                                     "install the newer lading", file=self.place)
-        _log_ahead(base)
+    def _migrate(self, base: sqlite3.Connection, writer: str, genesis: str) -> None:
+        """Carry out the next migration, unless another process has done so in the meantime."""
         base.execute("BEGIN IMMEDIATE")
-        fresh = int(base.execute("PRAGMA user_version").fetchone()[0]) == 0
-        for statement in tables:
-            base.execute(statement)
-        if fresh:
-            base.execute("INSERT INTO head VALUES (?, 0, ?)", (writer, genesis))
-            base.execute(f"PRAGMA user_version={stores.SCHEMA}")
+        found = _standing(base)
+        wanted = schema.missing(found, self.place)
+        if wanted is not None:
+            for statement in wanted.statements(WORDS):
+                base.execute(statement)
+            if found.readable_from == 0:
+                base.execute("INSERT INTO head VALUES (?, 0, ?)", (writer, genesis))
+            base.execute("INSERT INTO migrations VALUES (?, ?)", (wanted.number, wanted.readable_from))
+            base.execute(f"PRAGMA user_version={wanted.readable_from}")
         base.execute("COMMIT")
 
     def transaction(self, work: Callable[[stores.Base], stores.T], *, write: bool) -> stores.T:
@@ -77,6 +89,15 @@ class SqliteStore:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def _standing(base: sqlite3.Connection) -> schema.Standing:
+    """`user_version` holds the oldest lading that can work with the file: the first ones read nothing else."""
+    oldest = int(base.execute("PRAGMA user_version").fetchone()[0])
+    if not base.execute("SELECT 1 FROM sqlite_master WHERE type='table' AND name='migrations'").fetchone():
+        return schema.Standing(0, oldest)
+    number = base.execute("SELECT max(number) FROM migrations").fetchone()[0]
+    return schema.Standing(int(number), oldest)
 
 
 def _log_ahead(base: sqlite3.Connection) -> None:

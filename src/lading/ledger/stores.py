@@ -1,10 +1,13 @@
 """What a place for a ledger is: transactions over one SQL that SQLite and PostgreSQL both take."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
+from lading.ledger import schema
+
 T = TypeVar("T")
-SCHEMA = 1
+SCHEMA = schema.NUMBER
+CHUNK = 1000  # rows that are read at once where all of a table is read
 WAIT = 20.0  # seconds for somebody else's transaction
 
 
@@ -20,17 +23,23 @@ class Base(Protocol):
         """Run one statement; its rows, if it has any."""
         ...
 
+    def scan(self, sql: str, values: Sequence[object] = ()) -> Iterator[Mapping[str, Any]]:
+        """The rows of one SELECT, `CHUNK` of them in memory at a time; other statements may run in between."""
+        ...
+
 
 class Store(Protocol):
     """A place for a ledger; *place* names it for people, without a password."""
 
     place: str
 
-    def prepare(self, tables: Callable[[str], Iterable[str]], writer: str, genesis: str) -> None:
-        """Make what is not there (*tables*: statements, given the type of bytes); the ledger's writer is fixed by the first.
+    def prepare(self, writer: str, genesis: str) -> None:
+        """Carry out the migrations that are missing; the ledger's writer is fixed by the first.
+
+        Where none is missing nothing is written, and no right to make tables is needed.
 
         Raises:
-            LedgerError: it cannot be opened, is damaged, or is newer than this lading.
+            LedgerError: it cannot be opened, is damaged, or is of a lading that this one cannot work beside.
         """
         ...
 

@@ -1,25 +1,10 @@
-"""The ledger's tables and the statements that both SQLite and PostgreSQL take."""
+"""The rows of the ledger's tables, and the statements that both SQLite and PostgreSQL take."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lading.ledger import chain, stores
 
-CREATE = """
-CREATE TABLE IF NOT EXISTS head (writer TEXT NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS merged (writer TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS events (
-    writer TEXT NOT NULL, seq INTEGER NOT NULL, at TEXT NOT NULL, deployment TEXT NOT NULL, kind TEXT NOT NULL,
-    host TEXT NOT NULL, step TEXT NOT NULL, data TEXT NOT NULL, prev TEXT NOT NULL, hash TEXT NOT NULL,
-    PRIMARY KEY (writer, seq));
-CREATE INDEX IF NOT EXISTS events_deployment ON events (deployment);
-CREATE TABLE IF NOT EXISTS deployments (
-    deployment TEXT PRIMARY KEY, verb TEXT NOT NULL, app TEXT NOT NULL, version TEXT NOT NULL, "release" TEXT NOT NULL,
-    destination TEXT NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL, "commit" TEXT NOT NULL, url TEXT NOT NULL,
-    source TEXT NOT NULL, started TEXT NOT NULL, ended TEXT NOT NULL, result TEXT NOT NULL, hosts TEXT NOT NULL,
-    origin TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS releases (id TEXT PRIMARY KEY, bytes BYTES NOT NULL)
-"""
 COLUMNS = ("deployment", "verb", "app", "version", "release", "destination", "actor", "reason", "commit", "url", "source",
            "started", "ended", "result", "hosts", "origin")
 INSERT_EVENT = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?)"
@@ -35,11 +20,6 @@ PUT_MERGED = (
 
 class Damaged(Exception):
     """The ledger holds what lading does not write, and which row."""
-
-
-def create(bytes_type: str) -> Iterator[str]:
-    """The statements that make the tables, where bytes are of this type."""
-    return (statement.replace("BYTES", bytes_type) for statement in CREATE.split(";"))
 
 
 def head(base: stores.Base, *, lock: bool = False) -> chain.Head:
