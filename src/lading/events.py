@@ -135,9 +135,14 @@ class ServiceUnhealthy(Event):
 
 @dataclass(frozen=True, slots=True)
 class HostCommitted(Event):
-    """The host's `current` is the new release."""
+    """The host's `current` is the new release.
+
+    *line*, *current*: SHA-256 of what was written there (`state.hash_of_line`, `state.hash_of_current`).
+    """
 
     release: str = ""
+    line: str = ""
+    current: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from lading import shape, spans
+from lading import canonical, shape, spans
 
 ServiceState = Literal[
     "healthy", "running", "starting", "unhealthy", "restarting", "exited", "completed", "paused", "missing", "unknown"
@@ -122,6 +122,16 @@ class Current:
             "actor": self.actor, "since": self.since, "source": self.source, "destination": self.destination,
             "generations": dict(self.generations), **adopted_as_json(self.adopted),
         }
+
+
+def hash_of_current(current: Current) -> str:
+    """The SHA-256 of what `current` says."""
+    return canonical.digest(current.as_json())
+
+
+def hash_of_line(line: Mapping[str, Any]) -> str:
+    """The SHA-256 of a journal's line, without the time, which the host adds."""
+    return canonical.digest({key: value for key, value in line.items() if key != "at"})
 
 
 class NewerError(ValueError):

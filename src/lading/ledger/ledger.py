@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lading import canonical, errors, events
-from lading.ledger import chain, commits, deployments, exchange, projection, sqlite, stores, tables
+from lading.ledger import chain, commits, contradictions, deployments, exchange, projection, sqlite, stores, tables
 
 
 class Ledger:
@@ -125,7 +125,7 @@ class Ledger:
 
         return await self._do(work)
 
-    async def commits(self, app: str) -> Mapping[str, commits.Committed]:
+    async def commits(self, app: str) -> Mapping[str, contradictions.Committed]:
         """Host → the last commit of *app* that the chains of this ledger tell of; never what hosts told."""
         return await self._do(lambda base: commits.of_app(base, app))
 

@@ -1,0 +1,97 @@
+"""Where a host contradicts this ledger: it lacks the last commit that the ledger saw there, or has it otherwise (pure)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lading import canonical, state
+
+WINDOW = 500  # lines that a host shows of a journal (commands.files.APP_STATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A commit that was seen to succeed on a host; *at* is ISO 8601 UTC, *release* is the id as it was stored.
+
+    *line*, *current*: hashes of what the host wrote, as `HostCommitted` has them; "" in the events of older ladings.
+    """
+
+    deployment: str
+    release: str
+    at: str
+    line: str = ""
+    current: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """What a host says of an app is not what this ledger saw there; *why* in words, *seen* the commit it is about."""
+
+    host: str
+    app: str
+    why: str
+    seen: Committed
+
+
+def found(
+    app: str, seen: state.FleetState, known: Mapping[str, Committed]
+) -> dict[str, Contradiction]:
+    """The hosts that contradict, by name; *known*: the last commits as the ledger told them before the hosts were asked.
+
+    A host that does not answer, or whose files cannot be read, is not compared: that is told as what it is. Whatever comes
+    after the last commit that this ledger saw was made elsewhere, and is news.
+    """
+    wrong: dict[str, Contradiction] = {}
+    for name, host in seen.hosts.items():
+        if name not in known or not host.reachable:
+            continue
+        why = _why(host.apps.get(app, state.AppState(app)), known[name])
+        if why:
+            wrong[name] = Contradiction(name, app, why, known[name])
+    return wrong
+
+
+def _why(app: state.AppState, known: Committed) -> str:
+    if app.unreadable:
+        return ""
+    what = f"deployment {known.deployment} (release {canonical.short(known.release)})"
+    at = next((number for number, line in enumerate(app.journal) if _is(line, known.deployment)), -1)
+    if at < 0:
+        return _lacking(app, known, what)
+    line, later = app.journal[at], app.journal[at + 1:]
+    if not canonical.is_named(known.release, str(line.get("to", ""))) or known.line not in ("", state.hash_of_line(line)):
+        return f"its journal tells {what} otherwise than this ledger saw it committed there"
+    if any(map(_moves_on, later)) or app.open_intent is not None:
+        return ""
+    return _current(app.current, known, what)
+
+
+def _is(line: Mapping[str, Any], deployment: str) -> bool:
+    return bool(line.get("kind") == "committed" and line.get("deployment") == deployment)
+
+
+def _moves_on(line: Mapping[str, Any]) -> bool:
+    """Whether `current` may be another from here on."""
+    return line.get("kind") == "committed" or line.get("result") in ("removed", "given back")
+
+
+def _lacking(app: state.AppState, known: Committed, what: str) -> str:
+    if not app.journal:
+        return f"it has no record of {app.app}, but this ledger saw {what} committed there: emptied, or reinstalled"
+    if len(app.journal) >= WINDOW and _newest(app.journal) > known.deployment:
+        return ""  # the host shows no more, and goes on after it
+    return f"its journal lacks {what}, which this ledger saw committed there: an old snapshot, or not its own journal"
+
+
+def _newest(journal: Sequence[Mapping[str, Any]]) -> str:
+    """The newest deployment of a journal: their ids begin with the time."""
+    return max(str(line.get("deployment", "")) for line in journal)
+
+
+def _current(current: state.Current | None, known: Committed, what: str) -> str:
+    if current is None:
+        return f"its `current` is gone, but its journal ends with {what}"
+    same = current.deployment == known.deployment and canonical.is_named(known.release, current.release)
+    if not same or known.current not in ("", state.hash_of_current(current)):
+        return f"its `current` is not what was written with {what}"
+    return ""
