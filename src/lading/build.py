@@ -14,11 +14,25 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lading import errors, process, settings
-from lading.compose import plugin, read, recipes, reference, registry, revision, sources, values, variables, worktree
+from lading.compose import (
+    parse,
+    plugin,
+    read,
+    recipes,
+    reference,
+    registry,
+    revision,
+    snapshot,
+    sources,
+    values,
+    variables,
+    worktree,
+)
 from lading.deploy import credentials, source, start
 
 OVERRIDES = tuple(f"{stem}.override.{end}" for stem in ("compose", "docker-compose") for end in ("yml", "yaml"))
@@ -121,20 +135,36 @@ def _read(request: start.Request, environment: Mapping[str, str]) -> Source:
     version = request.version or request.overrides.get("VERSION") or environment.get("VERSION", "")
     if fault := variables.version_fault(version, tag=True):
         raise errors.InputError(fault, "lading build --version 1.2.3")
-    binary, path = plugin.find(environment), environment.get("PATH") or os.defpath
-    base, merged = (
-        read.written(plugin.Compose(binary, folder, names, path).config(app, {}, "--no-interpolate", absolute=True), closure.all)
-        for names in (files, (*files, *override)))
-    bare = _bare(closure)
-    given = {name: value for name, value in _given(request, environment, tree, plugin.Compose(binary, folder, files, path)).items()
-             if name in recipes.needed(base, merged, bare)}
+    binary, bare = plugin.find(environment), _bare(closure)
+    with snapshot.opened(tree.project.relative_to(tree.top).as_posix()) as laid:
+        read.lay_out(laid, closure)
+        base, merged = (_uninterpolated(plugin.Compose(binary, names, laid), app, closure, tree)
+                        for names in (files, (*files, *override)))
+        values_ = _given(request, environment, tree, plugin.Compose(binary, files, laid))
+    wanted = recipes.needed(base, merged, bare)
+    given = {name: value for name, value in values_.items() if name in wanted}
     found = recipes.recipes(base, merged, bare, {**given, recipes.VERSION: version, values.OWN: app})
+    for image, recipe in found.found.items():
+        _check_sources(tree, recipe, partial(parse.locate, closure.all, ("services", found.services[image][0], "build")))
     if not found.found:
         told = "; ".join(found.skipped) or "no service has `build:`"
         raise errors.InputError(f"there is nothing to build: {told}", "image: REGISTRY/NAME:${VERSION} in the Compose file, "
                                 "and build: there or in the override")
     labels, notes = _labels(tree, environment, version, found, [one.path for one in closure.all])
     return Source(app, version, found, labels, (*(f"not built, {one}" for one in found.skipped), *notes))
+
+
+def _uninterpolated(
+    compose: plugin.Compose, app: str, closure: sources.Closure, tree: worktree.Tree
+) -> dict[str, Any]:
+    """The merged files before interpolation; the contexts of `build:` are absolute paths in the work tree."""
+    found = read.written(compose.config(app, {}, "--no-interpolate", absolute=True), closure.all)
+    for service in (found.get("services") or {}).values():
+        section = service.get("build") or {}
+        context = str(section.get("context") or "")
+        if Path(context).is_relative_to(compose.laid.root):
+            section["context"] = os.path.normpath(tree.project / os.path.relpath(context, compose.laid.project))
+    return found
 
 
 def _bare(closure: sources.Closure) -> dict[str, tuple[str, ...]]:
@@ -159,7 +189,8 @@ def _given(
     above = {**environment, **request.overrides}
     if not (tree.project / ".env").is_file() or not tree.tracked(tree.project / ".env") or tree.modes is None:
         return above
-    return {**values.dotenv(compose, ".env", {}), **above}
+    content = worktree.content(tree, worktree.place(tree, ".env", (".env", 0), "the file"), ".env", (".env", 0))
+    return {**values.dotenv(compose, ".env", content, {}), **above}
 
 
 def _labels(
@@ -169,8 +200,7 @@ def _labels(
 
     *created* is the commit's time, so that the same commit makes the same image; SOURCE_DATE_EPOCH overrides it.
     """
-    contexts = [_inside(tree, recipe.context) for recipe in found.found.values()]
-    paths = [os.path.relpath(path, tree.project) for path in contexts]
+    paths = [os.path.relpath(recipe.context, tree.project) for recipe in found.found.values()]
     labels, notes = {"org.opencontainers.image.version": version}, []
     commit = worktree.commit(tree, files).removesuffix(source.CHANGED)
     epoch = environment.get("SOURCE_DATE_EPOCH", "")
@@ -191,17 +221,26 @@ def _labels(
     return labels, notes
 
 
-def _inside(tree: worktree.Tree, context: str) -> Path:
-    """The folder of a build context, which lies in the work tree.
+def _check_sources(tree: worktree.Tree, recipe: recipes.Recipe, where: worktree.Where) -> None:
+    """Refuse to build from anything but the work tree: docker reads, and prints lines of, what it is pointed at.
 
     Raises:
-        ComposeError: it lies elsewhere, or is none.
+        ComposeError: context, Dockerfile or a list of what to ignore lies elsewhere, or a cache is no image.
     """
-    shown = os.path.relpath(context, tree.project) if context.startswith("/") else context
-    real = worktree.place(tree, shown, ("", 0), "the build context")
-    if not real.is_dir():
-        raise worktree.refuse(f"the build context {shown} is no folder", "correct build: context:")
-    return real
+    context = os.path.relpath(recipe.context, tree.project) if recipe.context.startswith("/") else recipe.context
+    if not worktree.place(tree, context, where, "the build context").is_dir():
+        raise worktree.refuse(f"the build context {context} is no folder", "correct build: context:", where)
+    dockerfile = recipe.dockerfile or "Dockerfile"
+    if dockerfile.startswith(("/", "~")):
+        raise worktree.refuse(f"the Dockerfile {dockerfile} is an absolute path", "name it by a path relative to the context", where)
+    read_by_docker = [f"{context}/.dockerignore"]
+    if not recipe.inline:
+        read_by_docker += [f"{context}/{dockerfile}", f"{context}/{dockerfile}.dockerignore"]
+    for path in read_by_docker:
+        worktree.place(tree, os.path.normpath(path), where, "the Dockerfile" if path.endswith(dockerfile) else "the file")
+    for source_ in recipe.caches:
+        if "=" in source_ and not re.match(r"type=registry(?:,ref=[^,=]+)?\Z", source_):
+            raise worktree.refuse(f"cache_from {source_} is no image in a registry", "cache_from: [IMAGE]", where)
 
 
 @contextlib.contextmanager

@@ -1,12 +1,13 @@
-"""The Compose plugin, called directly and in an environment of nothing but the project's variables."""
+"""The Compose plug-in, called directly: fenced in, and with nothing but the project's variables."""
 
 import os
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lading import errors, process
+from lading import errors, fence, process
+from lading.compose import bundle, snapshot
 
 TIMEOUT = 120.0  # seconds for `docker compose config`; thousands of services take their time
 NOWHERE = "/lading-no-home"  # stands for ~ so that it can be recognised
@@ -16,30 +17,53 @@ FOLDERS = (
 )  # fmt: skip
 
 
+REMOTES_OFF = {"COMPOSE_EXPERIMENTAL_GIT_REMOTE": "0", "COMPOSE_EXPERIMENTAL_OCI_REMOTE": "0"}
+
+
 @dataclass(frozen=True, slots=True)
 class Compose:
-    """One way to call `docker compose config` for a project."""
+    """One way to call `docker compose config` for a project that is laid out in a snapshot."""
 
     binary: str
-    folder: Path
     files: tuple[str, ...]
-    path: str
+    laid: snapshot.Snapshot
 
     def config(
-        self, name: str, values: Mapping[str, str], *options: str, stdin: bytes = b"", absolute: bool = False
+        self, name: str, values: Mapping[str, str], *options: str, model: bytes = b"", absolute: bool = False
     ) -> process.Finished:
-        """Run it in an environment of nothing but *values*; `.env` is not read. Paths stay as written, or become *absolute*."""
-        argv = [self.binary, "--env-file", os.devnull, "--profile", "*", "-p", name]
-        argv += [part for file in (["-"] if stdin else self.files) for part in ("-f", file)]
+        """Run it with nothing but *values* as variables, for the files or for *model*.
+
+        Paths stay as written, or become *absolute*, in the snapshot. The variables come in a file, as on a host: in the
+        environment some names would steer the programs that are run.
+        """
+        given = self.laid.hidden(bundle.plain_env(values).encode()) if values else os.devnull
+        argv = ["--env-file", given, "--profile", "*", "-p", name]
+        argv += [part for file in (["-"] if model else self.files) for part in ("-f", file)]
         argv += ["config", *([] if absolute else ["--no-path-resolution"]), *options]
-        env = {"PATH": self.path, "HOME": NOWHERE, **values}
-        try:
-            return process.run(argv, stdin=stdin, env=env, cwd=str(self.folder), timeout=TIMEOUT)
-        except process.ProgramMissingError as gone:
-            raise missing_plugin() from gone
-        except process.ProgramTimeoutError as late:
-            raise errors.InputError(f"docker compose config does not end in {TIMEOUT:g} s",
-                                    "by hand: docker compose config; services that wait for each other in a long row take long") from late
+        done = run([self.binary, *argv], folder=self.laid.project, readable=self.laid.root, stdin=model,
+                   descriptors=self.laid.descriptors)
+        said = self.laid.relative(done.stderr.decode("utf-8", "replace"))
+        return process.Finished(done.status, done.stdout, said.encode())
+
+
+def run(
+    argv: Sequence[str], *, folder: Path, readable: Path | None = None, env: Mapping[str, str] | None = None,
+    stdin: bytes = b"", descriptors: Sequence[int] = (),
+) -> process.Finished:
+    """Run the plug-in in *folder* with nothing to read but what is below *readable* and open *descriptors*.
+
+    Raises:
+        InputError: it is not there, or does not end.
+    """
+    fenced = fence.around(argv, [str(readable)] if readable else [])
+    environment = {"PATH": NOWHERE, "HOME": NOWHERE, **REMOTES_OFF, **(env or {})}
+    try:
+        return process.run(fenced, stdin=stdin, env=environment, cwd=str(folder), timeout=TIMEOUT, descriptors=descriptors)
+    except process.ProgramMissingError as gone:
+        raise missing_plugin() from gone
+    except process.ProgramTimeoutError as late:
+        raise errors.InputError(f"docker compose config does not end in {TIMEOUT:g} s",
+                                "by hand: docker compose config; services that wait for each other in a long row take long") from late
 
 
 def find(environment: Mapping[str, str]) -> str:
@@ -64,7 +88,7 @@ def version(environment: Mapping[str, str]) -> str:
         InputError: there is none, or it does not work.
     """
     binary = find(environment)
-    done = process.run([binary, "version", "--short"], env={"PATH": environment.get("PATH", ""), "HOME": NOWHERE})
+    done = run([binary, "version", "--short"], folder=Path("/"))
     if done.status != 0:
         raise errors.InputError(f"{binary} does not work", f"try it by hand: {binary} version")
     return done.stdout.decode("utf-8", "replace").strip().lstrip("v")

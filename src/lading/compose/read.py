@@ -1,6 +1,5 @@
 """Compose files and the caller's values → Reading: everything that a release is made of; errors carry file and line."""
 
-import os
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from lading.compose import (
     project,
     services,
     shipping,
+    snapshot,
     sources,
     values,
     variables,
@@ -78,9 +78,26 @@ def read(request: Request) -> project.Reading:
         tree = replace(tree, beside=worktree.look(request.beside, request.environment))
     closure = sources.closure(tree, files)
     checks.check_shape(closure.main)
-    name = project_name(closure.main, request, folder)
-    path = request.environment.get("PATH") or os.defpath
-    compose = plugin.Compose(plugin.find(request.environment), folder, files, path)
+    binary = plugin.find(request.environment)
+    with snapshot.opened(tree.project.relative_to(tree.top).as_posix()) as laid:
+        lay_out(laid, closure)
+        return _read(request, tree, closure, plugin.Compose(binary, files, laid))
+
+
+def lay_out(laid: snapshot.Snapshot, closure: sources.Closure) -> None:
+    """Give Compose the files as they were read."""
+    for document in closure.all:
+        laid.add(document.path, document.content)
+    for one in closure.locals:
+        if one.ships and one.content is not None:
+            laid.add_secret(one.path, one.content)
+
+
+def _read(
+    request: Request, tree: worktree.Tree, closure: sources.Closure, compose: plugin.Compose
+) -> project.Reading:
+    """Read a project whose files are laid out for Compose."""
+    name = project_name(closure.main, request, tree.project)
     raw = written(compose.config(name, {}, "--no-interpolate"), closure.all)
     version = _version(request, raw, closure.all)
     cargo = shipping.Cargo()
@@ -92,7 +109,7 @@ def read(request: Request) -> project.Reading:
     shipping.check_filters(tree, cargo)
     if request.version and "VERSION" not in values.names(needs):
         cargo.warnings.append(f"no file uses ${{VERSION}}: {version} only names this release")
-    return _reading(request, version, tree, files, model, cargo)
+    return _reading(request, version, tree, compose.files, model, cargo)
 
 
 def _by_service(needs: Sequence[values.Need]) -> dict[str, frozenset[str]]:
@@ -175,13 +192,14 @@ def _values(
     values.check_names(values.names(needs), closure.all, needs)
     _add_dotenv(tree, values.names(needs), layers, compose)
     needs += _env_files(tree, closure.all, raw, pick(values.names(needs)), cargo)
+    _lay_out_cargo(compose.laid, cargo)
     found = values.names(needs)
     values.check_names(found, closure.all, needs)
     _add_dotenv(tree, found, layers, compose)
     given = pick(found)
     values.encodable(given)
     hidden = values.hidden_names(found, raw, checks.extension(closure.main, "plain"))
-    done = values.Values(given, hidden, values.local_values(tree, closure, found, given))
+    done = values.Values(given, hidden, values.local_values(closure, found, given))
     values.check_given(needs, done, closure.all, _untracked(tree, found))
     return done, tuple(needs)
 
@@ -193,10 +211,19 @@ def _add_dotenv(
     path = tree.project / ".env"
     wanted = any(not any(name in layer for layer in layers) for name in found - {"VERSION", values.OWN})
     if wanted and path.is_file() and tree.modes is not None and tree.tracked(worktree.place(tree, ".env", (".env", 0), "")):
-        text = worktree.content(tree, path, ".env", (".env", 0)).decode("utf-8", "replace")
-        used = values.names(values.file_needs(text, ".env", ""))
+        content = worktree.content(tree, path, ".env", (".env", 0))
+        used = values.names(values.file_needs(content.decode("utf-8", "replace"), ".env", ""))
         above = {name: layer[name] for layer in reversed(layers) for name in used if name in layer}
-        layers.append(values.dotenv(compose, ".env", above))
+        layers.append(values.dotenv(compose, ".env", content, above))
+
+
+def _lay_out_cargo(laid: snapshot.Snapshot, cargo: shipping.Cargo) -> None:
+    """Give Compose the env files and label files as they were read."""
+    for name, content in cargo.secrets.items():
+        if name.startswith("env."):
+            laid.add_secret(name.removeprefix("env."), content)
+    for path, file in cargo.files.items():
+        laid.add(path, file.content)
 
 
 def _untracked(tree: worktree.Tree, found: frozenset[str]) -> frozenset[str]:
@@ -240,10 +267,10 @@ def _path(text: str, given: Mapping[str, str]) -> str:
 
 def _ship(tree: worktree.Tree, closure: sources.Closure, model: Model, cargo: shipping.Cargo) -> None:
     """Collect everything that travels."""
-    shipping.ship_files(tree, cargo, [(one.path, (one.path, 0)) for one in closure.all])
-    for one in closure.locals:
-        if not one.implicit or (one.path != ".env" and one.path in _tracked_locals(tree, closure)):
-            shipping.ship_files(tree, cargo, [(one.path, one.where)])
+    read = {one.path: one.content for one in closure.all}
+    read |= {one.path: one.content for one in closure.locals if one.content is not None}
+    shipping.ship_files(tree, cargo, [(one.path, (one.path, 0)) for one in closure.all], read)
+    shipping.ship_files(tree, cargo, [(one.path, one.where) for one in closure.locals if one.ships], read)
     data = [posixpath.normpath(path) for path in checks.extension(closure.main, "data")]
     for path, (where, writable) in _binds(closure.all, model.resolved).items():
         shipping.ship_bind(tree, cargo, path, where, data=data, writable=writable)
@@ -259,11 +286,6 @@ def _ship(tree: worktree.Tree, closure: sources.Closure, model: Model, cargo: sh
         if not any(shipping.listed(one, [path]) for one in cargo.host_data):
             cargo.warnings.append(f"x-lading.data names {path}, which no service mounts")
     shipping.check_size(cargo)
-
-
-def _tracked_locals(tree: worktree.Tree, closure: sources.Closure) -> set[str]:
-    found = [(one.path, worktree.place(tree, one.path, one.where, "env_file")) for one in closure.locals]
-    return {path for path, real in found if real.is_file() and tree.tracked(real)}
 
 
 def _binds(

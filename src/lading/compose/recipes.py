@@ -27,6 +27,12 @@ class Recipe:
     labels: Mapping[str, str] = field(default_factory=dict)
     options: tuple[str, ...] = ()
 
+    @property
+    def caches(self) -> tuple[str, ...]:
+        """What `cache_from:` names."""
+        flag = f"{LISTS['cache_from']}="
+        return tuple(one.removeprefix(flag) for one in self.options if one.startswith(flag))
+
 
 @dataclass(frozen=True, slots=True)
 class Recipes:

@@ -32,19 +32,23 @@ def listed(path: str, data: Sequence[str]) -> bool:
     return any(path == one or path.startswith(one + "/") for one in data)
 
 
-def ship_files(tree: worktree.Tree, cargo: Cargo, paths: Iterable[tuple[str, worktree.Where]]) -> None:
-    """Take what Compose itself reads; an untracked one ships too, with a warning."""
+def ship_files(
+    tree: worktree.Tree, cargo: Cargo, paths: Iterable[tuple[str, worktree.Where]], read: Mapping[str, bytes] | None = None
+) -> None:
+    """Take what Compose itself reads; an untracked one ships too, with a warning. *read*: what was read of them before."""
     for path, where in paths:
         real = worktree.place(tree, path, where, "the file")
         if not tree.tracked(real):
             cargo.warnings.append(f"{path} is not tracked by Git: no commit tells what it was")
-        cargo.files[path] = _shipped(tree, real, path, path, where)
+        cargo.files[path] = _shipped(tree, real, path, path, where, (read or {}).get(path))
 
 
-def _shipped(tree: worktree.Tree, real: Path, path: str, shown: str, where: worktree.Where) -> project.ShippedFile:
-    """One file; Git's mode counts where there is one."""
+def _shipped(
+    tree: worktree.Tree, real: Path, path: str, shown: str, where: worktree.Where, read: bytes | None = None
+) -> project.ShippedFile:
+    """One file, *read* before or now; Git's mode counts where there is one."""
     mode = (tree.modes or {}).get(real.relative_to(tree.top).as_posix(), "")
-    data = worktree.content(tree, real, shown, where)
+    data = worktree.content(tree, real, shown, where) if read is None else read
     return project.ShippedFile(path, data, mode == "100755" if mode else os.access(real, os.X_OK))
 
 

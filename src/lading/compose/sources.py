@@ -3,7 +3,7 @@
 import os
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,13 @@ class Local:
     path: str
     where: worktree.Where
     implicit: bool = False
+    content: bytes | None = field(default=None, repr=False)
+    tracked: bool = False
+
+    @property
+    def ships(self) -> bool:
+        """Whether Compose reads it here and on hosts: one that is named, or that Git tracks; the project's own is for all files."""
+        return not self.implicit or (self.path != ".env" and self.tracked and self.content is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +91,16 @@ def closure(tree: worktree.Tree, files: Sequence[str]) -> Closure:
             if path not in seen:
                 seen[path] = _document(tree, path, where, "the file")
                 todo.append((seen[path], folder, inner))
-    for one in found:  # Compose reads them itself, to their end
-        real = worktree.place(tree, one.path, one.where, "env_file")
-        if real.exists() and not real.is_dir():
-            worktree.content(tree, real, one.path, one.where)
-    return Closure(main, tuple(one for one in seen.values() if one not in main), tuple(found))
+    others = tuple(one for one in seen.values() if one not in main)
+    return Closure(main, others, tuple(_local(tree, one) for one in found))
+
+
+def _local(tree: worktree.Tree, one: Local) -> Local:
+    """An env file of an include with its content, if it is there."""
+    real = worktree.place(tree, one.path, one.where, "env_file")
+    if not real.exists() or real.is_dir():
+        return one
+    return replace(one, content=worktree.content(tree, real, one.path, one.where), tracked=tree.tracked(real))
 
 
 def _document(tree: worktree.Tree, path: str, where: worktree.Where, what: str) -> parse.Document:

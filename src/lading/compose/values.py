@@ -125,23 +125,22 @@ def _where(name: str, documents: Sequence[parse.Document], needs: Sequence[Need]
     return next((one.where for one in needs if one.where[1] and name in names([one])), found) if not found[1] else found
 
 
-def dotenv(compose: plugin.Compose, path: str, given: Mapping[str, str]) -> dict[str, str]:
-    """The variables of an env file, read by Compose itself.
+def dotenv(compose: plugin.Compose, path: str, content: bytes, given: Mapping[str, str]) -> dict[str, str]:
+    """The variables of an env file, read by Compose itself; *path* is how it is called.
 
     Raises:
         ComposeError: Compose cannot read it.
     """
-    model = f'services: {{x: {{image: x, env_file: ["{path}"]}}}}\n'.encode()
-    done = compose.config("x", given, stdin=model)
+    place = compose.laid.hidden(content)
+    model = f'services: {{x: {{image: x, env_file: ["{place}"]}}}}\n'.encode()
+    done = compose.config("x", given, model=model)
     if done.status:
-        raise worktree.refuse(f"{path} cannot be read: {done.error_text}", "correct the file", (path, 0))
+        raise worktree.refuse(f"{path} cannot be read: {done.error_text.replace(place, path)}", "correct the file", (path, 0))
     read = parse.load(done.stdout)["services"]["x"].get("environment") or {}
     return {name: variables.plain_text(str(value)) for name, value in read.items() if value is not None}
 
 
-def local_values(
-    tree: worktree.Tree, closure: sources.Closure, found: frozenset[str], given: Mapping[str, str]
-) -> dict[str, str]:
+def local_values(closure: sources.Closure, found: frozenset[str], given: Mapping[str, str]) -> dict[str, str]:
     """What the env files of `include:` set; they must be in Git, since Compose reads them on the host too.
 
     Raises:
@@ -149,12 +148,12 @@ def local_values(
     """
     done: dict[str, str] = {}
     for one in closure.locals:
-        real = worktree.place(tree, one.path, one.where, "env_file")
-        if not real.is_file() or (one.implicit and posixpath.normpath(one.path) == ".env" and tree.tracked(real)):
+        own = one.implicit and posixpath.normpath(one.path) == ".env" and one.tracked
+        if one.content is None or own:
             continue
-        text = worktree.content(tree, real, one.path, one.where).decode("utf-8", "replace")
+        text = one.content.decode("utf-8", "replace")
         set_here = {line.key: line.value or "" for line in variables.assignments(text)}
-        if tree.tracked(real):
+        if one.tracked:
             done.update(set_here)
         elif lost := sorted((set_here.keys() & found) - given.keys()):
             raise worktree.refuse(f"{lost[0]} comes from {one.path}, which Git does not track", how(lost[0]), one.where)
