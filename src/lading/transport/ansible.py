@@ -8,13 +8,14 @@ import asyncio
 import dataclasses
 import re
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from lading import errors
 from lading.commands import command, detached
 from lading.inventory import hosts
 from lading.transport import ansible_session, base, wire
 
+T = TypeVar("T")
 _GATHER = 0.05  # seconds in which hosts are gathered for one run of Ansible
 _HOST_KEY = re.compile(r"host key verification failed|host identification has changed|host key is not known|not found in known_hosts", re.I)
 _RIGHTS = re.compile(r"permission denied|authentication fail|password|too many authentication", re.I)
@@ -61,7 +62,7 @@ class AnsibleTransport:
         finally:
             task.cancel()
             await asyncio.wait({task})
-            if following.place and not following.ended:
+            if following.place is not None and not following.ended:
                 self._runner.keep(following.leave())
 
     async def _session(self, host: hosts.Host) -> ansible_session.Session:
@@ -138,28 +139,41 @@ class _Following:
     ) -> None:
         self.session, self.exchange, self.channel, self._runner = session, exchange, channel, runner
         self.host = exchange.host.name
-        self.place = ""
+        self.place: detached.Place | None = None
         self.ended = False
         self._out = self._err = 0
 
     async def follow(self) -> None:
         """Bring the command, then fetch what it writes."""
         try:
-            self.place = self.session.place()
-            line = wire.line(dataclasses.replace(self.exchange.host, sudo=False), self.exchange.what)  # become does it
-            answer = await self._whole(self._bring(detached.launcher(self.place, line, self.channel.sent)))
+            answer = await self._bring()
             while not self._take(answer):
+                assert self.place is not None
                 line = detached.poll(self.place, self._out, self._err, eof=self.channel.ended)
                 answer = await self._whole(self.session.line(self.host, line))
         except Exception as failure:
             self.exchange.fail(failure)
 
-    async def _bring(self, file: bytes) -> ansible_session.Answer:
+    async def _bring(self) -> ansible_session.Answer:
+        """Have the command begin; in a new home if the session's is no more, as where a host clears up after logins."""
+        line = wire.line(dataclasses.replace(self.exchange.host, sudo=False), self.exchange.what)  # become does it
+        for _ in range(2):
+            place = await self._whole(self.session.place(self.host))
+            if isinstance(place, ansible_session.Answer):
+                return place
+            self.place = place
+            answer = await self._whole(self._begin(place, detached.launcher(place, line, self.channel.sent)))
+            if answer.status != detached.HOMELESS:
+                break
+            self.session.moved_out(place, self.host)
+        return answer
+
+    async def _begin(self, place: detached.Place, file: bytes) -> ansible_session.Answer:
         secret = any(isinstance(chunk, command.Secret) for chunk in self.exchange.what.payload)
-        line = None if secret else detached.launching(self.place, file)
+        line = None if secret else detached.launching(place, file)
         return await (self.session.file(self.host, file) if line is None else self.session.line(self.host, line))
 
-    async def _whole(self, asking: Coroutine[None, None, ansible_session.Answer]) -> ansible_session.Answer:
+    async def _whole(self, asking: Coroutine[None, None, T]) -> T:
         """The answer; a request that was begun is ended also if nobody waits any more."""
         task = asyncio.create_task(asking)
         self._runner.keep(_done(task))
@@ -167,6 +181,7 @@ class _Following:
 
     async def leave(self) -> None:
         """Nobody wants the rest."""
+        assert self.place is not None
         await self.session.line(self.host, detached.leave(self.place))
 
     def _take(self, answer: ansible_session.Answer) -> bool:
@@ -202,5 +217,5 @@ class _Following:
         return errors.UnreachableError(f"{name}: {said}", f"try by hand: ansible -m raw -a id {name}", host=name)
 
 
-async def _done(task: "asyncio.Task[ansible_session.Answer]") -> None:
+async def _done(task: "asyncio.Task[Any]") -> None:
     await asyncio.wait({task})

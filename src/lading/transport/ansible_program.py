@@ -31,6 +31,7 @@ class _Play:
         self.asked = asked
         self.leaving = False
         self.silent = threading.Event()
+        self.homes: set[str] = set()
         self.left: set[str] = set()
         self.said = ""
         self.ended = False
@@ -46,10 +47,9 @@ class _Play:
         elif name.startswith("runner_"):
             if self.leaving and self.asked["left"] in str(result.get("stdout")):
                 self.left.add(host)
-            action = str(data.get("task_action", "")).rpartition(".")[2]
-            self.tell({"event": name, "host": host, "action": action, **{key: result.get(key) for key in (
+            self.tell({"event": name, "host": host, "task": str(data.get("task") or ""), **{key: result.get(key) for key in (
                 "rc", "stdout", "stderr", "msg", "unreachable", "failed")}})
-        if self.leaving and self.left >= set(self.fifos):
+        if self.leaving and self.left >= self.homes:
             self.silent.set()
         return False
 
@@ -66,11 +66,13 @@ class _Play:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def leave(self) -> None:
-        """Say goodbye to the hosts, then end Ansible with all that it started."""
+        """Say goodbye to the hosts where the session has a home, then end Ansible with all that it started."""
+        goodbyes = {host: Path(place) / "goodbye" for host, place in self.asked["places"].items()}
+        self.homes = {host for host, goodbye in goodbyes.items() if goodbye.is_file()}
         self.leaving = True
-        for fifo in self.fifos.values():
-            os.write(fifo, self.asked["goodbye"].encode() + b"\n")
-        self.silent.wait(0 if self.ended else GOODBYE)
+        for host in self.homes:
+            os.write(self.fifos[host], goodbyes[host].read_bytes())
+        self.silent.wait(GOODBYE if self.homes and not self.ended else 0)
         for one in _family():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(one, signal.SIGKILL)
@@ -88,7 +90,7 @@ def _family() -> list[int]:
 def main() -> None:
     """Play until stdin ends."""
     asked = json.loads(sys.stdin.readline())
-    os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"
+    os.environ["PATH"] = f"{asked['folder']}/bin:{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"
     play = _Play(asked)
     try:
         ansible_runner.run_async(

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import json
 import os
-import secrets
 import shutil
 import sys
 import tempfile
@@ -21,15 +20,17 @@ from lading import errors, process
 from lading.commands import command, detached
 
 _ROUND = 64  # lines until a loop of the play begins anew, so that Ansible forgets the answers
+_JUMPS = 2048  # bytes of what jump hosts say
 _BEGIN = 60.0  # seconds until the play must have begun
 _LEAVE = 15.0  # seconds for the program to end
 
-CYCLE = """- name: Run what was brought
-  ansible.builtin.script: {cmd: "{{ lading_places[inventory_hostname] }}/up", executable: /bin/sh}
+_BROUGHT, _LINES = "Run what was brought", "Run the next lines"  # the tasks whose answers are waited for
+_NEXT = "lading-next"  # what the line says that only ends the wait for a line: it may be read when the file has run already
+
+CYCLE = """- name: Bring a file
+  ansible.builtin.include_tasks: bring.yml
   when: (lading_places[inventory_hostname] ~ '/up') is file
-  ignore_unreachable: true
-  failed_when: false
-- name: Run the next lines
+- name: LINES
   ansible.builtin.raw: "{{ lookup('ansible.builtin.pipe', 'IFS= read -r line <' ~ lading_places[inventory_hostname] ~ '/line; printf %s \\"$line\\"') }}"
   loop: "{{ range(ROUND) | list }}"
   loop_control: {break_when: ["(lading_places[inventory_hostname] ~ '/up') is file"], label: "{{ item }}"}
@@ -37,7 +38,26 @@ CYCLE = """- name: Run what was brought
   failed_when: false
 - name: Again
   ansible.builtin.include_tasks: cycle.yml
-""".replace("ROUND", str(_ROUND))
+""".replace("ROUND", str(_ROUND)).replace("LINES", _LINES)
+# Ansible makes its folders below another, if need be with that one, and asks nobody whose it is. So it gets one that was
+# just made for this file, by the user who logs in; /dev/null/… is a path at which nobody can make any.
+BRING = """- name: Make a private folder
+  ansible.builtin.raw: "{{ lading_make_home }}"
+  become: false
+  register: lading_private
+  ignore_unreachable: true
+  failed_when: false
+- name: BROUGHT
+  ansible.builtin.script: {cmd: "{{ lading_places[inventory_hostname] }}/up", executable: /bin/sh}
+  vars: {ansible_remote_tmp: "{{ lading_private.stdout | default('') | regex_search('/dev/shm/lading-[A-Za-z0-9]{10}') | default('/dev/null/lading', true) }}"}
+  ignore_unreachable: true
+  failed_when: false
+- name: Remove it
+  ansible.builtin.raw: "/bin/sh -c 'rm -rf {{ lading_private.stdout | default('') | regex_search('/dev/shm/lading-[A-Za-z0-9]{10}') }}'"
+  become: false
+  ignore_unreachable: true
+  failed_when: false
+""".replace("BROUGHT", _BROUGHT)
 PLAY = """- name: Commands for lading
   hosts: "{{ lading_places | list }}"
   strategy: ansible.builtin.free
@@ -46,10 +66,22 @@ PLAY = """- name: Commands for lading
     - name: Begin
       ansible.builtin.include_tasks: cycle.yml
 """
-# Host keys are verified, and the link watched, whatever configuration and inventory say: the first option counts
-SSH = """#!/bin/sh
-exec ssh -o StrictHostKeyChecking=yes -o GlobalKnownHostsFile={known} -o ServerAliveInterval={keepalive} \\
--o ServerAliveCountMax=3 "$@"
+# Host keys are verified, and the link watched, whatever configuration and inventory say: the first option counts. The same
+# for jump hosts: `ssh` starts itself for a ProxyJump by the name that it was called by, and a ProxyCommand finds it in PATH.
+# What a jump host's `ssh` says goes to a file, for OpenSSH throws it away where a connection is shared.
+SSH = """#!{python} -IS
+import os, subprocess, sys
+here, real, jumps, asked = {here!r}, {real!r}, {jumps!r}, sys.argv[1:]
+os.environ["PATH"] = os.path.dirname(here) + os.pathsep + os.environ.get("PATH", os.defpath)
+if any(word.startswith("-W") for word in asked):
+    os.dup2(os.open(jumps, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
+said = subprocess.run([real, "-G", *asked], capture_output=True, text=True, errors="replace", check=False).stdout
+proxy = next((line.split(None, 1)[1] for line in said.splitlines() if line.startswith("proxycommand ")), "")
+for word in proxy.replace("'", " ").replace('"', " ").split():
+    if "/" in word and os.path.basename(word) in ("ssh", "autossh"):
+        print(f"Host key verification failed: ProxyCommand names {{word}}, which lading cannot make verify; write ssh", file=sys.stderr)
+        sys.exit(255)
+os.execv(real, [here, *{options!r}, *asked])
 """
 # No plug-in of the user's gets to see the answers, nothing is logged, nothing stays on hosts
 ENVIRONMENT = {
@@ -90,6 +122,8 @@ class _Lane:
         self.place = place
         self.lock = asyncio.Lock()
         self.ready = asyncio.Event()
+        self.making = asyncio.Lock()
+        self.home = ""
         self.lines = 0
         self.wanted = ""
         self.broken = ""
@@ -99,18 +133,31 @@ class _Lane:
 
     def take(self, event: Mapping[str, Any]) -> None:
         """An event of this host."""
-        name, action = event["event"], event["action"]
+        name, task = event["event"], event["task"]
         said = "\n".join(filter(None, (str(event[key] or "").strip() for key in ("msg", "stderr"))))
+        if event["unreachable"]:
+            said = self._jumps() or said
         ended = name in ("runner_on_ok", "runner_on_failed", "runner_on_unreachable")
-        if name == "runner_on_start" and action == "raw":
+        if name == "runner_on_start" and task == _LINES:
             self.lines = 0
             self.ready.set()
-        elif self.wanted == action and (name.startswith("runner_item_") if action == "raw" else ended):
+        elif task == _LINES and _NEXT in str(event["stdout"]):
+            return
+        elif self.wanted == task and (name.startswith("runner_item_") if task == _LINES else ended):
             self.wanted = ""
             self.tell(Answer(255 if event["rc"] is None else event["rc"], event["stdout"] or "", said, bool(event["unreachable"])))
         elif name in ("runner_on_failed", "runner_on_unreachable") and not self.ready.is_set():
             self.broken = said or "the play failed"  # such as variables that cannot be decrypted
             self.ready.set()
+
+    def _jumps(self) -> str:
+        """What the `ssh` of a jump host has said since it was asked last."""
+        try:
+            said = (self.place / "jumps").read_bytes()[-_JUMPS:]
+            (self.place / "jumps").unlink()
+        except FileNotFoundError:
+            return ""
+        return "on the way: " + said.decode("utf-8", "replace").strip()
 
     def tell(self, answer: Answer) -> None:
         """Give an answer to whoever waits for one."""
@@ -122,7 +169,6 @@ class Session:
     """A running Ansible, for *hosts* by their inventory names."""
 
     def __init__(self, hosts: Sequence[str], reach: Reach, generated: Mapping[str, Any]) -> None:
-        self.token = secrets.token_hex(16)
         self.failure = ""
         self._number = 0
         self._reach = reach
@@ -133,9 +179,11 @@ class Session:
             self._lanes[host] = _Lane(self._folder / str(index))
         self._write("inventory.json", json.dumps(generated))
         self._write("cycle.yml", CYCLE)
+        self._write("bring.yml", BRING)
         self._write("play.yml", PLAY)
-        known = " ".join(f'"{file}"' for file in ("/etc/ssh/ssh_known_hosts", reach.known_hosts) if file)
-        self._write("ssh", SSH.format(known=command.quote(known), keepalive=max(1, round(reach.keepalive))), 0o700)
+        for folder in (self._folder, *(lane.place for lane in self._lanes.values())):
+            (folder / "bin").mkdir(0o700)
+            self._write(str(folder / "bin/ssh"), self._ssh(folder), 0o700)
         if reach.vault_command:
             self._write("vault", f"#!/bin/sh\nexec {command.join(reach.vault_command)}\n", 0o700)
         self._program: asyncio.subprocess.Process | None = None
@@ -146,10 +194,36 @@ class Session:
         path.touch(mode)
         path.write_text(text)
 
-    def place(self) -> str:
-        """A new folder for a command, on the host."""
+    def _ssh(self, folder: Path) -> str:
+        """The program that stands for `ssh`, for one host or for what Ansible starts for none, in *folder*."""
+        known = " ".join(f'"{file}"' for file in ("/etc/ssh/ssh_known_hosts", self._reach.known_hosts) if file)
+        options = [
+            "StrictHostKeyChecking=yes", f"GlobalKnownHostsFile={known}", "ServerAliveCountMax=3",
+            f"ServerAliveInterval={max(1, round(self._reach.keepalive))}",
+        ]
+        return SSH.format(
+            python=sys.executable, here=str(folder / "bin/ssh"), jumps=str(folder / "jumps"),
+            real=shutil.which("ssh") or "/usr/bin/ssh", options=[word for option in options for word in ("-o", option)],
+        )
+
+    async def place(self, host: str) -> detached.Place | Answer:
+        """A new place for a command on the host; or what it answered, if it cannot make the session a home."""
+        lane = self._lanes[host]
+        async with lane.making:
+            if not lane.home:
+                answer = await self.line(host, detached.make_home())
+                lane.home = detached.home(answer.stdout)
+                if not lane.home:
+                    return answer
+                (lane.place / "goodbye").write_text(detached.leave_all(lane.home) + "\n")
         self._number += 1
-        return detached.folder(self.token, self._number)
+        return detached.Place(lane.home, self._number)
+
+    def moved_out(self, place: detached.Place, host: str) -> None:
+        """The home of a place is no more: the next place is in another."""
+        lane = self._lanes[host]
+        if lane.home == place.home:
+            lane.home = ""
 
     def failed(self, host: str) -> bool:
         """Whether this host cannot be asked any more; another session may."""
@@ -178,10 +252,10 @@ class Session:
             "folder": str(self._folder), "playbook": str(self._folder / "play.yml"), "environment": environment,
             "places": {host: str(lane.place) for host, lane in self._lanes.items()},
             "inventories": [*self._reach.inventories, str(self._folder / "inventory.json")],
-            "goodbye": detached.leave_all(self.token), "left": detached.LEFT,
+            "left": detached.LEFT,
             "variables": {
                 "lading_places": {host: str(lane.place) for host, lane in self._lanes.items()},
-                "ansible_remote_tmp": detached.base_folder(self.token), "ansible_ssh_executable": str(self._folder / "ssh"),
+                "lading_make_home": detached.make_home(), "ansible_ssh_executable": "{{ lading_places[inventory_hostname] }}/bin/ssh",
                 "ansible_ssh_transfer_method": "piped", "ansible_host_key_checking": True,
                 "ansible_ssh_host_key_checking": True, "ansible_paramiko_host_key_checking": True,
             },
@@ -221,7 +295,7 @@ class Session:
         lane = self._lanes[host]
         async with lane.lock:
             await self._ready(host, lane)
-            return await self._ask(lane, "raw", line)
+            return await self._ask(lane, _LINES, line)
 
     async def file(self, host: str, content: bytes) -> Answer:
         """Bring a script and run it; it is in memory on both sides, and removed."""
@@ -234,7 +308,7 @@ class Session:
             path.rename(lane.place / "up")
             lane.ready.clear()
             try:
-                return await self._ask(lane, "script", "true")
+                return await self._ask(lane, _BROUGHT, f"echo {_NEXT}")
             finally:
                 (lane.place / "up").unlink(missing_ok=True)
 
