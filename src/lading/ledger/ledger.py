@@ -127,7 +127,11 @@ class Ledger:
 
     async def commits(self, app: str) -> Mapping[str, contradictions.Committed]:
         """Host → the last commit of *app* that the chains of this ledger tell of; never what hosts told."""
-        return await self._do(lambda base: commits.of_app(base, app))
+        return (await self._do(lambda base: commits.of_apps(base, app))).get(app, {})
+
+    async def all_commits(self) -> Mapping[str, Mapping[str, contradictions.Committed]]:
+        """The same of every app."""
+        return await self._do(commits.of_apps)
 
     async def head(self) -> chain.Head:
         """Where this ledger's own chain ends."""
