@@ -17,6 +17,7 @@ from lading.plan import steps
 from lading.transport import base
 
 if TYPE_CHECKING:
+    from lading.ledger import contradictions
     from lading.ledger import ledger as ledgers
 
 
@@ -39,6 +40,8 @@ class Context:
     confirm: Callable[[steps.Plan], bool] = lambda _: True
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     began: float = field(default_factory=time.monotonic)
+    notes: list[str] = field(default_factory=list)
+    """What people should know beside the result of a look; whoever looks adds to it."""
 
     async def record(self, event: events.Event) -> None:
         """Store an event, then show it; awaited by the engine before each change.
@@ -56,6 +59,12 @@ class Context:
             return {}
         head = await self.ledger.head()
         return {"writer": head.writer, "seq": head.seq, "hash": head.hash}
+
+    async def commits(self, app: str = "") -> Mapping[str, Mapping[str, "contradictions.Committed"]]:
+        """App (all without *app*) → host → the last commit that the ledger saw there; nothing without a ledger."""
+        if self.ledger is None:
+            return {}
+        return {app: await self.ledger.commits(app)} if app else await self.ledger.all_commits()
 
     async def check_known(self, app: str, seen: state.FleetState) -> None:
         """Refuse an app that nobody knows; a host that cannot be read may know it, as the journal does of a removed one.

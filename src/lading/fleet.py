@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from lading import canonical, errors, observe, spans, state
 from lading import context as contexts
-from lading import observe, state
 from lading.commands import logs as commands
 from lading.compose import release as releases
 from lading.compose import restore
+from lading.ledger import contradictions
 from lading.plan import planner, steps
 
 
@@ -60,37 +61,79 @@ async def look(context: contexts.Context, app: str, to: Sequence[str]) -> state.
     return await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app, facts=False)
 
 
+async def _compared(
+    context: contexts.Context, app: str, to: Sequence[str]
+) -> tuple[state.FleetState, tuple[contradictions.Contradiction, ...]]:
+    """What is seen, and where hosts contradict the ledger, which is asked first: a deployment may end in between."""
+    why = "it saw no deployment there" if context.ledger is not None else "there is none here"
+    try:
+        known = await context.commits(app)
+    except errors.LedgerError as wrong:
+        known, why = {}, wrong.message
+    seen = await look(context, app, to)
+    for name, apart in contradictions.uncompared(seen, known).items():
+        context.notes.append(f"{name} on {', '.join(spans.packed(apart))} is not compared with a ledger: {why}")
+    return seen, tuple(one for name in known for one in contradictions.found(name, seen, known[name]).values())
+
+
 async def where(context: contexts.Context, app: str = "", to: Sequence[str] = ()) -> tuple[Row, ...]:
     """What runs where, observed now; right without any ledger. An unreachable host is a row "unknown"."""
-    seen = await look(context, app, to)
-    return tuple(row for host in seen.hosts.values() for row in host_rows(host, app))
+    seen, wrong = await _compared(context, app, to)
+    return tuple(row for host in seen.hosts.values() for row in host_rows(host, app, wrong))
 
 
-def host_rows(host: state.HostState, app: str) -> list[Row]:
+def host_rows(
+    host: state.HostState, app: str, contradicting: Sequence[contradictions.Contradiction] = ()
+) -> list[Row]:
     """The rows of one host; pure, so that a page or a test can use it."""
     if not host.reachable:
         return [Row(app, "", host.host, "", "", "", "", "", "unknown", "", "", "", (host.error,))]
-    return [row for one in host.apps.values() if not app or one.app == app for row in _app_rows(host.host, one)]
+    wrong = {one.app: one for one in contradicting if one.host == host.host}
+    apps = {name: state.AppState(name) for name in wrong} | dict(host.apps)
+    chosen = [apps[name] for name in sorted(apps) if app in ("", name)]
+    return [row for one in chosen for row in _app_rows(host.host, one, wrong.get(one.app))]
 
 
-def _app_rows(host: str, app: state.AppState) -> list[Row]:
+def _app_rows(host: str, app: state.AppState, wrong: contradictions.Contradiction | None) -> list[Row]:
     current, specs = app.current, _specs(app)
     drifted: dict[str, list[str]] = {}
-    for one in differences(host, app):
+    found = differences(host, app)
+    for one in found:
         drifted.setdefault(one.service, []).append(f"{one.field}: {one.observed or 'nothing'}")
     rows = [
         _row(host, app, container, specs.get(container.service), tuple(drifted.get(container.service, ())))
         for container in app.containers if not container.one_off
     ]
-    if app.unreadable:
-        rows.append(Row(app.app, "", host, "", "", "", "", "", "unknown", "", "", "", tuple(drifted[""])))
     present = {row.service for row in rows}
     for name, spec in specs.items():
         if spec.active and name not in present and current is not None:
             image, _, digest = spec.image.partition("@")
             rows.append(Row(app.app, name, host, "", current.version, current.release, image, digest, "missing",
                             current.since, current.deployment, current.actor, tuple(drifted.get(name, ()))))
+    present = {row.service for row in rows}
+    rows += [_of_no_container(host, app, one) for one in found if one.service not in present]
+    rows += [_of_no_container(host, app, contradicted(wrong))] if wrong is not None else []
     return sorted(rows, key=lambda row: (row.app, row.service, row.container))
+
+
+def _of_no_container(host: str, app: state.AppState, what: Difference) -> Row:
+    """A difference that is about no container: the app as a whole, such as an open deployment, with what to type next."""
+    words = f"{what.field}: {what.observed or 'nothing'}"
+    if what.field == "ledger":
+        words += f"; next: lading deploy … --to {host} --accept-host {host}"
+    begun = app.open_intent if what.field == "deployment" else None
+    if begun is None:
+        return Row(app.app, what.service, host, "", "", "", "", "", "unknown", "", "", "", (words,))
+    version, release, since, deployment, actor = (
+        str(begun.get(key) or "") for key in ("version", "to", "at", "deployment", "actor"))
+    return Row(app.app, "", host, "", version, release, "", "", "unknown", since, deployment, actor,
+               (f"{words}; next: lading resume {app.app}",))
+
+
+def contradicted(what: contradictions.Contradiction) -> Difference:
+    """Where a host contradicts the ledger, as a difference."""
+    seen = f"deployment {what.seen.deployment} (release {canonical.short(what.seen.release)})"
+    return Difference(what.host, what.app, "", "ledger", seen, what.why)
 
 
 def _specs(app: state.AppState) -> Mapping[str, releases.ServiceSpec]:
@@ -162,9 +205,9 @@ async def drift(context: contexts.Context, app: str = "", to: Sequence[str] = ()
     Raises:
         UnknownReleaseError: all hosts answer, and none knows the app.
     """
-    seen = await look(context, app, to)
+    seen, wrong = await _compared(context, app, to)
     await context.check_known(app, seen)
-    found: list[Difference] = []
+    found = [contradicted(one) for one in wrong]
     for host in seen.hosts.values():
         if not host.reachable:
             found.append(Difference(host.host, app, "", "host", "reachable", host.error))

@@ -113,16 +113,20 @@ def must_answer(yes: bool) -> None:
 @asynccontextmanager
 async def opened(
     config: str, directory: Path = Path(), *, with_ledger: bool = False, asks_ledger: bool = False,
+    compares: bool = False,
 ) -> AsyncIterator[contexts.Context]:
     """The context of one call: fleet file, connections, ledger; signals set `stop`.
 
-    *with_ledger*: it is made if it is not there; *asks_ledger*: what it knows counts, if there is one.
+    *with_ledger*: it is made if it is not there; *asks_ledger*: what it knows counts, if there is one;
+    *compares*: what hosts say is compared with it, if there is one that can be read.
     """
     fleet = load(config, directory)
     transport = _transport(fleet)
     if verbose():
         transport = telling.TellingTransport(transport, tell)
     kept = await _ledger(fleet, make=with_ledger) if with_ledger or asks_ledger else None
+    if compares:
+        kept = await _readable(fleet)
     asker = contexts.who(os.environ)
     context = contexts.Context(fleet, dict(os.environ), transport, kept, asker.actor, asker.url, asker.commit)
     signals(context.stop, says=with_ledger)
@@ -140,6 +144,21 @@ async def _ledger(fleet: settings.Settings, *, make: bool) -> ledger.Ledger | No
     if not make and isinstance(place, Path) and not place.exists():
         return None
     return await ledger.open_ledger(place)
+
+
+async def _readable(fleet: settings.Settings) -> ledger.Ledger | None:
+    """The ledger for who only looks at hosts: none, said so, where it cannot be read."""
+    try:
+        return await _ledger(fleet, make=False)
+    except (errors.LedgerError, errors.SettingsError) as wrong:
+        terminal.err(f" note: what hosts say is not compared with the ledger: {wrong.message}")
+        return None
+
+
+def notes(context: contexts.Context) -> None:
+    """Say what people should know beside the result."""
+    for note in context.notes:
+        terminal.err(f" note: {note}")
 
 
 def _transport(fleet: settings.Settings) -> base.Transport:

@@ -51,6 +51,18 @@ def found(
     return wrong
 
 
+def uncompared(
+    seen: state.FleetState, known: Mapping[str, Mapping[str, Committed]]
+) -> dict[str, tuple[str, ...]]:
+    """App → hosts where lading has it, and of which this ledger saw no commit; *known*: its commits by app and host."""
+    apart: dict[str, tuple[str, ...]] = {}
+    for name, host in seen.hosts.items():
+        for app in host.apps.values():
+            if app.current is not None and name not in known.get(app.app, {}):
+                apart[app.app] = (*apart.get(app.app, ()), name)
+    return apart
+
+
 def _why(app: state.AppState, known: Committed) -> str:
     if app.unreadable:
         return ""

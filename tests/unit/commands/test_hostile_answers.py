@@ -146,7 +146,7 @@ def test_a_damaged_host_is_refused_and_shown(file: str) -> None:
     found = parts(WHOLE)
     damaged = answered({**found, f"{file}:shop": b"\0\0\0"})
     rows = fleet.host_rows(damaged, "")
-    assert [(row.state, row.drift[0]) for row in rows if row.service == ""] == [("unknown", f"{file}: damaged: it cannot be read")]
+    assert ("unknown", f"{file}: damaged: it cannot be read") in [(row.state, row.drift[0]) for row in rows if row.service == ""]
     assert ("h", "shop", "", file) in {(d.host, d.app, d.service, d.field) for d in fleet.differences("h", damaged.apps["shop"])}
     with pytest.raises(errors.ForeignError) as caught:
         start.check_reachable(state.FleetState({"h": damaged}))
