@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class Context:
     """One call of lading. *on_event* shows progress; *confirm* is asked before the first change and may say no.
 
-    *commit* is the CI's, for projects that are not in Git. *ledger* may be None for verbs that only look; *stop* is set by
+    *silent*: hosts that did not answer a question of this call, and why; whoever asks notes them, so that no verb says
+    "nothing" without their names. *commit* is the CI's, for projects that are not in Git. *ledger* may be None for verbs that only look; *stop* is set by
     the first Ctrl-C or SIGTERM; *began* is a reading of the monotonic clock at the start of the call.
     """
 
@@ -42,6 +43,7 @@ class Context:
     began: float = field(default_factory=time.monotonic)
     notes: list[str] = field(default_factory=list)
     """What people should know beside the result of a look; whoever looks adds to it."""
+    silent: dict[str, str] = field(default_factory=dict)
 
     async def record(self, event: events.Event) -> None:
         """Store an event, then show it; awaited by the engine before each change.
@@ -71,10 +73,11 @@ class Context:
 
         Raises:
             UnknownReleaseError: no host that was asked knows it, all answered, and the ledger, if one is open, has nothing of it.
+            UnansweredError: no host that answered knows it, and others did not answer.
         """
-        whole = all(host.reachable and not host.facts.problem for host in seen.hosts.values())
-        if not app or not whole or any(app in host.apps for host in seen.hosts.values()):
+        if not app or any(app in host.apps for host in seen.hosts.values()):
             return
+        check_answered(seen.silent, f"whether there is an app {app}")
         if self.ledger is None or not await self.ledger.history(app, 1):
             raise errors.UnknownReleaseError(f"there is no app {app} on {', '.join(seen.hosts)}", "lading where")
 
@@ -86,6 +89,18 @@ class Context:
         if not known:
             raise errors.SettingsError("lading.yaml names no host", "lading init", file=str(self.settings.path))
         return hosts.Destination("", tuple(host.name for host in known)), known
+
+
+def check_answered(silent: Mapping[str, str], what: str) -> None:
+    """Refuse to say "nothing" where not all have answered; *silent*: who did not, and why.
+
+    Raises:
+        UnansweredError: somebody is silent.
+    """
+    if silent:
+        told = "; ".join(f"{name}: {why}" for name, why in silent.items())
+        raise errors.UnansweredError(f"{what} cannot be said, for not all hosts have answered ({told})",
+                                     f"lading check {' '.join(silent)}", host=next(iter(silent)))
 
 
 def now() -> str:

@@ -21,6 +21,7 @@ Each carries a message (what), where it is (file and line, host, step) and a hin
     │   ├── UnreachableError       no connection, or it was lost
     │   ├── AuthenticationError    the host did not accept the key
     │   ├── HostKeyError           the host's key is unknown, changed or revoked
+    │   ├── UnansweredError        not every host that was asked has answered
     │   └── CommandError           a command on the host failed in a way nobody planned for
     ├── LedgerError [7]        the ledger cannot be read, written or trusted
     └── LeftError [130]        the user left in the middle
@@ -184,6 +185,12 @@ class HostKeyError(TransportError):
     """The host's key is unknown, has changed or was revoked."""
 
     kind = "host_key"
+
+
+class UnansweredError(TransportError):
+    """Not every host that was asked has answered, so that nobody can say "nothing"."""
+
+    kind = "unanswered"
 
 
 class CommandError(TransportError):

@@ -10,6 +10,7 @@ from lading import context as contexts
 from lading.commands import logs as commands
 from lading.compose import release as releases
 from lading.compose import restore
+from lading.inventory import hosts
 from lading.ledger import contradictions
 from lading.plan import planner, steps
 
@@ -58,7 +59,9 @@ class Difference:
 async def look(context: contexts.Context, app: str, to: Sequence[str]) -> state.FleetState:
     """All chosen hosts (all of the fleet without *to*), one round trip each."""
     _, chosen = context.choose(to)
-    return await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app, facts=False)
+    seen = await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app, facts=False)
+    context.silent.update(seen.silent)
+    return seen
 
 
 async def _compared(
@@ -86,12 +89,16 @@ def host_rows(
     host: state.HostState, app: str, contradicting: Sequence[contradictions.Contradiction] = ()
 ) -> list[Row]:
     """The rows of one host; pure, so that a page or a test can use it."""
+    silent = [Row(app, "", host.host, "", "", "", "", "", "unknown", "", "", "", (host.unanswered,))]
     if not host.reachable:
-        return [Row(app, "", host.host, "", "", "", "", "", "unknown", "", "", "", (host.error,))]
+        return silent
     wrong = {one.app: one for one in contradicting if one.host == host.host}
     apps = {name: state.AppState(name) for name in wrong} | dict(host.apps)
     chosen = [apps[name] for name in sorted(apps) if app in ("", name)]
-    return [row for one in chosen for row in _app_rows(host.host, one, wrong.get(one.app))]
+    rows = [row for one in chosen for row in _app_rows(host.host, one, wrong.get(one.app))]
+    if host.unanswered:  # its files are read, but nobody knows what runs
+        return [*silent, *(row for row in rows if not row.service)]
+    return rows
 
 
 def _app_rows(host: str, app: state.AppState, wrong: contradictions.Contradiction | None) -> list[Row]:
@@ -209,11 +216,11 @@ async def drift(context: contexts.Context, app: str = "", to: Sequence[str] = ()
     await context.check_known(app, seen)
     found = [contradicted(one) for one in wrong]
     for host in seen.hosts.values():
-        if not host.reachable:
-            found.append(Difference(host.host, app, "", "host", "reachable", host.error))
+        if host.unanswered:
+            found.append(Difference(host.host, app, "", "host", "reachable", host.unanswered))
         for one in host.apps.values():
             if not app or one.app == app:
-                found += differences(host.host, one)
+                found += [each for each in differences(host.host, one) if not (each.service and host.unanswered)]
     return tuple(found)
 
 
@@ -250,11 +257,22 @@ async def logs(
     stopping.cancel()
     for host, text in sorted(kept, key=lambda one: one[1].partition(" | ")[2].partition(" ")[0]):
         emit(host, text)
-    for wrong in ended:
-        if isinstance(wrong, BaseException) and not isinstance(wrong, asyncio.CancelledError):
-            raise wrong
+    _raise(chosen, ended)
     if not follow and not kept and not context.stop.is_set():
-        await context.check_known(app, await look(context, app, to))
+        seen = await look(context, app, to)
+        await context.check_known(app, seen)
+        contexts.check_answered(seen.silent, "whether the app's containers say anything")
+
+
+def _raise(chosen: Sequence[hosts.Host], ended: Sequence[object]) -> None:
+    """Name every host whose lines are missing."""
+    wrong = {host.name: why for host, why in zip(chosen, ended, strict=True)
+             if isinstance(why, BaseException) and not isinstance(why, asyncio.CancelledError)}
+    lost = {name: why.message for name, why in wrong.items() if isinstance(why, errors.TransportError)}
+    for name, why in wrong.items():
+        if len(wrong) == 1 or name not in lost:
+            raise why
+    contexts.check_answered(lost, "what the app's containers say")
 
 
 async def _cancelled(tasks: Sequence[asyncio.Task[None]], stop: asyncio.Event) -> None:

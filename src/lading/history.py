@@ -34,7 +34,7 @@ async def history(
     silent: Mapping[str, str] = {}
     if not offline:
         seen = await _look(context, app, to)
-        silent = _silent(seen)
+        silent = seen.untold
         await kept.take(deployments.from_journals(seen))
     rows = await kept.history(app, limit)
     return History(rows, sum(1 for row in rows if row.origin), silent)
@@ -63,13 +63,12 @@ async def show(context: contexts.Context, prefix: str) -> Shown:
     silent: Mapping[str, str] = {}
     if row is None or row.origin or not row.ended:
         seen = await _look(context, row.app if row else "", ())
-        silent = _silent(seen)
+        silent = seen.untold
         await _remember(kept, seen)
         row = await kept.deployment(prefix)
         if row is None:
-            raise errors.UnknownReleaseError(
-                f"neither the ledger nor a host knows a deployment {prefix}"
-                + (f" ({'; '.join(f'{name} was not read: {why}' for name, why in silent.items())})" if silent else ""), "lading history")
+            contexts.check_answered(silent, f"whether there is a deployment {prefix}")
+            raise errors.UnknownReleaseError(f"neither the ledger nor a host knows a deployment {prefix}", "lading history")
         journal = deployments.journal(seen, row.deployment)
     return Shown(row, await kept.events(row.deployment), journal, await _images(kept, row.release), silent)
 
@@ -111,7 +110,7 @@ async def verify_with_hosts(context: contexts.Context, to: Sequence[str] = ()) -
     here = {head.writer for head in heads}
     mine = tuple(one for one in told if one.writer in here)
     others = tuple(sorted({one.writer for one in told} - here))
-    return Verified(await kept.verify(mine), heads[0], kept.place, mine, others, _silent(seen), heads[1:])
+    return Verified(await kept.verify(mine), heads[0], kept.place, mine, others, seen.untold, heads[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,7 @@ async def rebuild(context: contexts.Context) -> Rebuilt:
     """Make the list of deployments anew from the ledger's events and the hosts, and say what is lost."""
     kept = _ledger(context)
     seen = await _look(context, "", ())
-    told, silent = deployments.from_journals(seen), _silent(seen)
+    told, silent = deployments.from_journals(seen), seen.untold
     await kept.rebuild(told)
     await _remember(kept, seen)
     rows = await kept.history(limit=1_000_000)
@@ -161,13 +160,6 @@ async def _remember(kept: ledger.Ledger, seen: state.FleetState) -> None:
 async def _look(context: contexts.Context, app: str, to: Sequence[str]) -> state.FleetState:
     _, chosen = context.choose(to)
     return await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app, facts=False)
-
-
-def _silent(seen: state.FleetState) -> dict[str, str]:
-    """The hosts that could not be read, or whose journal cannot, and why."""
-    torn = {name: [app.app for app in host.apps.values() if "journal" in app.damaged] for name, host in seen.hosts.items()}
-    return {name: host.error or f"the journal of {', '.join(torn[name])} is damaged" for name, host in seen.hosts.items()
-            if not host.reachable or torn[name]}
 
 
 def _ledger(context: contexts.Context) -> ledger.Ledger:

@@ -207,6 +207,14 @@ def release_from_json(name: str, stored: Mapping[str, Any]) -> Kept:
     return Kept(stored)
 
 
+def _walked(path: list[str], to: str, *, back: bool) -> list[str]:
+    """The way here once a release was committed, *back* along it or onwards."""
+    if back and to in path:
+        last = len(path) - path[::-1].index(to)
+        return path[:last]
+    return path if path[-1:] == [to] else [*path, to]
+
+
 @dataclass(frozen=True, slots=True)
 class AppState:
     """One app on one host: declared (*current*, *releases* kept there, raw JSON by id), journal, and what runs.
@@ -272,6 +280,26 @@ class AppState:
                        begin.get("generations", {}), adopted_from_json(begin))
 
     @property
+    def behind(self) -> tuple[str, ...]:
+        """The releases before the current one, nearest first: what a rollback goes back along.
+
+        A rollback leaves behind it only what lay before its target, so that the next one goes on back.
+        What was undone was never committed, and a removal ends the path.
+        """
+        begun = {line["deployment"]: line for line in self.journal if line["kind"] == "begin"}
+        path: list[str] = []
+        for line in self.journal:
+            if line.get("result") in ("removed", "given back"):
+                path = []
+            begin = begun.get(line["deployment"]) if line["kind"] == "committed" else None
+            to = str(begin.get("to") or "") if begin is not None else ""
+            if to and begin is not None:
+                path = _walked(path, to, back=begin.get("verb") == "rollback")
+        if self.current is not None:
+            path = _walked(path, self.current.release, back=False)
+        return tuple(reversed(path[:-1]))
+
+    @property
     def given_back(self) -> bool:
         """Whether the last that lading did here was `remove --keep-running`: what runs is not its any more."""
         return bool(self.journal) and self.journal[-1].get("result") == "given back"
@@ -329,6 +357,17 @@ class HostState:
         return {net: names for net, names in found.items() if names}
 
     @property
+    def unanswered(self) -> str:
+        """Why it has not said what runs there; "" = it was reached, and so was its engine."""
+        return self.error or self.facts.problem
+
+    @property
+    def untold(self) -> str:
+        """Why it has not said what was done there; "" = it was reached, and its journals could be read."""
+        torn = [app.app for app in self.apps.values() if "journal" in app.damaged]
+        return self.error or (f"the journal of {', '.join(torn)} is damaged" if torn else "")
+
+    @property
     def reachable(self) -> bool:
         """Whether the host answered."""
         return not self.error
@@ -339,3 +378,13 @@ class FleetState:
     """What was seen on all hosts that were asked, in the order of the question."""
 
     hosts: Mapping[str, HostState]
+
+    @property
+    def silent(self) -> dict[str, str]:
+        """The hosts that have not said what runs there, and why; only without them is "nothing runs" true."""
+        return {name: host.unanswered for name, host in self.hosts.items() if host.unanswered}
+
+    @property
+    def untold(self) -> dict[str, str]:
+        """The hosts that have not said what was done there, and why; only without them is "nothing was" true."""
+        return {name: host.untold for name, host in self.hosts.items() if host.untold}

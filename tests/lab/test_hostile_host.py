@@ -2,11 +2,12 @@
 
 import json
 import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
 from app_client import EXAMPLE, App
-from lab_client import Lab, subprocess
+from lab_client import Lab
 
 from lading import canonical
 
@@ -18,7 +19,8 @@ class Root:
 
     def __init__(self, app: App, host: str) -> None:
         self.app, self.host = app, host
-        self.folder = f"/var/lib/lading/apps/{app.name}"
+        places = f"ls -d /var/lib/lading/apps/{app.name} /home/*/.lading/*/apps/{app.name}"
+        self.folder = app.lab.exec(host, places, check=False).stdout.split()[0]
 
     def run(self, line: str) -> str:
         """A line of shell in the app's folder."""

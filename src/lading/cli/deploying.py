@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from lading import canonical, errors
+from lading import canonical, errors, spans
 from lading import context as contexts
-from lading.cli import progress, render, shared
+from lading.cli import progress, render, shared, terminal
 from lading.deploy import adopt as adopting
 from lading.deploy import bundling, ended, start
 from lading.deploy import remove as removing
@@ -203,25 +203,39 @@ def remove(config: str, app: str, to: tuple[str, ...], volumes: bool, keep_runni
 @shared.verbose_option
 @click.pass_obj
 def resume(config: str, app: str, to: tuple[str, ...], forward: bool, back: bool, as_json: bool) -> int:
-    """Finish or undo what another run left open, from the hosts' own records."""
+    """Finish or undo what another run left open, from the hosts' own records; without --to on every host.
+
+    "Nothing is open" is said, with exit code 0, only when all hosts that were asked have answered; else 6 and their names.
+    """
     if forward and back:
         raise errors.InputError("--continue and --undo exclude each other", "name one")
 
     async def work() -> int:
         lines = progress.Progress(live=False)
         async with shared.opened(config, with_ledger=True) as context:
-            done = await resuming.resume(shared.changed(context, on_event=lines.event), app, to=to,
-                                         choice="continue" if forward else "undo" if back else "")
-        if as_json:
-            render.document([one.as_json() for one in done])
-        elif not done:
-            render.line("nothing is open")
-        for one in () if as_json else done:
-            render.ended(one)
+            _, asked = context.choose(to)
+            terminal.err(f"asking {', '.join(spans.packed([host.name for host in asked]))} what is open")
+            found = await resuming.resume(shared.changed(context, on_event=lines.event), app, to=to,
+                                          choice="continue" if forward else "undo" if back else "")
+        if not found.ended:
+            contexts.check_answered(found.silent, "whether something is open")
+        _resumed(found, as_json)
         good = ("succeeded", "unchanged", "rolled_back")
-        return 0 if all(one.result in good for one in done) else 5
+        if not all(one.result in good for one in found.ended):
+            return 5
+        return shared.answered(found.silent)
 
     return shared.run(work())
+
+
+def _resumed(found: resuming.Resumed, as_json: bool) -> None:
+    if as_json:
+        render.document([one.as_json() for one in found.ended])
+        return
+    for one in found.ended:
+        render.ended(one)
+    if not found.ended:
+        render.line(f"nothing is open on {', '.join(spans.packed(found.asked))}")
 
 
 @click.command()

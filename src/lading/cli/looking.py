@@ -33,14 +33,14 @@ def check(config: str, dest: tuple[str, ...], as_json: bool) -> int:
 @shared.verbose_option
 @click.pass_obj
 def where(config: str, app: str, to: tuple[str, ...], as_json: bool) -> int:
-    """Which version runs where, and in what state: observed now, right with an empty ledger."""
+    """Which version runs where, and in what state, observed now; exit 6 if a host has not answered."""
 
     async def work() -> int:
         async with shared.opened(config, compares=True) as context:
             rows = await fleet.where(context, app, to)
         render.document([row.as_json() for row in rows]) if as_json else render.where(rows)
         shared.notes(context)
-        return 0
+        return shared.answered(context.silent)
 
     return shared.run(work())
 
@@ -52,14 +52,14 @@ def where(config: str, app: str, to: tuple[str, ...], as_json: bool) -> int:
 @shared.verbose_option
 @click.pass_obj
 def drift(config: str, app: str, to: tuple[str, ...], as_json: bool) -> int:
-    """What differs from what was deployed; exit 0 if nothing does, 1 if something does."""
+    """What differs from what was deployed; exit 0 if nothing does, 1 if something does, 6 if a host has not answered."""
 
     async def work() -> int:
         async with shared.opened(config, compares=True) as context:
             found = await fleet.drift(context, app, to)
         render.document([one.as_json() for one in found]) if as_json else render.drift(found)
         shared.notes(context)
-        return 1 if found else 0
+        return shared.answered(context.silent) or (1 if found else 0)
 
     return shared.run(work())
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from lading import canonical, disk, events
+from lading import canonical, disk, errors, events
 from lading import context as contexts
 from lading import found as finding
 from lading import history as past
@@ -36,14 +36,19 @@ def history(config: str, app: str, to: tuple[str, ...], limit: int, offline: boo
         async with shared.opened(config, with_ledger=True) as context:
             found = await past.history(context, app, to=to, limit=limit, offline=offline)
         render.document([row.as_json() for row in found.rows]) if as_json else _history(found)
-        return 0
+        return shared.answered(found.unreachable) if as_json else _exit(found.unreachable)
 
     return shared.run(work())
 
 
+def _exit(unread: Mapping[str, str]) -> int:
+    """6 where the result has named a host that was asked and could not be read."""
+    return errors.UnansweredError.exit_code if unread else 0
+
+
 def _history(found: past.History) -> None:
     if not found.rows:
-        render.line("no deployment is known here or told of by the hosts that were asked")
+        render.line("no deployment is known here or told of by the hosts that have answered")
     else:
         _listed(found)
     for name, why in found.unreachable.items():
@@ -76,7 +81,7 @@ def show(config: str, deployment: str, timings: bool, as_json: bool) -> int:
             render.document(_as_json(shown, took))
         else:
             _show(shown, took)
-        return 0
+        return shared.answered(shown.unreachable) if as_json else _exit(shown.unreachable)
 
     return shared.run(work())
 

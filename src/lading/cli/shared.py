@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -197,6 +197,13 @@ def signals(stop: asyncio.Event, *, says: bool) -> None:
         loop.add_signal_handler(number, first)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         loop.add_signal_handler(signal.SIGHUP, stop.set)
+
+
+def answered(silent: Mapping[str, str]) -> int:
+    """The exit code of a verb that looked: 6 where a host that was asked has not answered, after its name was said."""
+    for name, why in silent.items():
+        terminal.err(f"{name} has not answered: {why}")
+    return errors.UnansweredError.exit_code if silent else 0
 
 
 def changed(context: contexts.Context, **words: object) -> contexts.Context:

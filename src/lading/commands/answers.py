@@ -28,7 +28,9 @@ def host_state(host: str, parts: Sequence[tuple[str, bytes]]) -> state.HostState
     containers = docker.parse_containers(texts.get("containers", ""))
     names = {name.partition(":")[2] for name in texts if name.startswith("app:")} | {c.app for c in containers}
     apps = {name: _app(name, texts, containers) for name in sorted(names) if command.APP.fullmatch(name)}
-    return state.HostState(host, _facts(texts.get("facts", ""), texts.get("registries", "")), apps)
+    facts = _facts(texts.get("facts", ""), texts.get("registries", ""))
+    silent = texts.get("silent", "").strip().partition("\n")[0]
+    return state.HostState(host, replace(facts, problem=facts.problem or silent), apps)
 
 
 def from_result(host: str, result: command.Result) -> state.HostState:

@@ -33,11 +33,13 @@ part tick; part next; }}
 """
 ALL_CONTAINERS = f"""part containers
 if [ -n "${{P:-}}" ]; then ids=$(printf '%s\\n' "$P" | sed -n "s/^c=\\([0-9a-f]*\\) $WHOSE\\$/\\1/p")
-else ids=$(docker ps -aq --no-trunc --filter "label=$FILTER" 2>/dev/null); fi
+elif ! ids=$(docker ps -aq --no-trunc --filter "label=$FILTER" 2>/dev/null); then
+part silent; e=$(docker ps -q 2>&1 >/dev/null); printf '%s\\n' "${{e:-the engine does not answer}}"; part containers; fi
 if [ -z "$APP" ]; then for c in $(grep -sl '"adopted":' "$S"/apps/*/current); do c=${{c%/current}}
 ids="$ids $(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=${{c##*/}}")"; done
 ids=$(printf '%s\\n' $ids | sort -u); fi
-[ -z "$ids" ] || docker container inspect --format {command.quote(INSPECT)} $ids 2>/dev/null
+[ -z "$ids" ] || docker container inspect --format {command.quote(INSPECT)} $ids 2>/dev/null || e=$(docker ps -q 2>&1 >/dev/null) ||
+{{ part silent; printf '%s\\n' "${{e:-the engine does not answer}}"; }}
 """
 
 

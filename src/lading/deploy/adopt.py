@@ -39,10 +39,10 @@ async def adopt(context: contexts.Context, request: start.Request) -> ended.Ende
         LedgerError: the intent could not be stored; nothing was changed.
     """
     prepared = await _prepare(context, request)
-    unfinished = start.unfinished(prepared)
-    if unfinished:
-        done = await resume.resume(context, prepared.plan.app, to=unfinished, reason="before it is adopted")
-        if done and all(one.result == "succeeded" for one in done):
+    done = await resume.end_open(context, prepared.plan.app, prepared.seen, take_lease=request.take_lease,
+                                 before="it is adopted")
+    if done:
+        if all(one.result == "succeeded" for one in done):
             return done[-1]
         prepared = await _prepare(context, request)
     job = await start.job(context, prepared)

@@ -6,8 +6,9 @@ from dataclasses import replace
 from lading import context as contexts
 from lading import errors, events, observe, state
 from lading.compose import release
-from lading.deploy import ended, running, start
+from lading.deploy import ended, resume, running, start
 from lading.engines import base, hosts
+from lading.inventory import hosts as inventory
 from lading.plan import steps
 
 
@@ -24,31 +25,32 @@ async def remove(
         RefusedError, TransportError, LedgerError: nothing was changed.
     """
     destination, chosen = context.settings.inventory.choose(to)
-    seen = await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app)
-    start.check_reachable(seen, readable=False)
+    seen = await _look(context, chosen, app)
+    if await resume.end_open(context, app, seen, take_lease=take_lease, before="it is removed"):
+        seen = await _look(context, chosen, app)
     there = {name: host.apps[app] for name, host in seen.hosts.items() if app in host.apps}
     there = {name: one for name, one in there.items()
              if one.current or one.unreadable or (not keep_running and any(c.owned for c in one.containers))}
+    unsure = {name: why for name, why in seen.silent.items() if name not in there}
+    contexts.check_answered(unsure, f"whether {app} is deployed")
     if not there:
         raise errors.UnknownReleaseError(f"{app} is not deployed on {', '.join(seen.hosts)}", "lading where")
-    known = running.known_releases(seen, app)
     plans = {name: _kept(name, one) if keep_running else _gone(name, one) for name, one in there.items()}
     data = ("containers, networks, volumes and host data stay" if keep_running else
             "volumes and host data are removed too" if volumes else "volumes and host data stay")
-    first = next(iter(there.values())).current
-    made = known.get(first.release) if first else None
-    whole = steps.Plan(app, first.version if first else "", "", destination.name, plans, (tuple(plans),), warnings=(data,))
+    versions = {one.current.version for one in there.values() if one.current is not None}
+    version = versions.pop() if len(versions) == 1 else ""
+    whole = steps.Plan(app, version, "", destination.name, plans, (tuple(plans),), warnings=(data,))
     begin = {
-        "verb": "remove", "app": app, "version": whole.version, "destination": destination.name,
-        "source": first.source if first else "", "commit": "", "actor": context.actor, "reason": reason,
-        "url": context.url, "plan": whole.hash, "participants": list(plans),
+        "verb": "remove", "app": app, "destination": destination.name, "commit": "", "actor": context.actor,
+        "reason": reason, "url": context.url, "plan": whole.hash, "participants": list(plans),
         **({"keeps_containers": True} if keep_running else {}),
     }
     job = base.Job(
-        plan=whole, release=made or release.empty(app), bundle=None, known=known,
+        plan=whole, release=release.empty(app), bundle=None, known={},
         hosts={host.name: host for host in chosen}, deployment=start.new_id(), begin=begin,
         state_dir=context.settings.state_dir, holder=context.actor, since=contexts.now(), url=context.url,
-        take_lease=take_lease, stop=context.stop,
+        take_lease=take_lease, stop=context.stop, own={name: _own(one) for name, one in there.items()},
     )
 
     async def act(engine: hosts.HostsEngine, what: base.Job, record: events.Record) -> base.Report:
@@ -56,6 +58,19 @@ async def remove(
 
     done = await running.carry_out(context, job, verb="remove", reason=reason, plan=whole, act=act)
     return replace(done, note="; ".join(filter(None, [done.note, *_stays(app, seen, done)]))) if keep_running else done
+
+
+async def _look(context: contexts.Context, chosen: Sequence[inventory.Host], app: str) -> state.FleetState:
+    seen = await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app)
+    start.check_reachable(seen, readable=False)
+    return seen
+
+
+def _own(app: state.AppState) -> base.Own:
+    """What is written of one host: the version and the source that leave it."""
+    current, kept = app.current, running.kept_releases(app)
+    words = {"version": current.version, "source": current.source} if current is not None else {}
+    return base.Own(kept, kept.get(current.release) if current is not None else None, words)
 
 
 def _gone(name: str, app: state.AppState) -> steps.HostPlan:

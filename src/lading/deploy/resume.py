@@ -1,6 +1,7 @@
-"""Finish or undo what another run left open, from the hosts' own records; no ledger is needed."""
+"""Finish or undo what another run left open, from each host's own records; no ledger is needed."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lading import context as contexts
@@ -8,69 +9,180 @@ from lading import errors, events, observe, state
 from lading.compose import release
 from lading.deploy import ended, running
 from lading.engines import base, hosts
+from lading.inventory import hosts as inventory
+from lading.ledger import deployments
 from lading.plan import rollout, steps
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """What was open and how it ended; *asked*: all hosts that were asked.
+
+    *silent*: those of them that could not say whether something is open there, and why.
+    """
+
+    ended: tuple[ended.Ended, ...]
+    asked: tuple[str, ...]
+    silent: Mapping[str, str]
 
 
 async def resume(
     context: contexts.Context, app: str = "", *, to: Sequence[str] = (), choice: str = "", reason: str = "resume",
-) -> tuple[ended.Ended, ...]:
+) -> Resumed:
     """End every open deployment of *app* (or of all apps) on the hosts; *choice* decides what is in doubt.
 
-    Any participant committed → the others are finished; all reachable and none → undone; otherwise in doubt.
+    What is done on a host comes from that host's own record. Others only decide which way it goes
+    (`decide`), and whether it goes at all.
 
     Raises:
         DeployFailedError: it is in doubt (a participant does not answer) and *choice* is "".
+        ForeignError: a host says that it was committed, this ledger that it was undone; and *choice* is "".
         LeaseHeldError: a command of that deployment still runs on a host.
         UnknownReleaseError: all hosts answer, and neither they nor the ledger know the app.
+        UnansweredError: some do not answer, and the others do not know the app.
     """
     _, chosen = context.choose(to)
     seen = await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app, facts=False)
     await context.check_known(app, seen)
-    found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    done = [await _one(context, name, deployment, seen, choice, reason) for name, deployment in _open(seen)]
+    return Resumed(tuple(done), tuple(seen.hosts), seen.untold)
+
+
+async def end_open(
+    context: contexts.Context, app: str, seen: state.FleetState, *, take_lease: bool, before: str
+) -> tuple[ended.Ended, ...]:
+    """End what another run left open of an app, before a verb plans on it: the one entry of all that change it.
+
+    How it ended; () = nothing was open there.
+
+    Raises:
+        LeaseHeldError: whoever began it is not dead, as far as the lease says.
+        DeployFailedError, ForeignError: nobody can say which way to end it.
+    """
+    names = [name for name, host in seen.hosts.items() if app in host.apps and host.apps[app].open_intent]
+    for name in names:
+        _check_free(name, seen.hosts[name].apps[app], take_lease=take_lease)
+    return (await resume(context, app, to=names, reason=f"before {before}")).ended if names else ()
+
+
+def _check_free(host: str, app: state.AppState, *, take_lease: bool) -> None:
+    if not app.held or take_lease:
+        return
+    lease = app.lease
+    link = f", {lease['url']}" if lease.get("url") else ""
+    raise errors.LeaseHeldError(
+        f"{app.app} on {host} is held by {lease.get('holder')} (deployment {lease.get('deployment')}, since "
+        f"{lease.get('since')}{link})",
+        f"wait; if that deployment is dead: lading resume {app.app}, or --take-lease", host=host, step="lease")
+
+
+def _open(seen: state.FleetState) -> tuple[tuple[str, str], ...]:
+    """App and deployment of everything that is open on one of the hosts."""
+    found = dict[tuple[str, str], None]()
     for host in seen.hosts.values():
         for name, one in host.apps.items():
             if one.open_intent is not None:
-                found[(name, str(one.open_intent["deployment"]))] = one.open_intent
-    return tuple([await _one(context, name, begin, choice, reason) for (name, _), begin in found.items()])
+                found[name, str(one.open_intent["deployment"])] = None
+    return tuple(found)
+
+
+def _begun(host: state.HostState, app: str, deployment: str) -> Mapping[str, Any] | None:
+    """A host's own record of a deployment that is open there."""
+    mine = host.apps.get(app)
+    begin = mine.open_intent if mine is not None else None
+    return begin if begin is not None and begin["deployment"] == deployment else None
 
 
 async def _one(
-    context: contexts.Context, app: str, begin: Mapping[str, Any], choice: str, reason: str
+    context: contexts.Context, app: str, deployment: str, first: state.FleetState, choice: str, reason: str
 ) -> ended.Ended:
-    names = [str(name) for name in begin.get("participants", [])]
-    missing = [name for name in names if name not in context.settings.inventory.hosts]
-    chosen = [context.settings.inventory.hosts[name] for name in names if name not in missing]
+    names = _participants(first, app, deployment)
+    known = context.settings.inventory.reachable()
+    chosen = tuple(host for host in known if host.name in names)
+    missing = [name for name in names if name not in {host.name for host in chosen}]
     seen = await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app, facts=False)
-    silent = missing + [name for name, host in seen.hosts.items() if not host.reachable]
-    forward = _decide(str(begin["deployment"]), app, seen, silent, choice)
-    plans = {name: _plan(name, host.apps.get(app), str(begin["deployment"])) for name, host in seen.hosts.items()
-             if host.reachable}
-    open_plans = {name: plan for name, plan in plans.items() if plan is not None}
-    known = running.known_releases(seen, app)
-    target = known.get(str(begin.get("to", ""))) or release.empty(app)
-    whole = steps.Plan(app, str(begin.get("version", "")), str(begin.get("to", "")), str(begin.get("destination", "")),
-                       open_plans, rollout.batches(list(open_plans), int(begin.get("parallelism", 0))))
-    record = {**{key: value for key, value in begin.items() if key not in ("at", "kind", "v", "from", "generations")},
-              "kind": "resumed", "actor": context.actor, "reason": reason, "url": context.url}
-    job = base.Job(
-        plan=whole, release=target, bundle=None, known=known, hosts={host.name: host for host in chosen},
-        deployment=str(begin["deployment"]), begin=record, state_dir=context.settings.state_dir,
-        holder=context.actor, since=contexts.now(), url=context.url, stop=context.stop,
-    )
+    silent = [*missing, *seen.untold]
+    forward = decide(deployment, app, seen, silent, choice, await _decided(context, deployment))
+    job = _job(context, app, deployment, seen, chosen, reason)
 
     async def act(engine: hosts.HostsEngine, what: base.Job, store: events.Record) -> base.Report:
         return await engine.settle(what, store, forward=forward, silent=silent)
 
-    return await running.carry_out(context, job, verb="resume", reason=reason, plan=whole, act=act, ask=False)
+    return await running.carry_out(context, job, verb="resume", reason=reason, plan=job.plan, act=act, ask=False)
 
 
-def _decide(deployment: str, app: str, seen: state.FleetState, silent: Sequence[str], choice: str) -> bool:
-    """True = finish forward, False = undo (DESIGN §4, order of writes)."""
-    committed = [
-        name for name, host in seen.hosts.items() for line in host.apps.get(app, state.AppState(app)).journal
-        if line.get("kind") == "committed" and line.get("deployment") == deployment
-    ]
-    if committed:
+def _participants(seen: state.FleetState, app: str, deployment: str) -> tuple[str, ...]:
+    """The hosts that may have something to say: all that those name where it is open, and those themselves."""
+    found = dict[str, None]()
+    for name, host in seen.hosts.items():
+        begin = _begun(host, app, deployment)
+        if begin is not None:
+            found |= dict.fromkeys((name, *map(str, begin.get("participants", ()))))
+    return tuple(found)
+
+
+def _job(
+    context: contexts.Context, app: str, deployment: str, seen: state.FleetState,
+    chosen: Sequence[inventory.Host], reason: str,
+) -> base.Job:
+    begun = {name: begin for name, host in seen.hosts.items()
+             if (begin := _begun(host, app, deployment)) is not None}
+    said = _agreed(begun)
+    plans = {name: _plan(name, begin) for name, begin in begun.items()}
+    whole = steps.Plan(app, str(said.get("version", "")), str(said.get("to", "")), str(said.get("destination", "")),
+                       plans, rollout.batches(list(plans), int(said.get("parallelism", 0))))
+    asked = {"kind": "resumed", "actor": context.actor, "reason": reason, "url": context.url}
+    own = {name: _own(seen.hosts[name].apps[app], begin, asked) for name, begin in begun.items()}
+    source = {"source": said.get("source", "")}
+    return base.Job(
+        plan=whole, release=release.empty(app), bundle=None, known={}, hosts={host.name: host for host in chosen},
+        deployment=deployment, begin=source, state_dir=context.settings.state_dir, holder=context.actor,
+        since=contexts.now(), url=context.url, stop=context.stop, own=own,
+    )
+
+
+def _agreed(begun: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What all hosts say alike of a deployment: for the ledger and for people, never for a host."""
+    first, *others = begun.values() or [{}]
+    return {key: value for key, value in first.items() if all(one.get(key) == value for one in others)}
+
+
+def _own(app: state.AppState, begin: Mapping[str, Any], asked: Mapping[str, str]) -> base.Own:
+    """What one host becomes: as its own record says, out of what it keeps."""
+    kept = running.kept_releases(app)
+    to = str(begin.get("to", ""))
+    words = {key: value for key, value in begin.items() if key not in ("at", "v", "from", "to", "generations")}
+    return base.Own(kept, kept.get(to) or release.empty(app.app), {**words, **asked}, staged=to in kept)
+
+
+def _plan(name: str, begin: Mapping[str, Any]) -> steps.HostPlan:
+    before = state.current_from_json(begin["from"]) if begin.get("from") else None
+    numbers = {key: int(value) for key, value in begin.get("generations", {}).items()}
+    commit = steps.CommitRelease(str(begin.get("to", "")))
+    return steps.HostPlan(name, (commit,), (), before, numbers, adopted=state.adopted_from_json(begin))
+
+
+def decide(
+    deployment: str, app: str, seen: state.FleetState, silent: Sequence[str], choice: str,
+    decided: deployments.Decision,
+) -> bool:
+    """True = finish forward, False = undo (decision 0020).
+
+    *decided*: which way this ledger went when it last had this deployment in hand.
+
+    Raises:
+        DeployFailedError, ForeignError: as `resume`.
+    """
+    committed = [name for name, host in seen.hosts.items() if _says_committed(host, app, deployment)]
+    if committed and decided == "undo" and not choice:
+        raise errors.ForeignError(
+            f"deployment {deployment} of {app}: {', '.join(committed)} has it as committed, but this ledger undid it "
+            "and saw no host commit it",
+            f"lading history {app}; then decide: lading resume {app} --continue | --undo", host=committed[0],
+            step="resume")
+    if committed and decided != "undo":
+        return True
+    if decided == "commit" and (silent or choice != "undo"):
         return True
     if choice:
         return choice == "continue"
@@ -82,11 +194,13 @@ def _decide(deployment: str, app: str, seen: state.FleetState, silent: Sequence[
     return False
 
 
-def _plan(name: str, app: state.AppState | None, deployment: str) -> steps.HostPlan | None:
-    begin = app.open_intent if app is not None else None
-    if app is None or begin is None or begin.get("deployment") != deployment:
-        return None
-    before = state.current_from_json(begin["from"]) if begin.get("from") else None
-    numbers = {key: int(value) for key, value in begin.get("generations", {}).items()}
-    commit = steps.CommitRelease(str(begin.get("to", "")))
-    return steps.HostPlan(name, (commit,), (), before, numbers, adopted=state.adopted_from_json(begin))
+def _says_committed(host: state.HostState, app: str, deployment: str) -> bool:
+    lines = host.apps[app].journal if app in host.apps else ()
+    return any(line.get("kind") == "committed" and line.get("deployment") == deployment for line in lines)
+
+
+async def _decided(context: contexts.Context, deployment: str) -> deployments.Decision:
+    """What the ledger's chains say of a deployment; nothing without a ledger."""
+    if context.ledger is None:
+        return ""
+    return deployments.decided([stored.event for stored in await context.ledger.events(deployment)])

@@ -1,13 +1,15 @@
 """Back to the previous release or to any kept one: whole, from what the hosts keep, without registry or ledger."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lading import canonical, errors, observe, state
 from lading import context as contexts
 from lading.compose import release as releases
-from lading.deploy import ended, running, start
+from lading.deploy import ended, resume, running, start
 from lading.engines import base
+from lading.inventory import hosts
 from lading.plan import planner, steps
 
 
@@ -22,53 +24,85 @@ async def rollback(
         RefusedError, TransportError, LedgerError: nothing was changed.
     """
     destination, chosen = context.settings.inventory.choose(to)
-    seen = await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app)
-    start.check_reachable(seen)
-    wanted = {name: _target(name, host, app, release) for name, host in seen.hosts.items()}
-    if len(set(wanted.values())) > 1:
-        alike = len({*map(canonical.short, wanted.values())}) == 1
-        told = ", ".join(f"{name}: {target if alike else canonical.short(target)}" for name, target in wanted.items())
-        raise errors.UnknownReleaseError(f"the hosts would go back to different releases ({told})",
-                                         f"name one: lading rollback {app} --release ID --to {destination.name}")
-    known = running.known_releases(seen, app)
-    target = known[next(iter(wanted.values()))]
-    plans = {name: _plan(name, target, host.apps[app], host) for name, host in seen.hosts.items()}
-    whole = planner.plan(target, destination.name, plans, back=True)
-    current = next(host.apps[app].current for host in seen.hosts.values())
+    seen = await _look(context, chosen, app)
+    done = await resume.end_open(context, app, seen, take_lease=take_lease, before="the way back")
+    if done and not release and any(one.result != "succeeded" for one in done):
+        taken = f"{done[-1].version} was open and has been taken back; to go further back: lading rollback {app}"
+        return replace(done[-1], note=taken)
+    if done:
+        seen = await _look(context, chosen, app)
+    apps = {name: _deployed(name, host, app) for name, host in seen.hosts.items()}
+    kept = {name: running.kept_releases(one) for name, one in apps.items()}
+    target = _same({name: kept[name][_target(name, one, release)] for name, one in apps.items()},
+                   f"lading rollback {app} --release ID --to {destination.name}")
+    plans = {name: _plan(name, target, apps[name], host) for name, host in seen.hosts.items()}
+    whole = planner.plan(target, destination.name, plans, [_way(target, apps.values())], back=True)
     begin = {
-        "verb": "rollback", "app": app, "version": target.version, "destination": current.destination if current else "",
-        "source": current.source if current else "", "commit": "", "actor": context.actor, "reason": reason,
+        "verb": "rollback", "app": app, "version": target.version, "commit": "", "actor": context.actor, "reason": reason,
         "url": context.url, "plan": whole.hash, "participants": [n for batch in whole.batches for n in batch],
         "parallelism": max(map(len, whole.batches), default=0),
     }
     job = base.Job(
-        plan=whole, release=target, bundle=None, known=known, hosts={host.name: host for host in chosen},
+        plan=whole, release=target, bundle=None, known={}, hosts={host.name: host for host in chosen},
         deployment=start.new_id(), begin=begin, state_dir=context.settings.state_dir, holder=context.actor,
         since=contexts.now(), url=context.url, take_lease=take_lease, keep_jobs=True, stop=context.stop,
+        own={name: base.Own(kept[name], begin=running.owner(one)) for name, one in apps.items()},
     )
     return await running.carry_out(context, job, verb="rollback", reason=reason, plan=whole)
 
 
-def _target(host: str, seen: state.HostState, app: str, wanted: str) -> str:
+async def _look(context: contexts.Context, chosen: Sequence[hosts.Host], app: str) -> state.FleetState:
+    seen = await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app)
+    start.check_reachable(seen)
+    return seen
+
+
+def _deployed(host: str, seen: state.HostState, app: str) -> state.AppState:
     mine = seen.apps.get(app)
     if mine is None or mine.current is None:
         raise errors.UnknownReleaseError(f"{app} is not deployed on {host}", f"lading where {app}", host=host)
-    kept = {name: raw.get("version", "") for name, raw in mine.releases.items()}
-    shown = ", ".join(f"{canonical.short(name)} ({version})" for name, version in kept.items() if name != mine.current.release)
+    return mine
+
+
+def _same(targets: Mapping[str, releases.Release], hint: str) -> releases.Release:
+    """The release that all hosts would go back to, each out of what it keeps.
+
+    Raises:
+        UnknownReleaseError: they would go to different ones, or keep different bytes under one name.
+    """
+    first, *others = targets.values()
+    if any(one.canonical() != first.canonical() for one in others):
+        alike = len({canonical.short(one.id) for one in targets.values()}) == 1
+        told = ", ".join(f"{name}: {one.version} ({one.id if alike else canonical.short(one.id)})"
+                         for name, one in targets.items())
+        raise errors.UnknownReleaseError(f"the hosts would go back to different releases ({told})", f"name one: {hint}")
+    return first
+
+
+def _way(target: releases.Release, apps: Iterable[state.AppState]) -> str:
+    """From what to what it goes, in words."""
+    left = sorted({one.current.version for one in apps if one.current is not None})
+    return f"it goes back from {', '.join(left)} to {target.version} ({canonical.short(target.id)})"
+
+
+def _target(host: str, app: state.AppState, wanted: str) -> str:
+    assert app.current is not None
+    kept = {name: raw.get("version", "") for name, raw in app.releases.items()}
+    shown = ", ".join(f"{canonical.short(name)} ({version})" for name, version in kept.items() if name != app.current.release)
     if wanted:
         found = [n for n, v in kept.items() if n.startswith(wanted)] or [n for n, v in kept.items() if v == wanted]
         if len(found) > 1:
-            raise errors.UnknownReleaseError(f"{host} keeps more than one release {wanted} of {app}",
+            raise errors.UnknownReleaseError(f"{host} keeps more than one release {wanted} of {app.app}",
                                              f"say more of: {', '.join(sorted(found))}", host=host)
         if not found:
-            raise errors.UnknownReleaseError(f"{host} keeps no release {wanted} of {app}",
+            raise errors.UnknownReleaseError(f"{host} keeps no release {wanted} of {app.app}",
                                              f"kept there: {shown or 'none'}", host=host)
         return found[0]
-    past = [str(line.get("to")) for line in mine.journal if line.get("kind") == "committed"]
-    before = [name for name in reversed(past) if name != mine.current.release and name in kept]
+    before = [name for name in app.behind if name in kept]
     if not before:
-        raise errors.UnknownReleaseError(f"{host} keeps no release of {app} before {canonical.short(mine.current.release)}",
-                                         f"kept there: {shown or 'none'}", host=host)
+        raise errors.UnknownReleaseError(
+            f"{host} keeps no release of {app.app} before {canonical.short(app.current.release)}",
+            f"kept there: {shown or 'none'}; to one of them: --release ID", host=host)
     return before[0]
 
 

@@ -94,10 +94,14 @@ def kept_release(app: state.AppState) -> release.Release | None:
     return restore.from_json(app.releases[app.current.release])
 
 
-def known_releases(seen: state.FleetState, app: str) -> Mapping[str, release.Release]:
-    """All releases of an app that any of the hosts keeps, by id."""
-    return {
-        name: restore.from_json(raw)
-        for host in seen.hosts.values() if app in host.apps
-        for name, raw in host.apps[app].releases.items()
-    }
+def owner(app: state.AppState) -> dict[str, str]:
+    """To whom an app belongs on one host, as that host has it: no other host decides about it."""
+    current = app.current
+    return {"source": current.source, "destination": current.destination} if current is not None else {}
+
+
+def kept_releases(app: state.AppState | None) -> Mapping[str, release.Release]:
+    """All releases of an app that one host keeps, by id; what another host keeps is no word for this one."""
+    if app is None:
+        return {}
+    return {name: restore.from_json(raw) for name, raw in app.releases.items()}

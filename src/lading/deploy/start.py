@@ -85,9 +85,8 @@ async def deploy(context: contexts.Context, request: Request) -> ended.Ended:
         LedgerError: the intent could not be stored; nothing was changed.
     """
     prepared = await _prepare(context, request)
-    open_on = unfinished(prepared)
-    if open_on:
-        await resume.resume(context, prepared.plan.app, to=open_on, reason="before the next deployment")
+    if await resume.end_open(context, prepared.plan.app, prepared.seen, take_lease=request.take_lease,
+                             before="the next deployment"):
         prepared = await _prepare(context, request)
     done = await running.carry_out(context, await job(context, prepared), verb="deploy", reason=request.reason,
                                    plan=prepared.plan, commit=prepared.bundle.commit or context.commit)
@@ -101,30 +100,6 @@ def _unwell(prepared: Prepared) -> str:
     said = [f"{c.service} on {host} is unhealthy" for host, c in seen if c.status == "running" and c.health == "unhealthy"]
     said += [f"Docker restarted {c.service} on {host} ({c.restarts} in all)" for host, c in seen if c.restarts]
     return "; ".join([*said, f"lading logs {name}"]) if said else ""
-
-
-def unfinished(prepared: Prepared) -> tuple[str, ...]:
-    """The hosts on which another deployment of the app was left open.
-
-    Raises:
-        LeaseHeldError: it is not dead, as far as its lease says.
-    """
-    names = tuple(name for name, seen in prepared.seen.hosts.items() if _open(seen, prepared.plan.app))
-    for name in names:
-        app = prepared.seen.hosts[name].apps[prepared.plan.app]
-        if app.held and not prepared.request.take_lease:
-            lease = app.lease
-            link = f", {lease['url']}" if lease.get("url") else ""
-            raise errors.LeaseHeldError(
-                f"{app.app} on {name} is held by {lease.get('holder')} (deployment {lease.get('deployment')}, since "
-                f"{lease.get('since')}{link})",
-                f"wait; if that deployment is dead: lading resume {app.app}, or --take-lease", host=name, step="lease")
-    return names
-
-
-def _open(seen: state.HostState, app: str) -> bool:
-    mine = seen.apps.get(app)
-    return mine is not None and mine.open_intent is not None
 
 
 async def resolve(context: contexts.Context, request: Request) -> tuple[
@@ -324,7 +299,6 @@ async def job(context: contexts.Context, prepared: Prepared) -> base.Job:
         if wrong:
             raise errors.PreflightError("; ".join(wrong), f"lading check {name}", host=name, step="preflight")
     expected = await _expected(made, prepared.plan, context.environment)
-    known = running.known_releases(prepared.seen, made.release.app)
     begin = {
         "verb": "deploy", "app": made.release.app, "version": made.release.version,
         "destination": prepared.destination.name, "source": made.source, "commit": made.commit or context.commit,
@@ -333,12 +307,14 @@ async def job(context: contexts.Context, prepared: Prepared) -> base.Job:
         "parallelism": max(map(len, prepared.plan.batches), default=0),
     }
     return base.Job(
-        plan=prepared.plan, release=made.release, bundle=made, known=known,
+        plan=prepared.plan, release=made.release, bundle=made, known={},
         hosts={host.name: host for host in prepared.chosen}, deployment=new_id(), begin=begin,
         state_dir=context.settings.state_dir, holder=context.actor, since=contexts.now(), url=context.url,
         nonce=prepared.nonce, take_lease=prepared.request.take_lease, logins=logins(context, made.release),
         platforms=prepared.platforms, expected=expected, stop=context.stop,
         docker_info={name: host.facts.docker_info for name, host in prepared.seen.hosts.items()},
+        own={name: base.Own(running.kept_releases(host.apps.get(made.release.app)))
+             for name, host in prepared.seen.hosts.items()},
     )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from lading import events
@@ -18,10 +18,26 @@ async def no_ledger() -> Mapping[str, object]:
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """What of a job is one host's own, from that host's records alone: no other host has a say in it.
+
+    *known*: the releases that it keeps, by id; *release*: what it becomes, if not what the job says;
+    *begin*: what its record says otherwise than the job's; *staged*: whether what it becomes lies
+    there, so that it can be committed.
+    """
+
+    known: Mapping[str, releases.Release]
+    release: releases.Release | None = None
+    begin: Mapping[str, Any] = field(default_factory=dict)
+    staged: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """All that carrying out a plan needs. *begin*: the record that every host keeps, without kind and fence.
 
-    *bundle* is None for a rollback to what the hosts keep; *known*: releases by id, for undo; *expected*: the
+    *bundle* is None for a rollback to what the hosts keep; *known*: releases by id, for undo; *own*: what differs by host
+    (`at`); *expected*: the
     Compose normal form that every host's own Compose must arrive at ("" = not compared); *stop* is set by the first
     Ctrl-C or SIGTERM; *keep_jobs*: services that are meant to end are not run again (a way back); *platforms*: what each image is there for;
     *docker_info*: what `docker info` said on each host when the plan was made;
@@ -48,6 +64,20 @@ class Job:
     docker_info: Mapping[str, str] = field(default_factory=dict)
     attest: Callable[[], Awaitable[Mapping[str, object]]] = no_ledger
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    own: Mapping[str, Own] = field(default_factory=dict)
+
+    def at(self, host: str) -> "Job":
+        """The job as it is for one host."""
+        own = self.own.get(host)
+        if own is None:
+            return self
+        begin = {**self.begin, **own.begin}
+        return replace(self, release=own.release or self.release, begin=begin, known=own.known)
+
+    def staged(self, host: str) -> bool:
+        """Whether a host that another run left open can be committed there."""
+        own = self.own.get(host)
+        return own is None or own.staged
 
 
 @dataclass(frozen=True, slots=True)

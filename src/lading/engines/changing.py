@@ -32,7 +32,7 @@ class Changing:
 
     async def stage(self, name: str) -> None:
         """Upload, pull, and compare what the host's Compose makes of the release with what this machine's does."""
-        job = self.job
+        job = self.job.at(name)
         what = host_commands.stage_command(self.held.holds[name], job, job.plan.hosts[name], self.held.seen.get(name))
         await self._begin(name, "stage")
         begun = time.monotonic()
@@ -54,7 +54,7 @@ class Changing:
 
     async def hook(self, name: str, step: steps.RunHook) -> None:
         """Run a hook once, on this host, before anything is rolled; a status other than 0 is a Failure."""
-        job = self.job
+        job = self.job.at(name)
         what = host_commands.hook_command(self.held.holds[name], job, job.plan.hosts[name], step, self.held.seen.get(name))
         await self._begin(name, "hook")
         begun = time.monotonic()
@@ -71,10 +71,11 @@ class Changing:
 
     async def roll(self, name: str) -> None:
         """Bring the host's services to the job's release and wait until they are good."""
-        plan, judged = self.job.plan.hosts[name], self.job.release.active
+        made, plan = self.job.at(name).release, self.job.plan.hosts[name]
+        judged = made.active
         if self.job.keep_jobs:
-            plan, judged, _ = host_commands.undo_plan(plan, self.job.release)
-        await self._bring_up(name, self.job.release, plan, judged, purge=False, verb="roll")
+            plan, judged, _ = host_commands.undo_plan(plan, made)
+        await self._bring_up(name, made, plan, judged, purge=False, verb="roll")
         self.fresh[name] = frozenset(plan.services)
 
     async def _bring_up(
@@ -137,13 +138,13 @@ class Changing:
             result = await self.held.transport.run(self.job.hosts[name], what)
         except errors.TransportError:
             return ()
-        return tuple(line for s in services for line in self._shown(s, result.text(f"log:{s}")))
+        return tuple(line for s in services for line in self._shown(name, s, result.text(f"log:{s}")))
 
-    def _shown(self, service: str, log: str) -> list[str]:
+    def _shown(self, name: str, service: str, log: str) -> list[str]:
         """A service's last lines; none where they may hold secrets that this machine does not know (a way back)."""
-        job = self.job
-        spec = job.release.services.get(service)
-        if job.bundle is None and spec is not None and spec.secrets:
+        job = self.job.at(name)
+        specs = [made.services[service] for made in (job.release, *job.known.values()) if service in made.services]
+        if job.bundle is None and any(spec.secrets for spec in specs):
             return [f"{service} has secrets that are not known here, so its last lines are not shown: lading logs {job.plan.app}"]
         return self.held.shown(log).splitlines()[-50:]
 
@@ -163,7 +164,7 @@ class Changing:
     async def back(self, name: str) -> None:
         """Bring the host back to its previous release, or to nothing if there was none; verified, lease freed."""
         seen = await self.held.reach(name)
-        job, previous, hold = self.job, self.job.plan.hosts[name].previous, self.held.holds[name]
+        job, previous, hold = self.job.at(name), self.job.plan.hosts[name].previous, self.held.holds[name]
         common = {"v": state.JOURNAL_FORMAT, "deployment": job.deployment, "to": previous.release if previous else ""}
         intent = json.dumps({"kind": "intent", "step": "undo", **common})
         if job.begin.get("keeps_containers"):  # adopt, remove --keep-running: what runs was and stays as it is
@@ -176,11 +177,12 @@ class Changing:
         await self.held.send(name, rolling.undone(observe.marker(), hold, record=record))
 
     async def _restore(self, name: str, previous: state.Current, seen: state.HostState, intent: str) -> None:
-        old = self.job.known.get(previous.release)
+        job = self.job.at(name)
+        old = job.known.get(previous.release)
         if old is None:
             raise held.Failure(name, "undo", f"release {canonical.short(previous.release)} is not kept on the host")
         app = seen.apps.get(old.app, state.AppState(old.app))
-        plan = planner.plan_host(name, old, dict(previous.generations), (), app, self.job.release,
+        plan = planner.plan_host(name, old, dict(previous.generations), (), app, job.release,
                                  seen.attached(old.app))
         plan, judged, purge = host_commands.undo_plan(plan, old)
         await self._bring_up(name, old, plan, judged, purge, "undo")

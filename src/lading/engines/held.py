@@ -71,7 +71,7 @@ class Held:
             RefusedError: it is held, has changed since the plan, or preflight speaks against it.
             TransportError: the host does not answer.
         """
-        job, plan = self.job, self.job.plan.hosts[name]
+        job, plan = self.job.at(name), self.job.plan.hosts[name]
         old = job.known.get(plan.previous.release) if plan.previous else None
         grace = max((spec.grace for made in (job.release, old) if made for spec in made.services.values()), default=10)
         begin = json.dumps({
@@ -101,7 +101,7 @@ class Held:
         await self._checked(name, result, check)
 
     async def _checked(self, name: str, result: command.Result, check: bool) -> None:
-        job, plan = self.job, self.job.plan.hosts[name]
+        job, plan = self.job.at(name), self.job.plan.hosts[name]
         seen = observe.answered(name, result)
         if not seen.reachable:
             raise errors.ForeignError(seen.error, seen.error_hint, host=name, step="lease")

@@ -60,7 +60,7 @@ class _Run:
             self._check_stop("commit")
         except held.Failure as failure:
             return await self._fail(failure)
-        return self._report(await self._commit(ledger))
+        return self._report(await self._commit(ledger, self.busy))
 
     async def _hooks(self) -> None:
         for name in self.busy:
@@ -86,12 +86,11 @@ class _Run:
     async def settle(self, forward: bool, silent: Sequence[str]) -> base.Report:
         """Another run's deployment: take it over, then finish it or undo it on every host that it left open."""
         await self._prepare(check=False)
-        failure = None
-        if forward:
-            failure = await self._commit(await self._decide())
-        else:
-            self.changing.touched = list(self.busy)
-            await self._undo_all("resumed and undone")
+        forth = [name for name in self.busy if forward and self.job.staged(name)]
+        failure = await self._commit(await self._decide(), forth) if forth else None
+        self.changing.touched = [name for name in self.busy if name not in forth]
+        why = "it was committed elsewhere, but does not keep the release" if forward else "resumed and undone"
+        await self._undo_all(why)
         for name in silent:
             self.results[name] = events.HostOutcome("unknown", error="it does not answer")
         return self._report(failure)
@@ -108,7 +107,7 @@ class _Run:
             try:
                 await self.record(events.StepStarted(self.job.deployment, name, "remove"))
                 if self.job.begin.get("keeps_containers"):
-                    await self.held.send(name, host_commands.give_back_command(hold, self.job, self.held.seen[name], record))
+                    await self.held.send(name, host_commands.give_back_command(hold, self.job.at(name), self.held.seen[name], record))
                 else:
                     what = rolling.vanish(observe.marker(), hold, record=record, volumes=volumes, forget=True)
                     await self.held.send(name, what)
@@ -148,15 +147,15 @@ class _Run:
         await self.record(events.StepStarted(self.job.deployment, "", "commit"))
         return await self.job.attest()
 
-    async def _commit(self, ledger: Mapping[str, object]) -> held.Failure | None:
-        """Every host commits; a host that is lost now is unknown, `resume` finishes it.
+    async def _commit(self, ledger: Mapping[str, object], names: Iterable[str]) -> held.Failure | None:
+        """Each of *names* commits; a host that is lost now is unknown, `resume` finishes it.
 
         One where a service does not run any more as it was judged goes back, and its failure is returned.
         """
-        job, changed = self.job, dict[str, held.Failure]()
+        changed = dict[str, held.Failure]()
 
         async def one(name: str) -> None:
-            seen = self.held.seen.get(name)
+            job, seen = self.job.at(name), self.held.seen.get(name)
             what = host_commands.commit_command(self.held.holds[name], job, job.plan.hosts[name], seen, ledger,
                                                 self.changing.fresh.get(name, frozenset()))
             try:
@@ -170,7 +169,7 @@ class _Run:
             await self.record(events.HostCommitted(job.deployment, name, "commit", release=job.release.id))
             self._set(name, "succeeded", job.release.id)
 
-        await asyncio.gather(*(one(name) for name in self.busy))
+        await asyncio.gather(*(one(name) for name in names))
         await asyncio.gather(*(self._undo(name, failure.why) for name, failure in changed.items()))
         return next(iter(changed.values()), None)
 

@@ -1,15 +1,18 @@
 """One deployment as history shows it: from its events, or from what hosts' journals tell of it (pure)."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from lading import events, state
 from lading.ledger import chain
 
 ENDS: Mapping[str, events.HostResult] = {"committed": "succeeded", "undone": "rolled_back"}
 _ID = re.compile(r"(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)-[0-9a-f]+\Z")
+
+
+Decision = Literal["commit", "undo", ""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,23 @@ def planned(event: events.DeploymentPlanned, at: str) -> Deployment:
 def ended(row: Deployment, event: events.DeploymentEnded, at: str) -> Deployment:
     """The same, ended."""
     return replace(row, ended=at[:19] + "Z", result=event.result, hosts=dict(event.hosts))
+
+
+def decided(happened: Iterable[events.Event]) -> Decision:
+    """Which way a deployment went by its events: to commit or back; "" = it was left before that.
+
+    Once a host was seen to commit, nobody is taken back.
+    """
+    found: Decision = ""
+    for event in happened:
+        if isinstance(event, events.HostCommitted):
+            return "commit"
+        step = event.step if isinstance(event, events.StepStarted) else ""
+        if step == "commit":
+            found = "commit"
+        elif step == "undo" or isinstance(event, events.HostUndone):
+            found = "undo"
+    return found
 
 
 def merged(known: Deployment, told: Deployment) -> Deployment:

@@ -74,8 +74,13 @@ def used(seen: state.HostState) -> None:
     preflight.ownership("shop", "src", "production", seen, False)
     planner.prunable(app, MADE, {})
     assert app.held in (True, False)
-    known = running.known_releases(fleet_state, "shop")
-    refused = refusal(lambda: rollback._plan("h", known[rollback._target("h", seen, "shop", "")], app, seen))
+    known = running.kept_releases(app)
+
+    def back() -> None:
+        mine = rollback._deployed("h", seen, "shop")
+        rollback._plan("h", known[rollback._target("h", mine, "")], mine, seen)
+
+    refused = refusal(back)
     assert refused is None or (isinstance(refused, errors.UnknownReleaseError) and refused.hint)
 
 
@@ -136,7 +141,7 @@ def test_names_that_are_no_apps_are_left_out(name: str) -> None:
 
 @given(st.text(min_size=1) | st.sampled_from(["%", "_", "*", "'; rm -rf /", "\x1b[2J", "x" * 5000]))
 def test_releases_that_nobody_keeps(wanted: str) -> None:
-    refused = refusal(lambda: rollback._target("h", answered(parts(WHOLE)), "shop", wanted))
+    refused = refusal(lambda: rollback._target("h", answered(parts(WHOLE)).apps["shop"], wanted))
     kept = MADE.id.startswith(wanted) or wanted == "1"
     assert kept or (isinstance(refused, errors.UnknownReleaseError) and MADE.id not in wanted and bool(refused.hint))
 
