@@ -7,11 +7,12 @@ import math
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
 _LARGEST = 2**53  # the largest number that all readers of JSON agree on
 
 
@@ -71,6 +72,22 @@ def fields(stored: Mapping[str, Any], kinds: Mapping[str, Any]) -> None:
     for name, value in stored.items():
         if name in kinds:
             fitting(value, kinds[name], name)
+
+
+def is_word(text: object) -> bool:
+    """Whether a text can be a part of a path, or a name, on a host, and leads nowhere else."""
+    return isinstance(text, str) and _WORD.match(text) is not None
+
+
+def words(stored: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Check those keys of an object that are ids and names; they may be absent or empty.
+
+    Raises:
+        ValueError: one is no word.
+    """
+    for name in names:
+        if stored.get(name) and not is_word(stored[name]):
+            raise _unfit(name)
 
 
 @functools.cache

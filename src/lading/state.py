@@ -134,6 +134,9 @@ def hash_of_line(line: Mapping[str, Any]) -> str:
     return canonical.digest({key: value for key, value in line.items() if key != "at"})
 
 
+NAMES = ("to", "release", "deployment", "app", "hook", "step")  # they become parts of paths on a host
+
+
 class NewerError(ValueError):
     """It was written by a newer lading."""
 
@@ -153,6 +156,7 @@ def current_from_json(stored: Mapping[str, Any]) -> Current:
         ValueError: a field is missing, or another thing than it should be.
     """
     _known("`current` has", stored.get("v"), 2)
+    shape.words(stored, NAMES)
     known = {key: value for key, value in stored.items() if key in Current.__slots__ and key != "adopted"}
     return replace(shape.made(Current, known), adopted=adopted_from_json(stored))
 
@@ -181,6 +185,7 @@ def journal_from_json(line: Mapping[str, Any]) -> Mapping[str, Any]:
     if "kind" not in line or "deployment" not in line:
         raise ValueError("a line lacks its kind or deployment")
     shape.fields(line, JOURNAL)
+    shape.words(line, NAMES)
     if isinstance(line.get("from"), Mapping):
         current_from_json(line["from"])
     elif line.get("from"):

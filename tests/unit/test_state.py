@@ -101,3 +101,61 @@ def test_participants_of_a_journal(names: list[str], version: int) -> None:
     ("0123456789abcdef", False, "0123456789ab"), ("", False, "not lading's"), ("", True, "adopted, not as in the file")])
 def test_what_a_container_runs_in_words(content: str, adopted: bool, said: str) -> None:
     assert replace(a_container(SPEC), content=content, adopted=adopted).definition == said
+
+
+@pytest.mark.parametrize("word", ["../../tmp/x", "a/b", "..", "-rf", "a b", "a\n", "x" * 200, "é"])
+@pytest.mark.parametrize("key", ["to", "deployment", "hook", "app", "step"])
+def test_a_name_in_a_journal_leads_nowhere_else(key: str, word: str) -> None:
+    with pytest.raises(ValueError, match=f"{key} is not what it should be"):
+        state.journal_from_json({"kind": "begin", "deployment": "d", key: word})
+
+
+@pytest.mark.parametrize("key", ["release", "app", "deployment"])
+def test_a_name_in_current_leads_nowhere_else(key: str) -> None:
+    with pytest.raises(ValueError, match=f"{key} is not what it should be"):
+        state.current_from_json({**state.Current("shop", "r1", "1", "d1").as_json(), key: "../x"})
+
+
+def told(*steps: str, current: str = "") -> tuple[str, ...]:
+    """What lies behind the current release after deployments ("1"), rollbacks ("<1"), one that was undone ("!1"), a removal ("x")."""
+    lines: list[dict[str, Any]] = []
+    for number, step in enumerate(steps):
+        common, to = {"deployment": f"d{number}"}, step.lstrip("<!")
+        verb = "rollback" if step.startswith("<") else "deploy"
+        lines.append({"kind": "begin", "verb": verb, "to": "" if step == "x" else to, **common})
+        ended = {"kind": "undone"} if step.startswith("!") else {"kind": "committed", "to": to}
+        lines.append({"kind": "ended", "result": "removed", **common} if step == "x" else {**ended, **common})
+    now = state.Current("shop", current, "v", "d") if current else None
+    return state.AppState("shop", now, journal=tuple(lines)).behind
+
+
+@pytest.mark.parametrize(("steps", "behind"), [
+    (("1", "2", "3"), ("2", "1")),
+    (("1", "2", "3", "<2"), ("1",)),  # a second rollback does not go to what the first fled
+    (("1", "2", "3", "<2", "<1"), ()),
+    (("1", "2", "!3", "3", "!<2", "<2"), ("1",)),  # what was undone is no part of the way
+    (("1", "2", "3", "<1"), ()),
+    (("1", "2", "3", "<2", "4"), ("2", "1")),
+    (("1", "2", "<1", "<2"), ("1",)),  # to a kept one that is not behind: forwards
+    (("1", "2", "2", "1"), ("2", "1")),
+    (("1", "x", "2"), ()),
+    ((), ()),
+])
+def test_the_way_back(steps: tuple[str, ...], behind: tuple[str, ...]) -> None:
+    assert told(*steps) == behind
+
+
+def test_the_way_back_begins_at_what_is_current() -> None:
+    assert told("1", "2", current="3") == ("2", "1")
+    assert told("1", "2", current="2") == ("1",)
+    lost = [{"kind": "committed", "deployment": "d0", "to": "1"}]  # its begin is not in the last lines any more
+    assert state.AppState("shop", journal=tuple(lost)).behind == ()
+
+
+def test_who_has_not_answered_what() -> None:
+    torn = {"shop": state.AppState("shop", damaged=("journal",)), "blog": state.AppState("blog", damaged=("current",))}
+    seen = state.FleetState({
+        "web1": state.HostState("web1"), "web2": state.HostState("web2", error="no route"),
+        "web3": state.HostState("web3", facts=state.Facts(problem="no engine")), "web4": state.HostState("web4", apps=torn)})
+    assert seen.silent == {"web2": "no route", "web3": "no engine"}
+    assert seen.untold == {"web2": "no route", "web4": "the journal of shop is damaged"}

@@ -58,7 +58,7 @@ def _app(name: str, texts: Mapping[str, str], containers: Sequence[state.Contain
         damaged=(*damaged, *(torn[:1] if not journal else ())),  # a torn line is no loss
         containers=state.recognised([c for c in containers if c.app == name], current.adopted if current else {}),
         secrets=_secrets(texts.get(f"secrets:{name}", "")),
-        objects=frozenset(texts.get(f"objects:{name}", "").split()),
+        objects=frozenset(filter(shape.is_word, texts.get(f"objects:{name}", "").split())),
         edited=_edited(name, current, kept, folders, texts),
         folders=folders,
         busy=texts[f"busy:{name}"].strip() or "a command" if f"busy:{name}" in texts else "",

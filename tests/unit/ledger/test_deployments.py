@@ -137,3 +137,17 @@ def test_a_host_that_is_silent_now_does_not_take_back_what_it_told() -> None:
     known = one(web1=[begin(), line("committed")], web2=[begin(), line("committed")])
     again = deployments.merged(known, one(web1=[begin(), line("committed")], web2="no route"))
     assert (again.result, again.hosts) == ("succeeded", {"web1": "succeeded", "web2": "succeeded"})
+
+
+@pytest.mark.parametrize(("happened", "decision"), [
+    ([], ""),
+    ([events.StepStarted("d", "web1", "roll"), events.HostLost("d", "web2", "roll")], ""),
+    ([events.StepStarted("d", "web1", "roll"), events.StepStarted("d", "", "commit")], "commit"),
+    ([events.StepStarted("d", "", "commit"), events.StepStarted("d", "web1", "undo")], "undo"),  # a stop that came in time
+    ([events.HostUndone("d", "web1", "undo"), events.DeploymentEnded("d", result="partial")], "undo"),
+    ([events.StepStarted("d", "web1", "undo"), events.StepStarted("d", "", "commit")], "commit"),  # a person's --continue
+    ([events.HostCommitted("d", "web1", "commit"), events.HostUndone("d", "web2", "undo")], "commit"),
+    ([events.DeploymentEnded("d", result="failed")], ""),  # a lease that was refused decides nothing
+])
+def test_which_way_a_deployment_went(happened: list[events.Event], decision: str) -> None:
+    assert deployments.decided(happened) == decision
