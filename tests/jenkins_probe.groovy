@@ -9,7 +9,7 @@ class Section {
         agent: ['docker'], docker: ['image', 'registryUrl', 'registryCredentialsId'], options: ['disableConcurrentBuilds'],
         parameters: ['choice', 'string'], when: ['expression'], post: ['always'],
     ]
-    static final STEPS = ['script', 'sh', 'withCredentials', 'archiveArtifacts', 'input', 'fileExists', 'readFile']
+    static final STEPS = ['script', 'sh', 'withCredentials', 'archiveArtifacts', 'input', 'fileExists', 'readFile', 'timeout']
     static final BINDINGS = ['sshUserPrivateKey', 'usernamePassword', 'string']
     String name; Map world; List nodes = []
 

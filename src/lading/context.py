@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 class Context:
     """One call of lading. *on_event* shows progress; *confirm* is asked before the first change and may say no.
 
-    *silent*: hosts that did not answer a question of this call, and why; whoever asks notes them, so that no verb says
-    "nothing" without their names. *commit* is the CI's, for projects that are not in Git. *ledger* may be None for verbs that only look; *stop* is set by
-    the first Ctrl-C or SIGTERM; *began* is a reading of the monotonic clock at the start of the call.
+    *approved*: the beginning of the hash of the plan that may be carried out, "" = any. *silent*: hosts that did not
+    answer a question of this call, and why; whoever asks notes them, so that no verb says "nothing" without their names.
+    *commit* is the CI's, for projects that are not in Git. *ledger* may be None for verbs that only look; *stop* is set
+    by the first Ctrl-C or SIGTERM; *began* is a reading of the monotonic clock at the start of the call.
     """
 
     settings: "settings.Settings"
@@ -37,6 +38,7 @@ class Context:
     actor: str
     url: str = ""
     commit: str = ""
+    approved: str = ""
     on_event: Callable[[events.Event], None] = lambda _: None
     confirm: Callable[[steps.Plan], bool] = lambda _: True
     stop: asyncio.Event = field(default_factory=asyncio.Event)

@@ -155,6 +155,12 @@ class NotConfirmedError(RefusedError):
     kind = "not_confirmed"
 
 
+class PlanChangedError(RefusedError):
+    """The plan is not the one that was approved by its hash; nothing was changed."""
+
+    kind = "plan_changed"
+
+
 class DeployFailedError(LadingError):
     """The deployment ended otherwise than asked; the message says what is there now."""
 

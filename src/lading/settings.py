@@ -52,7 +52,7 @@ OPTIONS = (
     Option("destinations.NAME.hosts", "list", "(required)", "the hosts meant by this name: hosts, groups, patterns", "[web1]"),
     Option("destinations.NAME.labels", "mapping", "none", "what is said about the destination"),
     Option("destinations.NAME.variables", "mapping", "none", "variables for the apps that go there"),
-    Option("destinations.NAME.confirm", "yes/no", "no", "for people: deserves a second look; an exported Jenkinsfile waits for one who approves"),
+    Option("destinations.NAME.confirm", "yes/no", "no", "a person must approve the plan: y at a terminal or `--plan HASH`; `--yes` does not do"),
     Option("destinations.NAME.project", "text", "{app}", "pattern of the project's name there, such as {app}-{dest}"),
     Option("destinations.NAME.transport", "text", "the fleet's", "how commands reach its hosts: ssh or ansible"),
     Option("registries.NAME.username", "text", "none", "user of the registry NAME (host:port)"),

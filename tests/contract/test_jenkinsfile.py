@@ -20,6 +20,7 @@ JOB = jenkins.Job(
     image="registry.example:5000/lading:0.1.0", image_registry="https://registry.example:5000", image_credential="reg",
     registries=(jenkins.Binding("reg", "REG_PASSWORD"),), ledger=jenkins.Binding("ledger", "LADING_LEDGER"),
 )
+HASH = "0123456789abcdef" * 4
 STAGING, PRODUCTION = ({"DESTINATION": name, "VERSION": "1.0.0", "REASON": ""} for name in ("staging", "production"))
 HOSTILE = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
@@ -75,6 +76,40 @@ def test_approval_only_where_it_is_asked_for(engine: Groovy) -> None:
     assert asked.stage("Approve")["inside"][0]["step"] == "when"
     assert not any(one["step"] == "agent" for one in asked.stage("Approve")["inside"])
     assert engine.run(jenkins.jenkinsfile(replace(JOB, approved=())), PRODUCTION).steps("input") == []
+
+
+def test_the_hash_is_what_is_approved(engine: Groovy) -> None:  # C7
+    text = jenkins.jenkinsfile(replace(JOB, patience=30, variables=(jenkins.Binding("shop-token", "TOKEN"),)))
+    made = engine.run(text, PRODUCTION, files={jenkins.PLAN: f"{HASH}\n"})
+    (patience,) = made.stage("Approve")["inside"][1]["inside"][0]["inside"]
+    assert (patience["step"], patience["words"][0]) == ("timeout", {"time": 30, "unit": "MINUTES"})
+    (asked,) = patience["inside"]
+    assert (asked["step"], HASH in asked["words"][0]["message"]) == ("input", True)
+    assert (made.env["LADING_PLAN"], made.env["APPROVED_PLAN"]) == (HASH, HASH)
+    bound = [one["words"][0] for one in made.steps("withCredentials")[0]["words"][0]]
+    assert {"credentialsId": "shop-token", "variable": "TOKEN"} in bound
+
+
+@pytest.mark.parametrize(("approved", "wanted"), [("", ["--yes"]), (HASH, [f"--plan={HASH}"])])
+def test_the_approved_plan_is_deployed(probe: Path, tmp_path: Path, approved: str, wanted: list[str]) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    env = {"PATH": f"{probe}:{os.environ['PATH']}", "HOME": "/nonexistent", "PROBE": str(out), "LADING_SSH_KEY": "/key",
+           "DESTINATION": "production", "VERSION": "1.0.0", "APPROVED_PLAN": approved}
+    subprocess.run(["sh", "-xe", "-c", jenkins.deploy_part(JOB)], cwd=tmp_path, env=env, capture_output=True, check=False)
+    assert (out / "argv").read_text().split("\0")[6:-1] == [*wanted, "--json"]
+
+
+@pytest.mark.parametrize(("destination", "printed", "status"), [
+    ("production", "", 4), ("staging", "", 0), ("production", HASH, 0),
+])
+def test_a_plan_without_a_hash_cannot_be_approved(tmp_path: Path, destination: str, printed: str, status: int) -> None:
+    (tmp_path / "lading").write_text(f"#!/bin/sh\nprintf '%s' '{printed}'\n")
+    (tmp_path / "lading").chmod(0o755)
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": "/nonexistent", "LADING_SSH_KEY": "/key",
+           "DESTINATION": destination, "VERSION": "1.0.0"}
+    done = subprocess.run(["sh", "-xe", "-c", jenkins.plan_part(JOB)], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert (done.returncode, (tmp_path / jenkins.PLAN).read_text()) == (status, printed), done.stderr
 
 
 @pytest.mark.parametrize(("result", "description"), [

@@ -16,6 +16,7 @@ from lab_client import Done, Lab
 from jenkins_stand_in import Groovy, groovy
 
 KEY, RESULT, DESCRIPTION = "/root/.ssh/id_ed25519", ".lading/result.json", ".lading/description"
+PLAN = ".lading/plan"
 SHA = "0123456789abcdef0123456789abcdef01234567"
 BUILD = {
     "JENKINS_URL": "https://ci.example/", "BUILD_URL": "https://eve:canary@ci.example/job/shop/12/", "BUILD_NUMBER": "12",
@@ -73,6 +74,14 @@ class Job:
         env = self.environment(version, destination, more)
         return self.lab.run(*self.argv(part), cwd=self.app.folder, env=env, check=False, timeout=240)
 
+    def approved(self, version: str) -> dict[str, str]:
+        """What the job passes on after somebody has approved the plan for production: its hash."""
+        planned = self.sh(self.plan, version)
+        assert planned.returncode == 0, planned.stderr
+        files = {PLAN: (self.app.folder / PLAN).read_text()}
+        made = self.engine.run(self.text, {"DESTINATION": "production", "VERSION": version, "REASON": ""}, files=files)
+        return {"APPROVED_PLAN": str(made.env["APPROVED_PLAN"])}
+
     def result(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.app.folder / RESULT).read_text())
         return found
@@ -108,14 +117,16 @@ def test_parts_against_hosts(job: Job, lab: Lab) -> None:  # R54 R59 R61
     planned = job.sh(job.plan, "1.0.0")
     assert planned.returncode == 0, planned.stderr
     assert not job.app.where()
-    assert job.sh(job.deploy, "1.0.0", APPROVED_BY="ops").returncode == 0
+    assert job.sh(job.deploy, "1.0.0", APPROVED_BY="ops").returncode == 4  # nobody's yes to this plan
+    assert job.result()["error"]["kind"] == "not_confirmed"
+    assert job.sh(job.deploy, "1.0.0", APPROVED_BY="ops", **job.approved("1.0.0")).returncode == 0
     first = job.result()
     assert job.app.versions() == {("web1", "1.0.0", "healthy"), ("web2", "1.0.0", "healthy")}
     assert told(job.app, lab, first["deployment"]) == [("eve", "approved by ops", job.commit, "https://ci.example/job/shop/12/")] * 2
     assert job.sh(job.wait, "1.0.0").stdout.startswith("{")
     assert job.description() == f"{job.app.name} 1.0.0 → production: succeeded"
 
-    broken = job.sh(job.deploy, "1.2.0")
+    broken = job.sh(job.deploy, "1.2.0", **job.approved("1.2.0"))
     assert (broken.returncode, job.result()["result"]) == (5, "rolled_back")
     assert job.description() == f"{job.app.name} 1.2.0 → production: rolled_back"
     assert told(job.app, lab, job.result()["deployment"])[1][1] == "build #12 of shop: Started by user Eve"
@@ -127,9 +138,9 @@ def test_parts_against_hosts(job: Job, lab: Lab) -> None:  # R54 R59 R61
 
 
 def test_abort_undoes(job: Job, lab: Lab) -> None:  # the first SIGTERM
-    assert job.sh(job.deploy, "1.0.0").returncode == 0
+    assert job.sh(job.deploy, "1.0.0", **job.approved("1.0.0")).returncode == 0
     cookie = f"JENKINS_SERVER_COOKIE=durable-{job.app.name}"
-    env = job.environment("1.1.0", "production", dict([cookie.split("=")]))
+    env = job.environment("1.1.0", "production", {**dict([cookie.split("=")]), **job.approved("1.1.0")})
     process = lab.popen(*job.argv(job.deploy), cwd=job.app.folder, env=env)
     try:
         assert process.stderr is not None

@@ -62,10 +62,12 @@ def ship(config: str, /, yes: bool, as_json: bool, **words: Any) -> int:
     async def work() -> int:
         lines = progress.Progress(live=shared.interactive() and not as_json)
         async with shared.opened(config, request.directory, with_ledger=True) as context:
-            context.settings.inventory.choose(request.to)
+            destination, _ = context.settings.inventory.choose(request.to)
+            if destination.confirm:
+                shared.must_ask(destination.name, yes)
             built = await builds.build(builds.Job(request, context.environment, context.settings, True, _say, context.stop))
             question = "Deploy {plan.app} {plan.version} to {plan.destination} ({hosts} hosts)?"
-            confirm = shared.confirmer(yes, question, render.plan)
+            confirm = shared.confirmer(shared.Answer(yes), question, render.plan)
             with lines:
                 context = shared.changed(context, on_event=lines.event, confirm=lines.paused(confirm))
                 done = await start.deploy(context, replace(request, digests=built.digests()))

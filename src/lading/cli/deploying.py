@@ -1,6 +1,7 @@
 """Verbs that change hosts, and their rehearsals: plan, bundle, deploy, rollback, remove, resume."""
 
 import os
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -12,10 +13,11 @@ from lading import canonical, errors, spans
 from lading import context as contexts
 from lading.cli import progress, render, shared, terminal
 from lading.deploy import adopt as adopting
-from lading.deploy import bundling, ended, start
+from lading.deploy import approval, bundling, ended, start
 from lading.deploy import remove as removing
 from lading.deploy import resume as resuming
 from lading.deploy import rollback as going_back
+from lading.plan import steps
 
 
 def file_options(command: Callable[..., Any], *, named: bool = True) -> Callable[..., Any]:
@@ -71,17 +73,28 @@ def plan(config: str, /, as_json: bool, **words: Any) -> int:
 
     async def work() -> int:
         async with shared.opened(config, request.directory, asks_ledger=True) as context:
-            made = await start.plan(context, request)
-        render.document(made.as_json()) if as_json else render.plan(made)
-        return 0
+            return shown(context, await start.plan(context, request), as_json)
 
     return shared.run(work())
+
+
+def shown(context: contexts.Context, made: steps.Plan, as_json: bool) -> int:
+    """Show a plan, and keep it, so that it can be told what is different later; the exit code."""
+    approval.keep(context.environment, made)
+    if as_json:
+        render.document(made.as_json())
+        return 0
+    render.plan(made)
+    if not made.unfinished and not sys.stdout.isatty():
+        render.line(made.hash)  # the result, for the program that will approve it
+    return 0
 
 
 @click.command()
 @source_options
 @shared.to_option
 @shared.yes_option
+@shared.plan_option
 @shared.json_option
 @click.option("--dry-run", is_flag=True, help="The same as lading plan.")
 @shared.reason_option
@@ -91,27 +104,30 @@ def plan(config: str, /, as_json: bool, **words: Any) -> int:
 @click.option("--take-over", is_flag=True, help="The app belongs to this source and destination from now on.")
 @shared.verbose_option
 @click.pass_context
-def deploy(ctx: click.Context, /, yes: bool, as_json: bool, dry_run: bool, reason: str, take_lease: bool, **words: Any) -> int:
+def deploy(ctx: click.Context, /, yes: bool, approved: str, as_json: bool, dry_run: bool, reason: str, take_lease: bool,
+           **words: Any) -> int:
     """Bring an app to a version on a destination: all hosts or none."""
     if dry_run:
         code: int = ctx.invoke(plan, as_json=as_json, **words)
         return code
-    shared.must_answer(yes)
+    answer = shared.Answer(yes, approved)
+    shared.must_answer(answer.given)
     request = asked(reason=reason, take_lease=take_lease, **words)
     question = "Deploy {plan.app} {plan.version} to {plan.destination} ({hosts} hosts)?"
-    return _change(ctx.obj, request.directory, yes, as_json, question, lambda c: start.deploy(c, request))
+    return _change(ctx.obj, request.directory, answer, as_json, question, lambda c: start.deploy(c, request))
 
 
 def _change(
-    config: str, directory: Path, yes: bool, as_json: bool, question: str,
+    config: str, directory: Path, answer: shared.Answer, as_json: bool, question: str,
     act: Callable[[contexts.Context], Awaitable[ended.Ended]],
 ) -> int:
     async def work() -> int:
         lines = progress.Progress(live=shared.interactive() and not as_json and not shared.verbose())
         async with shared.opened(config, directory, with_ledger=True) as context:
-            confirm = shared.confirmer(yes, question, render.plan)
+            confirm = shared.confirmer(answer, question, render.plan)
             with lines:
-                done = await act(shared.changed(context, on_event=lines.event, confirm=lines.paused(confirm)))
+                done = await act(shared.changed(context, on_event=lines.event, confirm=lines.paused(confirm),
+                                                approved=answer.approved))
         return finish(done, as_json)
 
     return shared.run(work())
@@ -128,27 +144,27 @@ def finish(done: ended.Ended, as_json: bool, more: Mapping[str, Any] | None = No
 @partial(file_options, named=False)
 @shared.to_option
 @shared.yes_option
+@shared.plan_option
 @shared.json_option
 @click.option("--dry-run", is_flag=True, help="Only show what differs.")
 @shared.reason_option
 @shared.take_option
 @shared.verbose_option
 @click.pass_obj
-def adopt(config: str, /, app: str, yes: bool, as_json: bool, dry_run: bool, **words: Any) -> int:
+def adopt(config: str, /, app: str, yes: bool, approved: str, as_json: bool, dry_run: bool, **words: Any) -> int:
     """Take over a running Compose project: compare it with the file, show what differs, record it; nothing is recreated."""
     request = asked(app=app, **words)
 
     async def look() -> int:
         async with shared.opened(config, request.directory) as context:
-            made = await adopting.plan(context, request)
-        render.document(made.as_json()) if as_json else render.plan(made)
-        return 0
+            return shown(context, await adopting.plan(context, request), as_json)
 
     if dry_run:
         return shared.run(look())
-    shared.must_answer(yes)
+    answer = shared.Answer(yes, approved)
+    shared.must_answer(answer.given)
     question = "Adopt {plan.app} as {plan.version} on {plan.destination} ({hosts} hosts)? No container is touched."
-    return _change(config, request.directory, yes, as_json, question, lambda c: adopting.adopt(c, request))
+    return _change(config, request.directory, answer, as_json, question, lambda c: adopting.adopt(c, request))
 
 
 @click.command()
@@ -156,17 +172,19 @@ def adopt(config: str, /, app: str, yes: bool, as_json: bool, dry_run: bool, **w
 @shared.to_option
 @click.option("--release", default="", metavar="ID", help="A kept release (id or version) instead of the previous one.")
 @shared.yes_option
+@shared.plan_option
 @shared.json_option
 @shared.reason_option
 @shared.take_option
 @shared.verbose_option
 @click.pass_obj
-def rollback(config: str, app: str, to: tuple[str, ...], release: str, yes: bool, as_json: bool, reason: str,
-             take_lease: bool) -> int:
+def rollback(config: str, app: str, to: tuple[str, ...], release: str, yes: bool, approved: str, as_json: bool,
+             reason: str, take_lease: bool) -> int:
     """Go back to the previous or any kept release: whole, without registry or ledger."""
-    shared.must_answer(yes)
+    answer = shared.Answer(yes, approved)
+    shared.must_answer(answer.given)
     question = "Roll {plan.app} back to {plan.version} on {plan.destination} ({hosts} hosts)?"
-    return _change(config, Path(), yes, as_json, question, lambda c: going_back.rollback(
+    return _change(config, Path(), answer, as_json, question, lambda c: going_back.rollback(
         c, app, to, release=release, reason=reason, take_lease=take_lease))
 
 
@@ -176,20 +194,22 @@ def rollback(config: str, app: str, to: tuple[str, ...], release: str, yes: bool
 @click.option("--volumes", is_flag=True, help="Remove its volumes and host data too.")
 @click.option("--keep-running", is_flag=True, help="Only lading's files go; containers, networks and data stay.")
 @shared.yes_option
+@shared.plan_option
 @shared.json_option
 @shared.reason_option
 @shared.take_option
 @shared.verbose_option
 @click.pass_obj
-def remove(config: str, app: str, to: tuple[str, ...], volumes: bool, keep_running: bool, yes: bool, as_json: bool, reason: str,
-           take_lease: bool) -> int:
+def remove(config: str, app: str, to: tuple[str, ...], volumes: bool, keep_running: bool, yes: bool, approved: str,
+           as_json: bool, reason: str, take_lease: bool) -> int:
     """Remove an app from hosts; its volumes and data stay unless --volumes."""
     if volumes and keep_running:
         raise errors.InputError("--volumes and --keep-running exclude each other", "name one")
-    shared.must_answer(yes)
+    answer = shared.Answer(yes, approved)
+    shared.must_answer(answer.given)
     question = ("Give {plan.app} back on {plan.destination} ({hosts} hosts), its containers running?" if keep_running
                 else "Remove {plan.app} from {plan.destination} ({hosts} hosts)?")
-    return _change(config, Path(), yes, as_json, question, lambda c: removing.remove(
+    return _change(config, Path(), answer, as_json, question, lambda c: removing.remove(
         c, app, to, volumes=volumes, keep_running=keep_running, reason=reason, take_lease=take_lease))
 
 

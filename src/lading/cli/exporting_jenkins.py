@@ -12,6 +12,8 @@ from lading.compose import reference
 from lading.export import jenkins as jenkinsfiles
 from lading.inventory import hosts
 
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
 
 @click.command()
 @click.option("-C", "--project-directory", default=".", type=click.Path(path_type=Path), help="The app's folder.")
@@ -21,10 +23,14 @@ from lading.inventory import hosts
 @click.option("--registry-credential", "given", multiple=True, metavar="REGISTRY=ID",
               help="Its credential with user and password of a registry (default: lading- and the registry's name).")
 @click.option("--ledger-credential", default="lading-ledger", metavar="ID", help="Its secret text with the ledger's URL.")
+@click.option("--variable", "passed", multiple=True, metavar="NAME[=ID]",
+              help="A variable of the app's files, and Jenkins' secret text with its value (default: lading- and the name).")
 @click.option("--submitter", default="", metavar="USERS", help="Who may approve, by comma (default: who may build).")
+@click.option("--approval-minutes", "patience", default=60, type=click.IntRange(1), metavar="N",
+              help="How long an approval is waited for (default: 60).")
 @click.pass_obj
 def jenkins(config: str, project_directory: Path, image: str, fleet: str, ssh_credential: str, given: tuple[str, ...],
-            ledger_credential: str, submitter: str) -> int:
+            ledger_credential: str, passed: tuple[str, ...], submitter: str, patience: int) -> int:
     """A Jenkinsfile with the fleet file's destinations and registries; it deploys the app it is committed beside."""
     known = shared.load(config, project_directory)
     choices = _choices(known.inventory)
@@ -34,19 +40,29 @@ def jenkins(config: str, project_directory: Path, image: str, fleet: str, ssh_cr
     ids = _credentials(known, given)
     image = image or f"lading:{version}"
     registry = reference.parse(image).registry
-    asking = {host for one in known.inventory.destinations.values() if one.confirm for host in one.hosts}
-    approved = tuple(name for name, members in choices.items() if asking.intersection(members))
+    approved = tuple(name for name, one in known.inventory.destinations.items() if one.confirm)
     top = _top(project_directory.resolve())
     terminal.raw(jenkinsfiles.jenkinsfile(jenkinsfiles.Job(
         version=version, destinations=jenkinsfiles.destinations(list(choices), approved), approved=approved,
         directory=_below(top, project_directory), config=fleet or _fleet(top, known.path), image=image,
         image_registry=f"https://{registry}" if registry in ids else "", image_credential=ids.get(registry, ""),
-        ssh_credential=ssh_credential, submitters=submitter,
+        ssh_credential=ssh_credential, submitters=submitter, patience=patience, variables=_variables(passed),
         registries=tuple(jenkinsfiles.Binding(ids[name], one.password[1])
                          for name, one in known.registries.items() if one.password[:1] == ("env",)),
         ledger=jenkinsfiles.Binding(ledger_credential, known.ledger_env) if known.ledger_env else None,
     )))
     return 0
+
+
+def _variables(passed: tuple[str, ...]) -> tuple[jenkinsfiles.Binding, ...]:
+    """The variables of the app, each with the id of Jenkins' credential for it."""
+    found = {}
+    for pair in passed:
+        name, equals, credential = pair.partition("=")
+        if not NAME.fullmatch(name) or (equals and not credential):
+            raise errors.InputError(f"--variable {pair!r} is not NAME or NAME=ID", "--variable API_TOKEN=shop-api-token")
+        found[name] = credential or f"lading-{name.lower().replace('_', '-')}"
+    return tuple(jenkinsfiles.Binding(credential, name) for name, credential in found.items())
 
 
 def _choices(fleet: hosts.Inventory) -> dict[str, tuple[str, ...]]:

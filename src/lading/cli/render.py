@@ -59,6 +59,7 @@ def plan(made: steps.Plan) -> None:
     """A plan as a table of changes, on stderr (stdout belongs to the result)."""
     if made.empty:
         terminal.err(f"{made.app} {made.version}: nothing to do, {canonical.short(made.release)} is there already")
+        approvable(made)
         return
     terminal.err(f"{made.app} {made.version} → {made.destination}, release {canonical.short(made.release)}")
     groups: dict[tuple[str, str, str, str], list[str]] = {}
@@ -75,6 +76,17 @@ def plan(made: steps.Plan) -> None:
             terminal.err(f"batch {number}: {', '.join(batch)}")
     for warning in made.warnings:
         terminal.err(f"note: {warning}")
+    approvable(made)
+
+
+def approvable(made: steps.Plan) -> None:
+    """The last line of a plan: the hash by which it can be approved, or why it has none."""
+    if made.unfinished:
+        told = ", ".join(f"{deployment} on {host}" for host, deployment in made.unfinished.items())
+        terminal.err(f"no hash, since a deployment is open ({told}): lading resume {made.app}, then plan again")
+        return
+    short = canonical.short(made.hash)
+    terminal.err(f"plan {short}: --plan {short} carries out just this, or refuses (secrets are bound by name, not by value)")
 
 
 def ended(done: endings.Ended) -> None:

@@ -2,18 +2,19 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 import click
 
+from lading import canonical, errors, provenance, settings
 from lading import context as contexts
-from lading import errors, provenance, settings
 from lading import found as finding
 from lading.cli import completing, main, terminal
 from lading.commands import command
@@ -22,6 +23,7 @@ from lading.plan import steps
 from lading.transport import ansible, ansible_session, base, routed, ssh, telling
 
 T = TypeVar("T")
+HASH = re.compile(r"[0-9a-f]{12,64}")
 
 
 def _reason(_ctx: click.Context, _param: click.Parameter, given: str) -> str:
@@ -40,10 +42,21 @@ def _app(_ctx: click.Context, _param: click.Parameter, name: str) -> str:
     return name
 
 
+def _hash(_ctx: click.Context, _param: click.Parameter, given: str) -> str:
+    """The hash of a plan, or so much of its beginning that no other plan has it by chance."""
+    if given and not HASH.fullmatch(given):
+        raise errors.InputError(f"--plan {given[:80]!r} is no hash of a plan: at least 12 hexadecimal digits, small letters",
+                                "copy it from the last line of lading plan")
+    return given
+
+
 app_argument = click.argument("app", callback=_app, shell_complete=completing.apps)
 maybe_app_argument = click.argument("app", default="", callback=_app, shell_complete=completing.apps)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, all else on stderr.")
 verbose_option = main.verbose_option
+plan_option = click.option(
+    "--plan", "approved", default="", metavar="HASH", callback=_hash,
+    help="Carry out exactly the plan with this hash (12 digits or more of it), or refuse; nothing is asked.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 reason_option = click.option("--reason", default="", metavar="TEXT", callback=_reason,
                              help="Why, for the history; in a CI its commit, change or event stands for it.")
@@ -90,24 +103,60 @@ def load(config: str, directory: Path) -> settings.Settings:
     return finding.load(found, os.environ, directory)
 
 
-def confirmer(yes: bool, question: str, show: Callable[[steps.Plan], None]) -> Callable[[steps.Plan], bool]:
-    """What asks the person: shows the plan, then the question; --yes answers it."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was said beforehand: *yes* to whatever the plan is, or to the plan whose hash begins with *approved*."""
+
+    yes: bool = False
+    approved: str = ""
+
+    @property
+    def given(self) -> bool:
+        """Whether nothing need be asked, as far as is known before the plan."""
+        return self.yes or bool(self.approved)
+
+
+def confirmer(answer: Answer, question: str, show: Callable[[steps.Plan], None]) -> Callable[[steps.Plan], bool]:
+    """What asks the person: shows the plan, then the question, unless it was answered beforehand.
+
+    A destination with `confirm: true` wants a person who has seen the plan: --yes does not do there.
+    """
 
     def confirm(plan: steps.Plan) -> bool:
         show(plan)
-        return yes or terminal.confirm(question.format(plan=plan, hosts=len(plan.hosts)))
+        if answer.approved:
+            return True
+        if plan.confirm and (answer.yes or not interactive()):
+            short = canonical.short(plan.hash)
+            raise errors.NotConfirmedError(
+                f"{plan.destination} has confirm: true, which wants a person's yes to this very plan; nothing was changed",
+                f"answer y at a terminal, without --yes; or approve it by its hash: --plan {short} in place of --yes")
+        return answer.yes or terminal.confirm(question.format(plan=plan, hosts=len(plan.hosts)))
 
     return confirm
 
 
-def must_answer(yes: bool) -> None:
+def must_answer(answered: bool) -> None:
     """Refuse before anything is contacted if a question could not be answered.
 
     Raises:
-        NotConfirmedError: no terminal and no --yes.
+        NotConfirmedError: no terminal, and neither --yes nor --plan.
     """
-    if not yes and not interactive():
-        raise errors.NotConfirmedError("there is no terminal to ask at; nothing was changed", "add --yes")
+    if not answered and not interactive():
+        raise errors.NotConfirmedError("there is no terminal to ask at; nothing was changed",
+                                       "add --yes, or --plan HASH of the plan that was looked at")
+
+
+def must_ask(destination: str, yes: bool) -> None:
+    """Refuse, before anything is built, to bring to a destination with `confirm: true` what nobody has looked at.
+
+    Raises:
+        NotConfirmedError: --yes, or no terminal.
+    """
+    if yes or not interactive():
+        raise errors.NotConfirmedError(
+            f"{destination} has confirm: true, which wants a person's yes to the plan; nothing was built",
+            "answer y at a terminal, without --yes; or lading build --push, lading plan, lading deploy --plan HASH")
 
 
 @asynccontextmanager

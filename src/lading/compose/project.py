@@ -78,6 +78,7 @@ class Service:
     platform: str = ""
     has_build: bool = False
     variables: tuple[str, ...] = ()
+    restarts_with: tuple[str, ...] = ()
 
     @property
     def active(self) -> bool:

@@ -12,6 +12,7 @@ from lading.compose import overlay, project, unheeded
 
 FORMAT = 1  # the newest "v" of a release that this lading reads
 SINCE = "since"  # key of a field's metadata: the format that came with it
+AND_RESTART = " and restart"
 JOB_WAIT = 900.0  # seconds that a service which is meant to end may take
 MINIMUM_WAIT = 60.0
 IGNORED_DEPLOY = ("placement", "update_config", "rollback_config", "replicas")
@@ -23,8 +24,9 @@ class ServiceSpec:
     """What a release says of one service: enough to plan, to start, to judge and to undo it without its files.
 
     *content*: hash of all that makes its containers what they are, secrets left out; *secrets*: names of those it
-    uses; *networks*: real names; *mounts*: targets; *ports*: fixed ones, "ip:published/protocol"; *job*: meant to
-    end; *wait*, *bake* (how long it must stay good), *grace* in seconds.
+    uses; *networks*: real names; *mounts*: targets; *ports*: fixed ones, "ip:published/protocol"; *depends_on*:
+    service → condition, with AND_RESTART for `restart: true` (no field of its own, so that older ladings read it);
+    *job*: meant to end; *wait*, *bake* (how long it must stay good), *grace* in seconds.
     """
 
     name: str
@@ -44,6 +46,11 @@ class ServiceSpec:
     bake: float = 5.0
     grace: float = 10.0
     active: bool = True
+
+    @property
+    def restarts_with(self) -> tuple[str, ...]:
+        """The services whose new container restarts this one."""
+        return tuple(name for name, condition in self.depends_on.items() if condition.endswith(AND_RESTART))
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +261,8 @@ def _service(
         networks=tuple(sorted(app.networks[key].name for key in service.networks if key in app.networks)),
         mounts=tuple(sorted(m.target for m in service.mounts if m.kind in ("bind", "volume"))),
         ports=tuple(sorted(f"{p.host_ip}:{p.published}/{p.protocol}" for p in service.ports if p.published)),
-        depends_on=dict(service.depends_on),
+        depends_on={name: condition + (AND_RESTART if name in service.restarts_with else "")
+                    for name, condition in service.depends_on.items()},
         tied_to=service.tied_to,
         job=job,
         health=service.health is not None,

@@ -32,6 +32,7 @@ def service(
         secrets=tuple(_file_ref(one, "/run/secrets/") for one in resolved.get("secrets") or ()),
         env_files=tuple(raw.get("env_file") or ()),
         depends_on={key: str(one.get("condition", "")) for key, one in (resolved.get("depends_on") or {}).items()},
+        restarts_with=tuple(sorted(key for key, one in (resolved.get("depends_on") or {}).items() if one.get("restart"))),
         tied_to=tied_to(resolved),
         restart=restart,
         restart_written=bool(restart),

@@ -66,7 +66,8 @@ async def _prepare(context: contexts.Context, request: start.Request) -> start.P
     plans = {host.host: host for host, _ in compared}
     notes = [note for _, told in compared for note in told]
     whole = steps.Plan(app, reading.version, made.release.id, destination.name, plans,
-                       warnings=tuple(dict.fromkeys([*made.warnings, *notes])))
+                       warnings=tuple(dict.fromkeys([*made.warnings, *notes])), verb="adopt", source=made.source,
+                       confirm=destination.confirm, unfinished=running.unfinished(seen, app))
     platforms = {pins[image]: pin.platforms for image, pin in pinned.items() if pins[image].endswith(pin.digest)}
     return start.Prepared(request, destination, chosen, made, whole, seen, platforms, nonce)
 

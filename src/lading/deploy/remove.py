@@ -1,6 +1,6 @@
 """An app leaves its hosts; volumes and host data only when asked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from lading import context as contexts
@@ -10,6 +10,19 @@ from lading.deploy import ended, resume, running, start
 from lading.engines import base, hosts
 from lading.inventory import hosts as inventory
 from lading.plan import steps
+
+
+async def plan(
+    context: contexts.Context, app: str, to: Sequence[str], *, volumes: bool = False, keep_running: bool = False
+) -> steps.Plan:
+    """What `remove` would do; nothing is changed anywhere.
+
+    Raises:
+        UnknownReleaseError, RefusedError, TransportError: as `remove`.
+    """
+    destination, chosen = context.settings.inventory.choose(to)
+    seen = await _look(context, chosen, app)
+    return _planned(destination, seen, _there(app, seen, keep_running), app, volumes=volumes, keep_running=keep_running)
 
 
 async def remove(
@@ -28,22 +41,11 @@ async def remove(
     seen = await _look(context, chosen, app)
     if await resume.end_open(context, app, seen, take_lease=take_lease, before="it is removed"):
         seen = await _look(context, chosen, app)
-    there = {name: host.apps[app] for name, host in seen.hosts.items() if app in host.apps}
-    there = {name: one for name, one in there.items()
-             if one.current or one.unreadable or (not keep_running and any(c.owned for c in one.containers))}
-    unsure = {name: why for name, why in seen.silent.items() if name not in there}
-    contexts.check_answered(unsure, f"whether {app} is deployed")
-    if not there:
-        raise errors.UnknownReleaseError(f"{app} is not deployed on {', '.join(seen.hosts)}", "lading where")
-    plans = {name: _kept(name, one) if keep_running else _gone(name, one) for name, one in there.items()}
-    data = ("containers, networks, volumes and host data stay" if keep_running else
-            "volumes and host data are removed too" if volumes else "volumes and host data stay")
-    versions = {one.current.version for one in there.values() if one.current is not None}
-    version = versions.pop() if len(versions) == 1 else ""
-    whole = steps.Plan(app, version, "", destination.name, plans, (tuple(plans),), warnings=(data,))
+    there = _there(app, seen, keep_running)
+    whole = _planned(destination, seen, there, app, volumes=volumes, keep_running=keep_running)
     begin = {
         "verb": "remove", "app": app, "destination": destination.name, "commit": "", "actor": context.actor,
-        "reason": reason, "url": context.url, "plan": whole.hash, "participants": list(plans),
+        "reason": reason, "url": context.url, "plan": whole.hash, "participants": list(whole.hosts),
         **({"keeps_containers": True} if keep_running else {}),
     }
     job = base.Job(
@@ -58,6 +60,35 @@ async def remove(
 
     done = await running.carry_out(context, job, verb="remove", reason=reason, plan=whole, act=act)
     return replace(done, note="; ".join(filter(None, [done.note, *_stays(app, seen, done)]))) if keep_running else done
+
+
+def _there(app: str, seen: state.FleetState, keep_running: bool) -> dict[str, state.AppState]:
+    """The hosts on which there is something of the app to remove.
+
+    Raises:
+        UnknownReleaseError: there is none, and all have answered.
+    """
+    there = {name: host.apps[app] for name, host in seen.hosts.items() if app in host.apps}
+    there = {name: one for name, one in there.items()
+             if one.current or one.unreadable or (not keep_running and any(c.owned for c in one.containers))}
+    unsure = {name: why for name, why in seen.silent.items() if name not in there}
+    contexts.check_answered(unsure, f"whether {app} is deployed")
+    if not there:
+        raise errors.UnknownReleaseError(f"{app} is not deployed on {', '.join(seen.hosts)}", "lading where")
+    return there
+
+
+def _planned(
+    destination: inventory.Destination, seen: state.FleetState, there: Mapping[str, state.AppState], app: str, *,
+    volumes: bool, keep_running: bool,
+) -> steps.Plan:
+    plans = {name: _kept(name, one) if keep_running else _gone(name, one) for name, one in there.items()}
+    data = ("containers, networks, volumes and host data stay" if keep_running else
+            "volumes and host data are removed too" if volumes else "volumes and host data stay")
+    versions = {one.current.version for one in there.values() if one.current is not None}
+    version = versions.pop() if len(versions) == 1 else ""
+    return steps.Plan(app, version, "", destination.name, plans, (tuple(plans),), warnings=(data,), verb="remove",
+                      confirm=destination.confirm, unfinished=running.unfinished(seen, app))
 
 
 async def _look(context: contexts.Context, chosen: Sequence[inventory.Host], app: str) -> state.FleetState:

@@ -7,7 +7,7 @@ from typing import Any
 from lading import context as contexts
 from lading import errors, events, observe, state
 from lading.compose import release
-from lading.deploy import ended, running
+from lading.deploy import approval, ended, running
 from lading.engines import base, hosts
 from lading.inventory import hosts as inventory
 from lading.ledger import deployments
@@ -58,8 +58,10 @@ async def end_open(
     Raises:
         LeaseHeldError: whoever began it is not dead, as far as the lease says.
         DeployFailedError, ForeignError: nobody can say which way to end it.
+        PlanChangedError: a plan was approved by its hash, and what this leaves behind cannot be in it.
     """
-    names = [name for name, host in seen.hosts.items() if app in host.apps and host.apps[app].open_intent]
+    names = list(running.unfinished(seen, app))
+    approval.check_ended(context, app, running.unfinished(seen, app))
     for name in names:
         _check_free(name, seen.hosts[name].apps[app], take_lease=take_lease)
     return (await resume(context, app, to=names, reason=f"before {before}")).ended if names else ()

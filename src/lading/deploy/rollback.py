@@ -1,7 +1,7 @@
 """Back to the previous release or to any kept one: whole, from what the hosts keep, without registry or ledger."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lading import canonical, errors, observe, state
@@ -11,6 +11,26 @@ from lading.deploy import ended, resume, running, start
 from lading.engines import base
 from lading.inventory import hosts
 from lading.plan import planner, steps
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A way back with what it was made from: what each host has of the app, and the releases that it keeps."""
+
+    plan: steps.Plan
+    target: releases.Release
+    apps: Mapping[str, state.AppState]
+    kept: Mapping[str, Mapping[str, releases.Release]]
+
+
+async def plan(context: contexts.Context, app: str, to: Sequence[str], *, release: str = "") -> steps.Plan:
+    """What `rollback` would do; nothing is changed anywhere.
+
+    Raises:
+        UnknownReleaseError, RefusedError, TransportError: as `rollback`.
+    """
+    destination, chosen = context.settings.inventory.choose(to)
+    return _prepare(destination, await _look(context, chosen, app), app, release).plan
 
 
 async def rollback(
@@ -31,12 +51,8 @@ async def rollback(
         return replace(done[-1], note=taken)
     if done:
         seen = await _look(context, chosen, app)
-    apps = {name: _deployed(name, host, app) for name, host in seen.hosts.items()}
-    kept = {name: running.kept_releases(one) for name, one in apps.items()}
-    target = _same({name: kept[name][_target(name, one, release)] for name, one in apps.items()},
-                   f"lading rollback {app} --release ID --to {destination.name}")
-    plans = {name: _plan(name, target, apps[name], host) for name, host in seen.hosts.items()}
-    whole = planner.plan(target, destination.name, plans, [_way(target, apps.values())], back=True)
+    prepared = _prepare(destination, seen, app, release)
+    whole, target = prepared.plan, prepared.target
     begin = {
         "verb": "rollback", "app": app, "version": target.version, "commit": "", "actor": context.actor, "reason": reason,
         "url": context.url, "plan": whole.hash, "participants": [n for batch in whole.batches for n in batch],
@@ -46,9 +62,22 @@ async def rollback(
         plan=whole, release=target, bundle=None, known={}, hosts={host.name: host for host in chosen},
         deployment=start.new_id(), begin=begin, state_dir=context.settings.state_dir, holder=context.actor,
         since=contexts.now(), url=context.url, take_lease=take_lease, keep_jobs=True, stop=context.stop,
-        own={name: base.Own(kept[name], begin=running.owner(one)) for name, one in apps.items()},
+        own={name: base.Own(prepared.kept[name], begin=running.owner(one)) for name, one in prepared.apps.items()},
     )
     return await running.carry_out(context, job, verb="rollback", reason=reason, plan=whole)
+
+
+def _prepare(destination: hosts.Destination, seen: state.FleetState, app: str, release: str) -> _Prepared:
+    apps = {name: _deployed(name, host, app) for name, host in seen.hosts.items()}
+    kept = {name: running.kept_releases(one) for name, one in apps.items()}
+    target = _same({name: kept[name][_target(name, one, release)] for name, one in apps.items()},
+                   f"lading rollback {app} --release ID --to {destination.name}")
+    plans = {name: _plan(name, target, apps[name], host) for name, host in seen.hosts.items()}
+    whole = planner.plan(target, destination.name, plans, [_way(target, apps.values())], back=True)
+    owners = sorted({running.owner(one).get("source", "") for one in apps.values()})
+    whole = replace(whole, verb="rollback", source=", ".join(owners), confirm=destination.confirm,
+                    unfinished=running.unfinished(seen, app))
+    return _Prepared(whole, target, apps, kept)
 
 
 async def _look(context: contexts.Context, chosen: Sequence[hosts.Host], app: str) -> state.FleetState:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from lading import context as contexts
 from lading import errors, events, state
 from lading.compose import release, restore
-from lading.deploy import ended, recording
+from lading.deploy import approval, ended, recording
 from lading.engines import base, hosts
 from lading.plan import steps
 
@@ -25,10 +25,12 @@ async def carry_out(
     """Carry a job out and say how it ended; nothing to do = `unchanged`, without a question and without an entry.
 
     Raises:
-        NotConfirmedError: the answer was no; nothing was changed.
+        NotConfirmedError, PlanChangedError: the answer was no, or another plan was approved; nothing was changed.
         RefusedError, TransportError, LedgerError: before anything was changed.
     """
     started, prepared = contexts.now(), time.monotonic() - context.began
+    if ask:
+        approval.check(context, plan)
     if plan.empty:
         report = base.Report(events.Outcome({
             name: events.HostOutcome("unchanged", job.release.id, job.release.id) for name in plan.hosts
@@ -85,6 +87,16 @@ def _ended(
         deployment, job.plan.app, job.plan.version, job.plan.release, job.plan.destination, result, started,
         contexts.now(), context.actor, reason, report,
     )
+
+
+def unfinished(seen: state.FleetState, app: str) -> dict[str, str]:
+    """The hosts on which a deployment of an app is open, with its id."""
+    found = {}
+    for name, host in seen.hosts.items():
+        begun = host.apps[app].open_intent if app in host.apps else None
+        if begun is not None:
+            found[name] = str(begun["deployment"])
+    return found
 
 
 def kept_release(app: state.AppState) -> release.Release | None:

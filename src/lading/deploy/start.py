@@ -178,6 +178,8 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     hashed = salted(made, nonce)
     plans = {name: plan_one(name, made.release, hashed, host) for name, host in seen.hosts.items()}
     whole = planner.plan(made.release, destination.name, planner.hooked(made.release, plans), made.warnings)
+    whole = replace(whole, source=made.source, confirm=destination.confirm,
+                    unfinished=running.unfinished(seen, made.release.app))
     return Prepared(request, destination, chosen, made, whole, seen, platforms, nonce)
 
 

@@ -13,6 +13,7 @@ from lading.export import groovy
 FOLDER = ".lading"  # in the workspace: the result, the lock
 RESULT = f"{FOLDER}/result.json"
 DESCRIPTION = f"{FOLDER}/description"
+PLAN = f"{FOLDER}/plan"  # the hash of the plan in the log
 PATIENCE = 3600  # seconds to wait for an undo after an abort
 HEADER = """\
 // Made by `lading export jenkins` (lading {version}) from the fleet file; make it anew when destinations or registries change.
@@ -36,7 +37,8 @@ class Binding:
 class Job:
     """What the Jenkinsfile is made of. *destinations* in the order shown, *approved* those that ask for approval;
     *directory* and *config*: the app's folder and the fleet file, from the top of the checkout; *image_registry* and
-    *image_credential*: where the agent's image comes from, if a login is needed; *submitters*: who may approve, "" = all."""
+    *image_credential*: where the agent's image comes from, if a login is needed; *submitters*: who may approve, "" = all;
+    *patience*: minutes that an approval is waited for; *variables*: those that the app's files use."""
 
     version: str
     destinations: tuple[str, ...]
@@ -50,6 +52,8 @@ class Job:
     registries: tuple[Binding, ...] = ()
     ledger: Binding | None = None
     submitters: str = ""
+    patience: int = 60
+    variables: tuple[Binding, ...] = ()
 
 
 def check_part(job: Job) -> str:
@@ -75,18 +79,30 @@ set -eu
 
 
 def plan_part(job: Job) -> str:
-    """Check, then show the plan in the log; nothing is changed."""
-    return f"{check_part(job)}{_home()}exec {_lading(job, 'plan')}\n"
+    """Check, then show the plan in the log and keep its hash; nothing is changed. Without a hash nobody can approve it."""
+    shown = f"{check_part(job)}{_home()}rm -f {PLAN}\n{_lading(job, 'plan')} >{PLAN}\n"
+    if not job.approved:
+        return shown
+    names = "|".join(command.quote(name) for name in job.approved)
+    return f"""\
+{shown}case "$DESTINATION" in
+{names}) [ -s {PLAN} ] || {{ echo "the plan has no hash to approve; the reason is above" >&2; exit 4; }} ;;
+esac
+"""
 
 
 def deploy_part(job: Job) -> str:
-    """Check, then become lading; its document is the result, its exit status the step's. The lock is held while it lives."""
+    """Check, then become lading; its document is the result, its exit status the step's. The lock is held while it lives.
+
+    What was approved is carried out, or refused if it is not the plan any more.
+    """
     return f"""\
 {check_part(job)}{_home()}exec 9>{FOLDER}/lock
 flock 9
 reason="${{REASON:-}}"
 if [ -n "${{APPROVED_BY:-}}" ]; then reason="${{reason:+$reason, }}approved by $APPROVED_BY"; fi
-exec {_lading(job, 'deploy')} --reason="$reason" --yes --json >{RESULT}
+if [ -n "${{APPROVED_PLAN:-}}" ]; then set -- --plan="$APPROVED_PLAN"; else set -- --yes; fi
+exec {_lading(job, 'deploy')} --reason="$reason" "$@" --json >{RESULT}
 """
 
 
@@ -177,6 +193,11 @@ def _planning(job: Job) -> str:
                 withCredentials({_bindings(job)}) {{
                     sh {groovy.block(plan_part(job))}
                 }}
+                script {{
+                    if (fileExists({groovy.literal(PLAN)})) {{
+                        env.LADING_PLAN = readFile(file: {groovy.literal(PLAN)}, encoding: 'UTF-8').trim()
+                    }}
+                }}
             }}
         }}
 """
@@ -234,13 +255,18 @@ def _bindings(job: Job) -> str:
         f"{groovy.literal(one.variable + '_USER')}, passwordVariable: {groovy.literal(one.variable)})"
         for one in job.registries
     ]
+    found += [_secret_text(one) for one in job.variables]
     if job.ledger is not None:
-        found.append(f"string(credentialsId: {groovy.literal(job.ledger.credential)}, variable: {groovy.literal(job.ledger.variable)})")
+        found.append(_secret_text(job.ledger))
     return "[\n" + "".join(f"                    {one},\n" for one in found[:-1]) + f"                    {found[-1]}\n                ]"
 
 
+def _secret_text(one: Binding) -> str:
+    return f"string(credentialsId: {groovy.literal(one.credential)}, variable: {groovy.literal(one.variable)})"
+
+
 def _approval(job: Job) -> str:
-    """A stage without an agent that waits for a person, for the destinations that ask for it."""
+    """A stage without an agent that waits for a person's yes to the plan's hash, for the destinations that ask for it."""
     if not job.approved:
         return ""
     who = f", submitter: {groovy.literal(job.submitters)}" if job.submitters else ""
@@ -251,7 +277,11 @@ def _approval(job: Job) -> str:
             }}
             steps {{
                 script {{
-                    env.APPROVED_BY = input(message: 'Deploy as the plan in the log says?', ok: 'Deploy', submitterParameter: 'APPROVED_BY'{who})
+                    def hash = env.LADING_PLAN ?: ''
+                    timeout(time: {job.patience}, unit: 'MINUTES') {{
+                        env.APPROVED_BY = input(message: 'Carry out the plan in the log, ' + hash + '?', ok: 'Deploy', submitterParameter: 'APPROVED_BY'{who})
+                    }}
+                    if (hash) {{ env.APPROVED_PLAN = hash }}
                 }}
             }}
         }}

@@ -276,8 +276,27 @@ def _pulled(
         tied = {name: _tie(spec, remade) for name, spec in release.active.items() if name not in remade}
         more = {name: steps.Change(host, name, "recreated", "", f"because {why}") for name, why in tied.items() if why}
         if not more:
-            return sorted(found.values(), key=lambda change: change.service)
+            break
         found |= more
+    found |= _restarted(host, release, app, remade)
+    return sorted(found.values(), key=lambda change: change.service)
+
+
+def _restarted(
+    host: str, release: releases.Release, app: state.AppState, remade: Collection[str]
+) -> dict[str, steps.Change]:
+    """The services that keep their containers, but are restarted since one that they depend on gets a new one.
+
+    Compose does that itself for services of one `up`; one-shots are not run again for it.
+    """
+    there = {c.service for c in app.containers if not c.one_off}
+    found = {}
+    for name, spec in release.active.items():
+        causes = [one for one in spec.restarts_with if one in remade and one in there]
+        if causes and name not in remade and name in there and not spec.job:
+            because = f"because {causes[0]} is recreated (depends_on: restart: true)"
+            found[name] = steps.Change(host, name, "restarted", "", because)
+    return found
 
 
 def _tie(spec: releases.ServiceSpec, remade: Collection[str]) -> str:

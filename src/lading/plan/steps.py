@@ -125,7 +125,11 @@ class HostPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be done: per host, in batches of hosts, *delay* seconds between two; a value, carried out by an engine."""
+    """What will be done: per host, in batches of hosts, *delay* seconds between two; a value, carried out by an engine.
+
+    *source*: to whom the app will belong on the hosts; *confirm*: the destination wants a person's yes; *unfinished*:
+    host → another deployment that is open there, so that nothing can be approved yet.
+    """
 
     app: str
     version: str
@@ -135,6 +139,10 @@ class Plan:
     batches: tuple[tuple[str, ...], ...] = ()
     delay: float = 0.0
     warnings: tuple[str, ...] = ()
+    verb: str = "deploy"
+    source: str = ""
+    confirm: bool = False
+    unfinished: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:
@@ -147,9 +155,14 @@ class Plan:
         return tuple(change for host in self.hosts.values() for change in host.changes)
 
     def as_json(self) -> dict[str, Any]:
-        """The document of `plan --json`."""
+        """The document of `plan --json`; no hash while another deployment is open."""
+        return {**self._bound(), "confirm": self.confirm, "open": dict(self.unfinished),
+                "hash": None if self.unfinished else self.hash}
+
+    def _bound(self) -> dict[str, Any]:
+        """What an approval is bound to: everything that will be done, where, to whose app; no secret's value."""
         return {
-            "v": FORMAT, "app": self.app, "version": self.version, "release": self.release,
+            "v": FORMAT, "verb": self.verb, "source": self.source, "app": self.app, "version": self.version, "release": self.release,
             "destination": self.destination, "hosts": list(self.hosts),
             "batches": [list(batch) for batch in self.batches], "delay": self.delay,
             "steps": [
@@ -158,9 +171,10 @@ class Plan:
             ],
             "changes": [asdict(change) for change in self.changes],
             "warnings": list(self.warnings),
+            "previous": {name: host.previous.release if host.previous else None for name, host in self.hosts.items()},
         }
 
     @property
     def hash(self) -> str:
-        """The SHA-256 of the whole plan, kept in every host's record of the deployment."""
-        return hashlib.sha256(json.dumps(self.as_json(), sort_keys=True).encode()).hexdigest()
+        """The SHA-256 of all that the plan does, kept in every host's record of the deployment."""
+        return hashlib.sha256(json.dumps(self._bound(), sort_keys=True).encode()).hexdigest()

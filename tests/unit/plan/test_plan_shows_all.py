@@ -134,6 +134,21 @@ def test_who_is_recreated_because_of_another_is_named(key: str) -> None:
     assert plan.services == ("third", "vpn", "web")
 
 
+def test_who_is_restarted_because_of_another_is_named() -> None:  # depends_on: {restart: true}
+    after = a_service("web", restarts_with=("db",), depends_on={"db": "service_started"})
+    job = a_service("job", restarts_with=("db",), restart="no", restart_written=True)
+    old = a_release(a_service("db", "r/db:1"), after, job, a_service("far", restarts_with=("web",)))
+    new = a_release(a_service("db", "r/db:2"), after, job, a_service("far", restarts_with=("web",)))
+    ended = {"job": {"status": "exited", "exit_code": 0}}
+    app = an_app(old, *(a_container(spec, **ended.get(name, {})) for name, spec in old.active.items()))
+    plan = planner.plan_host("h", new, {}, (), app, old)
+    assert [(c.service, c.field, c.new) for c in plan.changes if c.service != "db"] == [
+        ("web", "restarted", "because db is recreated (depends_on: restart: true)")]
+    assert plan.services == ("db", "web")
+    without = replace(app, containers=tuple(c for c in app.containers if c.service != "db"))
+    assert planner.plan_host("h", new, {}, (), without, old).services == ("db",)
+
+
 def test_a_container_of_a_profile_on_a_network_that_is_made_anew_is_named() -> None:
     def version(mtu: str) -> release.Release:
         return a_release(a_service("web"), a_service("tool", profiles=("tool",)),

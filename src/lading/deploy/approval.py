@@ -1,0 +1,83 @@
+"""A plan by its hash: what was approved is carried out, or it is refused with the difference."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lading import canonical, disk, errors, settings, shape
+from lading import context as contexts
+from lading.plan import difference, steps
+
+KEPT = 50  # printed plans that stay
+LIMIT = 16 << 20
+
+
+def keep(environment: Mapping[str, str], plan: steps.Plan) -> None:
+    """Keep a plan that was shown, so that a later refusal can say what is different; where it cannot be kept, it is not."""
+    if plan.unfinished:
+        return
+    folder = _folder(environment)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / f"{plan.hash}.json"
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(json.dumps(plan.as_json()).encode())
+        for old in _printed(folder)[:-KEPT]:
+            old.unlink(missing_ok=True)
+    except OSError:
+        return
+
+
+def check(context: contexts.Context, plan: steps.Plan) -> None:
+    """Refuse a plan that is not the approved one; without an approval by hash every plan is good here.
+
+    Raises:
+        PlanChangedError: so it is; what is different is said where the approved plan is known.
+    """
+    wanted = context.approved
+    if not wanted or plan.hash.startswith(wanted):
+        return
+    before = _find(context.environment, wanted)
+    if before is None:
+        told = f"what it was is not known here; now it is: {'; '.join(difference.summary(plan.as_json()))}"
+    else:
+        told = "; ".join(difference.between(before, plan.as_json()))
+    raise errors.PlanChangedError(
+        f"the plan is not {canonical.short(wanted)} any more but {canonical.short(plan.hash)}: {told}",
+        f"look at it, then --plan {canonical.short(plan.hash)}")
+
+
+def check_ended(context: contexts.Context, app: str, unfinished: Mapping[str, str]) -> None:
+    """Refuse a plan by its hash while another deployment of the app is open: what it leaves behind is not known.
+
+    Raises:
+        PlanChangedError: so it is.
+    """
+    if context.approved and unfinished:
+        told = ", ".join(f"{deployment} on {host}" for host, deployment in unfinished.items())
+        raise errors.PlanChangedError(
+            f"a deployment of {app} is open ({told}), so that no plan of it is certain",
+            f"lading resume {app}; then plan again and approve that")
+
+
+def _folder(environment: Mapping[str, str]) -> Path:
+    return settings.state_home(environment) / "plans"
+
+
+def _printed(folder: Path) -> list[Path]:
+    """The plans that are kept, the oldest first."""
+    return sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+
+
+def _find(environment: Mapping[str, str], wanted: str) -> Mapping[str, Any] | None:
+    """The plan that was shown under a hash; None if this user has not seen it here, or more than one begins so."""
+    try:
+        found = [path for path in _printed(_folder(environment)) if path.name.startswith(wanted)]
+        if len(found) != 1:
+            return None
+        document: Mapping[str, Any] = shape.parse(disk.read(found[0], limit=LIMIT).decode())
+    except (OSError, ValueError):
+        return None
+    return document if document.get("hash") == found[0].stem else None
