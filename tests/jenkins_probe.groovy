@@ -9,7 +9,7 @@ class Section {
         agent: ['docker'], docker: ['image', 'registryUrl', 'registryCredentialsId'], options: ['disableConcurrentBuilds'],
         parameters: ['choice', 'string'], when: ['expression'], post: ['always'],
     ]
-    static final STEPS = ['script', 'sh', 'withCredentials', 'archiveArtifacts', 'input', 'fileExists', 'readFile', 'timeout']
+    static final STEPS = ['script', 'sh', 'withCredentials', 'archiveArtifacts', 'input', 'fileExists', 'readFile', 'timeout', 'error']
     static final BINDINGS = ['sshUserPrivateKey', 'usernamePassword', 'string']
     String name; Map world; List nodes = []
 
@@ -28,6 +28,7 @@ class Section {
             if (!(node.value instanceof Boolean)) node.remove('value')
         }
         if (step == 'sh' && world.fails && words[0].contains(world.fails)) throw new RuntimeException('script returned exit code 5')
+        if (step == 'error') throw new RuntimeException(words[0])
         if (step == 'input') return 'approver'
         if (step == 'fileExists') return world.files.containsKey(words[0])
         if (step == 'readFile') return world.files[words[0].file]

@@ -1,0 +1,159 @@
+"""In what the containers of a service differ from what a release wants, every difference a change; which of them to keep (pure)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lading import canonical, state
+from lading.compose import overlay, restore
+from lading.compose import release as releases
+from lading.plan import rollout, steps
+
+HEALTH = {"healthy": 0, "running": 0, "completed": 0, "starting": 1}  # which container to keep; all others come last
+
+
+def changes(
+    host: str, release: releases.Release, spec: releases.ServiceSpec, numbers: Mapping[str, int],
+    app: state.AppState, old: releases.Release | None,
+) -> list[steps.Change]:
+    """Everything in which the containers of one service differ, all at once: whoever approves sees the whole."""
+    mine = ranked(spec, numbers, app.containers)
+    found: list[steps.Change] = []
+    if len(mine) != spec.replicas:
+        found.append(steps.Change(host, spec.name, "containers", str(len(mine)), str(spec.replicas)))
+    for container in mine[: spec.replicas]:
+        differing = fields(host, release, spec, container, before(spec.name, container.content, app, old))
+        differing += _secrets(host, spec, numbers, app, container, old)
+        found += differing or _unwell(host, spec, container)
+    return list(dict.fromkeys(found))
+
+
+def ranked(
+    spec: releases.ServiceSpec, numbers: Mapping[str, int], containers: Sequence[state.ContainerState]
+) -> list[state.ContainerState]:
+    """A service's containers, those to keep first: as the release says, then well, then the longest running.
+
+    Compose's number plays no part: the only good container may be the second.
+    """
+    label = releases.generation_label(spec, numbers) if spec.secrets else ""
+
+    def rank(seen: state.ContainerState) -> tuple[bool, int, str, str]:
+        right = (seen.content, seen.image, seen.secrets) == (spec.content, spec.image, label)
+        return not right, HEALTH.get(seen.state(spec.job), len(HEALTH)), seen.since, seen.name
+
+    return sorted((c for c in containers if c.service == spec.name and not c.one_off), key=rank)
+
+
+def before(
+    service: str, content: str, app: state.AppState, old: releases.Release | None
+) -> tuple[releases.Release, releases.ServiceSpec] | None:
+    """The release by which a container of *content* was made, with its service; None if none that is kept explains it."""
+    if old is not None and service in old.services and old.services[service].content == content:
+        return old, old.services[service]
+    for kept in app.releases.values():
+        if kept.get("services", {}).get(service, {}).get("content") == content:
+            made = restore.from_json(kept)
+            return made, made.services[service]
+    return None
+
+
+def _secrets(
+    host: str, spec: releases.ServiceSpec, numbers: Mapping[str, int], app: state.AppState,
+    seen: state.ContainerState, old: releases.Release | None,
+) -> list[steps.Change]:
+    """The secrets of which a container has another generation, none, or one too many; by name, never by value."""
+    if seen.secrets == (releases.generation_label(spec, numbers) if spec.secrets else ""):
+        return []
+    has = _generations(spec.name, app, seen, old)
+    if has is None:
+        current = app.current.generations if app.current else {}
+        moved = [name for name in spec.secrets if current.get(name) != numbers.get(name)] or ["?"]
+        return [_secret(host, spec.name, name, "changed") for name in moved]
+    wanted = {name: str(numbers.get(name, 0)) for name in spec.secrets}
+    found = [_secret(host, spec.name, name, "changed" if name in has else "new")
+             for name in sorted(wanted) if has.get(name) != wanted[name]]
+    return found + [_secret(host, spec.name, name, "not used any more") for name in sorted(set(has) - set(wanted))]
+
+
+def _generations(
+    service: str, app: state.AppState, seen: state.ContainerState, old: releases.Release | None
+) -> dict[str, str] | None:
+    """The generation of each secret that a container runs with, by its label; None if nothing kept explains the label."""
+    known = before(service, seen.content, app, old)
+    names = sorted(known[1].secrets) if known is not None else []
+    told = seen.secrets.split(".") if seen.secrets else []
+    if len(names) != len(told):
+        return None
+    current = app.current.generations if app.current else {}
+    for name, number in zip(names, told, strict=True):
+        kept = {str(one) for one in app.secrets.get(name, ())}
+        if number not in kept | {str(current.get(name))}:
+            return None
+    return dict(zip(names, told, strict=True))
+
+
+def _secret(host: str, service: str, name: str, word: str) -> steps.Change:
+    old = "" if word == "new" else "***"
+    return steps.Change(host, service, f"secret {name.partition('.')[2] or name}", old, word)
+
+
+def _unwell(host: str, spec: releases.ServiceSpec, seen: state.ContainerState) -> list[steps.Change]:
+    word = seen.state(spec.job)
+    if word in ("healthy", "running", "starting", "completed", "unhealthy"):
+        wrong = rollout.mismatch(spec, seen.secrets, seen)
+        return [steps.Change(host, spec.name, "attached", wrong, "as in the release")] if wrong else []
+    return [steps.Change(host, spec.name, "state", word, "completed" if spec.job else "running")]
+
+
+def fields(
+    host: str, release: releases.Release, spec: releases.ServiceSpec, seen: state.ContainerState,
+    known: tuple[releases.Release, releases.ServiceSpec] | None,
+) -> list[steps.Change]:
+    """The fields in which a service's definition differs from what runs.
+
+    *known*: the release and service by which the container was made. Without it nobody can name the fields, which is said.
+    """
+    found = []
+    if seen.image != spec.image:
+        found.append(steps.Change(host, spec.name, "image", seen.image, spec.image))
+    if seen.content == spec.content:
+        return found
+    if known is None:
+        return [*found, steps.Change(host, spec.name, "definition", seen.definition, spec.content[:12])]
+    made, was = known
+    for key in sorted({*was.definition, *spec.definition} - {"image"}):
+        ours, theirs = spec.definition.get(key), was.definition.get(key)
+        if ours != theirs:
+            found.append(steps.Change(host, spec.name, key, _short(theirs), _short(ours)))
+    found += _shipped(host, release, spec, made, was)
+    return found or [steps.Change(host, spec.name, "definition", seen.definition, spec.content[:12])]
+
+
+def _shipped(
+    host: str, release: releases.Release, spec: releases.ServiceSpec, made: releases.Release, was: releases.ServiceSpec
+) -> list[steps.Change]:
+    """The shipped files and configs of a service whose content differs; the definition only says where they lie."""
+    ours, theirs = _contents(release, spec), _contents(made, was)
+    found = [steps.Change(host, spec.name, what, theirs[what][:12], ours[what][:12])
+             for what in sorted(set(ours) & set(theirs)) if ours[what] != theirs[what]]
+    if (release.files, release.plain) == (made.files, made.plain):
+        return found
+    written = [key for key in _configs(spec) if f"config {key}" not in ours]
+    return found + [steps.Change(host, spec.name, f"config {key}", "", "may differ: it is written in the Compose file")
+                    for key in written if key in _configs(was)]
+
+
+def _contents(made: releases.Release, spec: releases.ServiceSpec) -> dict[str, str]:
+    """What is in each shipped file and config of a service, as the id of its content."""
+    shipped = overlay.shipped(made.overlay)
+    found = {f"file {target}": id_ for target, id_ in shipped.mounts.get(spec.name, {}).items()}
+    return found | {f"config {key}": shipped.configs[key] for key in _configs(spec) if key in shipped.configs}
+
+
+def _configs(spec: releases.ServiceSpec) -> list[str]:
+    """The names of a service's configs."""
+    return [str(one.get("source", "")) for one in spec.definition.get("configs") or ()]
+
+
+def _short(value: Any) -> str:
+    text = "" if value is None else canonical.form(value).decode()
+    return text if len(text) <= 120 else text[:117] + "..."
