@@ -174,18 +174,31 @@ def adopt(config: str, /, app: str, yes: bool, approved: str, as_json: bool, dry
 @shared.yes_option
 @shared.plan_option
 @shared.json_option
+@click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @shared.reason_option
 @shared.take_option
 @shared.verbose_option
 @click.pass_obj
 def rollback(config: str, app: str, to: tuple[str, ...], release: str, yes: bool, approved: str, as_json: bool,
-             reason: str, take_lease: bool) -> int:
+             dry_run: bool, reason: str, take_lease: bool) -> int:
     """Go back to the previous or any kept release: whole, without registry or ledger."""
+    if dry_run:
+        return _rehearse(config, as_json, lambda c: going_back.plan(c, app, to, release=release))
     answer = shared.Answer(yes, approved)
     shared.must_answer(answer.given)
     question = "Roll {plan.app} back to {plan.version} on {plan.destination} ({hosts} hosts)?"
     return _change(config, Path(), answer, as_json, question, lambda c: going_back.rollback(
         c, app, to, release=release, reason=reason, take_lease=take_lease))
+
+
+def _rehearse(config: str, as_json: bool, plan_of: Callable[[contexts.Context], Awaitable[steps.Plan]]) -> int:
+    """Show what a verb on a deployed app would do; nothing is changed, no lease is taken."""
+
+    async def work() -> int:
+        async with shared.opened(config, asks_ledger=True) as context:
+            return shown(context, await plan_of(context), as_json)
+
+    return shared.run(work())
 
 
 @click.command()
@@ -196,15 +209,18 @@ def rollback(config: str, app: str, to: tuple[str, ...], release: str, yes: bool
 @shared.yes_option
 @shared.plan_option
 @shared.json_option
+@click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @shared.reason_option
 @shared.take_option
 @shared.verbose_option
 @click.pass_obj
 def remove(config: str, app: str, to: tuple[str, ...], volumes: bool, keep_running: bool, yes: bool, approved: str,
-           as_json: bool, reason: str, take_lease: bool) -> int:
+           as_json: bool, dry_run: bool, reason: str, take_lease: bool) -> int:
     """Remove an app from hosts; its volumes and data stay unless --volumes."""
     if volumes and keep_running:
         raise errors.InputError("--volumes and --keep-running exclude each other", "name one")
+    if dry_run:
+        return _rehearse(config, as_json, lambda c: removing.plan(c, app, to, volumes=volumes, keep_running=keep_running))
     answer = shared.Answer(yes, approved)
     shared.must_answer(answer.given)
     question = ("Give {plan.app} back on {plan.destination} ({hosts} hosts), its containers running?" if keep_running

@@ -137,7 +137,8 @@ def _target(host: str, app: state.AppState, wanted: str) -> str:
 
 def _plan(name: str, target: releases.Release, app: state.AppState, host: state.HostState) -> steps.HostPlan:
     numbers = _numbers(target, app.journal, app)
-    return planner.plan_host(name, target, numbers, (), app, running.kept_release(app), host.attached(target.app))
+    whole = planner.plan_host(name, target, numbers, (), app, running.kept_release(app), host.attached(target.app))
+    return planner.without_one_shots(whole, target)
 
 
 def _numbers(

@@ -184,6 +184,22 @@ def _removals(
     return found
 
 
+def without_one_shots(plan: steps.HostPlan, release: releases.Release) -> steps.HostPlan:
+    """A way back as it is carried out: what has ended is not run again, unless `x-lading.on_undo: run`."""
+    jobs = {name for name, spec in release.services.items() if spec.job}
+    if not plan.steps or release.extension.get("on_undo") == "run":
+        return plan
+    todo: list[steps.Step] = []
+    for step in plan.steps:
+        left = replace(step, services=tuple(name for name in step.services if name not in jobs)) if isinstance(
+            step, steps.StartServices) else step
+        if not isinstance(left, steps.StartServices) or left.services:
+            todo.append(left)
+    before = plan.previous.release if plan.previous else ""
+    changes = tuple(change for change in plan.changes if change.service not in jobs)
+    return replace(plan, steps=tuple(todo), changes=changes or (steps.Change(plan.host, "", "release", before, release.id),))
+
+
 def hooked(release: releases.Release, hosts: Mapping[str, steps.HostPlan]) -> dict[str, steps.HostPlan]:
     """The plans of the hosts, the first that starts something with the hook of the release before its first start."""
     found, hook = dict(hosts), hooks.before(release.extension)

@@ -161,6 +161,24 @@ def test_a_container_of_a_profile_on_a_network_that_is_made_anew_is_named() -> N
     assert plan.services == ("web",)
 
 
+@pytest.mark.parametrize(("extension", "starts"), [({}, ("web",)), ({"on_undo": "run"}, ("job", "web"))])
+def test_the_plan_of_a_way_back_names_only_what_is_run(extension: dict[str, str], starts: tuple[str, ...]) -> None:
+    def version(tag: str) -> release.Release:
+        job = a_service("job", f"r/app:{tag}", restart="no", restart_written=True)
+        return a_release(a_service("web", f"r/app:{tag}"), job, extension=extension)
+
+    old, new = version("1"), version("2")
+    plan = planner.without_one_shots(planner.plan_host("h", old, {}, (), an_app(new), new), old)
+    assert plan.services == tuple(c.service for c in plan.changes) == starts
+
+
+def test_a_way_back_of_one_shots_alone_is_committed() -> None:
+    old, new = (a_release(a_service("job", f"r/app:{tag}", restart="no", restart_written=True)) for tag in "12")
+    plan = planner.without_one_shots(planner.plan_host("h", old, {}, (), an_app(new), new), old)
+    assert (plan.services, [c.field for c in plan.changes]) == ((), ["release"])
+    assert planner.without_one_shots(steps.HostPlan("h"), old) == steps.HostPlan("h")
+
+
 WEB = a_release(a_service("web", "r/web:1"))
 ONE = WEB.services["web"]
 EARLY, LATE = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"
