@@ -89,6 +89,15 @@ def test_a_secret_that_is_not_used_any_more_is_shown() -> None:
     assert [(c.field, c.old, c.new) for c in plan.changes if c.field != "image"] == [("secret Q", "***", "not used any more")]
 
 
+@pytest.mark.parametrize(("content", "label", "shown"), [("other", "7", "?"), ("other", "", "P"), (None, "1.1", "?")])
+def test_a_secret_of_a_container_that_nobody_knows_is_shown(content: str | None, label: str, shown: str) -> None:
+    made_ = a_release(a_service("web"), secrets={"var.P": b"p"}, uses={"web": ("var.P",)})
+    spec = made_.services["web"]
+    app = an_app(made_, a_container(spec, content=content or spec.content, secrets=label), generations={"var.P": 1})
+    fields = [c.field for c in planner.plan_host("h", made_, {"var.P": 1}, (), app, made_).changes]
+    assert fields == [*(["definition"] if content else []), f"secret {shown}"]
+
+
 def test_a_definition_that_nobody_knows_is_said_beside_the_image() -> None:
     new = a_release(a_service("web", "r/web:2"))
     app = an_app(new, a_container(new.services["web"], content="", image="r/web:1"))
