@@ -59,6 +59,7 @@ OPTIONS = (
     Option("registries.NAME.password.env", "text", "none", "the environment variable that holds the password"),
     Option("registries.NAME.password.command", "list", "none", "the command that prints the password"),
     Option("registries.NAME.ca", "path", "the system's", "certificate of its CA, relative to this file"),
+    Option("registries.NAME.auth", "text", "the registry's own", "another host that may be sent its credentials, over HTTPS, to give tokens"),
     Option("registries.NAME.insecure", "yes/no", "no", "plain HTTP is allowed"),
     Option("transport", "text", "ssh", "how commands reach hosts: ssh, or ansible: by Ansible's connections (lading[ansible])"),
     Option("ansible.inventory", "list", "hosts of this file", "Ansible inventories, relative to this file; a host goes by its name there"),
@@ -92,6 +93,7 @@ class RegistrySettings:
     password: tuple[str, ...] = ()
     ca: str = ""
     insecure: bool = False
+    auth: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,7 +358,15 @@ class _Reader(nodes.Reader):
         return RegistrySettings(
             self.text(got["username"], f"{where}.username") if "username" in got else "", reference, ca,
             self.flag(got["insecure"], f"{where}.insecure") if "insecure" in got else False,
+            self.auth_host(got["auth"], f"{where}.auth") if "auth" in got else "",
         )
+
+    def auth_host(self, node: Any, where: str) -> str:
+        """A host, or host:port, without a scheme: HTTPS is what it is asked by."""
+        text = self.text(node, where).lower()
+        if re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?", text) is None:
+            raise self.wrong(node, f"{where}: {text!r} is no host", "write a host, or host:port, such as auth.example")
+        return text
 
 
 def example() -> str:

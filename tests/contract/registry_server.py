@@ -52,10 +52,10 @@ def digest(content: bytes) -> str:
 
 
 class Server:
-    """One registry on 127.0.0.1. *images*: "repository:tag" → manifest; *login*: "", "basic" or "token"; *special*:
+    """One registry on loopback. *images*: "repository:tag" → manifest; *login*: "", "basic" or "token"; *special*:
     path → what is answered there instead; *page*: tags on a page; *seen*: path and Authorization of each request."""
 
-    def __init__(self, *, login: str = "", tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, *, login: str = "", tls: ssl.SSLContext | None = None, address: str = "127.0.0.1") -> None:
         self.images: dict[str, bytes] = {}
         self.special: dict[str, Callable[[str], Answer]] = {}
         self.seen: list[tuple[str, str]] = []
@@ -79,9 +79,9 @@ class Server:
             def handle_error(self, request: object, client_address: object) -> None:
                 """Clients that hang up are what some tests are about."""
 
-        self.listener = Listener(("127.0.0.1", 0), Handler)
+        self.listener = Listener((address, 0), Handler)
         self.port = self.listener.server_address[1]
-        self.name = f"127.0.0.1:{self.port}"
+        self.name = f"{address}:{self.port}"
         if tls is not None:
             self.listener.socket = tls.wrap_socket(self.listener.socket, server_side=True, do_handshake_on_connect=False)
         self.url = f"{'https' if tls else 'http'}://{self.name}"

@@ -4,12 +4,27 @@ import asyncio
 import json
 import resource
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from registry_server import BASIC, CI, PASSWORD, TOKEN, Answer, Serve, Server, digest, manifest, pin, refused
+from registry_server import (
+    BASIC,
+    CI,
+    PASSWORD,
+    TOKEN,
+    Answer,
+    Serve,
+    Server,
+    certificate,
+    digest,
+    manifest,
+    pin,
+    refused,
+)
 
 from lading import errors
 from lading.compose import registry
@@ -156,3 +171,57 @@ def test_the_password_goes_to_the_token_service_that_is_named_and_nowhere_after_
     assert [said for _, said in tokens.seen] == [BASIC]
     assert [said for _, said in third.seen] == [""]
     assert all(said in ("", f"Bearer {TOKEN}") for _, said in server.seen)
+
+
+def realm_at(server: Server, realm: str) -> None:
+    """The server wants a token from there."""
+    server.special[MANIFEST_PATH] = lambda said: Answer(200, manifest("linux/amd64")) if said.startswith(f"Bearer {TOKEN}") else Answer(
+        401, headers={"WWW-Authenticate": f'Bearer realm="{realm}",service="here"'})
+
+
+@pytest.mark.parametrize("host", ["localhost:{}", "127.0.0.2:{}", "user@127.0.0.1:{}", "127.0.0.1.nip.example:{}"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_credentials_go_to_no_host_that_only_the_registry_names(server: Server, serve: Serve, scheme: str, host: str) -> None:
+    other = serve(login="token")
+    realm_at(server, f"{scheme}://{host.format(other.port)}/token")
+    said = refused(server, registry.Access(CI, insecure=True))
+    assert other.seen == []
+    if "@" not in host:
+        assert (server.name in said.message, host.format(other.port) in said.message) == (True, True)
+        assert ("auth: " in said.hint) == (scheme == "https"), said.hint
+
+
+def test_a_host_that_the_user_names_gets_them_over_https(server: Server, serve: Serve, tmp_path: Path) -> None:
+    tls, ca = certificate(tmp_path, "other", "127.0.0.2")
+    other = serve(login="token", tls=tls, address="127.0.0.2")
+    realm_at(server, f"https://{other.name}/token")
+    access = registry.Access(CI, ca=str(ca), insecure=True)
+    assert "another host" in refused(server, access).message
+    assert other.seen == []
+    assert pin(server, replace(access, auth=other.name)).digest
+    assert [said for _, said in other.seen] == [BASIC]
+    realm_at(server, f"http://{other.name}/token")
+    assert "not asked over HTTPS" in refused(server, replace(access, auth=other.name)).hint
+
+
+def test_who_has_no_credentials_may_get_a_token_anywhere(server: Server, serve: Serve) -> None:
+    other = serve()
+    other.special["/token"] = lambda said: Answer(200, json.dumps({"token": TOKEN, "said": said}).encode())
+    realm_at(server, f"http://localhost:{other.port}/token")
+    assert pin(server).digest
+    assert [said for _, said in other.seen] == [""]
+
+
+@pytest.mark.parametrize("place", ["manifest", "token"])
+def test_a_redirect_carries_no_credentials_to_another_host(server: Server, serve: Serve, place: str) -> None:
+    other = serve()
+    other.special[MANIFEST_PATH] = lambda said: Answer(200, manifest("linux/amd64"))
+    other.special["/token"] = lambda said: Answer(200, json.dumps({"token": TOKEN}).encode())
+    target = f"http://localhost:{other.port}"
+    if place == "manifest":
+        server.special[MANIFEST_PATH] = lambda said: Answer(307, headers={"Location": target + MANIFEST_PATH}) if said else Answer(
+            401, headers={"WWW-Authenticate": f'Bearer realm="{server.url}/token",service="here"'})
+    else:
+        server.special["/token"] = lambda said: Answer(307, headers={"Location": target + "/token"})
+    assert pin(server, registry.Access(CI)).digest
+    assert [said for _, said in other.seen] == [""]

@@ -5,6 +5,7 @@ import importlib
 import os
 import pwd
 import sys
+import warnings
 
 import click
 
@@ -87,6 +88,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run one command and leave with its exit code (DESIGN §3); the only place that catches errors."""
     words = sys.argv[1:] if arguments is None else arguments
     _name_account()
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # what libraries tell their developers is nothing for people who deploy
     terminal.prepare()
     as_json = "--json" in words
     try:

@@ -1,8 +1,12 @@
 """Secret values masked: in definitions (the resolved tree merged with that before interpolation), in what programs say (pure)."""
 
+import base64
+import html
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote, unquote_plus
 
 from lading.compose import variables
 
@@ -96,25 +100,107 @@ def _pattern(text: str) -> re.Pattern[str]:
 def hidden(text: str, secrets: Mapping[str, bytes], plain: Mapping[str, str]) -> str:
     """*text* with the contents of *secrets* (name → content) as ***: whole, line by line, and by value in env files.
 
-    What programs print may hold them. A value of an env file may refer to other secrets and to *plain* variables: it is
-    hidden as containers get it and as it is written. A value of fewer than 8 letters is only seen as a word of its own,
-    and one of fewer than 4 not at all: it cannot be told from other text.
+    What programs print may hold them: as they are, as JSON, a shell or HTML escapes them, in percent-encoding, in base64
+    and in hex. A value of an env file may refer to other secrets and to *plain* variables: it is hidden as containers get
+    it and as it is written. A value of fewer than 8 characters is only seen as a word of its own; of fewer than 4 without
+    a letter or digit, only as a whole value (after = or :, or in quotes), for it cannot be told from other text.
     """
-    words = sorted((word for word in _spoken(secrets, plain) if len(word) >= 4), key=len, reverse=True)
+    words = _spoken(secrets, plain)
     if not words:
         return text
-    patterns = (re.escape(word) if len(word) >= 8 else rf"(?<!\w){re.escape(word)}(?!\w)" for word in words)
-    return re.sub("|".join(patterns), "***", text)
+    pattern = _any_of(words)
+    whole = [content.decode("utf-8", "replace") for content in secrets.values()]
+    shown = pattern.sub("***", text)
+    for runs, decoded in ((_PERCENT, _from_percent), (_HEX, _from_hex), (_BASE64, _from_base64)):
+        telling = {run for run in runs.findall(shown) if _tells(decoded(run), pattern, whole)}
+        if telling:
+            shown = _one_of(telling).sub("***", shown)
+    return shown
+
+
+_PERCENT = re.compile(r"""[^\s"'<>]*%[0-9A-Fa-f]{2}[^\s"'<>]*""")
+_HEX = re.compile(r"(?<![0-9A-Fa-f])(?:[0-9A-Fa-f]{2}){2,}(?![0-9A-Fa-f])")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,2}|[A-Za-z0-9+/_-]{2,3}={1,2}")
+_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]+")
+_SURE = 4  # characters of text among others that are no accident
+_PART = 8  # characters of a secret that is cut into lines, which are told from other text
+
+
+def _tells(decoded: Iterable[str], pattern: re.Pattern[str], whole: Sequence[str]) -> bool:
+    """Whether one of the texts that an encoded word may stand for holds a secret, or is a good part of one."""
+    for text in decoded:
+        if pattern.search(text) or any(len(text.strip()) >= _PART and text.strip() in one for one in whole):
+            return True
+    return False
+
+
+def _from_percent(run: str) -> list[str]:
+    return [unquote(run), unquote_plus(run)]
+
+
+def _from_hex(run: str) -> list[str]:
+    return _texts([bytes.fromhex(run)])
+
+
+def _from_base64(run: str) -> list[str]:
+    """What *run* may stand for, wherever the encoded text begins in it: what stands before may be of the same letters."""
+    letters = run.rstrip("=").replace("-", "+").replace("_", "/")
+    starts = [letters[at:] for at in range(min(4, len(letters) - 1))]
+    return _texts([base64.b64decode(one[: len(one) - (len(one) % 4 == 1)] + "=" * (-len(one) % 4 % 3)) for one in starts])
+
+
+def _texts(contents: Iterable[bytes]) -> list[str]:
+    """What of each is text: what stands before and behind in the same run may be of another kind."""
+    found = []
+    for content in contents:
+        pieces = _NO_TEXT.split(content.decode("utf-8", "replace"))
+        found += [piece for piece in pieces if len(piece) >= _SURE or len(pieces) == 1]
+    return found
+
+
+def _any_of(words: Iterable[str]) -> re.Pattern[str]:
+    """What finds each of *words* as it is and as it is escaped, the longest first."""
+    forms = {form for word in words for form in _escaped(word)}
+    return re.compile("|".join(_found(form) for form in sorted(forms, key=len, reverse=True)))
+
+
+def _one_of(runs: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(re.escape(run) for run in sorted(runs, key=len, reverse=True)))
+
+
+def _escaped(word: str) -> set[str]:
+    """A word as programs write it within other texts."""
+    once = {json.dumps(word)[1:-1], json.dumps(word, ensure_ascii=False)[1:-1]}
+    twice = {json.dumps(one)[1:-1] for one in once}
+    by_shells = {word.replace("'", "'\\''"), word.replace("'", "'\"'\"'"), word.replace("$", "$$")}
+    return {word, html.escape(word), repr(word)[1:-1], *once, *twice, *by_shells}
+
+
+def _found(word: str) -> str:
+    """The expression that finds one word where it can be told from other text."""
+    exact = re.escape(word)
+    if len(word) >= 8:
+        return exact
+    if len(word) >= 4 or re.search(r"\w", word):
+        return rf"(?<!\w){exact}(?!\w)"
+    return rf"""(?:(?<=[=:"'])|(?<=[=:] )|(?<![^\n])){exact}(?=["'\s,;&@)}}\]]|\Z)"""
 
 
 def _spoken(secrets: Mapping[str, bytes], plain: Mapping[str, str]) -> set[str]:
     """The lines in which a program may print secrets."""
     texts = {name: content.decode("utf-8", "replace") for name, content in secrets.items()}
-    values = {**plain, **{name.removeprefix("var."): one for name, one in texts.items() if name.startswith("var.")}}
-    found = [line.strip() for text in texts.values() for line in text.splitlines()]
-    for text in (one for name, one in texts.items() if name.startswith("env.")):
-        written = [line.partition("=")[2].strip() for line in text.splitlines()]
-        written += [one.value or "" for one in variables.assignments(text)]
-        given = [*written, *variables.assigned(text, values)]
-        found += [form for value in given for line in value.splitlines() for form in (line.strip(), line.strip().strip("\"'"))]
-    return set(found)
+    variables_given = {name.removeprefix("var."): one for name, one in texts.items() if name.startswith("var.")}
+    found = {line.strip() for text in texts.values() for line in text.splitlines()}
+    for name, text in texts.items():
+        if name.startswith("env."):
+            found |= _values(text, {**plain, **variables_given})
+    return found - {""}
+
+
+def _values(env_file: str, given: Mapping[str, str]) -> set[str]:
+    """The values of an env file: as they are written, as they are read, and with what they refer to filled in."""
+    values = [line.partition("=")[2].strip() for line in env_file.splitlines()]
+    values += [one.value or "" for one in variables.assignments(env_file)]
+    values += variables.assigned(env_file, given)
+    lines = [line.strip() for value in values for line in value.splitlines()]
+    return {*lines, *(line.strip("\"'") for line in lines)}

@@ -23,6 +23,7 @@ ACCEPT = ", ".join([
 ])
 UNREADABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)  # JSON of another shape
 TOKEN = re.compile(r"[!-~]+")
+TOKEN_HOSTS = {"docker.io": "auth.docker.io", "registry.gitlab.com": "gitlab.com"}  # that give tokens for other hosts
 BODY_LIMIT = 4 * 1024 * 1024  # bytes
 PAGE_LIMIT = 20
 TAG_LIMIT = 20_000
@@ -46,13 +47,14 @@ class Credentials:
 @dataclass(frozen=True, slots=True)
 class Access:
     """How a registry is reached: credentials (*lack*: why there are none), path of its CA's certificate, whether plain
-    HTTP will do, seconds that an answer may take."""
+    HTTP will do, seconds that an answer may take; *auth*: another host that may be sent the credentials, to give tokens."""
 
     credentials: Credentials | None = None
     ca: str = ""
     insecure: bool = False
     lack: str = "there are no credentials for it"
     timeout: float = TIMEOUT
+    auth: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,15 +275,11 @@ class Registry:
         if kind.lower() != "bearer":
             return basic
         words = dict(re.findall(r'(\w+)="([^"]*)"', rest))
+        realm = self._realm(words.get("realm", ""))
+        if basic:
+            self._check_may_know(realm)
         asked = {"service": words.get("service", ""), "scope": words.get("scope", scope)}
-        try:
-            realm = httpx2.URL(words.get("realm", ""))
-            url = str(realm.copy_merge_params({key: value for key, value in asked.items() if value}))
-            good = realm.scheme in ("https", urlsplit(self.base).scheme) and realm.host
-        except (httpx2.InvalidURL, ValueError):
-            good = ""
-        if not good:
-            raise self._odd(f"asks for a token at {words.get('realm', '')[:80]!r}")
+        url = str(realm.copy_merge_params({key: value for key, value in asked.items() if value}))
         status, headers, body = await self._send(url, basic)
         if status in (400, 401, 403):
             raise self._refusal(repository)
@@ -292,6 +290,35 @@ class Registry:
             return f"Bearer {TOKEN.fullmatch(got.get('token') or got['access_token'])[0]}"  # type: ignore[index]
         except UNREADABLE as wrong:
             raise self._odd("gave a token that cannot be read") from wrong
+
+    def _realm(self, text: str) -> httpx2.URL:
+        """The URL at which the registry wants a token to be asked for."""
+        try:
+            realm = httpx2.URL(text)
+            good = realm.scheme in ("https", urlsplit(self.base).scheme) and realm.host and not realm.userinfo
+        except (httpx2.InvalidURL, ValueError):
+            good = ""
+        if not good:
+            raise self._odd(f"asks for a token at {text[:80]!r}")
+        return realm
+
+    def _check_may_know(self, realm: httpx2.URL) -> None:
+        """Refuse to send the credentials to a host that neither is the registry's nor was named by the user.
+
+        The registry's own host is good by any port, over HTTP only where the registry itself is asked over HTTP; any other
+        host only over HTTPS.
+        """
+        own, asked = urlsplit(self.base).hostname, realm.host.lower()
+        if asked == own:
+            return
+        where = asked if realm.port in (None, 443) else f"{asked}:{realm.port}"
+        if realm.scheme == "https" and where in (self.access.auth, TOKEN_HOSTS.get(self.name)):
+            return
+        raise errors.RegistryError(
+            f"registry {self.name} wants its credentials to be sent to another host: {realm.scheme}://{where[:80]}",
+            "they were not sent" + (f"; if that host is right: registries: {{{json.dumps(self.name)}: {{auth: {where[:80]}}}}} in lading.yaml"
+                                    if realm.scheme == "https" else ": that host is not asked over HTTPS"),
+        )
 
     async def _send(self, url: str, authorization: str) -> tuple[int, Mapping[str, str], bytes]:
         """One GET; redirects are followed, to others without credentials, never from HTTPS to HTTP; bounded."""

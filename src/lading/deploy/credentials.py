@@ -21,13 +21,13 @@ def access(fleet: settings.Settings, environment: Mapping[str, str]) -> Callable
                 raise errors.SettingsError(f"registries.{name} has a user or a password, and not the other",
                                            f"add: {lacking}", file=str(fleet.path))
             password = secrets.resolve(own.password, environment)
-            return registry.Access(registry.Credentials(own.username, password, "lading.yaml"), own.ca, own.insecure)
+            return registry.Access(registry.Credentials(own.username, password, "lading.yaml"), own.ca, own.insecure, auth=own.auth)
         try:
             stored = secrets.docker_credentials(name, environment)
         except errors.SettingsError as unusable:
-            return registry.Access(None, own.ca, own.insecure, unusable.message)
+            return registry.Access(None, own.ca, own.insecure, unusable.message, auth=own.auth)
         if stored is None:
-            return registry.Access(None, own.ca, own.insecure)
-        return registry.Access(registry.Credentials(*stored, "docker login"), own.ca, own.insecure)
+            return registry.Access(None, own.ca, own.insecure, auth=own.auth)
+        return registry.Access(registry.Credentials(*stored, "docker login"), own.ca, own.insecure, auth=own.auth)
 
     return one

@@ -43,7 +43,7 @@ CYCLE = """- name: Bring a file
 # just made for this file, by the user who logs in; /dev/null/… is a path at which nobody can make any.
 BRING = """- name: Make a private folder
   ansible.builtin.raw: "{{ lading_make_home }}"
-  become: false
+  vars: {ansible_become: false}
   register: lading_private
   ignore_unreachable: true
   failed_when: false
@@ -54,7 +54,7 @@ BRING = """- name: Make a private folder
   failed_when: false
 - name: Remove it
   ansible.builtin.raw: "/bin/sh -c 'rm -rf {{ lading_private.stdout | default('') | regex_search('/dev/shm/lading-[A-Za-z0-9]{10}') }}'"
-  become: false
+  vars: {ansible_become: false}
   ignore_unreachable: true
   failed_when: false
 """.replace("BROUGHT", _BROUGHT)

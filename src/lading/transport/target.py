@@ -12,10 +12,9 @@ import asyncssh
 from lading import errors, process
 from lading.commands import command
 from lading.inventory import hosts
-from lading.transport import offered, reaching, trust
+from lading.transport import algorithms, offered, reaching, trust
 
 _PORT = 22  # of SSH
-QUICK = "^aes256-gcm@openssh.com,aes128-gcm@openssh.com"  # preferred: six times as fast as chacha20-poly1305, which comes next
 _TRIES = 5  # connections that the server dropped in the banner (MaxStartups)
 _LOST = (asyncssh.ConnectionLost, ConnectionResetError, BrokenPipeError)
 _CERTIFICATE = {  # what asyncssh says of a host's certificate, in words
@@ -50,6 +49,7 @@ class Target:
         own = command.join(reaching.proxy(host.proxy_command, options.host, options.port, options.username))
         self._proxy = "" if self.jump else own or str(options.config.get("ProxyCommand") or "")
         self._helper: process.Connected | None = None
+        self._last: _Client | None = None
         self._arguments = {**arguments, "tunnel": None, "proxy_command": None}
         self._options = options
         files = [pinned] if pinned else []
@@ -57,12 +57,10 @@ class Target:
             configured = options.known_hosts if isinstance(options.known_hosts, list) else []
             files += [str(one) for one in configured] or ["~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"]
         self._trust = trust.Trust(host, [*files, host.known_hosts] if host.known_hosts else files)
-        if not options.config.get("Ciphers"):
-            self._arguments["encryption_algs"] = QUICK
-        if not options.config.get("HostKeyAlgorithms"):
-            port = options.port if options.port != _PORT else None
-            preferred = self._trust.algorithms(options.host_key_alias or options.host, port)
-            self._arguments["server_host_key_algs"] = preferred
+        self._arguments |= algorithms.offered(options.config)
+        port = options.port if options.port != _PORT else None
+        preferred = self._trust.algorithms(options.host_key_alias or options.host, port)
+        self._arguments["server_host_key_algs"] = trust.wanted(preferred, options.config.get("HostKeyAlgorithms"))
 
     def lead_through(self, tunnel: asyncssh.SSHClientConnection, way: str) -> None:
         """Connect through a jump host: its connection, and the specification of its own way for OpenSSH."""
@@ -76,10 +74,7 @@ class Target:
                 return await self._connect()
             except _LOST as lost:
                 if attempt + 1 == _TRIES:
-                    raise self.unreachable(
-                        f"is not reached by its ProxyCommand, {self._proxy!r}" if self._proxy
-                        else "drops every connection; see MaxStartups in its sshd_config"
-                    ) from lost
+                    raise await self._dropped() from lost
             except (asyncssh.Error, OSError) as failure:
                 raise await self.meaning(failure) from failure
             await asyncio.sleep(random.uniform(0.5, 1.0) * 0.25 * 2**attempt)
@@ -89,13 +84,13 @@ class Target:
         """Connect once; a certificate may be for the host's name in the fleet file instead of its address, as a key may."""
         try:
             with self._by_proxy() as sock:
-                return await asyncssh.connect(**self._arguments, **sock, known_hosts=self._trust)
+                return await asyncssh.connect(**self._arguments, **sock, known_hosts=self._trust, client_factory=self._client)
         except asyncssh.HostKeyNotVerifiable as failure:
             if "principal mismatch" not in str(failure) or not self.host.address or self._options.host_key_alias:
                 raise
             self._arguments["host_key_alias"] = self.host.name
         with self._by_proxy() as sock:
-            return await asyncssh.connect(**self._arguments, **sock, known_hosts=self._trust)
+            return await asyncssh.connect(**self._arguments, **sock, known_hosts=self._trust, client_factory=self._client)
 
     @contextlib.contextmanager
     def _by_proxy(self) -> Iterator[dict[str, Any]]:
@@ -120,20 +115,55 @@ class Target:
 
     async def fetch(self, algorithm: str) -> asyncssh.SSHKey | None:
         """The host's key of this type, unverified; None if it has none."""
-        names = ("host", "port", "tunnel", "config", "proxy_command")
+        names = ("host", "port", "tunnel", "config", "proxy_command", "kex_algs")
         wanted = {name: self._arguments[name] for name in names if name in self._arguments}
         for _ in range(2):
             try:
                 async with asyncio.timeout(self._arguments["connect_timeout"]):
                     with self._by_proxy() as sock:
                         return await asyncssh.get_server_host_key(**wanted, **sock, server_host_key_algs=[algorithm])
-            except (asyncssh.KeyExchangeFailed, *_LOST):  # a server without such a key hangs up
+            except _LOST:  # a server without such a key hangs up,
                 continue
+            except asyncssh.KeyExchangeFailed as failure:  # or says so
+                if algorithms.too_weak(failure) != ("", ""):
+                    raise self._no_common(failure) from failure
             except (asyncssh.Error, OSError) as failure:
                 raise await self.meaning(failure) from failure
             finally:
                 self.let_go()
         return None
+
+    async def _dropped(self) -> errors.UnreachableError:
+        """Why a server hangs up each time, as far as it can be found out."""
+        if self._proxy:
+            return self.unreachable(f"is not reached by its ProxyCommand, {self._proxy!r}")
+        if self._greeted() and not self._arguments.get("tunnel") and await self._signs_weakly():
+            return errors.UnreachableError(
+                f"{self.host.name} has no host key but by signatures of SHA-1 or DSA, which OpenSSH does not take either",
+                "give it a better one: ssh-keygen -A, and HostKey in its sshd_config", host=self.host.name,
+            )
+        return self.unreachable("drops every connection; see MaxStartups in its sshd_config")
+
+    def _client(self) -> "_Client":
+        self._last = _Client()
+        return self._last
+
+    def _greeted(self) -> bool:
+        """Whether the server said its version before it hung up, which one that has too many connections does not."""
+        met = self._last.met if self._last else None
+        return met is not None and bool(met.get_extra_info("server_version"))
+
+    async def _signs_weakly(self) -> bool:
+        """Whether the server goes on as soon as a weak signature would do: nothing is done with its key."""
+        at = {name: self._arguments[name] for name in ("host", "port", "config") if name in self._arguments}
+        try:
+            async with asyncio.timeout(self._arguments["connect_timeout"]):
+                await asyncssh.get_server_host_key(**at, server_host_key_algs=["ssh-rsa"])
+        except asyncssh.KeyExchangeFailed:
+            return True  # it signed, by SHA-1
+        except (asyncssh.Error, OSError):
+            return False
+        return False
 
     def known_name(self) -> str:
         """The host as known_hosts names it."""
@@ -165,6 +195,8 @@ class Target:
             return self._bad_key(text)
         if isinstance(failure, asyncssh.PermissionDenied) or "authentication failures" in text:
             return await self._denied()
+        if isinstance(failure, asyncssh.KeyExchangeFailed):
+            return self._no_common(failure)
         if isinstance(failure, TimeoutError):
             return self.unreachable(f"did not answer within {self._arguments['connect_timeout']:g} s")
         if isinstance(failure, OSError) and "gaierror" in type(failure).__name__:
@@ -172,6 +204,16 @@ class Target:
         if isinstance(failure, ConnectionRefusedError) or "refused" in text or "Connect call failed" in text:
             return self.unreachable("refuses the connection")
         return self.unreachable(f"cannot be reached: {text or type(failure).__name__}")
+
+    def _no_common(self, failure: asyncssh.KeyExchangeFailed) -> errors.UnreachableError:
+        """A server with which no algorithm is left in common."""
+        what, line = algorithms.too_weak(failure)
+        if not what:
+            return self.unreachable(f"cannot be reached: {failure}")
+        return errors.UnreachableError(
+            f"{self.host.name} {what}", f"update its sshd; or, for this host alone, in ~/.ssh/config: Host {self._options.host}, "
+            f"and below it: {line}", host=self.host.name,
+        )
 
     def _bad_key(self, text: str) -> errors.HostKeyError:
         name = self.host.name
@@ -204,6 +246,15 @@ class Target:
             f"{self.host.name} does not let {who} in; tried: {', '.join(found) or 'no key at all'}",
             hint or f"try by hand: {self.by_hand()}", host=self.host.name,
         )
+
+
+class _Client(asyncssh.SSHClient):
+    """Keeps the connection that it was told of first."""
+
+    met: asyncssh.SSHClientConnection | None = None
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        self.met = conn
 
 
 async def _options(host: hosts.Host, arguments: dict[str, Any]) -> asyncssh.SSHClientConnectionOptions:

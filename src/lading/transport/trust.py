@@ -1,5 +1,6 @@
 """Which host keys are trusted: pinned ones, by address or by name; certificate authorities; revoked keys."""
 
+import fnmatch
 import functools
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +13,21 @@ from lading.inventory import hosts
 LIMIT = 16 << 20  # bytes of a known_hosts file
 KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512",
               "rsa-sha2-256")
+
+
+def wanted(preferred: Sequence[str], configured: object) -> list[str]:
+    """The types of host key to ask for, in the order and selection of HostKeyAlgorithms in the OpenSSH configuration.
+
+    SHA-1 and DSA (ssh-rsa, ssh-dss) are never among them, whoever asks; where nothing else is asked for, all others are.
+    """
+    if not isinstance(configured, str) or not configured:
+        return list(preferred)
+    sign = configured[0] if configured[0] in "+-^" else ""
+    patterns = configured.removeprefix(sign).split(",")
+    named = [one for pattern in patterns for one in preferred if fnmatch.fnmatchcase(one, pattern)]
+    others = [one for one in preferred if one not in named]
+    by_sign = {"+": list(preferred), "-": others, "^": [*named, *others], "": named}
+    return list(dict.fromkeys(by_sign[sign])) or list(preferred)
 
 
 class Trust:
