@@ -34,10 +34,16 @@ from lading.compose import (
     worktree,
 )
 from lading.deploy import credentials, source, start
+from lading.inventory import hosts
 
 OVERRIDES = tuple(f"{stem}.override.{end}" for stem in ("compose", "docker-compose") for end in ("yml", "yaml"))
 PUSHED = re.compile(r"digest: (sha256:[0-9a-f]{64})")
-OWN_ARGUMENT = re.compile(r"(?:DOCKER|BUILDKIT|BUILDX|COMPOSE|SSH|XDG)_|(?:PATH|HOME|TMPDIR)\Z")  # steer the client itself
+OWN_ARGUMENT = re.compile(  # steer the client itself, what it is made of, the system's loader, or whom it talks to
+    r"(?:DOCKER|BUILDKIT|BUILDX|COMPOSE|SSH|XDG|OTEL|DYLD)_|(?:PATH|HOME|TMPDIR|GLIBC_TUNABLES)\Z"
+    r"|LD_(?:PRELOAD|LIBRARY|AUDIT|BIND|DEBUG|DYNAMIC|HWCAP|ORIGIN|POINTER|PREFER|PROFILE|SHOW|TRACE|USE|VERBOSE|WARN)"
+    r"|GO(?:DEBUG|TRACEBACK|MAXPROCS|GC|MEMLIMIT|COVERDIR)\Z|SSL_CERT_(?:FILE|DIR)\Z"
+    r"|GIT_(?:SSH|CONFIG|EXEC|EXTERNAL|PROXY|DIR|WORK|ASKPASS|EDITOR|PAGER|TRACE|INDEX|OBJECT|ALTERNATE|COMMON|TEMPLATE)"
+    r"|(?:HTTPS?|FTP|ALL|NO|GRPC)_PROXY\Z", re.IGNORECASE)
 MEMORY = "/dev/shm"
 NO_GIT = {  # BuildKit's client would ask Git about the build context, with whatever the repository's configuration runs
     "BUILDX_GIT_INFO": "false", "BUILDX_GIT_LABELS": "false", "BUILDX_GIT_CHECK_DIRTY": "false", "GIT_DIR": os.devnull,
@@ -105,7 +111,7 @@ async def build(job: Job) -> Built:
         InputError: the files, the version, or docker; no host was contacted.
         LeftError: it was stopped.
     """
-    made = _read(job.request, job.environment)
+    made = _read(job.request, job.environment, job.fleet)
     for note in made.notes:
         job.say(f"note: {note}")
     with _configuration(job, made.recipes.found) as extra:
@@ -120,7 +126,7 @@ async def build(job: Job) -> Built:
         Image(image, made.recipes.services[image], ids[image], digests.get(image, "")) for image in made.recipes.found))
 
 
-def _read(request: start.Request, environment: Mapping[str, str]) -> Source:
+def _read(request: start.Request, environment: Mapping[str, str], fleet: settings.Settings) -> Source:
     """The recipes of the version, and the labels of its source.
 
     Raises:
@@ -130,9 +136,11 @@ def _read(request: start.Request, environment: Mapping[str, str]) -> Source:
     override = [] if request.files else [name for name in OVERRIDES if (folder / name).is_file()][:1]
     tree = worktree.look(folder, environment)
     closure = sources.closure(tree, (*files, *override))
-    asked = read.Request(request.directory, request.files, request.app, overrides=request.overrides, environment=environment)
+    destination = fleet.inventory.choose(request.to)[0] if request.to else hosts.Destination("", ())
+    asked = read.Request(request.directory, request.files, request.app, overrides=request.overrides, environment=environment,
+                         pass_env=fleet.pass_env_for(destination))
     app = read.project_name(closure.main, asked, folder)
-    version = request.version or request.overrides.get("VERSION") or environment.get("VERSION", "")
+    version = request.version or request.overrides.get("VERSION") or asked.passed.get("VERSION", "")
     if fault := variables.version_fault(version, tag=True):
         raise errors.InputError(fault, "lading build --version 1.2.3")
     binary, bare = plugin.find(environment), _bare(closure)
@@ -140,9 +148,7 @@ def _read(request: start.Request, environment: Mapping[str, str]) -> Source:
         read.lay_out(laid, closure)
         base, merged = (_uninterpolated(plugin.Compose(binary, names, laid), app, closure, tree)
                         for names in (files, (*files, *override)))
-        values_ = _given(request, environment, tree, plugin.Compose(binary, files, laid))
-    wanted = recipes.needed(base, merged, bare)
-    given = {name: value for name, value in values_.items() if name in wanted}
+        given = _given(asked, tree, plugin.Compose(binary, files, laid), recipes.needed(base, merged, bare), closure)
     found = recipes.recipes(base, merged, bare, {**given, recipes.VERSION: version, values.OWN: app})
     for image, recipe in found.found.items():
         _check_sources(tree, recipe, partial(parse.locate, closure.all, ("services", found.services[image][0], "build")))
@@ -183,14 +189,20 @@ def _bare(closure: sources.Closure) -> dict[str, tuple[str, ...]]:
 
 
 def _given(
-    request: start.Request, environment: Mapping[str, str], tree: worktree.Tree, compose: plugin.Compose
+    asked: read.Request, tree: worktree.Tree, compose: plugin.Compose, wanted: frozenset[str], closure: sources.Closure
 ) -> dict[str, str]:
-    """The values of variables, as for a deployment without a destination: -e, the environment, a `.env` that Git tracks."""
-    above = {**environment, **request.overrides}
-    if not (tree.project / ".env").is_file() or not tree.tracked(tree.project / ".env") or tree.modes is None:
-        return above
-    content = worktree.content(tree, worktree.place(tree, ".env", (".env", 0), "the file"), ".env", (".env", 0))
-    return {**values.dotenv(compose, ".env", content, {}), **above}
+    """The values of *wanted* variables: -e, what is passed on of the environment, a `.env` that Git tracks."""
+    above = {**asked.passed, **asked.overrides}
+    own: dict[str, str] = {}
+    inner: list[values.Need] = []
+    place = worktree.place(tree, ".env", (".env", 0), "the file")
+    if tree.modes is not None and place.is_file() and tree.tracked(place):
+        content = worktree.content(tree, place, ".env", (".env", 0))
+        inner = values.dotenv_needs(content.decode("utf-8", "replace"), ".env", wanted)
+        own = values.dotenv(compose, ".env", content, {name: above[name] for name in values.names(inner) if name in above})
+    if kept := asked.withheld((wanted | values.names(inner)) - {recipes.VERSION, values.OWN}):
+        raise asked.pass_env.refusal({name: values.used_at(name, closure.all, inner) for name in kept})
+    return {name: value for name, value in {**own, **above}.items() if name in wanted}
 
 
 def _labels(

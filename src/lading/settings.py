@@ -3,7 +3,7 @@
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from lading import disk, errors, nodes
-from lading.compose import parse, subset
+from lading.compose import parse, passing, subset
 from lading.inventory import ansible, hosts, patterns
 
 FORMAT = 1
@@ -55,6 +55,7 @@ OPTIONS = (
     Option("destinations.NAME.confirm", "yes/no", "no", "a person must approve the plan: y at a terminal or `--plan HASH`; `--yes` does not do"),
     Option("destinations.NAME.project", "text", "{app}", "pattern of the project's name there, such as {app}-{dest}"),
     Option("destinations.NAME.transport", "text", "the fleet's", "how commands reach its hosts: ssh or ansible"),
+    Option("destinations.NAME.pass_env", "list", "none", "as `pass_env` below, for the apps that go there; read after it"),
     Option("registries.NAME.username", "text", "none", "user of the registry NAME (host:port)"),
     Option("registries.NAME.password.env", "text", "none", "the environment variable that holds the password"),
     Option("registries.NAME.password.command", "list", "none", "the command that prints the password"),
@@ -66,6 +67,8 @@ OPTIONS = (
     Option("ansible.config", "path", "as Ansible finds it", "an ansible.cfg, relative to this file"),
     Option("ansible.vault_password_file", "path", "none", "file with the vault password, relative to this file"),
     Option("ansible.vault_password_command", "list", "none", "the command that prints the vault password"),
+    Option("pass_env", "list", "none", "variables of the caller's environment that Compose files may use, besides VERSION: names, patterns such as APP_*, "
+           "and -NAME, which takes one out; the last entry that matches counts. Never those that this file reads by {env: NAME}"),
     Option("state_dir", "text", "auto", "lading's folder on hosts: auto, or an absolute path"),
     Option("ledger", "text", "sqlite", "where the history is kept: sqlite, in the user's state folder, or {url: {env: NAME}}: "
            "in PostgreSQL, at the URL in the environment variable NAME"),
@@ -108,7 +111,10 @@ class AnsibleSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A fleet file, read and checked. *ledger_env*: the variable that holds the URL of the ledger, "" = SQLite."""
+    """A fleet file, read and checked. *ledger_env*: the variable that holds the URL of the ledger, "" = SQLite.
+
+    *env_names*: every variable that the file itself reads, by `{env: NAME}`.
+    """
 
     path: Path
     inventory: hosts.Inventory
@@ -117,6 +123,12 @@ class Settings:
     state_dir: str = "auto"
     ledger_env: str = ""
     ansible: AnsibleSettings = field(default_factory=AnsibleSettings)
+    pass_env: tuple[str, ...] = ()
+    env_names: frozenset[str] = frozenset()
+
+    def pass_env_for(self, destination: hosts.Destination) -> passing.Passing:
+        """Which variables of the caller's environment the apps of a destination are given."""
+        return passing.Passing(self.pass_env, destination.pass_env, self.env_names, destination.name)
 
 
 def state_home(environment: Mapping[str, str]) -> Path:
@@ -179,6 +191,19 @@ def shared_ledger(path: Path, top: Any) -> str:
     return reader.ledger(reader.known(top, "", "").get("ledger"))
 
 
+def _env_names(node: Any) -> Iterator[str]:
+    """The names behind every `env:` at or below a node; labels and variables are people's own words."""
+    if isinstance(node, yaml.SequenceNode):
+        for one in node.value:
+            yield from _env_names(one)
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == "env" and isinstance(value, yaml.ScalarNode):
+                yield str(value.value)
+            elif key.value not in ("labels", "variables"):
+                yield from _env_names(value)
+
+
 class _Reader(nodes.Reader):
     """Turns the fleet file into Settings."""
 
@@ -212,7 +237,8 @@ class _Reader(nodes.Reader):
         except errors.InputError as wrong:
             raise self.wrong(top["destinations"], wrong.message, wrong.hint) from wrong
         return Settings(self.path, inventory, self.ssh(top.get("ssh")), registries, state_dir,
-                        self.ledger(top.get("ledger")), self.ansible(top.get("ansible"), self.inventory(top)[0]))
+                        self.ledger(top.get("ledger")), self.ansible(top.get("ansible"), self.inventory(top)[0]),
+                        self.pass_env(top, ""), frozenset(_env_names(node)))
 
     def names(self, node: Any, *, inventory: bool) -> list[str]:
         """Destinations, groups and hosts; those of an *inventory* as far as lading itself reads it."""
@@ -225,6 +251,17 @@ class _Reader(nodes.Reader):
         folder = self.path.parent
         known = ansible.read(folder / disk.expanded(path), (), os.environ, folder, programs=False)
         return [*written, *known.group_names(), *known.hosts]
+
+    def pass_env(self, got: Mapping[str, Any], where: str) -> tuple[str, ...]:
+        """The entries of a `pass_env`: names, patterns, and both with a `-` before them."""
+        if "pass_env" not in got:
+            return ()
+        node = got["pass_env"]
+        entries = self.texts(node, f"{where}pass_env")
+        for entry, item in zip(entries, node.value, strict=True):
+            if wrong := passing.fault(entry):
+                raise self.wrong(item, f"{where}pass_env: {wrong}", "pass_env: [NAME, APP_*, -APP_KEY]")
+        return entries
 
     def transport(self, got: Mapping[str, Any], where: str) -> str:
         """ssh or ansible, "" where nothing is said."""
@@ -335,6 +372,7 @@ class _Reader(nodes.Reader):
             self.words(got.get("variables"), f"{where}.variables"),
             self.flag(got["confirm"], f"{where}.confirm") if "confirm" in got else False,
             self.text(got["project"], f"{where}.project") if "project" in got else "", self.transport(got, f"{where}."),
+            self.pass_env(got, f"{where}."),
         )
 
     def ssh(self, node: Any) -> SshSettings:

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lading.compose import bundle, normal, parse, plugin, read, release
+from lading.compose import bundle, normal, parse, passing, plugin, read, release
 
 PLUGIN = plugin.find({})
 FILES = {
@@ -55,7 +55,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def made(folder: Path, password: str = "canary-variable") -> release.Bundle:
-    reading = read.read(read.Request(folder, version="1.0.0", environment={"PASSWORD": password, "PATH": "/usr/bin:/bin"}))
+    reading = read.read(read.Request(folder, version="1.0.0", environment={"PASSWORD": password, "PATH": "/usr/bin:/bin"},
+                                     pass_env=passing.Passing(("PASSWORD",))))
     return release.build(reading, {})
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lading.compose import normal, plugin, read, release
+from lading.compose import normal, passing, plugin, read, release
 
 CORPUS = sorted((Path(__file__).parents[1] / "corpus").glob("*.yaml"))
 LEFT_OUT = ("update_config", "rollback_config", "placement")  # plain Compose ignores them; the overlay resets them
@@ -73,7 +73,8 @@ def test_compose_reads_the_bundle_as_the_project(source: Path, tmp_path: Path) -
     lay_out(case, folder)
     environment = {"VERSION": "1.0.0", **case.get("environment", {})}
     asked = read.Request(folder, files=tuple(case.get("compose", ())), version="1.0.0",
-                         environment={**environment, "PATH": "/usr/bin:/bin"})
+                         environment={**environment, "PATH": "/usr/bin:/bin"},
+                         pass_env=passing.Passing(tuple(case.get("environment", {}))))
     made = release.build(read.read(asked), {})
     ours = yaml.safe_load(normal.form(made, dict.fromkeys(made.secrets, 1), {"PATH": "/usr/bin:/bin"}).replace("@DIR@", "/DIR"))
     expected = theirs(case, folder, environment)

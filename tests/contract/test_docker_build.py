@@ -38,6 +38,7 @@ FLEET = """lading: 1
 hosts: {web1: {address: 10.0.0.1}}
 registries: {nowhere.example: {username: ci, password: {env: REG_PASSWORD}}}
 """
+PASSES = "lading: 1\npass_env: [TOKEN]\n"
 LABEL = "org.opencontainers.image."
 
 
@@ -91,7 +92,8 @@ def folder(tmp_path: Path) -> Folder:
 
 def test_what_docker_is_told(folder: Folder) -> None:  # R1 R41; DB_PASSWORD is not needed to build
     commit = folder.git()
-    told = folder.build("--version", "1.0", "-e", "LEVEL=canary$1", TOKEN="canary")
+    (folder.app.parent / "fleet.yaml").write_text(PASSES)
+    told = folder.build("--version", "1.0", "-e", "LEVEL=canary$1", TOKEN="canary", LADING_CONFIG="fleet.yaml")
     assert (told["revision"], told["images"]) == (commit, [
         {"image": "nowhere.example/shop:1.0", "services": ["web"], "id": "sha256:abc", "digest": None}])
     (argv, env), (inspect, _) = folder.calls()
@@ -124,7 +126,7 @@ def test_credentials_are_in_a_file_in_memory(folder: Folder) -> None:  # R41
     own = folder.app.parent / ".docker"
     (own / "contexts").mkdir(parents=True)
     (own / "config.json").write_text('{"currentContext": "far", "credsStore": "pass", "auths": {"else.example": {}}}')
-    folder.build("--version", "1.0", "--push", status=2, REG_PASSWORD="canary")  # nowhere.example does not answer in the end
+    folder.build("--version", "1.0", "--push", status=2, REG_PASSWORD="canary", LADING_CONFIG=str(folder.app / "lading.yaml"))  # nowhere.example does not answer in the end
     assert [argv[0] for argv, _ in folder.calls()] == ["build", "image", "push"]
     for argv, env in folder.calls():
         assert not any("canary" in word or "Y2k6Y2FuYXJ5" in word for word in argv)

@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lading import errors
-from lading.compose import project, read, release
+from lading.compose import passing, project, read, release
 from trees import changed, spots
 
 pytestmark = pytest.mark.timeout(280)
@@ -28,7 +28,7 @@ def outcome(folder: Path, **more: Any) -> project.Reading | errors.InputError:
     """What reading a project comes to; anything but a reading or a refusal with a hint is a failure."""
     found: project.Reading | errors.InputError
     try:
-        found = read.read(read.Request(folder, version="1", environment=ENV, **more))
+        found = read.read(read.Request(folder, version="1", environment=ENV, pass_env=passing.Passing(("A",)), **more))
         release.build(found, {}).release.canonical()
     except errors.InputError as refused:
         found = refused

@@ -53,6 +53,12 @@ class App:
         assert old in text
         path.write_text(text.replace(old, new))
 
+    def pass_env(self, *names: str) -> None:
+        """Let the lab's fleet file pass these variables of the environment on to Compose files."""
+        path = self.lab.fleet / "lading.yaml"
+        before = [line for line in path.read_text().splitlines() if not line.startswith("pass_env: ")]
+        path.write_text("\n".join([*before, f"pass_env: [{', '.join(names)}]"]) + "\n")
+
     def lading(self, *words: str, options: Sequence[str] = (), env: dict[str, str] | None = None) -> Done:
         """Run lading in the app's folder; the exit code is the caller's to check."""
         return self.lab.run(*LADING, *self.config, *words, check=False, cwd=self.folder, env={**self.environment, **(env or {})},

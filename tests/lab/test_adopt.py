@@ -71,6 +71,7 @@ def test_differences_are_shown_and_mended_by_the_next_deployment(app: App, playb
     app.edit("  old:\n    image: registry.lab:5000/store:1\n    command: [store]\n    volumes: [\"data:/data\"]\n", "")
     app.edit("    restart: always\n", "    restart: unless-stopped\n")
     env = {"GREETING": "canary-mine"}
+    app.pass_env("GREETING")
 
     shown = adopt(app, "--dry-run", "--json", to="web1", env=env)
     assert shown.returncode == 0, shown.stderr

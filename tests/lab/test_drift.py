@@ -62,6 +62,7 @@ def app_with_files(app: App, lab: Lab) -> App:
 
 def test_shipped_files_host_data_and_secrets(app_with_files: App, lab: Lab) -> None:
     app, env = app_with_files, {"GREETING": "canary-first"}
+    app.pass_env("GREETING")
     assert app.deploy("1.0.0", to="web1", env=env).returncode == 0
     first = app.ids("web1")
     exec_web = ["docker", "exec", first["web"]]

@@ -72,6 +72,7 @@ def folders(lab: Lab, app: App, host: str) -> list[str]:
 def test_it_runs_what_lading_runs(app: App, lab: Lab, tmp_path: Path) -> None:  # R14
     app.edit("    restart: unless-stopped\n    volumes: [\"/etc", "    restart: unless-stopped\n    environment: [TOKEN]\n    env_file: [web.env]\n    volumes: [\"/etc")
     (app.folder / "web.env").write_text("FROM_FILE=it's $$ \"quoted\"\n")
+    app.pass_env("TOKEN")
     secrets = {"TOKEN": "s3cr'et \\ $x \"y\"", "PROJECT_DIRECTORY": str(app.folder)}
     made = export(app, "1.0.0", tmp_path / "out", TOKEN=secrets["TOKEN"])
     assert made.returncode == 0, made.stderr

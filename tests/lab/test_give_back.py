@@ -11,6 +11,7 @@ ENV = {"GREETING": "hello"}
 
 def deployed(app: App, playbook: Playbook) -> dict[str, tuple[str, str, str]]:
     """The app on web1 with a shipped file and a secret: adopted at 1.0.0, web at 1.1.0, store as the playbook left it."""
+    app.pass_env("GREETING")
     app.edit('["/etc/hostname:/host-name:ro"]', '["/etc/hostname:/host-name:ro", "./conf:/conf:ro"]\n    environment: {GREETING: "${GREETING}"}')
     (app.folder / "conf").mkdir()
     (app.folder / "conf" / "a.conf").write_text("one\n")

@@ -69,6 +69,7 @@ class Canary:
 def canary(app: App, lab: Lab, tmp_path: Path) -> Canary:
     words = {kind: f"canary-{kind}-{secrets.token_hex(8)}" for kind in ("variable", "file", "env", "later")}
     app.edit('    volumes: ["/etc/hostname:/host-name:ro"]\n', WEB)
+    app.pass_env("GREETING")
     app.edit("volumes:\n  data", TOP + "  data")
     (app.folder / "web.env").write_text(f"A=1\nTOKEN={words['env']}\n")
     (app.folder / "token.txt").write_text(f"{words['file']}\n")

@@ -15,6 +15,7 @@ from lading.compose import (
     complaints,
     masking,
     parse,
+    passing,
     plugin,
     project,
     services,
@@ -32,6 +33,7 @@ class Request:
     """What the caller asks for; *project* is the destination's name for the project, filled in, or "".
 
     *beside*: the project folder that *directory* stands for, where env files and secrets lie that Git does not track.
+    *environment* is the caller's whole one; only what *pass_env* lets through becomes a variable of the project.
     """
 
     directory: Path
@@ -43,6 +45,16 @@ class Request:
     destination: Mapping[str, str] = field(default_factory=dict, repr=False)
     project: str = ""
     beside: Path | None = None
+    pass_env: passing.Passing = field(default_factory=passing.Passing)
+
+    @property
+    def passed(self) -> Mapping[str, str]:
+        """What of the caller's environment the project is given."""
+        return self.pass_env.passed(self.environment)
+
+    def withheld(self, names: Iterable[str]) -> list[str]:
+        """Those of *names* that the caller's environment has and the project is not given."""
+        return self.pass_env.withheld(names, self.environment, self.overrides)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +137,12 @@ def project_name(main: Sequence[parse.Document], request: Request, folder: Path)
     Raises:
         ComposeError: `name:` and `--app` differ, or nothing gives a name that Compose takes.
     """
-    given = {**request.destination, **request.environment, **request.overrides}
+    given = {**request.destination, **request.passed, **request.overrides}
     named = next((one for one in reversed(main) if one.value("name")), None)
     where = (named.path, named.line(("name",))) if named else ("", 0)
     written = str(named.value("name")) if named else ""
+    if kept := request.withheld(variables.names(written)):
+        raise request.pass_env.refusal(dict.fromkeys(kept, where))
     if missing := next(variables.lacking(written, given), None):
         raise worktree.refuse(f"{missing.name} is not set, and `name:` needs it", values.how(missing.name), where)
     written = variables.plain_text(variables.substitute(written, given))
@@ -165,7 +179,7 @@ def _version(request: Request, raw: Mapping[str, Any], documents: Sequence[parse
     override = request.overrides.get("VERSION", "")
     if request.version and override and request.version != override:
         raise errors.ComposeError(f"--version {request.version} and -e VERSION={override} differ", "give one of them")
-    version = request.version or override or request.environment.get("VERSION", "")
+    version = request.version or override or request.passed.get("VERSION", "")
     images = [str(one.get("image") or "") for one in raw.get("services", {}).values()]
     found = [reference for image in images for reference in variables.references(image) if reference.name == "VERSION"]
     if not version.strip():
@@ -181,21 +195,31 @@ def _values(
     raw: Mapping[str, Any], compose: plugin.Compose, cargo: shipping.Cargo,
 ) -> tuple[values.Values, tuple[values.Need, ...]]:  # fmt: skip
     """Everything the files refer to, with its value; env files are taken on the way."""
-    layers = [request.overrides, request.environment, request.destination]
+    layers = [request.overrides, request.passed, request.destination]
     fixed = {values.OWN: name, **({"VERSION": version} if version else {})}
 
     def pick(found: Iterable[str]) -> dict[str, str]:
         picked = {one: next((layer[one] for layer in layers if one in layer), None) for one in found if one != "VERSION"}
         return {**{one: value for one, value in picked.items() if value is not None}, **fixed}
 
+    def check(needs: Sequence[values.Need]) -> None:
+        found = values.names(needs)
+        values.check_names(found, closure.all, needs)
+        if kept := request.withheld(found - {"VERSION", values.OWN}):
+            raise request.pass_env.refusal({one: values.used_at(one, closure.all, needs) for one in kept})
+
     needs = list(values.model_needs(raw))
     values.check_names(values.names(needs), closure.all, needs)
-    _add_dotenv(tree, values.names(needs), layers, compose)
-    needs += _env_files(tree, closure.all, raw, pick(values.names(needs)), cargo)
+    inner = _add_dotenv(tree, values.names(needs), layers, compose)
+    try:
+        needs += _env_files(tree, closure.all, raw, pick(values.names(needs)), cargo)
+    except errors.ComposeError:
+        check([*needs, *inner])  # a path may be missing because its variable was not passed on
+        raise
     _lay_out_cargo(compose.laid, cargo)
     found = values.names(needs)
-    values.check_names(found, closure.all, needs)
-    _add_dotenv(tree, found, layers, compose)
+    inner += _add_dotenv(tree, found, layers, compose)
+    check([*needs, *inner])
     given = pick(found)
     values.encodable(given)
     hidden = values.hidden_names(found, raw, checks.extension(closure.main, "plain"))
@@ -206,15 +230,20 @@ def _values(
 
 def _add_dotenv(
     tree: worktree.Tree, found: frozenset[str], layers: list[Mapping[str, str]], compose: plugin.Compose
-) -> None:
-    """Put the project's `.env` below the other layers, if Git tracks it and one of *found* is nowhere else."""
+) -> list[values.Need]:
+    """Put the project's `.env` below the other layers, if Git tracks it and one of *found* is nowhere else.
+
+    What its lines for *found* refer to themselves is given back.
+    """
     path = tree.project / ".env"
     wanted = any(not any(name in layer for layer in layers) for name in found - {"VERSION", values.OWN})
-    if wanted and path.is_file() and tree.modes is not None and tree.tracked(worktree.place(tree, ".env", (".env", 0), "")):
-        content = worktree.content(tree, path, ".env", (".env", 0))
-        used = values.names(values.file_needs(content.decode("utf-8", "replace"), ".env", ""))
-        above = {name: layer[name] for layer in reversed(layers) for name in used if name in layer}
-        layers.append(values.dotenv(compose, ".env", content, above))
+    if not (wanted and path.is_file() and tree.modes is not None and tree.tracked(worktree.place(tree, ".env", (".env", 0), ""))):
+        return []
+    content = worktree.content(tree, path, ".env", (".env", 0))
+    inner = values.dotenv_needs(content.decode("utf-8", "replace"), ".env", found)
+    above = {name: layer[name] for layer in reversed(layers) for name in values.names(inner) if name in layer}
+    layers.append(values.dotenv(compose, ".env", content, above))
+    return inner
 
 
 def _lay_out_cargo(laid: snapshot.Snapshot, cargo: shipping.Cargo) -> None:

@@ -67,6 +67,18 @@ def file_needs(text: str, path: str, service: str) -> Iterator[Need]:
         own.add(one.key)
 
 
+def dotenv_needs(text: str, path: str, wanted: frozenset[str]) -> list[Need]:
+    """What the lines of an env file that set *wanted* names refer to, and the lines that set what those refer to."""
+    sets = {one.line: one.key for one in variables.assignments(text)}
+    reached = set(wanted)
+    found = []
+    for need in reversed(list(file_needs(text, path, ""))):
+        if sets[need.where[1]] in reached:
+            reached |= names([need])
+            found.append(need)
+    return found[::-1]
+
+
 def names(needs: Iterable[Need]) -> frozenset[str]:
     """The names that *needs* refer to."""
     return frozenset(reference.name for need in needs for reference in variables.references(need.text))
@@ -88,9 +100,9 @@ def check_names(found: frozenset[str], documents: Sequence[parse.Document], need
     for name in sorted(found - {OWN}):
         if name in REFUSED:
             hint = f"write the value out, or use a name of your own: ${{APP_{name}}}; `$${name}` is the container's"
-            raise worktree.refuse(f"${name} is another one on the host than here", hint, _where(name, documents, needs))
+            raise worktree.refuse(f"${name} is another one on the host than here", hint, used_at(name, documents, needs))
         if name.startswith("COMPOSE_"):
-            raise worktree.refuse(f"${name} steers Compose itself", "use another name", _where(name, documents, needs))
+            raise worktree.refuse(f"${name} steers Compose itself", "use another name", used_at(name, documents, needs))
 
 
 def check_given(
@@ -105,7 +117,7 @@ def check_given(
     for need in needs:
         given = {**dict.fromkeys(need.own, "own"), **known}
         for lack in variables.lacking(need.text, given):
-            where = need.where if need.where[1] else _where(lack.name, documents, needs)
+            where = need.where if need.where[1] else used_at(lack.name, documents, needs)
             state = "is not set" if lack.name not in known else "is empty" if not known[lack.name] else "is blank"
             if lack.name in untracked:
                 state += " (Git does not track .env, so it does not count)"
@@ -120,7 +132,8 @@ def how(name: str) -> str:
     return f"lading … -e {name}=VALUE, or the destination's `variables:`, or a default in the file: ${{{name}:-VALUE}}"
 
 
-def _where(name: str, documents: Sequence[parse.Document], needs: Sequence[Need]) -> worktree.Spot:
+def used_at(name: str, documents: Sequence[parse.Document], needs: Sequence[Need]) -> worktree.Spot:
+    """File and line at which a name is used."""
     found = parse.find_name(documents, name)
     return next((one.where for one in needs if one.where[1] and name in names([one])), found) if not found[1] else found
 

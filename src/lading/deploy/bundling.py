@@ -30,7 +30,7 @@ async def write(
         reading, found = await start.read_pinned(fleet, environment, request, destination)
         pins = {image: reference.pinned(image, pin.digest) for image, pin in found.items()}
     else:
-        reading = start.read_project(environment, request, destination)
+        reading = start.read_project(environment, request, destination, fleet)
     made = release.build(reading, pins)
     files = [*bundle.release_files(made), *bundle.object_files(made, made.objects)]
     with disk.writing(output, NEW):

@@ -13,7 +13,7 @@ from lading import context as contexts
 from lading import errors, observe, settings, state
 from lading.commands import command, rolling
 from lading.compose import bundle as bundles
-from lading.compose import normal, project, read, reference, registry, release, restore
+from lading.compose import normal, passing, project, read, reference, registry, release, restore
 from lading.deploy import credentials, ended, resume, running, source
 from lading.engines import base, preflight
 from lading.inventory import hosts
@@ -117,8 +117,8 @@ async def read_pinned(
     """The files of the right commit, and what each image is in its registry now."""
     access = credentials.access(fleet, environment)
     reading = await source.settle(
-        request, read_project(environment, request, destination), environment, access,
-        lambda asked, beside: read_project(environment, asked, destination, beside=beside))
+        request, read_project(environment, request, destination, fleet), environment, access,
+        lambda asked, beside: read_project(environment, asked, destination, fleet, beside=beside))
     return reading, await _pins(reading, request, access)
 
 
@@ -139,12 +139,17 @@ async def _pins(
 
 
 def read_project(
-    environment: Mapping[str, str], request: Request, destination: hosts.Destination, *, beside: Path | None = None
+    environment: Mapping[str, str], request: Request, destination: hosts.Destination,
+    fleet: settings.Settings | None = None, *, beside: Path | None = None,
 ) -> project.Reading:
-    """The app's files and variables, under the project name that the destination wants; *beside*: see read.Request."""
+    """The app's files and variables, under the project name that the destination wants; *beside*: see read.Request.
+
+    Without a *fleet* file nothing of the caller's environment is passed on but VERSION.
+    """
     asked = read.Request(
         directory=request.directory, files=request.files, app=request.app, version=request.version,
         overrides=request.overrides, environment=environment, destination=destination.variables, beside=beside,
+        pass_env=fleet.pass_env_for(destination) if fleet is not None else passing.Passing(),
     )
     reading = read.read(asked)
     if destination.project:

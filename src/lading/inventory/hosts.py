@@ -52,6 +52,7 @@ class Destination:
     """A named choice of hosts, with variables for the apps that go there.
 
     *project* is a pattern for the project's name there, such as "{app}-{dest}"; *confirm* asks even with one host.
+    *pass_env*: the variables of the caller's environment that those apps may use, as in lading.yaml.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Destination:
     confirm: bool = False
     project: str = ""
     transport: str = ""
+    pass_env: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,5 +200,7 @@ def _joined(name: str, hosts: tuple[str, ...], parts: Sequence[Destination]) -> 
                 raise errors.InputError(f"{key} differs between the destinations {told}", "deploy to one of them at a time")
     if len({part.project for part in parts}) > 1:
         raise errors.InputError(f"{told} use different project names", "deploy to one of them at a time")
+    if len({part.pass_env for part in parts}) > 1:
+        raise errors.InputError(f"pass_env differs between the destinations {told}", "deploy to one of them at a time")
     project = parts[0].project.replace("{dest}", parts[0].name) if len(parts) == 1 else parts[0].project
-    return Destination(name, hosts, {}, variables, any(part.confirm for part in parts), project)
+    return Destination(name, hosts, {}, variables, any(part.confirm for part in parts), project, pass_env=parts[0].pass_env)
