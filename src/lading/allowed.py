@@ -70,6 +70,8 @@ def _entries(folder: Path, node: Any, place: tuple[str, ...]) -> Iterator[Entry]
 
 def _does(folder: Path, node: Any, place: tuple[str, ...]) -> str:
     """What an option does that needs the user's word, or ""."""
+    if getattr(node, "value", None) == []:
+        return ""  # an empty list, such as the `pass_env` that `init` writes
     named = len(place) > 1 and place[0] in _NAMED
     option = ".".join((place[0], "NAME", *place[2:]) if named else place)
     text = str(node.value) if getattr(node, "id", "") == "scalar" else ""

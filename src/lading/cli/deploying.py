@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from lading import canonical, errors, spans
+from lading import canonical, errors, settings, spans
 from lading import context as contexts
+from lading import found as finding
 from lading.cli import progress, render, shared, terminal
 from lading.deploy import adopt as adopting
 from lading.deploy import approval, bundling, ended, start
@@ -285,10 +286,21 @@ def bundle(config: str, /, output: Path, no_digests: bool, as_json: bool, **word
     """Write what a deployment would upload, without secrets, to look at."""
     request = asked(**words)
     needed = bool(request.to) or not no_digests
-    fleet = shared.load(config, request.directory) if needed else None
+    fleet = shared.load(config, request.directory) if needed else _fleet_if_any(config, request.directory)
     made = shared.run(bundling.write(request, dict(os.environ), fleet, output, digests=not no_digests))
     if as_json:
         render.document(made)
     else:
         render.line(f"{made['app']} release {canonical.short(made['release'])}: {len(made['files'])} files in {output}")
     return 0
+
+
+def _fleet_if_any(config: str, directory: Path) -> settings.Settings | None:
+    """The fleet file for its `pass_env`, where it may be read at all; without one nothing of the environment is passed on."""
+    found = finding.find(directory, os.environ, config)
+    if found is None:
+        return None
+    try:
+        return finding.load(found, os.environ, directory)
+    except errors.NotAllowedError:
+        return None

@@ -46,7 +46,7 @@ def jenkins(config: str, project_directory: Path, image: str, fleet: str, ssh_cr
         version=version, destinations=jenkinsfiles.destinations(list(choices), approved), approved=approved,
         directory=_below(top, project_directory), config=fleet or _fleet(top, known.path), image=image,
         image_registry=f"https://{registry}" if registry in ids else "", image_credential=ids.get(registry, ""),
-        ssh_credential=ssh_credential, submitters=submitter, patience=patience, variables=_variables(passed),
+        ssh_credential=ssh_credential, submitters=submitter, patience=patience, variables=_variables(passed), pass_env=_pass_env(known),
         registries=tuple(jenkinsfiles.Binding(ids[name], one.password[1])
                          for name, one in known.registries.items() if one.password[:1] == ("env",)),
         ledger=jenkinsfiles.Binding(ledger_credential, known.ledger_env) if known.ledger_env else None,
@@ -70,6 +70,12 @@ def _choices(fleet: hosts.Inventory) -> dict[str, tuple[str, ...]]:
     found = {name: fleet.groups[name] for name in fleet.group_names()}
     groups = {name: members for name, members in found.items() if members and all(fleet.hosts[one].refusal is None for one in members)}
     return groups | {name: one.hosts for name, one in fleet.destinations.items()}
+
+
+def _pass_env(known: settings.Settings) -> tuple[str, ...]:
+    """All entries of `pass_env`, those of the destinations too."""
+    special = (entry for one in known.inventory.destinations.values() for entry in one.pass_env)
+    return tuple(dict.fromkeys((*known.pass_env, *special)))
 
 
 def _credentials(known: settings.Settings, given: tuple[str, ...]) -> dict[str, str]:

@@ -44,6 +44,8 @@ def init(
         lines += ["registries:", f"  {json.dumps(registry)}:", f"    username: {json.dumps(username)}",
                   "    password: {env: REGISTRY_PASSWORD}"]
         lines += [f"    ca: {json.dumps(str(Path(ca).resolve()))}"] if ca else []
+    lines += ["# Variables of your environment that Compose files may use, besides VERSION: names, and patterns such as APP_*",
+              "pass_env: []"]
     with disk.writing(path, "lading --config PATH init"):
         path.write_text("\n".join(lines) + "\n")
     settings.load(path)

@@ -38,7 +38,8 @@ class Job:
     """What the Jenkinsfile is made of. *destinations* in the order shown, *approved* those that ask for approval;
     *directory* and *config*: the app's folder and the fleet file, from the top of the checkout; *image_registry* and
     *image_credential*: where the agent's image comes from, if a login is needed; *submitters*: who may approve, "" = all;
-    *patience*: minutes that an approval is waited for; *variables*: those that the app's files use."""
+    *patience*: minutes that an approval is waited for; *variables*: those that the app's files use;
+    *pass_env*: the entries of the fleet file's `pass_env`."""
 
     version: str
     destinations: tuple[str, ...]
@@ -54,6 +55,7 @@ class Job:
     submitters: str = ""
     patience: int = 60
     variables: tuple[Binding, ...] = ()
+    pass_env: tuple[str, ...] = ()
 
 
 def check_part(job: Job) -> str:
@@ -155,7 +157,7 @@ def _lading(job: Job, verb: str) -> str:
 
 def jenkinsfile(job: Job) -> str:
     """The whole file."""
-    return f"""{HEADER.format(version=_plain(job.version))}pipeline {{
+    return f"""{HEADER.format(version=_plain(job.version))}{_passed(job)}pipeline {{
     agent none
     options {{
         disableConcurrentBuilds()
@@ -169,6 +171,13 @@ def jenkinsfile(job: Job) -> str:
 {_planning(job)}{_approval(job)}{_deploying(job)}    }}
 }}
 """
+
+
+def _passed(job: Job) -> str:
+    """Which variables of the job reach the app, as a comment."""
+    names = ", ".join(map(_plain, job.pass_env)) or "none"
+    return (f"// Of the job's variables the app is given VERSION and, by `pass_env` of the fleet file: {names}.\n"
+            "// Set those for the job, by withCredentials or in Jenkins; one that the app's files use and the list lacks is refused.\n")
 
 
 def _planning(job: Job) -> str:
