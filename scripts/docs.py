@@ -65,6 +65,22 @@ def settings() -> str:
     return f"{NOTE}# lading.yaml\n\n{table}\n```yaml\n{module.example()}```\n"
 
 
+def rights() -> str:
+    """The words of `allow:`, and what every key of a Compose file means there."""
+    module = importlib.import_module("lading.compose.rights")
+    table = importlib.import_module("lading.compose.keys").TABLE
+    words = "".join(f"| `{name}` | {says} |\n" for name, says in module.RIGHTS.items())
+    rows = "".join(f"| `{key}` | {'refused: ' if rule.refused else ''}{rule.word} |\n" for key, rule in table.items())
+    head = (
+        "`allow: [RIGHT, RIGHT:ARGUMENT, …]` of a destination (lading.yaml) names what apps may do with its hosts. The bare word\n"
+        "gives all of a right; `host-path:/srv` gives what lies below /srv; every other argument is that one. What is not named\n"
+        "is refused there with exit 4, and so is a key that lading does not know. A destination without `allow:` takes all, and\n"
+        "the plan has a line for each right. Keys are those of Compose's normal form, after anchors, `extends`, `include`,\n"
+        "overrides and variables. [Why](../decisions/0029-rights-are-judged-on-the-normal-form.md)\n")
+    return (f"{NOTE}# Rights over hosts\n\n{head}\n| right | an app with it |\n| --- | --- |\n{words}\n## Every key\n\n"
+            f"`*` stands for a name.\n\n| key | under `allow:` |\n| --- | --- |\n{rows}")
+
+
 def errors() -> str:
     """Every error with its kind and exit code."""
     module = importlib.import_module("lading.errors")
@@ -87,7 +103,7 @@ def main() -> int:
     """Write all documents, or with --check say which are out of step."""
     os.environ.pop("COLUMNS", None)
     pages = {"ARCHITECTURE.md": architecture(), "docs/reference/cli.md": cli(), "docs/reference/settings.md": settings(),
-             "docs/reference/errors.md": errors(), "docs/reference/events.md": events()}
+             "docs/reference/rights.md": rights(), "docs/reference/errors.md": errors(), "docs/reference/events.md": events()}
     stale = [name for name, text in pages.items() if not (ROOT / name).exists() or (ROOT / name).read_text() != text]
     if "--check" in sys.argv:
         for name in stale:

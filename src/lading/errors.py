@@ -14,6 +14,7 @@ Each carries a message (what), where it is (file and line, host, step) and a hin
     │   ├── LeaseHeldError         somebody else deploys this app
     │   ├── ForeignError           the host's project or state is not this app's
     │   ├── PreflightError         a host does not fulfil what the release needs
+    │   ├── RightsError            the project asks for rights that its destination does not allow
     │   ├── NotAllowedError        a fleet file that was found would run programs or read the environment
     │   └── NotConfirmedError      nobody said yes
     ├── DeployFailedError [5]  the deployment ended otherwise than asked
@@ -141,6 +142,12 @@ class PreflightError(RefusedError):
     """A host does not fulfil what the release needs; nothing was changed."""
 
     kind = "preflight"
+
+
+class RightsError(RefusedError):
+    """The project asks for rights over its hosts that the destination's `allow:` does not give."""
+
+    kind = "rights"
 
 
 class NotAllowedError(RefusedError):

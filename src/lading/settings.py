@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from lading import disk, errors, nodes
-from lading.compose import parse, passing, subset
+from lading.compose import parse, passing, rights, subset
 from lading.inventory import ansible, hosts, patterns
 
 FORMAT = 1
@@ -53,6 +53,8 @@ OPTIONS = (
     Option("destinations.NAME.labels", "mapping", "none", "what is said about the destination"),
     Option("destinations.NAME.variables", "mapping", "none", "variables for the apps that go there"),
     Option("destinations.NAME.confirm", "yes/no", "no", "a person must approve the plan: y at a terminal or `--plan HASH`; `--yes` does not do"),
+    Option("destinations.NAME.allow", "list", "any, shown in the plan",
+           "what apps may do with its hosts, in the words of reference/rights.md; all else is refused there"),
     Option("destinations.NAME.project", "text", "{app}", "pattern of the project's name there, such as {app}-{dest}"),
     Option("destinations.NAME.transport", "text", "the fleet's", "how commands reach its hosts: ssh or ansible"),
     Option("destinations.NAME.pass_env", "list", "none", "as `pass_env` below, for the apps that go there; read after it"),
@@ -373,7 +375,19 @@ class _Reader(nodes.Reader):
             self.flag(got["confirm"], f"{where}.confirm") if "confirm" in got else False,
             self.text(got["project"], f"{where}.project") if "project" in got else "", self.transport(got, f"{where}."),
             self.pass_env(got, f"{where}."),
+            self.allowed(name, got["allow"]) if "allow" in got else (),
         )
+
+    def allowed(self, name: str, node: Any) -> tuple[hosts.Allowed, ...]:
+        """The rights that a destination gives."""
+        words = self.texts(node, f"destinations.{name}.allow")
+        for word, item in zip(words, node.value, strict=True):
+            right = word.partition(":")[0]
+            if right not in rights.RIGHTS:
+                near = difflib.get_close_matches(right, rights.RIGHTS, 1)
+                raise self.wrong(item, f"destinations.{name}.allow: there is no right {word!r}",
+                                 f"did you mean {near[0]}?" if near else "see docs/reference/rights.md")
+        return (hosts.Allowed(name, words, str(self.path), node.start_mark.line + 1),)
 
     def ssh(self, node: Any) -> SshSettings:
         got = self.known(node, "ssh", "ssh")

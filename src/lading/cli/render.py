@@ -74,6 +74,8 @@ def plan(made: steps.Plan) -> None:
     for number, batch in enumerate(made.batches, 1):
         if len(made.batches) > 1:
             terminal.err(f"batch {number}: {', '.join(batch)}")
+    for right in made.rights:
+        terminal.err(f"right: {_right(right, tuple(made.hosts))}")
     for warning in made.warnings:
         terminal.err(f"note: {warning}")
     approvable(made)
@@ -87,6 +89,14 @@ def approvable(made: steps.Plan) -> None:
         return
     short = canonical.short(made.hash)
     terminal.err(f"plan {short}: --plan {short} carries out just this, or refuses (secrets are bound by name, not by value)")
+
+
+def _right(right: steps.Right, hosts: tuple[str, ...]) -> str:
+    """A right as a line of the plan: whose, which, what it means, and where it is new."""
+    new = ""
+    if right.new:
+        new = ", new" if right.new == hosts else f", new on {', '.join(right.new)}"
+    return f"{right.service or 'the project'}: {right.right} ({right.says}){new}"
 
 
 def ended(done: endings.Ended) -> None:

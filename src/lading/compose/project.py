@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lading.compose.rights import Right
+
 
 @dataclass(frozen=True, slots=True)
 class Port:
@@ -130,7 +132,7 @@ class Reading:
     that Git tracks; *host_data*: relative bind sources that stay on the host; *plain*: variables that may be shown;
     *secrets*: name → content, names are "var.NAME", "env.PATH" (env_file) and "file.PATH" (secrets file);
     *uses*: service → names of the secrets it uses; *source*: repository and folder, or path; *commit*: Git's, or "";
-    *warnings*: for the plan.
+    *warnings*: for the plan; *rights*: what the project may do with its hosts, see compose/rights.py.
     """
 
     project: Project
@@ -146,3 +148,4 @@ class Reading:
     source: str
     commit: str
     warnings: tuple[str, ...] = ()
+    rights: tuple[Right, ...] = ()

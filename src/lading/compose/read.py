@@ -18,6 +18,7 @@ from lading.compose import (
     passing,
     plugin,
     project,
+    rights,
     services,
     shipping,
     snapshot,
@@ -121,7 +122,7 @@ def _read(
     shipping.check_filters(tree, cargo)
     if request.version and "VERSION" not in values.names(needs):
         cargo.warnings.append(f"no file uses ${{VERSION}}: {version} only names this release")
-    return _reading(request, version, tree, compose.files, model, cargo)
+    return _reading(request, version, tree, compose.files, model, cargo, closure.all)
 
 
 def _by_service(needs: Sequence[values.Need]) -> dict[str, frozenset[str]]:
@@ -350,7 +351,8 @@ def _files(
 
 
 def _reading(
-    request: Request, version: str, tree: worktree.Tree, files: tuple[str, ...], model: Model, cargo: shipping.Cargo
+    request: Request, version: str, tree: worktree.Tree, files: tuple[str, ...], model: Model, cargo: shipping.Cargo,
+    documents: Sequence[parse.Document],
 ) -> project.Reading:
     """Put together what was found."""
     root = shipping.root(tree, cargo)
@@ -369,7 +371,17 @@ def _reading(
         source=worktree.origin(tree),
         commit=worktree.commit(tree, cargo.paths()),
         warnings=tuple(dict.fromkeys(cargo.warnings)),
+        rights=tuple(_rights(model, documents)),
     )
+
+
+def _rights(model: Model, documents: Sequence[parse.Document]) -> Iterator[rights.Right]:
+    """What the project may do with its hosts, judged by its true values, and where it is written."""
+    shown = masking.masked(model.raw, model.resolved, model.values.all, model.values.hidden)
+    for right in rights.find(model.resolved, shown):
+        names = tuple(str(part) for part in right.key if isinstance(part, str))
+        file, line = parse.locate(documents, names)
+        yield replace(right, file=file, line=line)
 
 
 def _uses(model: Model, name: str, cargo: shipping.Cargo) -> tuple[str, ...]:

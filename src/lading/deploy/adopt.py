@@ -11,7 +11,7 @@ from lading import canonical, errors, observe, state
 from lading import context as contexts
 from lading.commands import adopting
 from lading.compose import normal, parse, reference, registry, release
-from lading.deploy import ended, resume, running, start
+from lading.deploy import ended, policy, resume, running, start
 from lading.inventory import hosts
 from lading.plan import adoption, digests, likeness, planner, steps
 from lading.transport import base as transports
@@ -67,7 +67,8 @@ async def _prepare(context: contexts.Context, request: start.Request) -> start.P
     notes = [note for _, told in compared for note in told]
     whole = steps.Plan(app, reading.version, made.release.id, destination.name, plans,
                        warnings=tuple(dict.fromkeys([*made.warnings, *notes])), verb="adopt", source=made.source,
-                       confirm=destination.confirm, unfinished=running.unfinished(seen, app))
+                       confirm=destination.confirm, unfinished=running.unfinished(seen, app),
+                       rights=policy.planned(reading.rights, app, seen))
     platforms = {pins[image]: pin.platforms for image, pin in pinned.items() if pins[image].endswith(pin.digest)}
     return start.Prepared(request, destination, chosen, made, whole, seen, platforms, nonce)
 

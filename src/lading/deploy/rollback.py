@@ -7,7 +7,7 @@ from typing import Any
 from lading import canonical, errors, observe, state
 from lading import context as contexts
 from lading.compose import release as releases
-from lading.deploy import ended, resume, running, start
+from lading.deploy import ended, policy, resume, running, start
 from lading.engines import base
 from lading.inventory import hosts
 from lading.plan import planner, steps
@@ -72,11 +72,13 @@ def _prepare(destination: hosts.Destination, seen: state.FleetState, app: str, r
     kept = {name: running.kept_releases(one) for name, one in apps.items()}
     target = _same({name: kept[name][_target(name, one, release)] for name, one in apps.items()},
                    f"lading rollback {app} --release ID --to {destination.name}")
+    asked = policy.of_release(target)
+    policy.check(app, asked, destination.allowed)
     plans = {name: _plan(name, target, apps[name], host) for name, host in seen.hosts.items()}
     whole = planner.plan(target, destination.name, plans, [_way(target, apps.values())], back=True)
     owners = sorted({running.owner(one).get("source", "") for one in apps.values()})
     whole = replace(whole, verb="rollback", source=", ".join(owners), confirm=destination.confirm,
-                    unfinished=running.unfinished(seen, app))
+                    unfinished=running.unfinished(seen, app), rights=policy.planned(asked, app, seen))
     return _Prepared(whole, target, apps, kept)
 
 

@@ -14,7 +14,7 @@ from lading import errors, observe, settings, state
 from lading.commands import command, rolling
 from lading.compose import bundle as bundles
 from lading.compose import normal, passing, project, read, reference, registry, release, restore
-from lading.deploy import credentials, ended, resume, running, source
+from lading.deploy import credentials, ended, policy, resume, running, source
 from lading.engines import base, preflight
 from lading.inventory import hosts
 from lading.plan import digests, planner, steps
@@ -108,6 +108,7 @@ async def resolve(context: contexts.Context, request: Request) -> tuple[
     """Everything before a host is contacted: names, files, variables, digests."""
     destination, chosen = context.settings.inventory.choose(request.to)
     reading, pins = await read_pinned(context.settings, context.environment, request, destination)
+    policy.check(reading.project.name, reading.rights, destination.allowed)
     return destination, chosen, reading, pins
 
 
@@ -184,7 +185,8 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     plans = {name: plan_one(name, made.release, hashed, host) for name, host in seen.hosts.items()}
     whole = planner.plan(made.release, destination.name, planner.hooked(made.release, plans), made.warnings)
     whole = replace(whole, source=made.source, confirm=destination.confirm,
-                    unfinished=running.unfinished(seen, made.release.app))
+                    unfinished=running.unfinished(seen, made.release.app),
+                    rights=policy.planned(reading.rights, made.release.app, seen))
     return Prepared(request, destination, chosen, made, whole, seen, platforms, nonce)
 
 
@@ -306,6 +308,8 @@ async def job(context: contexts.Context, prepared: Prepared) -> base.Job:
         if wrong:
             raise errors.PreflightError("; ".join(wrong), f"lading check {name}", host=name, step="preflight")
     expected = await _expected(made, prepared.plan, context.environment)
+    for form in dict.fromkeys(expected.values()):
+        policy.check_form(made.release.app, form, prepared.destination.allowed)
     begin = {
         "verb": "deploy", "app": made.release.app, "version": made.release.version,
         "destination": prepared.destination.name, "source": made.source, "commit": made.commit or context.commit,

@@ -48,11 +48,22 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
+class Allowed:
+    """What apps may do with the hosts of a *destination*: the *rights* of its `allow:`; *file* and *line* of that."""
+
+    destination: str
+    rights: tuple[str, ...]
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Destination:
     """A named choice of hosts, with variables for the apps that go there.
 
     *project* is a pattern for the project's name there, such as "{app}-{dest}"; *confirm* asks even with one host.
     *pass_env*: the variables of the caller's environment that those apps may use, as in lading.yaml.
+    *allowed*: the lists of rights that count there, each for itself; none means that rights are only shown.
     """
 
     name: str
@@ -63,6 +74,7 @@ class Destination:
     project: str = ""
     transport: str = ""
     pass_env: tuple[str, ...] = ()
+    allowed: tuple[Allowed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,4 +215,6 @@ def _joined(name: str, hosts: tuple[str, ...], parts: Sequence[Destination]) -> 
     if len({part.pass_env for part in parts}) > 1:
         raise errors.InputError(f"pass_env differs between the destinations {told}", "deploy to one of them at a time")
     project = parts[0].project.replace("{dest}", parts[0].name) if len(parts) == 1 else parts[0].project
-    return Destination(name, hosts, {}, variables, any(part.confirm for part in parts), project, pass_env=parts[0].pass_env)
+    lists = dict.fromkeys(one for part in parts for one in part.allowed)
+    return Destination(name, hosts, {}, variables, any(part.confirm for part in parts), project,
+                       pass_env=parts[0].pass_env, allowed=tuple(lists))

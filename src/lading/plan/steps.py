@@ -23,6 +23,20 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Right:
+    """What a service may do with its hosts, in the words of `allow:`; *new*: the hosts on which it could not until now.
+
+    *service* is empty for what belongs to the whole project; *key*: where it stands; *says*: what it means.
+    """
+
+    service: str
+    right: str
+    key: str
+    says: str
+    new: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class StoreRelease:
     """Upload the release and the shipped objects that the host lacks."""
 
@@ -143,6 +157,7 @@ class Plan:
     source: str = ""
     confirm: bool = False
     unfinished: Mapping[str, str] = field(default_factory=dict)
+    rights: tuple[Right, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -172,6 +187,7 @@ class Plan:
             "changes": [asdict(change) for change in self.changes],
             "warnings": list(self.warnings),
             "previous": {name: host.previous.release if host.previous else None for name, host in self.hosts.items()},
+            "rights": [asdict(right) for right in self.rights],
         }
 
     @property
