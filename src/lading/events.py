@@ -23,7 +23,8 @@ class Event:
 class DeploymentPlanned(Event):
     """The intent, stored before the first change: what, where to, who, why. *changes* holds no secret.
 
-    *seconds* went by from the start of the command to the plan.
+    *seconds* went by from the start of the command to the plan. *vouched*: the images whose digests do not rest on what
+    hosts say alone; "*": all, for all that is known.
     """
 
     verb: str = "deploy"
@@ -40,6 +41,7 @@ class DeploymentPlanned(Event):
     plan: str = ""
     changes: tuple[Mapping[str, str], ...] = ()
     seconds: float = 0.0
+    vouched: tuple[str, ...] = ("*",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,7 +249,11 @@ async def logs(
             return False
 
         what = commands.logs(observe.marker(), app=app, service=service, follow=follow, tail=tail)
-        await context.transport.run(host, what, on_part)
+        result = await context.transport.run(host, what, on_part)
+        if "refused" in result.parts:
+            raise errors.CommandError(result.text("refused").partition("\n")[2], f"lading check {host.name}", host=host.name)
+        if not follow and "end" not in result.parts:
+            raise errors.CommandError(f"logs ended with status {result.status}", f"lading check {host.name}", host=host.name)
 
     running = [asyncio.create_task(one(host)) for host in chosen]
     stopping = asyncio.create_task(_cancelled(running, context.stop))

@@ -8,6 +8,7 @@ from typing import Any
 
 from app_client import EXAMPLE, App
 from lab_client import Lab
+from test_interrupted import deploying
 
 from lading import canonical
 
@@ -35,9 +36,8 @@ class Root:
         found: dict[str, Any] = json.loads(self.run("cat current"))
         return found
 
-    def forge(self, **changed: Any) -> str:
-        """Keep a copy of the current release with some fields changed, under the id that its bytes have; the id."""
-        name = str(self.current()["release"])
+    def forge(self, name: str, **changed: Any) -> str:
+        """Keep a copy of a release with some fields changed, under the id that its bytes have; the id."""
         made = {**json.loads(self.run(f"cat releases/{name}/release.json")), **changed}
         forged = canonical.digest(made)[:len(name)]
         self.run(f"cp -a releases/{name} releases/{forged}")
@@ -68,7 +68,7 @@ def test_the_digest_of_one_host_is_not_that_of_another(app: App, lab: Lab, tmp_p
     root = Root(app, "web2")
     services = root.release()["services"]
     services["store"]["image"] = f"{services['store']['image'].partition('@')[0]}@{digest}"
-    root.write("current", json.dumps({**root.current(), "release": root.forge(services=services), "since": FAR}))
+    root.write("current", json.dumps({**root.current(), "release": root.forge(root.current()["release"], services=services), "since": FAR}))
     home = tmp_path / "home"
     home.mkdir()
     (home / ".ssh").symlink_to("/root/.ssh")
@@ -78,3 +78,24 @@ def test_the_digest_of_one_host_is_not_that_of_another(app: App, lab: Lab, tmp_p
     done = app.deploy("1.1.0")
     assert digest not in images(lab, "web1", app)
     assert app.ids("web1")["store"] == store, done.stdout
+
+
+def test_what_was_left_open_ends_by_each_hosts_own_record(app: App, lab: Lab) -> None:
+    assert app.deploy("1.0.0").returncode == 0
+    honest, root = Root(app, "web1"), Root(app, "web2")
+    before = honest.current()
+    with deploying(app, "1.1.0", "web1       roll begins") as process:
+        process.kill()
+    lines = [json.loads(line) for line in root.run("cat journal").splitlines()]
+    begin = next(line for line in reversed(lines) if line["kind"] == "begin")
+    forged = root.forge(begin["to"], version="6.6.6", directory="../../tmp/x")
+    begin |= {"to": forged, "version": "6.6.6", "source": "https://git.example/mallory", "destination": "elsewhere"}
+    lines.append({"v": begin["v"], "kind": "committed", "deployment": begin["deployment"], "to": forged, "version": "6.6.6"})
+    root.write("journal", "\n".join(map(json.dumps, lines)))
+    done = app.lading("resume", app.name)
+    current, kept = honest.current(), honest.run("ls releases")
+    assert (current["source"], current["destination"]) == (before["source"], before["destination"]), done.stdout + done.stderr
+    assert current["version"] in ("1.0.0", "1.1.0")
+    assert current["release"] in kept and forged not in kept
+    assert "tmp/x" not in honest.run("cat compose")
+    assert app.deploy("1.1.0", to="web1").returncode == 0, "its own source is still its owner"

@@ -137,7 +137,7 @@ def _change(
 def finish(done: ended.Ended, as_json: bool, more: Mapping[str, Any] | None = None) -> int:
     """Show how it ended (*more*: besides, in the JSON document); the exit code."""
     render.document({**done.as_json(), **(more or {})}) if as_json else render.ended(done)
-    return 0 if done.result in ("succeeded", "unchanged") else 5
+    return 0 if done.reached or done.result in ("succeeded", "unchanged") else 5
 
 
 @click.command()

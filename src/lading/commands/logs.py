@@ -30,7 +30,8 @@ set --
 done; }
 lines(){ known=" "; exec 4>&1; set -- --tail "$TAIL"
 while :; do
-ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$APP" ${SERVICE:+--filter "label=com.docker.compose.service=$SERVICE"})
+ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$APP" ${SERVICE:+--filter "label=com.docker.compose.service=$SERVICE"}) ||
+[ -n "$FOLLOW" ] || printf '%s\n' "$M" >&4
 new=
 for id in $ids; do case $known in *" $id "*) ;; *) new="$new $id";; esac; done
 [ -z "$new" ] || for one in $(docker inspect -f '{{.Id}}@'"$RUN"'@{{index .Config.Labels "com.docker.compose.service"}}-'\\
@@ -51,7 +52,7 @@ def logs(marker: str, *, app: str, service: str, follow: bool, tail: int) -> com
     """
     values: dict[str, str | int] = {"M": marker, "APP": app, "SERVICE": service, "TAIL": tail, "FOLLOW": "-f" if follow else ""}
     script = command.assign(values) + files.PRELUDE + files.WATCH + LINES + (
-        'lines | while IFS= read -r line; do part log; printf "%s\\n" "$line"; part tick; done\n' + files.END
+        'lines | while IFS= read -r line; do [ "$line" != "$M" ] || refuse engine "$(docker ps -q 2>&1 >/dev/null)"; part log; printf "%s\\n" "$line"; part tick; done\n' + files.END
     )
     return command.Command("logs", script, marker, timeout=86400 if follow else 120)
 

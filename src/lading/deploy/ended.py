@@ -10,7 +10,8 @@ from lading.engines import base
 class Ended:
     """One deployment at its end; times are ISO 8601 UTC. *deployment* is empty if there was nothing to do.
 
-    *note*: what its reader should know besides, such as events that the ledger lacks.
+    *note*: what its reader should know besides, such as events that the ledger lacks; *reached*: what was asked for is
+    there although *result* tells of another deployment, which was taken back for it.
     """
 
     deployment: str
@@ -25,6 +26,7 @@ class Ended:
     reason: str
     report: base.Report
     note: str = ""
+    reached: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The document of `deploy --json` (DESIGN §3)."""

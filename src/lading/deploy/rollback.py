@@ -48,7 +48,8 @@ async def rollback(
     done = await resume.end_open(context, app, seen, take_lease=take_lease, before="the way back")
     if done and not release and any(one.result != "succeeded" for one in done):
         taken = f"{done[-1].version} was open and has been taken back; to go further back: lading rollback {app}"
-        return replace(done[-1], note=taken)
+        note = "; ".join(filter(None, [done[-1].note, taken]))
+        return replace(done[-1], note=note, reached=all(one.result in ("succeeded", "rolled_back") for one in done))
     if done:
         seen = await _look(context, chosen, app)
     prepared = _prepare(destination, seen, app, release)

@@ -76,6 +76,7 @@ def _intent(
         job.deployment, verb=verb, app=plan.app, version=plan.version, release=plan.release,
         destination=plan.destination, hosts=tuple(plan.hosts), source=str(job.begin.get("source", "")), commit=commit,
         actor=context.actor, reason=reason, url=context.url, plan=plan.hash, changes=changes, seconds=seconds,
+        vouched=job.vouched,
     )
 
 

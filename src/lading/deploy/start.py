@@ -13,11 +13,11 @@ from lading import context as contexts
 from lading import errors, observe, settings, state
 from lading.commands import command, rolling
 from lading.compose import bundle as bundles
-from lading.compose import normal, passing, project, read, reference, registry, release, restore
-from lading.deploy import credentials, ended, policy, resume, running, source
+from lading.compose import normal, passing, project, read, reference, registry, release
+from lading.deploy import credentials, ended, pinning, policy, resume, running, source
 from lading.engines import base, preflight
 from lading.inventory import hosts
-from lading.plan import digests, planner, steps
+from lading.plan import planner, steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class Prepared:
     seen: state.FleetState
     platforms: Mapping[str, Sequence[str]]
     nonce: str
+    vouched: tuple[str, ...] = ("*",)
 
 
 async def plan(context: contexts.Context, request: Request) -> steps.Plan:
@@ -169,9 +170,12 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     check_reachable(seen)
     pins = {image: reference.pinned(image, pin.digest) for image, pin in pinned.items()}
     platforms = {pins[image]: pin.platforms for image, pin in pinned.items()}
+    vouched = tuple(sorted(pins.values()))
     if not request.refresh:
-        open_to_all = {image: pin for image, pin in pins.items() if image not in request.digests}
-        pins = pins | await keep_digests(context, open_to_all, seen, reading.project.name)
+        named = {image: pin for image, pin in pins.items() if image in request.digests}
+        others = {image: pin for image, pin in pins.items() if image not in named}
+        kept = await pinning.keep(context, others, seen, reading.project.name)
+        pins, vouched = {**named, **kept.pins}, (*named.values(), *kept.vouched)
     made = release.build(reading, pins)
     for name, host in seen.hosts.items():
         current = host.apps.get(made.release.app, state.AppState(made.release.app)).current
@@ -187,7 +191,7 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     whole = replace(whole, source=made.source, confirm=destination.confirm,
                     unfinished=running.unfinished(seen, made.release.app),
                     rights=policy.planned(reading.rights, made.release.app, seen))
-    return Prepared(request, destination, chosen, made, whole, seen, platforms, nonce)
+    return Prepared(request, destination, chosen, made, whole, seen, platforms, nonce, vouched)
 
 
 def _moving_in(host: state.HostState, app: str) -> str:
@@ -251,48 +255,6 @@ def damaged(host: str, path: str, app: state.AppState) -> errors.ForeignError:
         host=host, step="observe")
 
 
-async def keep_digests(
-    context: contexts.Context, pins: Mapping[str, str], seen: state.FleetState, app: str
-) -> dict[str, str]:
-    """An image whose text did not change keeps its digest (decision 0019).
-
-    Raises:
-        RefusedError: hosts disagree about one, and the ledger does not know it.
-    """
-    hosts_say = {name: _images(running.kept_release(host.apps.get(app, state.AppState(app))))
-                 for name, host in seen.hosts.items()}
-    return digests.kept(digests.Told(pins, hosts_say, _images(await _last_known(context, seen, app))))
-
-
-def _images(made: release.Release | None) -> dict[str, str]:
-    """The images of a release by their text."""
-    if made is None:
-        return {}
-    return digests.by_image({name: spec.image for name, spec in made.services.items()})
-
-
-async def _last_known(
-    context: contexts.Context, seen: state.FleetState, app: str
-) -> release.Release | None:
-    """The release that this ledger last committed on one of the hosts, unless all have gone on elsewhere."""
-    if context.ledger is None:
-        return None
-    known = await context.ledger.commits(app)
-    mine = {name: known[name] for name in seen.hosts if name in known}
-    if not mine or all(_gone_on(seen.hosts[name], app, one.deployment) for name, one in mine.items()):
-        return None
-    content = await context.ledger.release(max(mine.values(), key=lambda one: one.at).release)
-    return restore.from_bytes(content) if content is not None else None
-
-
-def _gone_on(seen: state.HostState, app: str, deployment: str) -> bool:
-    """Whether a host's journal has a commit that this ledger saw, and another one after it."""
-    mine = seen.apps.get(app)
-    lines = mine.journal if mine is not None else ()
-    commits = [str(line["deployment"]) for line in lines if line.get("kind") == "committed"]
-    return deployment in commits[:-1]
-
-
 async def job(context: contexts.Context, prepared: Prepared) -> base.Job:
     """What the engine is given, after preflight on what was seen.
 
@@ -326,6 +288,7 @@ async def job(context: contexts.Context, prepared: Prepared) -> base.Job:
         docker_info={name: host.facts.docker_info for name, host in prepared.seen.hosts.items()},
         own={name: base.Own(running.kept_releases(host.apps.get(made.release.app)))
              for name, host in prepared.seen.hosts.items()},
+        vouched=prepared.vouched,
     )
 
 

@@ -41,6 +41,7 @@ class Job:
     Compose normal form that every host's own Compose must arrive at ("" = not compared); *stop* is set by the first
     Ctrl-C or SIGTERM; *keep_jobs*: services that are meant to end are not run again (a way back); *platforms*: what each image is there for;
     *docker_info*: what `docker info` said on each host when the plan was made;
+    *vouched*: the images whose digests do not rest on what hosts say alone;
     *attest*: where the ledger ends now (writer, seq, hash), for the hosts' journals at commit.
     """
 
@@ -65,6 +66,7 @@ class Job:
     attest: Callable[[], Awaitable[Mapping[str, object]]] = no_ledger
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     own: Mapping[str, Own] = field(default_factory=dict)
+    vouched: tuple[str, ...] = ("*",)
 
     def at(self, host: str) -> "Job":
         """The job as it is for one host."""

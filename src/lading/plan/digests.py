@@ -31,6 +31,12 @@ def kept(told: Told) -> dict[str, str]:
     return {image: _kept(image, told) for image in told.registry}
 
 
+def vouched(pins: Mapping[str, str], told: Told) -> tuple[str, ...]:
+    """Those of *pins*, image → reference, that do not rest on what hosts say alone: the ledger may speak for them later."""
+    return tuple(sorted(one for image, one in pins.items()
+                        if "@" in image or one in (told.registry[image], told.ledger.get(image))))
+
+
 def agreed(image: str, told: Told) -> str:
     """The reference on which all hosts agree; "" if they do not, or if it is only some hosts' word for others.
 

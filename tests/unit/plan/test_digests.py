@@ -58,3 +58,11 @@ def test_an_image_with_a_digest_is_nobodys_to_decide() -> None:
 ])
 def test_images_by_their_text(references: dict[str, str], expected: dict[str, str]) -> None:
     assert digests.by_image(references) == expected
+
+
+def test_what_rests_on_hosts_alone_is_not_vouched_for() -> None:
+    pins = {IMAGE: at("a")}
+    assert digests.vouched(pins, told("b", "a", "a")) == ()
+    assert digests.vouched(pins, told("a", "a", "a")) == (at("a"),)
+    assert digests.vouched(pins, told("b", "a", "a", ledger="a")) == (at("a"),)
+    assert digests.vouched({at("d"): at("d")}, digests.Told({at("d"): at("d")}, {}, {})) == (at("d"),)
