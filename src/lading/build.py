@@ -136,7 +136,7 @@ def _read(request: start.Request, environment: Mapping[str, str], fleet: setting
     override = [] if request.files else [name for name in OVERRIDES if (folder / name).is_file()][:1]
     tree = worktree.look(folder, environment)
     closure = sources.closure(tree, (*files, *override))
-    destination = fleet.inventory.choose(request.to)[0] if request.to else hosts.Destination("", ())
+    destination = fleet.inventory.choose_ruled(request.to)[0] if request.to else hosts.Destination("", ())
     asked = read.Request(request.directory, request.files, request.app, overrides=request.overrides, environment=environment,
                          pass_env=fleet.pass_env_for(destination))
     app = read.project_name(closure.main, asked, folder)

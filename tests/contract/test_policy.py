@@ -147,6 +147,45 @@ def test_words_of_allow_are_checked(project: Project) -> None:
         assert (code, wanted in said, "lading.yaml:5" in said) == (2, True, True), said
 
 
+STAGING = "  staging: {hosts: [web2], allow: [host-path]}\n  wide: {hosts: [web2, web1], allow: ['host-path:/etc']}\n"
+WAYS = {  # what is typed, the destinations, the exit code, and what is said: 6 is that it went on to the host
+    "the destination": ("production", "", 4, "production does not allow"),
+    "its host": ("web1", "", 4, "production does not allow"),
+    "a host of no destination": ("web2", "", 6, "web2"),
+    "both": ("web1,web2", "", 4, "production does not allow"),
+    "a pattern": ("web*", "", 4, "production does not allow"),
+    "a pattern of one": ("web1*", "", 4, "production does not allow"),
+    "another destination": ("staging", STAGING, 6, "web2"),
+    "two destinations": ("staging,production", STAGING, 4, "production does not allow"),
+    "a host of two": ("web2", STAGING, 2, "web2 is in several destinations (staging, wide)"),
+    "a pattern of two": ("web2*", STAGING, 6, "web2"),
+    "nobody": ("web3", "", 2, "web3"),
+}
+
+
+@pytest.mark.parametrize("case", WAYS)
+def test_no_other_name_of_a_host_leads_past_its_destination(case: str, project: Project) -> None:
+    to, more, wanted, words = WAYS[case]
+    project.write(compose="name: shop\nservices: {web: {image: IMAGE, volumes: ['/etc:/x:ro']}}\n")
+    project.fleet("[privileged]", more)
+    code, said = project.plan(to=to)
+    assert (code, words in said) == (wanted, True), said
+    for verb in (("deploy", "--version", "1.0"), ("adopt", "shop", "--version", "1.0")):
+        assert project.lading(*verb, "--to", to, "--yes")[0] == wanted
+
+
+def test_a_host_takes_the_variables_of_its_destination(project: Project) -> None:
+    project.write(compose="name: shop\nservices: {web: {image: IMAGE, environment: {ZONE: '${ZONE}'}}}\n")
+    project.fleet(None)
+    code, said = project.plan(to="web1")
+    assert code == 2 and "ZONE" in said
+    fleet = project.folder / "lading.yaml"
+    fleet.write_text(fleet.read_text().replace("hosts: [web1]}", "hosts: [web1], variables: {ZONE: a}}"))
+    assert project.plan(to="web1")[0] == 6
+    for verb in ("rollback", "remove"):
+        assert project.lading(verb, "shop", "--to", "web1", "--yes")[0] == 6
+
+
 def schema() -> dict[str, Any]:
     """The Compose specification as the plug-in itself carries it."""
     binary = Path(plugin.find(os.environ)).read_bytes()

@@ -62,7 +62,7 @@ def ship(config: str, /, yes: bool, as_json: bool, **words: Any) -> int:
     async def work() -> int:
         lines = progress.Progress(live=shared.interactive() and not as_json)
         async with shared.opened(config, request.directory, with_ledger=True) as context:
-            destination, _ = context.settings.inventory.choose(request.to)
+            destination, _ = context.settings.inventory.choose_ruled(request.to)
             if destination.confirm:
                 shared.must_ask(destination.name, yes)
             built = await builds.build(builds.Job(request, context.environment, context.settings, True, _say, context.stop))

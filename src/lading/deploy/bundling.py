@@ -24,7 +24,7 @@ async def write(
     """
     disk.check_new(output, NEW)
     nowhere = hosts.Destination("", ())
-    destination = fleet.inventory.choose(request.to)[0] if fleet and request.to else nowhere
+    destination = fleet.inventory.choose_ruled(request.to)[0] if fleet and request.to else nowhere
     pins: dict[str, str] = {}
     if digests and fleet is not None:
         reading, found = await start.read_pinned(fleet, environment, request, destination)

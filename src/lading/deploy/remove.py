@@ -6,7 +6,7 @@ from dataclasses import replace
 from lading import context as contexts
 from lading import errors, events, observe, state
 from lading.compose import release
-from lading.deploy import ended, resume, running, start
+from lading.deploy import ended, placing, resume, running, start
 from lading.engines import base, hosts
 from lading.inventory import hosts as inventory
 from lading.plan import steps
@@ -20,7 +20,7 @@ async def plan(
     Raises:
         UnknownReleaseError, RefusedError, TransportError: as `remove`.
     """
-    destination, chosen = context.settings.inventory.choose(to)
+    destination, chosen = await placing.place(context, to, lambda _: app)
     seen = await _look(context, chosen, app)
     return _planned(destination, seen, _there(app, seen, keep_running), app, volumes=volumes, keep_running=keep_running)
 
@@ -37,7 +37,7 @@ async def remove(
         UnknownReleaseError: the app is on none of the hosts.
         RefusedError, TransportError, LedgerError: nothing was changed.
     """
-    destination, chosen = context.settings.inventory.choose(to)
+    destination, chosen = await placing.place(context, to, lambda _: app)
     seen = await _look(context, chosen, app)
     if await resume.end_open(context, app, seen, take_lease=take_lease, before="it is removed"):
         seen = await _look(context, chosen, app)

@@ -7,7 +7,7 @@ from typing import Any
 from lading import canonical, errors, observe, state
 from lading import context as contexts
 from lading.compose import release as releases
-from lading.deploy import ended, policy, resume, running, start
+from lading.deploy import ended, placing, policy, resume, running, start
 from lading.engines import base
 from lading.inventory import hosts
 from lading.plan import planner, steps
@@ -29,7 +29,7 @@ async def plan(context: contexts.Context, app: str, to: Sequence[str], *, releas
     Raises:
         UnknownReleaseError, RefusedError, TransportError: as `rollback`.
     """
-    destination, chosen = context.settings.inventory.choose(to)
+    destination, chosen = await placing.place(context, to, lambda _: app)
     return _prepare(destination, await _look(context, chosen, app), app, release).plan
 
 
@@ -43,7 +43,7 @@ async def rollback(
         UnknownReleaseError: a host does not keep it; what is kept is named.
         RefusedError, TransportError, LedgerError: nothing was changed.
     """
-    destination, chosen = context.settings.inventory.choose(to)
+    destination, chosen = await placing.place(context, to, lambda _: app)
     seen = await _look(context, chosen, app)
     done = await resume.end_open(context, app, seen, take_lease=take_lease, before="the way back")
     if done and not release and any(one.result != "succeeded" for one in done):

@@ -14,7 +14,7 @@ from lading import errors, observe, settings, state
 from lading.commands import command, rolling
 from lading.compose import bundle as bundles
 from lading.compose import normal, passing, project, read, reference, registry, release
-from lading.deploy import credentials, ended, pinning, policy, resume, running, source
+from lading.deploy import credentials, ended, pinning, placing, policy, resume, running, source
 from lading.engines import base, preflight
 from lading.inventory import hosts
 from lading.plan import planner, steps
@@ -107,7 +107,10 @@ async def resolve(context: contexts.Context, request: Request) -> tuple[
     hosts.Destination, tuple[hosts.Host, ...], project.Reading, Mapping[str, registry.Pinned]
 ]:
     """Everything before a host is contacted: names, files, variables, digests."""
-    destination, chosen = context.settings.inventory.choose(request.to)
+    def app(place: hosts.Destination) -> str:
+        return read_project(context.environment, request, place, context.settings).project.name
+
+    destination, chosen = await placing.place(context, request.to, app)
     reading, pins = await read_pinned(context.settings, context.environment, request, destination)
     policy.check(reading.project.name, reading.rights, destination.allowed)
     return destination, chosen, reading, pins

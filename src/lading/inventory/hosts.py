@@ -2,7 +2,7 @@
 
 import dataclasses
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lading import errors
@@ -99,13 +99,70 @@ class Inventory:
             InputError: no name, an empty or unknown one, one that is both, or a choice without hosts.
             SettingsError: lading cannot reach one of the hosts as the inventory says.
         """
-        wanted = [part.strip() for name in names for part in ([name] if patterns.is_pattern(name) else name.split(","))]
+        return self._chosen(names, self._one)
+
+    def choose_ruled(
+        self, names: Sequence[str], recorded: Mapping[str, str] | None = None
+    ) -> tuple[Destination, tuple[Host, ...]]:
+        """The same for verbs that change: no other name of a host leads past the rules of its destination.
+
+        A host stands for its part of the destination that is *recorded* for it (host → destination), else of the only one
+        that contains it. A group and a pattern keep their own name and variables; what the destinations of their hosts
+        allow and ask for counts all the same.
+
+        Raises:
+            InputError: as `choose`; or a host is in several destinations, and none is recorded.
+            SettingsError: as `choose`.
+        """
+        known = recorded or {}
+        return self._chosen(names, lambda name: self._ruled(name, known))
+
+    def undecided(self, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """The hosts among *names* that are in several destinations, with these: one of them must be recorded or named."""
+        found = {}
+        for name in _words(names):
+            places = self._places(name) if name in self.hosts and name not in self.destinations else ()
+            if len(places) > 1:
+                found[name] = places
+        return found
+
+    def _places(self, host: str) -> tuple[str, ...]:
+        return tuple(name for name, one in self.destinations.items() if host in one.hosts)
+
+    def _ruled(self, name: str, recorded: Mapping[str, str]) -> Destination:
+        found = self._one(name)
+        if name in self.destinations:
+            return found
+        if name not in self.hosts:
+            return self._strictest(found)
+        places = self._places(name)
+        if not places:
+            return found
+        if len(places) > 1 and recorded.get(name) not in places:
+            raise errors.InputError(
+                f"{name} is in several destinations ({', '.join(places)}), and none of them is recorded there for this app",
+                f"name the destination: --to {places[0]}")
+        chosen = places[0] if len(places) == 1 else recorded[name]
+        return replace(self.destinations[chosen], hosts=(name,))
+
+    def _strictest(self, chosen: Destination) -> Destination:
+        """A group or a pattern with the rules of every destination that its hosts are in."""
+        places = [one for one in self.destinations.values() if set(one.hosts) & set(chosen.hosts)]
+        lists = dict.fromkeys([*chosen.allowed, *(one for place in places for one in place.allowed)])
+        confirm = chosen.confirm or any(place.confirm for place in places)
+        return replace(chosen, confirm=confirm, allowed=tuple(lists))
+
+    def _chosen(
+        self, names: Sequence[str], meaning: Callable[[str], Destination]
+    ) -> tuple[Destination, tuple[Host, ...]]:
+        """What *names* mean together, each by its *meaning*."""
+        wanted = _words(names)
         if not wanted or not all(wanted):
             raise errors.InputError(
                 "no destination was given" if not any(wanted) else "an empty name in --to",
                 f"name one of: {', '.join(self.names()) or '(none in lading.yaml)'}; there is no default and no \"all\"",
             )
-        chosen = [self._one(name) for name in wanted]
+        chosen = [meaning(name) for name in wanted]
         hosts = tuple(dict.fromkeys(host for destination in chosen for host in destination.hosts))
         if not hosts:
             raise errors.InputError(f"destination {','.join(wanted)} has no hosts", "add hosts to it in lading.yaml" if
@@ -113,7 +170,10 @@ class Inventory:
         for host in hosts:
             if (no := self.hosts[host].refusal) is not None:
                 raise errors.SettingsError(no.message, no.hint, file=no.file, line=no.line, host=host)
-        joined = chosen[0] if len(chosen) == 1 else _joined(",".join(wanted), hosts, chosen)
+        joined = chosen[0]
+        if len(chosen) > 1:
+            one = joined.name in self.destinations and {part.name for part in chosen} == {joined.name}
+            joined = replace(joined, hosts=hosts) if one else _joined(",".join(wanted), hosts, chosen)
         return joined, tuple(self.hosts[name] for name in hosts)
 
     def alike(self, name: str, chosen: Destination) -> bool:
@@ -196,6 +256,15 @@ class Inventory:
         found = patterns.evaluate(text, tuple(self.hosts), groups)
         named = [self.destinations[name] for name in found.named if name in self.destinations]
         return _joined(text, found.hosts, named) if named else Destination(text, found.hosts)
+
+
+def _words(names: Sequence[str]) -> list[str]:
+    """The names of `--to`, several by comma; a pattern is one, commas included."""
+    found: list[str] = []
+    for name in names:
+        parts = [name] if patterns.is_pattern(name) else name.split(",")
+        found += [part.strip() for part in parts]
+    return found
 
 
 def _joined(name: str, hosts: tuple[str, ...], parts: Sequence[Destination]) -> Destination:

@@ -131,3 +131,43 @@ def test_destinations_that_disagree_about_a_transport() -> None:
 ])
 def test_another_choice_of_the_same_kind_is_no_other_destination(before: str, now: str, same: bool) -> None:
     assert ANSIBLE.alike(before, ANSIBLE.choose([now])[0]) is same
+
+
+LISTS = {name: hosts.Allowed(name, (name,)) for name in ("production", "lab", "wide")}
+RULED = hosts.Inventory({name: hosts.Host(name) for name in ("web1", "web2", "lab1", "free")}, {
+    "production": hosts.Destination("production", ("web1", "web2"), variables={"TZ": "UTC"}, confirm=True,
+                                    allowed=(LISTS["production"],)),
+    "lab": hosts.Destination("lab", ("lab1",), allowed=(LISTS["lab"],)),
+    "wide": hosts.Destination("wide", ("lab1", "free"), allowed=(LISTS["wide"],)),
+}, {"web": ("web1", "lab1"), "none": ("web1",)})
+
+
+@pytest.mark.parametrize(("names", "recorded", "name", "lists", "confirm", "found"), [
+    (["web1"], {}, "production", ["production"], True, ["web1"]),
+    (["web2", "web1"], {}, "production", ["production"], True, ["web2", "web1"]),
+    (["lab1"], {"lab1": "wide"}, "wide", ["wide"], False, ["lab1"]),
+    (["lab1"], {"lab1": "lab", "web1": "lab"}, "lab", ["lab"], False, ["lab1"]),
+    (["lab"], {"lab1": "wide"}, "lab", ["lab"], False, ["lab1"]),
+    (["web1,lab"], {}, "web1,lab", ["production", "lab"], True, ["web1", "lab1"]),
+    (["web"], {}, "web", ["production", "lab", "wide"], True, ["web1", "lab1"]),
+    (["lab*"], {}, "lab*", ["lab", "wide"], False, ["lab1"]),
+])
+def test_no_name_leads_past_the_rules_of_a_destination(
+    names: list[str], recorded: dict[str, str], name: str, lists: list[str], confirm: bool, found: list[str]
+) -> None:
+    chosen, which = RULED.choose_ruled(names, recorded)
+    assert (chosen.name, [one.destination for one in chosen.allowed], chosen.confirm) == (name, lists, confirm)
+    assert [host.name for host in which] == list(chosen.hosts) == found
+
+
+def test_a_host_of_no_destination_is_itself() -> None:
+    bare = hosts.Inventory({"web1": hosts.Host("web1")}, {})
+    assert bare.choose_ruled(["web1"])[0] == hosts.Destination("web1", ("web1",))
+
+
+@pytest.mark.parametrize("recorded", [{}, {"lab1": "production"}, {"lab1": "gone"}])
+def test_a_host_of_several_destinations_asks_for_one(recorded: dict[str, str]) -> None:
+    assert RULED.undecided(["lab1", "web1,lab", "lab*", "nobody"]) == {"lab1": ("lab", "wide")}
+    with pytest.raises(errors.InputError, match=r"lab1 is in several destinations \(lab, wide\)") as caught:
+        RULED.choose_ruled(["lab1"], recorded)
+    assert "--to lab" in caught.value.hint
