@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 class Context:
     """One call of lading. *on_event* shows progress; *confirm* is asked before the first change and may say no.
 
+    *actor* is what the caller or the CI says of itself, *ran_by* the user and machine that lading runs as (user@host).
     *approved*: the beginning of the hash of the plan that may be carried out, "" = any. *silent*: hosts that did not
     answer a question of this call, and why; whoever asks notes them, so that no verb says "nothing" without their names.
     *commit* is the CI's, for projects that are not in Git. *ledger* may be None for verbs that only look; *stop* is set
@@ -46,6 +47,7 @@ class Context:
     notes: list[str] = field(default_factory=list)
     """What people should know beside the result of a look; whoever looks adds to it."""
     silent: dict[str, str] = field(default_factory=dict)
+    ran_by: str = ""
 
     async def record(self, event: events.Event) -> None:
         """Store an event, then show it; awaited by the engine before each change.
@@ -124,6 +126,15 @@ def _user(environment: Mapping[str, str]) -> str:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         return f"uid-{os.getuid()}"
+
+
+def process_owner() -> str:
+    """The user and machine that lading runs as, by the system and not by the environment, which anybody may set."""
+    try:
+        name = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        name = f"uid-{os.geteuid()}"
+    return provenance.one_line(f"{name}@{socket.gethostname()}")
 
 
 def ledger_path(environment: Mapping[str, str]) -> Path:

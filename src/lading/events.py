@@ -25,6 +25,8 @@ class DeploymentPlanned(Event):
 
     *seconds* went by from the start of the command to the plan. *vouched*: the images whose digests do not rest on what
     hosts say alone; "*": all, for all that is known.
+    *actor* is what the caller or the CI says of itself; *ran_by* is the user and machine that lading ran as; *keys*:
+    fingerprint of an SSH key → hosts that it let in on.
     """
 
     verb: str = "deploy"
@@ -42,6 +44,8 @@ class DeploymentPlanned(Event):
     changes: tuple[Mapping[str, str], ...] = ()
     seconds: float = 0.0
     vouched: tuple[str, ...] = ("*",)
+    ran_by: str = ""
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +218,8 @@ def _plain(value: Any) -> Any:
 
 
 def _frozen(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _frozen(item) for key, item in value.items()}
     return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
 
 

@@ -14,12 +14,13 @@ from lading.ledger import chain, deployments, ledger
 class History:
     """Deployments, newest first; *elsewhere*: how many of them this ledger only knows from hosts.
 
-    *unreachable*: hosts that could not be read, and why.
+    *unreachable*: hosts that could not be read, and why; *crowded*: hosts that told of so much that no more is taken.
     """
 
     rows: tuple[deployments.Deployment, ...]
     elsewhere: int
     unreachable: Mapping[str, str]
+    crowded: tuple[str, ...] = ()
 
 
 async def history(
@@ -37,7 +38,7 @@ async def history(
         silent = seen.untold
         await kept.take(deployments.from_journals(seen))
     rows = await kept.history(app, limit)
-    return History(rows, sum(1 for row in rows if row.origin), silent)
+    return History(rows, sum(1 for row in rows if row.origin), silent, await kept.crowded())
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ async def _images(kept: ledger.Ledger, release: str) -> dict[str, str]:
 class Verified:
     """The state of the ledger: *faults* in words, its head, what hosts attest of it and of other ledgers (writers).
 
-    *imported*: where the chains end that were taken in; they are verified too.
+    *imported*: where the chains end that were taken in; they are verified too. *unchecked*: what nobody could compare.
     """
 
     faults: tuple[str, ...]
@@ -94,12 +95,17 @@ class Verified:
     others: tuple[str, ...] = ()
     unreachable: Mapping[str, str] = field(default_factory=dict)
     imported: tuple[chain.Head, ...] = ()
+    unchecked: tuple[str, ...] = ()
+
+
+ALONE = ("whether the end of the chain was cut off, or all of it written anew, with all that hangs on it: "
+         "only hosts can tell: lading ledger verify --hosts")
 
 
 async def verify(kept: ledger.Ledger) -> Verified:
     """Whether the ledger's rows are as they were written; asks no host, and so cannot see that its end was cut off."""
     heads = await kept.heads()
-    return Verified(await kept.verify(), heads[0], kept.place, imported=heads[1:])
+    return Verified(await kept.verify(), heads[0], kept.place, imported=heads[1:], unchecked=(ALONE,))
 
 
 async def verify_with_hosts(context: contexts.Context, to: Sequence[str] = ()) -> Verified:
@@ -110,7 +116,51 @@ async def verify_with_hosts(context: contexts.Context, to: Sequence[str] = ()) -
     here = {head.writer for head in heads}
     mine = tuple(one for one in told if one.writer in here)
     others = tuple(sorted({one.writer for one in told} - here))
-    return Verified(await kept.verify(mine), heads[0], kept.place, mine, others, seen.untold, heads[1:])
+    declared = await kept.elsewhere()
+    lost = [writer for writer in others if writer not in declared and _is_of(context, writer, told)]
+    faults = (*await kept.verify(told), *(_lost(writer, told) for writer in lost))
+    unchecked = (
+        *(_unattested(head, mine) for head in heads if not _is_attested(head, mine)),
+        *(_strange(writer, told, writer in declared) for writer in others if writer not in lost),
+    )
+    return Verified(faults, heads[0], kept.place, mine, others, seen.untold, heads[1:], unchecked)
+
+
+def _is_of(context: contexts.Context, writer: str, told: Sequence[chain.Attested]) -> bool:
+    """Whether a ledger that hosts attest should be this one: a team has one, and so has a user on a machine."""
+    if _ledger(context).shared:
+        return True
+    return any(one.actor == context.actor or (one.ran_by and one.ran_by == context.ran_by)
+               for one in told if one.writer == writer)
+
+
+def _lost(writer: str, told: Sequence[chain.Attested]) -> str:
+    return (f"{_commits(writer, told)}, which is not here: this ledger was emptied, written anew or put in its place: "
+            "lading ledger import what is left of it, or lading ledger rebuild, which notes that it is lost")
+
+
+def _strange(writer: str, told: Sequence[chain.Attested], is_declared: bool) -> str:
+    why = "declared lost or elsewhere by ledger rebuild" if is_declared else "it is another's, or lost"
+    return f"{_commits(writer, told)}, which is not here: {why}"
+
+
+def _commits(writer: str, told: Sequence[chain.Attested]) -> str:
+    """How often, where and by whom hosts attest a ledger."""
+    own = [one for one in told if one.writer == writer]
+    where, who = sorted({one.host for one in own}), sorted({one.actor for one in own if one.actor})
+    by = f" by {', '.join(who[:5])}" if who else ""
+    return f"{', '.join(where)} attest {len(own)} commits{by} for a ledger of writer {writer}"
+
+
+def _is_attested(head: chain.Head, mine: Sequence[chain.Attested]) -> bool:
+    return head.seq == 0 or any(one.writer == head.writer and one.seq == head.seq for one in mine)
+
+
+def _unattested(head: chain.Head, mine: Sequence[chain.Attested]) -> str:
+    """The rows after the last that a host knows: nobody sees if they are cut off or written anew."""
+    last = max((one.seq for one in mine if one.writer == head.writer and one.seq <= head.seq), default=0)
+    since = f"after the last commit that hosts attest (row {last})" if last else "no host attests a commit of it"
+    return f"rows {last + 1} to {head.seq} of writer {head.writer}: {since}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +179,9 @@ async def rebuild(context: contexts.Context) -> Rebuilt:
     told, silent = deployments.from_journals(seen), seen.untold
     await kept.rebuild(told)
     await _remember(kept, seen)
+    here = {head.writer for head in await kept.heads()}
+    gone = sorted({one.writer for one in deployments.attested(seen)} - here)
+    await kept.declare_elsewhere(gone, context.ran_by or context.actor)
     rows = await kept.history(limit=1_000_000)
     found = History(rows, sum(1 for row in rows if row.origin), silent)
     lost = [f"what only the journal of {name} tells: {why}" for name, why in silent.items()]
@@ -137,6 +190,7 @@ async def rebuild(context: contexts.Context) -> Rebuilt:
                     "long each phase took, refused attempts that reached no host")
         head = await kept.head()
         lost.append(f"their place in a chain: that of this ledger (writer {head.writer}) has {head.seq} rows of its own")
+    lost += [f"the chain of writer {writer}, which hosts attest: it is noted as lost or elsewhere" for writer in gone]
     full = sorted(f"{app.app} on {name}" for name, host in seen.hosts.items() for app in host.apps.values()
                   if len(app.journal) >= JOURNAL_LINES)
     if full:
@@ -148,13 +202,15 @@ JOURNAL_LINES = 500  # that a host shows of a journal (commands.files.APP_STATE)
 
 
 async def _remember(kept: ledger.Ledger, seen: state.FleetState) -> None:
-    """Take over deployments and releases that hosts keep; a release whose bytes are not those of its id is left out."""
+    """Take over what each host tells of itself: deployments, and the releases that it keeps."""
     await kept.take(deployments.from_journals(seen))
-    found = {
-        canonical.form(raw): name
-        for host in seen.hosts.values() for app in host.apps.values() for name, raw in app.releases.items()
-    }
-    await kept.keep(*(content for content, name in found.items() if ledger.release_id(content) == name))
+    await kept.keep_told({name: _releases(host) for name, host in seen.hosts.items()})
+
+
+def _releases(host: state.HostState) -> list[bytes]:
+    """The canonical bytes of the releases that a host keeps under a name that is theirs."""
+    found = [(name, canonical.form(raw)) for app in host.apps.values() for name, raw in app.releases.items()]
+    return [content for name, content in found if canonical.is_named(name, ledger.release_id(content))]
 
 
 async def _look(context: contexts.Context, app: str, to: Sequence[str]) -> state.FleetState:

@@ -14,6 +14,7 @@ from lading import events
 VALUES: Mapping[Any, Any] = {
     str: "text", int: 7, float: 1.5, tuple[str, ...]: ("a", "b"), Mapping[str, str]: {"web1": "succeeded"},
     tuple[Mapping[str, str], ...]: ({"field": "image"}, {"field": "user"}),
+    Mapping[str, tuple[str, ...]]: {"SHA256:a": ("web1", "web2")},
 }
 
 

@@ -53,13 +53,16 @@ def _history(found: past.History) -> None:
         _listed(found)
     for name, why in found.unreachable.items():
         render.line(f"what was done on {name} from elsewhere is not shown: {why}")
+    for name in found.crowded:
+        render.line(f"{name} has told of so many deployments that no more are taken: if they are not real, "
+                    f"lading ledger forget {name}")
 
 
 def _listed(found: past.History) -> None:
-    render.table(("deployment (UTC)", "verb", "app", "version", "destination", "result", "by", "reason", "read from"), [
-        (r.deployment, r.verb, r.app, r.version, r.destination, r.result, r.actor, r.reason or "-", r.origin or "-")
+    render.table(("deployment (UTC)", "verb", "app", "version", "destination", "result", "by", "reason", "told by"), [
+        (r.deployment, r.verb, r.app, r.version, r.destination, r.result, r.by, r.reason or "-", r.told_by or "-")
         for r in found.rows
-    ], fold=("destination", "reason", "by", "read from"))
+    ], fold=("destination", "reason", "by", "told by"))
     if found.elsewhere:
         render.line(f"{found.elsewhere} deployment{'s' * (found.elsewhere > 1)} made elsewhere: read from hosts, not chained here")
 
@@ -94,8 +97,7 @@ def _as_json(shown: past.Shown, took: times.Timings | None) -> dict[str, Any]:
 
 
 def _show(shown: past.Shown, took: times.Timings | None) -> None:
-    render.table(("what", "value"), [(k, canonical.short(str(v))) for k, v in shown.row.as_json().items() if v and k != "hosts"],
-                 fold=("value",))
+    render.table(("what", "value"), _facts(shown.row), fold=("value",))
     render.table(("host", "result"), list(shown.row.hosts.items()))
     if shown.images:
         render.table(("service", "image"), list(shown.images.items()), fold=("image",))
@@ -111,6 +113,18 @@ def _show(shown: past.Shown, took: times.Timings | None) -> None:
                       for host, line in shown.journal])
     for name, why in shown.unreachable.items():
         render.line(f"what the journal of {name} tells is not shown: {why}")
+
+
+def _facts(row: deployments.Deployment) -> list[tuple[str, str]]:
+    """What is known of a deployment as a whole: who made it is told with how far that can be trusted."""
+    told = {key: canonical.short(str(value)) for key, value in row.as_json().items() if value}
+    told = {key: text for key, text in told.items() if key not in ("hosts", "keys", "ran_by", "origin")}
+    if row.ran_by:
+        keys = [f"key {key} on {', '.join(names)}" for key, names in row.keys.items()]
+        told["actor"] = f"{row.actor}, by its own word; run by {'; '.join([row.ran_by, *keys])}"
+    if row.origin:
+        told["told by"] = f"{row.told_by}; not chained here"
+    return list(told.items())
 
 
 def _timings(took: times.Timings) -> None:
@@ -157,7 +171,8 @@ def ledger() -> None:
 @shared.verbose_option
 @click.pass_obj
 def verify(config: str, hosts: bool, to: tuple[str, ...], as_json: bool) -> int:
-    """Name every row that was changed, removed or moved; exit 7 if one was, 6 if a host that was asked cannot be read."""
+    """Name what is not as it was written, and what could not be checked; exit 7 if anything is wrong, 6 if a host that was
+    asked cannot be read."""
 
     async def work() -> past.Verified:
         if not hosts and not to:
@@ -180,6 +195,7 @@ def _verified_json(found: past.Verified) -> dict[str, Any]:
         "faults": list(found.faults), "attested": len(found.attested), "other_writers": list(found.others),
         "unreachable": _unread(found.unreachable),
         "imported": [{"writer": one.writer, "rows": one.seq, "head": one.hash} for one in found.imported],
+        "unchecked": list(found.unchecked),
     }
 
 
@@ -192,12 +208,13 @@ def _verified(found: past.Verified) -> None:
         render.line(f"✗ {fault}")
     for name, why in found.unreachable.items():
         render.line(f"what {name} attests was not compared: {why}")
-    if found.others:
-        render.line(f"hosts also know ledgers of other writers, made elsewhere or lost: {', '.join(found.others)}")
+    for what in found.unchecked:
+        render.line(f"not checked: {what}")
     word = "damaged" if found.faults else "intact"
     seen = f", {len(found.attested)} commits attested by hosts" if found.attested else ""
     taken = "".join(f", {one.seq} imported of writer {one.writer}" for one in found.imported)
-    render.line(f"{word}: {found.head.seq} rows of writer {found.head.writer}{taken} in {found.place}{seen}")
+    limits = ", as far as it was checked" if found.unchecked and not found.faults else ""
+    render.line(f"{word}: {found.head.seq} rows of writer {found.head.writer}{taken} in {found.place}{seen}{limits}")
 
 
 @ledger.command()
@@ -232,16 +249,37 @@ def export(config: str, output: Path | None) -> int:
     if output is not None:
         disk.check_new(output, NEW_FILE)
 
-    async def work() -> tuple[str, ...]:
+    async def work() -> None:
         async with _ledger(config) as kept:
-            return await kept.export()
+            if output is None:
+                await kept.export_to(lambda line: terminal.raw(f"{line}\n"))
+                return
+            with disk.writing(output, NEW_FILE), output.open("w", encoding="utf-8") as file:
+                await kept.export_to(lambda line: file.write(f"{line}\n"))
 
-    text = "".join(f"{line}\n" for line in shared.run(work()))
-    if output is None:
-        terminal.raw(text)
+    shared.run(work())
+    return 0
+
+
+@ledger.command()
+@click.argument("host")
+@shared.json_option
+@shared.verbose_option
+@click.pass_obj
+def forget(config: str, host: str, as_json: bool) -> int:
+    """Take away all that a host has told this ledger; what was made with this ledger stays. No host is asked."""
+
+    async def work() -> tuple[int, int]:
+        async with _ledger(config) as kept:
+            return await kept.forget(host)
+
+    rows, releases = shared.run(work())
+    if not rows and not releases:
+        raise errors.InputError(f"{host} has told this ledger of nothing", "lading history")
+    if as_json:
+        render.document({"host": host, "deployments": rows, "releases": releases})
     else:
-        with disk.writing(output, NEW_FILE):
-            output.write_text(text, encoding="utf-8")
+        render.line(f"{host} had told of {rows} deployments, and alone of {releases} releases: forgotten")
     return 0
 
 

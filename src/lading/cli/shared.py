@@ -177,7 +177,8 @@ async def opened(
     if compares:
         kept = await _readable(fleet)
     asker = contexts.who(os.environ)
-    context = contexts.Context(fleet, dict(os.environ), transport, kept, asker.actor, asker.url, asker.commit)
+    context = contexts.Context(fleet, dict(os.environ), transport, kept, asker.actor, asker.url, asker.commit,
+                               ran_by=contexts.process_owner())
     signals(context.stop, says=with_ledger)
     try:
         yield context

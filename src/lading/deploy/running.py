@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from lading import context as contexts
-from lading import errors, events, state
+from lading import errors, events, spans, state
 from lading.compose import release, restore
 from lading.deploy import approval, ended, recording
 from lading.engines import base, hosts
 from lading.plan import steps
+from lading.transport import base as transports
 
 Act = Callable[[hosts.HostsEngine, base.Job, events.Record], Awaitable[base.Report]]
 
@@ -43,7 +44,7 @@ async def carry_out(
         await context.ledger.keep(job.release.canonical())
     await context.record(_intent(context, job, verb, reason, plan, commit, round(prepared, 3)))
     record = recording.Recording(context)
-    job = replace(job, attest=record.attest)
+    job = replace(job, attest=record.attest, begin={**job.begin, "ran_by": context.ran_by})
     try:
         report = await act(hosts.HostsEngine(context.transport), job, record)
     except errors.LadingError as refused:
@@ -76,8 +77,18 @@ def _intent(
         job.deployment, verb=verb, app=plan.app, version=plan.version, release=plan.release,
         destination=plan.destination, hosts=tuple(plan.hosts), source=str(job.begin.get("source", "")), commit=commit,
         actor=context.actor, reason=reason, url=context.url, plan=plan.hash, changes=changes, seconds=seconds,
-        vouched=job.vouched,
+        vouched=job.vouched, ran_by=context.ran_by, keys=_keys(context, job, plan),
     )
+
+
+def _keys(context: contexts.Context, job: base.Job, plan: steps.Plan) -> Mapping[str, tuple[str, ...]]:
+    """The fingerprints of the SSH keys that let this run in, and on which of the plan's hosts."""
+    found: dict[str, list[str]] = {}
+    for name in plan.hosts:
+        key = transports.key_of(context.transport, job.hosts[name])
+        if key:
+            found.setdefault(key, []).append(name)
+    return {key: tuple(spans.packed(names)) for key, names in found.items()}
 
 
 def _ended(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from lading import events
-from lading.ledger import chain, contradictions, projection, stores
+from lading.ledger import chain, contradictions, projection, stores, tables
 
 Last = dict[tuple[str, str, str], tuple[str, contradictions.Committed | None]]
 """Writer, app and host → when, and what was committed; None: the app was removed there."""
@@ -29,8 +29,9 @@ def of_apps(base: stores.Base, app: str = "") -> dict[str, dict[str, contradicti
 def _last(base: stores.Base, app: str) -> Last:
     """The last row of each chain that changed what a host has of an app."""
     whose, last = dict(_planned(base, app)), Last()
-    changes = _rows(base, "kind='HostCommitted' OR (kind='StepEnded' AND step='remove')")
-    for row in changes:
+    committed = _rows(base, f"{tables.MILESTONES} AND kind='HostCommitted'")
+    removed = _rows(base, "kind='StepEnded' AND step='remove'")
+    for row in sorted([*committed, *removed], key=lambda row: (row.writer, row.seq)):
         if row.deployment not in whose:
             continue
         what, commit = projection.event(row), None
@@ -43,7 +44,7 @@ def _last(base: stores.Base, app: str) -> Last:
 def _planned(base: stores.Base, app: str) -> Iterator[tuple[str, str]]:
     """Deployments and their apps, by their intents; also of those that another ledger began and this one resumed."""
     pattern = f"%{chain.canonical({'app': app})[1:-1]}%" if app else "%"
-    for row in _rows(base, "kind='DeploymentPlanned' AND data LIKE ?", pattern):
+    for row in _rows(base, f"{tables.MILESTONES} AND kind='DeploymentPlanned' AND data LIKE ?", pattern):
         what = projection.event(row)
         if isinstance(what, events.DeploymentPlanned) and app in ("", what.app):
             yield row.deployment, what.app

@@ -1,15 +1,20 @@
 """One deployment as history shows it: from its events, or from what hosts' journals tell of it (pure)."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from lading import events, state
 from lading.ledger import chain
 
 ENDS: Mapping[str, events.HostResult] = {"committed": "succeeded", "undone": "rolled_back"}
+UNSURE = ("unknown", "running")
+LOOK = 2_000  # deployments that one host may tell of at a look; an honest journal shows 500 lines of an app
+AGREED = ("verb", "app", "version", "release", "destination", "actor", "reason", "commit", "url", "source", "ran_by")
+LIMIT = 300  # characters of each word that a host tells
 _ID = re.compile(r"(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)-[0-9a-f]+\Z")
+_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}\Z")
 
 
 Decision = Literal["commit", "undo", ""]
@@ -19,7 +24,8 @@ Decision = Literal["commit", "undo", ""]
 class Deployment:
     """One deployment; *hosts*: host → result; *origin* names the host it was read from, "" = made with this ledger.
 
-    *started* and *ended* are ISO 8601 UTC, *ended* empty while it is open.
+    *started* and *ended* are ISO 8601 UTC, *ended* empty while it is open. *actor* is what the caller or the CI says of
+    itself; *ran_by* the user and machine that lading ran as; *keys*: fingerprint of an SSH key → hosts that it let in on.
     """
 
     deployment: str
@@ -38,10 +44,26 @@ class Deployment:
     result: str
     hosts: Mapping[str, str]
     origin: str = ""
+    ran_by: str = ""
+    keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def by(self) -> str:
+        """Who made it: its own word, and beside it the user that lading ran as, where that is another."""
+        return f"{self.actor} (run by {self.ran_by})" if self.ran_by not in ("", self.actor) else self.actor
+
+    @property
+    def told_by(self) -> str:
+        """The hosts that told of it, each of itself; "" if it was made with this ledger."""
+        if not self.origin:
+            return ""
+        otherwise = self.origin.partition(" (")[2]
+        return ", ".join(self.hosts) + (f" ({otherwise}" if otherwise else "")
 
     def as_json(self) -> dict[str, Any]:
-        """One entry of `history --json`; what is not known is null."""
-        return {name: getattr(self, name) or None for name in self.__slots__}
+        """One entry of `history --json`; what is not known is null. Ledgers before schema 2 know no *ran_by*, no *keys*."""
+        told = {name: getattr(self, name) or None for name in self.__slots__}
+        return {name: value for name, value in told.items() if value is not None or name not in ("ran_by", "keys")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +81,7 @@ def planned(event: events.DeploymentPlanned, at: str) -> Deployment:
     return Deployment(
         event.deployment, event.verb, event.app, event.version, event.release, event.destination, event.actor,
         event.reason, event.commit, event.url, event.source, at[:19] + "Z", "", "running",
-        dict.fromkeys(event.hosts, "running"),
+        dict.fromkeys(event.hosts, "running"), "", event.ran_by, event.keys,
     )
 
 
@@ -85,19 +107,63 @@ def decided(happened: Iterable[events.Event]) -> Decision:
     return found
 
 
-def merged(known: Deployment, told: Deployment) -> Deployment:
-    """What the ledger knows and what hosts tell, in one: an end in the ledger's own events stands, else hosts decide.
+def listed(story: Iterable[tuple[events.Event, str]], told: Sequence[Deployment]) -> Deployment | None:
+    """A deployment as the list has it: by its events (each with its time) and by what each host *told* of itself.
 
-    What is known of a host stays when it is not told of again; what was unknown at the end may be told later.
+    What was made with this ledger stays as its events say; only what they leave open on a host is that host's to tell.
     """
-    if not known.origin and known.ended and "unknown" not in known.hosts.values():
+    row, ends = None, []
+    for event, at in story:
+        if isinstance(event, events.DeploymentPlanned) and event.verb != "resume":
+            row = planned(event, at)
+        elif isinstance(event, events.DeploymentEnded):
+            row = ended(row, event, at) if row else None
+            ends.append((event, at))
+    if row is not None:
+        for one in told:
+            row = merged(row, one)
+        return row
+    row = joined(told)
+    for event, at in ends:  # this ledger resumed what another began
+        row = _settled(row, event, at) if row else None
+    return row
+
+
+def _settled(row: Deployment, event: events.DeploymentEnded, at: str) -> Deployment:
+    """A deployment that only hosts told of, with the end that this ledger's own events tell."""
+    known = {host: result for host, result in event.hosts.items() if result not in UNSURE}
+    hosts = {**row.hosts, **known}
+    return replace(row, hosts=hosts, result=_whole(hosts), ended=at[:19] + "Z")
+
+
+def merged(known: Deployment, told: Deployment) -> Deployment:
+    """A deployment that this ledger made, with what hosts tell of it: only results that it does not know itself."""
+    news = {host: result for host, result in told.hosts.items()
+            if result not in UNSURE and known.hosts.get(host) in UNSURE}
+    if not news:
         return known
-    unsure = ("unknown", "running")
-    results = {**known.hosts, **{host: result for host, result in told.hosts.items()
-                                 if result not in unsure or known.hosts.get(host, "unknown") == "unknown"}}
+    results = {**known.hosts, **news}
     result = "running" if "running" in results.values() else _whole(results)
     closed = "" if result == "running" else max(told.ended, known.ended)
     return replace(known, hosts=results, result=result, ended=closed)
+
+
+def joined(told: Sequence[Deployment]) -> Deployment | None:
+    """What several hosts tell of one deployment, each of itself, in one; None if nobody tells of it.
+
+    What they must agree on is taken from the most of them; those that tell otherwise are named.
+    """
+    if not told:
+        return None
+    views: dict[tuple[str, ...], list[Deployment]] = {}
+    for one in told:
+        views.setdefault(tuple(getattr(one, name) for name in AGREED), []).append(one)
+    most = max(views.values(), key=len)
+    agreed = [host for one in most for host in one.hosts]
+    results = {host: result for one in told for host, result in one.hosts.items()}
+    others = ", ".join(host for host in results if host not in agreed)
+    origin = f"host {agreed[0]}" + (f" ({others}: otherwise)" if others else "")
+    return replace(most[0], hosts=results, result=_whole(results), ended=max(one.ended for one in told), origin=origin)
 
 
 def _whole(results: Mapping[str, Any]) -> str:
@@ -105,21 +171,26 @@ def _whole(results: Mapping[str, Any]) -> str:
 
 
 def from_journals(seen: state.FleetState) -> tuple[Deployment, ...]:
-    """All deployments that the hosts' journals tell of, joined over hosts.
+    """What each host's journals tell of deployments, each host of itself alone, whoever else may have taken part.
 
-    A participant that was asked and does not answer is "unknown"; one that was not asked is not there.
+    Of one host at most the LOOK latest; words are bounded and printable; lines of an odd shape are left out.
     """
+    return tuple(one for name, host in seen.hosts.items() for one in _told_by(name, host))
+
+
+def _told_by(name: str, host: state.HostState) -> list[Deployment]:
     found: dict[str, Deployment] = {}
-    for host, line in _lines(seen):
-        key, kind = str(line.get("deployment", "")), str(line.get("kind", ""))
-        if kind == "begin":
-            known = found.setdefault(key, _begun(host, line, seen))
-            found[key] = replace(known, hosts={**known.hosts, host: "unknown"})
-        elif key in found and (kind in ENDS or kind == "ended"):
-            last = "succeeded" if line.get("result") in ("removed", "given back") else "untouched"
-            hosts = {**found[key].hosts, host: ENDS.get(kind, last)}
-            found[key] = replace(found[key], hosts=hosts, ended=max(found[key].ended, str(line.get("at", ""))))
-    return tuple(replace(one, result=_whole(one.hosts)) for one in found.values())
+    for app in host.apps.values():
+        for line in app.journal:
+            key, kind = str(line.get("deployment", "")), str(line.get("kind", ""))
+            if kind == "begin" and _is_shaped(line):
+                found[key] = _begun(name, line)
+            elif key in found and (kind in ENDS or kind == "ended"):
+                last = "succeeded" if line.get("result") in ("removed", "given back") else "untouched"
+                result = ENDS.get(kind, last)
+                until = max(found[key].ended, _word(line, "at"))
+                found[key] = replace(found[key], hosts={name: result}, result=_whole({name: result}), ended=until)
+    return sorted(found.values(), key=lambda one: one.started)[-LOOK:]
 
 
 def _lines(seen: state.FleetState) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -127,17 +198,27 @@ def _lines(seen: state.FleetState) -> Iterator[tuple[str, Mapping[str, Any]]]:
     return ((name, line) for name, host in seen.hosts.items() for app in host.apps.values() for line in app.journal)
 
 
-def _begun(host: str, line: Mapping[str, Any], seen: state.FleetState) -> Deployment:
+def _word(line: Mapping[str, Any], key: str) -> str:
+    """A word of a line, bounded, without what would steer a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in str(line.get(key) or "")[:LIMIT])
+
+
+def _is_shaped(line: Mapping[str, Any]) -> bool:
+    """Whether the names in a beginning are names."""
+    names = [str(line.get(key) or "") for key in ("deployment", "verb", "app", "to")]
+    return bool(names[0]) and all(_NAME.match(name) for name in names if name)
+
+
+def _begun(host: str, line: Mapping[str, Any]) -> Deployment:
     def word(key: str) -> str:
-        return str(line.get(key) or "")
+        return _word(line, key)
 
     when = _ID.match(word("deployment"))
     started = "{}-{}-{}T{}:{}:{}Z".format(*when.groups()) if when else word("at")
-    silent = [name for name in line.get("participants", ()) if name in seen.hosts and not seen.hosts[name].reachable]
     return Deployment(
         word("deployment"), word("verb"), word("app"), word("version"), "" if word("verb") == "remove" else word("to"),
         word("destination"), word("actor"), word("reason"), word("commit"), word("url"), word("source"), started, "",
-        "unknown", dict.fromkeys(silent, "unknown"), f"host {host}",
+        "unknown", {host: "unknown"}, f"host {host}", word("ran_by"),
     )
 
 
@@ -149,9 +230,13 @@ def journal(seen: state.FleetState, deployment: str) -> tuple[tuple[str, Mapping
 def attested(seen: state.FleetState) -> tuple[chain.Attested, ...]:
     """What the hosts' journals say of ledgers: the head of the committing ledger, in each `committed`."""
     found = []
+    begun: dict[tuple[str, str], Mapping[str, Any]] = {}
     for host, line in _lines(seen):
-        head = line.get("ledger")
+        head, deployment = line.get("ledger"), _word(line, "deployment")
+        if line.get("kind") == "begin":
+            begun[host, deployment] = line
         if line.get("kind") == "committed" and isinstance(head, Mapping) and isinstance(head.get("seq"), int):
-            found.append(chain.Attested(host, str(line.get("deployment", "")), str(line.get("at", "")),
-                                        str(head.get("writer", "")), head["seq"], str(head.get("hash", ""))))
+            begin = begun.get((host, deployment), {})
+            found.append(chain.Attested(host, deployment, _word(line, "at"), _word(head, "writer"), head["seq"],
+                                        _word(head, "hash"), _word(begin, "actor"), _word(begin, "ran_by")))
     return tuple(found)

@@ -34,12 +34,12 @@ def lines(base: stores.Base) -> Iterator[str]:
     """All of a ledger: a line that says what follows, then its rows, releases, and what only hosts told."""
     ends = [[one.writer, one.seq, one.hash] for one in heads(base) if one.seq]
     yield json.dumps({"v": FORMAT, "kind": "ledger", "heads": ends})
-    for row in tables.rows(base):
+    for row in tables.scan(base):
         yield json.dumps({"row": astuple(row)}, ensure_ascii=False)
-    for kept in base.execute("SELECT bytes FROM releases ORDER BY id"):
+    for kept in base.scan("SELECT bytes FROM releases ORDER BY id"):
         yield json.dumps({"release": bytes(kept["bytes"]).decode()}, ensure_ascii=False)
-    for one in base.execute("SELECT * FROM deployments WHERE origin<>'' ORDER BY deployment"):
-        yield json.dumps({"deployment": projection.deployment(one).as_json()}, ensure_ascii=False)
+    for one in projection.all_told(base):
+        yield json.dumps({"deployment": one.as_json()}, ensure_ascii=False)
 
 
 def read(text: Iterable[str]) -> Content:
@@ -75,7 +75,9 @@ def read(text: Iterable[str]) -> Content:
 
 
 def _told(stored: Mapping[str, Any]) -> deployments.Deployment:
-    texts = {field.name: str(stored[field.name] or "") for field in fields(deployments.Deployment) if field.name != "hosts"}
+    names = [field.name for field in fields(deployments.Deployment) if field.name not in ("hosts", "keys", "ran_by")]
+    texts: dict[str, Any] = {name: str(stored[name] or "") for name in names}
+    texts["ran_by"] = str(stored.get("ran_by") or "")
     return deployments.Deployment(**texts, hosts=dict(stored["hosts"] or {}))
 
 
@@ -103,14 +105,13 @@ def take(base: stores.Base, content: Content) -> int:
         fresh = _fresh(have, by_writer(content.rows, head.writer), head)
         for row in fresh:
             base.execute(tables.INSERT_EVENT, astuple(row))
-            projection.project(base, projection.event(row), row.at)
+            projection.project(base, projection.event(row))
         if fresh and head.writer == own.writer:
             base.execute("UPDATE head SET seq=?, hash=?", (head.seq, head.hash))
         elif fresh:
             base.execute(tables.PUT_MERGED, (head.writer, head.seq, head.hash))
         new += len(fresh)
-    for one in content.told:
-        projection.take(base, one)
+    projection.take(base, content.told)
     return new
 
 

@@ -1,15 +1,27 @@
 """The ledger: append events to a chain, keep releases, read history, verify, move; in SQLite or PostgreSQL."""
 
 import asyncio
-import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lading import canonical, errors, events
-from lading.ledger import chain, commits, contradictions, deployments, exchange, projection, sqlite, stores, tables
+from lading import errors, events
+from lading.ledger import (
+    chain,
+    commits,
+    contradictions,
+    deployments,
+    exchange,
+    projection,
+    releases,
+    sqlite,
+    stores,
+    tables,
+)
+
+release_id = releases.id_of
 
 
 class Ledger:
@@ -26,6 +38,11 @@ class Ledger:
     def place(self) -> str:
         """Where it lies, for people; without a password."""
         return self.store.place
+
+    @property
+    def shared(self) -> bool:
+        """Whether a team shares it, rather than one user of one machine."""
+        return self.store.shared
 
     async def _do(self, work: Callable[[stores.Base], stores.T], *, write: bool = False) -> stores.T:
         try:
@@ -51,7 +68,7 @@ class Ledger:
                 row = _sealed(event, at, head)
                 base.execute(tables.INSERT_EVENT, astuple(row))
                 head = chain.Head(row.writer, row.seq, row.hash)
-                projection.project(base, event, at)
+                projection.project(base, event)
                 sent.append(row)
             base.execute("UPDATE head SET seq=?, hash=?", (head.seq, head.hash))
 
@@ -71,23 +88,16 @@ class Ledger:
         there = what[:len(before)] == before and base.execute(query, (last.writer, last.seq, last.hash))
         return what[len(before):] if there else what
 
-    async def keep(self, *releases: bytes) -> None:
+    async def keep(self, *content: bytes) -> None:
         """Keep releases by the hash of their canonical bytes; those that are there stay as they are."""
-        rows = {release_id(content): content for content in releases}
-
-        def work(base: stores.Base) -> None:
-            for id, content in rows.items():
-                if not _kept(base, id):
-                    base.execute(tables.KEEP_RELEASE, (id, content))
-
-        await self._do(work, write=True)
+        await self._do(lambda base: releases.keep(base, content), write=True)
 
     async def release(self, id: str) -> bytes | None:
         """The canonical bytes of a release, if this ledger keeps them as they were; all of it counts, not its name.
 
         *id* may be the 12 digits that older ladings wrote; where several releases begin so, nobody knows which was meant.
         """
-        found = await self._do(lambda base: _kept(base, id))
+        found = await self._do(lambda base: releases.kept(base, id))
         return found[0] if len(found) == 1 else None
 
     async def count_releases(self) -> int:
@@ -97,8 +107,12 @@ class Ledger:
     async def history(self, app: str = "", limit: int = 50) -> tuple[deployments.Deployment, ...]:
         """Deployments, newest first."""
         query = "SELECT * FROM deployments WHERE ?='' OR app=? ORDER BY started DESC, deployment DESC LIMIT ?"
-        return await self._do(
-            lambda base: tuple(projection.deployment(row) for row in base.execute(query, (app, app, limit))))
+
+        def work(base: stores.Base) -> tuple[deployments.Deployment, ...]:
+            found = base.execute(query, (app, app, limit))
+            return tuple(projection.attributed(base, projection.deployment(row)) for row in found)
+
+        return await self._do(work)
 
     async def deployment(self, prefix: str) -> deployments.Deployment | None:
         """The deployment with this id, or the only one whose id begins so.
@@ -107,8 +121,12 @@ class Ledger:
             UnknownReleaseError: several begin so; some are named.
         """
         query = "SELECT * FROM deployments WHERE substr(deployment, 1, ?)=? ORDER BY deployment LIMIT 6"
-        rows = await self._do(
-            lambda base: [projection.deployment(row) for row in base.execute(query, (len(prefix), prefix))])
+
+        def work(base: stores.Base) -> list[deployments.Deployment]:
+            found = base.execute(query, (len(prefix), prefix))
+            return [projection.attributed(base, projection.deployment(row)) for row in found]
+
+        rows = await self._do(work)
         if len(rows) > 1 and rows[0].deployment != prefix:
             raise errors.UnknownReleaseError(f"several deployments begin with {prefix!r}",
                                              "say more of: " + ", ".join(row.deployment for row in rows))
@@ -152,7 +170,47 @@ class Ledger:
     async def take(self, told: Iterable[deployments.Deployment]) -> int:
         """Merge deployments that hosts tell of into the list, unchained; how many this ledger did not know."""
         chosen = list(told)
-        return await self._do(lambda base: sum(projection.take(base, one) for one in chosen), write=True)
+        return await self._do(lambda base: projection.take(base, chosen), write=True)
+
+    async def keep_told(self, told: Mapping[str, Sequence[bytes]]) -> None:
+        """Keep releases that hosts tell of (host → canonical bytes), and which host told of which.
+
+        Of a host at most `releases.KEPT` are taken, as with what it tells of deployments.
+        """
+        await self._do(lambda base: releases.take(base, told), write=True)
+
+    async def crowded(self) -> tuple[str, ...]:
+        """The hosts that have told of so much that nothing more is taken from them."""
+        query = "SELECT host FROM told GROUP BY host HAVING count(*) >= ? ORDER BY host"
+        rows = await self._do(lambda base: base.execute(query, (projection.KEPT,)))
+        return tuple(row["host"] for row in rows)
+
+    async def forget(self, host: str) -> tuple[int, int]:
+        """Take away what a host told: of how many deployments, and how many releases nobody else knows of.
+
+        Nothing of this ledger's own chain, or of one that was taken in, is touched.
+        """
+
+        def work(base: stores.Base) -> tuple[int, int]:
+            return projection.forget(base, host), releases.forget(base, host)
+
+        return await self._do(work, write=True)
+
+    async def elsewhere(self) -> frozenset[str]:
+        """Writers of other ledgers that somebody has declared to be elsewhere, or lost."""
+        rows = await self._do(lambda base: base.execute("SELECT writer FROM elsewhere"))
+        return frozenset(row["writer"] for row in rows)
+
+    async def declare_elsewhere(self, writers: Iterable[str], actor: str) -> None:
+        """Note that hosts attest ledgers of these writers, and that somebody knows that they are not this one."""
+        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+        def work(base: stores.Base) -> None:
+            for writer in writers:
+                base.execute("INSERT INTO elsewhere VALUES (?,?,?) ON CONFLICT (writer) DO NOTHING",
+                             (tables.stored(writer), at, tables.stored(actor)))
+
+        await self._do(work, write=True)
 
     async def rebuild(self, told: Iterable[deployments.Deployment]) -> None:
         """Make the list of deployments anew from the events and from what hosts tell now.
@@ -160,21 +218,22 @@ class Ledger:
         What was read from hosts before stays where they do not tell of it again: it may be all that is left.
         """
         chosen = list(told)
-
-        def work(base: stores.Base) -> None:
-            base.execute("DELETE FROM deployments WHERE origin=''")
-            for one in chosen:
-                base.execute("DELETE FROM deployments WHERE deployment=?", (one.deployment,))
-            for row in tables.rows(base):
-                projection.project(base, projection.event(row), row.at)
-            for one in chosen:
-                projection.take(base, one)
-
-        await self._do(work, write=True)
+        await self._do(lambda base: projection.rebuild(base, chosen), write=True)
 
     async def export(self) -> tuple[str, ...]:
         """All of the ledger as lines of JSON, for `merge`."""
-        return await self._do(lambda base: tuple(exchange.lines(base)))
+        lines: list[str] = []
+        await self.export_to(lines.append)
+        return tuple(lines)
+
+    async def export_to(self, write: Callable[[str], object]) -> None:
+        """The same, line by line: no more than a few of them are in memory."""
+
+        def work(base: stores.Base) -> None:
+            for line in exchange.lines(base):
+                write(line)
+
+        await self._do(work)
 
     async def merge(self, lines: Iterable[str], source: str = "") -> int:
         """Take in what another ledger exported to *source*, its chains beside this one's; how many rows were new.
@@ -195,19 +254,6 @@ class Ledger:
         await asyncio.to_thread(self.store.close)
 
 
-def release_id(content: bytes) -> str:
-    """The id of a release: the SHA-256 of its canonical bytes."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def _kept(base: stores.Base, id: str) -> list[bytes]:
-    """What is kept of the release *id*, by its bytes; older ladings named a row by the first 12 digits of the id."""
-    query = "SELECT bytes FROM releases WHERE id=? OR id=? OR substr(id, 1, ?)=?"
-    rows = base.execute(query, (id, id[:12], len(id), id))
-    found = {_bytes(row["bytes"]) for row in rows}
-    return [content for content in found if release_id(content).startswith(id)]
-
-
 def _sealed(event: events.Event, at: str, head: chain.Head) -> chain.Row:
     stored = events.to_json(event)
     data = chain.canonical({"v": stored["v"], **stored["data"]})
@@ -217,24 +263,31 @@ def _sealed(event: events.Event, at: str, head: chain.Head) -> chain.Row:
 
 
 def _faults(base: stores.Base, attested: Sequence[chain.Attested]) -> Iterator[str]:
-    rows, heads = tables.rows(base), exchange.heads(base)
+    heads = exchange.heads(base)
     for head in heads:
-        mine = exchange.by_writer(rows, head.writer)
+        said = [one for one in attested if one.writer == head.writer]
+        rows = tables.scan(base, "WHERE writer=?", (head.writer,))
+        walk = chain.walked(rows, head.writer, {one.seq for one in said})
         whose = f"writer {head.writer}: " if head is not heads[0] else ""
-        yield from (whose + fault for fault in chain.faults(mine, head))
-        yield from (whose + fault for fault in chain.unattested(mine, head.writer, attested))
-    for writer in sorted({row.writer for row in rows} - {head.writer for head in heads}):
-        count = sum(row.writer == writer for row in rows)
-        yield f"{count} rows of writer {writer} were added: this ledger is of writer {heads[0].writer}"
-    yield from projection.differences(base, rows)
-    for kept in base.execute("SELECT id, bytes FROM releases"):
-        found = release_id(_bytes(kept["bytes"]))
-        if not canonical.is_named(kept["id"], found):
-            yield f"release {kept['id']} was changed: its bytes have the id {found}"
+        yield from (whose + fault for fault in walk.faults(head))
+        yield from (whose + fault for fault in walk.unattested(said))
+    here = {head.writer for head in heads}
+    for row in base.execute("SELECT writer, count(*) AS n FROM events GROUP BY writer ORDER BY writer"):
+        if row["writer"] not in here:
+            yield (f"{row['n']} rows of writer {row['writer']} were added: "
+                   f"this ledger is of writer {heads[0].writer}")
+    yield from _written_anew(base, [one for one in attested if one.writer not in here])
+    yield from projection.differences(base)
+    yield from releases.faults(base)
 
 
-def _bytes(stored: object) -> bytes:
-    return stored if isinstance(stored, bytes) else str(stored).encode("utf-8", "replace")
+def _written_anew(base: stores.Base, strangers: Sequence[chain.Attested]) -> Iterator[str]:
+    """Commits that a chain here claims, though the host noted another ledger when it committed them."""
+    query = "SELECT writer FROM events WHERE deployment=? AND kind='HostCommitted' AND host=?"
+    for one in strangers:
+        for row in base.execute(query, (tables.stored(one.deployment), tables.stored(one.host))):
+            yield (f"{one.host} attests the commit of {one.deployment} ({one.at}) for the ledger of writer "
+                   f"{one.writer}, but the chain of writer {row['writer']} has it: it was written anew")
 
 
 async def open_ledger(where: Path | str) -> Ledger:

@@ -111,6 +111,8 @@ class PostgresStore:
     *patience*: seconds without a sign of the server after which the connection counts as lost; 0 = a little more than WAIT.
     """
 
+    shared = True
+
     def __init__(self, url: str, patience: float = 0.0) -> None:
         words = _read(url)
         self._words, self._patience = {**CONNECT, **words}, patience

@@ -1,12 +1,15 @@
-"""The list of deployments, made from events and from what hosts tell; and whether it still agrees with them."""
+"""The list of deployments, made from events and from what each host tells; and whether it still agrees with them."""
 
+import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from lading import events
 from lading.ledger import chain, deployments, stores, tables
+
+KEPT = 10_000  # deployments that one host may have told of
 
 
 def event(row: chain.Row) -> events.Event:
@@ -41,39 +44,163 @@ def known(base: stores.Base, id: str) -> deployments.Deployment | None:
     return deployment(rows[0]) if rows else None
 
 
-def _put(base: stores.Base, row: deployments.Deployment) -> None:
-    values = tables.deployment_values({**asdict(row), "hosts": chain.canonical(row.hosts)})
-    base.execute(tables.PUT_DEPLOYMENT, values)
-
-
-def take(base: stores.Base, told: deployments.Deployment) -> bool:
-    """Merge what hosts tell of a deployment; whether it was not in the list."""
-    there = known(base, told.deployment)
-    _put(base, deployments.merged(there, told) if there else told)
-    return there is None
-
-
-def project(base: stores.Base, what: events.Event, at: str) -> None:
-    """Let the list follow an event."""
-    if isinstance(what, events.DeploymentPlanned) and what.verb != "resume":
-        _put(base, deployments.planned(what, at))
-    elif isinstance(what, events.DeploymentEnded):
-        there = known(base, what.deployment)
-        if there is not None:
-            _put(base, deployments.ended(there, what, at))
-
-
-def differences(base: stores.Base, rows: Iterable[chain.Row]) -> Iterator[str]:
-    """Deployments of the list that say otherwise than their events, in words."""
-    found: dict[str, deployments.Deployment] = {}
-    for row in rows:
-        what = event(row) if row.sealed and row.kind in ("DeploymentPlanned", "DeploymentEnded") else None
+def attributed(base: stores.Base, row: deployments.Deployment) -> deployments.Deployment:
+    """The row with who ran lading, and by which keys: the list itself has no place for it."""
+    if row.origin:
+        agreed = [one for one in told(base, row.deployment) if _teller(one) == _teller(row)]
+        return replace(row, ran_by=agreed[0].ran_by) if agreed else row
+    for what, _ in _story(base, row.deployment):
         if isinstance(what, events.DeploymentPlanned) and what.verb != "resume":
-            found[row.deployment] = deployments.planned(what, row.at)
-        elif isinstance(what, events.DeploymentEnded) and row.deployment in found:
-            found[row.deployment] = deployments.ended(found[row.deployment], what, row.at)
-    for key, one in found.items():
-        listed = known(base, key)
-        settled = one.ended and "unknown" not in one.hosts.values()
-        if listed is None or (listed != one if settled else listed.started != one.started):
-            yield f"deployment {key} is not in the list as its events tell it: lading ledger rebuild"
+            return replace(row, ran_by=what.ran_by, keys=what.keys)
+    return row
+
+
+def told(base: stores.Base, id: str) -> list[deployments.Deployment]:
+    """What each host told of a deployment, of itself."""
+    found = base.execute("SELECT * FROM told WHERE deployment=? ORDER BY host", (id,))
+    return [_telling(row) for row in found]
+
+
+def all_told(base: stores.Base) -> Iterator[deployments.Deployment]:
+    """All that hosts told, host by host."""
+    return map(_telling, base.scan("SELECT * FROM told ORDER BY host, deployment"))
+
+
+def _telling(row: Mapping[str, Any]) -> deployments.Deployment:
+    words: dict[str, Any] = {name: str(row[name]) for name in tables.TOLD if name != "host"}
+    return deployments.Deployment(**words, hosts={row["host"]: words["result"]}, origin=f"host {row['host']}")
+
+
+def _story(base: stores.Base, id: str) -> list[tuple[events.Event, str]]:
+    """The events that make a row of the list, with their times, in their order."""
+    found = tables.rows(base, f"WHERE deployment=? AND {tables.MILESTONES}", (id,))
+    return _events(found)
+
+
+def _events(rows: Iterable[chain.Row]) -> list[tuple[events.Event, str]]:
+    chosen = [row for row in rows if row.kind in ("DeploymentPlanned", "DeploymentEnded")]
+    if len({row.writer for row in chosen}) > 1:
+        chosen.sort(key=lambda row: row.at)
+    return [(event(row), row.at) for row in chosen]
+
+
+def refresh(base: stores.Base, id: str) -> bool:
+    """Make the row of a deployment anew, from its events and what hosts told; False: there is neither."""
+    row = deployments.listed(_story(base, id), told(base, id))
+    if row is not None:
+        base.execute(tables.PUT_DEPLOYMENT, _values(row))
+    return row is not None
+
+
+def _values(row: deployments.Deployment) -> tuple[str, ...]:
+    return tables.deployment_values({**asdict(row), "hosts": chain.canonical(row.hosts)})
+
+
+def project(base: stores.Base, what: events.Event) -> None:
+    """Let the list follow an event that was just stored."""
+    if isinstance(what, events.DeploymentPlanned | events.DeploymentEnded):
+        refresh(base, what.deployment)
+
+
+def take(base: stores.Base, all_told: Iterable[deployments.Deployment]) -> int:
+    """Store what hosts tell of deployments, each of itself; how many were not in the list.
+
+    What a host told stays when it does not tell of it again, or is not sure any more.
+    """
+    changed: set[str] = set()
+    for host, tellings in itertools.groupby(_by_host(all_told), key=_teller):
+        changed |= _take_from(base, host, tellings)
+    new = 0
+    for id in sorted(changed):
+        new += not base.execute("SELECT 1 FROM deployments WHERE deployment=?", (id,))
+        refresh(base, id)
+    return new
+
+
+def _take_from(base: stores.Base, host: str, tellings: Iterable[deployments.Deployment]) -> set[str]:
+    """Store what one host tells; the deployments of which it tells something new. Above KEPT nothing more is taken."""
+    found = base.scan("SELECT * FROM told WHERE host=?", (host,))
+    before = {row["deployment"]: _telling(row) for row in found}
+    changed = set()
+    for one in tellings:
+        known = before.get(one.deployment)
+        if _is_news(one, known) and (known or len(before) < KEPT):
+            values = {**asdict(one), "host": host}
+            base.execute(tables.PUT_TOLD, [tables.stored(values[name]) for name in tables.TOLD])
+            before[one.deployment] = one
+            changed.add(one.deployment)
+    return changed
+
+
+def _is_news(one: deployments.Deployment, known: deployments.Deployment | None) -> bool:
+    """Whether a host says more, or other things, than before; a host that is unsure now does not take back its word."""
+    unsure = one.result in deployments.UNSURE
+    return known is None or (known != one and not (unsure and known.result not in deployments.UNSURE))
+
+
+def _teller(one: deployments.Deployment) -> str:
+    return one.origin.removeprefix("host ").partition(" ")[0]
+
+
+def _by_host(all_told: Iterable[deployments.Deployment]) -> list[deployments.Deployment]:
+    """Each host's word by itself, host by host; that a host is unsure of another is nobody's word."""
+    found = []
+    for one in all_told:
+        for host, result in one.hosts.items():
+            if host == _teller(one) or result not in deployments.UNSURE:
+                found.append(replace(one, hosts={host: result}, result=result, origin=f"host {host}"))
+    return sorted(found, key=_teller)
+
+
+def rebuild(base: stores.Base, all_told: Sequence[deployments.Deployment]) -> None:
+    """Make the list anew from the events and from what hosts tell now; what only they told before stays."""
+    base.execute("DELETE FROM deployments WHERE origin=''")
+    for row in base.scan(f"SELECT DISTINCT deployment FROM events WHERE {tables.MILESTONES}"):
+        refresh(base, row["deployment"])
+    take(base, all_told)
+    for one in all_told:
+        refresh(base, one.deployment)
+
+
+def forget(base: stores.Base, host: str) -> int:
+    """Take away all that a host told of deployments; how many it told of. What this ledger knows itself stays."""
+    told_of = {row["deployment"] for row in base.scan("SELECT deployment FROM told WHERE host=?", (host,))}
+    older = base.scan("SELECT deployment FROM deployments WHERE origin=?", (f"host {host}",))
+    told_of |= {row["deployment"] for row in older}
+    base.execute("DELETE FROM told WHERE host=?", (host,))
+    for id in sorted(told_of):
+        if not refresh(base, id):
+            base.execute("DELETE FROM deployments WHERE deployment=?", (id,))
+    return len(told_of)
+
+
+def differences(base: stores.Base) -> Iterator[str]:
+    """Where the list says otherwise than the events, in words: both ways, row by row."""
+    query = f"WHERE {tables.MILESTONES} AND kind<>'HostCommitted'"
+    rows = tables.scan(base, query, order="deployment, writer, seq")
+    for id, group in itertools.groupby(rows, key=lambda row: row.deployment):
+        own = deployments.listed(_events(row for row in group if row.sealed), ())
+        if own is not None and not _agrees(base, own):
+            yield f"deployment {id} is not in the list as its events tell it: lading ledger rebuild"
+    for row in base.scan("SELECT deployment FROM deployments WHERE origin='' ORDER BY deployment"):
+        if not _is_planned(base, row["deployment"]):
+            yield (f"deployment {row['deployment']} is in the list as made here, but no event tells of it: "
+                   "it was added: lading ledger rebuild")
+
+
+def _agrees(base: stores.Base, own: deployments.Deployment) -> bool:
+    """Whether the list has a deployment as its events tell it; what they leave open on a host is that host's to tell."""
+    row = known(base, own.deployment)
+    if row is None or set(row.hosts) != set(own.hosts):
+        return False
+    open_ = {host: row.hosts[host] for host, result in own.hosts.items() if result in deployments.UNSURE}
+    wanted = replace(own, hosts={**own.hosts, **open_})
+    if open_:
+        wanted = replace(wanted, ended=row.ended, result=row.result)
+    return _values(wanted) == _values(row)
+
+
+def _is_planned(base: stores.Base, id: str) -> bool:
+    """Whether a row of the events, as it was written or not, is the intent of this deployment."""
+    found = tables.rows(base, f"WHERE deployment=? AND {tables.MILESTONES}", (id,))
+    return any(row.kind == "DeploymentPlanned" and '"verb":"resume"' not in row.data for row in found)

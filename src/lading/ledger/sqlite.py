@@ -35,6 +35,8 @@ class _Base:
 class SqliteStore:
     """See `stores.Store`. Every transaction opens the file anew: nothing is held between them."""
 
+    shared = False
+
     def __init__(self, path: Path) -> None:
         self.path, self.place = path, str(path)
 

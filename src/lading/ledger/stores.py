@@ -29,9 +29,10 @@ class Base(Protocol):
 
 
 class Store(Protocol):
-    """A place for a ledger; *place* names it for people, without a password."""
+    """A place for a ledger; *place* names it for people, without a password; *shared*: it is a team's."""
 
     place: str
+    shared: bool
 
     def prepare(self, writer: str, genesis: str) -> None:
         """Carry out the migrations that are missing; the ledger's writer is fixed by the first.

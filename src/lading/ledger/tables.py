@@ -1,16 +1,23 @@
 """The rows of the ledger's tables, and the statements that both SQLite and PostgreSQL take."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lading.ledger import chain, stores
 
 COLUMNS = ("deployment", "verb", "app", "version", "release", "destination", "actor", "reason", "commit", "url", "source",
            "started", "ended", "result", "hosts", "origin")
+TOLD = ("host", "deployment", "verb", "app", "version", "release", "destination", "actor", "reason", "commit", "url",
+        "source", "started", "ended", "result", "ran_by")
+MILESTONES = "kind IN ('DeploymentPlanned', 'DeploymentEnded', 'HostCommitted')"  # as the index events_kind has it
 INSERT_EVENT = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?)"
 PUT_DEPLOYMENT = (
     f"INSERT INTO deployments VALUES ({','.join('?' for _ in COLUMNS)}) ON CONFLICT (deployment) DO UPDATE SET "
     + ", ".join(f'"{name}"=excluded."{name}"' for name in COLUMNS[1:])
+)
+PUT_TOLD = (
+    f"INSERT INTO told VALUES ({','.join('?' for _ in TOLD)}) ON CONFLICT (host, deployment) DO UPDATE SET "
+    + ", ".join(f'"{name}"=excluded."{name}"' for name in TOLD[2:])
 )
 KEEP_RELEASE = "INSERT INTO releases VALUES (?,?) ON CONFLICT (id) DO NOTHING"
 PUT_MERGED = (
@@ -32,13 +39,26 @@ def head(base: stores.Base, *, lock: bool = False) -> chain.Head:
 
 def rows(base: stores.Base, condition: str = "", values: Sequence[object] = ()) -> list[chain.Row]:
     """Rows of `events` in the order of their numbers, by writer."""
+    return list(scan(base, condition, values))
+
+
+def scan(
+    base: stores.Base, condition: str = "", values: Sequence[object] = (), order: str = "writer, seq"
+) -> Iterator[chain.Row]:
+    """The same one by one: a few of them in memory, however many there are."""
     query = "SELECT writer, seq, at, deployment, kind, host, step, data, prev, hash FROM events "
-    found = [chain.Row(**row) for row in base.execute(f"{query} {condition} ORDER BY writer, seq", values)]
-    if any(not isinstance(row.seq, int) for row in found):
-        raise Damaged("a row of its events has no number")
-    return found
+    for found in base.scan(f"{query} {condition} ORDER BY {order}", values):
+        row = chain.Row(**found)
+        if not isinstance(row.seq, int):
+            raise Damaged("a row of its events has no number")
+        yield row
 
 
 def deployment_values(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """A deployment in the order of the table's columns; text that is no UTF-8 (from an odd locale) is shown as `?`."""
-    return tuple(str(row[name]).encode("utf-8", "replace").decode().replace("\0", "?") for name in COLUMNS)
+    """A deployment in the order of the table's columns."""
+    return tuple(stored(row[name]) for name in COLUMNS)
+
+
+def stored(word: object) -> str:
+    """A word as both stores take it: text that is no UTF-8 (from an odd locale) is shown as `?`."""
+    return str(word).encode("utf-8", "replace").decode().replace("\0", "?")

@@ -1,7 +1,7 @@
 """What a transport is: something that runs a Command on a Host and returns its Result."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from lading.commands import command
 from lading.inventory import hosts
@@ -29,3 +29,17 @@ class Transport(Protocol):
     async def close(self) -> None:
         """Close all connections."""
         ...
+
+
+@runtime_checkable
+class Keyed(Protocol):
+    """A transport that is let in by keys."""
+
+    def key_of(self, host: hosts.Host) -> str:
+        """The fingerprint of the key that let it in on *host*, such as SHA256:…; "" if it was not let in, or by another way."""
+        ...
+
+
+def key_of(transport: Transport, host: hosts.Host) -> str:
+    """The fingerprint of the key that let a transport in on *host*; "" where none did."""
+    return transport.key_of(host) if isinstance(transport, Keyed) else ""

@@ -13,6 +13,37 @@ _DEFAULT_FILES = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
 _USER = 1  # the type of a certificate for people; 2 is for hosts
 
 
+class Offers(asyncssh.SSHClient):
+    """Listens to one connection's authentication. *offered*: the fingerprint of the key that was offered last.
+
+    When the host has let in, this is the key that it took.
+    """
+
+    def __init__(self) -> None:
+        self.offered = ""
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        """asyncssh says nowhere which key a host took; it asks this method for each that it offers."""
+        ask = conn.public_key_auth_requested
+
+        async def asked() -> asyncssh.SSHKeyPair | None:
+            pair = await ask()
+            self.offered = fingerprint(pair) if pair is not None else ""
+            return pair
+
+        conn.public_key_auth_requested = asked  # type: ignore[method-assign]
+
+
+def fingerprint(pair: asyncssh.SSHKeyPair) -> str:
+    """What OpenSSH calls a key: SHA256 and a hash; of a certificate that of the key in it."""
+    try:
+        text = pair.algorithm + b" " + base64.b64encode(pair.public_data)
+        return str(asyncssh.import_certificate(text).key.get_fingerprint())
+    except asyncssh.KeyImportError:
+        digest = base64.b64encode(hashlib.sha256(pair.public_data).digest()).decode().rstrip("=")
+        return f"SHA256:{digest}"
+
+
 async def tried(options: asyncssh.SSHClientConnectionOptions, key_file: str = "") -> tuple[list[str], str]:
     """What was offered and what could not be, for people; and the line that may help, "" if none is known.
 

@@ -20,6 +20,10 @@ class RoutedTransport:
         """Run *what* on *host*; see `base.Transport.run`."""
         return await self._by_name[host.transport or "ssh"].run(host, what, on_part)
 
+    def key_of(self, host: hosts.Host) -> str:
+        """See `base.Keyed`."""
+        return base.key_of(self._by_name[host.transport or "ssh"], host)
+
     async def close(self) -> None:
         """Close all of them."""
         await asyncio.gather(*(transport.close() for transport in self._by_name.values()))

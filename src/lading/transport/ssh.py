@@ -60,6 +60,11 @@ class SshTransport:
         exchange = wire.Exchange(host, what, on_part, self._slack)
         return await self._runner.run(exchange, self._carry(exchange))
 
+    def key_of(self, host: hosts.Host) -> str:
+        """See `base.Keyed`."""
+        at = self._link(host).target
+        return at.let_in_by if at is not None else ""
+
     async def close(self) -> None:
         """Close all connections, those that others lead through last."""
         await self._runner.close()

@@ -144,6 +144,11 @@ class Target:
             )
         return self.unreachable("drops every connection; see MaxStartups in its sshd_config")
 
+    @property
+    def let_in_by(self) -> str:
+        """The fingerprint of the key that let in on the last connection; "" if it was another way."""
+        return self._last.offered if self._last else ""
+
     def _client(self) -> "_Client":
         self._last = _Client()
         return self._last
@@ -248,12 +253,13 @@ class Target:
         )
 
 
-class _Client(asyncssh.SSHClient):
+class _Client(offered.Offers):
     """Keeps the connection that it was told of first."""
 
     met: asyncssh.SSHClientConnection | None = None
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        super().connection_made(conn)
         self.met = conn
 
 

@@ -32,6 +32,10 @@ class TellingTransport:
         finally:
             self._tell(f"{host.name} {what.name}: {ended} ({time.monotonic() - began:.2f} s)")
 
+    def key_of(self, host: hosts.Host) -> str:
+        """See `base.Keyed`."""
+        return base.key_of(self._over, host)
+
     async def close(self) -> None:
         """Close the other transport."""
         await self._over.close()

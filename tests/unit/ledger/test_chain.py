@@ -102,3 +102,10 @@ def test_what_hosts_attest() -> None:
     assert "with another hash" in anew
     assert chain.unattested(rows, "w", [attested(rows[2], writer="other", hash="ff")]) == ()
     assert chain.unattested([rows[0], rows[2]], "w", [attested(rows[1])]) == (), "missing rows are named by faults"
+
+
+def test_of_many_faults_the_first_are_named_and_all_are_counted() -> None:
+    whole, head = a_chain(3 * chain.NAMED + 6)
+    said = chain.faults([row for row in whole if row.seq % 3], head)
+    assert said[0] == "row 3 is missing"
+    assert (len(said), said[-1]) == (chain.NAMED + 2, "and 1 more gaps")

@@ -32,7 +32,8 @@ def seen(**journals: list[Mapping[str, Any]] | str) -> state.FleetState:
 
 
 def one(**journals: list[Mapping[str, Any]] | str) -> deployments.Deployment:
-    [found] = deployments.from_journals(seen(**journals))
+    found = deployments.joined(deployments.from_journals(seen(**journals)))
+    assert found is not None
     return found
 
 
@@ -66,10 +67,39 @@ def test_how_it_ended(
     assert (told.result, told.hosts) == (result, hosts)
 
 
-def test_participants_that_do_not_answer_are_unknown_and_those_not_asked_are_absent() -> None:
-    assert one(web1=[begin(), line("committed")], web2="no route").hosts == {"web1": "succeeded", "web2": "unknown"}
-    assert one(web1=[begin(), line("committed")], web2="no route").result == "unknown"
-    assert one(web1=[begin(), line("committed")], web3="no route").result == "succeeded"
+def test_a_host_tells_of_itself_alone() -> None:
+    [told] = deployments.from_journals(seen(web1=[begin(), line("committed")], web2="no route", web3=[]))
+    assert told.hosts == {"web1": "succeeded"}, "web1's word that web2 takes part says nothing about web2"
+    assert (told.result, told.origin) == ("succeeded", "host web1")
+    assert deployments.joined([]) is None
+
+
+def test_those_that_tell_otherwise_are_named() -> None:
+    told = one(web1=[begin(actor="the-cto"), line("committed")], web2=[begin(), line("undone")], web3=[begin()])
+    assert (told.actor, told.origin) == ("ann@here", "host web2 (web1: otherwise)")
+    assert told.hosts == {"web1": "succeeded", "web2": "rolled_back", "web3": "unknown"}
+
+
+FORGED: dict[str, dict[str, Any]] = {
+    "no id": {"deployment": ""}, "a path": {"deployment": "../x"}, "a release": {"to": "a/b"}, "an app": {"app": "a b"},
+    "a verb": {"verb": "\x1b[2J"}, "a long id": {"deployment": "a" * 101},
+}
+
+
+@pytest.mark.parametrize("case", FORGED)
+def test_what_has_an_odd_shape_is_left_out(case: str) -> None:
+    assert deployments.from_journals(seen(web1=[begin(**FORGED[case]), begin(deployment="good")]))[0].deployment == "good"
+
+
+def test_what_a_host_tells_is_bounded() -> None:
+    [told] = deployments.from_journals(seen(web1=[begin(actor="\x1b[31mann\n" + "x" * 999)]))
+    assert told.actor == "?[31mann?" + "x" * (deployments.LIMIT - 9)
+    many = [begin(deployment=f"20261124-101500-{number:x}") for number in range(deployments.LOOK + 5)]
+    assert len(deployments.from_journals(seen(web1=many))) == deployments.LOOK
+
+
+def test_a_host_that_begins_anew_is_unsure_again() -> None:
+    assert one(web1=[begin(), line("undone"), begin()]).hosts == {"web1": "unknown"}
 
 
 def test_a_removal_has_no_release_and_an_odd_id_takes_the_hosts_time() -> None:
@@ -85,6 +115,12 @@ def test_the_journal_of_one_deployment() -> None:
     other = line("intent") | {"deployment": "other"}
     assert deployments.journal(seen(web1=[begin(), other], web2=[line("undone")]), ID) == (
         ("web1", begin()), ("web2", line("undone")))
+
+
+def test_who_made_what_is_attested() -> None:
+    head = {"writer": "w", "seq": 7, "hash": "ff"}
+    [found] = deployments.attested(seen(web1=[begin(ran_by="ann@laptop"), line("committed", ledger=head)]))
+    assert (found.actor, found.ran_by) == ("ann@here", "ann@laptop")
 
 
 def test_what_hosts_attest() -> None:
@@ -133,6 +169,44 @@ def test_an_open_one_is_ended_by_what_hosts_tell() -> None:
     assert (done.result, done.ended, done.actor) == ("rolled_back", "2026-11-24T11:16:00Z", "ann@here")
 
 
+def listed(*story: events.Event, **told: list[Mapping[str, Any]] | str) -> deployments.Deployment | None:
+    """The deployment as the list has it."""
+    return deployments.listed([(event, AT) for event in story], deployments.from_journals(seen(**told)))
+
+
+PLAN = events.DeploymentPlanned(ID, app="shop", hosts=("web1", "web2"), actor="ann@here")
+
+
+def test_hosts_say_nothing_about_what_was_made_here() -> None:
+    forged = [begin(actor="the-cto", to="evil", version="6.6.6"), line("committed")]
+    end = events.DeploymentEnded(ID, result="rolled_back", hosts={"web1": "rolled_back", "web2": "unknown"})
+    alone = listed(PLAN, end)
+    assert alone is not None
+    found = listed(PLAN, end, web1=forged, web9=forged)
+    assert found == alone, "web1's end is known, and web9 takes no part"
+    later = listed(PLAN, end, web2=[begin(), line("undone")])
+    assert later is not None
+    assert (later.actor, later.result, later.hosts["web2"]) == ("ann@here", "rolled_back", "rolled_back")
+
+
+def test_what_others_began_and_this_ledger_ended() -> None:
+    resumed = events.DeploymentPlanned(ID, verb="resume", app="shop", hosts=("web1",))
+    end = events.DeploymentEnded(ID, result="succeeded", hosts={"web1": "succeeded", "web2": "unknown"})
+    assert listed(resumed, end) is None, "nobody tells what it was"
+    found = listed(resumed, end, web1=[begin()], web2=[begin(), line("undone")])
+    assert found is not None
+    assert (found.hosts, found.result, found.origin) == (
+        {"web1": "succeeded", "web2": "rolled_back"}, "partial", "host web1")
+    assert listed() is None
+
+
+def test_who_ran_it_is_told_where_it_is_known() -> None:
+    found = listed(events.DeploymentPlanned(ID, hosts=("web1",), ran_by="ci@agent", keys={"SHA256:x": ("web1",)}))
+    assert found is not None
+    assert (found.as_json()["ran_by"], found.as_json()["keys"]) == ("ci@agent", {"SHA256:x": ("web1",)})
+    assert "ran_by" not in a_plan().as_json()
+
+
 def test_a_host_that_is_silent_now_does_not_take_back_what_it_told() -> None:
     known = one(web1=[begin(), line("committed")], web2=[begin(), line("committed")])
     again = deployments.merged(known, one(web1=[begin(), line("committed")], web2="no route"))
@@ -151,3 +225,14 @@ def test_a_host_that_is_silent_now_does_not_take_back_what_it_told() -> None:
 ])
 def test_which_way_a_deployment_went(happened: list[events.Event], decision: str) -> None:
     assert deployments.decided(happened) == decision
+
+
+def test_who_made_it_and_who_told_of_it_in_words() -> None:
+    assert (ended(web1="succeeded").by, ended(web1="succeeded").told_by) == ("", "")
+    claimed = listed(events.DeploymentPlanned(ID, actor="the-cto", ran_by="jenkins@agent"))
+    assert claimed is not None
+    assert claimed.by == "the-cto (run by jenkins@agent)"
+    assert one(web1=[begin(ran_by="ann@here")]).by == "ann@here"
+    told = one(web1=[begin()], web2=[begin()], web3=[begin(actor="the-cto")])
+    assert told.told_by == "web1, web2, web3 (web3: otherwise)"
+    assert one(web1=[begin()]).told_by == "web1"

@@ -17,4 +17,5 @@ CREATE TABLE told_releases (host TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (h
 -- Writers of other ledgers that somebody has declared to be elsewhere, or lost.
 CREATE TABLE elsewhere (writer TEXT PRIMARY KEY, at TEXT NOT NULL, actor TEXT NOT NULL);
 CREATE INDEX events_kind ON events (kind, deployment)
-    WHERE kind IN ('DeploymentPlanned', 'DeploymentEnded', 'HostCommitted')
+    WHERE kind IN ('DeploymentPlanned', 'DeploymentEnded', 'HostCommitted');
+CREATE INDEX events_removals ON events (deployment) WHERE kind = 'StepEnded' AND step = 'remove'
