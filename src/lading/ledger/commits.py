@@ -52,4 +52,4 @@ def _planned(base: stores.Base, app: str) -> Iterator[tuple[str, str]]:
 
 def _rows(base: stores.Base, condition: str, *values: object) -> Iterator[chain.Row]:
     query = "SELECT writer, seq, at, deployment, kind, host, step, data, prev, hash FROM events"
-    return (chain.Row(**row) for row in base.scan(f"{query} WHERE {condition} ORDER BY writer, seq", values))
+    return (chain.Row(**row) for row in base.scan(f"{query} WHERE {condition}", values))
