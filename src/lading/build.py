@@ -139,7 +139,7 @@ def _read(request: start.Request, environment: Mapping[str, str], fleet: setting
     destination = fleet.inventory.choose_ruled(request.to)[0] if request.to else hosts.Destination("", ())
     asked = read.Request(request.directory, request.files, request.app, overrides=request.overrides, environment=environment,
                          pass_env=fleet.pass_env_for(destination))
-    app = read.project_name(closure.main, asked, folder)
+    app = read.project_name(closure.main, asked, tree)
     version = request.version or request.overrides.get("VERSION") or asked.passed.get("VERSION", "")
     if fault := variables.version_fault(version, tag=True):
         raise errors.InputError(fault, "lading build --version 1.2.3")

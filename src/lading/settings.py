@@ -71,6 +71,7 @@ OPTIONS = (
     Option("ansible.vault_password_command", "list", "none", "the command that prints the vault password"),
     Option("pass_env", "list", "none", "variables of the caller's environment that Compose files may use, besides VERSION: names, patterns such as APP_*, "
            "and -NAME, which takes one out; the last entry that matches counts. Never those that this file reads by {env: NAME}"),
+    Option("source", "text", "none", "whose the apps are that lie in no Git repository with an address; their hosts record it, and refuse another's"),
     Option("state_dir", "text", "auto", "lading's folder on hosts: auto, or an absolute path"),
     Option("ledger", "text", "sqlite", "where the history is kept: sqlite, in the user's state folder, or {url: {env: NAME}}: "
            "in PostgreSQL, at the URL in the environment variable NAME"),
@@ -127,6 +128,7 @@ class Settings:
     ansible: AnsibleSettings = field(default_factory=AnsibleSettings)
     pass_env: tuple[str, ...] = ()
     env_names: frozenset[str] = frozenset()
+    source: str = ""
 
     def pass_env_for(self, destination: hosts.Destination) -> passing.Passing:
         """Which variables of the caller's environment the apps of a destination are given."""
@@ -240,7 +242,8 @@ class _Reader(nodes.Reader):
             raise self.wrong(top["destinations"], wrong.message, wrong.hint) from wrong
         return Settings(self.path, inventory, self.ssh(top.get("ssh")), registries, state_dir,
                         self.ledger(top.get("ledger")), self.ansible(top.get("ansible"), self.inventory(top)[0]),
-                        self.pass_env(top, ""), frozenset(_env_names(node)))
+                        self.pass_env(top, ""), frozenset(_env_names(node)),
+                        self.text(top["source"], "source") if "source" in top else "")
 
     def names(self, node: Any, *, inventory: bool) -> list[str]:
         """Destinations, groups and hosts; those of an *inventory* as far as lading itself reads it."""

@@ -347,7 +347,10 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """All that was seen on one host in one round trip; *error* is set, and the rest empty, if it could not be reached."""
+    """All that was seen on one host in one round trip; *error* is set, and the rest empty, if it could not be reached.
+
+    *others*: what is deployed there of each app, should only one have been looked at.
+    """
 
     host: str
     facts: Facts = field(default_factory=Facts)
@@ -355,6 +358,7 @@ class HostState:
     error: str = ""
     error_kind: str = ""
     error_hint: str = ""
+    others: Mapping[str, Current] = field(default_factory=dict)
 
     def attached(self, app: str) -> dict[str, list[str]]:
         """Network → names of the containers on it that are not of project *app*."""

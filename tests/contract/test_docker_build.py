@@ -19,7 +19,8 @@ cat >"$NOTES/$n.stdin"
 [ -z "$SLOW" ] || { echo begun >&2; sleep 60; }
 case $1 in image) echo sha256:abc ;; push) echo "1.0: digest: sha256:$DIGEST size: 1" ;; esac
 """
-FILE = """services:
+FILE = """name: shop
+services:
   web:
     image: nowhere.example/shop:${VERSION}
     environment: {DB_PASSWORD: "${DB_PASSWORD:?}"}

@@ -62,7 +62,7 @@ def test_refused_with_a_hint(case: str, tmp_path: Path) -> None:
     for words in (["init", "-q", "."], ["add", "-A"]):
         subprocess.run(["git", *words], cwd=folder, check=True)
     with pytest.raises(errors.InputError) as caught:
-        read.read(read.Request(folder, version="1", environment={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}))
+        read.read(read.Request(folder, app="shop", version="1", environment={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}))
     assert caught.value.exit_code == 2
     assert caught.value.message
     assert caught.value.hint

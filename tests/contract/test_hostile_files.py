@@ -28,7 +28,7 @@ def outcome(folder: Path, **more: Any) -> project.Reading | errors.InputError:
     """What reading a project comes to; anything but a reading or a refusal with a hint is a failure."""
     found: project.Reading | errors.InputError
     try:
-        found = read.read(read.Request(folder, version="1", environment=ENV, pass_env=passing.Passing(("A",)), **more))
+        found = read.read(read.Request(folder, version="1", environment=ENV, pass_env=passing.Passing(("A",)), **{"app": "app", **more}))
         release.build(found, {}).release.canonical()
     except errors.InputError as refused:
         found = refused
@@ -136,7 +136,7 @@ from lading import errors
 from lading.compose import read
 {before}
 try:
-    read.read(read.Request(Path(sys.argv[1]), version="1", environment={{"PATH": "/usr/bin:/bin", "HOME": "/nowhere", "A": "a"}}))
+    read.read(read.Request(Path(sys.argv[1]), app="app", version="1", environment={{"PATH": "/usr/bin:/bin", "HOME": "/nowhere", "A": "a"}}))
 except errors.InputError as refused:
     sys.exit(2 if refused.message and refused.hint else 9)
 """

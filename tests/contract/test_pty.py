@@ -61,7 +61,7 @@ def test_errors_of_a_registry(folder: Path, serve: Serve) -> None:
     server = serve()
     server.special["/v2/team/app/manifests/1.0"] = lambda _: Answer(307, headers={"Location": "ftp://x/\x1b[2J\x9b"})
     (folder / "app" / "compose.yaml").write_text(f"services: {{web: {{image: '{server.name}/team/app:1.0'}}}}\n")
-    code, said = on_terminal(folder, "bundle", "-C", "app", "-o", "out")
+    code, said = on_terminal(folder, "bundle", "-C", "app", "--app", "app", "-o", "out")
     assert (code, "error:" in said, harmless(said)) == (2, True, True), said
 
 

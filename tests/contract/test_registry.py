@@ -364,7 +364,7 @@ def test_on_the_command_line(serve: Serve, tmp_path: Path) -> None:
     server = serve(login="token")
     app = tmp_path / "app"
     app.mkdir()
-    (app / "compose.yaml").write_text(f"services: {{web: {{image: '{server.name}/team/app:${{VERSION}}'}}}}\n")
+    (app / "compose.yaml").write_text(f"name: app\nservices: {{web: {{image: '{server.name}/team/app:${{VERSION}}'}}}}\n")
     (tmp_path / "lading.yaml").write_text(
         f"lading: 1\nhosts: {{web1: {{}}}}\nregistries:\n  {server.name}: {{username: ci, password: {{env: P}}}}\n")
 

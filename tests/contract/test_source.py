@@ -89,7 +89,7 @@ def test_the_commit_s_files_count(shop: Shop, change: str) -> None:
     asked = start.Request(shop.app, ("x",), version="1.0")
     done = shop.settle(asked)
     assert conf(done) == [b"one\n"]
-    assert (done.commit, done.source, done.directory) == (shop.first, f"{REMOTE}#apps/shop", ".")
+    assert (done.commit, done.source, done.directory) == (shop.first, "git.example/team/shop#apps/shop", ".")
     assert done.secrets["env.secret.env"] == b"WORD=canary\n"
     named = {"more": "apps/shop/conf/b", "gone": "apps/shop/conf/a, apps/shop/conf/b"}.get(change, "apps/shop/conf/a")
     assert done.warnings[-1].startswith(f"{named} here: not as in commit {shop.first[:12]}")
@@ -179,7 +179,7 @@ def test_several_commits_decide_nothing() -> None:
 def test_without_git(tmp_path: Path) -> None:
     tree = worktree.Tree(tmp_path, tmp_path)
     (tmp_path / "compose.yaml").write_text("services: {web: {image: 'nowhere.example/shop:1.0'}}\n")
-    asked = start.Request(tmp_path, ("x",), version="1.0")
+    asked = start.Request(tmp_path, ("x",), app="shop", version="1.0")
     reading = start.read_project(ENVIRONMENT, asked, NOWHERE)
 
     def settle(request: start.Request) -> project.Reading:

@@ -30,7 +30,21 @@ def host_state(host: str, parts: Sequence[tuple[str, bytes]]) -> state.HostState
     apps = {name: _app(name, texts, containers) for name in sorted(names) if command.APP.fullmatch(name)}
     facts = _facts(texts.get("facts", ""), texts.get("registries", ""))
     silent = texts.get("silent", "").strip().partition("\n")[0]
-    return state.HostState(host, replace(facts, problem=facts.problem or silent), apps)
+    return state.HostState(host, replace(facts, problem=facts.problem or silent), apps,
+                           others=_others(texts.get("others", "")))
+
+
+def _others(text: str) -> dict[str, state.Current]:
+    """What each app's `current` says, a line each; one that cannot be read is looked at when that app is."""
+    found: dict[str, state.Current] = {}
+    for line in text.split("\n"):
+        try:
+            one = state.current_from_json(shape.parse(line))
+        except ValueError:
+            continue
+        if command.APP.fullmatch(one.app):
+            found[one.app] = one
+    return found
 
 
 def from_result(host: str, result: command.Result) -> state.HostState:

@@ -108,7 +108,7 @@ def observe(
 
 
 def _look(app: str, facts: bool) -> str:
-    apps = 'app_state "$APP"\n' if app else 'for a in "$S"/apps/*/; do a=${a%/}; app_state "${a##*/}"; done\n'
+    apps = f'app_state "$APP"\n{files.OTHERS}' if app else 'for a in "$S"/apps/*/; do a=${a%/}; app_state "${a##*/}"; done\n'
     said = files.FACTS if facts else 'part facts\nprintf \'state=%s\\n\' "$S"\n'
     return f"{{\n{said}{apps}{ALL_CONTAINERS}}} | dd obs=65536 2>/dev/null\n"  # in few packets: each costs at both ends
 

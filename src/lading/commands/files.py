@@ -135,6 +135,9 @@ c=$(sed -n 's/.*"release":"\\([0-9a-f]*\\)".*/\\1/p' "$A/current" 2>/dev/null)
 if [ -n "$c" ] && [ -d "$A/releases/$c" ]; then part "sums:$1:$c"; ( cd "$A" && find "releases/$c" objects -type f -exec sha256sum {} + ); fi; }
 """
 
+# Whose the other apps are: one of the same source under another name is the same app.
+OTHERS = 'part others; cat "$S"/apps/*/current 2>/dev/null\n'
+
 FACTS = """part facts
 printf 'state=%s\\n' "$S"
 v=; [ ! -f "$S/format" ] || read -r v <"$S/format"; printf 'format=%s\\n' "$v"

@@ -131,8 +131,9 @@ class Reading:
     extends, label_file); *binds*: relative bind source or config file → its files, path "" for a single file, those
     that Git tracks; *host_data*: relative bind sources that stay on the host; *plain*: variables that may be shown;
     *secrets*: name → content, names are "var.NAME", "env.PATH" (env_file) and "file.PATH" (secrets file);
-    *uses*: service → names of the secrets it uses; *source*: repository and folder, or path; *commit*: Git's, or "";
-    *warnings*: for the plan; *rights*: what the project may do with its hosts, see compose/rights.py.
+    *uses*: service → names of the secrets it uses; *source*: whose the app is (compose/owner.py); *commit*: Git's, or "";
+    *warnings*: for the plan; *rights*: what the project may do with its hosts, see compose/rights.py;
+    *path*: the project folder here; *named*: the user or the file names the app.
     """
 
     project: Project
@@ -149,3 +150,5 @@ class Reading:
     commit: str
     warnings: tuple[str, ...] = ()
     rights: tuple[Right, ...] = ()
+    path: str = ""
+    named: bool = True

@@ -35,6 +35,7 @@ class Request:
 
     *beside*: the project folder that *directory* stands for, where env files and secrets lie that Git does not track.
     *environment* is the caller's whole one; only what *pass_env* lets through becomes a variable of the project.
+    *source*: what lading.yaml calls the source of a project without a repository's address.
     """
 
     directory: Path
@@ -47,6 +48,7 @@ class Request:
     project: str = ""
     beside: Path | None = None
     pass_env: passing.Passing = field(default_factory=passing.Passing)
+    source: str = ""
 
     @property
     def passed(self) -> Mapping[str, str]:
@@ -110,7 +112,7 @@ def _read(
     request: Request, tree: worktree.Tree, closure: sources.Closure, compose: plugin.Compose
 ) -> project.Reading:
     """Read a project whose files are laid out for Compose."""
-    name = project_name(closure.main, request, tree.project)
+    name = project_name(closure.main, request, tree.beside or tree)
     raw = written(compose.config(name, {}, "--no-interpolate"), closure.all)
     version = _version(request, raw, closure.all)
     cargo = shipping.Cargo()
@@ -122,7 +124,7 @@ def _read(
     shipping.check_filters(tree, cargo)
     if request.version and "VERSION" not in values.names(needs):
         cargo.warnings.append(f"no file uses ${{VERSION}}: {version} only names this release")
-    return _reading(request, version, tree, compose.files, model, cargo, closure.all)
+    return _reading(request, version, tree, compose.files, model, cargo, closure)
 
 
 def _by_service(needs: Sequence[values.Need]) -> dict[str, frozenset[str]]:
@@ -132,11 +134,11 @@ def _by_service(needs: Sequence[values.Need]) -> dict[str, frozenset[str]]:
     return {service: values.names(own) for service, own in found.items()}
 
 
-def project_name(main: Sequence[parse.Document], request: Request, folder: Path) -> str:
-    """The destination's name for the project, else top-level `name:`, else `--app`, else the folder's (T5).
+def project_name(main: Sequence[parse.Document], request: Request, tree: worktree.Tree) -> str:
+    """The destination's name for the project, else top-level `name:`, else `--app`, else the repository's (T5).
 
     Raises:
-        ComposeError: `name:` and `--app` differ, or nothing gives a name that Compose takes.
+        ComposeError: `name:` and `--app` differ, or nothing gives a name, or none that Compose takes.
     """
     given = {**request.destination, **request.passed, **request.overrides}
     named = next((one for one in reversed(main) if one.value("name")), None)
@@ -149,12 +151,20 @@ def project_name(main: Sequence[parse.Document], request: Request, folder: Path)
     written = variables.plain_text(variables.substitute(written, given))
     if written and request.app and written != request.app:
         raise worktree.refuse(f"the file says name: {written}, the command line {request.app}", f"the app is called {written}: name it so, or not at all", where)
-    own = re.sub(r"[^a-z0-9_-]", "", folder.name.lower()).lstrip("_-")
-    name = request.project or written or request.app or own
+    name = request.project or written or request.app or _cleaned(worktree.name(tree))
+    if not name:
+        example = _cleaned(tree.project.name) or "NAME"
+        raise worktree.refuse("nothing names the app: no `name:`, no --app, no repository with an address or a folder for it",
+                              f"name: {example} at the top of {main[0].path}, or --app {example}", (main[0].path, 1))
     if not command.APP.fullmatch(name):
         hint = "a-z, 0-9, '-' and '_' only, a letter or digit first: --app NAME, or `name:` in the file"
         raise worktree.refuse(f"{name!r} cannot be a project's name", hint, where)
     return name
+
+
+def _cleaned(name: str) -> str:
+    """A name as Compose makes one of a folder's."""
+    return re.sub(r"[^a-z0-9_-]", "", name.lower()).lstrip("_-")
 
 
 def written(
@@ -352,7 +362,7 @@ def _files(
 
 def _reading(
     request: Request, version: str, tree: worktree.Tree, files: tuple[str, ...], model: Model, cargo: shipping.Cargo,
-    documents: Sequence[parse.Document],
+    closure: sources.Closure,
 ) -> project.Reading:
     """Put together what was found."""
     root = shipping.root(tree, cargo)
@@ -368,10 +378,12 @@ def _reading(
         plain=model.values.plain,
         secrets={**model.values.secret, **dict(sorted(cargo.secrets.items()))},
         uses={name: _uses(model, name, cargo) for name in model.resolved["services"]},
-        source=worktree.origin(tree),
+        source=worktree.source(tree, request.source),
+        path=str(tree.project),
+        named=bool(request.project or request.app or any(one.value("name") for one in closure.main)),
         commit=worktree.commit(tree, cargo.paths()),
         warnings=tuple(dict.fromkeys(cargo.warnings)),
-        rights=tuple(_rights(model, documents)),
+        rights=tuple(_rights(model, closure.all)),
     )
 
 

@@ -140,7 +140,10 @@ def _format(value: Any) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A release with the bytes that go with it: *files* by path, *objects* by id, *secrets* by name."""
+    """A release with the bytes that go with it: *files* by path, *objects* by id, *secrets* by name.
+
+    *source*: whose the app is; *path*: the project folder that it was read from.
+    """
 
     release: Release
     files: tuple[project.ShippedFile, ...]
@@ -149,6 +152,7 @@ class Bundle:
     source: str = ""
     commit: str = ""
     warnings: tuple[str, ...] = ()
+    path: str = ""
 
 
 def object_id(files: tuple[project.ShippedFile, ...]) -> str:
@@ -185,7 +189,7 @@ def build(reading: project.Reading, pins: Mapping[str, str]) -> Bundle:
     )
     return Bundle(
         release, reading.files, {objects[source]: files for source, files in reading.binds.items()},
-        reading.secrets, reading.source, reading.commit, (*reading.warnings, *unheeded.warnings(app)),
+        reading.secrets, reading.source, reading.commit, (*reading.warnings, *unheeded.warnings(app)), reading.path,
     )
 
 

@@ -1,6 +1,7 @@
 """The Git work tree a project lies in: what is tracked, where a path really lies, which commit it is."""
 
 import errno
+import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lading import disk, errors
-from lading.compose import repository
+from lading.compose import owner, repository
 
 LIMIT = 64 * 1024 * 1024  # bytes of one bundle
 SUBMODULE = "160000"  # the mode of one in Git's index
@@ -123,13 +124,38 @@ def remote(tree: Tree) -> str:
     return re.sub(r"^([a-z][a-z0-9+.-]*://)[^/]*@", r"\1", address.strip())
 
 
-def origin(tree: Tree) -> str:
-    """The repository (without credentials) and the folder in it; without a remote the path."""
-    address = remote(tree)
-    if not address:
-        return str(tree.project)
+def source(tree: Tree, named: str = "") -> str:
+    """Whose the app is: its repository and folder in it; without an address what lading.yaml calls it (*named*).
+
+    Where there is neither, a repository is known by its first commit, and a folder as itself.
+    """
     below = tree.project.relative_to(tree.top).as_posix()
-    return address if below == "." else f"{address}#{below}"
+    if address := remote(tree):
+        return owner.written(owner.address(address), below)
+    if named:
+        return named
+    if first := _first_commit(tree):
+        return owner.written(first, below)
+    seen = tree.project.stat()
+    return owner.folder(str(tree.project), hashlib.sha256(f"{seen.st_dev} {seen.st_ino}".encode()).hexdigest()[:16])
+
+
+def _first_commit(tree: Tree) -> str:
+    """The commit with which the history of a whole clone begins; "" if there is none."""
+    if tree.git is None or (tree.git.common / "shallow").exists():
+        return ""
+    return tree.git.run("rev-list", "--max-parents=0", "HEAD", "--").stdout.decode().strip().rpartition("\n")[2]
+
+
+def name(tree: Tree) -> str:
+    """What the repository calls the project: its folder there, at the top the last part of the remote's path; or "".
+
+    Never the name of the folder that the repository was checked out into.
+    """
+    below = tree.project.relative_to(tree.top).as_posix()
+    if tree.git is not None and below != ".":
+        return tree.project.name
+    return owner.address(remote(tree)).rpartition("/")[2]
 
 
 def commit(tree: Tree, paths: Iterable[str]) -> str:

@@ -5,13 +5,14 @@ import hashlib
 import secrets
 from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from lading import canonical, errors, observe, state
 from lading import context as contexts
 from lading.commands import adopting
 from lading.compose import normal, parse, reference, registry, release
-from lading.deploy import ended, policy, resume, running, start
+from lading.deploy import ended, identity, policy, resume, running, start
 from lading.inventory import hosts
 from lading.plan import adoption, digests, likeness, planner, steps
 from lading.transport import base as transports
@@ -57,6 +58,7 @@ async def _prepare(context: contexts.Context, request: start.Request) -> start.P
     seen = await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app, nonce=nonce)
     start.check_reachable(seen)
     _check_free(app, seen)
+    identity.name(replace(reading, named=True), seen, partial(start.is_ours, context, destination), beside=request.take_over)
     networks = sorted(one.name for one in reading.project.networks.values())
     found = await _all(_look(context.transport, one, app, networks) for one in chosen)
     pins = _pins(pinned, dict(zip(seen.hosts, found, strict=True)))

@@ -122,7 +122,7 @@ def _choose(
         except errors.ComposeError as wrong:
             raise errors.ComposeError(f"in commit {commit[:12]}, which the image was built from: {wrong.message}",
                                       f"{wrong.hint}; or --source worktree", file=wrong.file, line=wrong.line) from wrong
-    return _noted(replace(taken, source=reading.source, commit=commit),
+    return _noted(replace(taken, source=reading.source, path=reading.path, commit=commit),
                   f"{said}; that commit's files count (--source worktree takes what is here)")
 
 

@@ -7,14 +7,15 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from lading import context as contexts
 from lading import errors, observe, settings, state
 from lading.commands import command, rolling
 from lading.compose import bundle as bundles
-from lading.compose import normal, passing, project, read, reference, registry, release
-from lading.deploy import credentials, ended, pinning, placing, policy, resume, running, source
+from lading.compose import normal, owner, passing, project, read, reference, registry, release
+from lading.deploy import credentials, ended, identity, pinning, placing, policy, resume, running, source
 from lading.engines import base, preflight
 from lading.inventory import hosts
 from lading.plan import planner, steps
@@ -155,6 +156,7 @@ def read_project(
         directory=request.directory, files=request.files, app=request.app, version=request.version,
         overrides=request.overrides, environment=environment, destination=destination.variables, beside=beside,
         pass_env=fleet.pass_env_for(destination) if fleet is not None else passing.Passing(),
+        source=fleet.source if fleet is not None else "",
     )
     reading = read.read(asked)
     if destination.project:
@@ -171,6 +173,9 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     seen = await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir,
                                app=reading.project.name, nonce=nonce, binds=sorted(set(binds)))
     check_reachable(seen)
+    name = identity.name(reading, seen, partial(is_ours, context, destination), beside=request.take_over)
+    if name != reading.project.name:
+        return await _prepare(context, replace(request, app=name))
     pins = {image: reference.pinned(image, pin.digest) for image, pin in pinned.items()}
     platforms = {pins[image]: pin.platforms for image, pin in pinned.items()}
     vouched = tuple(sorted(pins.values()))
@@ -182,11 +187,11 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     made = release.build(reading, pins)
     for name, host in seen.hosts.items():
         current = host.apps.get(made.release.app, state.AppState(made.release.app)).current
-        alike = current is not None and context.settings.inventory.alike(current.destination, destination)
+        alike = current is not None and is_ours(context, destination, current.destination)
         wrong = preflight.ownership(made.release.app, made.source, current.destination if current and alike else destination.name,
-                                    host, request.take_over)
+                                    host, request.take_over, made.path)
         if wrong:
-            hint = "--take-over" if "belongs to" in wrong or "for destination" in wrong else _moving_in(host, made.release.app)
+            hint = _taking_over(made.source) if "belongs to" in wrong or "for destination" in wrong else _moving_in(host, made.release.app)
             raise errors.ForeignError(wrong, f"if that is right: {hint}", host=name, step="observe")
     hashed = salted(made, nonce)
     plans = {name: plan_one(name, made.release, hashed, host) for name, host in seen.hosts.items()}
@@ -195,6 +200,17 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
                     unfinished=running.unfinished(seen, made.release.app),
                     rights=policy.planned(reading.rights, made.release.app, seen))
     return Prepared(request, destination, chosen, made, whole, seen, platforms, nonce, vouched)
+
+
+def is_ours(context: contexts.Context, destination: hosts.Destination, recorded: str) -> bool:
+    """Whether a destination that a host recorded is the one that was asked for."""
+    return context.settings.inventory.alike(recorded, destination)
+
+
+def _taking_over(source: str) -> str:
+    """What to type where an app is another source's."""
+    named = "; `source: NAME` in lading.yaml tells that it is the same project" if owner.FOLDER.match(source) else ""
+    return f"--take-over{named}"
 
 
 def _moving_in(host: state.HostState, app: str) -> str:

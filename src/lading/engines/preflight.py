@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from lading import shape, state
-from lading.compose import release
+from lading.compose import owner, release
 from lading.plan import steps
 
 ENGINE = (20, 10)
@@ -124,8 +124,10 @@ def _meet(one: str, other: str) -> bool:
     return one == other or one in ANY or other in ANY
 
 
-def ownership(app: str, source: str, destination: str, seen: state.HostState, take_over: bool) -> str:
-    """Why the project's name on this host is not ours to deploy to; "" = it is."""
+def ownership(
+    app: str, source: str, destination: str, seen: state.HostState, take_over: bool, path: str = ""
+) -> str:
+    """Why the project's name on this host is not ours to deploy to; "" = it is. *path*: the project folder here."""
     mine = seen.apps.get(app, state.AppState(app))
     strangers = [c for c in mine.containers if not c.owned and not c.one_off]
     if strangers:
@@ -138,8 +140,8 @@ def ownership(app: str, source: str, destination: str, seen: state.HostState, ta
         return f"{app} was deployed with another state folder (from {origin}), perhaps by another SSH user"
     if mine.current is None or take_over:
         return ""
-    if mine.current.source != source:
-        return f"{app} belongs to {mine.current.source}, this is {source}"
+    if not owner.same(mine.current.source, source, path):
+        return f"{app} belongs to {owner.difference(mine.current.source, source)}"
     if mine.current.destination != destination:
         return f"{app} was deployed there for destination {mine.current.destination}, this is {destination}"
     return ""
