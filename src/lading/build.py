@@ -149,7 +149,8 @@ def _read(request: start.Request, environment: Mapping[str, str], fleet: setting
         base, merged = (_uninterpolated(plugin.Compose(binary, names, laid), app, closure, tree)
                         for names in (files, (*files, *override)))
         given = _given(asked, tree, plugin.Compose(binary, files, laid), recipes.needed(base, merged, bare), closure)
-    found = recipes.recipes(base, merged, bare, {**given, recipes.VERSION: version, values.OWN: app})
+    found = recipes.recipes(base, merged, bare, {**given, recipes.VERSION: version, values.OWN: app},
+                            lambda service, key: parse.locate(closure.all, ("services", service, "build", key)))
     for image, recipe in found.found.items():
         _check_sources(tree, recipe, partial(parse.locate, closure.all, ("services", found.services[image][0], "build")))
     if not found.found:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lading import context as contexts
-from lading import errors, observe, state
+from lading import errors, fence, observe, state
 from lading.compose import plugin, registry
 from lading.deploy import credentials
 from lading.engines import preflight
@@ -48,7 +48,7 @@ async def check(context: contexts.Context, to: Sequence[str] = ()) -> tuple[Chec
 
 
 async def this_machine(context: contexts.Context, names: Sequence[str]) -> Checked:
-    """What a deployment needs before any host: the Compose plugin, Git, and every registry letting us in."""
+    """What a deployment needs before any host: the Compose plug-in and what fences it in, Git, and every registry letting us in."""
     columns: dict[str, tuple[bool, str]] = {}
     hints: list[str] = []
     try:
@@ -56,6 +56,9 @@ async def this_machine(context: contexts.Context, names: Sequence[str]) -> Check
     except errors.LadingError as missing:
         columns["compose"] = (False, missing.message)
         hints.append(missing.hint)
+    columns["fence"] = (True, fence.describe())
+    if not fence.version():
+        hints.append("Compose runs without a fence: this kernel has no Landlock (Linux 5.13 or newer); it is still given only what lading has read")
     asked = await asyncio.gather(*(_ask(context, name) for name in names))
     hints += [hint for _, hint in asked if hint]
     columns["registry"] = _registries({name: fault for name, (fault, _) in zip(names, asked, strict=True)})

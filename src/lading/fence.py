@@ -47,6 +47,14 @@ def version() -> int:
         raise
 
 
+def describe() -> str:
+    """What a fence of this machine closes, in words."""
+    known = version()
+    if not known:
+        return "none (kernel without Landlock)"
+    return f"Landlock {known}" if known >= 4 else f"Landlock {known} (TCP stays open)"
+
+
 def _call(number: int, *arguments: object) -> int:
     """A system call that libc may have no function for.
 

@@ -155,6 +155,39 @@ def test_refused_before_docker_is_asked(folder: Folder, change: str, words: tupl
     assert folder.calls() == []
 
 
+HOSTILE = {
+    "an absolute Dockerfile": ("dockerfile: ../Dockerfile", "dockerfile: /etc/passwd", "/etc/passwd is an absolute path"),
+    "a Dockerfile above the tree": ("dockerfile: ../Dockerfile", "dockerfile: ../../outside", "../outside lies outside"),
+    "a Dockerfile by a variable": ("dockerfile: ../Dockerfile", "dockerfile: '${WHERE:-/etc/passwd}'", "/etc/passwd is an absolute path"),
+    "a Dockerfile that leads out": ("dockerfile: ../Dockerfile", "dockerfile: ../way-out", "leaves the Git work tree through a symlink"),
+    "a context that leads out": ("context: ./web", "context: ./folder-out", "leaves the Git work tree through a symlink"),
+    "an absolute context": ("context: ./web", "context: /etc", "lies outside"),
+    "a remote context": ("context: ./web", "context: 'https://git.example/x.git'", "is not in this project"),
+    "another context": ("context: ./web", "context: ./web\n      additional_contexts: {r: /etc}", "does not carry out build.additional_contexts"),
+    "a list of what to ignore that leads out": ("context: ./web", "context: ./ignoring", "leaves the Git work tree through a symlink"),
+    "a cache in a folder": ("context: ./web", "context: ./web\n      cache_from: ['type=local,src=/etc']", "is no image in a registry"),
+    "a cache in a cloud store": ("context: ./web", "context: ./web\n      cache_from: ['type=s3,bucket=x']", "is no image in a registry"),
+    "a secret": ("context: ./web", "context: ./web\n      secrets: [s]", "does not carry out build.secrets"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_docker_is_pointed_at_nothing_outside_the_work_tree(folder: Folder, case: str) -> None:
+    old, new, message = HOSTILE[case]
+    (folder.app / "docker-compose.override.yml").write_text(OVERRIDE.replace(old, new) + "secrets: {s: {file: /etc/passwd}}\n")
+    (folder.app.parent / "outside").write_text("canary\n")
+    (folder.app / "way-out").symlink_to("../outside")
+    (folder.app / "folder-out").symlink_to("/etc")
+    (folder.app / "ignoring").mkdir()
+    (folder.app / "ignoring" / ".dockerignore").symlink_to("../../outside")
+    folder.git()
+    error = folder.build("--version", "1.0", status=2)["error"]
+    assert message in error["message"]
+    assert error["file"] == "docker-compose.override.yml"
+    assert error["line"] == (6 if "carry out" in message else 4)
+    assert folder.calls() == []
+
+
 def test_no_docker(folder: Folder) -> None:
     (folder.bin / "docker").unlink()
     (folder.bin / "git").symlink_to("/usr/bin/git")

@@ -2,6 +2,7 @@
 
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,22 @@ def test_a_program_that_is_not_there_is_said(inside: Path) -> None:
     done = fenced(inside, "/no/such/program")
     assert (done.returncode, done.stdout) == (fence.NOT_FENCED, "")
     assert "/no/such/program cannot be run in a fence" in done.stderr
+
+
+def test_a_kernel_without_landlock_is_said_and_gets_no_fence(inside: Path) -> None:
+    absent = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=444:error=ENOSYS"]
+    ask = "from lading import fence; print(fence.describe())"
+    said = subprocess.run([*absent, sys.executable, "-c", ask], capture_output=True, text=True, timeout=60, check=True)
+    assert said.stdout == "none (kernel without Landlock)\n"
+    argv = [*absent, *fence.around(["/bin/cat", "../outside"], [str(inside)])]
+    assert subprocess.run(argv, cwd=inside, capture_output=True, text=True, timeout=60, check=True).stdout == "canary\n"
+
+
+def test_a_fence_that_cannot_be_put_up_is_an_error(inside: Path) -> None:
+    failing = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=446:error=E2BIG"]
+    argv = [*failing, *fence.around(["/bin/cat", "file"], [str(inside)])]
+    done = subprocess.run(argv, cwd=inside, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (fence.NOT_FENCED, "")
 
 
 @pytest.mark.parametrize("model", [

@@ -1,8 +1,8 @@
 """What lading refuses of a Compose file: old formats, unknown words, services that cannot run as they stand."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 from lading import errors
 from lading.compose import complaints, hooks, parse, reference, services, variables, worktree
@@ -53,6 +53,38 @@ def _check_extension(one: parse.Document) -> None:
 def extension(main: Sequence[parse.Document], key: str) -> list[str]:
     """All texts listed under `x-lading.KEY`."""
     return [item for one in main for item in (one.value("x-lading") or {}).get(key) or ()]
+
+
+def check_agreement(raw: Mapping[str, Any], main: Sequence[parse.Document], documents: Sequence[parse.Document]) -> None:
+    """Refuse files that Compose reads otherwise than lading: *raw* is its merged model, *documents* all files, *main* the chosen ones.
+
+    `compose/subset.py` keeps out the ways to write such files that are known; this is for the others.
+
+    Raises:
+        ComposeError: one of the two sees a service, an image or another resource that the other does not.
+    """
+    for kind in parse.SECTIONS:
+        theirs = set(raw.get(kind) or {}) - ({"default"} if kind == "networks" else set())
+        mine = {name for one in documents for name in one.value(kind) or {}}
+        wanted = {name for one in main for name in one.kept(kind)} - {name for one in documents for name in one.reset(kind)}
+        differing = (theirs - mine) | (wanted - theirs if kind == "services" else set())
+        if differing:
+            _disagree(f"{kind}.{min(differing)}", documents, (kind, min(differing)))
+    written = {str(image) for one in documents for image in _images(one)}
+    for name, service in (raw.get("services") or {}).items():
+        if str(service.get("image") or "") not in {"", *written}:
+            _disagree(f"the image of services.{name}", documents, ("services", name, "image"))
+
+
+def _disagree(what: str, documents: Sequence[parse.Document], path: parse.Path) -> NoReturn:
+    hint = "write the file in plain YAML: without tags, anchors and unusual keys there"
+    raise worktree.refuse(f"lading and Compose do not read {what} alike", hint, parse.locate(documents, path))
+
+
+def _images(one: parse.Document) -> Iterator[Any]:
+    for service in (one.value("services") or {}).values():
+        if isinstance(service, Mapping):
+            yield service.get("image")
 
 
 def check_services(

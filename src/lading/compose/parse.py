@@ -50,6 +50,20 @@ class Document:
         """The value of a top-level key, None where it is absent."""
         return next((part[key] for part in reversed(self.data) if key in part), None)
 
+    def kept(self, section: str) -> set[str]:
+        """The names in a top-level section but those that `!reset` takes away."""
+        return set(self.value(section) or {}) - self.reset(section)
+
+    def reset(self, section: str) -> set[str]:
+        """The names in a top-level section that `!reset` takes away, also from the files before this one."""
+        found: set[str] = set()
+        for node in self.nodes:
+            for key, value in _pairs(node):
+                if key.value != section:
+                    continue
+                found |= {name.value for name, one in _pairs(value) if "!reset" in (value.tag, one.tag)}
+        return found
+
     def line(self, path: Path, *, whole: bool = False) -> int:
         """The line of *path*; 0 if not even its first step is here, or (*whole*) not all of it."""
         found = [_walk(node, path) for node in self.nodes]
@@ -155,6 +169,11 @@ def _spread(node: yaml.Node, known: dict[int, int]) -> int:
             inner = [one for pair in node.value for one in pair]
         known[id(node)] = 1 + sum(_spread(one, known) for one in inner)
     return known[id(node)]
+
+
+def _pairs(node: yaml.Node) -> list[tuple[yaml.Node, yaml.Node]]:
+    """Keys and values of a mapping; nothing of another node."""
+    return node.value if isinstance(node, yaml.MappingNode) else []
 
 
 def _walk(node: yaml.Node, path: Path) -> tuple[int, int]:

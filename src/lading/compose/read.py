@@ -114,6 +114,7 @@ def _read(
     """Read a project whose files are laid out for Compose."""
     name = project_name(closure.main, request, tree.beside or tree)
     raw = written(compose.config(name, {}, "--no-interpolate"), closure.all)
+    checks.check_agreement(raw, closure.main, closure.all)
     version = _version(request, raw, closure.all)
     cargo = shipping.Cargo()
     given, needs = _values(request, name, version, tree, closure, raw, compose, cargo)
@@ -269,8 +270,9 @@ def _lay_out_cargo(laid: snapshot.Snapshot, cargo: shipping.Cargo) -> None:
 def _untracked(tree: worktree.Tree, found: frozenset[str]) -> frozenset[str]:
     """Those of *found* that only stand in a `.env` that does not count."""
     try:
-        text = disk.read(tree.project / ".env", limit=worktree.LIMIT).decode("utf-8", "replace")
-    except OSError:
+        real = worktree.place(tree, ".env", (".env", 0), "the file")
+        text = disk.read(real, limit=worktree.LIMIT).decode("utf-8", "replace")
+    except (OSError, errors.ComposeError):  # it is not there, or it leads out of the work tree
         return frozenset()
     return found & {one.key for one in variables.assignments(text)}
 

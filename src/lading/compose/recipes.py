@@ -1,6 +1,6 @@
 """What `lading build` builds: the `build:` sections of a project's services, with the images that are deployed (pure)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,9 +45,11 @@ class Recipes:
 
 def recipes(
     base: Mapping[str, Any], merged: Mapping[str, Any], bare: Mapping[str, Sequence[str]], given: Mapping[str, str],
+    place: Callable[[str, str], tuple[str, int]] = lambda service, key: ("", 0),
 ) -> Recipes:
     """The recipes of a project. *base*: the files that are deployed, *merged*: those with the override, neither
-    interpolated; *bare*: service → build arguments that are only named; *given*: the variables.
+    interpolated; *bare*: service → build arguments that are only named; *given*: the variables;
+    *place*: file and line of a key of a service's `build:`.
 
     An image whose text does not carry ${VERSION} is not built: under its fixed tag others may rely on what it is.
 
@@ -64,6 +66,7 @@ def recipes(
         if VERSION not in variables.names(text):
             skipped.append(f"{name}: {text} does not carry ${{VERSION}}" if text else f"{name}: the deployed files give it no image")
             continue
+        _check_carried_out(name, service["build"], place)
         image = _fill(text, given, name)
         recipe = _recipe(name, image, service["build"], bare.get(name, ()), given)
         if found.setdefault(image, recipe) != recipe:
@@ -80,12 +83,16 @@ def needed(base: Mapping[str, Any], merged: Mapping[str, Any], bare: Mapping[str
     return frozenset().union(*(variables.names(tree) for tree in trees), *bare.values())
 
 
-def _recipe(name: str, image: str, build: Mapping[str, Any], bare: Sequence[str], given: Mapping[str, str]) -> Recipe:
-    known = {*TAKEN, *FLAGS, *WORDS, *LISTS}
-    if unknown := sorted(set(build) - known):
+def _check_carried_out(name: str, build: Mapping[str, Any], place: Callable[[str, str], tuple[str, int]]) -> None:
+    """Refuse a section with a key that is not carried out."""
+    if unknown := sorted(set(build) - {*TAKEN, *FLAGS, *WORDS, *LISTS}):
+        file, line = place(name, unknown[0])
         raise errors.ComposeError(f"service {name}: lading build does not carry out build.{unknown[0]}",
-                                  "build and push it with docker compose; lading deploy takes the image all the same")
+                                  "build and push it with docker compose; lading deploy takes the image all the same",
+                                  file=file, line=line)
 
+
+def _recipe(name: str, image: str, build: Mapping[str, Any], bare: Sequence[str], given: Mapping[str, str]) -> Recipe:
     def fill(value: Any) -> str:
         return _fill(value, given, name)
 
