@@ -79,6 +79,8 @@ def _does(folder: Path, node: Any, place: tuple[str, ...]) -> str:
         return "runs Ansible" if text == "ansible" else ""
     if option in _PATHS:
         return _PATHS[option] + f" {folder}" if _leads_out(folder, text) else ""
+    if place[-1:] == ("pass_env",) and not node.value:
+        return ""
     by_key = _BY_KEY.get(place[-1], "") if len(place) > 1 and not (named and len(place) == 2) else ""
     return _DOES.get(option, by_key)
 

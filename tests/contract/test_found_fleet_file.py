@@ -86,8 +86,19 @@ RUNS = {  # what stands in the file, and the option that is named
     "Ansible for all hosts": ("transport: ansible\n", "transport"),
     "pins of another folder": ("ssh: {known_hosts: ../elsewhere}\n", "ssh.known_hosts"),
     "a CA of another folder": ("registries: {registry.invalid: {ca: /etc/hostname}}\n", "registries.registry.invalid.ca"),
+    "passed variables": ("pass_env: [CANARY]\n", "pass_env"),
+    "passed variables of a destination": ("destinations: {production: {hosts: [web1], pass_env: [CANARY]}}\n", "destinations.production.pass_env"),
     "by an anchor": ("registries: {a.invalid: &a {password: {command: [./spy]}}, b.invalid: *a}\n", "registries.b.invalid.password.command"),
 }
+
+
+def plain(option: str, more: str) -> str:
+    """What stands before an entry: nothing that it says itself."""
+    if "inventory" in option and "ansible" not in option:
+        return INVENTORY
+    return PLAIN.partition("destinations")[0] if "destinations:" in more else PLAIN
+
+
 VERBS = (
     ("hosts", "list"), ("check",), ("where",), ("plan", "--to", "production", "--version", "1"), ("history",), ("build",),
     ("deploy", "--to", "production", "--version", "1", "--yes"), ("hosts", "trust", "--yes"), ("ledger", "verify"),
@@ -97,7 +108,7 @@ VERBS = (
 @pytest.mark.parametrize("case", RUNS)
 def test_nothing_is_run_or_read(case: str, checkout: Checkout) -> None:
     more, option = RUNS[case]
-    checkout.fleet(more, INVENTORY if "inventory" in option and "ansible" not in option else PLAIN)
+    checkout.fleet(more, plain(option, more))
     for words in VERBS:
         done = checkout.lading(*words, "--json") if words[0] in ("where", "check") else checkout.lading(*words)
         said = done.stdout + done.stderr
@@ -110,7 +121,7 @@ def test_nothing_is_run_or_read(case: str, checkout: Checkout) -> None:
 def test_completion_runs_nothing_wherever_the_file_is_from(case: str, checkout: Checkout) -> None:
     more, option = RUNS[case]
     bare = "inventory" in option and "ansible" not in option
-    checkout.fleet(more, INVENTORY if bare else PLAIN)
+    checkout.fleet(more, plain(option, more))
     named = {"LADING_CONFIG": str(checkout.folder / "lading.yaml")}
     for env in ({}, named):
         checkout.lading("--help", env=env)
@@ -182,7 +193,7 @@ def test_a_file_that_was_named_needs_no_word(checkout: Checkout) -> None:
 
 
 def test_a_plain_fleet_file_with_pins_beside_it_needs_no_word(checkout: Checkout) -> None:
-    checkout.fleet("ssh: {known_hosts: known_hosts}\nregistries: {registry.invalid: {username: ci, ca: ca.pem}}\n")
+    checkout.fleet("ssh: {known_hosts: known_hosts}\npass_env: []\nregistries: {registry.invalid: {username: ci, ca: ca.pem}}\n")
     (checkout.folder / "known_hosts").write_text("")
     assert checkout.lading("hosts", "list").returncode == 0
     (checkout.folder / "known_hosts").unlink()
