@@ -59,7 +59,7 @@ def cli() -> str:
 
 def settings() -> str:
     """The options of lading.yaml and an example that loads."""
-    module = importlib.import_module("lading.settings")
+    module = importlib.import_module("lading.options")
     rows = "".join(f"| `{o.path}` | {o.type} | {o.default} | {o.help} |\n" for o in module.OPTIONS)
     table = "| option | type | default | what for |\n| --- | --- | --- | --- |\n" + rows
     return f"{NOTE}# lading.yaml\n\n{table}\n```yaml\n{module.example()}```\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from lading import allowed, settings
+from lading import allowed, options
 from lading import found as finding
 from lading.cli import completing, main
 
@@ -226,7 +226,7 @@ def test_an_address_means_nothing_to_a_shell(word: str, checkout: Checkout) -> N
 def test_every_option_that_runs_or_reads_is_asked_for(tmp_path: Path) -> None:
     """A new option of such a name cannot be forgotten: each is asked for by its own path."""
     words = ("env", "command", "vault_password_command", "vault_password_file", "pass_env", "inventory", "config")
-    risky = [one.path for one in settings.OPTIONS if one.path.rpartition(".")[2] in words]
+    risky = [one.path for one in options.OPTIONS if one.path.rpartition(".")[2] in words]
     assert len(risky) >= 5
     for path in risky:
         text, depth = "lading: 1\n", 0

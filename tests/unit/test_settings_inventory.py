@@ -6,7 +6,7 @@ from pathlib import Path
 import click.testing
 import pytest
 
-from lading import errors, settings
+from lading import errors, options, settings
 from lading.cli import main
 
 INI = """[web]
@@ -129,7 +129,7 @@ def test_a_configuration_that_anybody_could_have_put_there_does_not_count(folder
 
 
 def test_the_example_loads(tmp_path: Path) -> None:
-    (tmp_path / "lading.yaml").write_text(settings.example())
+    (tmp_path / "lading.yaml").write_text(options.example())
     assert list(settings.load(tmp_path / "lading.yaml").inventory.hosts) == ["web1"]
 
 

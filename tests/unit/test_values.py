@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from builders import a_container, a_release, a_service, an_app
-from lading import errors, events, fleet, settings, state
+from lading import errors, events, fleet, options, settings, state
 from lading.cli import main
 from lading.commands import answers
 from lading.compose import reference
@@ -107,7 +107,7 @@ def test_moving_tags(tag: str, moving: bool) -> None:
 
 def test_example_of_the_fleet_file_loads(tmp_path: Path) -> None:
     path = tmp_path / "lading.yaml"
-    path.write_text(settings.example())
+    path.write_text(options.example())
     assert settings.load(path).inventory.destinations["production"].hosts == ("web1",)
 
 
