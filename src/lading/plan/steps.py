@@ -177,8 +177,8 @@ class Plan:
     def _bound(self) -> dict[str, Any]:
         """What an approval is bound to: everything that will be done, where, to whose app; no secret's value."""
         return {
-            "v": FORMAT, "verb": self.verb, "source": self.source, "app": self.app, "version": self.version, "release": self.release,
-            "destination": self.destination, "hosts": list(self.hosts),
+            "v": FORMAT, "verb": self.verb, "source": self.source, "app": self.app, "version": self.version,
+            "release": self.release, "destination": self.destination, "hosts": list(self.hosts),
             "batches": [list(batch) for batch in self.batches], "delay": self.delay,
             "steps": [
                 {"host": host.host, "kind": type(step).__name__, **asdict(step)}

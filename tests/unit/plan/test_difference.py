@@ -19,6 +19,7 @@ def document(plan: steps.Plan) -> dict[str, Any]:
     return plan.as_json()
 
 
+RIGHT = steps.Right("web", "privileged", "services.web.privileged", "root on the host")
 OTHERS = {
     "another release": replace(PLAN, release="b" * 64),
     "another version": replace(PLAN, version="2"),
@@ -31,6 +32,7 @@ OTHERS = {
     "a warning": replace(PLAN, warnings=("look out",)),
     "a change": replace(PLAN, hosts={"web1": replace(HOST, changes=(steps.Change("web1", "web", "image", "a", "b"),))}),
     "a step less": replace(PLAN, hosts={"web1": replace(HOST, steps=HOST.steps[1:])}),
+    "a right": replace(PLAN, rights=(RIGHT,)),
     "what runs there": replace(PLAN, hosts={"web1": replace(HOST, previous=state.Current("shop", "r0", "0", "d0"))}),
 }
 
