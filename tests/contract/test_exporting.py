@@ -13,7 +13,7 @@ INVENTORY = "[web]\nweb1 ansible_host=10.0.0.1\nweb2 ansible_host=10.0.0.2\n[db]
 
 def exported(folder: Path, fleet: str) -> subprocess.CompletedProcess[str]:
     (folder / "lading.yaml").write_text(fleet)
-    return subprocess.run([sys.executable, "-m", "lading", "export", "jenkins"], cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run([sys.executable, "-m", "lading", "--config", "lading.yaml", "export", "jenkins"], cwd=folder, capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_groups_of_an_inventory_are_choices(tmp_path: Path) -> None:
@@ -25,6 +25,13 @@ def test_groups_of_an_inventory_are_choices(tmp_path: Path) -> None:
     asks = next(line for line in done.stdout.splitlines() if "params.DESTINATION in" in line)
     assert ("'web'" in asks, "'live'" in asks, "'db'" in asks) == (True, True, False)  # web has a host that asks for approval
     assert line.index("'db'") < line.index("'web'")  # those that ask for approval come last: the first is the default
+
+
+def test_a_destination_is_approved_for_its_own_sake(tmp_path: Path) -> None:  # G6: not for a host that it shares
+    fleet = ("lading: 1\nhosts: {web1: {address: 10.0.0.1}}\n"
+             "destinations: {live: {hosts: [web1], confirm: true}, trial: {hosts: [web1]}}\n")
+    asks = next(line for line in exported(tmp_path, fleet).stdout.splitlines() if "params.DESTINATION in" in line)
+    assert ("'live'" in asks, "'trial'" in asks) == (True, False)
 
 
 def test_nothing_to_choose_from(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def jenkins(config: str, project_directory: Path, image: str, fleet: str, ssh_cr
     ids = _credentials(known, given)
     image = image or f"lading:{version}"
     registry = reference.parse(image).registry
-    approved = tuple(name for name, one in known.inventory.destinations.items() if one.confirm)
+    approved = tuple(name for name in choices if known.inventory.choose_ruled([name])[0].confirm)
     top = _top(project_directory.resolve())
     terminal.raw(jenkinsfiles.jenkinsfile(jenkinsfiles.Job(
         version=version, destinations=jenkinsfiles.destinations(list(choices), approved), approved=approved,
