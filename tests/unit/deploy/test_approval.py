@@ -1,0 +1,128 @@
+"""A plan that was approved by its hash: carried out, or refused with what is different; a person where one is wanted."""
+
+import asyncio
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from builders import a_release, a_service
+from lading import context, errors, settings, state
+from lading.cli import shared
+from lading.deploy import approval, resume, running
+from lading.engines import base
+from lading.inventory import hosts
+from lading.plan import planner, steps
+from lading.transport import recorder
+
+MADE = a_release(a_service("web", "r/web:1"))
+PLAN = planner.plan(MADE, "production", {"web1": planner.plan_host("web1", MADE, {}, (), state.AppState("shop"), None)})
+OTHER = replace(PLAN, version="2", destination="staging")
+
+
+def called(folder: Path, approved: str) -> context.Context:
+    """A call of lading whose transport must not be used."""
+
+    def never(_host: object, _what: object) -> object:
+        raise AssertionError("no host is asked")
+
+    fleet = settings.Settings(folder / "lading.yaml", hosts.Inventory({}, {}))
+    return context.Context(fleet, {"XDG_STATE_HOME": str(folder)}, recorder.RecorderTransport(never), None, "ann",  # type: ignore[arg-type]
+                           approved=approved)
+
+
+def refusal(folder: Path, approved: str, plan: steps.Plan) -> str:
+    with pytest.raises(errors.PlanChangedError) as caught:
+        approval.check(called(folder, approved), plan)
+    assert (caught.value.exit_code, f"--plan {plan.hash[:12]}" in caught.value.hint) == (4, True)
+    return caught.value.message
+
+
+def test_the_approved_plan_is_good_by_its_hash_or_the_beginning_of_it(tmp_path: Path) -> None:
+    for approved in ("", PLAN.hash, PLAN.hash[:12]):
+        approval.check(called(tmp_path, approved), PLAN)
+
+
+def test_another_plan_is_refused_with_what_is_different(tmp_path: Path) -> None:
+    approval.keep({"XDG_STATE_HOME": str(tmp_path)}, PLAN)
+    said = refusal(tmp_path, PLAN.hash, OTHER)
+    assert f"not {PLAN.hash[:12]} any more but {OTHER.hash[:12]}: version: 1 → 2; destination: production → staging" in said
+
+
+def test_without_the_approved_plan_the_present_one_is_told(tmp_path: Path) -> None:
+    assert "what it was is not known here; now it is: deploy shop 2 to staging (web1)" in refusal(tmp_path, PLAN.hash, OTHER)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"hash": "other"}', "\0"])
+def test_a_kept_plan_that_is_none_is_not_believed(tmp_path: Path, content: str) -> None:
+    approval.keep({"XDG_STATE_HOME": str(tmp_path)}, PLAN)
+    (tmp_path / "lading" / "plans" / f"{PLAN.hash}.json").write_text(content)
+    assert "not known here" in refusal(tmp_path, PLAN.hash, OTHER)
+
+
+def test_kept_plans_are_the_users_own_and_few(tmp_path: Path) -> None:
+    for number in range(approval.KEPT + 3):
+        approval.keep({"XDG_STATE_HOME": str(tmp_path)}, replace(PLAN, version=str(number)))
+    kept = list((tmp_path / "lading" / "plans").iterdir())
+    assert (len(kept), {path.stat().st_mode & 0o777 for path in kept}) == (approval.KEPT, {0o600})
+
+
+def test_where_nothing_can_be_kept_nothing_is(tmp_path: Path) -> None:
+    (tmp_path / "lading").write_text("a file")
+    approval.keep({"XDG_STATE_HOME": str(tmp_path)}, PLAN)
+    assert "not known here" in refusal(tmp_path, PLAN.hash, OTHER)
+
+
+def test_a_plan_without_a_hash_is_not_kept(tmp_path: Path) -> None:
+    approval.keep({"XDG_STATE_HOME": str(tmp_path)}, replace(PLAN, unfinished={"web1": "d1"}))
+    assert list(tmp_path.iterdir()) == []
+
+
+def open_on_web1() -> state.FleetState:
+    begun = {"kind": "begin", "deployment": "20261128-210500-4f2a", "participants": ["web1"]}
+    return state.FleetState({"web1": state.HostState("web1", apps={"shop": state.AppState("shop", journal=(begun,))}),
+                             "web2": state.HostState("web2")})
+
+
+def test_no_plan_is_carried_out_by_its_hash_while_a_deployment_is_open(tmp_path: Path) -> None:
+    seen = open_on_web1()
+    assert running.unfinished(seen, "shop") == {"web1": "20261128-210500-4f2a"}
+    with pytest.raises(errors.PlanChangedError, match="20261128-210500-4f2a on web1") as caught:
+        asyncio.run(resume.end_open(called(tmp_path, PLAN.hash), "shop", seen, take_lease=False, before="the next deployment"))
+    assert "lading resume shop" in caught.value.hint
+
+
+def test_an_empty_plan_is_another_one_too(tmp_path: Path) -> None:  # approved, and carried out by somebody else since
+    done = replace(PLAN, hosts={"web1": steps.HostPlan("web1")})
+    job = base.Job(done, MADE, None, {}, {}, "d1", {}, "auto", "ann", "now")
+    with pytest.raises(errors.PlanChangedError):
+        asyncio.run(running.carry_out(called(tmp_path, PLAN.hash), job, verb="deploy", reason="", plan=done))
+    good = asyncio.run(running.carry_out(called(tmp_path, done.hash), job, verb="deploy", reason="", plan=done))
+    assert good.result == "unchanged"
+
+
+@pytest.mark.parametrize(("answer", "confirm", "good"), [
+    (shared.Answer(yes=True), False, True), (shared.Answer(approved="0" * 12), False, True),
+    (shared.Answer(approved="0" * 12), True, True), (shared.Answer(yes=True), True, False), (shared.Answer(), True, False),
+])
+def test_a_yes_beforehand_does_not_do_where_a_person_is_wanted(
+    monkeypatch: pytest.MonkeyPatch, answer: shared.Answer, confirm: bool, good: bool
+) -> None:  # C8
+    shown: list[steps.Plan] = []
+    ask = shared.confirmer(answer, "Deploy?", shown.append)
+    plan = replace(PLAN, confirm=confirm)
+    monkeypatch.setenv("CI", "true")  # nobody is asked, wherever the tests run
+    if good:
+        assert ask(plan)
+    else:
+        with pytest.raises(errors.NotConfirmedError) as caught:
+            ask(plan)
+        assert (caught.value.exit_code, f"--plan {PLAN.hash[:12]}" in caught.value.hint) == (4, True)
+    assert shown == [plan]
+
+
+def test_the_document_of_a_plan_is_read_back(tmp_path: Path) -> None:
+    approval.keep({"XDG_STATE_HOME": str(tmp_path)}, PLAN)
+    stored = json.loads((tmp_path / "lading" / "plans" / f"{PLAN.hash}.json").read_text())
+    assert stored == json.loads(json.dumps(PLAN.as_json()))
