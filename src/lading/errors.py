@@ -156,6 +156,12 @@ class NotAllowedError(RefusedError):
     kind = "not_allowed"
 
 
+class ContradictionError(RefusedError):
+    """A host lacks the last commit that this ledger saw there, or has it otherwise; nothing was changed."""
+
+    kind = "contradiction"
+
+
 class NotConfirmedError(RefusedError):
     """A changing command was not confirmed."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from lading import canonical, errors, observe, state
 from lading import context as contexts
 from lading.compose import restore
-from lading.ledger import chain, deployments, ledger
+from lading.ledger import chain, contradictions, deployments, ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,8 @@ async def _images(kept: ledger.Ledger, release: str) -> dict[str, str]:
 class Verified:
     """The state of the ledger: *faults* in words, its head, what hosts attest of it and of other ledgers (writers).
 
-    *imported*: where the chains end that were taken in; they are verified too. *unchecked*: what nobody could compare.
+    *imported*: where the chains end that were taken in; they are verified too. *unchecked*: what nobody could compare;
+    *contradicting*: hosts that lack the last commit that the ledger saw there, or have it otherwise.
     """
 
     faults: tuple[str, ...]
@@ -96,6 +97,7 @@ class Verified:
     unreachable: Mapping[str, str] = field(default_factory=dict)
     imported: tuple[chain.Head, ...] = ()
     unchecked: tuple[str, ...] = ()
+    contradicting: tuple[contradictions.Contradiction, ...] = ()
 
 
 ALONE = ("whether the end of the chain was cut off, or all of it written anew, with all that hangs on it: "
@@ -111,6 +113,7 @@ async def verify(kept: ledger.Ledger) -> Verified:
 async def verify_with_hosts(context: contexts.Context, to: Sequence[str] = ()) -> Verified:
     """The same, compared with what the hosts' journals attest at each commit: a cut or rewritten ledger is seen."""
     kept = _ledger(context)
+    known = await context.commits()
     seen = await _look(context, "", to)
     told, heads = deployments.attested(seen), await kept.heads()
     here = {head.writer for head in heads}
@@ -123,7 +126,8 @@ async def verify_with_hosts(context: contexts.Context, to: Sequence[str] = ()) -
         *(_unattested(head, mine) for head in heads if not _is_attested(head, mine)),
         *(_strange(writer, told, writer in declared) for writer in others if writer not in lost),
     )
-    return Verified(faults, heads[0], kept.place, mine, others, seen.untold, heads[1:], unchecked)
+    wrong = tuple(one for app in known for one in contradictions.found(app, seen, known[app]).values())
+    return Verified(faults, heads[0], kept.place, mine, others, seen.untold, heads[1:], unchecked, wrong)
 
 
 def _is_of(context: contexts.Context, writer: str, told: Sequence[chain.Attested]) -> bool:

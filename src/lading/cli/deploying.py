@@ -103,17 +103,19 @@ def shown(context: contexts.Context, made: steps.Plan, as_json: bool) -> int:
 @click.option("--require-immutable", is_flag=True, help="Refuse moving tags such as latest.")
 @shared.take_option
 @click.option("--take-over", is_flag=True, help="The app belongs to this source and destination from now on.")
+@click.option("--accept-host", "accepted", multiple=True, metavar="HOST",
+              help="Put this host right, though it contradicts the ledger; repeat it for several.")
 @shared.verbose_option
 @click.pass_context
 def deploy(ctx: click.Context, /, yes: bool, approved: str, as_json: bool, dry_run: bool, reason: str, take_lease: bool,
-           **words: Any) -> int:
+           accepted: tuple[str, ...], **words: Any) -> int:
     """Bring an app to a version on a destination: all hosts or none."""
     if dry_run:
         code: int = ctx.invoke(plan, as_json=as_json, **words)
         return code
     answer = shared.Answer(yes, approved)
     shared.must_answer(answer.given)
-    request = asked(reason=reason, take_lease=take_lease, **words)
+    request = asked(reason=reason, take_lease=take_lease, accepted=accepted, **words)
     question = "Deploy {plan.app} {plan.version} to {plan.destination} ({hosts} hosts)?"
     return _change(ctx.obj, request.directory, answer, as_json, question, lambda c: start.deploy(c, request))
 

@@ -171,8 +171,8 @@ def ledger() -> None:
 @shared.verbose_option
 @click.pass_obj
 def verify(config: str, hosts: bool, to: tuple[str, ...], as_json: bool) -> int:
-    """Name what is not as it was written, and what could not be checked; exit 7 if anything is wrong, 6 if a host that was
-    asked cannot be read."""
+    """Name what is not as it was written, hosts that contradict it, and what could not be checked; exit 7 if anything is
+    wrong, 6 if a host that was asked cannot be read."""
 
     async def work() -> past.Verified:
         if not hosts and not to:
@@ -186,7 +186,7 @@ def verify(config: str, hosts: bool, to: tuple[str, ...], as_json: bool) -> int:
         render.document(_verified_json(found))
     else:
         _verified(found)
-    return 7 if found.faults else 6 if found.unreachable else 0
+    return 7 if found.faults or found.contradicting else 6 if found.unreachable else 0
 
 
 def _verified_json(found: past.Verified) -> dict[str, Any]:
@@ -194,6 +194,7 @@ def _verified_json(found: past.Verified) -> dict[str, Any]:
         "ok": not found.faults, "writer": found.head.writer, "rows": found.head.seq, "head": found.head.hash,
         "faults": list(found.faults), "attested": len(found.attested), "other_writers": list(found.others),
         "unreachable": _unread(found.unreachable),
+        "contradicting": [{"host": one.host, "app": one.app, "why": one.why} for one in found.contradicting],
         "imported": [{"writer": one.writer, "rows": one.seq, "head": one.hash} for one in found.imported],
         "unchecked": list(found.unchecked),
     }
@@ -206,6 +207,8 @@ def _unread(hosts: Mapping[str, str]) -> list[dict[str, str]]:
 def _verified(found: past.Verified) -> None:
     for fault in found.faults:
         render.line(f"✗ {fault}")
+    for one in found.contradicting:
+        render.line(f"✗ {one.host} contradicts this ledger about {one.app}: {one.why}")
     for name, why in found.unreachable.items():
         render.line(f"what {name} attests was not compared: {why}")
     for what in found.unchecked:

@@ -12,7 +12,7 @@ from lading import canonical, errors, observe, state
 from lading import context as contexts
 from lading.commands import adopting
 from lading.compose import normal, parse, reference, registry, release
-from lading.deploy import ended, identity, policy, resume, running, start
+from lading.deploy import contradicting, ended, identity, policy, resume, running, start
 from lading.inventory import hosts
 from lading.plan import adoption, digests, likeness, planner, steps
 from lading.transport import base as transports
@@ -55,8 +55,9 @@ async def adopt(context: contexts.Context, request: start.Request) -> ended.Ende
 async def _prepare(context: contexts.Context, request: start.Request) -> start.Prepared:
     destination, chosen, reading, pinned = await start.resolve(context, request)
     app, nonce = reading.project.name, secrets.token_hex(16)
-    seen = await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app, nonce=nonce)
+    seen, wrong = await contradicting.look(context, chosen, app, nonce=nonce)
     start.check_reachable(seen)
+    contradicting.check(wrong)
     _check_free(app, seen)
     identity.name(replace(reading, named=True), seen, partial(start.is_ours, context, destination), beside=request.take_over)
     networks = sorted(one.name for one in reading.project.networks.values())

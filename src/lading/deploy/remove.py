@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from lading import context as contexts
-from lading import errors, events, observe, state
+from lading import errors, events, state
 from lading.compose import release
-from lading.deploy import ended, placing, resume, running, start
+from lading.deploy import contradicting, ended, placing, resume, running, start
 from lading.engines import base, hosts
 from lading.inventory import hosts as inventory
 from lading.plan import steps
@@ -92,8 +92,9 @@ def _planned(
 
 
 async def _look(context: contexts.Context, chosen: Sequence[inventory.Host], app: str) -> state.FleetState:
-    seen = await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app)
+    seen, wrong = await contradicting.look(context, chosen, app)
     start.check_reachable(seen, readable=False)
+    contradicting.check(wrong)
     return seen
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from lading import context as contexts
 from lading import errors, events, observe, state
 from lading.compose import release
-from lading.deploy import approval, ended, running
+from lading.deploy import approval, contradicting, ended, running
 from lading.engines import base, hosts
 from lading.inventory import hosts as inventory
 from lading.ledger import deployments
@@ -40,10 +40,18 @@ async def resume(
         LeaseHeldError: a command of that deployment still runs on a host.
         UnknownReleaseError: all hosts answer, and neither they nor the ledger know the app.
         UnansweredError: some do not answer, and the others do not know the app.
+        ContradictionError: a host contradicts the ledger, and its records count for nothing.
     """
     _, chosen = context.choose(to)
-    seen = await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app, facts=False)
+    seen, wrong = await contradicting.look_at_all(context, chosen, app, facts=False)
+    touched = {app} if app else {name for name, _ in _open(seen)}
+    for one in wrong:
+        contradicting.check({host: what for host, what in one.items() if what.app in touched})
     await context.check_known(app, seen)
+    return await _end(context, app, seen, choice, reason)
+
+
+async def _end(context: contexts.Context, app: str, seen: state.FleetState, choice: str, reason: str) -> Resumed:
     done = [await _one(context, name, deployment, seen, choice, reason) for name, deployment in _open(seen)]
     return Resumed(tuple(done), tuple(seen.hosts), seen.untold)
 
@@ -64,7 +72,10 @@ async def end_open(
     approval.check_ended(context, app, running.unfinished(seen, app))
     for name in names:
         _check_free(name, seen.hosts[name].apps[app], take_lease=take_lease)
-    return (await resume(context, app, to=names, reason=f"before {before}")).ended if names else ()
+    if not names:
+        return ()
+    there = state.FleetState({name: seen.hosts[name] for name in names})
+    return (await _end(context, app, there, "", f"before {before}")).ended
 
 
 def _check_free(host: str, app: state.AppState, *, take_lease: bool) -> None:

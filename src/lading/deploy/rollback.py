@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lading import canonical, errors, observe, state
+from lading import canonical, errors, state
 from lading import context as contexts
 from lading.compose import release as releases
-from lading.deploy import ended, placing, policy, resume, running, start
+from lading.deploy import contradicting, ended, placing, policy, resume, running, start
 from lading.engines import base
 from lading.inventory import hosts
 from lading.plan import planner, steps
@@ -84,8 +84,9 @@ def _prepare(destination: hosts.Destination, seen: state.FleetState, app: str, r
 
 
 async def _look(context: contexts.Context, chosen: Sequence[hosts.Host], app: str) -> state.FleetState:
-    seen = await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app)
+    seen, wrong = await contradicting.look(context, chosen, app)
     start.check_reachable(seen)
+    contradicting.check(wrong)
     return seen
 
 

@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 
 from lading import context as contexts
-from lading import errors, observe, settings, state
+from lading import errors, settings, state
 from lading.commands import command, rolling
 from lading.compose import bundle as bundles
 from lading.compose import normal, owner, passing, project, read, reference, registry, release
-from lading.deploy import credentials, ended, identity, pinning, placing, policy, resume, running, source
+from lading.deploy import contradicting, credentials, ended, identity, pinning, placing, policy, resume, running, source
 from lading.engines import base, preflight
 from lading.inventory import hosts
 from lading.plan import planner, steps
@@ -25,7 +25,8 @@ from lading.plan import planner, steps
 class Request:
     """What the user typed for `deploy` and `plan`.
 
-    *source*: "image" or "worktree", whose files count where they differ; *digests*: image → the digest it must have.
+    *source*: "image" or "worktree", whose files count where they differ; *digests*: image → the digest it must have;
+    *accepted*: hosts that are put right though they contradict the ledger.
     """
 
     directory: Path
@@ -42,11 +43,12 @@ class Request:
     source: str = "image"
     require_matching_source: bool = False
     digests: Mapping[str, str] = field(default_factory=dict)
+    accepted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A plan with all it was made from."""
+    """A plan with all it was made from; *wrong*: hosts that contradict the ledger."""
 
     request: Request
     destination: hosts.Destination
@@ -57,6 +59,7 @@ class Prepared:
     platforms: Mapping[str, Sequence[str]]
     nonce: str
     vouched: tuple[str, ...] = ("*",)
+    wrong: contradicting.Wrong = field(default_factory=dict)
 
 
 async def plan(context: contexts.Context, request: Request) -> steps.Plan:
@@ -87,12 +90,20 @@ async def deploy(context: contexts.Context, request: Request) -> ended.Ended:
         LedgerError: the intent could not be stored; nothing was changed.
     """
     prepared = await _prepare(context, request)
+    _check_accepted(context, prepared)
     if await resume.end_open(context, prepared.plan.app, prepared.seen, take_lease=request.take_lease,
                              before="the next deployment"):
         prepared = await _prepare(context, request)
+        _check_accepted(context, prepared)
     done = await running.carry_out(context, await job(context, prepared), verb="deploy", reason=request.reason,
                                    plan=prepared.plan, commit=prepared.bundle.commit or context.commit)
     return replace(done, note=_unwell(prepared)) if done.result == "unchanged" else done
+
+
+def _check_accepted(context: contexts.Context, prepared: Prepared) -> None:
+    """Refuse hosts that contradict the ledger and that nobody accepted; who approved the plan by its hash saw the repair."""
+    if not context.approved:
+        contradicting.check(prepared.wrong, prepared.request.accepted)
 
 
 def _unwell(prepared: Prepared) -> str:
@@ -167,11 +178,11 @@ def read_project(
 
 async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     destination, chosen, reading, pinned = await resolve(context, request)
+    contradicting.check_names(request.accepted, chosen)
     nonce = secrets.token_hex(16)
     binds = [m.source for s in reading.project.services.values() for m in s.mounts
              if m.kind == "bind" and m.source.startswith("/")]
-    seen = await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir,
-                               app=reading.project.name, nonce=nonce, binds=sorted(set(binds)))
+    seen, wrong = await contradicting.look(context, chosen, reading.project.name, nonce=nonce, binds=sorted(set(binds)))
     check_reachable(seen)
     name = identity.name(reading, seen, partial(is_ours, context, destination), beside=request.take_over)
     if name != reading.project.name:
@@ -188,18 +199,20 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     for name, host in seen.hosts.items():
         current = host.apps.get(made.release.app, state.AppState(made.release.app)).current
         alike = current is not None and is_ours(context, destination, current.destination)
-        wrong = preflight.ownership(made.release.app, made.source, current.destination if current and alike else destination.name,
-                                    host, request.take_over, made.path)
-        if wrong:
-            hint = _taking_over(made.source) if "belongs to" in wrong or "for destination" in wrong else _moving_in(host, made.release.app)
-            raise errors.ForeignError(wrong, f"if that is right: {hint}", host=name, step="observe")
+        foreign = preflight.ownership(made.release.app, made.source, current.destination if current and alike else destination.name,
+                                      host, request.take_over, made.path, lost=name in wrong)
+        if foreign:
+            hint = _taking_over(made.source) if "belongs to" in foreign or "for destination" in foreign else _moving_in(host, made.release.app)
+            raise errors.ForeignError(foreign, f"if that is right: {hint}", host=name, step="observe")
     hashed = salted(made, nonce)
-    plans = {name: plan_one(name, made.release, hashed, host) for name, host in seen.hosts.items()}
-    whole = planner.plan(made.release, destination.name, planner.hooked(made.release, plans), made.warnings)
+    plans = {name: plan_one(name, made.release, hashed, host, wrong[name].why if name in wrong else "")
+             for name, host in seen.hosts.items()}
+    said = (*made.warnings, *contradicting.notes(wrong))
+    whole = planner.plan(made.release, destination.name, planner.hooked(made.release, plans), said)
     whole = replace(whole, source=made.source, confirm=destination.confirm,
                     unfinished=running.unfinished(seen, made.release.app),
                     rights=policy.planned(reading.rights, made.release.app, seen))
-    return Prepared(request, destination, chosen, made, whole, seen, platforms, nonce, vouched)
+    return Prepared(request, destination, chosen, made, whole, seen, platforms, nonce, vouched, wrong)
 
 
 def is_ours(context: contexts.Context, destination: hosts.Destination, recorded: str) -> bool:
@@ -232,12 +245,13 @@ def salted(made: release.Bundle, nonce: str) -> dict[str, str]:
 
 
 def plan_one(
-    name: str, made: release.Release, hashed: Mapping[str, str], seen: state.HostState
+    name: str, made: release.Release, hashed: Mapping[str, str], seen: state.HostState, wrong: str = ""
 ) -> steps.HostPlan:
-    """The plan of one host from what was seen there."""
+    """The plan of one host from what was seen there; *wrong*: in what it contradicts the ledger."""
     app = seen.apps.get(made.app, state.AppState(made.app))
     numbers, fresh = planner.generations(hashed, app.secrets)
-    return planner.plan_host(name, made, numbers, fresh, app, running.kept_release(app), seen.attached(made.app))
+    old = running.kept_release(app)
+    return planner.plan_host(name, made, numbers, fresh, app, old, seen.attached(made.app), wrong)
 
 
 def check_reachable(seen: state.FleetState, *, readable: bool = True) -> None:

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from lading import observe, state
 from lading.commands import command, docker, rolling
@@ -30,28 +32,45 @@ def _moved(file: project.ShippedFile, lead: str) -> project.ShippedFile:
     return project.ShippedFile(lead + file.path, file.content, file.executable)
 
 
-def commit_command(
-    hold: rolling.Hold, job: base.Job, plan: steps.HostPlan, app: state.AppState | None, ledger: Mapping[str, object],
-    fresh: frozenset[str] = frozenset(),
-) -> command.Command:
-    """The command that makes the job's release a host's current one; *app* is what was seen there, for what may be pruned.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a host writes at a commit: the line of its journal, to which it adds the time, and `current`."""
 
-    *ledger*: where the ledger ends now, so that a ledger whose end was cut off is noticed; *fresh*: the services that this run started.
+    line: Mapping[str, Any]
+    current: state.Current
+
+
+def written(job: base.Job, plan: steps.HostPlan, ledger: Mapping[str, object]) -> Written:
+    """What a host writes when it commits the job's release.
+
+    *ledger*: where the ledger ends now, so that a ledger whose end was cut off is noticed.
     """
+    line = {"v": state.JOURNAL_FORMAT, "kind": "committed", "deployment": job.deployment, "to": job.release.id,
+            "version": job.release.version, **({"ledger": dict(ledger)} if ledger else {})}
     current = state.Current(
         job.plan.app, job.release.id, job.release.version, job.deployment, job.holder, job.since,
         str(job.begin.get("source", "")), str(job.begin.get("destination", "")), dict(plan.generations), plan.adopted,
     )
+    return Written(line, current)
+
+
+def commit_command(
+    hold: rolling.Hold, job: base.Job, plan: steps.HostPlan, app: state.AppState | None, what: Written,
+    fresh: frozenset[str] = frozenset(),
+) -> command.Command:
+    """The command that makes the job's release a host's current one; *app* is what was seen there, for what may be pruned.
+
+    *fresh*: the services that this run started.
+    """
     dropped, objects, old = planner.prunable(app, job.release, plan.generations) if app else ((), (), ())
     gone = [name for name, id in (app.folders if app else {}).items() if id in dropped or name != folder(id, app)]
     tags = [rolling.kept_image(job.plan.app, service, name) for name in gone for service in _services(app, name)]
     foreign = {c.service for c in app.containers if c.id in plan.adopted} if app else set()  # they have no labels
     runs = {name: rolling.Judged(spec.content, release.generation_label(spec, plan.generations), spec.replicas, name in fresh)
             for name, spec in job.release.active.items() if not spec.job and name not in foreign}
-    record = json.dumps({"v": state.JOURNAL_FORMAT, "kind": "committed", "deployment": job.deployment, "to": job.release.id,
-                         "version": job.release.version, **({"ledger": dict(ledger)} if ledger else {})})
     return rolling.commit(
-        observe.marker(), hold, record=record, current=json.dumps(current.as_json(), separators=(",", ":")),
+        observe.marker(), hold, record=json.dumps(what.line),
+        current=json.dumps(what.current.as_json(), separators=(",", ":")),
         script=docker.operator_script(compose_function(job.release, plan.generations, app)), runs=runs, releases=gone,
         objects=objects, secrets=[f"{release.secret_path(name)}/{number}" for name, number in old], tags=tags,
     )

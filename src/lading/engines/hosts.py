@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
-from lading import errors, events, observe
+from lading import errors, events, observe, state
 from lading.commands import rolling
 from lading.engines import base, changing, held, host_commands
 from lading.plan import rollout, steps
@@ -156,7 +156,8 @@ class _Run:
 
         async def one(name: str) -> None:
             job, seen = self.job.at(name), self.held.seen.get(name)
-            what = host_commands.commit_command(self.held.holds[name], job, job.plan.hosts[name], seen, ledger,
+            note = host_commands.written(job, job.plan.hosts[name], ledger)
+            what = host_commands.commit_command(self.held.holds[name], job, job.plan.hosts[name], seen, note,
                                                 self.changing.fresh.get(name, frozenset()))
             try:
                 await self.held.send(name, what)
@@ -166,7 +167,9 @@ class _Run:
                 else:
                     self._set(name, "unknown", job.release.id, failure.why)
                 return
-            await self.record(events.HostCommitted(job.deployment, name, "commit", release=job.release.id))
+            await self.record(events.HostCommitted(
+                job.deployment, name, "commit", release=job.release.id, line=state.hash_of_line(note.line),
+                current=state.hash_of_current(note.current)))
             self._set(name, "succeeded", job.release.id)
 
         await asyncio.gather(*(one(name) for name in names))

@@ -125,9 +125,12 @@ def _meet(one: str, other: str) -> bool:
 
 
 def ownership(
-    app: str, source: str, destination: str, seen: state.HostState, take_over: bool, path: str = ""
+    app: str, source: str, destination: str, seen: state.HostState, take_over: bool, path: str = "", *, lost: bool = False
 ) -> str:
-    """Why the project's name on this host is not ours to deploy to; "" = it is. *path*: the project folder here."""
+    """Why the project's name on this host is not ours to deploy to; "" = it is. *path*: the project folder here.
+
+    *lost*: the ledger saw a commit of the app there, of which the host has no record any more.
+    """
     mine = seen.apps.get(app, state.AppState(app))
     strangers = [c for c in mine.containers if not c.owned and not c.one_off]
     if strangers:
@@ -135,7 +138,7 @@ def ownership(
         return f"project {app} has containers that lading did not make ({strangers[0].name}, from {origin})"
     if mine.given_back and mine.current is None and any(c.owned for c in mine.containers):
         return f"{app} was given back (lading remove --keep-running), and its containers are there"
-    if mine.current is None and any(c.owned for c in mine.containers) and mine.open_intent is None:
+    if mine.current is None and any(c.owned for c in mine.containers) and mine.open_intent is None and not lost:
         origin = next(c.working_dir for c in mine.containers if c.owned)
         return f"{app} was deployed with another state folder (from {origin}), perhaps by another SSH user"
     if mine.current is None or take_over:

@@ -58,14 +58,17 @@ def _networks(host: str, release: releases.Release, old: releases.Release) -> li
 
 def plan_host(
     host: str, release: releases.Release, numbers: Mapping[str, int], fresh: tuple[str, ...], app: state.AppState,
-    old: releases.Release | None, attached: Mapping[str, Sequence[str]] | None = None,
+    old: releases.Release | None, attached: Mapping[str, Sequence[str]] | None = None, wrong: str = "",
 ) -> steps.HostPlan:
     """The steps that bring one host to *release*; none if it is there already.
 
-    *attached*: network → names of containers on it that are not the app's.
+    *attached*: network → names of containers on it that are not the app's; *wrong*: why what the host has written down
+    does not count, so that it is written anew.
     """
     strangers = attached or {}
     changes = diff(host, release, numbers, app, old)
+    if wrong:
+        changes = (steps.Change(host, "", "record", wrong, "written anew"), *changes)
     current = app.current
     same = current is not None and current.release == release.id and dict(current.generations) == numbers
     if not changes and same and not app.edited:
