@@ -1,5 +1,5 @@
 # make test: everything, on a fresh machine; make demo: the main job, shown. Both do all the set-up themselves.
-.PHONY: setup unit lint test lab demo bench bench-scale chaos docs wheel sbom image clean
+.PHONY: setup unit lint test corpus lab demo bench bench-scale chaos docs wheel sbom image clean
 PYTHON ?= python3
 LANES ?= 3
 BIN := .venv/bin
@@ -28,6 +28,10 @@ lint: setup
 # The tests wait more than they work: as many files at once as LANES says, each lane with a lab of its own
 test: lint unit
 	$(BIN)/python -m pytest -n $(LANES) --dist loadfile --ignore tests/unit --ignore tests/test_architecture.py
+
+# all hostile repositories under strace, about 10 minutes; make test tries a few of them
+corpus: setup
+	CORPUS=all $(BIN)/python -m pytest -n $(LANES) tests/contract/test_hostile_repositories.py
 
 lab: setup
 	lab/lab up 3
