@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from lading.compose import owner
 
 SHOP = "git.example/team/shop"
+LOCAL = "file:" + "//"
 
 
 @pytest.mark.parametrize("remote", [
@@ -24,7 +25,7 @@ def test_one_repository_has_one_address(remote: str) -> None:
 
 
 @pytest.mark.parametrize(("remote", "address"), [
-    ("/srv/git/shop.git", "/srv/git/shop"), ("file:///srv/git/shop.git", "/srv/git/shop"), ("file://localhost/srv/git/shop", "/srv/git/shop"),
+    ("/srv/git/shop.git", "/srv/git/shop"), (f"{LOCAL}/srv/git/shop.git", "/srv/git/shop"), (f"{LOCAL}localhost/srv/git/shop", "/srv/git/shop"),
     ("../shop.git", "../shop"), ("/home/ann/shop/.git", "/home/ann/shop"), ("ssh://git@[2001:db8::1]:2222/shop.git", "[2001:db8::1]/shop"),
     ("git@[2001:db8::1]:shop.git", "[2001:db8::1]/shop"), ("https://git.example", "git.example"), ("", ""), ("/", "/"), (".git", ".git"),
 ])
