@@ -2,7 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from lading import errors, state
@@ -10,6 +11,9 @@ from lading.commands import answers, command, docker
 from lading.compose import restore
 from lading.inventory import hosts
 from lading.transport import base
+
+LARGE = 256 * 1024  # bytes of an answer that is read apart
+READING = 5.0  # seconds of CPU that one host's answer may take
 
 
 def marker() -> str:
@@ -26,6 +30,8 @@ async def host(
                           registries=registries)
     try:
         result = await transport.run(where, what)
+        if sum(map(len, result.parts.values())) > LARGE:  # the other hosts do not wait for it
+            return await asyncio.to_thread(_checked, where.name, result)
         return _checked(where.name, result)
     except errors.TransportError as lost:
         return state.HostState(where.name, error=lost.message, error_kind=lost.kind, error_hint=lost.hint)
@@ -44,12 +50,33 @@ def _checked(name: str, result: command.Result) -> state.HostState:
 def answered(name: str, result: command.Result) -> state.HostState:
     """What a host's answer says of it; one that cannot be read, or only by a newer lading, is an error of that host."""
     try:
-        seen = answers.from_result(name, result)
+        spend = _bounded(name)
+        seen = answers.from_result(name, result, spend)
+        apps = {}
+        for app, one in seen.apps.items():
+            spend()
+            apps[app] = restore.readable(one)
+        return replace(seen, apps=apps)
+    except errors.TransportError as much:
+        return state.HostState(name, error=much.message, error_kind=much.kind, error_hint=much.hint)
     except state.NewerError as newer:
         return state.HostState(name, error=str(newer), error_kind="format", error_hint="install the newer lading")
     except ValueError as wrong:
         return state.HostState(name, error=str(wrong), error_kind="command", error_hint=f"on {name}: docker version; docker ps -a")
-    return replace(seen, apps={app: restore.readable(one) for app, one in seen.apps.items()})
+
+
+def _bounded(name: str) -> Callable[[], None]:
+    """What ends the reading of one host's answer when that has taken READING seconds of this machine's time."""
+    begun = time.thread_time()
+
+    def spend() -> None:
+        if time.thread_time() - begun > READING:
+            raise errors.CommandError(
+                f"{name} answers so much that reading it takes more than {READING:g} s",
+                f"see what lies there: lading check {name}; its folders apps/*/releases, apps/*/journal, docker ps -a", host=name,
+            )
+
+    return spend
 
 
 async def fleet(

@@ -53,10 +53,9 @@ def test_any_bytes_are_a_result(output: list[bytes]) -> None:
     assert dict(got.parts) == dict(command.split_parts(b"".join(output), M))
 
 
-@pytest.mark.parametrize(("what", "chunk"), [
-    ("one part without end", b"x" * 65536), ("before the first part", b""), ("many parts of one name", f"\n{M} a\n".encode() + b"x" * 60000),
-])
-def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch, what: str, chunk: bytes) -> None:
+@pytest.mark.parametrize("chunk", [b"x" * 65536, b"", f"\n{M} a\n".encode() + b"x" * 60000],
+                         ids=["one part without end", "before the first part", "many parts of one name"])
+def test_an_answer_is_bounded_in_all_that_it_sends(monkeypatch: pytest.MonkeyPatch, chunk: bytes) -> None:
     monkeypatch.setattr(wire, "ANSWER_LIMIT", 1 << 20)
 
     def flood(exchange: wire.Exchange) -> None:
@@ -67,15 +66,33 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch, what: str, chunk: by
 
     tracemalloc.start()
     try:
-        if what == "one part without end":
-            with pytest.raises(errors.CommandError, match="observe on web1 answered more than 1 MiB") as caught:
-                answer(flood)
-            assert (caught.value.host, caught.value.step, "lading check web1" in caught.value.hint) == ("web1", "observe", True)
-        else:
+        with pytest.raises(errors.CommandError, match="web1 answers more than 1 MiB to observe") as caught:
             answer(flood)
+        assert (caught.value.host, caught.value.step, "lading check web1" in caught.value.hint) == ("web1", "observe", True)
         assert tracemalloc.get_traced_memory()[1] < 8 << 20
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(("chunk", "enough"), [(f"\n{M} a\n".encode() + b"x" * 60000, False), (b"y" * 65536, True)],
+                         ids=["parts", "no part"])
+def test_a_stream_is_bounded_from_part_to_part(monkeypatch: pytest.MonkeyPatch, chunk: bytes, enough: bool) -> None:
+    """What is passed on as it comes, such as logs, may go on for hours; what never becomes a part may not."""
+    monkeypatch.setattr(wire, "ANSWER_LIMIT", 1 << 20)
+
+    async def work() -> command.Result:
+        exchange = wire.Exchange(hosts.Host("web1"), command.Command("logs", "", M), lambda name, content: False)
+        for _ in range(200):
+            exchange.stdout(chunk)
+        exchange.exited(0)
+        exchange.closed()
+        return exchange.result()
+
+    if enough:
+        with pytest.raises(errors.CommandError, match="more than 1 MiB"):
+            asyncio.run(work())
+    else:
+        assert asyncio.run(work()).parts["a"] == b"x" * 60000
 
 
 def test_parts_of_many_names_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,20 +14,34 @@ from lading.commands import command, docker
 
 _LISTENER = re.compile(r"(?:[0-9A-Fa-f]{8}|[0-9A-Fa-f]{32}):[0-9A-Fa-f]{1,4}")
 PORT_LIMIT = 70_000  # published ports of a host that are looked at
+LINE_LIMIT = 200_000  # lines of one part: a host with all ports in use and 500 lines of journal for each of 100 apps has fewer
+_REMEMBERED = 1 << 20  # characters of a release that is read once for a fleet
 T = TypeVar("T")
+Spend = Callable[[], None]
+"""Called before each line that is read; raises where reading has taken long enough."""
 
 
-def host_state(host: str, parts: Sequence[tuple[str, bytes]]) -> state.HostState:
+def host_state(host: str, parts: Sequence[tuple[str, bytes]], spend: Spend = lambda: None) -> state.HostState:
     """All that one answer says: facts, apps, containers; files of an app that cannot be read are named as damaged.
+
+    The work grows with the size of the answer and no faster, whatever is in it.
 
     Raises:
         NewerError: a file was written by a newer lading.
-        ValueError: what Docker says of its containers cannot be read.
+        ValueError: what Docker says of its containers cannot be read, or a part has more lines than any host tells.
     """
+    for name, content in parts:
+        if content.count(b"\n") > LINE_LIMIT:
+            raise ValueError(f"it answers more than {LINE_LIMIT:,} lines of {name.partition(':')[0]}")
     texts = {name: content.decode("utf-8", "replace") for name, content in parts}
-    containers = docker.parse_containers(texts.get("containers", ""))
-    names = {name.partition(":")[2] for name in texts if name.startswith("app:")} | {c.app for c in containers}
-    apps = {name: _app(name, texts, containers) for name in sorted(names) if command.APP.fullmatch(name)}
+    containers: dict[str, list[state.ContainerState]] = {}
+    for one in docker.parse_containers(texts.get("containers", ""), spend):
+        containers.setdefault(one.app, []).append(one)
+    said = _by_app(texts)
+    apps = {
+        name: _app(name, said.get(name, {}), containers.get(name, []), spend)
+        for name in sorted({name for name, mine in said.items() if "app" in mine} | containers.keys()) if command.APP.fullmatch(name)
+    }
     facts = _facts(texts.get("facts", ""), texts.get("registries", ""))
     silent = texts.get("silent", "").strip().partition("\n")[0]
     return state.HostState(host, replace(facts, problem=facts.problem or silent), apps,
@@ -47,21 +61,34 @@ def _others(text: str) -> dict[str, state.Current]:
     return found
 
 
-def from_result(host: str, result: command.Result) -> state.HostState:
+def from_result(host: str, result: command.Result, spend: Spend = lambda: None) -> state.HostState:
     """The same from a finished command."""
-    return host_state(host, list(result.parts.items()))
+    return host_state(host, list(result.parts.items()), spend)
 
 
-def _app(name: str, texts: Mapping[str, str], containers: Sequence[state.ContainerState]) -> state.AppState:
-    lead, damaged = f"release:{name}:", list[str]()
-    current = _read(damaged, "current", texts.get(f"current:{name}"), state.current_from_json)
-    found = {key.removeprefix(lead): text for key, text in texts.items() if key.startswith(lead)}
-    read = {folder: _release(damaged, folder, text) for folder, text in found.items()}
-    folders = {folder: one[0] for folder, one in read.items() if one is not None}
-    kept = dict(one for one in read.values() if one is not None)
-    written, torn = [text for text in texts.get(f"journal:{name}", "").split("\n") if text.strip()], list[str]()
-    lines = (_read(torn, "journal", text, state.journal_from_json) for text in written)
-    journal = tuple(_named(line, folders) for line in lines if line is not None)
+def _by_app(texts: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """The parts "KIND:APP" and "KIND:APP:FOLDER" of each app, without its name: "KIND", "KIND:FOLDER"."""
+    found: dict[str, dict[str, str]] = {}
+    for key, text in texts.items():
+        kind, _, rest = key.partition(":")
+        name, colon, folder = rest.partition(":")
+        if name:
+            found.setdefault(name, {})[kind + colon + folder] = text
+    return found
+
+
+def _app(name: str, texts: Mapping[str, str], containers: Sequence[state.ContainerState], spend: Spend) -> state.AppState:
+    damaged = list[str]()
+    current = _read(damaged, "current", texts.get("current"), state.current_from_json)
+    read = dict[str, tuple[str, state.Kept]]()
+    for key, text in texts.items():
+        spend()
+        one = _release(damaged, key.removeprefix("release:"), text) if key.startswith("release:") else None
+        if one is not None:
+            read[key.removeprefix("release:")] = one
+    folders = {folder: one[0] for folder, one in read.items()}
+    kept = dict(read.values())
+    journal = _journal(damaged, texts.get("journal", ""), folders, spend)
     if current is not None:
         current = replace(current, release=folders.get(current.release, current.release))
     return state.AppState(
@@ -69,34 +96,45 @@ def _app(name: str, texts: Mapping[str, str], containers: Sequence[state.Contain
         current=current,
         releases=kept,
         journal=journal,
-        damaged=(*damaged, *(torn[:1] if not journal else ())),  # a torn line is no loss
-        containers=state.recognised([c for c in containers if c.app == name], current.adopted if current else {}),
-        secrets=_secrets(texts.get(f"secrets:{name}", "")),
-        objects=frozenset(filter(shape.is_word, texts.get(f"objects:{name}", "").split())),
-        edited=_edited(name, current, kept, folders, texts),
+        damaged=tuple(damaged),
+        containers=state.recognised(containers, current.adopted if current else {}),
+        secrets=_secrets(texts.get("secrets", "")),
+        objects=frozenset(filter(shape.is_word, texts.get("objects", "").split())),
+        edited=_edited(current, kept, folders, texts),
         folders=folders,
-        busy=texts[f"busy:{name}"].strip() or "a command" if f"busy:{name}" in texts else "",
-        lease=dict(line.split("=", 1) for line in texts.get(f"lease:{name}", "").splitlines() if "=" in line),
+        busy=texts["busy"].strip() or "a command" if "busy" in texts else "",
+        lease=dict(line.split("=", 1) for line in texts.get("lease", "").splitlines() if "=" in line),
     )
 
 
+def _journal(damaged: list[str], text: str, folders: Mapping[str, str], spend: Spend) -> tuple[Mapping[str, Any], ...]:
+    """The lines that can be read; noted in *damaged* if there are others and none of these: a torn line is no loss."""
+    torn, found = list[str](), list[Mapping[str, Any]]()
+    for written in text.split("\n"):
+        spend()
+        line = _read(torn, "journal", written, state.journal_from_json) if written.strip() else None
+        if line is not None:
+            found.append(_named(line, folders))
+    damaged += torn[:1] if not found else []
+    return tuple(found)
+
+
 def _release(damaged: list[str], folder: str, text: str) -> tuple[str, state.Kept] | None:
-    one = _kept(folder, text)
+    one = (_kept_once if len(text) <= _REMEMBERED else _kept)(folder, text)
     damaged += [] if one else [f"release {folder}"]
     return one
 
 
-@lru_cache(maxsize=256)
 def _kept(folder: str, text: str) -> tuple[str, state.Kept] | None:
-    """What lies in a folder, and its id: by its content, where that is what the folder's name says.
-
-    Read once, for most hosts of a fleet keep the same releases.
-    """
+    """What lies in a folder, and its id: by its content, where that is what the folder's name says."""
     raw = _read([], "", text, partial(state.release_from_json, folder))
     if raw is None:
         return None
     id = canonical.digest(raw)
     return (id if canonical.is_named(folder, id) else folder, raw)
+
+
+_kept_once = lru_cache(maxsize=256)(_kept)  # read once, for most hosts of a fleet keep the same releases
 
 
 def _named(line: Mapping[str, Any], folders: Mapping[str, str]) -> Mapping[str, Any]:
@@ -130,15 +168,14 @@ def _secrets(text: str) -> dict[str, dict[int, str]]:
 
 
 def _edited(
-    name: str, current: state.Current | None, kept: Mapping[str, Mapping[str, Any]], folders: Mapping[str, str],
-    texts: Mapping[str, str],
+    current: state.Current | None, kept: Mapping[str, Mapping[str, Any]], folders: Mapping[str, str], texts: Mapping[str, str],
 ) -> tuple[str, ...]:
     """Files of the current release that are no longer as they were shipped."""
-    folder = next((key for key in texts if key.startswith(f"sums:{name}:")), "").rpartition(":")[2]
+    folder = next((key for key in texts if key.startswith("sums:")), "").removeprefix("sums:")
     release = kept.get(current.release) if current else None
     if current is None or not release or folders.get(folder) != current.release:
         return ()
-    sums, lead = texts[f"sums:{name}:{folder}"], f"releases/{folder}/"
+    sums, lead = texts[f"sums:{folder}"], f"releases/{folder}/"
     have = {path: value for value, _, path in (line.partition("  ") for line in sums.splitlines())}
     try:
         files: dict[str, str] = shape.fitting(release.get("files"), Mapping[str, str], "files")
@@ -151,10 +188,11 @@ def _edited(
 def _changed(release: Mapping[str, Any], have: Mapping[str, str]) -> Iterator[str]:
     """Shipped objects of one file that are no longer what their id says; in folders containers may write, so those are not judged."""
     objects = release.get("objects")
+    filled = {path.split("/")[1] for path in have if path.startswith("objects/") and path.count("/") > 1}
     for key in objects if isinstance(objects, Mapping) else ():
-        one, inside = have.get(f"objects/{key}"), f"objects/{key}/"
+        one = have.get(f"objects/{key}")
         ids = [canonical.object_id([("", executable, one)]) for executable in (False, True)] if one else []
-        if key not in ids and not any(path.startswith(inside) for path in have):
+        if key not in ids and key not in filled:
             yield f"objects/{key}"
 
 

@@ -1,6 +1,6 @@
 """Every docker line sent to a host, as scripts, and the parsers of what it answers (pure)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,14 +134,18 @@ def lease(
     return command.Command("lease", script, marker, timeout=60 + 6 * grace, changes=True)
 
 
-def parse_containers(text: str) -> tuple[state.ContainerState, ...]:
-    """The containers of a `containers` part: one JSON object a line.
+def parse_containers(text: str, spend: Callable[[], None] = lambda: None) -> tuple[state.ContainerState, ...]:
+    """The containers of a `containers` part: one JSON object a line. *spend*: see `answers.Spend`.
 
     Raises:
         ValueError: a line is another thing than `INSPECT` asks for; none of them is guessed.
     """
+    found = []
     try:
-        found = [_container(shape.parse(line)) for line in text.split("\n") if line.strip()]
+        for line in text.split("\n"):
+            spend()
+            if line.strip():
+                found.append(_container(shape.parse(line)))
     except ValueError as wrong:
         raise ValueError(f"what docker says of the containers cannot be read: {wrong}") from wrong
     return tuple(sorted(found, key=lambda c: (c.app, c.service, c.number, c.id)))

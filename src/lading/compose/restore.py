@@ -62,7 +62,8 @@ def from_bytes(content: bytes) -> release.Release:
 def readable(app: state.AppState) -> state.AppState:
     """What was seen of an app, without the kept releases that cannot be read, which are named as damaged."""
     lost = [name for name, raw in app.releases.items() if not _whole(name, raw if isinstance(raw, state.Kept) else state.Kept(raw))]
-    kept = {name: raw for name, raw in app.releases.items() if name not in lost}
+    gone = frozenset(lost)
+    kept = {name: raw for name, raw in app.releases.items() if name not in gone}
     return replace(app, releases=kept, damaged=(*app.damaged, *(f"release {name}" for name in lost)))
 
 

@@ -15,7 +15,7 @@ from lading.commands import command
 from lading.inventory import hosts
 from lading.transport import base
 
-ANSWER_LIMIT = 64 * 1024 * 1024  # bytes of parts that are held at once
+ANSWER_LIMIT = 16 * 1024 * 1024  # bytes of an answer; where parts are taken as they come, of what is held or waited for at once
 PART_COST = 512  # bytes that a part takes beside its name and content
 STDERR_KEPT = 64 * 1024  # bytes: the last ones
 SLACK = 30.0  # seconds beyond the command's own time-out
@@ -103,6 +103,7 @@ class Exchange:
         self._parser = Parser(what.marker)
         self._parts: dict[str, bytes] = {}
         self._kept = 0
+        self._came = 0  # bytes; of a stream, since its last whole part
         self._errors = bytearray()
         self._status: int | None = None
         self._failure: BaseException | None = None
@@ -128,6 +129,7 @@ class Exchange:
     def stdout(self, data: bytes) -> None:
         """Take what the command wrote."""
         if not self._ended.is_set():
+            self._came += len(data)
             self._take(lambda: self._parser.feed(data))
 
     def stderr(self, data: bytes) -> None:
@@ -164,8 +166,10 @@ class Exchange:
         try:
             for name, content in more():
                 self._keep(name, content)
-                if self._on_part is not None and self._on_part(name, content):
-                    self.end_input()
+                if self._on_part is not None:
+                    self._came = 0
+                    if self._on_part(name, content):
+                        self.end_input()
             self._check_size()
         except Exception as failure:
             self.fail(failure)
@@ -176,9 +180,9 @@ class Exchange:
         self._parts[name] = content
 
     def _check_size(self) -> None:
-        if self._parser.held + self._kept > ANSWER_LIMIT:
+        if max(self._parser.held + self._kept, self._came) > ANSWER_LIMIT:
             raise errors.CommandError(
-                f"{self.what.name} on {self.host.name} answered more than {ANSWER_LIMIT // 1024 // 1024} MiB",
+                f"{self.host.name} answers more than {ANSWER_LIMIT // 1024 // 1024} MiB to {self.what.name}",
                 f"what a file in lading's folder or docker says there is too large: lading check {self.host.name}",
                 host=self.host.name, step=self.what.name,
             )
