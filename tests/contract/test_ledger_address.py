@@ -83,7 +83,29 @@ def test_a_password_that_is_the_host_s_name_too_is_not_in_the_cause() -> None:
 def test_the_program_says_nothing_of_it(tmp_path: Path, url: str, status: int) -> None:
     (tmp_path / "lading.yaml").write_text("lading: 1\nledger: {url: {env: TEAM}}\n")
     for words in (("-v", "history", "s1"), ("ledger", "verify", "--json")):
-        done = subprocess.run([sys.executable, "-m", "lading", *words], cwd=tmp_path, env={**os.environ, "TEAM": url}, text=True,
+        done = subprocess.run([sys.executable, "-m", "lading", *words], cwd=tmp_path, env={**os.environ, "TEAM": url, "LADING_CONFIG": "lading.yaml"}, text=True,
                               capture_output=True, check=False)
         assert (done.returncode, "hint" in done.stdout + done.stderr) == (status, True), done.stderr
         assert CANARY not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("url", "given"), [
+    (f"postgresql://lading:{CANARY}@db.invalid/team", {}),
+    (f"postgresql://lading:{CANARY}@db.invalid/team?sslmode=prefer", {}),
+    (f"postgresql://lading:{CANARY}@127.0.0.1,db.invalid/team", {}),
+    (f"postgresql://lading:{CANARY}@/team", {"PGHOST": "db.invalid"}),
+])
+def test_a_server_elsewhere_is_spoken_to_by_tls_alone(tmp_path: Path, url: str, given: dict[str, str]) -> None:
+    (tmp_path / "lading.yaml").write_text("lading: 1\nledger: {url: {env: TEAM}}\n")
+
+    def verified(url: str) -> str:
+        done = subprocess.run([sys.executable, "-m", "lading", "ledger", "verify"], cwd=tmp_path, text=True, capture_output=True,
+                              check=False, env={**os.environ, **given, "TEAM": url, "LADING_CONFIG": "lading.yaml"})
+        assert (done.returncode, CANARY in done.stdout + done.stderr) == (7, False), done.stderr
+        return done.stderr
+
+    said = verified(url)
+    assert "the ledger on db.invalid would be spoken to without TLS" in said
+    assert "?sslmode=verify-full" in said
+    asked = url.replace("?sslmode=prefer", "") + "?sslmode=require&connect_timeout=2"
+    assert "does not answer" in verified(asked), "what demands TLS is asked"

@@ -97,7 +97,7 @@ def test_a_server_that_works_for_long_but_speaks_is_heard_out(book: Book) -> Non
 @pytest.mark.parametrize("words", [("history", "--offline"), ("show", FIRST), ("ledger", "verify")])
 def test_the_program_ends_with_the_ledger_s_status(words: tuple[str, ...], tmp_path: Path, book: Book, postgres: postgres_server.Server) -> None:
     (tmp_path / "lading.yaml").write_text("lading: 1\nledger: {url: {env: TEAM}}\n")
-    env = {**os.environ, "TEAM": f"{book.place.where}?connect_timeout=2"}
+    env = {**os.environ, "TEAM": f"{book.place.where}?connect_timeout=2", "LADING_CONFIG": "lading.yaml"}
     with postgres.frozen():
         done = subprocess.run([sys.executable, "-m", "lading", *words], cwd=tmp_path, env=env, text=True, capture_output=True,
                               check=False, timeout=60)

@@ -1,11 +1,15 @@
 """The address of a ledger in PostgreSQL: whether its password can be told from the rest, and what of it no message shows (pure)."""
 
+import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import unquote
 
 HINT = ("postgresql://USER:PASSWORD@HOST:PORT/DATABASE; in USER and PASSWORD %40 stands for @, %2F for /, %3A for :, "
         "%3F for ?, %23 for #, %25 for %")
+ENCRYPTED = ("require", "verify-ca", "verify-full")
+TLS_HINT = ("end the URL with ?sslmode=verify-full&sslrootcert=CA.pem, which also proves whose server it is; "
+            "sslmode=require at the least")
 SHORTEST = 3  # characters of what is hidden: less stands in any word
 
 
@@ -21,6 +25,26 @@ def unescaped(url: str, words: Mapping[str, str]) -> str:
     if not re.fullmatch(r"[\d,\s]*", words.get("port", "")):
         return "the URL of the ledger has a port that is no number, or an unescaped : or no @ after its password"
     return ""
+
+
+def in_clear(words: Mapping[str, str]) -> str:
+    """The host that would be spoken to without TLS, or where an answer may turn it off; "" if none is.
+
+    *words*: all that libpq goes by, its environment too. This machine itself, by a socket or its loopback, is no network.
+    """
+    if words.get("sslmode") in ENCRYPTED:
+        return ""
+    named = words.get("hostaddr") or words.get("host") or ("" if not words.get("service") else f"service {words['service']}")
+    return next((host for host in named.split(",") if not _is_here(host.strip())), "")
+
+
+def _is_here(host: str) -> bool:
+    if host in ("", "localhost") or host.startswith(("/", "@")):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def secrets(url: str, words: Mapping[str, str]) -> tuple[str, ...]:

@@ -118,8 +118,22 @@ class PostgresStore:
         self._words, self._patience = {**CONNECT, **words}, patience
         self.place = f"PostgreSQL {words.get('dbname', '')} on {words.get('host', 'this machine')}"
         self._hidden = address.secrets(url, words)
+        self._check_tls(words)
         self._base: psycopg.Connection[dict[str, Any]] | None = None
         self._turn = threading.Lock()
+
+    def _check_tls(self, words: Mapping[str, str]) -> None:
+        """Passwords and history cross no network in clear: libpq's own default would let the server choose.
+
+        Raises:
+            LedgerError: the address does not demand TLS.
+        """
+        defaults = {one.keyword.decode(): (one.val or b"").decode() for one in psycopg.pq.Conninfo.get_defaults()}
+        host = address.in_clear({**defaults, **words})
+        if host:
+            raise errors.LedgerError(
+                address.cause(f"the ledger on {host} would be spoken to without TLS: its URL does not demand it", self._hidden),
+                address.TLS_HINT, file=address.cause(self.place, self._hidden))
 
     def _open(self) -> psycopg.Connection[dict[str, Any]]:
         if self._base is None or self._base.closed or self._base.broken:
@@ -184,7 +198,8 @@ class PostgresStore:
                                           "end the program that holds it, and try again", file=self.place)
             case psycopg.errors.InsufficientPrivilege() | psycopg.errors.ReadOnlySqlTransaction():
                 return errors.LedgerError(f"the ledger cannot be written: {text}",
-                                          f"GRANT the user all on schema {FOLDER}, or CREATE on the database", file=self.place)
+                                          f"GRANT the user what docs/security.md names for the ledger's role; tables are made, "
+                                          f"and hosts forgotten, by the owner of schema {FOLDER}", file=self.place)
             case psycopg.errors.UndefinedTable() | psycopg.errors.UndefinedColumn():
                 return errors.LedgerError(f"the ledger is damaged: {text}", f"restore the schema {FOLDER} from a backup, or drop "
                                           "it, then: lading ledger rebuild", file=self.place)

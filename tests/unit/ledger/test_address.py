@@ -45,3 +45,17 @@ def test_whatever_stands_around_a_password_it_is_refused_or_hidden(before: str, 
     url = f"postgresql://ann:{before}CANARY{after}@db/x"
     hidden = address.secrets(url, {"user": "ann"})
     assert "CANARY" not in address.cause(f"could not translate {url} or {before}CANARY{after}", hidden)
+
+
+@pytest.mark.parametrize(("words", "host"), [
+    ({}, ""), ({"host": ""}, ""), ({"host": "/run/postgresql"}, ""), ({"host": "@abstract"}, ""), ({"host": "localhost"}, ""),
+    ({"host": "127.0.0.1"}, ""), ({"host": "127.9.9.9"}, ""), ({"host": "::1"}, ""), ({"host": "/run,127.0.0.1"}, ""),
+    ({"host": "db"}, "db"), ({"host": "127.0.0.1,10.0.0.7"}, "10.0.0.7"), ({"host": "db", "sslmode": "prefer"}, "db"),
+    ({"host": "db", "sslmode": "disable"}, "db"), ({"host": "db", "sslmode": "allow"}, "db"),
+    ({"host": "localhost", "hostaddr": "10.0.0.7"}, "10.0.0.7"), ({"host": "db", "hostaddr": "127.0.0.1"}, ""),
+    ({"service": "team"}, "service team"), ({"service": "team", "sslmode": "require"}, ""), ({"host": "127.0.0.1.evil"}, "127.0.0.1.evil"),
+    ({"host": "db", "sslmode": "require"}, ""), ({"host": "db", "sslmode": "verify-ca"}, ""),
+    ({"host": "db", "sslmode": "verify-full"}, ""),
+])
+def test_no_network_is_crossed_in_clear(words: dict[str, str], host: str) -> None:
+    assert address.in_clear(words) == host
