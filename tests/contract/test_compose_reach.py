@@ -46,7 +46,7 @@ def test_compose_never_opens_the_work_tree(tmp_path: Path) -> None:
     (folder / "b.labels").write_text("team=a\n")
     trace = tmp_path / "trace"
     argv = ["strace", "-f", "-qq", "-e", "trace=open,openat,execve,clone,clone3", "-o", str(trace), sys.executable, "-m", "lading", "bundle",
-            "-C", str(folder), "--no-digests", "-o", str(tmp_path / "bundle"), "--version", "1.0"]
+            "-C", str(folder), "--no-digests", "--app", "shop", "-o", str(tmp_path / "bundle"), "--version", "1.0"]
     env = {**os.environ, "HOME": str(tmp_path), "LADING_CONFIG": ""}
     done = subprocess.run(argv, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
@@ -96,7 +96,7 @@ def test_what_would_read_elsewhere_is_refused_with_its_line(case: str, tmp_path:
     (folder / "in.yml").write_text("services: {i: {image: 'r/i:1'}}\n")
     (folder / "two.yml").write_text("services: {i: {image: 'r/i:1'}}\n---\nservices: {j: {image: 'r/j:1'}}\n")
     (folder / "way-out").symlink_to("../out")
-    subprocess.run("git init -q . && git add -A", shell=True, cwd=folder, check=True)
+    subprocess.run("git init -q . && git remote add origin https://git.example/team/shop && git add -A", shell=True, cwd=folder, check=True)
     (tmp_path / "fleet.yaml").write_text(FLEET.format(registry=server.name))
     argv = [sys.executable, "-m", "lading", "--config", str(tmp_path / "fleet.yaml"), "plan", "--json", "-C", str(folder), "--version", "1",
             "--to", "production"]

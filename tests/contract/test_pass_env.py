@@ -44,6 +44,7 @@ def folder(tmp_path: Path) -> Path:
     made = tmp_path / "shop"
     made.mkdir()
     subprocess.run(["git", "init", "-q", "."], cwd=made, check=True)
+    subprocess.run(["git", "remote", "add", "origin", "https://git.example/team/shop"], cwd=made, check=True)
     return made
 
 
