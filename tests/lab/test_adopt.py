@@ -1,6 +1,8 @@
 """Moving in: a project that others started is taken over as it runs; what differs is shown; nothing is lost on the way."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from app_client import LADING, App
@@ -219,14 +221,18 @@ def test_killed_in_the_middle(app: App, playbook: Playbook, how: str) -> None:
     assert drift(app) == set()
 
 
-def test_committed_on_one_host_is_finished_on_the_other(app: App, playbook: Playbook, lab: Lab) -> None:
+def test_committed_on_one_host_is_finished_on_the_other(app: App, playbook: Playbook, lab: Lab, tmp_path: Path) -> None:
     for host in BOTH:
         playbook.up(host, "1.0.0")
     before = all_lives(app)
     assert adopt(app, "--yes").returncode == 0
     folder = lab.exec("web2", f"ls -d /home/deploy/.lading/*/apps/{app.name}").stdout.strip()
     lab.exec("web2", f"rm {folder}/current && sed -i '/kind.: .committed/d' {folder}/journal")  # as if the controller had died between the two
-    ended = adopt(app, "--yes")
+    home = tmp_path / "home"  # another controller's: the ledger of this one saw web2 commit
+    home.mkdir()
+    (home / ".ssh").symlink_to("/root/.ssh")
+    other = replace(app, options=("--home", str(home)))
+    ended = adopt(other, "--yes")
     assert ended.returncode == 0, ended.stderr
-    assert app.versions() == {("web1", "1.0.0", "healthy"), ("web2", "1.0.0", "healthy")}
-    assert (all_lives(app), drift(app)) == (before, set())
+    assert other.versions() == {("web1", "1.0.0", "healthy"), ("web2", "1.0.0", "healthy")}
+    assert (all_lives(app), drift(other)) == (before, set())

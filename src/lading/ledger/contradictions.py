@@ -6,6 +6,7 @@ from typing import Any
 
 from lading import canonical, state
 
+PLAYBOOK = "ansible-playbook"  # the deployment that an exported playbook writes into `current`; it has no journal
 WINDOW = 500  # lines that a host shows of a journal (commands.files.APP_STATE)
 
 
@@ -75,7 +76,7 @@ def _why(app: state.AppState, known: Committed) -> str:
         return f"its journal tells {what} otherwise than this ledger saw it committed there"
     if any(map(_moves_on, later)) or app.open_intent is not None:
         return ""
-    return _current(app.current, known, what)
+    return _current(app, known, what)
 
 
 def _is(line: Mapping[str, Any], deployment: str) -> bool:
@@ -100,10 +101,14 @@ def _newest(journal: Sequence[Mapping[str, Any]]) -> str:
     return max(str(line.get("deployment", "")) for line in journal)
 
 
-def _current(current: state.Current | None, known: Committed, what: str) -> str:
+def _current(app: state.AppState, known: Committed, what: str) -> str:
+    """What is wrong with `current`; it may also have been mended as the journal tells it, or be of an exported playbook."""
+    current = app.current
     if current is None:
         return f"its `current` is gone, but its journal ends with {what}"
+    if current.deployment == PLAYBOOK:
+        return ""
     same = current.deployment == known.deployment and canonical.is_named(known.release, current.release)
-    if not same or known.current not in ("", state.hash_of_current(current)):
+    if not same or (known.current not in ("", state.hash_of_current(current)) and current != app.committed):
         return f"its `current` is not what was written with {what}"
     return ""

@@ -45,6 +45,7 @@ def committed(deployment: str, to: str = OTHER) -> dict[str, Any]:
     replace(HONEST, journal=(*HONEST.journal, begun(LATER), {"kind": "undone", "deployment": LATER})),
     replace(HONEST, journal=(), damaged=("journal",)),  # that is told as damage
     replace(HONEST, current=None, damaged=("current",)),
+    replace(HONEST, current=replace(CURRENT, release=OTHER, deployment="ansible-playbook")),
     replace(HONEST, journal=tuple({"kind": "intent", "deployment": LATER} for _ in range(contradictions.WINDOW))),
 ], ids=lambda one: str(len(getattr(one, "journal", ""))))
 def test_news_and_damage_are_no_contradiction(app: state.AppState, known: contradictions.Committed) -> None:
@@ -80,6 +81,12 @@ def test_contradictions(case: str, known: contradictions.Committed) -> None:
 def test_bytes_that_an_older_lading_did_not_store(app: state.AppState, words: str) -> None:
     assert words in why(app)
     assert why(app, OLD) == ""
+
+
+def test_a_current_that_was_mended_as_the_journal_tells_it() -> None:
+    told = replace(HONEST, current=None).committed
+    assert told is not None and told != CURRENT
+    assert why(replace(HONEST, current=told)) == ""
 
 
 def test_two_releases_that_begin_alike_are_two() -> None:
