@@ -91,7 +91,9 @@ class App:
         return dict(line.split(" ", 1) for line in lines if " " in line)
 
     def remove(self) -> None:
-        """Take the app off every host, with its data."""
+        """Take the app off every host, with its data; the ledger, which would miss it there, begins anew."""
+        for path in (self.lab.root / "state" / "lading").glob("ledger.db*"):
+            path.unlink()
         for host in ("web1", "web2", "web3", "stage1"):
             label = f"label=com.docker.compose.project={self.name}"
             self.lab.exec(
