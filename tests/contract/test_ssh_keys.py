@@ -11,7 +11,7 @@ import sshd_server
 from lading import errors
 from lading.commands import command
 from lading.inventory import hosts
-from lading.transport import ssh
+from lading.transport import base, local, routed, ssh, telling
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 M = "MARK-77aa"
@@ -91,3 +91,23 @@ async def denied(transport: ssh.SshTransport, host: hosts.Host) -> tuple[str, st
         await transport.run(host, HELLO)
     tried = caught.value.message.partition("tried: ")[2]
     return tried.split(", ", 1)[-1] if "no agent (" in tried else tried, caught.value.hint
+
+
+def fingerprint(key: Path) -> str:
+    """What ssh-keygen calls a key."""
+    told = subprocess.run(["ssh-keygen", "-l", "-E", "sha256", "-f", f"{key}.pub"], check=True, text=True, capture_output=True)
+    return told.stdout.split()[1]
+
+
+async def test_the_key_that_let_in_is_known(
+    server: sshd_server.Sshd, transport: ssh.SshTransport, tmp_path: Path
+) -> None:  # C6
+    other = sshd_server.make_key(tmp_path / "other")
+    server.config.write_text(f"Host *\nIdentityFile {other}\nIdentityFile {server.user_key}\nIdentityAgent none\n")
+    host = server.host()
+    assert base.key_of(transport, host) == "", "nobody was let in yet"
+    await transport.run(host, HELLO)
+    assert base.key_of(transport, host) == fingerprint(server.user_key)
+    wrapped = telling.TellingTransport(routed.RoutedTransport({"ssh": transport}), lambda text: None)
+    assert base.key_of(wrapped, host) == fingerprint(server.user_key)
+    assert base.key_of(local.LocalTransport(), host) == "", "there is no key to this machine itself"

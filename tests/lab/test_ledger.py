@@ -273,3 +273,35 @@ def test_a_ledger_that_cannot_be_used(
     for host in ("web1", "web2"):
         lab.exec(host, f"test ! -e /var/lib/lading/apps/{ann.app.name} && test -z \"$(ls /home/*/.lading/*/apps/{ann.app.name} 2>/dev/null)\"")
         assert ann.app.ids(host) == {}
+
+
+def test_a_ledger_that_was_emptied_is_seen(ann: Person, ben: Person) -> None:  # C5
+    ann.deploy("1.0.0")
+    writer = ann.read("ledger", "verify")["writer"]
+    shutil.rmtree(ann.state)
+    alone = ann.read("ledger", "verify")
+    assert alone["unchecked"] != [], "what only hosts can tell is said"
+    for made in (False, True):
+        if made:
+            ann.deploy("1.1.0")
+        seen = ann.lading("ledger", "verify", "--hosts", "--to", "web1,web2")
+        assert seen.returncode == 7, seen.stdout
+        assert f"for a ledger of writer {writer}, which is not here: this ledger was emptied" in seen.stdout
+    other = ben.read("ledger", "verify", "--hosts", "--to", "web1,web2")
+    assert (other["ok"], len(other["other_writers"])) == (True, 2), "another person's own ledger is no fault"
+    assert any(writer in words for words in other["unchecked"])
+
+
+def test_the_actor_is_a_claim(ann: Person) -> None:  # C6
+    ann.deploy("1.0.0")
+    claimed = {**ann.env, "GITHUB_ACTIONS": "true", "GITHUB_TRIGGERING_ACTOR": "the-cto"}
+    done = ann.app.deploy("1.1.0", "--json", env=claimed)
+    assert done.returncode == 0, done.stderr
+    row = ann.read("history", ann.app.name, "--offline")[0]
+    assert row["actor"] == "the-cto"
+    assert row["ran_by"].startswith("root@")
+    [(key, hosts)] = row["keys"].items()
+    assert key.startswith("SHA256:")
+    assert hosts == ["web1", "web2"]
+    shown = ann.lading("show", row["deployment"])
+    assert "the-cto, by its own word; run by root@" in " ".join(shown.stdout.split())

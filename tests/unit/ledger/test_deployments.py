@@ -94,7 +94,9 @@ def test_what_has_an_odd_shape_is_left_out(case: str) -> None:
 def test_what_a_host_tells_is_bounded() -> None:
     [told] = deployments.from_journals(seen(web1=[begin(actor="\x1b[31mann\n" + "x" * 999)]))
     assert told.actor == "?[31mann?" + "x" * (deployments.LIMIT - 9)
-    many = [begin(deployment=f"20261124-101500-{number:x}") for number in range(deployments.LOOK + 5)]
+    many: list[Mapping[str, Any]] = [
+        begin(deployment=f"20261124-101500-{number:x}") for number in range(deployments.LOOK + 5)
+    ]
     assert len(deployments.from_journals(seen(web1=many))) == deployments.LOOK
 
 
@@ -178,7 +180,7 @@ PLAN = events.DeploymentPlanned(ID, app="shop", hosts=("web1", "web2"), actor="a
 
 
 def test_hosts_say_nothing_about_what_was_made_here() -> None:
-    forged = [begin(actor="the-cto", to="evil", version="6.6.6"), line("committed")]
+    forged: list[Mapping[str, Any]] = [begin(actor="the-cto", to="evil", version="6.6.6"), line("committed")]
     end = events.DeploymentEnded(ID, result="rolled_back", hosts={"web1": "rolled_back", "web2": "unknown"})
     alone = listed(PLAN, end)
     assert alone is not None
