@@ -77,4 +77,4 @@ def test_words_that_were_typed(folder: Path, words: list[str]) -> None:
 @pytest.mark.timeout(120)
 def test_a_host_that_is_not_there_has_a_row(folder: Path) -> None:
     code, said = on_terminal(folder, "where")
-    assert (code, "unknown" in said, harmless(said)) == (0, True, True), said
+    assert (code, "unknown" in said, harmless(said)) == (6, True, True), said  # not all have answered

@@ -90,7 +90,7 @@ def test_what_was_left_open_ends_by_each_hosts_own_record(app: App, lab: Lab) ->
     begin = next(line for line in reversed(lines) if line["kind"] == "begin")
     forged = root.forge(begin["to"], version="6.6.6", directory="../../tmp/x")
     begin |= {"to": forged, "version": "6.6.6", "source": "https://git.example/mallory", "destination": "elsewhere"}
-    lines.append({"v": begin["v"], "kind": "committed", "deployment": begin["deployment"], "to": forged, "version": "6.6.6"})
+    lines.insert(0, {"v": begin["v"], "kind": "committed", "deployment": begin["deployment"], "to": forged, "version": "6.6.6"})
     root.write("journal", "\n".join(map(json.dumps, lines)))
     done = app.lading("resume", app.name)
     current, kept = honest.current(), honest.run("ls releases")
