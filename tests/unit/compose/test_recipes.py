@@ -68,3 +68,15 @@ def test_names_that_are_needed() -> None:
     assert recipes.needed(base, merged, {"web": ("WORD",)}) == {"VERSION", "DIR", "LEVEL", "WORD"}
     assert recipes.needed({}, {}, {}) == frozenset()
     assert recipes.recipes({}, {}, {}, {}).found == {}
+
+
+def test_caches_are_what_cache_from_names() -> None:
+    (recipe,) = made({"context": ".", "cache_from": ["r.example/x:1", "type=local,src=/etc"], "no_cache": True}).found.values()
+    assert recipe.caches == ("r.example/x:1", "type=local,src=/etc")
+
+
+def test_a_key_that_is_not_carried_out_is_told_with_its_place() -> None:
+    merged = {"services": {"web": {"build": {"context": ".", "secrets": ["s"]}}}}
+    with pytest.raises(errors.ComposeError) as caught:
+        recipes.recipes({"services": {"web": {"image": IMAGE}}}, merged, {}, GIVEN, lambda service, key: (f"{service}.{key}", 7))
+    assert (caught.value.file, caught.value.line) == ("web.secrets", 7)

@@ -1,5 +1,7 @@
 """Which machines are meant by a name: a destination, a host, several; never "all" (R42)."""
 
+from dataclasses import replace
+
 import pytest
 
 from lading import errors
@@ -171,3 +173,12 @@ def test_a_host_of_several_destinations_asks_for_one(recorded: dict[str, str]) -
     with pytest.raises(errors.InputError, match=r"lab1 is in several destinations \(lab, wide\)") as caught:
         RULED.choose_ruled(["lab1"], recorded)
     assert "--to lab" in caught.value.hint
+
+
+def test_several_destinations_pass_the_same_variables_on() -> None:
+    one = hosts.Destination("one", ("web1",), pass_env=("A",))
+    fleet = hosts.Inventory({name: hosts.Host(name) for name in ("web1", "web2")}, {
+        "one": one, "same": replace(one, name="same", hosts=("web2",)), "other": hosts.Destination("other", ("web2",))})
+    assert fleet.choose(("one,same",))[0].pass_env == ("A",)
+    with pytest.raises(errors.InputError, match="pass_env differs between the destinations one, other"):
+        fleet.choose(("one,other",))
