@@ -282,6 +282,7 @@ class _Reader(nodes.Reader):
             name, words.get("address", ""), words.get("user", ""), jump=words.get("jump", ""),
             port=self.number(got["port"], f"{where}.port", 1, 65535) if "port" in got else 0,
             sudo=self.flag(got["sudo"], f"{where}.sudo") if "sudo" in got else False,
+            sudo_group=self.sudo_group(got, where),
             labels=self.words(got.get("labels"), f"{where}.labels"), transport=self.transport(got, f"{where}."),
             origin=f"{self.path}:{node.start_mark.line + 1}",
         )
@@ -356,6 +357,17 @@ class _Reader(nodes.Reader):
             self.flag(got["insecure"], f"{where}.insecure") if "insecure" in got else False,
             self.auth_host(got["auth"], f"{where}.auth") if "auth" in got else "",
         )
+
+    def sudo_group(self, got: Mapping[str, Any], where: str) -> str:
+        """The group that `sudo -g` gives to a host's commands; not together with `sudo`, by which they run as root."""
+        if "sudo_group" not in got:
+            return ""
+        group = self.text(got["sudo_group"], f"{where}.sudo_group")
+        if re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", group) is None:
+            raise self.wrong(got["sudo_group"], f"{where}.sudo_group: {group!r} is no name of a group", "such as: sudo_group: docker")
+        if "sudo" in got and self.flag(got["sudo"], f"{where}.sudo"):
+            raise self.wrong(got["sudo_group"], f"{where} has both sudo and sudo_group", "sudo: true runs commands as root; leave one of them out")
+        return group
 
     def auth_host(self, node: Any, where: str) -> str:
         """A host, or host:port, without a scheme: HTTPS is what it is asked by."""

@@ -2,6 +2,7 @@
 with asyncssh and with Ansible."""
 
 import asyncio
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -286,6 +287,16 @@ def test_the_remote_line_in_every_login_shell(
         assert done.returncode not in (0, 4)
     else:
         assert (done.returncode, command.split_parts(done.stdout, M)) == (4, [("a", b"a\0b"), ("end", b"")])
+
+
+async def test_sudo_gives_a_group_and_no_other_user(server: sshd_server.Sshd) -> None:
+    """`sudo_group`: what it runs may talk to whatever that group may, as the user who logs in."""
+    one = ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=[str(server.config)])
+    try:
+        done = await one.run(dataclasses.replace(server.host(), sudo_group="daemon"), a_command("part a; id -un; id -gn; part end"))
+    finally:
+        await one.close()
+    assert done.text("a").split() == [server.user, "daemon"], done
 
 
 @settings(max_examples=60, deadline=None)

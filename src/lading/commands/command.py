@@ -82,13 +82,13 @@ def assign(values: Mapping[str, str | int]) -> str:
     return "".join(f"{name}={quote(str(value))}\n" for name, value in values.items())
 
 
-def remote_line(length: int, *, sudo: bool = False, timeout: int = 60) -> str:
+def remote_line(length: int, *, sudo: bool = False, group: str = "", timeout: int = 60) -> str:
     """The one line that is given to the login shell: read *length* bytes of script from stdin and run them.
 
     Works unchanged in sh, bash, dash, fish and tcsh (tried: tests/contract/test_transports.py). dd takes not a byte more, for what follows
     is the payload: all in one block where it can (GNU, BusyBox), else byte by byte, which is slow.
     """
-    prefix = "sudo -n " if sudo else ""
+    prefix = "sudo -n " if sudo else f"sudo -n -g {quote(group)} " if group else ""
     whole, slow = f"dd bs={length} count=1 iflag=fullblock 2>/dev/null", f"dd bs=1 count={length} 2>/dev/null"
     return f"exec {prefix}timeout -k 10 {timeout} /bin/sh -c 'eval \"`{whole} || {slow}`\"'"
 

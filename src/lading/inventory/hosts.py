@@ -24,7 +24,8 @@ class Host:
     """One machine: how to reach it and what is said about it.
 
     An empty *address* means that *name* goes to the OpenSSH configuration; *port* 0 means its default.
-    *jump* names another host or an OpenSSH jump specification. *sudo*: commands run through `sudo -n`.
+    *jump* names another host or an OpenSSH jump specification. *sudo*: commands run through `sudo -n`;
+    *sudo_group*: through `sudo -n -g` that group.
     *key_file*, *known_hosts* (one more file), *proxy_command* (%h, %p, %r as in OpenSSH), *connect_timeout* and
     *keepalive* (seconds) are this host's own; empty or 0 means the fleet's. *origin*: the file and line that name it.
     *transport*: how commands reach it, "ssh" or "ansible".
@@ -45,6 +46,7 @@ class Host:
     origin: str = ""
     refusal: Refusal | None = None
     transport: str = ""
+    sudo_group: str = ""
 
 
 @dataclass(frozen=True, slots=True)

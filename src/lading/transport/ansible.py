@@ -156,7 +156,7 @@ class _Following:
 
     async def _bring(self) -> ansible_session.Answer:
         """Have the command begin; in a new home if the session's is no more, as where a host clears up after logins."""
-        line = wire.line(dataclasses.replace(self.exchange.host, sudo=False), self.exchange.what)  # become does it
+        line = wire.line(dataclasses.replace(self.exchange.host, sudo=False, sudo_group=""), self.exchange.what)  # become does it
         for _ in range(2):
             place = await self._whole(self.session.place(self.host))
             if isinstance(place, ansible_session.Answer):

@@ -35,7 +35,7 @@ def outgoing(what: command.Command) -> tuple[int, bytes]:
 
 def line(host: hosts.Host, what: command.Command) -> str:
     """The remote line that runs *what* on *host*."""
-    return command.remote_line(outgoing(what)[0], sudo=host.sudo, timeout=what.timeout)
+    return command.remote_line(outgoing(what)[0], sudo=host.sudo, group=host.sudo_group, timeout=what.timeout)
 
 
 class Parser:
