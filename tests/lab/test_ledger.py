@@ -300,7 +300,7 @@ def test_the_actor_is_a_claim(ann: Person) -> None:  # C6
     row = ann.read("history", ann.app.name, "--offline")[0]
     assert row["actor"] == "the-cto"
     assert row["ran_by"].startswith("root@")
-    [(key, hosts)] = row["keys"].items()
+    [(key, hosts)] = ann.read("show", row["deployment"])["keys"].items()
     assert key.startswith("SHA256:")
     assert hosts == ["web1", "web2"]
     shown = ann.lading("show", row["deployment"])

@@ -91,7 +91,8 @@ def show(config: str, deployment: str, timings: bool, as_json: bool) -> int:
 
 def _as_json(shown: past.Shown, took: times.Timings | None) -> dict[str, Any]:
     stored = [{"at": s.at, "writer": s.writer, "seq": s.seq, **events.to_json(s.event)} for s in shown.events]
-    found = {**shown.row.as_json(), "images": dict(shown.images) or None, "events": stored,
+    keys = {key: list(names) for key, names in shown.row.keys.items()}
+    found = {**shown.row.as_json(), **({"keys": keys} if keys else {}), "images": dict(shown.images) or None, "events": stored,
              "journal": [{"on": host, **line} for host, line in shown.journal]}
     return found | ({"timings": took.as_json()} if took else {})
 
@@ -118,7 +119,7 @@ def _show(shown: past.Shown, took: times.Timings | None) -> None:
 def _facts(row: deployments.Deployment) -> list[tuple[str, str]]:
     """What is known of a deployment as a whole: who made it is told with how far that can be trusted."""
     told = {key: canonical.short(str(value)) for key, value in row.as_json().items() if value}
-    told = {key: text for key, text in told.items() if key not in ("hosts", "keys", "ran_by", "origin")}
+    told = {key: text for key, text in told.items() if key not in ("hosts", "ran_by", "origin")}
     if row.ran_by:
         keys = [f"key {key} on {', '.join(names)}" for key, names in row.keys.items()]
         told["actor"] = f"{row.actor}, by its own word; run by {'; '.join([row.ran_by, *keys])}"

@@ -61,9 +61,12 @@ class Deployment:
         return ", ".join(self.hosts) + (f" ({otherwise}" if otherwise else "")
 
     def as_json(self) -> dict[str, Any]:
-        """One entry of `history --json`; what is not known is null. Ledgers before schema 2 know no *ran_by*, no *keys*."""
-        told = {name: getattr(self, name) or None for name in self.__slots__}
-        return {name: value for name, value in told.items() if value is not None or name not in ("ran_by", "keys")}
+        """One entry of `history --json`; what is not known is null. *keys* are no part of it: only `show` tells them.
+
+        What older ladings made has no *ran_by*.
+        """
+        told = {name: getattr(self, name) or None for name in self.__slots__ if name != "keys"}
+        return {name: value for name, value in told.items() if value is not None or name != "ran_by"}
 
 
 @dataclass(frozen=True, slots=True)
