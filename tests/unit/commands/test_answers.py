@@ -166,3 +166,11 @@ def test_a_container_in_full() -> None:
         owned=True, one_off=True, number=2, since="2026-01-02T00:00:00Z", working_dir="/srv",
         networks={"a": "n1", "b": ""}, mounts={"/data": "shop_data", "/c": "/c"}, ports=("127.0.0.1:8080/tcp",))
     assert (broken.id, broken.number) == ("xyz", 1)
+
+
+def test_whose_the_other_apps_are() -> None:
+    """What cannot be read, is of a newer lading or has no app's name is passed over: it is looked at when that app is."""
+    known = state.Current("mailer", "a" * 64, "1", "d", source="git.example/team/mailer")
+    lines = [json.dumps(known.as_json()), "{", json.dumps({**known.as_json(), "v": 99}), json.dumps({**known.as_json(), "app": "../x"}), ""]
+    seen = answers.host_state("web1", [("others", "\n".join(lines).encode())])
+    assert seen.others == {"mailer": known}
