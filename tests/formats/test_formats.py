@@ -133,6 +133,20 @@ def test_an_app_that_was_adopted() -> None:
     assert left.open_intent["keeps_containers"]
 
 
+def test_whole_ids() -> None:
+    """`current` of format 2, a journal of format 3, and what the ledger notes of them at the commit."""
+    folder = V1.parent / "v2"
+    current = state.current_from_json(json.loads((folder / "current").read_text()))
+    begin, committed = (state.journal_from_json(json.loads(line)) for line in (folder / "journal").read_text().splitlines())
+    assert (current.release, current.deployment) == (IDS["c0186b515193"], "20261128-221500-5c1e")
+    assert (begin["v"], begin["to"], begin["participants"]) == (3, current.release, ("web1", "web2", "web3", "web4"))
+    assert state.current_from_json(begin["from"]).release == IDS["dfa3a5086413"]
+    seen = events.from_json(json.loads((folder / "events.jsonl").read_text()))
+    assert isinstance(seen, events.HostCommitted)
+    assert (seen.release, seen.line, seen.current) == (
+        committed["to"], state.hash_of_line(committed), state.hash_of_current(current))
+
+
 @pytest.mark.parametrize("name", RELEASES)
 def test_releases(name: str) -> None:
     folder = RELEASES[name]

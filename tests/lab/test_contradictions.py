@@ -11,8 +11,9 @@ from lab_client import Lab
 HOSTS = ("web1", "web2")
 
 
-def folder(app: App) -> str:
-    return f"/var/lib/lading/apps/{app.name}"
+def folder(app: App, host: str) -> str:
+    """The app's folder on a host: shared, or the user's own."""
+    return app.lab.exec(host, f"ls -d /var/lib/lading/apps/{app.name} /home/*/.lading/*/apps/{app.name} 2>/dev/null | head -n 1").stdout.strip()
 
 
 def ledger_says(app: App, *verb: str) -> dict[str, str]:
@@ -64,10 +65,11 @@ def check_put_right(app: App, host: str) -> None:
 
 def test_a_host_that_was_put_back_from_a_snapshot(app: App, lab: Lab, tmp_path: Path) -> None:
     assert app.deploy("1.0.0").returncode == 0
-    lab.exec("web2", f"rm -rf /root/snapshot; cp -a {folder(app)} /root/snapshot")
+    where = folder(app, "web2")
+    lab.exec("web2", f"rm -rf /root/snapshot; cp -a {where} /root/snapshot")
     assert app.deploy("1.1.0").returncode == 0
     assert ledger_says(app) == {}
-    lab.exec("web2", f"rm -rf {folder(app)}; mv /root/snapshot {folder(app)}")
+    lab.exec("web2", f"rm -rf {where}; mv /root/snapshot {where}")
     check_named(app, "web2", "its journal lacks deployment")
     check_refused(app, "web2")
     home = tmp_path / "home"
@@ -82,7 +84,7 @@ def test_a_host_that_was_put_back_from_a_snapshot(app: App, lab: Lab, tmp_path: 
 def test_a_host_that_was_emptied(app: App, lab: Lab) -> None:
     assert app.deploy("1.0.0").returncode == 0
     assert app.deploy("1.1.0").returncode == 0
-    lab.exec("web1", f"rm -rf {folder(app)}")
+    lab.exec("web1", f"rm -rf {folder(app, 'web1')}")
     check_named(app, "web1", "it has no record of")
     check_refused(app, "web1")
     check_put_right(app, "web1")
@@ -95,7 +97,7 @@ def test_a_host_that_was_emptied(app: App, lab: Lab) -> None:
 def test_a_host_that_was_edited(file: str, edit: str, words: str, app: App, lab: Lab) -> None:
     assert app.deploy("1.0.0").returncode == 0
     assert app.deploy("1.1.0").returncode == 0
-    lab.exec("web2", f"sed -i '{edit}' {folder(app)}/{file}")
+    lab.exec("web2", f"sed -i '{edit}' {folder(app, 'web2')}/{file}")
     check_named(app, "web2", words)
     check_put_right(app, "web2")
 

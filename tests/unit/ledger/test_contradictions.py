@@ -99,3 +99,12 @@ def test_only_hosts_that_answer_and_that_the_ledger_knows_are_compared() -> None
     unknown = state.HostState("web2")
     seen = state.FleetState({"web1": silent, "web2": unknown})
     assert contradictions.found("shop", seen, {"web1": SEEN}) == {}
+
+
+def test_where_lading_has_an_app_that_the_ledger_did_not_see_it_is_not_compared() -> None:
+    plain = state.AppState("plain")  # containers of somebody else's
+    hosts = {name: state.HostState(name, apps={"shop": HONEST, "plain": plain}) for name in ("web1", "web2", "web3")}
+    seen = state.FleetState(hosts)
+    assert contradictions.uncompared(seen, {"shop": {"web2": SEEN}}) == {"shop": ("web1", "web3")}
+    assert contradictions.uncompared(seen, {}) == {"shop": ("web1", "web2", "web3")}
+    assert contradictions.uncompared(state.FleetState({}), {}) == {}
