@@ -15,7 +15,9 @@ from lading.commands import command, docker
 _LISTENER = re.compile(r"(?:[0-9A-Fa-f]{8}|[0-9A-Fa-f]{32}):[0-9A-Fa-f]{1,4}")
 PORT_LIMIT = 70_000  # published ports of a host that are looked at
 LINE_LIMIT = 200_000  # lines of one part: a host with all ports in use and 500 lines of journal for each of 100 apps has fewer
+NAME_LIMIT = 200_000  # participants that all lines of a host's journals name, equal lists counted once
 _REMEMBERED = 1 << 20  # characters of a release that is read once for a fleet
+_TOTAL = 0  # no object has this id
 T = TypeVar("T")
 Spend = Callable[[], None]
 """Called before each line that is read; raises where reading has taken long enough."""
@@ -37,9 +39,9 @@ def host_state(host: str, parts: Sequence[tuple[str, bytes]], spend: Spend = lam
     containers: dict[str, list[state.ContainerState]] = {}
     for one in docker.parse_containers(texts.get("containers", ""), spend):
         containers.setdefault(one.app, []).append(one)
-    said = _by_app(texts)
+    said, named = _by_app(texts), dict[int, int]()
     apps = {
-        name: _app(name, said.get(name, {}), containers.get(name, []), spend)
+        name: _app(name, said.get(name, {}), containers.get(name, []), spend, named)
         for name in sorted({name for name, mine in said.items() if "app" in mine} | containers.keys()) if command.APP.fullmatch(name)
     }
     facts = _facts(texts.get("facts", ""), texts.get("registries", ""))
@@ -77,7 +79,9 @@ def _by_app(texts: Mapping[str, str]) -> dict[str, dict[str, str]]:
     return found
 
 
-def _app(name: str, texts: Mapping[str, str], containers: Sequence[state.ContainerState], spend: Spend) -> state.AppState:
+def _app(
+    name: str, texts: Mapping[str, str], containers: Sequence[state.ContainerState], spend: Spend, named: dict[int, int]
+) -> state.AppState:
     damaged = list[str]()
     current = _read(damaged, "current", texts.get("current"), state.current_from_json)
     read = dict[str, tuple[str, state.Kept]]()
@@ -88,7 +92,7 @@ def _app(name: str, texts: Mapping[str, str], containers: Sequence[state.Contain
             read[key.removeprefix("release:")] = one
     folders = {folder: one[0] for folder, one in read.items()}
     kept = dict(read.values())
-    journal = _journal(damaged, texts.get("journal", ""), folders, spend)
+    journal = _journal(damaged, texts.get("journal", ""), folders, spend, named)
     if current is not None:
         current = replace(current, release=folders.get(current.release, current.release))
     return state.AppState(
@@ -107,14 +111,26 @@ def _app(name: str, texts: Mapping[str, str], containers: Sequence[state.Contain
     )
 
 
-def _journal(damaged: list[str], text: str, folders: Mapping[str, str], spend: Spend) -> tuple[Mapping[str, Any], ...]:
-    """The lines that can be read; noted in *damaged* if there are others and none of these: a torn line is no loss."""
+def _journal(
+    damaged: list[str], text: str, folders: Mapping[str, str], spend: Spend, named: dict[int, int]
+) -> tuple[Mapping[str, Any], ...]:
+    """The lines that can be read; noted in *damaged* if there are others and none of these: a torn line is no loss.
+
+    *named*: how many participants the spans stand for that were read on this host, by their id, and all together.
+    """
     torn, found = list[str](), list[Mapping[str, Any]]()
     for written in text.split("\n"):
         spend()
         line = _read(torn, "journal", written, state.journal_from_json) if written.strip() else None
-        if line is not None:
-            found.append(_named(line, folders))
+        if line is None:
+            continue
+        found.append(_named(line, folders))
+        spans = line.get("participants", ()) if line.get("v") == 2 else ()
+        if id(spans) not in named:
+            named[id(spans)] = len(spans)
+            named[_TOTAL] = named.get(_TOTAL, 0) + len(spans)
+        if named[_TOTAL] > NAME_LIMIT:
+            raise ValueError(f"its journals name more than {NAME_LIMIT:,} participants")
     damaged += torn[:1] if not found else []
     return tuple(found)
 

@@ -11,7 +11,7 @@ from lading.commands import answers, command
 from lading.inventory import hosts
 from lading.transport import recorder
 
-pytestmark = pytest.mark.timeout(120)  # what the lading before took hours for
+pytestmark = pytest.mark.timeout(600)  # what the lading before took hours for
 SIZE = 15 << 20  # bytes
 GOOD = {"facts": b"state=/var/lib/lading\nformat=1\nengine=27.0\n", "app:shop": b"", "end": b""}
 LINE = json.dumps({"kind": "begin", "deployment": "d", "v": 2, "participants": ["web[1:9999]"], "to": "0" * 12})
@@ -77,6 +77,11 @@ def test_a_flood_is_read_in_bounds_and_other_hosts_are_read(kind: str) -> None:
 def test_more_lines_than_any_host_tells_are_named(kind: str) -> None:
     seen = observe.answered("web2", command.Result(0, {**GOOD, **FLOODS[kind]()}))
     assert seen.error.startswith("it answers more than 200,000 lines of "), seen.error
+
+
+def test_a_few_letters_that_stand_for_many_hosts_are_bounded() -> None:
+    seen = observe.answered("web2", command.Result(0, {**GOOD, **FLOODS["a journal of spans"]()}))
+    assert seen.error == "its journals name more than 200,000 participants"
 
 
 def test_reading_ends_when_it_has_taken_long_enough(monkeypatch: pytest.MonkeyPatch) -> None:
