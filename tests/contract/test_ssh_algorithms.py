@@ -122,3 +122,11 @@ def test_nothing_of_it_is_said_on_stderr(make: Make, tmp_path: Path) -> None:
                           env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "SSH_AUTH_SOCK": ""})
     assert "Warning" not in done.stderr, done.stderr
     assert "does not let" in done.stderr + done.stdout or done.returncode == 6, done.stderr + done.stdout
+
+
+async def test_a_key_that_is_restricted_is_enough(make: Make) -> None:
+    """No forwarding, no terminal, no ~/.ssh/rc: docs/security.md recommends it."""
+    server = make()
+    public = Path(f"{server.user_key}.pub")
+    public.write_text(f"restrict {public.read_text()}")
+    assert await said(server) == "hello"
