@@ -131,11 +131,16 @@ async def verify_with_hosts(context: contexts.Context, to: Sequence[str] = ()) -
 
 
 def _is_of(context: contexts.Context, writer: str, told: Sequence[chain.Attested]) -> bool:
-    """Whether a ledger that hosts attest should be this one: a team has one, and so has a user on a machine."""
+    """Whether a ledger that hosts attest should be this one: a team has one, and so has a person, or a CI's user.
+
+    A person is user@host; where the actor is what a CI says of whoever started it, the user that it runs as counts.
+    """
     if _ledger(context).shared:
         return True
-    return any(one.actor == context.actor or (one.ran_by and one.ran_by == context.ran_by)
-               for one in told if one.writer == writer)
+    own = [one for one in told if one.writer == writer]
+    if "@" in context.actor:
+        return any(one.actor == context.actor for one in own)
+    return any(one.ran_by == context.ran_by for one in own)
 
 
 def _lost(writer: str, told: Sequence[chain.Attested]) -> str:
