@@ -92,7 +92,7 @@ class App:
 
     def remove(self) -> None:
         """Take the app off every host, with its data; the ledger, which would miss it there, begins anew."""
-        for path in (self.lab.root / "state" / "lading").glob("ledger.db*"):
+        for path in (self.lab.root / "controller" / "state" / "lading").glob("ledger.db*"):
             path.unlink()
         for host in ("web1", "web2", "web3", "stage1"):
             label = f"label=com.docker.compose.project={self.name}"
