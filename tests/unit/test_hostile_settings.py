@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lading import errors
@@ -111,6 +111,7 @@ def test_versions_inject_nothing(version: str) -> None:
         assert version.isprintable() and len(version) <= variables.VERSION_LIMIT
 
 
+@example("~")
 @given(hostile)
 def test_destinations_that_are_not_there(name: str) -> None:
     known = hosts.Inventory({"web1": hosts.Host("web1")}, {"prod": hosts.Destination("prod", ("web1",))})

@@ -43,7 +43,8 @@ def split(text: str) -> list[str]:
 def evaluate(text: str, hosts: Sequence[str], groups: Mapping[str, Sequence[str]]) -> Found:
     """The hosts that the pattern *text* means, as Ansible reads it, in its order.
 
-    Other than Ansible: a part that means nothing is an error; `all` and `ungrouped` are no match of `a*`, `~u`.
+    Other than Ansible: a part that means nothing is an error, and so is a `~` alone, which there means every host;
+    `all` and `ungrouped` are no match of `a*`, `~u`.
 
     Raises:
         InputError: it is too long, not a pattern, or a part of it means nothing.
@@ -76,6 +77,8 @@ class _Search:
         """What one part means, without its & or !."""
         if not word:
             raise self._wrong("there is a & or ! with nothing behind it")
+        if word == "~":
+            raise self._wrong("there is a ~ with nothing behind it, which would be every host", "write all")
         if word in self.hosts:
             if tuple(self.groups.get(word, (word,))) != (word,):
                 raise self._wrong(f"{word} is both a host and a group or destination", "rename one of them")
