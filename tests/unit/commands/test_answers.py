@@ -171,6 +171,7 @@ def test_a_container_in_full() -> None:
 def test_whose_the_other_apps_are() -> None:
     """What cannot be read, is of a newer lading or has no app's name is passed over: it is looked at when that app is."""
     known = state.Current("mailer", "a" * 64, "1", "d", source="git.example/team/mailer")
-    lines = [json.dumps(known.as_json()), "{", json.dumps({**known.as_json(), "v": 99}), json.dumps({**known.as_json(), "app": "../x"}), ""]
+    named = [json.dumps({**known.as_json(), "app": name}) for name in ("../x", "Mailer")]
+    lines = [json.dumps(known.as_json()), "{", json.dumps({**known.as_json(), "v": 99}), *named, ""]
     seen = answers.host_state("web1", [("others", "\n".join(lines).encode())])
     assert seen.others == {"mailer": known}

@@ -32,6 +32,14 @@ def test_a_shipped_file_that_was_edited_is_shipped_again_and_nothing_starts() ->
     assert (plan.services, plan.steps[0]) == ((), steps.StoreRelease(made.id, ("a1",)))
 
 
+def test_a_record_that_does_not_count_is_written_anew_and_nothing_starts() -> None:
+    made = a_release(WEB, DB)
+    plan = planner.plan_host("h", made, {}, (), an_app(made), made, wrong="it lacks deployment d1")
+    assert [(c.field, c.old, c.new) for c in plan.changes] == [("record", "it lacks deployment d1", "written anew")]
+    assert plan.services == ()
+    assert plan.steps[-1] == steps.CommitRelease(made.id)
+
+
 def test_only_what_changed_starts() -> None:  # promise 3
     plan = planned(a_release(a_service("web", "r/web:2"), DB), a_release(WEB, DB))
     assert plan.services == ("web",)
