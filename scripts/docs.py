@@ -4,7 +4,9 @@ import ast
 import dataclasses
 import importlib
 import os
+import re
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +32,18 @@ def tree() -> str:
     return "```\n" + "\n".join(lines) + "\n```\n"
 
 
+def import_rule() -> str:
+    """The layers of the import contract, from those that may import all to those that import nothing."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (layers,) = (one["layers"] for one in contracts if one["type"] == "layers")
+    return " → ".join(f"({layer})" if "|" in layer else layer for layer in layers)
+
+
 def architecture() -> str:
-    """ARCHITECTURE.md with its tree anew."""
+    """ARCHITECTURE.md with its tree and its import rule anew."""
     head, _, rest = (ROOT / "ARCHITECTURE.md").read_text().partition(BEGIN)
-    return f"{head}{BEGIN}\n{tree()}{END}{rest.partition(END)[2]}"
+    after = re.sub(r"(?<=\*\*Import rule\*\* \(import-linter, in pyproject\.toml\): `)[^`]*", import_rule(), rest.partition(END)[2])
+    return f"{head}{BEGIN}\n{tree()}{END}{after}"
 
 
 def cli() -> str:
