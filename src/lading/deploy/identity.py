@@ -19,11 +19,12 @@ def name(
     wanted = reading.project.name
     known = {host: _names(reading, one, is_ours) for host, one in seen.hosts.items()}
     found = sorted({name for names in known.values() for name in names})
-    if beside or not found or wanted in found:
+    if beside or all(wanted in names for names in known.values() if names):
         return wanted
     if not reading.named and len(found) == 1 and all(known.values()):
         return found[0]
-    raise _runs_as(wanted, found[0], known)
+    others = {host: names for host, names in known.items() if names and wanted not in names}
+    raise _runs_as(wanted, others)
 
 
 def _names(reading: project.Reading, seen: state.HostState, is_ours: Callable[[str], bool]) -> list[str]:
@@ -32,9 +33,9 @@ def _names(reading: project.Reading, seen: state.HostState, is_ours: Callable[[s
             if owner.same(current.source, reading.source, reading.path) and is_ours(current.destination)]
 
 
-def _runs_as(wanted: str, found: str, known: Mapping[str, list[str]]) -> errors.ForeignError:
-    where = ", ".join(f"{host} as {' and '.join(names)}" for host, names in known.items() if names)
-    first = next(host for host, names in known.items() if names)
+def _runs_as(wanted: str, known: Mapping[str, list[str]]) -> errors.ForeignError:
+    where = ", ".join(f"{host} as {' and '.join(names)}" for host, names in known.items())
+    first, (found, *_) = next(iter(known.items()))
     return errors.ForeignError(
         f"this would be {wanted}, but what lies in this folder of its repository runs there: {where}",
         f"--app {found}, or `name: {found}` in the file, goes on with it; lading remove {found} --to {first} ends it; "
