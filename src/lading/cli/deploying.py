@@ -127,13 +127,19 @@ def _change(
     async def work() -> int:
         lines = progress.Progress(live=shared.interactive() and not as_json and not shared.verbose())
         async with shared.opened(config, directory, with_ledger=True) as context:
-            confirm = shared.confirmer(answer, question, render.plan)
+            confirm = shared.confirmer(answer, question, partial(_look_at, context))
             with lines:
                 done = await act(shared.changed(context, on_event=lines.event, confirm=lines.paused(confirm),
                                                 approved=answer.approved))
         return finish(done, as_json)
 
     return shared.run(work())
+
+
+def _look_at(context: contexts.Context, made: steps.Plan) -> None:
+    """Show a plan on which somebody is to decide, and keep it: its hash may be the answer."""
+    approval.keep(context.environment, made)
+    render.plan(made)
 
 
 def finish(done: ended.Ended, as_json: bool, more: Mapping[str, Any] | None = None) -> int:

@@ -43,7 +43,7 @@ def _app(_ctx: click.Context, _param: click.Parameter, name: str) -> str:
 
 
 def _hash(_ctx: click.Context, _param: click.Parameter, given: str) -> str:
-    """The hash of a plan, or so much of its beginning that no other plan has it by chance."""
+    """The hash of a plan, or so much of its beginning that no other plan has it by chance (on purpose: see `approval.check`)."""
     if given and not HASH.fullmatch(given):
         raise errors.InputError(f"--plan {given[:80]!r} is no hash of a plan: at least 12 hexadecimal digits, small letters",
                                 "copy it from the last line of lading plan")
@@ -56,7 +56,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON doc
 verbose_option = main.verbose_option
 plan_option = click.option(
     "--plan", "approved", default="", metavar="HASH", callback=_hash,
-    help="Carry out exactly the plan with this hash (12 digits or more of it), or refuse; nothing is asked.")
+    help="Carry out exactly the plan with this hash (12 digits do for one that was shown here), or refuse; nothing is asked.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 reason_option = click.option("--reason", default="", metavar="TEXT", callback=_reason,
                              help="Why, for the history; in a CI its commit, change or event stands for it.")

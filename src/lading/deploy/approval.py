@@ -33,20 +33,29 @@ def keep(environment: Mapping[str, str], plan: steps.Plan) -> None:
 def check(context: contexts.Context, plan: steps.Plan) -> None:
     """Refuse a plan that is not the approved one; without an approval by hash every plan is good here.
 
+    Two plans with the same 12 digits can be made on purpose: a beginning only stands for a plan that this user was shown.
+
     Raises:
         PlanChangedError: so it is; what is different is said where the approved plan is known.
+        NotConfirmedError: only the beginning of a hash was given, and it is not of one plan that was shown here.
     """
     wanted = context.approved
-    if not wanted or plan.hash.startswith(wanted):
+    if wanted in ("", plan.hash):
         return
     before = _find(context.environment, wanted)
+    if before is not None and before["hash"] == plan.hash:
+        return
+    if before is None and plan.hash.startswith(wanted):
+        raise errors.NotConfirmedError(
+            f"--plan {wanted} is only the beginning of a hash, and not of one plan that this user was shown here; nothing was changed",
+            "give all 64 digits: lading plan prints them with --json, and where stdout is no terminal")
     if before is None:
         told = f"what it was is not known here; now it is: {'; '.join(difference.summary(plan.as_json()))}"
     else:
         told = "; ".join(difference.between(before, plan.as_json()))
     raise errors.PlanChangedError(
         f"the plan is not {canonical.short(wanted)} any more but {canonical.short(plan.hash)}: {told}",
-        f"look at it, then --plan {canonical.short(plan.hash)}")
+        f"look at it (lading plan, or --dry-run), then --plan {canonical.short(plan.hash)}")
 
 
 def check_ended(context: contexts.Context, app: str, unfinished: Mapping[str, str]) -> None:

@@ -39,9 +39,26 @@ def refusal(folder: Path, approved: str, plan: steps.Plan) -> str:
     return caught.value.message
 
 
-def test_the_approved_plan_is_good_by_its_hash_or_the_beginning_of_it(tmp_path: Path) -> None:
+def test_the_approved_plan_is_good_by_its_hash_or_the_beginning_of_one_that_was_shown(tmp_path: Path) -> None:
+    approval.keep({"XDG_STATE_HOME": str(tmp_path)}, PLAN)
     for approved in ("", PLAN.hash, PLAN.hash[:12]):
         approval.check(called(tmp_path, approved), PLAN)
+    approval.check(called(tmp_path / "elsewhere", PLAN.hash), PLAN)
+
+
+def test_the_beginning_of_a_hash_stands_only_for_a_plan_that_was_shown(tmp_path: Path) -> None:  # A3, C7: 48 bits are made equal in a minute
+    with pytest.raises(errors.NotConfirmedError, match="only the beginning of a hash") as caught:
+        approval.check(called(tmp_path, PLAN.hash[:12]), PLAN)
+    assert (caught.value.exit_code, "all 64 digits" in caught.value.hint) == (4, True)
+    approval.keep({"XDG_STATE_HOME": str(tmp_path)}, OTHER)
+    alike = PLAN.hash[:12] + "0" * 52
+    (tmp_path / "lading" / "plans" / f"{OTHER.hash}.json").rename(path := tmp_path / "lading" / "plans" / f"{alike}.json")
+    path.write_text(json.dumps({**OTHER.as_json(), "hash": alike}))
+    assert "version: 2 → 1" in refusal(tmp_path, PLAN.hash[:12], PLAN)
+    approval.keep({"XDG_STATE_HOME": str(tmp_path)}, PLAN)
+    with pytest.raises(errors.NotConfirmedError):
+        approval.check(called(tmp_path, PLAN.hash[:12]), PLAN)
+    approval.check(called(tmp_path, PLAN.hash), PLAN)
 
 
 def test_another_plan_is_refused_with_what_is_different(tmp_path: Path) -> None:
