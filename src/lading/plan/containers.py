@@ -8,6 +8,8 @@ from lading.compose import overlay, restore
 from lading.compose import release as releases
 from lading.plan import rollout, steps
 
+SHOWN = 120  # characters of a value that are shown
+NAMED = 100  # entries of a mapping that are named where they differ
 HEALTH = {"healthy": 0, "running": 0, "completed": 0, "starting": 1}  # which container to keep; all others come last
 
 
@@ -123,7 +125,7 @@ def fields(
     for key in sorted({*was.definition, *spec.definition} - {"image"}):
         ours, theirs = spec.definition.get(key), was.definition.get(key)
         if ours != theirs:
-            found.append(steps.Change(host, spec.name, key, _short(theirs), _short(ours)))
+            found += [steps.Change(host, spec.name, *one) for one in _differing(key, theirs, ours)]
     found += _shipped(host, release, spec, made, was)
     return found or [steps.Change(host, spec.name, "definition", seen.definition, spec.content[:12])]
 
@@ -154,6 +156,28 @@ def _configs(spec: releases.ServiceSpec) -> list[str]:
     return [str(one.get("source", "")) for one in spec.definition.get("configs") or ()]
 
 
-def _short(value: Any) -> str:
-    text = "" if value is None else canonical.form(value).decode()
-    return text if len(text) <= 120 else text[:117] + "..."
+def _differing(what: str, old: Any, new: Any) -> list[tuple[str, str, str]]:
+    """What differs, from what, to what; of long mappings and lists only the entries that differ."""
+    told = [_form(value) for value in (old, new)]
+    if max(map(len, told)) <= SHOWN:
+        return [(what, told[0], told[1])]
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        keys = [key for key in sorted({*old, *new}) if key not in old or key not in new or old[key] != new[key]]
+        found = [one for key in keys[:NAMED] for one in _differing(f"{what} {key}", old.get(key), new.get(key))]
+        return found + [(what, "", f"and {len(keys) - NAMED} more")] * (len(keys) > NAMED)
+    if isinstance(old, Sequence) and isinstance(new, Sequence) and not isinstance(old, str) and not isinstance(new, str):
+        gone, come = [one for one in old if one not in new], [one for one in new if one not in old]
+        told = [_form(value) for value in (gone, come)] if gone or come else told
+    apart = next((n for n, (one, other) in enumerate(zip(*told, strict=False)) if one != other), min(map(len, told)))
+    return [(what, _around(apart, told[0]), _around(apart, told[1]))]
+
+
+def _form(value: Any) -> str:
+    return "" if value is None else canonical.form(value).decode()
+
+
+def _around(place: int, text: str) -> str:
+    """As much of a long text as is shown, from a little before the *place* where it differs; what is left out is marked."""
+    first = max(place - 30, 0) if len(text) > SHOWN else 0
+    cut = ("..." if first else "") + text[first:]
+    return cut if len(cut) <= SHOWN else cut[:SHOWN - 3] + "..."

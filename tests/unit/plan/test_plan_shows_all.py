@@ -63,6 +63,25 @@ def on_host(old: release.Release, numbers: Mapping[str, int]) -> state.AppState:
     return an_app(old, *containers, generations=dict(numbers))
 
 
+LONG = {f"NAME_{number}": f"value-{number}" for number in range(20)}
+ARGUMENTS = [f"--option-{number}=value" for number in range(20)]
+WORD = "x" * 200
+
+
+@pytest.mark.parametrize(("key", "old", "new", "shown"), [
+    ("environment", LONG, {**LONG, "NAME_9": "other", "TLS": "off"}, [("environment NAME_9", '"value-9"', '"other"'), ("environment TLS", "", '"off"')]),
+    ("environment", {**LONG, "NONE": None}, LONG, [("environment NONE", "", "")]),
+    ("command", ARGUMENTS, [*ARGUMENTS, "--no-tls"], [("command", "[]", '["--no-tls"]')]),
+    ("environment", {**LONG, "A": WORD + "1"}, {**LONG, "A": WORD + "2"}, [("environment A", f'...{"x" * 30}1"', f'...{"x" * 30}2"')]),
+    ("environment", {}, {f"N{number:03}": "" for number in range(102)}, None),
+])
+def test_a_change_in_a_long_value_is_shown_itself(key: str, old: Any, new: Any, shown: list[tuple[str, str, str]] | None) -> None:  # D2
+    before, after = (made(Side(definition={key: value})) for value in (old, new))
+    plan = planner.plan_host("h", after, Side().numbers, (), on_host(before, Side().numbers), before)
+    told = [(c.field, c.old, c.new) for c in plan.changes]
+    assert told == shown if shown is not None else (len(told), told[-1]) == (101, ("environment", "", "and 2 more"))
+
+
 @given(st.sets(st.sampled_from(sorted(CHANGES)), min_size=1, max_size=4))
 def test_every_change_is_shown_whatever_changes_beside_it(names: set[str]) -> None:
     before = after = Side()
