@@ -53,3 +53,13 @@ def test_two_names_of_an_app_are_refused(tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "lading", "export", "ansible", "other", "--app", "hello", "--to", "web1", "-o", "out"]
     done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, "two apps are named: other, and --app hello" in done.stderr) == (2, True), done.stderr
+
+
+def test_a_group_by_sudo_is_in_no_playbook(tmp_path: Path) -> None:
+    """Refused with its line before anything is asked of the host, which is not there."""
+    (tmp_path / "lading.yaml").write_text("lading: 1\nhosts:\n  web1: {address: 127.0.0.1, port: 1, sudo_group: docker}\n")
+    (tmp_path / "compose.yaml").write_text("services: {web: {image: nginx}}\n")
+    argv = [sys.executable, "-m", "lading", "--config", "lading.yaml", "export", "ansible", "--to", "web1", "-o", "out"]
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, "lading.yaml:3" in done.stderr, "sudo_group: docker" in done.stderr) == (2, True, True), done.stderr
+    assert not (tmp_path / "out").exists()

@@ -33,6 +33,11 @@ async def test_all_that_is_sent_but_no_secret() -> None:
     await transport.close()
 
 
+def test_the_group_by_sudo_is_told() -> None:
+    said = telling.begins(hosts.Host("web1", sudo_group="docker"), a_command("id"))
+    assert said.startswith("web1 stage: begins (by sudo with group docker, at most 60 s)\n")
+
+
 async def test_sudo_failures_and_cancellation_are_told(tmp_path: Path) -> None:
     told: list[str] = []
     assert telling.begins(hosts.Host("web1", sudo=True), a_command("id")).startswith("web1 stage: begins (by sudo, at most 60 s)\n")

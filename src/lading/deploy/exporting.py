@@ -24,9 +24,10 @@ async def write(context: contexts.Context, request: start.Request, output: Path)
     """Write the folder of a playbook; the document of `export ansible --json`.
 
     Raises:
-        InputError: the output exists or cannot be written, or the plan has a step that no playbook of built-in modules can do.
+        InputError: the output exists or cannot be written, or a host or a step wants what no playbook of built-in modules can do.
     """
     disk.check_new(output, NEW)
+    _refuse_groups(context.settings.inventory.choose(request.to)[1])
     prepared = await start.rehearse(context, request)
     _refuse(prepared)
     batches = rollout.batches([host.name for host in prepared.chosen], prepared.bundle.release.forth.parallelism)
@@ -46,6 +47,17 @@ async def write(context: contexts.Context, request: start.Request, output: Path)
     return {"app": made.app, "version": made.version, "release": made.id, "destination": prepared.destination.name,
             "batches": [list(batch) for batch in batches], "files": sorted(file.path for file in files),
             "run": _run(context, [*teams, *([f"{output}/inventory.yml"] if said else [])], output)}
+
+
+def _refuse_groups(chosen: Sequence[hosts.Host]) -> None:
+    """Refuse hosts with `sudo_group`: Ansible's become runs `/bin/sh` as another user, which their sudoers line does not allow."""
+    for host in chosen:
+        if not host.sudo_group:
+            continue
+        file, _, line = host.origin.rpartition(":")
+        raise errors.InputError(
+            f"sudo_group: {host.sudo_group} cannot be said in a playbook: Ansible's become takes another user, not a group",
+            "deploy with lading; or write sudo: true for the hosts of the playbook", file=file, line=int(line), host=host.name)
 
 
 def _refuse(prepared: start.Prepared) -> None:

@@ -156,7 +156,8 @@ class _Following:
 
     async def _bring(self) -> ansible_session.Answer:
         """Have the command begin; in a new home if the session's is no more, as where a host clears up after logins."""
-        line = wire.line(dataclasses.replace(self.exchange.host, sudo=False, sudo_group=""), self.exchange.what)  # become does it
+        # Ansible's become does what `sudo` asks for; `sudo_group` is of the line itself, as over SSH.
+        line = wire.line(dataclasses.replace(self.exchange.host, sudo=False), self.exchange.what)
         for _ in range(2):
             place = await self._whole(self.session.place(self.host))
             if isinstance(place, ansible_session.Answer):
