@@ -192,7 +192,7 @@ def verify(config: str, hosts: bool, to: tuple[str, ...], as_json: bool) -> int:
 
 def _verified_json(found: past.Verified) -> dict[str, Any]:
     return {
-        "ok": not found.faults, "writer": found.head.writer, "rows": found.head.seq, "head": found.head.hash,
+        "ok": not found.faults and not found.contradicting, "writer": found.head.writer, "rows": found.head.seq, "head": found.head.hash,
         "faults": list(found.faults), "attested": len(found.attested), "other_writers": list(found.others),
         "unreachable": _unread(found.unreachable),
         "contradicting": [{"host": one.host, "app": one.app, "why": one.why} for one in found.contradicting],
@@ -217,8 +217,10 @@ def _verified(found: past.Verified) -> None:
     word = "damaged" if found.faults else "intact"
     seen = f", {len(found.attested)} commits attested by hosts" if found.attested else ""
     taken = "".join(f", {one.seq} imported of writer {one.writer}" for one in found.imported)
-    limits = ", as far as it was checked" if found.unchecked and not found.faults else ""
-    render.line(f"{word}: {found.head.seq} rows of writer {found.head.writer}{taken} in {found.place}{seen}{limits}")
+    limits = ", as far as it was checked" if (found.unchecked or found.unreachable) and not found.faults else ""
+    hosts = sorted({one.host for one in found.contradicting})
+    otherwise = f", but contradicted by {', '.join(hosts)}" if hosts else ""
+    render.line(f"{word}: {found.head.seq} rows of writer {found.head.writer}{taken} in {found.place}{seen}{limits}{otherwise}")
 
 
 @ledger.command()
