@@ -1,11 +1,18 @@
 """The last commit that a ledger itself saw on each host: from its chains, whatever the list says and hosts tell."""
 
+import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from a_ledger import Book, Place, a_plan, an_end, foreign
 
-from lading import events
+from builders import a_reading, a_service, an_app
+from lading import context, events, settings, state
+from lading.compose import release
+from lading.deploy import pinning
+from lading.inventory import hosts
+from lading.transport import recorder
 
 Make = Callable[[], Place]
 Books = Callable[[Place], Book]
@@ -85,3 +92,16 @@ def test_chains_that_were_taken_in_count(book: Book, make: Make, books: Books) -
     book.merge(other.export())
     assert known(book) == {"web1": (FIRST, "r1"), "web2": (SECOND, "r2")}
     assert dict(book.commits("nothing")) == {}
+
+
+def test_a_flood_of_forged_deployments_does_not_hide_whose_digest_it_is(book: Book, tmp_path: Path) -> None:  # A1, A4
+    good, evil = (f"r/db:1@sha256:{digit * 64}" for digit in "ae")
+    made, forged = (release.build(a_reading(a_service("db", "r/db:1")), {"r/db:1": one}).release for one in (good, evil))
+    book.keep(made.canonical())
+    commit(book, FIRST, made.id, "web1", "web2")
+    book.take([foreign(f"20991231-{number:06}-ffff", hosts={"web2": "succeeded"}, origin="host web2", result="succeeded") for number in range(600)])
+    seen = state.FleetState({name: state.HostState(name, apps={"shop": an_app(one)}) for name, one in (("web1", made), ("web2", forged))})
+    fleet = settings.Settings(tmp_path / "lading.yaml", hosts.Inventory({}, {}))
+    here = context.Context(fleet, {}, recorder.RecorderTransport(lambda _host, _what: None), book.kept, "ann")  # type: ignore[arg-type,return-value]
+    kept = asyncio.run(pinning.keep(here, {"r/db:1": evil}, seen, "shop"))
+    assert (dict(kept.pins), kept.vouched) == ({"r/db:1": good}, (good,))

@@ -10,8 +10,6 @@ from lading.deploy import running
 from lading.ledger import contradictions
 from lading.plan import digests
 
-LOOKED_AT = 500  # deployments, newest first, among which a release's own one is looked for
-
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
@@ -71,10 +69,8 @@ def _gone_on(seen: state.HostState, app: str, last: contradictions.Committed) ->
 async def _planned(context: contexts.Context, app: str, release: str) -> events.DeploymentPlanned | None:
     """The intent with which a release was made here; None for one that hosts alone told of."""
     assert context.ledger is not None
-    for row in await context.ledger.history(app, LOOKED_AT):
-        if row.origin or row.verb != "deploy" or row.release != release:
-            continue
-        for stored in await context.ledger.events(row.deployment):
+    for deployment in await context.ledger.made(app, release):
+        for stored in await context.ledger.events(deployment):
             what = stored.event
             if isinstance(what, events.DeploymentPlanned) and (what.verb, what.release) == ("deploy", release):
                 return what

@@ -114,6 +114,11 @@ class Ledger:
 
         return await self._do(work)
 
+    async def made(self, app: str, release: str) -> tuple[str, ...]:
+        """The deployments by which this ledger itself brought a release of an app out, newest first; none that hosts tell of."""
+        query = "SELECT deployment FROM deployments WHERE origin='' AND verb='deploy' AND app=? AND \"release\"=? ORDER BY started DESC"
+        return tuple(str(row["deployment"]) for row in await self._do(lambda base: base.execute(query, (app, release))))
+
     async def deployment(self, prefix: str) -> deployments.Deployment | None:
         """The deployment with this id, or the only one whose id begins so.
 
