@@ -35,6 +35,8 @@ def history(config: str, app: str, to: tuple[str, ...], limit: int, offline: boo
     async def work() -> int:
         async with shared.opened(config, with_ledger=True) as context:
             found = await past.history(context, app, to=to, limit=limit, offline=offline)
+        if as_json and not found.rows:
+            contexts.check_answered(found.unreachable, "whether anything was done")
         render.document([row.as_json() for row in found.rows]) if as_json else _history(found)
         return shared.answered(found.unreachable) if as_json else _exit(found.unreachable)
 
