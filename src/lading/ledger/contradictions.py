@@ -90,7 +90,7 @@ def _moves_on(line: Mapping[str, Any]) -> bool:
 
 def _lacking(app: state.AppState, known: Committed, what: str) -> str:
     if not app.journal:
-        return f"it has no record of {app.app}, but this ledger saw {what} committed there: emptied, or reinstalled"
+        return f"it has no record of {app.app}, but this ledger saw {what} committed there: emptied, reinstalled, or another machine of that name"
     if len(app.journal) >= WINDOW and _newest(app.journal) > known.deployment:
         return ""  # the host shows no more, and goes on after it
     return f"its journal lacks {what}, which this ledger saw committed there: an old snapshot, or not its own journal"
