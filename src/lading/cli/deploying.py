@@ -110,6 +110,7 @@ def shown(context: contexts.Context, made: steps.Plan, as_json: bool) -> int:
 def deploy(ctx: click.Context, /, yes: bool, approved: str, as_json: bool, dry_run: bool, reason: str, take_lease: bool,
            accepted: tuple[str, ...], **words: Any) -> int:
     """Bring an app to a version on a destination: all hosts or none."""
+    _one_of(dry_run, approved)
     if dry_run:
         code: int = ctx.invoke(plan, as_json=as_json, **words)
         return code
@@ -118,6 +119,18 @@ def deploy(ctx: click.Context, /, yes: bool, approved: str, as_json: bool, dry_r
     request = asked(reason=reason, take_lease=take_lease, accepted=accepted, **words)
     question = "Deploy {plan.app} {plan.version} to {plan.destination} ({hosts} hosts)?"
     return _change(ctx.obj, request.directory, answer, as_json, question, lambda c: start.deploy(c, request))
+
+
+def _one_of(dry_run: bool, approved: str) -> None:
+    """Refuse a rehearsal of an approved plan: it would seem to have been compared.
+
+    Raises:
+        InputError: both were given.
+    """
+    if dry_run and approved:
+        raise errors.InputError(
+            "--dry-run shows the plan as it is now, --plan carries one out that was approved",
+            "name one; whether a plan still is what was approved: compare the hash that --dry-run prints")
 
 
 def _change(
@@ -168,6 +181,7 @@ def adopt(config: str, /, app: str, yes: bool, approved: str, as_json: bool, dry
         async with shared.opened(config, request.directory) as context:
             return shown(context, await adopting.plan(context, request), as_json)
 
+    _one_of(dry_run, approved)
     if dry_run:
         return shared.run(look())
     answer = shared.Answer(yes, approved)
@@ -191,6 +205,7 @@ def adopt(config: str, /, app: str, yes: bool, approved: str, as_json: bool, dry
 def rollback(config: str, app: str, to: tuple[str, ...], release: str, yes: bool, approved: str, as_json: bool,
              dry_run: bool, reason: str, take_lease: bool) -> int:
     """Go back to the previous or any kept release: whole, without registry or ledger."""
+    _one_of(dry_run, approved)
     if dry_run:
         return _rehearse(config, as_json, lambda c: going_back.plan(c, app, to, release=release))
     answer = shared.Answer(yes, approved)
@@ -228,6 +243,7 @@ def remove(config: str, app: str, to: tuple[str, ...], volumes: bool, keep_runni
     """Remove an app from hosts; its volumes and data stay unless --volumes."""
     if volumes and keep_running:
         raise errors.InputError("--volumes and --keep-running exclude each other", "name one")
+    _one_of(dry_run, approved)
     if dry_run:
         return _rehearse(config, as_json, lambda c: removing.plan(c, app, to, volumes=volumes, keep_running=keep_running))
     answer = shared.Answer(yes, approved)
