@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import pytest
 from registry_server import Serve
 
 from lading.cli import main
-from lading.compose import keys, plugin
+from lading.compose import keys, plugin, restore
+from lading.deploy import policy
 
 IMAGE = "REGISTRY/team/app:1.0"
 
@@ -137,6 +139,32 @@ x-lading: {data: [conf]}
     project.fleet("[]")
     code, said = project.plan()
     assert code == 6, said
+
+
+def test_what_ships_from_elsewhere_in_the_repository_asks_for_nothing(project: Project) -> None:
+    project.fleet("[]")
+    for name, text in {"common/a.conf": "a", "common/same.conf": "a", "host/.gitkeep": ""}.items():
+        (project.folder / name).parent.mkdir(exist_ok=True)
+        (project.folder / name).write_text(text)
+    app = project.folder / "apps" / "shop"
+    app.mkdir(parents=True)
+    mounts = ["../../common/a.conf:/a:ro", "../../common/same.conf:/same:ro", "./../../common:/c:ro"]
+
+    def write(*more: str) -> None:
+        image = IMAGE.replace("REGISTRY", project.registry)
+        (app / "compose.yaml").write_text(f"name: shop\nservices:\n  web: {{image: '{image}', volumes: {json.dumps([*mounts, *more])}}}\n")
+        subprocess.run(["git", "init", "-q"], cwd=project.folder, check=True)
+        subprocess.run(["git", "add", "-A"], cwd=project.folder, check=True)
+
+    write()
+    code, said = project.plan("-C", str(app))
+    assert code == 6, said
+    assert project.lading("bundle", "-C", str(app), "--version", "1.0", "--no-digests", "-o", str(project.folder / "out"))[0] == 0
+    made = restore.from_bytes((project.folder / "out" / "release.json").read_bytes())
+    assert policy.of_release(made) == ()  # what `rollback` asks
+    write("../../host:/h")
+    code, said = project.plan("-C", str(app))
+    assert code == 4 and "host-path:../../host" in said and "common" not in said
 
 
 def test_words_of_allow_are_checked(project: Project) -> None:

@@ -190,7 +190,7 @@ def _short_mount(text: str) -> Asked:
 def _bind(source: str) -> Asked:
     """A bind mount; relative ones lie in what ships, or in the app's own folder on the host."""
     relative = not source.startswith(("/", "~", "\\")) and "$" not in source
-    if relative and not posixpath.normpath(source).startswith(".."):
+    if relative and posixpath.normpath(source).partition("/")[0] != "..":
         return
     if source.startswith("/"):
         yield from _host_path(source)

@@ -385,14 +385,14 @@ def _reading(
         named=bool(request.project or request.app or any(one.value("name") for one in closure.main)),
         commit=worktree.commit(tree, cargo.paths()),
         warnings=tuple(dict.fromkeys(cargo.warnings)),
-        rights=tuple(_rights(model, closure.all)),
+        rights=tuple(_rights(model, closure.all, cargo)),
     )
 
 
-def _rights(model: Model, documents: Sequence[parse.Document]) -> Iterator[rights.Right]:
+def _rights(model: Model, documents: Sequence[parse.Document], cargo: shipping.Cargo) -> Iterator[rights.Right]:
     """What the project may do with its hosts, judged by its true values, and where it is written."""
     shown = masking.masked(model.raw, model.resolved, model.values.all, model.values.hidden)
-    for right in rights.find(model.resolved, shown):
+    for right in rights.find(model.resolved, shown, cargo.binds):
         names = tuple(str(part) for part in right.key if isinstance(part, str))
         file, line = parse.locate(documents, names)
         yield replace(right, file=file, line=line)

@@ -1,6 +1,7 @@
 """What a project may do with its hosts, in the words of `allow:`: found in Compose's normal form by its keys' rules (pure)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import posixpath
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,16 +79,19 @@ class Right:
 
 
 def covers(allowed: str, right: Right) -> bool:
-    """Whether an entry of `allow:` gives a right: the bare name all of it, a path what lies below it."""
+    """Whether an entry of `allow:` gives a right: the bare name all of it, a path what lies below it.
+
+    A relative path is seen from the app's folder on the host, so no absolute one covers it.
+    """
     name, colon, argument = allowed.partition(":")
     if name != right.name or name == REFUSED:
         return False
     if not colon:
         return True
-    if name == "host-path":
+    if name == "host-path" and right.argument.startswith("/"):
         wanted, given = keys.path(right.argument), keys.path(argument)
         inside = wanted == given or wanted.startswith(given.rstrip("/") + "/")
-        return inside and "$" not in wanted
+        return argument.startswith("/") and inside and "$" not in wanted
     if name == "capability":
         return keys.capability(argument) in (right.argument, "ALL")
     return bool(argument == right.argument)
@@ -98,10 +102,20 @@ def lacking(rights: Sequence[Right], allowed: Sequence[str]) -> tuple[Right, ...
     return tuple(right for right in rights if not any(covers(one, right) for one in allowed))
 
 
-def find(tree: Mapping[str, Any], shown: Mapping[str, Any] | None = None) -> tuple[Right, ...]:
-    """All rights that a project in Compose's normal form asks for; *shown*: the same with secret values left out."""
+def find(
+    tree: Mapping[str, Any], shown: Mapping[str, Any] | None = None, shipped: Container[str] = ()
+) -> tuple[Right, ...]:
+    """All rights that a project in Compose's normal form asks for; *shown*: the same with secret values left out.
+
+    *shipped*: relative paths that travel with the release, so that mounting them reaches nothing of the host.
+    """
     found = _Search(tree, tree if shown is None else shown).all()
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(right for right in found if not _ships(right, shipped)))
+
+
+def _ships(right: Right, shipped: Container[str]) -> bool:
+    relative = right.name == "host-path" and not right.argument.startswith("/")
+    return relative and posixpath.normpath(right.argument) in shipped
 
 
 class _Search:

@@ -1,9 +1,10 @@
 """What a project may do with its hosts: refused where its destination does not allow it, shown and marked as new elsewhere."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from lading import errors, state
-from lading.compose import parse, release, rights
+from lading.compose import overlay, parse, release, rights, variables
 from lading.deploy import running
 from lading.inventory import hosts
 from lading.plan import steps
@@ -60,11 +61,18 @@ def of_release(made: release.Release) -> tuple[rights.Right, ...]:
     """What a release that was made before asks for; secret values are not in it, and count as unknown."""
     tree = {
         "name": made.app,
-        "services": {name: spec.definition for name, spec in made.services.items()},
+        "services": {name: {**spec.definition, "volumes": _mounts(made, spec)} for name, spec in made.services.items()},
         "networks": {key: one["definition"] for key, one in made.networks.items()},
         "volumes": {key: one["definition"] for key, one in made.volumes.items()},
     }
     return rights.find(tree)
+
+
+def _mounts(made: release.Release, spec: release.ServiceSpec) -> list[Any]:
+    """What a service mounts but the shipped objects."""
+    shipped = overlay.shipped(made.overlay).mounts.get(spec.name, {})
+    listed = spec.definition.get("volumes") or ()
+    return [one for one in listed if not isinstance(one, Mapping) or variables.plain_text(str(one.get("target"))) not in shipped]
 
 
 def planned(asked: Sequence[rights.Right], app: str, seen: state.FleetState) -> tuple[steps.Right, ...]:

@@ -58,6 +58,7 @@ CASES: dict[str, tuple[dict[str, Any], set[str]]] = {
     "a path that goes up": (bind("/srv/../etc"), {"host-path:/etc"}),
     "a home": (bind("~/x"), {"host-path:~/x"}),
     "what ships": (bind("./conf"), set()),
+    "a name that begins with dots": (bind("./..data"), set()),
     "what lies above": (bind("./a/../../x"), {"host-path:./a/../../x"}),
     "a pipe": ({"volumes": [{"type": "npipe", "source": "//./pipe/docker_engine", "target": "/x"}]}, {"docker-socket"}),
     "an image": ({"volumes": [{"type": "image", "source": "busybox", "target": "/x"}]}, {"image-mount:busybox"}),
@@ -153,6 +154,9 @@ GIVES = [
     ("host-path:/", bind("/etc/x"), True),
     ("host-path:/etc", bind("/etcetera"), False),
     ("host-path:/srv/a", bind("/srv/a/../b"), False),
+    ("host-path:/srv", bind("../../srv"), False),  # that is beside the app's folder
+    ("host-path:../../srv", bind("../../srv"), True),
+    ("host-path:../../srv", bind("/srv"), False),
     ("host-path:/srv", bind("${SRV}/x"), False),
     ("host-path:/srv", bind("/srv/$${X}"), False),
     ("host-path:/var/run", bind("/var/run/docker.sock"), False),
