@@ -1,4 +1,4 @@
-"""What docs/security.md recommends for the user on the hosts: sudo for one group, a key with `restrict`, an engine of the user's own."""
+"""What docs/security.md recommends for the user on the hosts: sudo for a group, `restrict`, rootless Docker."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,6 @@ from ssh_client import ADDRESS, Person, goes_round
 HOSTS = ("web1", "web2")
 SUDOERS = "/etc/sudoers.d/ops"
 KEYS = "/home/alice/.ssh/authorized_keys"
-SCRIPT = "/usr/share/docker.io/contrib/dockerd-rootless.sh"
 
 
 @pytest.fixture
@@ -32,7 +31,8 @@ def only_the_group(lab: Lab) -> Iterator[None]:
     before = {host: lab.exec(host, f"cat {SUDOERS}").stdout for host in HOSTS}
 
     def write(host: str, text: str) -> None:
-        lab.exec(host, ["/bin/sh", "-c", f'printf "%s\\n" "$1" >{SUDOERS} && visudo -qcf {SUDOERS}', "sh", text.rstrip()])
+        script = f'printf "%s\\n" "$1" >{SUDOERS} && visudo -qcf {SUDOERS}'
+        lab.exec(host, ["/bin/sh", "-c", script, "sh", text.rstrip()])
 
     for host in HOSTS:
         write(host, recommended().replace("deploy ", "ops ", 1))
@@ -46,15 +46,18 @@ def only_the_group(lab: Lab) -> Iterator[None]:
 @pytest.mark.usefixtures("only_the_group")
 @pytest.mark.parametrize("transport", ["ssh", "ansible"])
 def test_the_group_by_sudo_is_enough(transport: str, app: App, person: Person, lab: Lab) -> None:
+    refused = ("docker ps", "sudo -n timeout 9 id",
+               "sudo -n -g docker docker ps", "sudo -n -g root timeout 9 id")
     for host in HOSTS:
-        for line in ("docker ps", "sudo -n timeout 9 id", "sudo -n -g docker docker ps", "sudo -n -g root timeout 9 id"):
+        for line in refused:
             assert lab.exec(host, line, user="ops", check=False).returncode != 0, line
     words = f"user: ops, sudo_group: docker, transport: {transport}"
     ops = person.deploys(app, {host: f"{{address: {ADDRESS[host]}, {words}}}" for host in HOSTS})
     goes_round(ops, *HOSTS)
     checked = ops.lading("check", ",".join(HOSTS))
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    assert lab.exec("web2", f"find /home/ops/.lading -path '*/{app.name}/*' -printf '%u\\n' | sort -u").stdout == "ops\n"
+    owners = f"find /home/ops/.lading -path '*/{app.name}/*' -printf '%u\\n' | sort -u"
+    assert lab.exec("web2", owners).stdout == "ops\n"
     removed = ops.lading("remove", app.name, "--to", ",".join(HOSTS), "--yes")
     assert removed.returncode == 0, removed.stderr
     assert {name for host in HOSTS for name in app.ids(host)} == {f"volume:{app.name}_data"}
@@ -81,15 +84,7 @@ def test_a_key_with_restrict_is_enough(app: App, person: Person, lab: Lab) -> No
     goes_round(alice, *HOSTS)
 
 
-@pytest.fixture
-def engine(lab: Lab) -> Iterator[str]:
-    """Rootless Docker of ops on web1, as Debian's docker.io brings it, and sshd that tells its socket; yields that as a URL.
-
-    Files of an overlay cannot be layers of another: vfs. `/dev/net/tun` is open to everybody where udev is.
-    """
-    uid = lab.exec("web1", "id -u ops").stdout.strip()
-    folder, url = f"/run/user/{uid}", f"unix:///run/user/{uid}/docker.sock"
-    lab.exec("web1", f"""set -e
+PREPARE = """set -e
 install -d -o ops -g ops -m 700 {folder}
 grep -q ^ops: /etc/subuid || echo ops:200000:65536 | tee -a /etc/subuid >>/etc/subgid
 [ -e /opt/tun ] || mknod -m 666 /opt/tun c 10 200
@@ -98,23 +93,50 @@ install -d -o ops -g ops /home/ops/.config /home/ops/.config/docker
 cp -r /etc/docker/certs.d /home/ops/.config/docker/
 cp /etc/ssh/sshd_config /etc/ssh/sshd_config.before
 printf 'Match User ops\\n    SetEnv DOCKER_HOST={url}\\n' >>/etc/ssh/sshd_config
-kill -HUP "$(cat /run/lab/sshd.pid)" """)
-    lab.exec("web1", f"""export XDG_RUNTIME_DIR={folder} PATH=/usr/sbin:/usr/bin:/sbin:/bin
-setsid sh {SCRIPT} --storage-driver vfs >"$HOME/rootless.log" 2>&1 </dev/null &
-DOCKER_HOST={url} timeout 60 sh -c 'until docker info >/dev/null 2>&1; do sleep 0.2; done' || {{ cat "$HOME/rootless.log"; exit 1; }}""", user="ops")
-    lab.run("timeout", "30", "sh", "-c", f"until [ \"$(ssh ops@web1 'echo $DOCKER_HOST')\" = {url} ]; do sleep 0.2; done")
+kill -HUP "$(cat /run/lab/sshd.pid)"
+"""
+START = """export XDG_RUNTIME_DIR={folder} DOCKER_HOST={url} PATH=/usr/sbin:/usr/bin:/sbin:/bin
+setsid sh /usr/share/docker.io/contrib/dockerd-rootless.sh --storage-driver vfs \\
+>"$HOME/rootless.log" 2>&1 </dev/null &
+timeout 60 sh -c 'until docker info >/dev/null 2>&1; do sleep 0.2; done' && exit 0
+cat "$HOME/rootless.log"
+exit 1
+"""
+CLEAR = """if p=$(cat {folder}/docker.pid); then
+kill "$p"
+timeout 60 sh -c "while [ -d /proc/$p ]; do sleep 0.1; done"
+fi
+umount /dev/net/tun
+mv /etc/ssh/sshd_config.before /etc/ssh/sshd_config
+kill -HUP "$(cat /run/lab/sshd.pid)"
+cd /home/ops
+rm -rf {folder} .local .config .lading rootless.log
+"""
+
+
+@pytest.fixture
+def engine(lab: Lab) -> Iterator[str]:
+    """Rootless Docker of ops on web1, as Debian's docker.io brings it; yields the URL of its socket.
+
+    sshd tells it to ops. vfs, for files of an overlay cannot be layers of another; `/dev/net/tun` is a
+    device of the host's own, open to everybody, as udev makes it elsewhere.
+    """
+    folder = f"/run/user/{lab.exec('web1', 'id -u ops').stdout.strip()}"
+    url = f"unix://{folder}/docker.sock"
+    told = f"until [ \"$(ssh ops@web1 'echo $DOCKER_HOST')\" = {url} ]; do sleep 0.2; done"
     try:
+        lab.exec("web1", PREPARE.format(folder=folder, url=url))
+        lab.exec("web1", START.format(folder=folder, url=url), user="ops")
+        lab.run("timeout", "30", "sh", "-c", told)
         yield url
     finally:
-        lab.exec("web1", f"""p=$(cat {folder}/docker.pid); kill "$p"
-timeout 60 sh -c "while [ -d /proc/$p ]; do sleep 0.1; done"
-umount /dev/net/tun; mv /etc/ssh/sshd_config.before /etc/ssh/sshd_config; kill -HUP "$(cat /run/lab/sshd.pid)"
-rm -rf {folder} /home/ops/.local /home/ops/.config /home/ops/.lading /home/ops/rootless.log""")
+        lab.exec("web1", CLEAR.format(folder=folder), check=False)
 
 
 def test_an_engine_of_the_users_own(engine: str, app: App, person: Person, lab: Lab) -> None:
     """No group, no sudo, and nothing of the app in the engine that root runs."""
-    assert "rootless" in lab.exec("web1", f"DOCKER_HOST={engine} docker info -f '{{{{.SecurityOptions}}}}'", user="ops").stdout
+    options = f"DOCKER_HOST={engine} docker info -f '{{{{.SecurityOptions}}}}'"
+    assert "rootless" in lab.exec("web1", options, user="ops").stdout
     ops = person.deploys(app, {"web1": f"{{address: {ADDRESS['web1']}, user: ops}}"})
     goes_round(ops, "web1")
     assert "1.0.0" in lab.run("curl", "-sS", f"http://{ADDRESS['web1']}:8080/").stdout
@@ -122,7 +144,8 @@ def test_an_engine_of_the_users_own(engine: str, app: App, person: Person, lab: 
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert app.ids("web1") == {}
     inspect = f"DOCKER_HOST={engine} docker inspect -f '{{{{.State.Pid}}}}' {app.name}-web-1"
-    assert lab.exec("web1", f"ps -o user= -p $({inspect})", user="ops").stdout.strip() not in ("", "root")
+    owner = lab.exec("web1", f"ps -o user= -p $({inspect})", user="ops").stdout.strip()
+    assert owner not in ("", "root")
     removed = ops.lading("remove", app.name, "--to", "web1", "--yes")
     assert removed.returncode == 0, removed.stderr
     assert lab.exec("web1", f"DOCKER_HOST={engine} docker ps -aq", user="ops").stdout == ""

@@ -50,14 +50,16 @@ async def write(context: contexts.Context, request: start.Request, output: Path)
 
 
 def _refuse_groups(chosen: Sequence[hosts.Host]) -> None:
-    """Refuse hosts with `sudo_group`: Ansible's become runs `/bin/sh` as another user, which their sudoers line does not allow."""
+    """Refuse hosts with `sudo_group`: what Ansible's become runs, their sudoers line does not allow."""
     for host in chosen:
         if not host.sudo_group:
             continue
         file, _, line = host.origin.rpartition(":")
         raise errors.InputError(
-            f"sudo_group: {host.sudo_group} cannot be said in a playbook: Ansible's become takes another user, not a group",
-            "deploy with lading; or write sudo: true for the hosts of the playbook", file=file, line=int(line), host=host.name)
+            f"sudo_group: {host.sudo_group} cannot be said in a playbook: "
+            "Ansible's become takes a user, not a group",
+            "deploy with lading; or write sudo: true for the hosts of the playbook",
+            file=file, line=int(line), host=host.name)
 
 
 def _refuse(prepared: start.Prepared) -> None:

@@ -44,7 +44,8 @@ def tooling(facts: state.Facts) -> list[str]:
     if len(where) > 1 and not where[1].startswith("unix://"):
         found.append(f"DOCKER_HOST is {where[1]}: lading deploys to the host's own engine")
     if len(where) == 1 and where[0] != "default":
-        found.append(f"Docker's context there is {where[0]}, which pulls do not follow: set DOCKER_HOST for the user instead")
+        found.append(f"Docker's context there is {where[0]}, which pulls do not follow: "
+                     "set DOCKER_HOST for the user instead")
     if facts.state_fs in NETWORK_FS:
         found.append(f"{facts.state_dir} is on a network file system ({facts.state_fs}): leases do not hold there")
     for what, free in ((facts.state_dir, facts.disk_free), ("Docker's folder", facts.docker_free)):

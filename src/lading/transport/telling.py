@@ -44,6 +44,8 @@ class TellingTransport:
 def begins(host: hosts.Host, what: command.Command) -> str:
     """A command that begins: a line with host and step, then all that is sent, masked, each line with the same head."""
     head = f"{host.name} {what.name}"
-    how = "by sudo, " if host.sudo else f"by sudo with group {host.sudo_group}, " if host.sudo_group else ""
+    how = "by sudo, " if host.sudo else ""
+    if host.sudo_group:
+        how = f"by sudo with group {host.sudo_group}, "
     sent = "".join(f"\n{head} | {line}" for line in what.masked().splitlines())
     return f"{head}: begins ({how}at most {what.timeout} s){sent}"
