@@ -24,12 +24,15 @@ _DOES = {  # options by their dotted path, NAME standing for any name
     "ansible.vault_password_command": RUNS,
     "pass_env": READS,
     "destinations.NAME.pass_env": READS,
+    "registries.NAME.auth": "sends a registry's credentials to another host",
+    "registries.NAME.insecure": "sends a registry's credentials without TLS",
 }
 _BY_KEY = {"command": RUNS, "env": READS}  # wherever they stand
 _TRANSPORTS = ("transport", "destinations.NAME.transport", "hosts.NAME.transport")
 _PATHS = {"ssh.known_hosts": "is read, and written by `hosts trust`, outside", "registries.NAME.ca": "is read outside"}
 _NAMED = ("hosts", "destinations", "registries")  # mappings whose keys are names that people chose
 _TEXT_ONLY = ("labels", "variables")  # mappings in which any key is only a name
+_NO = ("false", "no", "off")
 _MOST = 1000  # files of an inventory's folder that are looked at
 _LIMIT = 1 << 20  # bytes of the file
 _PROGRAM_LIMIT = 64 << 20  # bytes of a program that is hashed
@@ -77,6 +80,8 @@ def _does(folder: Path, node: Any, place: tuple[str, ...]) -> str:
     text = str(node.value) if getattr(node, "id", "") == "scalar" else ""
     if option in _TRANSPORTS:
         return "runs Ansible" if text == "ansible" else ""
+    if option == "registries.NAME.insecure" and text in _NO:
+        return ""
     if option in _PATHS:
         return _PATHS[option] + f" {folder}" if _leads_out(folder, text) else ""
     if place[-1:] == ("pass_env",) and not node.value:

@@ -86,6 +86,8 @@ RUNS = {  # what stands in the file, and the option that is named
     "Ansible for all hosts": ("transport: ansible\n", "transport"),
     "pins of another folder": ("ssh: {known_hosts: ../elsewhere}\n", "ssh.known_hosts"),
     "a CA of another folder": ("registries: {registry.invalid: {ca: /etc/hostname}}\n", "registries.registry.invalid.ca"),
+    "credentials for another host": ("registries: {registry.invalid: {auth: elsewhere.invalid}}\n", "registries.registry.invalid.auth"),
+    "credentials without TLS": ("registries: {registry.invalid: {insecure: yes}}\n", "registries.registry.invalid.insecure"),
     "passed variables": ("pass_env: [CANARY]\n", "pass_env"),
     "passed variables of a destination": ("destinations: {production: {hosts: [web1], pass_env: [CANARY]}}\n", "destinations.production.pass_env"),
     "by an anchor": ("registries: {a.invalid: &a {password: {command: [./spy]}}, b.invalid: *a}\n", "registries.b.invalid.password.command"),

@@ -48,7 +48,9 @@ class Passing:
         if others:
             which = "is" if len(others) == 1 else "are"
             said.append(f"{_places(others)} {which} in your environment, and lading.yaml does not pass {'it' if len(others) == 1 else 'them'} on")
-            hints.append(f"in lading.yaml{self._level(others)}: {self._line(others)}; or a value here: -e {next(iter(others))}=VALUE")
+            first = next(iter(others))
+            hints.append(f"in lading.yaml{self._level(others)}: {self._line(others)}; or a value here: -e {first}=VALUE; "
+                         f"or without it, for the value of the destination or the default: env -u {first} lading …")
         if own:
             said.append(f"{_places(own)}: lading.yaml itself reads that ({{env: {next(iter(own))}}}), so no Compose file gets it")
             hints.append(f"another name in the file instead of {', '.join(own)}")

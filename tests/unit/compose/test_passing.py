@@ -43,7 +43,7 @@ def test_one_name_with_its_place_and_the_line_to_add() -> None:
     wrong = refusal(Passing(), TOKEN=("compose.yaml", 7))
     assert (wrong.file, wrong.line) == ("compose.yaml", 7)
     assert wrong.message == "TOKEN (compose.yaml:7) is in your environment, and lading.yaml does not pass it on"
-    assert wrong.hint == "in lading.yaml: pass_env: [TOKEN]; or a value here: -e TOKEN=VALUE"
+    assert wrong.hint == "in lading.yaml: pass_env: [TOKEN]; or a value here: -e TOKEN=VALUE; or without it, for the value of the destination or the default: env -u TOKEN lading …"
 
 
 def test_all_names_at_once_beside_what_is_there() -> None:
