@@ -125,7 +125,7 @@ def _journal(
         if line is None:
             continue
         found.append(_named(line, folders))
-        spans = line.get("participants", ()) if line.get("v") == 2 else ()
+        spans = line.get("participants", ()) if line.get("v", 1) != 1 else ()
         if id(spans) not in named:
             named[id(spans)] = len(spans)
             named[_TOTAL] = named.get(_TOTAL, 0) + len(spans)

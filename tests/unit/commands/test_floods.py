@@ -66,7 +66,13 @@ def test_a_flood_is_read_in_bounds_and_other_hosts_are_read(kind: str) -> None:
     bad = {**GOOD, **FLOODS[kind]()}
     answered = {"bad": command.Result(0, bad), "good": command.Result(0, GOOD)}
     transport = recorder.RecorderTransport(lambda host, what: answered[host.name])
-    seen = asyncio.run(observe.fleet(transport, [hosts.Host("bad"), hosts.Host("good")], state_dir="auto"))
+    kept: list[state.FleetState] = []
+
+    async def look() -> None:  # without a result: Python 3.11's asyncio.run makes a text of it, which takes gigabytes here
+        kept.append(await observe.fleet(transport, [hosts.Host("bad"), hosts.Host("good")], state_dir="auto"))
+
+    asyncio.run(look())
+    seen = kept[0]
     assert (seen.hosts["good"].error, list(seen.hosts["good"].apps)) == ("", ["shop"])
     flooded = seen.hosts["bad"]
     assert not flooded.error or (flooded.error_kind == "command" and flooded.error_hint and not flooded.apps)
@@ -79,8 +85,10 @@ def test_more_lines_than_any_host_tells_are_named(kind: str) -> None:
     assert seen.error.startswith("it answers more than 200,000 lines of "), seen.error
 
 
-def test_a_few_letters_that_stand_for_many_hosts_are_bounded() -> None:
-    seen = observe.answered("web2", command.Result(0, {**GOOD, **FLOODS["a journal of spans"]()}))
+@pytest.mark.parametrize("version", [b"2", b"3"])
+def test_a_few_letters_that_stand_for_many_hosts_are_bounded(version: bytes) -> None:
+    journal = FLOODS["a journal of spans"]()["journal:shop"].replace(b'"v": 2', b'"v": ' + version)
+    seen = observe.answered("web2", command.Result(0, {**GOOD, "journal:shop": journal}))
     assert seen.error == "its journals name more than 200,000 participants"
 
 
