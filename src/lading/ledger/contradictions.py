@@ -89,6 +89,9 @@ def _moves_on(line: Mapping[str, Any]) -> bool:
 
 
 def _lacking(app: state.AppState, known: Committed, what: str) -> str:
+    if not app.journal and any(container.owned for container in app.containers):
+        return (f"it has no record of {app.app}, whose containers run there, but this ledger saw {what} committed there: "
+                "deployed with another state folder, perhaps by another SSH user, or emptied")
     if not app.journal:
         return f"it has no record of {app.app}, but this ledger saw {what} committed there: emptied, reinstalled, or another machine of that name"
     if len(app.journal) >= WINDOW and _newest(app.journal) > known.deployment:

@@ -108,3 +108,11 @@ def test_where_lading_has_an_app_that_the_ledger_did_not_see_it_is_not_compared(
     assert contradictions.uncompared(seen, {"shop": {"web2": SEEN}}) == {"shop": ("web1", "web3")}
     assert contradictions.uncompared(seen, {}) == {"shop": ("web1", "web2", "web3")}
     assert contradictions.uncompared(state.FleetState({}), {}) == {}
+
+
+def test_containers_without_a_record_may_be_of_another_state_folder() -> None:
+    mine = state.ContainerState("shop", "web", "c1", "shop-web-1", "r/web:1", "i", "running", owned=True)
+    app = state.AppState("shop", containers=(mine,))
+    seen = state.FleetState({"web1": state.HostState("web1", apps={"shop": app})})
+    known = contradictions.Committed("d1", "a" * 64, "2026-11-28T10:00:00Z")
+    assert "another state folder, perhaps by another SSH user" in contradictions.found("shop", seen, {"web1": known})["web1"].why
