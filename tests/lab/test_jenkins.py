@@ -14,7 +14,6 @@ from app_client import App
 from lab_client import Done, Lab
 
 from jenkins_stand_in import Groovy, groovy
-from lading.export import jenkins
 
 KEY, RESULT, DESCRIPTION = "/root/.ssh/id_ed25519", ".lading/result.json", ".lading/description"
 PLAN = ".lading/plan"
@@ -59,7 +58,7 @@ class Job:
         assert made.returncode == 0, made.stderr
         self.text = made.stdout
         params = {"DESTINATION": "production", "VERSION": "1.0.0", "REASON": ""}
-        self.plan, self.deploy, self.wait = engine.run(self.text, params, files={jenkins.PLAN: "0" * 64 + "\n"}).shell()
+        self.plan, self.deploy, self.wait = engine.run(self.text, params, files={PLAN: "0" * 64 + "\n"}).shell()
 
     def environment(self, version: str, destination: str, more: dict[str, str]) -> dict[str, str]:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -91,7 +90,7 @@ class Job:
         """What the Jenkinsfile makes of the result; its last shell part has run."""
         params = {"DESTINATION": "production", "VERSION": "x", "REASON": ""}
         assert self.sh(self.wait, "x").returncode == 0
-        files = {name: (self.app.folder / name).read_text() for name in (RESULT, DESCRIPTION)}
+        files = {name: (self.app.folder / name).read_text() for name in (PLAN, RESULT, DESCRIPTION)}
         return str(self.engine.run(self.text, params, files=files).description)
 
 
