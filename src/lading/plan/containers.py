@@ -158,18 +158,40 @@ def _configs(spec: releases.ServiceSpec) -> list[str]:
 
 def _differing(what: str, old: Any, new: Any) -> list[tuple[str, str, str]]:
     """What differs, from what, to what; of long mappings and lists only the entries that differ."""
-    told = [_form(value) for value in (old, new)]
-    if max(map(len, told)) <= SHOWN:
-        return [(what, told[0], told[1])]
+    short = max(len(_form(old)), len(_form(new))) <= SHOWN
+    if short:
+        return [(what, _form(old), _form(new))]
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        keys = [key for key in sorted({*old, *new}) if key not in old or key not in new or old[key] != new[key]]
-        found = [one for key in keys[:NAMED] for one in _differing(f"{what} {key}", old.get(key), new.get(key))]
-        return found + [(what, "", f"and {len(keys) - NAMED} more")] * (len(keys) > NAMED)
-    if isinstance(old, Sequence) and isinstance(new, Sequence) and not isinstance(old, str) and not isinstance(new, str):
-        gone, come = [one for one in old if one not in new], [one for one in new if one not in old]
-        told = [_form(value) for value in (gone, come)] if gone or come else told
-    apart = next((n for n, (one, other) in enumerate(zip(*told, strict=False)) if one != other), min(map(len, told)))
-    return [(what, _around(apart, told[0]), _around(apart, told[1]))]
+        return _differing_entries(what, old, new)
+    if isinstance(old, list | tuple) and isinstance(new, list | tuple):
+        return [_apart(what, *_differing_items(old, new))]
+    return [_apart(what, old, new)]
+
+
+def _differing_entries(what: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """The entries of two mappings that differ, a row each; beyond NAMED they are counted."""
+    keys = [key for key in sorted({*old, *new}) if (key in old, old.get(key)) != (key in new, new.get(key))]
+    found = []
+    for key in keys[:NAMED]:
+        found += _differing(f"{what} {key}", old.get(key), new.get(key))
+    if len(keys) > NAMED:
+        found.append((what, "", f"and {len(keys) - NAMED} more"))
+    return found
+
+
+def _differing_items(old: Sequence[Any], new: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
+    """The items that only one of two lists has; both lists whole where they differ in order alone."""
+    gone = [one for one in old if one not in new]
+    come = [one for one in new if one not in old]
+    return (gone, come) if gone or come else (old, new)
+
+
+def _apart(what: str, old: Any, new: Any) -> tuple[str, str, str]:
+    """Two values as texts, each from a little before the first place where they differ."""
+    texts = _form(old), _form(new)
+    pairs = enumerate(zip(*texts, strict=False))
+    place = next((number for number, (one, other) in pairs if one != other), min(map(len, texts)))
+    return what, _around(place, texts[0]), _around(place, texts[1])
 
 
 def _form(value: Any) -> str:
