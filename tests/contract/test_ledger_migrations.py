@@ -4,8 +4,10 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable
+from concurrent import futures
 from pathlib import Path
 
+import psycopg
 import pytest
 from a_ledger import APPENDER, Book, Place, PostgresPlace, SqlitePlace, a_plan, an_end
 
@@ -134,3 +136,17 @@ def test_a_migration_happens_as_a_whole(postgres: postgres_server.Server, books:
     assert place.execute("SELECT max(number) FROM lading.migrations") == [(1,)]
     place.execute("DROP TABLE lading.told_releases")
     assert books(place).verify() == ()
+
+
+def test_who_waited_for_the_tables_sees_them(postgres: postgres_server.Server, books: Books) -> None:
+    """PostgreSQL answers to_regclass from what a connection knew before it waited for a lock."""
+    place = PostgresPlace(postgres, f"t{uuid.uuid4().hex}")
+    waiting = "SELECT 1 FROM pg_locks WHERE locktype='advisory' AND NOT granted"
+    with futures.ThreadPoolExecutor(1) as pool:
+        with psycopg.connect(str(place.where)) as holder, psycopg.connect(str(place.where), autocommit=True) as watcher:
+            holder.execute("SELECT pg_advisory_xact_lock(hashtext('lading'))")
+            opened = pool.submit(books, place)
+            while not watcher.execute(waiting).fetchone():
+                assert not opened.done()
+            holder.execute((OLD / "postgres-08d5c5f.sql").read_text().encode())
+        assert opened.result().verify() == ()

@@ -54,10 +54,11 @@ class App:
         path.write_text(text.replace(old, new))
 
     def pass_env(self, *names: str) -> None:
-        """Let the lab's fleet file pass these variables of the environment on to Compose files."""
+        """Let the lab's fleet file pass these variables of the environment on to Compose files, until the app is removed."""
         path = self.lab.fleet / "lading.yaml"
-        before = [line for line in path.read_text().splitlines() if not line.startswith("pass_env: ")]
-        path.write_text("\n".join([*before, f"pass_env: [{', '.join(names)}]"]) + "\n")
+        kept = [line for line in path.read_text().splitlines() if not line.startswith("pass_env: ")]
+        passed = [f"pass_env: [{', '.join(names)}]"] if names else []
+        path.write_text("\n".join([*kept, *passed]) + "\n")
 
     def lading(self, *words: str, options: Sequence[str] = (), env: dict[str, str] | None = None) -> Done:
         """Run lading in the app's folder; the exit code is the caller's to check."""
@@ -90,10 +91,15 @@ class App:
             f"docker volume ls --filter {label} --format 'volume:{{{{.Name}}}} there'").stdout.split("\n")
         return dict(line.split(" ", 1) for line in lines if " " in line)
 
-    def remove(self) -> None:
-        """Take the app off every host, with its data; the ledger, which would miss it there, begins anew."""
+    def forget(self) -> None:
+        """Let the controller's ledger begin anew, as on another machine."""
         for path in (self.lab.root / "controller" / "state" / "lading").glob("ledger.db*"):
             path.unlink()
+
+    def remove(self) -> None:
+        """Take the app off every host, with its data; the ledger, which would miss it there, begins anew."""
+        self.pass_env()
+        self.forget()
         for host in ("web1", "web2", "web3", "stage1"):
             label = f"label=com.docker.compose.project={self.name}"
             self.lab.exec(

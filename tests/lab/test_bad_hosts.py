@@ -126,7 +126,7 @@ def test_check_is_one_table(app: App, lab: Lab) -> None:  # issue 2, item 9
     good = app.lading("check", "production")
     assert good.returncode == 0, good.stdout
     head = good.stdout.splitlines()[0].lower().split()
-    assert set(head) == {"host", "ssh", "key", "docker", "compose", "registry", "disk", "tools", "state_dir"}
+    assert set(head) == {"host", "ssh", "key", "docker", "compose", "registry", "disk", "tools", "state_dir", "fence"}
     assert [line.split()[0] for line in good.stdout.splitlines()[1:5]] == ["(here)", "web1", "web2", "web3"]
     lab.registry("stop")
     lab.off("web3")

@@ -45,7 +45,7 @@ def test_what_docker_says_is_no_truth(app: App, lab: Lab) -> None:
     assert app.deploy("1.0.0", to="web1").returncode == 0
     before = app.ids("web1")
     inspect = 'case "$*" in "container inspect"*) {} ;; esac\nexec ' + DOCKER + '.real "$@"'
-    for does, words in (("printf '\\033[2J{}'; exit 0", "cannot be read"), ("head -c 100000000 /dev/zero; exit 0", "more than 64 MiB"),
+    for does, words in (("printf '\\033[2J{}'; exit 0", "cannot be read"), ("head -c 100000000 /dev/zero; exit 0", "more than 16 MiB"),
                         ("printf '{\"labels\": [], \"state\": \"up\"}\\n'; exit 0", "cannot be read")):
         lying(lab, "web1", inspect.replace("{}", does, 1))
         try:

@@ -58,6 +58,7 @@ def test_the_recorded_name_and_the_old_owner_count(app: App, lab: Lab, tmp_path:
     assert first.returncode == 0, first.stderr
     place = f"/var/lib/lading/apps/{app.name}"
     lab.exec("web1", f"sed -i 's#git.example/team/renamed#ssh://git.example:22/team/renamed.git#' {place}/current {place}/journal")
+    app.forget()
     assert current(app, lab, "web1")["source"] == "ssh://git.example:22/team/renamed.git"
     done = app.lading("deploy", "--version", "1.1.0", "--to", "web1", "--yes")
     assert done.returncode == 0, done.stderr

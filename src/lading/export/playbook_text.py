@@ -1,7 +1,8 @@
 """The tasks of an exported playbook, as people read them; @WORDS@ are filled in by export/ansible.py (pure)."""
 
 PLAYBOOK = """---
-# @TITLE@, written by lading (release @RELEASE@). It needs Ansible and nothing else:
+# @TITLE@
+# Release @RELEASE@, written by lading. It needs Ansible and nothing else:
 #
 #   ansible-playbook @INVENTORIES@ playbook.yml
 #

@@ -89,18 +89,22 @@ def _read(url: str) -> dict[str, str]:
     return words
 
 
-def _is_there(base: stores.Base, sql: str, name: str) -> bool:
-    return bool(base.execute(sql, (name,))[0]["there"])
+def _schema_is_there(base: stores.Base) -> bool:
+    return bool(base.execute("SELECT 1 FROM pg_namespace WHERE nspname=?", (FOLDER,)))
+
+
+def _is_there(base: stores.Base, table: str) -> bool:
+    """Asked of the catalogs, not by to_regclass: that may answer from before the lock that was just waited for."""
+    return bool(base.execute("SELECT 1 FROM pg_tables WHERE schemaname=? AND tablename=?", (FOLDER, table)))
 
 
 def _standing(base: stores.Base) -> schema.Standing:
     """`format` holds the oldest lading that can work with the tables: the first ones read nothing else."""
-    table = "SELECT to_regclass(?) IS NOT NULL AS there"
-    if not _is_there(base, table, f"{FOLDER}.format"):
+    if not _is_there(base, "format"):
         return schema.Standing(0, 0)
     marks = base.execute("SELECT number FROM format")
     oldest = int(marks[0]["number"]) if marks else 0
-    if not _is_there(base, table, f"{FOLDER}.migrations"):
+    if not _is_there(base, "migrations"):
         return schema.Standing(0, oldest)
     return schema.Standing(int(base.execute("SELECT max(number) AS number FROM migrations")[0]["number"]), oldest)
 
@@ -158,7 +162,7 @@ class PostgresStore:
         if wanted is None:
             return
         if found.readable_from == 0:
-            if not _is_there(base, "SELECT to_regnamespace(?) IS NOT NULL AS there", FOLDER):
+            if not _schema_is_there(base):
                 base.execute(f"CREATE SCHEMA {FOLDER}")
             base.execute("CREATE TABLE IF NOT EXISTS format (number INTEGER NOT NULL)")
         for statement in wanted.statements(WORDS):
