@@ -15,6 +15,8 @@ from lading.commands import command, docker
 _LISTENER = re.compile(r"(?:[0-9A-Fa-f]{8}|[0-9A-Fa-f]{32}):[0-9A-Fa-f]{1,4}")
 PORT_LIMIT = 70_000  # published ports of a host that are looked at
 LINE_LIMIT = 200_000  # lines of one part: a host with all ports in use and 500 lines of journal for each of 100 apps has fewer
+LINK_LIMIT = 10_000  # sources of mounts that a host says something of
+PATH_LIMIT = 4096  # PATH_MAX of Linux
 NAME_LIMIT = 200_000  # participants that all lines of a host's journals name, equal lists counted once
 _REMEMBERED = 1 << 20  # characters of a release that is read once for a fleet
 _TOTAL = 0  # no object has this id
@@ -45,6 +47,7 @@ def host_state(host: str, parts: Sequence[tuple[str, bytes]], spend: Spend = lam
         for name in sorted({name for name, mine in said.items() if "app" in mine} | containers.keys()) if command.APP.fullmatch(name)
     }
     facts = _facts(texts.get("facts", ""), texts.get("registries", ""))
+    facts = replace(facts, links=_links(texts.get("links", "")))
     silent = texts.get("silent", "").strip().partition("\n")[0]
     return state.HostState(host, replace(facts, problem=facts.problem or silent), apps,
                            others=_others(texts.get("others", "")))
@@ -232,6 +235,17 @@ def _facts(text: str, registries: str) -> state.Facts:
         docker_info="\n".join(f"{key}={one[key]}" for key in ("engine", "id", "arch", "ctx", "plugin", "root") if one.get("engine") and key in one),
         problem=one.get("problem", "") or (f"cannot write {one['readonly']}" if "readonly" in one else ""),
     )
+
+
+def _links(text: str) -> dict[int, str]:
+    """Lines "NUMBER PATH" of `leads`; what is no path in plain characters leads nobody knows where."""
+    found: dict[int, str] = {}
+    for line in islice(text.split("\n"), LINK_LIMIT):
+        number, _, path = line.partition(" ")
+        if shape.whole(number) >= 0:
+            plain = path.startswith("/") and path.isprintable() and len(path) <= PATH_LIMIT
+            found[int(number)] = path if plain else ""
+    return found
 
 
 def _published(entry: str) -> Iterator[str]:

@@ -93,33 +93,37 @@ def operator_script(function: str) -> str:
 
 def observe(
     marker: str, *, state_dir: str, app: str = "", nonce: str = "", binds: Sequence[str] = (), facts: bool = True,
-    registries: Sequence[str] = (),
+    registries: Sequence[str] = (), sources: Sequence[str] = (),
 ) -> command.Command:
     """Look at one app (or all of lading's, if *app* is empty) on a host, in one round trip; changes nothing.
 
     *registries*: the engine asks each for an image that is nowhere, and what it answers says whether it is reached.
+    *sources*: what is mounted of the host, absolute or below the app's folder `project`: told is where it leads (`Facts.links`).
     """
     script = "".join([
         command.assign({"M": marker, "APP": app, "STATE": state_dir, "NONCE": nonce, "BINDS": " ".join(binds),
                         "REGISTRIES": " ".join(registries), **_whose(app)}),
-        files.PRELUDE, files.WATCH, files.STATE_DIR, files.APP_STATE, _look(app, facts), files.REGISTRIES if registries else "", files.END,
+        files.PRELUDE, files.WATCH, files.STATE_DIR, files.APP_STATE, _look(app, facts, sources), files.REGISTRIES if registries else "", files.END,
     ])
     return command.Command("observe", script, marker)
 
 
-def _look(app: str, facts: bool) -> str:
+def _look(app: str, facts: bool, sources: Sequence[str] = ()) -> str:
     apps = f'app_state "$APP"\n{files.OTHERS}' if app else 'for a in "$S"/apps/*/; do a=${a%/}; app_state "${a##*/}"; done\n'
     said = files.FACTS if facts else 'part facts\nprintf \'state=%s\\n\' "$S"\n'
+    if sources:
+        said += f"{files.LINKS}leads {' '.join(map(command.quote, sources))}\n"
     return f"{{\n{said}{apps}{ALL_CONTAINERS}}} | dd obs=65536 2>/dev/null\n"  # in few packets: each costs at both ends
 
 
 def lease(
     marker: str, *, state_dir: str, app: str, deployment: str, holder: str, since: str, url: str, take: bool,
     grace: int, begin: str, nonce: str, binds: Sequence[str], docker_info: str = "",
+    sources: Sequence[str] = (),
 ) -> command.Command:
     """Take the lease and its fence, write the deployment's record (*begin*, a JSON object), and look again.
 
-    *docker_info*: what it said in the look before (`Facts.docker_info`); "" = it is asked.
+    *docker_info*: what it said in the look before (`Facts.docker_info`); "" = it is asked. *sources*: see `observe`.
     """
     script = "".join([
         command.assign({
@@ -129,7 +133,7 @@ def lease(
         }),
         files.PRELUDE, files.STATE_DIR, files.LEASE, files.TAKE, files.QUIET,
         'part fence\nprintf "%s\\n" "$F"\njot "$BEGIN" || refuse state "cannot write the journal in $A"\nexec 9>&-\n',
-        files.WATCH, files.APP_STATE, _look(app, True), files.END,
+        files.WATCH, files.APP_STATE, _look(app, True, sources), files.END,
     ])
     return command.Command("lease", script, marker, timeout=60 + 6 * grace, changes=True)
 

@@ -162,3 +162,25 @@ printf '%s\\n' "$P"
 fi
 grep -h ' 0A ' /proc/net/tcp /proc/net/tcp6 2>/dev/null | while read -r _ l _; do printf 'listen=%s\\n' "$l"; done
 """
+
+# `real PATH`: where it leads, as r; "" where that cannot be known: a link that ends nowhere, a folder that the SSH user may
+# not enter, a newline. What does not exist is seen from the folder that does: Docker would make it there.
+# `leads PATH…`: a line "NUMBER REAL" for each that leads elsewhere, but into the app's own folder of data.
+LINKS = """part links
+real(){ h=$1; t=
+until r=$(readlink -f "${h:-/}" 2>/dev/null && echo .); do r=
+if [ -z "$h" ] || [ -L "$h" ] || [ -e "$h" ]; then return; fi
+t=/${h##*/}$t; h=${h%/*}
+if [ -d "${h:-/}" ] && [ ! -x "${h:-/}" ]; then return; fi
+done
+r=${r%"
+."}; r=${r%/}$t; r=${r:-/}
+case $r in *"
+"*) r=;; esac; }
+leads(){ real "$A/project"; own=${r:-/dev/null}; n=0
+for p; do
+case $p in /*) real "$p"; w=$p;; *) real "$A/project/$p"; w=$own/$p;; esac
+case $r in "$w"|"$own"|"$own"/*) ;; *) printf '%s %s\\n' $n "$r";; esac
+n=$((n + 1))
+done; }
+"""

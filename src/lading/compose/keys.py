@@ -151,7 +151,7 @@ def _devices(one: Any) -> Asked:
     yield "device", variables.plain_text(str(source))
 
 
-def _host_path(source: str) -> Asked:
+def host_path(source: str) -> Asked:
     """What a path of the host gives who mounts it: the engine's socket, or a folder in which it lies, is more than a path."""
     where = path(source)
     name = posixpath.basename(where)
@@ -193,7 +193,7 @@ def _bind(source: str) -> Asked:
     if relative and posixpath.normpath(source).partition("/")[0] != "..":
         return
     if source.startswith("/"):
-        yield from _host_path(source)
+        yield from host_path(source)
     else:
         yield "host-path", source
 
@@ -213,7 +213,7 @@ def _volume_options(value: Any) -> Asked:
     if kind == "tmpfs" and not {"bind", "rbind"} & set(words):
         return
     if {"bind", "rbind"} & set(words) or kind in ("none", "bind"):
-        yield from _host_path(options.get("device", "/"))
+        yield from host_path(options.get("device", "/"))
         return
     yield "mount", kind or "unknown"
 

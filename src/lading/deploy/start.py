@@ -48,7 +48,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A plan with all it was made from; *wrong*: hosts that contradict the ledger."""
+    """A plan with all it was made from; *wrong*: hosts that contradict the ledger; *sources*: see `policy.sources`."""
 
     request: Request
     destination: hosts.Destination
@@ -60,6 +60,7 @@ class Prepared:
     nonce: str
     vouched: tuple[str, ...] = ("*",)
     wrong: contradicting.Wrong = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 async def plan(context: contexts.Context, request: Request) -> steps.Plan:
@@ -182,8 +183,12 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     nonce = secrets.token_hex(16)
     binds = [m.source for s in reading.project.services.values() for m in s.mounts
              if m.kind == "bind" and m.source.startswith("/")]
-    seen, wrong = await contradicting.look(context, chosen, reading.project.name, nonce=nonce, binds=sorted(set(binds)))
+    mounted = policy.sources(reading)
+    seen, wrong = await contradicting.look(context, chosen, reading.project.name, nonce=nonce, binds=sorted(set(binds)),
+                                           sources=list(mounted))
     check_reachable(seen)
+    added = [right for host in seen.hosts.values() for right in policy.led(mounted, host, reading.secrets, reading.plain)]
+    policy.check(reading.project.name, added, destination.allowed)
     name = identity.name(reading, seen, partial(is_ours, context, destination), beside=request.take_over)
     if name != reading.project.name:
         return await _prepare(context, replace(request, app=name))
@@ -207,12 +212,12 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     hashed = salted(made, nonce)
     plans = {name: plan_one(name, made.release, hashed, host, wrong[name].why if name in wrong else "")
              for name, host in seen.hosts.items()}
-    said = (*made.warnings, *contradicting.notes(wrong))
+    said = (*made.warnings, *contradicting.notes(wrong), *policy.notes(added))
     whole = planner.plan(made.release, destination.name, planner.hooked(made.release, plans), said)
     whole = replace(whole, source=made.source, confirm=destination.confirm,
                     unfinished=running.unfinished(seen, made.release.app),
                     rights=policy.planned(reading.rights, made.release.app, seen))
-    return Prepared(request, destination, chosen, made, whole, seen, platforms, nonce, vouched, wrong)
+    return Prepared(request, destination, chosen, made, whole, seen, platforms, nonce, vouched, wrong, mounted)
 
 
 def is_ours(context: contexts.Context, destination: hosts.Destination, recorded: str) -> bool:
@@ -305,6 +310,11 @@ async def job(context: contexts.Context, prepared: Prepared) -> base.Job:
     expected = await _expected(made, prepared.plan, context.environment)
     for form in dict.fromkeys(expected.values()):
         policy.check_form(made.release.app, form, prepared.destination.allowed)
+
+    def judge(host: state.HostState) -> None:
+        added = policy.led(prepared.sources, host, made.secrets, made.release.plain)
+        policy.check(made.release.app, added, prepared.destination.allowed)
+
     begin = {
         "verb": "deploy", "app": made.release.app, "version": made.release.version,
         "destination": prepared.destination.name, "source": made.source, "commit": made.commit or context.commit,
@@ -321,7 +331,7 @@ async def job(context: contexts.Context, prepared: Prepared) -> base.Job:
         docker_info={name: host.facts.docker_info for name, host in prepared.seen.hosts.items()},
         own={name: base.Own(running.kept_releases(host.apps.get(made.release.app)))
              for name, host in prepared.seen.hosts.items()},
-        vouched=prepared.vouched,
+        vouched=prepared.vouched, sources=list(prepared.sources), judge=judge,
     )
 
 

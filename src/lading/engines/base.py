@@ -5,11 +5,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from lading import events
+from lading import events, state
 from lading.commands import rolling
 from lading.compose import release as releases
 from lading.inventory import hosts
 from lading.plan import steps
+
+
+def anything(seen: state.HostState) -> None:
+    """The judge of a job that is never refused for what a host's links lead to."""
 
 
 async def no_ledger() -> Mapping[str, object]:
@@ -42,6 +46,7 @@ class Job:
     Ctrl-C or SIGTERM; *keep_jobs*: services that are meant to end are not run again (a way back); *platforms*: what each image is there for;
     *docker_info*: what `docker info` said on each host when the plan was made;
     *vouched*: the images whose digests do not rest on what hosts say alone;
+    *sources*: what is mounted of hosts (`docker.observe`); *judge* raises where a host makes something else of it than is allowed;
     *attest*: where the ledger ends now (writer, seq, hash), for the hosts' journals at commit.
     """
 
@@ -67,6 +72,8 @@ class Job:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     own: Mapping[str, Own] = field(default_factory=dict)
     vouched: tuple[str, ...] = ("*",)
+    sources: Sequence[str] = ()
+    judge: Callable[[state.HostState], None] = anything
 
     def at(self, host: str) -> "Job":
         """The job as it is for one host."""

@@ -85,6 +85,7 @@ class Held:
             observe.marker(), state_dir=job.state_dir, app=job.plan.app, deployment=job.deployment, holder=job.holder,
             since=job.since, url=job.url, take=job.take_lease, grace=min(int(grace) + 1, 60), begin=begin,
             nonce=job.nonce, binds=job.release.absolute_binds, docker_info=job.docker_info.get(name, ""),
+            sources=job.sources,
         )
         result = await self.transport.run(job.hosts[name], what)
         if "refused" in result.parts:
@@ -111,6 +112,8 @@ class Held:
         if app.current != plan.previous or (check and app.unreadable) or not {c.id for c in app.containers} >= set(plan.adopted):
             raise errors.RefusedError("the app was changed since the plan was made", "run the command again", host=name,
                                       step="lease")
+        if check:
+            job.judge(seen)
         problems = preflight.problems(job.release, plan, seen, job.platforms) if check else []
         await self.record(events.HostChecked(job.deployment, name, "preflight", problems=tuple(problems)))
         if problems:

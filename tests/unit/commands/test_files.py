@@ -219,3 +219,28 @@ def test_state_is_kept_per_engine_where_there_is_no_common_folder(host: HostShel
     wanted = "/var/lib/lading" if Path("/var/lib/lading").is_dir() else f"{host.folder}/.lading/ABCD"
     assert facts(host, state_dir="auto", facts=False).state_dir == wanted
     assert facts(host, state_dir="auto", facts=False).engine == ""
+
+
+def test_links_under_what_is_mounted_are_followed(host: HostShell) -> None:
+    data, shop = host.app() / "project" / "data", host.folder / "srv shop"
+    data.mkdir(parents=True)
+    shop.mkdir()
+    for name, target in {"x": "/", "etc": "/etc", "own": ".", "loop": "loop", "nowhere": "/no/such/one", "a\nb": "/etc"}.items():
+        (data / name).symlink_to(target)
+    (shop / "x").symlink_to("/etc")
+    asked = {"data": None, "data/x": "/", "data/etc/new/deep": "/etc/new/deep", "data/own": None, "data/loop": "", "data/nowhere": "",
+             "data/new": None, "data/a\nb": "/etc", str(shop): None, f"{shop}/x": "/etc", "/etc": None, "/no/such": None}
+    wanted = {number: real for number, real in enumerate(asked.values()) if real is not None}
+    assert facts(host, app="shop", sources=list(asked)).links == wanted
+    assert answers.from_result("h", take(host, sources=list(asked))).facts.links == wanted
+
+
+def test_what_a_folder_that_may_not_be_entered_hides_leads_nobody_knows_where(host: HostShell) -> None:
+    host.program("readlink", '#!/bin/sh\ncase $2 in */data/*) exit 1;; esac\nexec /usr/bin/readlink "$@"\n')
+    (host.app() / "project" / "data" / "x").mkdir(parents=True)
+    assert facts(host, app="shop", sources=["data/x"]).links == {0: ""}
+
+
+def test_what_a_host_says_of_links_is_a_path_or_nothing() -> None:
+    said = b"0 /etc\n1 etc\n2 /a\x1bb\nx /etc\n-1 /etc\n3 /" + b"a" * 5000 + b"\n4 \n"
+    assert answers.host_state("h", [("links", said)]).facts.links == {0: "/etc", 1: "", 2: "", 3: "", 4: ""}
