@@ -169,5 +169,5 @@ def container(app: str, service: str, spec: Mapping[str, Any], salt: str) -> dic
         "id": hashlib.sha256(f"{service}{spec['content']}{salt}".encode()).hexdigest(), "name": f"/{app}-{service}-1", "image": spec["image"],
         "image_id": "sha256:1", "labels": labels, "restarts": 0,
         "state": {"Status": "running", "StartedAt": AT, "Health": {"Status": "healthy"}},
-        "networks": {name: {"NetworkID": "n"} for name in spec["networks"]}, "mounts": [], "ports": {},
+        "networks": {name: {"NetworkID": "n"} for name in spec["networks"]}, "mounts": [{"Destination": one} for one in spec.get("mounts", ())], "ports": {},
     }

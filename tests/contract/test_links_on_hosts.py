@@ -1,6 +1,7 @@
 """Under `allow:`, what a path of the host really is counts: a link that a container left leads nowhere else."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,3 +81,31 @@ def test_what_is_allowed_goes_on_and_is_told(folder: Path) -> None:
     assert fleet.sent[:4] == ["observe", "observe", "lease", "lease"] and "roll" in fleet.sent
     fleet = Fleet(folder, {"observe": b"1 /etc\n"})
     assert "web: data/x on web2 leads to /etc: host-path:/etc" in asyncio.run(start.plan(fleet.context(), fleet.request())).warnings
+
+
+@pytest.mark.parametrize(("mounts", "told"), [
+    (["./data:/data", "./data/x:/x"], "data/x lies in data, where a container of web1 may leave a link: host-path"),
+    (["/srv/shop:/srv", "/srv/shop/x:/x"], "/srv/shop/x lies in /srv/shop, where a container of web1 may leave a link"),
+])
+def test_what_lies_in_a_folder_that_a_container_writes(folder: Path, mounts: list[str], told: str) -> None:
+    """A look that finds no link proves nothing while a container may make one."""
+    file = folder / "compose.yaml"
+    file.write_text(file.read_text().replace('["./data/x:/host", "/srv/shop/y:/y"]', json.dumps(mounts)))
+    with pytest.raises(errors.RightsError) as refused:
+        asyncio.run(start.deploy(Fleet(folder, {}).context("host-path:/srv/shop"), Fleet(folder, {}).request()))
+    assert told in refused.value.message
+    asyncio.run(start.deploy(Fleet(folder, {}).context("host-path"), Fleet(folder, {}).request()))
+    assert "may leave a link" not in str(asyncio.run(start.plan(Fleet(folder, {}).context(), Fleet(folder, {}).request())))
+    file.write_text(file.read_text().replace(mounts[0], f"{mounts[0]}:ro"))
+    asyncio.run(start.deploy(Fleet(folder, {}).context("host-path:/srv/shop"), Fleet(folder, {}).request()))
+
+
+def test_what_still_runs_may_leave_a_link_too(folder: Path) -> None:
+    file = folder / "compose.yaml"
+    fleet, after = Fleet(folder, {}), file.read_text()
+    file.write_text(after.replace("./data/x:/host", "./data:/data"))
+    first = asyncio.run(start.deploy(fleet.context("host-path:/srv/shop"), fleet.request()))
+    assert first.result == "succeeded"
+    file.write_text(after)
+    with pytest.raises(errors.RightsError, match="data/x lies in data, where a container of web1 may leave a link"):
+        asyncio.run(start.deploy(fleet.context("host-path:/srv/shop"), fleet.request()))

@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lading import errors, state
-from lading.compose import keys, masking, overlay, parse, project, release, rights, variables
+from lading.compose import overlay, parse, release, rights, variables
 from lading.deploy import running
 from lading.inventory import hosts
 from lading.plan import steps
 
-UNSEEN = "?"  # the argument of a right over nobody knows what: only the bare right gives it
 MOST = 12  # rights that one message names
 
 
@@ -62,73 +61,18 @@ def of_release(made: release.Release) -> tuple[rights.Right, ...]:
     """What a release that was made before asks for; secret values are not in it, and count as unknown."""
     tree = {
         "name": made.app,
-        "services": {name: {**spec.definition, "volumes": _mounts(made, spec)} for name, spec in made.services.items()},
+        "services": {name: {**spec.definition, "volumes": mounts(made, spec)} for name, spec in made.services.items()},
         "networks": {key: one["definition"] for key, one in made.networks.items()},
         "volumes": {key: one["definition"] for key, one in made.volumes.items()},
     }
     return rights.find(tree)
 
 
-def _mounts(made: release.Release, spec: release.ServiceSpec) -> list[Any]:
+def mounts(made: release.Release, spec: release.ServiceSpec) -> list[Any]:
     """What a service mounts but the shipped objects."""
     shipped = overlay.shipped(made.overlay).mounts.get(spec.name, {})
     listed = spec.definition.get("volumes") or ()
     return [one for one in listed if not isinstance(one, Mapping) or variables.plain_text(str(one.get("target"))) not in shipped]
-
-
-def sources(reading: project.Reading) -> dict[str, str]:
-    """What is mounted of a host, and by which services: absolute paths, and those below the app's folder `project` there."""
-    found = _absolute(reading.rights)
-    for path in reading.host_data:
-        users = [name for name, one in reading.project.services.items()
-                 if any(release.bind_key(mount.source) == path for mount in one.mounts)]
-        found[path] = ", ".join(users)
-    return found
-
-
-def sources_of_release(made: release.Release) -> dict[str, str]:
-    """The same of a release that was made before."""
-    found = _absolute(of_release(made))
-    for name, spec in made.services.items():
-        for mount in _mounts(made, spec):
-            source = variables.plain_text(str(mount.get("source") or ""))
-            if mount.get("type") == "bind" and not source.startswith("/"):
-                found.setdefault(release.bind_key(source), name)
-    return found
-
-
-def _absolute(asked: Sequence[rights.Right]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for right in asked:
-        if right.name == "host-path" and right.argument.startswith("/"):
-            found.setdefault(right.argument, right.service)
-    return found
-
-
-def led(
-    mounted: Mapping[str, str], seen: state.HostState, secrets: Mapping[str, bytes], plain: Mapping[str, str]
-) -> list[rights.Right]:
-    """The rights that links on a host add to what a path itself asks for; *mounted*: see `sources`.
-
-    Where nobody can say where a path leads, that is all of `host-path`.
-    """
-    found = []
-    for number, (path, service) in enumerate(mounted.items()):
-        if number not in seen.facts.links:
-            continue
-        real = seen.facts.links[number]
-        place = masking.hidden(f"{path} on {seen.host} leads to {real or 'where nobody can see'}", secrets, plain)
-        before = list(keys.host_path(path)) if path.startswith("/") else []
-        for name, argument in keys.host_path(real) if real else [("host-path", UNSEEN)]:
-            shown = "" if argument == UNSEEN else masking.hidden(argument, secrets, plain)
-            if (name, argument) not in before:
-                found.append(rights.Right(service, name, argument, (place,), shown))
-    return found
-
-
-def notes(added: Sequence[rights.Right]) -> tuple[str, ...]:
-    """What a plan says of the rights that links add."""
-    return tuple(f"{one.service or 'the project'}: {one.place}: {one.word}" for one in added)
 
 
 def planned(asked: Sequence[rights.Right], app: str, seen: state.FleetState) -> tuple[steps.Right, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 from lading import canonical, errors, state
 from lading import context as contexts
 from lading.compose import release as releases
-from lading.deploy import contradicting, ended, placing, policy, resume, running, start
+from lading.deploy import contradicting, ended, mounted, placing, policy, resume, running, start
 from lading.engines import base
 from lading.inventory import hosts
 from lading.plan import planner, steps
@@ -59,16 +59,17 @@ async def rollback(
         "url": context.url, "plan": whole.hash, "participants": [n for batch in whole.batches for n in batch],
         "parallelism": max(map(len, whole.batches), default=0),
     }
-    mounted = policy.sources_of_release(target)
+    mounts = mounted.of_release(target)
 
     def judge(host: state.HostState) -> None:
-        policy.check(app, policy.led(mounted, host, {}, target.plain), destination.allowed)
+        added = mounted.added(mounts, app, host, {}, target.plain, guarded=bool(destination.allowed))
+        policy.check(app, added, destination.allowed)
 
     job = base.Job(
         plan=whole, release=target, bundle=None, known={}, hosts={host.name: host for host in chosen},
         deployment=start.new_id(), begin=begin, state_dir=context.settings.state_dir, holder=context.actor,
         since=contexts.now(), url=context.url, take_lease=take_lease, keep_jobs=True, stop=context.stop,
-        sources=list(mounted), judge=judge,
+        sources=list(mounts.sources), judge=judge,
         own={name: base.Own(prepared.kept[name], begin=running.owner(one)) for name, one in prepared.apps.items()},
     )
     return await running.carry_out(context, job, verb="rollback", reason=reason, plan=whole)

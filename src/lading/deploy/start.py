@@ -14,8 +14,20 @@ from lading import context as contexts
 from lading import errors, settings, state
 from lading.commands import command, rolling
 from lading.compose import bundle as bundles
-from lading.compose import normal, owner, passing, project, read, reference, registry, release
-from lading.deploy import contradicting, credentials, ended, identity, pinning, placing, policy, resume, running, source
+from lading.compose import normal, owner, passing, project, read, reference, registry, release, rights
+from lading.deploy import (
+    contradicting,
+    credentials,
+    ended,
+    identity,
+    mounted,
+    pinning,
+    placing,
+    policy,
+    resume,
+    running,
+    source,
+)
 from lading.engines import base, preflight
 from lading.inventory import hosts
 from lading.plan import planner, steps
@@ -48,7 +60,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A plan with all it was made from; *wrong*: hosts that contradict the ledger; *sources*: see `policy.sources`."""
+    """A plan with all it was made from; *wrong*: hosts that contradict the ledger; *mounts*: what it mounts of hosts."""
 
     request: Request
     destination: hosts.Destination
@@ -60,7 +72,7 @@ class Prepared:
     nonce: str
     vouched: tuple[str, ...] = ("*",)
     wrong: contradicting.Wrong = field(default_factory=dict)
-    sources: Mapping[str, str] = field(default_factory=dict)
+    mounts: mounted.Mounted = field(default_factory=lambda: mounted.Mounted({}, frozenset()))
 
 
 async def plan(context: contexts.Context, request: Request) -> steps.Plan:
@@ -183,11 +195,14 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     nonce = secrets.token_hex(16)
     binds = [m.source for s in reading.project.services.values() for m in s.mounts
              if m.kind == "bind" and m.source.startswith("/")]
-    mounted = policy.sources(reading)
+    mounts = mounted.of_reading(reading)
     seen, wrong = await contradicting.look(context, chosen, reading.project.name, nonce=nonce, binds=sorted(set(binds)),
-                                           sources=list(mounted))
+                                           sources=list(mounts.sources))
     check_reachable(seen)
-    added = [right for host in seen.hosts.values() for right in policy.led(mounted, host, reading.secrets, reading.plain)]
+    added: list[rights.Right] = []
+    for host in seen.hosts.values():
+        added += mounted.added(mounts, reading.project.name, host, reading.secrets, reading.plain,
+                               guarded=bool(destination.allowed))
     policy.check(reading.project.name, added, destination.allowed)
     name = identity.name(reading, seen, partial(is_ours, context, destination), beside=request.take_over)
     if name != reading.project.name:
@@ -212,12 +227,12 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     hashed = salted(made, nonce)
     plans = {name: plan_one(name, made.release, hashed, host, wrong[name].why if name in wrong else "")
              for name, host in seen.hosts.items()}
-    said = (*made.warnings, *contradicting.notes(wrong), *policy.notes(added))
+    said = (*made.warnings, *contradicting.notes(wrong), *mounted.notes(added))
     whole = planner.plan(made.release, destination.name, planner.hooked(made.release, plans), said)
     whole = replace(whole, source=made.source, confirm=destination.confirm,
                     unfinished=running.unfinished(seen, made.release.app),
                     rights=policy.planned(reading.rights, made.release.app, seen))
-    return Prepared(request, destination, chosen, made, whole, seen, platforms, nonce, vouched, wrong, mounted)
+    return Prepared(request, destination, chosen, made, whole, seen, platforms, nonce, vouched, wrong, mounts)
 
 
 def is_ours(context: contexts.Context, destination: hosts.Destination, recorded: str) -> bool:
@@ -312,8 +327,10 @@ async def job(context: contexts.Context, prepared: Prepared) -> base.Job:
         policy.check_form(made.release.app, form, prepared.destination.allowed)
 
     def judge(host: state.HostState) -> None:
-        added = policy.led(prepared.sources, host, made.secrets, made.release.plain)
-        policy.check(made.release.app, added, prepared.destination.allowed)
+        allowed = prepared.destination.allowed
+        added = mounted.added(prepared.mounts, made.release.app, host, made.secrets, made.release.plain,
+                              guarded=bool(allowed))
+        policy.check(made.release.app, added, allowed)
 
     begin = {
         "verb": "deploy", "app": made.release.app, "version": made.release.version,
@@ -331,7 +348,7 @@ async def job(context: contexts.Context, prepared: Prepared) -> base.Job:
         docker_info={name: host.facts.docker_info for name, host in prepared.seen.hosts.items()},
         own={name: base.Own(running.kept_releases(host.apps.get(made.release.app)))
              for name, host in prepared.seen.hosts.items()},
-        vouched=prepared.vouched, sources=list(prepared.sources), judge=judge,
+        vouched=prepared.vouched, sources=list(prepared.mounts.sources), judge=judge,
     )
 
 
