@@ -1,6 +1,7 @@
 """Secret values masked: in definitions (the resolved tree merged with that before interpolation), in what programs say (pure)."""
 
 import base64
+import contextlib
 import html
 import json
 import re
@@ -8,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
-from lading.compose import variables
+from lading.compose import env_files, variables
 
 
 def service(
@@ -200,7 +201,16 @@ def _spoken(secrets: Mapping[str, bytes], plain: Mapping[str, str]) -> set[str]:
 def _values(env_file: str, given: Mapping[str, str]) -> set[str]:
     """The values of an env file: as they are written, as they are read, and with what they refer to filled in."""
     values = [line.partition("=")[2].strip() for line in env_file.splitlines()]
-    values += [one.value or "" for one in variables.assignments(env_file)]
-    values += variables.assigned(env_file, given)
+    values += _written(env_file)
+    values += [value for _, value in env_files.assigned(env_file, given)]
     lines = [line.strip() for value in values for line in value.splitlines()]
     return {*lines, *(line.strip("\"'") for line in lines)}
+
+
+def _written(env_file: str) -> list[str]:
+    """The values of an env file with their variables as they stand there, as far as it can be read."""
+    found = []
+    with contextlib.suppress(env_files.BrokenError):
+        for one in env_files.read(env_file):
+            found.append(one.text or "")
+    return found

@@ -13,6 +13,7 @@ from lading.commands import command
 from lading.compose import (
     checks,
     complaints,
+    env_files,
     masking,
     parse,
     passing,
@@ -191,6 +192,8 @@ def _version(request: Request, raw: Mapping[str, Any], documents: Sequence[parse
     override = request.overrides.get("VERSION", "")
     if request.version and override and request.version != override:
         raise errors.ComposeError(f"--version {request.version} and -e VERSION={override} differ", "give one of them")
+    if "VERSION" in request.overrides and not override.strip():
+        raise errors.ComposeError("the version is blank", "lading … --version 1.2.3")
     version = request.version or override or request.passed.get("VERSION", "")
     images = [str(one.get("image") or "") for one in raw.get("services", {}).values()]
     found = [reference for image in images for reference in variables.references(image) if reference.name == "VERSION"]
@@ -236,7 +239,7 @@ def _values(
     values.encodable(given)
     hidden = values.hidden_names(found, raw, checks.extension(closure.main, "plain"))
     done = values.Values(given, hidden, values.local_values(closure, found, given))
-    values.check_given(needs, done, closure.all, _untracked(tree, found))
+    values.check_given(needs, done, closure.all, {**_untracked(tree, found), **_empty(request, found)})
     return done, tuple(needs)
 
 
@@ -267,38 +270,55 @@ def _lay_out_cargo(laid: snapshot.Snapshot, cargo: shipping.Cargo) -> None:
         laid.add(path, file.content)
 
 
-def _untracked(tree: worktree.Tree, found: frozenset[str]) -> frozenset[str]:
-    """Those of *found* that only stand in a `.env` that does not count."""
+def _untracked(tree: worktree.Tree, found: frozenset[str]) -> dict[str, str]:
+    """Those of *found* that only stand in a `.env` that does not count, with the reason."""
     try:
         real = worktree.place(tree, ".env", (".env", 0), "the file")
+        if tree.modes is not None and tree.tracked(real):
+            return {}
         text = disk.read(real, limit=worktree.LIMIT).decode("utf-8", "replace")
     except (OSError, errors.ComposeError):  # it is not there, or it leads out of the work tree
-        return frozenset()
-    return found & {one.key for one in variables.assignments(text)}
+        return {}
+    why = "is not set (Git does not track .env, so it does not count)"
+    return dict.fromkeys(sorted(found & {name for name, _ in env_files.assigned(text, {})}), why)
+
+
+def _empty(request: Request, found: frozenset[str]) -> dict[str, str]:
+    """Those of *found* that the caller's environment gives as nothing: there it is more often a mistake than meant."""
+    blank = [name for name in found if not request.passed.get(name, "-").strip() and name not in request.overrides]
+    return {name: f"is empty in your environment; if that is meant: -e {name}=" for name in sorted(blank)}
 
 
 def _env_files(
     tree: worktree.Tree, documents: Sequence[parse.Document], raw: Mapping[str, Any],
     given: Mapping[str, str], cargo: shipping.Cargo,
 ) -> Iterator[values.Need]:  # fmt: skip
-    """What env_file and label_file of each service refer to; the files go to *cargo*."""
+    """What the env files of each service refer to; they go to *cargo*, and so do label files, which see no variables."""
     for name, service in (raw.get("services") or {}).items():
-        for path, required in env_paths(service, given):
+        before = _set_here(service.get("environment"))
+        for path, required, format in env_paths(service, given):
             where = partial(parse.find, documents, posixpath.basename(path), ("services", name, "env_file"))
             if required or worktree.bring(tree, path, where, "env_file").is_file():
-                text = shipping.ship_secret(tree, cargo, "env", path, where)
-                yield from values.file_needs(text.decode("utf-8", "replace"), path, name)
+                text = shipping.ship_secret(tree, cargo, "env", path, where).decode("utf-8", "replace")
+                yield from values.file_needs(text, path, name, format, before)
+                before |= {one.key for one in values.read_env_file(text, path, format)}
         for label_file in service.get("label_file") or ():
             path = _path(label_file, given)
             where = partial(parse.find, documents, posixpath.basename(path), ("services", name, "label_file"))
             shipping.ship_files(tree, cargo, [(path, where)])
-            text = cargo.files[path].content
-            yield from values.file_needs(text.decode("utf-8", "replace"), path, name)
 
 
-def env_paths(service: Mapping[str, Any], given: Mapping[str, str]) -> list[tuple[str, bool]]:
-    """The env files of a service as Compose wrote them before interpolation, and whether each must be there."""
-    return [(_path(one["path"], given), one.get("required", True)) for one in service.get("env_file") or ()]
+def _set_here(environment: Any) -> frozenset[str]:
+    """The names to which `environment:` of a service itself gives values: its env files may refer to them."""
+    if isinstance(environment, Mapping):
+        return frozenset(str(name) for name, value in environment.items() if value is not None)
+    return frozenset(name for name, equals, _ in (str(one).partition("=") for one in environment or ()) if equals)
+
+
+def env_paths(service: Mapping[str, Any], given: Mapping[str, str]) -> list[tuple[str, bool, str]]:
+    """The env files of a service as Compose wrote them before interpolation, whether each must be there, and its format."""
+    return [(_path(one["path"], given), one.get("required", True), str(one.get("format") or ""))
+            for one in service.get("env_file") or ()]
 
 
 def _path(text: str, given: Mapping[str, str]) -> str:
@@ -401,7 +421,7 @@ def _rights(model: Model, documents: Sequence[parse.Document], cargo: shipping.C
 def _uses(model: Model, name: str, cargo: shipping.Cargo) -> tuple[str, ...]:
     """The secrets that a service uses."""
     found = {f"var.{one}" for one in model.names(name) & model.values.hidden if one in model.values.all}
-    found |= {f"env.{path}" for path, _ in env_paths(model.raw["services"][name], model.values.all)}
+    found |= {f"env.{path}" for path, _, _ in env_paths(model.raw["services"][name], model.values.all)}
     for reference in model.resolved["services"][name].get("secrets") or ():
         one = (model.resolved.get("secrets") or {}).get(reference["source"]) or {}
         found |= {f"file.{_path(one['file'], {})}"} if one.get("file") else set()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lading import errors
-from lading.compose import parse, plugin, sources, variables, worktree
+from lading.compose import env_files, parse, plugin, sources, variables, worktree
 
 REFUSED = ("HOME", "PATH", "PWD", "USER")  # other ones on the host than here
 OWN = "COMPOSE_PROJECT_NAME"  # Compose sets it itself, from -p
@@ -54,26 +54,50 @@ def model_needs(raw: Mapping[str, Any]) -> Iterator[Need]:
                 yield Need(f"${{{one['environment']}}}")
 
 
-def file_needs(text: str, path: str, service: str) -> Iterator[Need]:
-    """What an env_file or label_file refers to; names that it has set before are its own."""
-    own: set[str] = set()
-    for one in variables.assignments(text):
-        if one.value and variables.nested(one.value) > variables.NESTING:
+def file_needs(
+    text: str, path: str, service: str = "", format: str = "", before: frozenset[str] = frozenset()
+) -> Iterator[Need]:
+    """What an env_file refers to; names that it has set before, or that were set *before* it, are its own.
+
+    Raises:
+        ComposeError: Compose cannot read it.
+    """
+    for _, need in _line_needs(text, path, service, format, before):
+        if need is not None:
+            yield need
+
+
+def _line_needs(
+    text: str, path: str, service: str, format: str, before: frozenset[str]
+) -> Iterator[tuple[str, Need | None]]:
+    """Each name that an env file sets, with what its value refers to."""
+    own = set(before)
+    for one in read_env_file(text, path, format):
+        if variables.nested(one.template) > variables.NESTING:
             raise worktree.refuse(f"{one.key} has more than {variables.NESTING} variables in each other", "write less at once", (path, one.line))
-        if one.value is None and one.key not in own:
-            yield Need(f"${{{one.key}}}", service, (path, one.line), frozenset(own))
-        elif one.value and not one.literal and "$" in one.value:
-            yield Need(one.value, service, (path, one.line), frozenset(own))
+        refers = "$" in one.template
+        yield one.key, Need(one.template, service, (path, one.line), frozenset(own)) if refers else None
         own.add(one.key)
+
+
+def read_env_file(text: str, path: str, format: str = "") -> Iterator[env_files.Assignment]:
+    """What an env file assigns.
+
+    Raises:
+        ComposeError: Compose cannot read it.
+    """
+    try:
+        yield from env_files.read(text, format)
+    except env_files.BrokenError as broken:
+        raise worktree.refuse(f"{path}: {broken.message}", "correct the line", (path, broken.line)) from broken
 
 
 def dotenv_needs(text: str, path: str, wanted: frozenset[str]) -> list[Need]:
     """What the lines of an env file that set *wanted* names refer to, and the lines that set what those refer to."""
-    sets = {one.line: one.key for one in variables.assignments(text)}
-    reached = set(wanted)
     found = []
-    for need in reversed(list(file_needs(text, path, ""))):
-        if sets[need.where[1]] in reached:
+    reached = set(wanted)
+    for name, need in reversed(list(_line_needs(text, path, "", "", frozenset()))):
+        if name in reached and need is not None:
             reached |= names([need])
             found.append(need)
     return found[::-1]
@@ -106,23 +130,46 @@ def check_names(found: frozenset[str], documents: Sequence[parse.Document], need
 
 
 def check_given(
-    needs: Sequence[Need], values: Values, documents: Sequence[parse.Document], untracked: frozenset[str]
+    needs: Sequence[Need], values: Values, documents: Sequence[parse.Document], doubts: Mapping[str, str]
 ) -> None:
-    """Refuse variables that are unset, empty or blank where the file has no default (R19, T1, T11).
+    """Refuse variables that are not set where the file has no default, all of them at once (R19, T1, T11).
+
+    *doubts*: name → why what is there of it does not count.
 
     Raises:
-        ComposeError: naming the variable, file, line and what to type.
+        ComposeError: naming each variable with its file and line, and what to type.
     """
-    known = {**values.local, **values.all}
+    there = {**values.local, **values.all}
+    known = {name: value for name, value in there.items() if name not in doubts}
+    found: dict[str, Lack] = {}
     for need in needs:
-        given = {**dict.fromkeys(need.own, "own"), **known}
-        for lack in variables.lacking(need.text, given):
-            where = need.where if need.where[1] else used_at(lack.name, documents, needs)
-            state = "is not set" if lack.name not in known else "is empty" if not known[lack.name] else "is blank"
-            if lack.name in untracked:
-                state += " (Git does not track .env, so it does not count)"
-            said = f": {lack.argument}" if lack.argument else ""
-            raise worktree.refuse(f"{lack.name} {state}{said}", how(lack.name), where)
+        for one in variables.lacking(need.text, {**dict.fromkeys(need.own, "own"), **known}):
+            if one.name not in found:
+                where = need.where if need.where[1] else used_at(one.name, documents, needs)
+                state = doubts.get(one.name) or ("is empty" if one.name in known else "is not set")
+                found[one.name] = Lack(one.name, f"{state}: {one.argument}" if one.argument else state, where)
+    if found:
+        raise lacking(list(found.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """A variable that a file needs and nobody gives: why in words, and where it is used."""
+
+    name: str
+    state: str
+    where: worktree.Spot
+
+
+def lacking(lacks: Sequence[Lack]) -> errors.ComposeError:
+    """The error for variables that nobody gives."""
+    first = lacks[0]
+    if len(lacks) == 1:
+        return worktree.refuse(f"{first.name} {first.state}", how(first.name), first.where)
+    told = [f"{one.name} {one.state}" + (f" ({one.where[0]}:{one.where[1]})" if one.where[1] else "") for one in lacks]
+    typed = ["--version VERSION" if one.name == VERSION else f"-e {one.name}=VALUE" for one in lacks]
+    hint = f"lading … {' '.join(typed)}, or the destination's `variables:`, or defaults in the file: ${{NAME:-VALUE}}"
+    return worktree.refuse("; ".join(told), hint, first.where)
 
 
 def how(name: str) -> str:
@@ -165,7 +212,7 @@ def local_values(closure: sources.Closure, found: frozenset[str], given: Mapping
         if one.content is None or own:
             continue
         text = one.content.decode("utf-8", "replace")
-        set_here = {line.key: line.value or "" for line in variables.assignments(text)}
+        set_here = dict(env_files.assigned(text, given))
         if one.tracked:
             done.update(set_here)
         elif lost := sorted((set_here.keys() & found) - given.keys()):

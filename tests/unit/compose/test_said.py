@@ -13,7 +13,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from env_file import ENV, GIVEN
-from lading.compose import masking, variables
+from lading.compose import env_files, masking
 
 SECRETS = {"var.P": b"hunter2hunter2", "var.SHORT": b"abc", "var.WORD": b"prod", "file.key.pem": b"-----BEGIN\n  MIIEvQIB\n",
            "env.a/b.env": b"# note\nexport TOKEN='quoted-token'\nEMPTY=\n"}
@@ -99,14 +99,15 @@ def test_a_value_of_an_env_file_is_hidden_as_containers_get_it(key: str) -> None
 
 
 def test_values_of_an_env_file_are_resolved_and_their_written_form_is_hidden_too() -> None:
-    assert list(variables.assigned(ENV, {"GREETING": "hello", "P": "hunter2hunter2"})) == list(GIVEN.values())
+    assert dict(env_files.assigned(ENV, {"GREETING": "hello", "P": "hunter2hunter2"})) == GIVEN
     for written in ('escaped-\\"secret', "dollar-$$secret", "${GREETING}-rest-${P}-${COMMENT}", "KEY=value-x # comment"):
         assert masking.hidden(written, {"env.x": (ENV + "RAW=KEY=value-x # comment\n").encode()}, {}) == "***"
 
 
 def test_a_variable_of_the_project_comes_before_one_of_the_file() -> None:
-    assert list(variables.assigned("A=own\nB=$A\n", {"A": "projects"})) == ["own", "projects"]
+    assert dict(env_files.assigned("A=own\nB=$A\n", {"A": "projects"})) == {"A": "own", "B": "projects"}
 
 
-def test_a_quote_that_never_closes_is_a_letter() -> None:
-    assert list(variables.assigned('OPEN="never-closed\n', {})) == ['"never-closed']
+def test_what_stands_behind_a_quote_that_never_closes_is_hidden_all_the_same() -> None:
+    assert list(env_files.assigned('A=1\nOPEN="never-closed\n', {})) == [("A", "1")]
+    assert masking.hidden("never-closed", {"env.x": b'OPEN="never-closed\n'}, {}) == "***"

@@ -1,4 +1,4 @@
-"""Variables of Compose files: every form of the specification, what is lacking, env files, versions (R19, R57)."""
+"""Variables of Compose files: every form of the specification, what is lacking, versions (R19, R57)."""
 
 import pytest
 from hypothesis import given
@@ -12,12 +12,12 @@ VALUES = {"A": "one", "EMPTY": "", "BLANK": " ", "D": "$5"}
 @pytest.mark.parametrize(("text", "names", "lacks", "done"), [
     ("plain", [], [], "plain"), ("$$A and $", [], [], "$$A and $"), ("x$A-y", ["A"], [], "xone-y"), ("${A}${A}", ["A", "A"], [], "oneone"),
     ("$1 ${} ${1}", [], [], "$1 ${} ${1}"), ("${A", [], [], "${A"), ("${A!x}", [], [], "${A!x}"), ("${A:-", [], [], "${A:-"),
-    ("${NO}", ["NO"], ["NO"], ""), ("$NO", ["NO"], ["NO"], ""), ("${BLANK}", ["BLANK"], ["BLANK"], " "), ("${D}", ["D"], [], "$$5"),
+    ("${NO}", ["NO"], ["NO"], ""), ("$NO", ["NO"], ["NO"], ""), ("${BLANK}", ["BLANK"], [], " "), ("${EMPTY}", ["EMPTY"], [], ""), ("${EMPTY?say}", ["EMPTY"], [], ""), ("${EMPTY:?say}", ["EMPTY"], ["EMPTY"], ""), ("${D}", ["D"], [], "$$5"),
     ("${NO:-x}", ["NO"], [], "x"), ("${EMPTY:-x}", ["EMPTY"], [], "x"), ("${EMPTY-x}", ["EMPTY"], [], ""), ("${NO-x}", ["NO"], [], "x"),
     ("${A:-x}", ["A"], [], "one"), ("${A:+x}", ["A"], [], "x"), ("${EMPTY:+x}", ["EMPTY"], [], ""), ("${EMPTY+x}", ["EMPTY"], [], "x"),
     ("${NO+x}", ["NO"], [], ""), ("${NO:?say}", ["NO"], ["NO"], ""), ("${NO?say}", ["NO"], ["NO"], ""), ("${A:?say}", ["A"], [], "one"),
     ("${NO:-${A:-${B}}}", ["NO", "A", "B"], [], "one"), ("${NO:-${B}}", ["NO", "B"], ["B"], ""), ("${A:-${B}}", ["A", "B"], [], "one"),
-    ("a${NO:-}b", ["NO"], [], "ab"), ("}${A}}", ["A"], [], "}one}"),
+    ("a${NO:-}b", ["NO"], [], "ab"), ("${A:-{}}", ["A"], [], "one"), ("${NO:-{a}}-$A", ["NO", "A"], [], "{a}-one"), ("$A\n${NO:-x\n}", ["A"], [], "one\n${NO:-x\n}"), ("}${A}}", ["A"], [], "}one}"),
 ])
 def test_every_form(text: str, names: list[str], lacks: list[str], done: str) -> None:
     assert [one.name for one in variables.references(text)] == names
@@ -53,31 +53,6 @@ def test_names_of_a_tree() -> None:
     assert variables.names(["BARE"], "environment") == {"BARE"}
     assert variables.names(["BARE"], "labels") == frozenset()
     assert variables.names(None) == frozenset()
-
-
-ENV_FILE = '''# a comment
-A=1
-export B = two words # rest
-C: 'it $is #literal' # rest
-D="say \\"hi\\"
-and ${MORE}"
-BARE
-export BARE2
-E=
-F=#all of it
-G="open
-=nothing
-H='a\\'b'
-I=last'''
-
-
-def test_env_files_as_compose_reads_them() -> None:
-    found = {one.key: (one.value, one.line, one.literal) for one in variables.assignments(ENV_FILE)}
-    assert found == {
-        "A": ("1", 2, False), "B": ("two words", 3, False), "C": ("it $is #literal", 4, True),
-        "D": ('say \\"hi\\"\nand ${MORE}', 5, False), "BARE": (None, 7, False), "BARE2": (None, 8, False), "E": ("", 9, False),
-        "F": ("", 10, False), "G": ('"open', 11, False), "H": ("a\\'b", 13, True), "I": ("last", 14, False),
-    }
 
 
 @pytest.mark.parametrize(("version", "tag", "fault"), [
