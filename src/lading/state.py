@@ -320,6 +320,16 @@ class AppState:
 
 
 @dataclass(frozen=True, slots=True)
+class Volume:
+    """A volume of a host that has a name of its own; *driver* "" = only its name is known."""
+
+    name: str
+    driver: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What a host can do. Sizes in MiB; *tools*: those missing; *ports*: published "ip:port/proto" → container's project;
     *networks*: network → (project, name) of each container on it, stopped ones too; *registries*: name → what the engine
@@ -352,6 +362,8 @@ class HostState:
     """All that was seen on one host in one round trip; *error* is set, and the rest empty, if it could not be reached.
 
     *others*: what is deployed there of each app, should only one have been looked at.
+    *volumes*: those that have a name of their own; None = they were not looked at. *data*: place of host data → whether
+    anything lies there; places that are not there are left out.
     """
 
     host: str
@@ -361,6 +373,8 @@ class HostState:
     error_kind: str = ""
     error_hint: str = ""
     others: Mapping[str, Current] = field(default_factory=dict)
+    volumes: Mapping[str, Volume] | None = None
+    data: Mapping[str, bool] = field(default_factory=dict)
 
     def attached(self, app: str) -> dict[str, list[str]]:
         """Network → names of the containers on it that are not of project *app*."""

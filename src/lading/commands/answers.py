@@ -50,7 +50,15 @@ def host_state(host: str, parts: Sequence[tuple[str, bytes]], spend: Spend = lam
     facts = replace(facts, links=_links(texts.get("links", "")))
     silent = texts.get("silent", "").strip().partition("\n")[0]
     return state.HostState(host, replace(facts, problem=facts.problem or silent), apps,
-                           others=_others(texts.get("others", "")))
+                           others=_others(texts.get("others", "")),
+                           volumes=docker.parse_volumes(texts["volumes"], spend) if "volumes" in texts else None,
+                           data=_data(texts.get("data", "")))
+
+
+def _data(text: str) -> dict[str, bool]:
+    """Lines "filled PATH" and "empty PATH"."""
+    lines = [line.partition(" ") for line in text.split("\n")]
+    return {path: word == "filled" for word, _, path in lines if word in ("filled", "empty")}
 
 
 def _others(text: str) -> dict[str, state.Current]:

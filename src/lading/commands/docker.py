@@ -1,5 +1,6 @@
 """Every docker line sent to a host, as scripts, and the parsers of what it answers (pure)."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ INSPECT = (
     '"restarts":{{json .RestartCount}},"networks":{{json .NetworkSettings.Networks}},"mounts":{{json .Mounts}},'
     '"ports":{{json .HostConfig.PortBindings}}}'
 )
+VOLUME = '{"name":{{json .Name}},"driver":{{json .Driver}},"options":{{json .Options}},"labels":{{json .Labels}}}'
 # Service, whether it is a one-off, content, secrets, state/health, restarts
 STILL = (
     '{{index .Config.Labels "com.docker.compose.service"}} {{index .Config.Labels "com.docker.compose.oneoff"}} '
@@ -21,6 +23,8 @@ STILL = (
 )
 _STATE = {"Status": str, "ExitCode": int | None, "StartedAt": str, "FinishedAt": str, "Health": Mapping[str, Any] | None}
 PROJECT = "com.docker.compose.project"
+VOLUME_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # as Docker takes it
+UNASKED = " </dev/null"  # what Compose asks on a terminal or a pipe it does not ask here: its questions are about data
 LIMIT = 'timeout -k 10 "${LIMIT:-900}" '
 # A part is whole once another begins: `next` lets the tick be read at once. An engine that does not answer tells nothing: that
 # is no tick, and never "there are no containers".
@@ -40,6 +44,14 @@ ids="$ids $(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=
 ids=$(printf '%s\\n' $ids | sort -u); fi
 [ -z "$ids" ] || docker container inspect --format {command.quote(INSPECT)} $ids 2>/dev/null || e=$(docker ps -q 2>&1 >/dev/null) ||
 {{ part silent; printf '%s\\n' "${{e:-the engine does not answer}}"; }}
+"""
+# Every volume that has a name of its own; of the app's, and of those that it is about to mount, how they were made.
+VOLUMES = f"""if named=$(timeout 30 docker volume ls --format '{{{{.Name}}}} {{{{.Label "{PROJECT}"}}}}' 2>/dev/null); then
+part volumes; named=$(printf '%s\\n' "$named" | sed '/^[0-9a-f]\\{{64\\}} /d')
+printf '%s\\n' "$named" | sed -n 's/^\\([^ ]\\{{1,\\}}\\) .*/\\1/p'
+named=$(printf '%s\\n' "$named" | sed -n "s/^\\([^ ]*\\) $APP\\$/\\1/p")
+[ -z "$named$MOUNTED" ] || docker volume inspect --format {command.quote(VOLUME)} $named $MOUNTED 2>/dev/null
+fi
 """
 
 
@@ -64,11 +76,21 @@ class _Inspected:
     ports: Mapping[str, tuple[Mapping[str, str], ...] | None] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Volume:
+    """A line of `VOLUME`."""
+
+    name: str
+    driver: str = ""
+    options: Mapping[str, str] | None = None
+    labels: Mapping[str, str] | None = None
+
+
 def compose_function(
     app: str, release: str, directory: str, compose_files: Sequence[str], secrets: Mapping[str, int],
     variables: Mapping[str, str],
 ) -> str:
-    """The shell function `compose`: Compose for one release on the host, in a clean environment of our own.
+    """The shell function `compose`: Compose for one release on the host, in a clean environment of our own, never asking.
 
     *secrets*: folder name below `secrets/` of each secret variable → generation; *variables*: the LADING_ ones but
     LADING_DIR, which is the app's folder on this host.
@@ -81,39 +103,44 @@ def compose_function(
     return (
         'compose(){ env -i PATH="$PATH" HOME="$HOME" ${DOCKER_HOST:+DOCKER_HOST="$DOCKER_HOST"} '
         f'LADING_DIR="$A" {" ".join(words)} {LIMIT}docker compose -p {command.quote(app)} --project-directory {where} '
-        f"--env-file {folder}/plain.env{env}{chosen} -f {folder}/compose.overlay.yaml \"$@\"; }}\n"
+        f"--env-file {folder}/plain.env{env}{chosen} -f {folder}/compose.overlay.yaml \"$@\"{UNASKED}; }}\n"
     )
 
 
 def operator_script(function: str) -> str:
     """The file `compose` in the app's folder: the same line for a person to use by hand."""
-    body = function.removeprefix("compose(){ env -i ").removesuffix("; }\n").replace(LIMIT, "")
+    body = function.removeprefix("compose(){ env -i ").removesuffix(f"{UNASKED}; }}\n").replace(LIMIT, "")
     return f'#!/bin/sh\nA=$(cd "$(dirname "$0")" && pwd)\nexec env -i {body}\n'
 
 
 def observe(
     marker: str, *, state_dir: str, app: str = "", nonce: str = "", binds: Sequence[str] = (), facts: bool = True,
-    registries: Sequence[str] = (), sources: Sequence[str] = (),
+    registries: Sequence[str] = (), sources: Sequence[str] = (), volumes: Sequence[str] | None = None, data: Sequence[str] = (),
 ) -> command.Command:
     """Look at one app (or all of lading's, if *app* is empty) on a host, in one round trip; changes nothing.
 
     *registries*: the engine asks each for an image that is nowhere, and what it answers says whether it is reached.
     *sources*: what is mounted of the host, absolute or below the app's folder `project`: told is where it leads (`Facts.links`).
+    *volumes*: the host's volumes are looked at too, these by name among them; None = they are not.
+    *data*: paths below the app's project folder; whether anything lies there.
     """
     script = "".join([
         command.assign({"M": marker, "APP": app, "STATE": state_dir, "NONCE": nonce, "BINDS": " ".join(binds),
-                        "REGISTRIES": " ".join(registries), **_whose(app)}),
-        files.PRELUDE, files.WATCH, files.STATE_DIR, files.APP_STATE, _look(app, facts, sources), files.REGISTRIES if registries else "", files.END,
+                        "REGISTRIES": " ".join(registries), "MOUNTED": " ".join(filter(VOLUME_NAME.fullmatch, volumes or ())),
+                        "DATA": "\n".join(path for path in data if "\n" not in path), **_whose(app)}),
+        files.PRELUDE, files.WATCH, files.STATE_DIR, files.APP_STATE, _look(app, facts, sources, volumes=volumes is not None),
+        files.REGISTRIES if registries else "", files.END,
     ])
     return command.Command("observe", script, marker)
 
 
-def _look(app: str, facts: bool, sources: Sequence[str] = ()) -> str:
+def _look(app: str, facts: bool, sources: Sequence[str] = (), *, volumes: bool = False) -> str:
     apps = f'app_state "$APP"\n{files.OTHERS}' if app else 'for a in "$S"/apps/*/; do a=${a%/}; app_state "${a##*/}"; done\n'
     said = files.FACTS if facts else 'part facts\nprintf \'state=%s\\n\' "$S"\n'
     if sources:
         said += f"{files.LINKS}leads {' '.join(map(command.quote, sources))}\n"
-    return f"{{\n{said}{apps}{ALL_CONTAINERS}}} | dd obs=65536 2>/dev/null\n"  # in few packets: each costs at both ends
+    more = VOLUMES + files.HOST_DATA if volumes else ""
+    return f"{{\n{said}{apps}{ALL_CONTAINERS}{more}}} | dd obs=65536 2>/dev/null\n"  # in few packets: each costs at both ends
 
 
 def lease(
@@ -153,6 +180,23 @@ def parse_containers(text: str, spend: Callable[[], None] = lambda: None) -> tup
     except ValueError as wrong:
         raise ValueError(f"what docker says of the containers cannot be read: {wrong}") from wrong
     return tuple(sorted(found, key=lambda c: (c.app, c.service, c.number, c.id)))
+
+
+def parse_volumes(text: str, spend: Callable[[], None] = lambda: None) -> dict[str, state.Volume]:
+    """The volumes of a `volumes` part by name: a line with its name for each, a JSON object for those that were inspected.
+
+    Raises:
+        ValueError: a line is another thing than `VOLUME` asks for.
+    """
+    found: dict[str, state.Volume] = {}
+    for line in text.splitlines():
+        spend()
+        if line.startswith("{"):
+            one = shape.made(_Volume, shape.parse(line))
+            found[one.name] = state.Volume(one.name, one.driver, dict(one.options or {}), dict(one.labels or {}))
+        elif VOLUME_NAME.fullmatch(line):
+            found.setdefault(line, state.Volume(line))
+    return found
 
 
 def _container(said: Mapping[str, Any]) -> state.ContainerState:

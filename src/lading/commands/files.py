@@ -94,16 +94,24 @@ write_lease $((up + 90)) held || refuse state "cannot write $A"
 exec 8>&-
 """
 
-QUIET = """look(){ docker ps -a --no-trunc --filter "label=com.docker.compose.project=$APP" --format '{{.ID}} {{.Names}} {{.State}}' | sort; }
+# Compose makes a new container beside the old one, as OLDID_NAME, removes the old one and renames the new one. Where it was
+# killed in between, the old one counts; once that is gone, the new one has its anonymous volumes, and its name.
+LEFTOVERS = """leftovers(){ docker ps -a --no-trunc --filter "label=com.docker.compose.project=$APP" --filter status=created \\
+--format '{{.ID}} {{.Names}}' | while read -r id name; do case $name in
+[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]_*)
+if docker container inspect "${name%%_*}" >/dev/null 2>&1; then docker rm "$id" >/dev/null; else docker rename "$id" "${name#*_}"; fi;;
+esac; done; }
+"""
+
+QUIET = LEFTOVERS + """look(){ docker ps -a --no-trunc --filter "label=com.docker.compose.project=$APP" --format '{{.ID}} {{.Names}} {{.State}}' | sort; }
 if [ "$l_state" = held ] && [ "$l_deployment" != "$D" ] && [ "$l_boot" = "$boot" ]; then
 n=0; old=; new=$(look)
 while [ "$old" != "$new" ] && [ $n -lt 6 ]; do old=$new; sleep "$GRACE"; new=$(look); n=$((n + 1)); done
 fi
-docker ps -a --no-trunc --format '{{.ID}} {{.Names}} {{.State}} {{.Label "com.docker.compose.project"}} {{.Label "com.docker.compose.oneoff"}}' |
-while read -r id name now p one; do case "$one $p" in "True $APP"-hook-*)
-docker rm -f "$id" >/dev/null; docker network prune -f --filter "label=com.docker.compose.project=$p" >/dev/null;; esac
-case "$now $p $name" in "created $APP "[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]_*)
-docker rm "$id" >/dev/null;; esac; done
+docker ps -a --no-trunc --format '{{.ID}} {{.Label "com.docker.compose.project"}} {{.Label "com.docker.compose.oneoff"}}' |
+while read -r id p one; do case "$one $p" in "True $APP"-hook-*)
+docker rm -f "$id" >/dev/null; docker network prune -f --filter "label=com.docker.compose.project=$p" >/dev/null;; esac; done
+leftovers
 """
 
 FREE = """exec 8>>"$A/lease.lock"; flock -w 10 8
@@ -135,6 +143,13 @@ c=$(sed -n 's/.*"release":"\\([0-9a-f]*\\)".*/\\1/p' "$A/current" 2>/dev/null)
 if [ -n "$c" ] && [ -d "$A/releases/$c" ]; then part "sums:$1:$c"; ( cd "$A" && find "releases/$c" objects -type f -exec sha256sum {} + ); fi; }
 """
 
+# What containers wrote for themselves alone cannot be looked into, and counts as something.
+HOST_DATA = """part data
+printf '%s\\n' "$DATA" | while IFS= read -r p; do d=$S/apps/$APP/project/$p
+if [ -z "$p" ] || [ ! -e "$d" ]; then continue; fi
+if [ -d "$d" ] && e=$(ls -A "$d" 2>/dev/null) && [ -z "$e" ]; then printf 'empty %s\\n' "$p"; else printf 'filled %s\\n' "$p"; fi; done
+"""
+
 # Whose the other apps are: one of the same source under another name is the same app.
 OTHERS = 'part others; cat "$S"/apps/*/current 2>/dev/null\n'
 
@@ -151,7 +166,7 @@ for p in $BINDS; do [ -e "$p" ] || printf 'missing=%s\\n' "$p"; done
 if ! command -v docker >/dev/null 2>&1; then printf 'problem=docker is not installed\\n'
 elif engine; [ $EC != 0 ]; then printf 'problem=%s\\n' "$(docker ps -q 2>&1 >/dev/null | head -n 1)"
 else printf '%s\\n' "$E"; root=${E##*root=}; said plugin
-printf 'compose=%s\\n' "${v:-$(docker compose version --short 2>/dev/null)}"
+printf 'compose=%s\\n' "${v:-$(docker compose version --short 2>/dev/null </dev/null)}"
 said ctx; printf 'context=%s %s\\n' "$v" "${DOCKER_HOST:-}"
 free "$root" dockerfree
 P=$(docker ps -a --no-trunc --format 'c={{.ID}} {{.Label "com.docker.compose.project"}} {{.Label "lading.app"}}

@@ -122,8 +122,12 @@ def stage(
                    more={"TAR": len(tar), "R": release})
 
 
-NETWORKS = """clear_away(){ docker ps -a --no-trunc --filter "$1" --format '{{.ID}} {{.State}} {{.Label "com.docker.compose.service"}}' |
-while read -r c state service; do case "$state $SPARE " in exited*" $service "*) continue;; esac; docker rm -f $c >/dev/null; done; }
+# Containers are stopped for a network, never removed: Compose makes the new ones from the old ones, whose anonymous volumes
+# go on with them. What has ended of the services SPARE stays as it is.
+NETWORKS = files.LEFTOVERS + """halt(){ for c in $(docker ps -q --no-trunc --filter "$1" --filter status=paused); do docker unpause $c >/dev/null; done
+ids=$(docker ps -q --no-trunc --filter "$1"); [ -z "$ids" ] || e=$(docker stop $ids 2>&1 >/dev/null) || refuse network "its containers do not stop: $e"; }
+let_go(){ docker ps -a --no-trunc --filter "network=$1" --format '{{.ID}} {{.State}} {{.Label "com.docker.compose.service"}}' |
+while read -r c state service; do case "$state $SPARE " in exited*" $service "*) continue;; esac; docker network disconnect -f "$1" $c; done; }
 scale_down(){ docker rm -f "$1" >/dev/null 2>&1 || ! docker container inspect "$1" >/dev/null 2>&1 || refuse remove "container $1 stays"; }
 on_network(){ docker ps -aq --no-trunc --filter "network=$1" | while read -r c; do
 [ "$(docker inspect -f '{{index .Config.Labels "com.docker.compose.project"}}' $c)" = "$APP" ] || printf '%s\\n' $c; done; }
@@ -132,7 +136,7 @@ take_down(){ for c in $(on_network "$1"); do docker inspect -f "{{.Id}} {{with i
 {{with .IPAMConfig}}{{or .IPv4Address \\"-\\"}}{{else}}-{{end}}{{range .Aliases}} {{.}}{{end}}{{end}}" $c |
 while read -r line; do printf '%s %s\\n' "$1" "$line"; done >>"$A/detached" || refuse state "cannot write $A"; sync "$A/detached" 2>/dev/null || sync
 docker network disconnect -f "$1" $c || refuse network "$(names $c)cannot be detached from $1"; done
-clear_away "network=$1"
+halt "network=$1"; let_go "$1"
 docker network inspect "$1" >/dev/null 2>&1 || return 0
 e=$(docker network rm "$1" 2>&1 >/dev/null) || refuse network "$1 cannot be removed: $e"; }
 attach(){ [ -f "$A/detached" ] || return 0
@@ -159,24 +163,26 @@ exit 0
 
 def roll(
     marker: str, hold: Hold, *, intent: str, compose: str, services: Sequence[str], networks: Sequence[str],
-    spare: Sequence[str], purge: bool, result: str, wait: int, name: str = "roll", surplus: Sequence[str] = (),
+    spare: Sequence[str], whole: bool, result: str, wait: int, name: str = "roll", surplus: Sequence[str] = (),
+    anew: bool = False,
 ) -> command.Command:
     """Journal the intent, bring up exactly *services*, journal the result, then show snapshots until stdin ends.
 
-    *networks* are removed first, with the project's containers on them; containers of others are detached, noted in the
-    file `detached`, and attached again (by whoever brings the network back); *purge* removes all of the project's
-    containers first (undo after a network step); ended ones of the services *spare* stay. Volumes are never touched. *result*: a JSON object without its rc.
+    *networks* are removed first, with the project's containers on them stopped; containers of others are detached, noted in the
+    file `detached`, and attached again (by whoever brings the network back); *whole*: all of the project's containers are
+    stopped first (undo after a network step); ended ones of the services *spare* stay. *anew*: Compose recreates all of
+    *services*. Volumes are never touched. *result*: a JSON object without its rc.
     *surplus*: ids of containers above a service's replicas; they go before Compose would choose some by their number.
     """
     lines = [command.assign({"SPARE": " " + " ".join(spare)}), docker.SNAPSHOT, NETWORKS, compose, f"jot {command.quote(intent)} || refuse state 'cannot write the journal'\n"]
     for container in surplus:
         lines.append(f"scale_down {command.quote(container)}\n")
-    if purge:
-        lines.append('clear_away "label=com.docker.compose.project=$APP"\n')
+    if whole:
+        lines.append('leftovers; halt "label=com.docker.compose.project=$APP"\n')
     lines += [f"take_down {command.quote(network)}\n" for network in networks]
     lines.append("rc=0; out=; lost=\n")
     if services:
-        chosen = command.join(services)
+        chosen = ("--force-recreate " if anew else "") + command.join(services)
         lines.append(f"out=$(compose up -d --no-deps --no-build --pull never --quiet-pull {chosen} 2>&1) || rc=$?\n")
     lines.append(f"""jot {command.quote(result[:-1] + ',"rc":')}$rc'}}'\n""")
     lines.append('attach; [ -z "$lost" ] || refuse network "$lost"\n')
@@ -220,7 +226,7 @@ def hook(
             words = command.join([kind, json.dumps(key), name, json.dumps(name), str(index)])
             lines.append(f"known {words}\n")
     lines.append('fi; } >"$Y" || refuse state "cannot write $A"\n')
-    lines.append(f"LIMIT={timeout}\nout=$(compose -p \"$P\" -f \"$Y\" run --rm --no-deps -T {command.quote(service)} 2>&1 </dev/null); rc=$?\n")
+    lines.append(f"LIMIT={timeout}\nout=$(compose -p \"$P\" -f \"$Y\" run --rm --no-deps -T {command.quote(service)} 2>&1); rc=$?\n")
     lines.append(f"""clean\njot {command.quote(result[:-1] + ',"rc":')}$rc'}}'\n""")
     lines.append("part hook; printf '%s\\n' \"$rc\"; printf '%s\\n' \"$out\" | tail -n 50\npart end\nexit 0\n")
     return guarded("hook", marker, hold, "".join(lines), timeout=timeout + 90, more={"OVERLAY": overlay})

@@ -33,6 +33,7 @@ class Shipped:
 
 RESET = Reset()
 OBJECTS = "${LADING_DIR}/objects/"
+DATA = "${LADING_DIR}/project/"
 
 
 def literal(text: str) -> str:
@@ -81,6 +82,13 @@ def shipped(text: str) -> Shipped:
         if path[0] == "configs" and path[2:] == ["file"]:
             _note(configs, path[1], _value(value))
     return Shipped(mounts, configs)
+
+
+def host_data(text: str) -> frozenset[str]:
+    """The paths of the host data that an overlay, as `write` has written it, mounts."""
+    items = [_value(line.strip().removeprefix("- ")) for line in text.splitlines() if DATA in line]
+    sources = [str(one.get("source", "")) for one in items if isinstance(one, dict)]
+    return frozenset(one.removeprefix(DATA).replace("$$", "$") for one in sources if one.startswith(DATA))
 
 
 def _mount(path: Sequence[str], mount: Any, mounts: dict[str, dict[str, str]]) -> None:

@@ -10,7 +10,7 @@ from lading.compose import release as releases
 from lading.deploy import contradicting, ended, mounted, placing, policy, resume, running, start
 from lading.engines import base
 from lading.inventory import hosts
-from lading.plan import planner, steps
+from lading.plan import mounts, planner, steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,8 @@ def _prepare(destination: hosts.Destination, seen: state.FleetState, app: str, r
     asked = policy.of_release(target)
     policy.check(app, asked, destination.allowed)
     plans = {name: _plan(name, target, apps[name], host) for name, host in seen.hosts.items()}
+    for name, host in seen.hosts.items():
+        start.check_data(target, plans[name], host)
     whole = planner.plan(target, destination.name, plans, [_way(target, apps.values())], back=True)
     owners = sorted({running.owner(one).get("source", "") for one in apps.values()})
     whole = replace(whole, verb="rollback", source=", ".join(owners), confirm=destination.confirm,
@@ -91,7 +93,10 @@ def _prepare(destination: hosts.Destination, seen: state.FleetState, app: str, r
 
 
 async def _look(context: contexts.Context, chosen: Sequence[hosts.Host], app: str) -> state.FleetState:
-    seen, wrong = await contradicting.look(context, chosen, app)
+    seen, wrong = await contradicting.look(context, chosen, app, volumes=())
+    turned = {path for host in seen.hosts.values() if app in host.apps for path in mounts.turned(host.apps[app])}
+    if turned:  # rarely so: it is asked only then what lies there
+        seen, wrong = await contradicting.look(context, chosen, app, volumes=(), data=sorted(turned))
     start.check_reachable(seen)
     contradicting.check(wrong)
     return seen
@@ -148,7 +153,8 @@ def _target(host: str, app: state.AppState, wanted: str) -> str:
 
 def _plan(name: str, target: releases.Release, app: state.AppState, host: state.HostState) -> steps.HostPlan:
     numbers = _numbers(target, app.journal, app)
-    whole = planner.plan_host(name, target, numbers, (), app, running.kept_release(app), host.attached(target.app))
+    whole = planner.plan_host(name, target, numbers, (), app, running.kept_release(app), host.attached(target.app),
+                               volumes=host.volumes)
     return planner.without_one_shots(whole, target)
 
 

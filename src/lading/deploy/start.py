@@ -30,7 +30,7 @@ from lading.deploy import (
 )
 from lading.engines import base, preflight
 from lading.inventory import hosts
-from lading.plan import planner, steps
+from lading.plan import mounts, planner, steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,9 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
              if m.kind == "bind" and m.source.startswith("/")]
     mounts = mounted.of_reading(reading)
     seen, wrong = await contradicting.look(context, chosen, reading.project.name, nonce=nonce, binds=sorted(set(binds)),
-                                           sources=list(mounts.sources))
+                                           sources=list(mounts.sources),
+                                           volumes=sorted(one.name for one in reading.project.volumes.values()),
+                                           data=sorted({*reading.binds, *reading.host_data}))
     check_reachable(seen)
     added: list[rights.Right] = []
     for host in seen.hosts.values():
@@ -227,6 +229,8 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     hashed = salted(made, nonce)
     plans = {name: plan_one(name, made.release, hashed, host, wrong[name].why if name in wrong else "")
              for name, host in seen.hosts.items()}
+    for name, host in seen.hosts.items():
+        check_data(made.release, plans[name], host)
     said = (*made.warnings, *contradicting.notes(wrong), *mounted.notes(added))
     whole = planner.plan(made.release, destination.name, planner.hooked(made.release, plans), said)
     whole = replace(whole, source=made.source, confirm=destination.confirm,
@@ -271,7 +275,22 @@ def plan_one(
     app = seen.apps.get(made.app, state.AppState(made.app))
     numbers, fresh = planner.generations(hashed, app.secrets)
     old = running.kept_release(app)
-    return planner.plan_host(name, made, numbers, fresh, app, old, seen.attached(made.app), wrong)
+    return planner.plan_host(name, made, numbers, fresh, app, old, seen.attached(made.app), wrong, seen.volumes)
+
+
+def check_data(made: release.Release, plan: steps.HostPlan, seen: state.HostState) -> None:
+    """Refuse what would lose data on a host, or would be recorded there and never happen.
+
+    Raises:
+        PreflightError: there is something; what to do by hand is its hint.
+    """
+    app = seen.apps.get(made.app, state.AppState(made.app))
+    ran = app.current.generations if app.current is not None else {}
+    moved = [name.removeprefix("var.") for name, number in plan.generations.items()
+             if name.startswith("var.") and ran.get(name, number) != number]
+    found = mounts.problems(made, running.kept_release(app), seen, moved)
+    if found:
+        raise errors.PreflightError("; ".join(one.why for one in found), found[0].hint, host=seen.host, step="plan")
 
 
 def check_reachable(seen: state.FleetState, *, readable: bool = True) -> None:

@@ -75,12 +75,12 @@ class Changing:
         judged = made.active
         if self.job.keep_jobs:
             plan, judged, _ = host_commands.undo_plan(plan, made)
-        await self._bring_up(name, made, plan, judged, purge=False, verb="roll")
+        await self._bring_up(name, made, plan, judged, whole=False, verb="roll")
         self.fresh[name] = frozenset(plan.services)
 
     async def _bring_up(
         self, name: str, made: release.Release, plan: steps.HostPlan,
-        judged: Mapping[str, release.ServiceSpec], purge: bool, verb: str,
+        judged: Mapping[str, release.ServiceSpec], whole: bool, verb: str,
     ) -> None:
         job = self.job
         common = {"v": state.JOURNAL_FORMAT, "deployment": job.deployment, "step": verb, "to": made.id}
@@ -91,7 +91,7 @@ class Changing:
             intent=json.dumps({"kind": "intent", **common, "services": list(plan.services)}),
             result=json.dumps({"kind": "result", **common}), compose=host_commands.compose_function(made, plan.generations, self.held.seen.get(name)),
             services=plan.services,
-            spare=[s for s, spec in made.services.items() if spec.job and s not in plan.services], purge=purge, wait=wait, name=verb, networks=[s.network for s in networks],
+            spare=[s for s, spec in made.services.items() if spec.job and s not in plan.services], whole=whole, anew=plan.anew, wait=wait, name=verb, networks=[s.network for s in networks],
             surplus=[c for s in plan.steps if isinstance(s, steps.ScaleDown) for c in s.containers],
         )
         watch = watching.Watch(judged, frozenset(plan.services), plan.generations,
@@ -184,8 +184,8 @@ class Changing:
         app = seen.apps.get(old.app, state.AppState(old.app))
         plan = planner.plan_host(name, old, dict(previous.generations), (), app, job.release,
                                  seen.attached(old.app))
-        plan, judged, purge = host_commands.undo_plan(plan, old)
-        await self._bring_up(name, old, plan, judged, purge, "undo")
+        plan, judged, whole = host_commands.undo_plan(plan, old)
+        await self._bring_up(name, old, plan, judged, whole, "undo")
         gone = [c for s in plan.steps if isinstance(s, steps.RemoveService) for c in s.containers]
         if gone:
             what = rolling.tidy(observe.marker(), self.held.holds[name], intent=intent, containers=gone, networks=())

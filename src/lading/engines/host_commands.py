@@ -99,15 +99,15 @@ def give_back_command(hold: rolling.Hold, job: base.Job, app: state.AppState, re
 def undo_plan(
     plan: steps.HostPlan, old: release.Release
 ) -> tuple[steps.HostPlan, Mapping[str, release.ServiceSpec], bool]:
-    """The way back: finished one-shots stay as they are unless `x-lading.on_undo: run`; a network step purges."""
+    """The way back: finished one-shots stay as they are unless `x-lading.on_undo: run`; after a network step all is made anew."""
     again = old.extension.get("on_undo") == "run"
     judged = {name: spec for name, spec in old.active.items() if again or not spec.job}
-    purge = any(isinstance(step, steps.RecreateNetwork) for step in plan.steps)
-    start = tuple(judged) if purge else tuple(name for name in plan.services if name in judged)
+    whole = any(isinstance(step, steps.RecreateNetwork) for step in plan.steps)
+    start = tuple(judged) if whole else tuple(name for name in plan.services if name in judged)
     kept = [step for step in plan.steps if not isinstance(step, steps.StartServices)]
     return (
-        steps.HostPlan(plan.host, (*kept, steps.StartServices(start)), plan.changes, plan.previous, plan.generations),
-        judged, purge,
+        steps.HostPlan(plan.host, (*kept, steps.StartServices(start, whole or plan.anew)), plan.changes, plan.previous, plan.generations),
+        judged, whole,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from lading import canonical, state
 from lading.compose import overlay, restore
 from lading.compose import release as releases
-from lading.plan import rollout, steps
+from lading.plan import mounts, rollout, steps
 
 SHOWN = 120  # characters of a value that are shown
 NAMED = 100  # entries of a mapping that are named where they differ
@@ -15,15 +15,20 @@ HEALTH = {"healthy": 0, "running": 0, "completed": 0, "starting": 1}  # which co
 
 def changes(
     host: str, release: releases.Release, spec: releases.ServiceSpec, numbers: Mapping[str, int],
-    app: state.AppState, old: releases.Release | None,
+    app: state.AppState, old: releases.Release | None, volumes: Mapping[str, state.Volume] | None = None,
 ) -> list[steps.Change]:
-    """Everything in which the containers of one service differ, all at once: whoever approves sees the whole."""
+    """Everything in which the containers of one service differ, all at once: whoever approves sees the whole.
+
+    *volumes*: those of the host, if it was asked for them.
+    """
     mine = ranked(spec, numbers, app.containers)
     found: list[steps.Change] = []
     if len(mine) != spec.replicas:
         found.append(steps.Change(host, spec.name, "containers", str(len(mine)), str(spec.replicas)))
     for container in mine[: spec.replicas]:
-        differing = fields(host, release, spec, container, before(spec.name, container.content, app, old))
+        known = before(spec.name, container.content, app, old)
+        moved = mounts.changes(host, release, spec, container, known, volumes)
+        differing = fields(host, release, spec, container, known, moved)
         differing += _secrets(host, spec, numbers, app, container, old)
         found += differing or _unwell(host, spec, container)
     return list(dict.fromkeys(found))
@@ -108,15 +113,16 @@ def _unwell(host: str, spec: releases.ServiceSpec, seen: state.ContainerState) -
 
 def fields(
     host: str, release: releases.Release, spec: releases.ServiceSpec, seen: state.ContainerState,
-    known: tuple[releases.Release, releases.ServiceSpec] | None,
+    known: tuple[releases.Release, releases.ServiceSpec] | None, moved: Sequence[steps.Change] = (),
 ) -> list[steps.Change]:
     """The fields in which a service's definition differs from what runs.
 
     *known*: the release and service by which the container was made. Without it nobody can name the fields, which is said.
+    *moved*: its mounts that differ.
     """
-    found = []
+    found = list(moved)
     if seen.image != spec.image:
-        found.append(steps.Change(host, spec.name, "image", seen.image, spec.image))
+        found.insert(0, steps.Change(host, spec.name, "image", seen.image, spec.image))
     if seen.content == spec.content:
         return found
     if known is None:
@@ -124,6 +130,8 @@ def fields(
     made, was = known
     for key in sorted({*was.definition, *spec.definition} - {"image"}):
         ours, theirs = spec.definition.get(key), was.definition.get(key)
+        if key == "volumes" and mounts.wanted(release, spec) != mounts.wanted(made, was):
+            continue  # `mounts.changes` says it, target by target
         if ours != theirs:
             found += [steps.Change(host, spec.name, *one) for one in _differing(key, theirs, ours)]
     found += _shipped(host, release, spec, made, was)

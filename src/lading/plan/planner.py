@@ -6,7 +6,7 @@ from dataclasses import replace
 from lading import state
 from lading.compose import hooks
 from lading.compose import release as releases
-from lading.plan import containers, rollout, steps
+from lading.plan import containers, mounts, rollout, steps
 
 KEPT = 5  # releases that stay on a host
 
@@ -31,12 +31,12 @@ def generations(
 
 def diff(
     host: str, release: releases.Release, numbers: Mapping[str, int], app: state.AppState,
-    old: releases.Release | None,
+    old: releases.Release | None, volumes: Mapping[str, state.Volume] | None = None,
 ) -> tuple[steps.Change, ...]:
     """Everything in which a host differs from *release*; empty = it is there, as it should be."""
     found: list[steps.Change] = []
     for spec in release.active.values():
-        found += containers.changes(host, release, spec, numbers, app, old)
+        found += containers.changes(host, release, spec, numbers, app, old, volumes)
     for name in sorted({c.service for c in app.containers if not c.one_off} - set(release.services)):
         found.append(steps.Change(host, name, "service", "running", "removed"))
     if old is not None:
@@ -59,14 +59,15 @@ def _networks(host: str, release: releases.Release, old: releases.Release) -> li
 def plan_host(
     host: str, release: releases.Release, numbers: Mapping[str, int], fresh: tuple[str, ...], app: state.AppState,
     old: releases.Release | None, attached: Mapping[str, Sequence[str]] | None = None, wrong: str = "",
+    volumes: Mapping[str, state.Volume] | None = None,
 ) -> steps.HostPlan:
     """The steps that bring one host to *release*; none if it is there already.
 
     *attached*: network → names of containers on it that are not the app's; *wrong*: why what the host has written down
-    does not count, so that it is written anew.
+    does not count, so that it is written anew; *volumes*: those of the host, if it was asked for them.
     """
     strangers = attached or {}
-    changes = diff(host, release, numbers, app, old)
+    changes = diff(host, release, numbers, app, old, volumes)
     if wrong:
         changes = (steps.Change(host, "", "record", wrong, "written anew"), *changes)
     current = app.current
@@ -84,8 +85,11 @@ def plan_host(
         if old is not None and not network["external"] and old.networks.get(key, network) != network
     ]
     real = [str(release.networks[key]["name"]) for key in networks]
+    anew = bool(real) or _unseen(release, app, changes)
     pulled = _pulled(host, release, app, changes, real)
-    start = sorted({*_named(release, changes), *(change.service for change in pulled if change.field != "removed")})
+    if anew:
+        pulled = _together(host, release, app, changes, pulled)
+    start = sorted({*_named(release, changes), *(change.service for change in pulled if change.field != "stopped")})
     todo: list[steps.Step] = [
         steps.StoreRelease(release.id, tuple(sorted(set(release.objects) - good))),
         steps.PullImages({name: spec.image for name, spec in release.services.items() if name in start or spec.active}),
@@ -95,12 +99,13 @@ def plan_host(
         todo.append(steps.RecreateNetwork(name, users, tuple(strangers.get(name, ()))))
     todo += _surplus(release, numbers, app)
     if start:
-        todo.append(steps.StartServices(tuple(start)))
+        todo.append(steps.StartServices(tuple(start), anew))
     todo += _removals(release, app, old, strangers)
     todo.append(steps.CommitRelease(release.id))
     there = {c.id for c in app.containers if c.service in release.services}
     adopted = {key: one for key, one in (current.adopted if current else {}).items() if key in there}
-    return steps.HostPlan(host, tuple(todo), (*changes, *pulled), current, numbers, fresh, adopted)
+    changes = (*changes, *pulled, *mounts.resources(host, release, old, volumes))
+    return steps.HostPlan(host, tuple(todo), changes, current, numbers, fresh, adopted)
 
 
 def _named(release: releases.Release, changes: Sequence[steps.Change]) -> set[str]:
@@ -123,7 +128,7 @@ def _pulled(
                 found.setdefault(name, steps.Change(host, name, "recreated", "", because))
         for name in sorted({c.service for c in app.containers if network in c.networks and not c.one_off}):
             if name in release.services and name not in release.active:
-                found.setdefault(name, steps.Change(host, name, "removed", "", f"{because}, and no deployment starts it"))
+                found.setdefault(name, steps.Change(host, name, "stopped", "", f"{because}, and no deployment starts it"))
     while True:  # whoever is made on a recreated container must be recreated too
         remade = made | {name for name, change in found.items() if change.field == "recreated"}
         tied = {name: _tie(spec, remade) for name, spec in release.active.items() if name not in remade}
@@ -133,6 +138,24 @@ def _pulled(
         found |= more
     found |= _restarted(host, release, app, remade)
     return sorted(found.values(), key=lambda change: change.service)
+
+
+def _unseen(release: releases.Release, app: state.AppState, changes: Sequence[steps.Change]) -> bool:
+    """Whether a container has to go for a reason that Compose does not see: its volume has another name in the same definition."""
+    moved = {change.service for change in changes if change.field.startswith(mounts.FIELD)}
+    return any(c.content == release.active[c.service].content for c in app.containers if c.service in moved and not c.one_off)
+
+
+def _together(
+    host: str, release: releases.Release, app: state.AppState, changes: Sequence[steps.Change], pulled: Sequence[steps.Change],
+) -> list[steps.Change]:
+    """*pulled* where Compose is told to make all that it starts anew: containers that it would have kept are recreated, too."""
+    found = [replace(change, field="recreated") if change.field == "restarted" else change for change in pulled]
+    there = {c.service for c in app.containers if not c.one_off}
+    remade = {change.service for change in found} | {c.service for c in changes if c.field not in ("containers", "state")}
+    more = sorted((_named(release, changes) & there) - remade)
+    found += [steps.Change(host, name, "recreated", "", "because what is started with it is made anew") for name in more]
+    return sorted(found, key=lambda change: change.service)
 
 
 def _restarted(

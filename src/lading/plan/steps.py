@@ -83,9 +83,13 @@ class ScaleDown:
 
 @dataclass(frozen=True, slots=True)
 class StartServices:
-    """Recreate or start exactly these services, in the order their dependencies ask for."""
+    """Recreate or start exactly these services, in the order their dependencies ask for.
+
+    *anew*: each gets new containers, also where Compose sees no reason for one; anonymous volumes go on with them.
+    """
 
     services: tuple[str, ...]
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,11 @@ class HostPlan:
     def services(self) -> tuple[str, ...]:
         """The services that are started or recreated."""
         return tuple(name for step in self.steps if isinstance(step, StartServices) for name in step.services)
+
+    @property
+    def anew(self) -> bool:
+        """Whether all services that are started get new containers."""
+        return any(step.anew for step in self.steps if isinstance(step, StartServices))
 
 
 @dataclass(frozen=True, slots=True)

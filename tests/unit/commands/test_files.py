@@ -134,15 +134,17 @@ def test_an_upload_whose_controller_is_gone_is_ended_by_who_takes_over(host: Hos
 
 def test_lease_of_a_holder_that_is_gone_waits_until_the_project_is_quiet(host: HostShell) -> None:
     take(host)
-    others = f"a3 {LEFTOVER} running shop \na4 {LEFTOVER} created other \nh2 x exited other-hook-d0 True\nh3 x exited shop-hook-d1 \nn1 nobodys running  \n"
-    host.docker({"ps*oneoff*": f"a1 {LEFTOVER} created shop \na2 shop-web-1 created shop \nh1 x exited shop-hook-d0 True\n{others}",
-                 "ps*": "a1 x running\n", "rm*": "", "network prune*": ""})
+    others = "a3 shop \na4 other \nh2 other-hook-d0 True\nh3 shop-hook-d1 \nn1  \n"
+    alone = "b" * 12 + "_shop-db-1"  # what it was made from is gone: it has its volumes, and gets its name
+    host.docker({"ps*oneoff*": f"a1 shop \na2 shop \nh1 shop-hook-d0 True\n{others}",
+                 "ps*project=shop --filter status=created*": f"a1 {LEFTOVER}\na2 shop-web-1\na5 {alone}\n",
+                 f"container inspect {LEFTOVER[:12]}": "[]", "ps*": "a1 x running\n", "rm*": "", "rename*": "", "network prune*": ""})
     host.lines()
     take(host, "d2", force=True)
     lines = host.lines()
-    assert sum("{{.State}}" in line and "oneoff" not in line for line in lines) == 2  # two equal looks
-    assert [line for line in lines if line.startswith(("rm", "network"))] == [
-        "rm a1", "rm -f h1", "network prune -f --filter label=com.docker.compose.project=shop-hook-d0"]
+    assert sum("{{.State}}" in line for line in lines) == 2  # two equal looks
+    assert [line for line in lines if line.startswith(("rm", "network", "rename"))] == [
+        "rm -f h1", "network prune -f --filter label=com.docker.compose.project=shop-hook-d0", "rm a1", "rename a5 shop-db-1"]
 
 
 @pytest.mark.parametrize(("text", "said"), [("2\n", "format\n2"), ("", "format")])

@@ -120,7 +120,7 @@ def test_offline_images_that_are_there_are_not_pulled(held: HostShell) -> None:
 
 def roll(host: HostShell, **more: Any) -> command.Result:
     values: dict[str, Any] = {**NAMED, "compose": COMPOSE, "services": ("web", "db"), "networks": (), "spare": (),
-                              "purge": False, "wait": 5, **more}
+                              "whole": False, "wait": 5, **more}
     return host.run(rolling.roll("M", host.hold(), **values), enough="tick")
 
 
@@ -153,13 +153,30 @@ def test_surplus_that_stays_is_said(held: HostShell) -> None:
     assert roll(held, surplus=("c1",)).text("refused") == "remove\ncontainer c1 stays"
 
 
-def test_the_way_back_spares_ended_one_shots(held: HostShell) -> None:
-    held.docker({"ps -a --no-trunc --filter label=*": "c1 running web\nc2 exited job\nc3 exited web\n", "ps*": "", "rm*": "",
-                 "compose*": ""})
-    assert roll(held, purge=True, spare=("job",), services=("web",), name="undo").status == 0
-    lines = held.lines()
-    assert [line for line in lines if line.startswith("rm")] == ["rm -f c1", "rm -f c3"]
-    assert lines.index("rm -f c3") < next(n for n, line in enumerate(lines) if line.startswith("compose"))
+def test_the_way_back_stops_and_recreates_but_removes_nothing(held: HostShell) -> None:  # D8: anonymous volumes
+    held.docker({"ps -q --no-trunc --filter label=* --filter status=paused": "c3\n", "ps -q --no-trunc --filter label=*": "c1\nc3\n",
+                 "ps*status=created*": f"c4 {'a' * 12}_shop-web-1\n", "container inspect*": "[]", "ps*": "", "unpause*": "",
+                 "stop*": "", "rm*": "", "compose*": ""})
+    assert roll(held, whole=True, anew=True, spare=("job",), services=("web",), name="undo").status == 0
+    does = [line.split(" --project")[0] for line in held.lines() if line.split()[0] in ("rm", "stop", "unpause", "compose")]
+    assert does == ["rm c4", "unpause c3", "stop c1 c3", "compose -p shop"]  # but what never started beside what it was made from
+
+
+def test_containers_that_do_not_stop_keep_their_network(held: HostShell) -> None:
+    held.docker({"stop*": 1}, CHANGED)
+    done = roll(held, networks=("net",))
+    assert done.text("refused") == "network\nits containers do not stop: refused"
+    assert [line for line in held.lines() if line.startswith(("network rm", "compose"))] == []
+
+
+def test_compose_never_asks(held: HostShell) -> None:  # D8, I2: a "y" would delete data, and nobody answers
+    said = 'case "$*" in compose*) { timeout 5 cat >/dev/null || echo it waits for an answer; } >>$0.asked;; esac\n'
+    held.docker({"ps*": "", "compose*": "", "network*": "", "volume*": ""})
+    held.program("docker", (held.bin / "docker").read_text().replace("case", said + "case", 1))
+    assert roll(held).status == 0
+    assert stage(held, images={}).status == 0
+    assert held.run(rolling.hook("M", held.hold(), **HOOK)).status == 0
+    assert (held.bin / "docker.asked").read_text() == ""
 
 
 STRANGER = "c9"
@@ -167,16 +184,16 @@ CHANGED: Answers = {
     "ps -aq --no-trunc --filter network=net": f"{STRANGER}\nc1\n", "ps -a --no-trunc --filter network=net*": "c1 running web\n",
     f"inspect -f {{{{index*{STRANGER}": "edge\n", "inspect -f {{index*": "shop\n", f"inspect -f {{{{.Id*{STRANGER}": "c9 10.0.0.9 mon c9\n",
     "inspect -f {{.Name}}*": "/stranger\n", "inspect c9": "[]", "network disconnect*": "", "network inspect*": "[]",
-    "network rm*": "", "network connect*": "", "rm*": "", "compose*": "", "ps*": "",
+    "network rm*": "", "network connect*": "", "stop*": "", "compose*": "", "ps*status=*": "", "ps -q*": "c1\n", "ps*": "",
 }
 
 
 def test_strangers_on_a_changed_network_are_attached_again_as_they_were(held: HostShell) -> None:
     held.docker(CHANGED)
     assert roll(held, networks=("net",)).status == 0
-    does = [line for line in held.lines() if line.split()[0] in ("rm", "network", "compose") and "inspect" not in line]
+    does = [line for line in held.lines() if line.split()[0] in ("rm", "stop", "network", "compose") and "inspect" not in line]
     assert [line.split(" --project")[0] for line in does] == [
-        "network disconnect -f net c9", "rm -f c1", "network rm net", "compose -p shop",
+        "network disconnect -f net c9", "stop c1", "network disconnect -f net c1", "network rm net", "compose -p shop",
         "network connect --ip 10.0.0.9 --alias mon net c9"]
     assert not (held.app() / "detached").exists()
 
@@ -196,10 +213,14 @@ def test_a_stranger_that_is_lost_is_said_and_stays_noted(held: HostShell, answer
     assert "network connect --ip 10.0.0.9 --alias mon net c9" in held.lines()
 
 
+HOOK: dict[str, Any] = {
+    **NAMED, "service": "tool", "compose": COMPOSE, "overlay": "services: {}\n",
+    "networks": {"default": "shop_default", "back": "shop_back"}, "volumes": {"data": "shop_data"}, "needed": ("shop_data",), "timeout": 60,
+}
+
+
 def hook(host: HostShell, **more: Any) -> command.Result:
-    values: dict[str, Any] = {**NAMED, "service": "tool", "compose": COMPOSE, "overlay": "services: {}\n",
-                              "networks": {"default": "shop_default", "back": "shop_back"}, "volumes": {"data": "shop_data"},
-                              "needed": ("shop_data",), "timeout": 60, **more}
+    values = {**HOOK, **more}
     keep = f'case "$*" in *" run "*) cat {host.app()}/hook.yaml >{host.folder}/hook;; esac\n'
     host.program("docker", (host.bin / "docker").read_text().replace("case", keep + "case", 1))
     return host.run(rolling.hook("M", host.hold(), **values))

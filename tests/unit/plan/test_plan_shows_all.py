@@ -185,7 +185,7 @@ def test_a_container_of_a_profile_on_a_network_that_is_made_anew_is_named() -> N
     old = version("1")
     app = an_app(old, *(a_container(spec) for spec in old.services.values()))
     plan = planner.plan_host("h", version("2"), {}, (), app, old)
-    assert [(c.service, c.field) for c in plan.changes] == [("", "network shop_default"), ("tool", "removed"), ("web", "recreated")]
+    assert [(c.service, c.field) for c in plan.changes] == [("", "network shop_default"), ("tool", "stopped"), ("web", "recreated")]
     assert plan.services == ("web",)
 
 

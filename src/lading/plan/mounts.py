@@ -1,0 +1,256 @@
+"""Where an app's data lies: mounts that change, volumes that are new or left behind, and what is refused for its sake (pure)."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from lading import state
+from lading.compose import overlay, variables
+from lading.compose import release as releases
+from lading.plan import steps
+
+NAMELESS = re.compile(r"[0-9a-f]{64}")  # how Docker names an anonymous volume
+FIELD = "mount "  # how the changes of a target begin
+COMPOSE_LABELS = "com.docker.compose."
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """What is mounted at a target. *kind*: volume, anonymous, data (of the host), shipped, path, or Compose's own word;
+    *source*: name or path."""
+
+    kind: str
+    source: str = ""
+
+    def __str__(self) -> str:
+        words = {"anonymous": "anonymous volume", "data": "host data", "shipped": "shipped files", "path": "the host's"}
+        return f"{words.get(self.kind, self.kind)} {self.source}".strip()
+
+    @property
+    def lasts(self) -> bool:
+        """Whether what containers wrote there stays when nothing mounts it any more."""
+        return self.kind in ("volume", "anonymous", "data")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a release must not be deployed to a host, and what to do by hand."""
+
+    why: str
+    hint: str
+
+
+def wanted(made: releases.Release, spec: releases.ServiceSpec) -> dict[str, Mount]:
+    """Target → what a release mounts there for a service."""
+    found = {}
+    shipped = overlay.shipped(made.overlay).mounts.get(spec.name, {})
+    for one in spec.definition.get("volumes") or ():
+        if not isinstance(one, Mapping):  # a list that may hold a secret is kept as it is written
+            continue
+        target = variables.plain_text(str(one.get("target", "")))
+        source = variables.plain_text(str(one.get("source") or ""))
+        found[target] = _wanted(made, str(one.get("type")), source, target in shipped)
+    return found
+
+
+def _wanted(made: releases.Release, kind: str, source: str, ships: bool) -> Mount:
+    if kind == "volume" and not source:
+        return Mount("anonymous")
+    if kind == "volume":
+        return Mount("volume", volume_name(made, source))
+    if kind != "bind":
+        return Mount(kind, source)
+    if source.startswith("/"):
+        return Mount("path", source)
+    return Mount("shipped" if ships else "data", releases.bind_key(source))
+
+
+def volume_name(made: releases.Release, key: str) -> str:
+    """The name on the engine of the volume that the file calls *key*."""
+    return str(made.volumes[key]["name"]) if key in made.volumes else key
+
+
+def seen(app: str, container: state.ContainerState, known: Mapping[str, Mount]) -> dict[str, Mount]:
+    """Target → what a container has mounted there; *known*: what its release says, which names shipped files."""
+    return {target: _seen(app, source, known.get(target)) for target, source in container.mounts.items()}
+
+
+def _seen(app: str, source: str, known: Mount | None) -> Mount:
+    if NAMELESS.fullmatch(source):
+        return Mount("anonymous")
+    if not source:
+        return Mount("tmpfs")
+    if not source.startswith("/"):
+        return Mount("volume", source)
+    _, _, place = source.partition(f"/apps/{app}/")
+    if place.startswith("project/"):
+        return Mount("data", place.removeprefix("project/"))
+    if place.startswith(("objects/", "secrets/")):
+        return known if known is not None and known.kind == "shipped" else Mount("shipped")
+    return Mount("path", source)
+
+
+def changes(
+    host: str, made: releases.Release, spec: releases.ServiceSpec, container: state.ContainerState,
+    known: tuple[releases.Release, releases.ServiceSpec] | None, volumes: Mapping[str, state.Volume] | None,
+) -> list[steps.Change]:
+    """The targets at which a container has something else mounted than the release says, in words about the data.
+
+    *known*: the release and service by which it was made. Where a release says the same of the service, only another
+    volume counts: the file may give it another name without a word in the service.
+    """
+    before = wanted(*known) if known is not None else {}
+    want, have = wanted(made, spec), seen(made.app, container, before)
+    found = []
+    for target in sorted({*want, *(before if container.content != spec.content else ())}):
+        old, new = have.get(target), want.get(target)
+        if not _differ(old, new, container.content == spec.content):
+            continue
+        found.append(steps.Change(host, spec.name, f"{FIELD}{target}", str(old or "none"), _becomes(old, new, volumes)))
+    return found
+
+
+def _differ(old: Mount | None, new: Mount | None, same: bool) -> bool:
+    if same:
+        return old is not None and new is not None and (old.kind, new.kind) == ("volume", "volume") and old != new
+    if old is None or new is None:  # Docker lists a tmpfs elsewhere
+        return "tmpfs" not in (old or new or Mount("")).kind
+    unnamed = (old.kind, new.kind, old.source) == ("shipped", "shipped", "")
+    return old != new and not unnamed
+
+
+def _becomes(old: Mount | None, new: Mount | None, volumes: Mapping[str, state.Volume] | None) -> str:
+    """What is mounted from now on; whether it is new, and what stays behind."""
+    notes = []
+    if new is not None and new.kind == "volume" and volumes is not None:
+        notes.append("there already" if new.source in volumes else "new, empty")
+    if new is not None and new.kind == "anonymous":
+        notes.append("new, empty")
+    if old is not None and old.lasts:
+        notes.append(f"{old.source or 'what was there'} stays")
+    return str(new or "none") + (f" ({'; '.join(notes)})" if notes else "")
+
+
+def resources(
+    host: str, made: releases.Release, old: releases.Release | None, volumes: Mapping[str, state.Volume] | None,
+) -> list[steps.Change]:
+    """The volumes that a host will have anew, and those that nothing of the app mounts any more; they stay."""
+    now, before = used(made), used(old) if old is not None else frozenset[str]()
+    found = []
+    for name in sorted(now - before if volumes is not None else ()):
+        was = "there already" if name in (volumes or {}) else ""
+        found.append(steps.Change(host, "", f"volume {name}", was, "mounted" if was else "new, empty"))
+    found += [steps.Change(host, "", f"volume {name}", "mounted", "left behind: it stays, unused")
+              for name in sorted(before - now)]
+    return found
+
+
+def used(made: releases.Release) -> frozenset[str]:
+    """The names of the volumes that a release's services mount."""
+    found = set[str]()
+    for spec in made.active.values():
+        found |= {mount.source for mount in wanted(made, spec).values() if mount.kind == "volume"}
+    return frozenset(found)
+
+
+def problems(
+    made: releases.Release, old: releases.Release | None, there: state.HostState, moved: Sequence[str] = ()
+) -> list[Problem]:
+    """What of a release's volumes and mounts would lose data on a host, or not happen there at all.
+
+    *moved*: the secrets that have another value than those which run.
+    """
+    app = there.apps.get(made.app, state.AppState(made.app))
+    return [*_volumes(made, old, there, moved), *_hidden(made, app, there)]
+
+
+def _volumes(
+    made: releases.Release, old: releases.Release | None, there: state.HostState, moved: Sequence[str]
+) -> Iterator[Problem]:
+    names = used(made)
+    for key, volume in made.volumes.items():
+        name = str(volume["name"])
+        if there.volumes is None or name not in names:
+            continue
+        is_there = there.volumes.get(name)
+        if volume["external"]:
+            if is_there is None:
+                yield Problem(f"the external volume {name} does not exist", f"ssh {there.host} docker volume create {name}")
+            continue
+        recorded = old is not None and old.volumes.get(key) == volume
+        differs = [] if is_there is None or recorded else definition(volume["definition"], is_there)
+        differs += [f"secret {one} changed" for one in _secrets(volume["definition"]) if one in moved and is_there]
+        if differs:
+            yield _otherwise(made.app, there.host, name, differs)
+
+
+def _otherwise(app: str, host: str, name: str, differs: Sequence[str]) -> Problem:
+    return Problem(
+        f"volume {name} is there and not as the file says ({'; '.join(differs)}), and Docker changes no volume that exists",
+        f"let the file say what is there (ssh {host} docker volume inspect {name}); or give the volume another `name:` and "
+        f"copy what is in {name} there by hand before the next deployment; or, to lose what is in it: "
+        f"lading remove {app} --to {host}, then ssh {host} docker volume rm {name}")
+
+
+def _secrets(definition: Mapping[str, object]) -> list[str]:
+    """The secret variables in a volume's definition, which is kept with their names in place of their values."""
+    return sorted(variables.names(definition))
+
+
+def definition(said: Mapping[str, object], there: state.Volume) -> list[str]:
+    """In what a volume is not as a file defines it. Options that are there are not shown: they may hold a password."""
+    if not there.driver:  # only its name is known
+        return []
+    driver = str(said.get("driver") or "local")
+    found = []
+    if there.driver.removesuffix(":latest") != driver.removesuffix(":latest"):
+        found.append(f"driver: {there.driver} → {driver}")
+    if there.options or driver == "local":
+        found += [f"driver_opts {key}" for key in _apart(_texts(said.get("driver_opts")), there.options)]
+    own = {key: value for key, value in there.labels.items() if not key.startswith(COMPOSE_LABELS)}
+    labels = _texts(said.get("labels"))
+    found += [f"label {key}: {own.get(key, '(none)')} → {labels.get(key, '(none)')}" for key in _apart(labels, own)]
+    return found
+
+
+def _texts(stored: object) -> dict[str, str]:
+    return {str(key): str(value) for key, value in stored.items()} if isinstance(stored, Mapping) else {}
+
+
+def _apart(said: Mapping[str, str], there: Mapping[str, str]) -> list[str]:
+    """The keys whose values differ; a value with a secret in it is not compared."""
+    plain = {key: variables.plain_text(value) for key, value in said.items() if not variables.names(value)}
+    differing = [key for key, value in plain.items() if there.get(key) != value]
+    lost = [key for key in said if key not in plain and key not in there]
+    return sorted([*differing, *lost, *(key for key in there if key not in said)])
+
+
+def _hidden(made: releases.Release, app: state.AppState, there: state.HostState) -> Iterator[Problem]:
+    """The host data that files which ship would hide: containers find it there no more, nor what they wrote."""
+    found = [(name, target, mount.source) for name, spec in made.active.items()
+             for target, mount in sorted(wanted(made, spec).items())
+             if mount.kind == "shipped" and there.data.get(mount.source, False)]
+    was = _data(app) if found else frozenset[str]()
+    for name, target, path in found:
+        if path not in was and (app.releases or path == "."):
+            continue
+        folder = f"{there.facts.state_dir}/apps/{made.app}/project/{path}"
+        yield Problem(
+            f"{name}: {target}: ./{path} would become files that ship, but {folder} on {there.host} holds data of the app",
+            f"`x-lading: {{data: [{path}]}}` keeps it on the host; to let it ship, first put the data elsewhere: "
+            f"ssh {there.host} mv {folder} {folder}.old")
+
+
+def _data(app: state.AppState) -> frozenset[str]:
+    """The paths that were host data: for a release that is kept, or for a container."""
+    lead = f"/apps/{app.app}/project/"
+    found = {source.partition(lead)[2] for one in app.containers for source in one.mounts.values() if lead in source}
+    for kept in app.releases.values():
+        found |= overlay.host_data(str(kept.get("overlay", "")))
+    return frozenset(found)
+
+
+def turned(app: state.AppState) -> frozenset[str]:
+    """The paths that are host data for one of an app's releases on a host and files that ship for another."""
+    shipped = {str(path) for kept in app.releases.values() for path in kept.get("objects", {}).values()}
+    return _data(app) & shipped

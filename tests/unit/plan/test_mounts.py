@@ -1,0 +1,207 @@
+"""What a plan says of data: mounts that change, volumes that are new or left behind, what is refused (D8, D27)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from builders import a_container, a_release, a_service, an_app
+from lading import state
+from lading.compose import project, release
+from lading.plan import mounts, planner, steps
+
+ANONYMOUS = "0123456789abcdef" * 4
+PROJECT = "/var/lib/lading/apps/shop/project/"
+OBJECTS = "/var/lib/lading/apps/shop/objects/"
+FILES = (project.ShippedFile("a", b"a"),)
+
+
+def volume(key: str, name: str = "", **more: Any) -> project.Resource:
+    external = more.pop("external", False)
+    return project.Resource(key, name or f"shop_{key}", more, external=external)
+
+
+def mounted(*found: project.Mount, name: str = "db", **more: Any) -> project.Service:
+    """A service with mounts, as Compose's normal form has them."""
+    written = [{"type": m.kind, "source": m.source, "target": m.target, "read_only": m.read_only} for m in found]
+    return a_service(name, mounts=found, definition={"volumes": written}, **more)
+
+
+def at(target: str, source: str = "", kind: str = "volume", *, read_only: bool = False) -> project.Mount:
+    return project.Mount(kind, source, target, read_only)
+
+
+def made(*found: project.Mount, volumes: tuple[project.Resource, ...] = (), **more: Any) -> release.Release:
+    return a_release(mounted(*found), volumes={one.key: one for one in volumes}, **more)
+
+
+def there(*names: str) -> Mapping[str, state.Volume]:
+    return {name: state.Volume(name) for name in names}
+
+
+def changed(old: release.Release, new: release.Release, have: Mapping[str, str], volumes: Mapping[str, state.Volume] | None) -> list[tuple[str, ...]]:
+    """Service, field, old and new of what a plan says where old's containers have *have* mounted."""
+    app = an_app(old, a_container(old.services["db"], mounts=have))
+    plan = planner.plan_host("h", new, {}, (), app, old, volumes=volumes)
+    return [(c.service, c.field, c.old, c.new) for c in plan.changes]
+
+
+DATA, ROWS = volume("data"), volume("rows")
+
+
+@pytest.mark.parametrize(("old", "new", "have", "says"), [
+    pytest.param([at("/data", "data")], [at("/data", "rows")], "shop_data",
+                 [("db", "mount /data", "volume shop_data", "volume shop_rows (new, empty; shop_data stays)"),
+                  ("", "volume shop_rows", "", "new, empty"), ("", "volume shop_data", "mounted", "left behind: it stays, unused")],
+                 id="another volume"),
+    pytest.param([at("/data", "data")], [], "shop_data",
+                 [("db", "mount /data", "volume shop_data", "none (shop_data stays)"),
+                  ("", "volume shop_data", "mounted", "left behind: it stays, unused")], id="no volume any more"),
+    pytest.param([at("/data")], [at("/data", "data")], ANONYMOUS,
+                 [("db", "mount /data", "anonymous volume", "volume shop_data (new, empty; what was there stays)"),
+                  ("", "volume shop_data", "", "new, empty")], id="an anonymous one gets a name"),
+    pytest.param([at("/data", "data")], [at("/data")], "shop_data",
+                 [("db", "mount /data", "volume shop_data", "anonymous volume (new, empty; shop_data stays)"),
+                  ("", "volume shop_data", "mounted", "left behind: it stays, unused")], id="and loses it"),
+    pytest.param([at("/data", "./data", "bind")], [at("/data", "data")], PROJECT + "data",
+                 [("db", "mount /data", "host data data", "volume shop_data (new, empty; data stays)"),
+                  ("", "volume shop_data", "", "new, empty")], id="host data"),
+    pytest.param([at("/data", "/srv/data", "bind")], [at("/data", "data")], "/srv/data",
+                 [("db", "mount /data", "the host's /srv/data", "volume shop_data (new, empty)"),
+                  ("", "volume shop_data", "", "new, empty")], id="a path of the host"),
+    pytest.param([at("/data", "data")], [at("/data", "data"), at("/tmp", "", "tmpfs")], "shop_data",
+                 [("db", "definition", "", "")], id="a tmpfs is no data"),
+])
+def test_each_mount_that_changes_is_named(
+    old: list[project.Mount], new: list[project.Mount], have: str, says: list[tuple[str, ...]]
+) -> None:
+    one, other = made(*old, volumes=(DATA, ROWS)), made(*new, volumes=(DATA, ROWS))
+    found = changed(one, other, {"/data": have}, there("shop_data") if "data" in {m.source for m in old} else {})
+    assert [("db", "definition", "", "") if c[1] == "definition" else c for c in found] == says
+
+
+def test_the_same_mount_otherwise_is_told_by_its_definition() -> None:
+    one, other = made(at("/data", "data"), volumes=(DATA,)), made(at("/data", "data", read_only=True), volumes=(DATA,))
+    ((service, field, _, _),) = changed(one, other, {"/data": "shop_data"}, there("shop_data"))
+    assert (service, field) == ("db", "volumes")
+
+
+def test_a_volume_of_another_name_in_the_same_service_recreates_it() -> None:  # D8: recorded as done, and never happens
+    one, other = made(at("/data", "data"), volumes=(DATA,)), made(at("/data", "data"), volumes=(volume("data", "kept"),))
+    assert one.services["db"].content == other.services["db"].content
+    app = an_app(one, a_container(one.services["db"], mounts={"/data": "shop_data", "/more": ANONYMOUS}))
+    plan = planner.plan_host("h", other, {}, (), app, one, volumes=there("shop_data", "kept"))
+    assert [(c.service, c.field, c.old, c.new) for c in plan.changes] == [
+        ("db", "mount /data", "volume shop_data", "volume kept (there already; shop_data stays)"),
+        ("", "volume kept", "there already", "mounted"), ("", "volume shop_data", "mounted", "left behind: it stays, unused")]
+    assert steps.StartServices(("db",), anew=True) in plan.steps  # Compose alone would not see it everywhere
+
+
+def test_what_is_started_beside_it_is_named_too() -> None:
+    def version(name: str, replicas: int) -> release.Release:
+        return a_release(mounted(at("/data", "data")), a_service("web", replicas=replicas), a_service("late"), a_service(
+            "after", depends_on={"db": "service_started"}, restarts_with=("db",)), volumes={"data": volume("data", name)})
+
+    one, other = version("a", 1), version("b", 2)
+    app = an_app(one, a_container(one.services["db"], mounts={"/data": "a"}), a_container(one.services["web"]),
+                 a_container(one.services["after"]))
+    plan = planner.plan_host("h", other, {}, (), app, one)
+    assert plan.services == ("after", "db", "late", "web") and plan.anew
+    assert {(c.service, c.field) for c in plan.changes} >= {("after", "recreated"), ("web", "recreated"), ("web", "containers")}
+    assert ("late", "recreated") not in {(c.service, c.field) for c in plan.changes}  # it had no container
+
+
+def test_a_container_that_no_kept_release_explains() -> None:
+    new = made(at("/data", "./conf", "bind"), at("/rows", "rows"), volumes=(ROWS,), binds={"conf": FILES})
+    app = state.AppState("shop", containers=(
+        a_container(new.services["db"], content="other", mounts={"/data": OBJECTS + "0", "/rows": "", "/x": OBJECTS + "1"}),))
+    plan = planner.plan_host("h", new, {}, (), app, None, volumes={})
+    assert [(c.field, c.old, c.new) for c in plan.changes if c.field.startswith("mount")] == [
+        ("mount /rows", "tmpfs", "volume shop_rows (new, empty)")]
+
+
+def test_a_release_says_what_it_mounts() -> None:
+    new = made(at("/a", "./conf", "bind"), at("/b", "./data/", "bind"), at("/c", "/srv", "bind"), at("/d", "i", "image"),
+               at("/e", "stray"), binds={"conf": FILES})
+    assert {target: str(one) for target, one in mounts.wanted(new, new.services["db"]).items()} == {
+        "/a": "shipped files conf", "/b": "host data data", "/c": "the host's /srv", "/d": "image i", "/e": "volume stray"}
+    masked = a_release(a_service("db", definition={"volumes": ["${SECRET}:/data"]}))
+    assert mounts.wanted(masked, masked.services["db"]) == {}
+
+
+LOCAL = state.Volume("shop_data", "local", {}, {"com.docker.compose.project": "shop"})
+
+
+@pytest.mark.parametrize(("said", "seen", "says"), [
+    ({}, LOCAL, []),
+    ({"driver": "local"}, LOCAL, []),
+    ({"labels": {"team": "a"}}, LOCAL, ["label team: (none) → a"]),
+    ({}, state.Volume("v", "local", {}, {"team": "a"}), ["label team: a → (none)"]),
+    ({"driver": "nfs"}, LOCAL, ["driver: local → nfs"]),
+    ({"driver": "sshfs"}, state.Volume("v", "sshfs:latest"), []),
+    ({"driver": "sshfs", "driver_opts": {"a": "1"}}, state.Volume("v", "sshfs"), []),  # it does not tell its options
+    ({"driver_opts": {"type": "nfs", "o": "addr=$$x"}}, state.Volume("v", "local", {"type": "nfs", "o": "addr=$x"}), []),
+    ({"driver_opts": {"type": "nfs", "o": "a"}}, state.Volume("v", "local", {"type": "nfs", "o": "b", "device": "c"}),
+     ["driver_opts device", "driver_opts o"]),
+    ({"driver_opts": {"o": "password=${PW}"}}, state.Volume("v", "local", {"o": "password=geheim"}), []),
+    ({"driver_opts": {"o": "password=${PW}"}}, LOCAL, ["driver_opts o"]),
+    ({"driver": "nfs"}, state.Volume("v"), []),  # only its name is known
+])
+def test_in_what_a_volume_is_not_as_the_file_says(said: Mapping[str, Any], seen: state.Volume, says: list[str]) -> None:
+    assert mounts.definition(said, seen) == says
+
+
+def problems(
+    new: release.Release, old: release.Release | None, volumes: Mapping[str, state.Volume] | None, *moved: str
+) -> list[str]:
+    host = state.HostState("web1", volumes=volumes)
+    return [one.why for one in mounts.problems(new, old, host, moved)]
+
+
+def test_a_changed_definition_is_refused_with_what_to_do() -> None:
+    old, new = made(at("/data", "data"), volumes=(DATA,)), made(at("/data", "data"), volumes=(volume("data", labels={"team": "a"}),))
+    host = state.HostState("web1", volumes={"shop_data": LOCAL})
+    (found,) = mounts.problems(new, old, host)
+    assert "volume shop_data is there and not as the file says (label team: (none) → a)" in found.why
+    assert "ssh web1 docker volume rm shop_data" in found.hint and "lading remove shop --to web1" in found.hint
+    assert mounts.problems(new, new, host) == []  # it was recorded so by an older lading, and stays as it is
+    assert problems(new, None, {"shop_data": LOCAL}) == [found.why]
+    assert problems(new, old, {}) == problems(new, old, None) == []
+    unused = a_release(a_service("db"), volumes=dict.fromkeys(("data",), volume("data", labels={"team": "a"})))
+    assert problems(unused, old, {"shop_data": LOCAL}) == []
+
+
+def test_a_secret_in_a_definition_that_changed_is_refused() -> None:
+    new = made(at("/data", "data"), volumes=(volume("data", driver_opts={"o": "password=${PW}"}),))
+    seen = {"shop_data": state.Volume("shop_data", "local", {"o": "password=x"})}
+    (found,) = problems(new, new, seen, "PW")
+    assert "secret PW changed" in found and "password" not in found
+    assert problems(new, new, seen, "OTHER") == problems(new, new, {}, "PW") == []
+
+
+def test_an_external_volume_must_be_there() -> None:
+    new = made(at("/data", "data"), volumes=(volume("data", "rows", external=True),))
+    assert problems(new, None, {}) == ["the external volume rows does not exist"]
+    assert problems(new, None, {"rows": state.Volume("rows", "nfs", {}, {"a": "b"})}) == []
+
+
+def hidden(app: state.AppState, new: release.Release, filled: Mapping[str, bool]) -> list[mounts.Problem]:
+    host = state.HostState("web1", state.Facts(state_dir="/var/lib/lading"), {"shop": app}, data=filled)
+    return mounts.problems(new, None, host)
+
+
+def test_host_data_is_never_hidden_by_files_that_ship() -> None:  # D27
+    old, new = made(at("/data", "./data", "bind")), made(at("/data", "data", "bind"), binds={"data": FILES})
+    app = an_app(old, a_container(old.services["db"], mounts={"/data": PROJECT + "data"}))
+    (found,) = hidden(app, new, {"data": True})
+    assert found.why == f"db: /data: ./data would become files that ship, but {PROJECT}data on web1 holds data of the app"
+    assert "x-lading: {data: [data]}" in found.hint and f"ssh web1 mv {PROJECT}data {PROJECT}data.old" in found.hint
+    assert hidden(app, new, {"data": False}) == hidden(app, new, {}) == hidden(app, old, {"data": True}) == []
+    stopped = an_app(old, a_container(old.services["db"], mounts={}))
+    assert len(hidden(stopped, new, {"data": True})) == 1  # the release says it, too
+    assert len(hidden(state.AppState("shop"), new, {"data": True})) == 1  # the app was removed, its data was not
+    never = an_app(new, a_container(new.services["db"], mounts={"/data": OBJECTS + "x"}))
+    assert hidden(never, new, {"data": True}) == []  # it ships as it always did
+    assert mounts.turned(app) == frozenset()
+    kept = state.AppState("shop", releases={**app.releases, **never.releases})
+    assert mounts.turned(kept) == {"data"}
