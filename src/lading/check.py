@@ -8,7 +8,7 @@ from typing import Any
 
 from lading import context as contexts
 from lading import errors, fence, observe, state
-from lading.compose import plugin, registry
+from lading.compose import dialects, parse, plugin, registry
 from lading.deploy import credentials
 from lading.engines import preflight
 
@@ -40,10 +40,11 @@ async def check(context: contexts.Context, to: Sequence[str] = ()) -> tuple[Chec
     names = sorted(context.settings.registries)
     here, seen = await asyncio.gather(
         this_machine(context, names),
-        observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, registries=names),
+        observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, registries=names, probe=True),
     )
     notes = context.settings.inventory.notes
-    rows = [host_row(host) for host in seen.hosts.values()]
+    ours = await asyncio.to_thread(_probe, context.environment) if here.columns["compose"][0] else ""
+    rows = [host_row(host, ours) for host in seen.hosts.values()]
     return (here, *(replace(row, hints=(*row.hints, *notes.get(row.host, ()))) for row in rows))
 
 
@@ -89,8 +90,23 @@ def _size(mebibytes: int) -> str:
     return f"{mebibytes} MiB" if mebibytes < 10240 else f"{mebibytes // 1024} GiB"
 
 
-def host_row(host: state.HostState) -> Checked:
-    """The row of one host, from what was seen there."""
+def _probe(environment: Mapping[str, str]) -> str:
+    """What the Compose here makes of the fixed file that each host's Compose reads too; "" where it reads none."""
+    try:
+        return plugin.probe(environment)
+    except errors.LadingError:
+        return ""
+
+
+def reads_otherwise(here: str, there: str) -> str:
+    """What a host's Compose reads of the fixed file otherwise than the Compose here; "" = nothing, or nothing is known."""
+    if not here or here == there:
+        return ""
+    return dialects.difference(parse.load(here.encode()), parse.foreign(there.encode()))
+
+
+def host_row(host: state.HostState, ours: str = "") -> Checked:
+    """The row of one host, from what was seen there; *ours*: what the Compose here makes of the fixed file."""
     if not host.reachable:
         key = host.error_kind not in ("host_key",)
         columns = {"ssh": (False, host.error), "key": (key, "" if key else host.error)}
@@ -111,4 +127,7 @@ def host_row(host: state.HostState) -> Checked:
         "disk": column(_size(facts.disk_free), "disk"), "tools": column("ok", "is not installed"),
         "state_dir": column(facts.state_dir, "network file system", "cannot write"),
     }
+    if facts.compose and not wrong and (where := reads_otherwise(ours, facts.probe)):
+        columns["compose"] = (False, f"{facts.compose} reads {where} otherwise than the Compose here")
+        wrong.append(f"deployments to {host.host} may be refused at stage: install the same version of Compose there and here")
     return Checked(host.host, columns, tuple(wrong))

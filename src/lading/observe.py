@@ -24,11 +24,11 @@ def marker() -> str:
 async def host(
     transport: base.Transport, where: hosts.Host, *, state_dir: str, app: str = "", nonce: str = "",
     binds: Sequence[str] = (), facts: bool = True, registries: Sequence[str] = (),
-    sources: Sequence[str] = (), volumes: Sequence[str] | None = None, data: Sequence[str] = (),
+    sources: Sequence[str] = (), volumes: Sequence[str] | None = None, data: Sequence[str] = (), probe: bool = False,
 ) -> state.HostState:
     """What is on one host: one app, or all of lading's if *app* is empty."""
     what = docker.observe(marker(), state_dir=state_dir, app=app, nonce=nonce, binds=binds, facts=facts,
-                          registries=registries, sources=sources, volumes=volumes, data=data)
+                          registries=registries, sources=sources, volumes=volumes, data=data, probe=probe)
     try:
         result = await transport.run(where, what)
         if sum(map(len, result.parts.values())) > LARGE:  # the other hosts do not wait for it
@@ -83,11 +83,11 @@ def _bounded(name: str) -> Callable[[], None]:
 async def fleet(
     transport: base.Transport, where: Sequence[hosts.Host], *, state_dir: str, app: str = "", nonce: str = "",
     binds: Sequence[str] = (), facts: bool = True, registries: Sequence[str] = (),
-    sources: Sequence[str] = (), volumes: Sequence[str] | None = None, data: Sequence[str] = (),
+    sources: Sequence[str] = (), volumes: Sequence[str] | None = None, data: Sequence[str] = (), probe: bool = False,
 ) -> state.FleetState:
     """`host` for all of them in parallel, in their order."""
     seen = await asyncio.gather(*(
         host(transport, one, state_dir=state_dir, app=app, nonce=nonce, binds=binds, facts=facts,
-             registries=registries, sources=sources, volumes=volumes, data=data) for one in where
+             registries=registries, sources=sources, volumes=volumes, data=data, probe=probe) for one in where
     ))
     return state.FleetState({one.host: one for one in seen})

@@ -334,7 +334,8 @@ class Facts:
     """What a host can do. Sizes in MiB; *tools*: those missing; *ports*: published "ip:port/proto" → container's project;
     *networks*: network → (project, name) of each container on it, stopped ones too; *registries*: name → what the engine
     said when it asked there for an image that is nowhere; *docker_info*: what it said, as lines NAME=VALUE. *links*: the number of
-    a mount's source in the order of the question → where it really leads, if that is elsewhere; "" = nobody can say."""
+    a mount's source in the order of the question → where it really leads, if that is elsewhere; "" = nobody can say.
+    *probe*: what its Compose makes of `files.PROBE`."""
 
     engine: str = ""
     engine_id: str = ""
@@ -355,6 +356,7 @@ class Facts:
     docker_info: str = ""
     links: Mapping[int, str] = field(default_factory=dict)
     problem: str = ""
+    probe: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ def host_state(host: str, parts: Sequence[tuple[str, bytes]], spend: Spend = lam
     }
     facts = _facts(texts.get("facts", ""), texts.get("registries", ""))
     facts = replace(facts, links=_links(texts.get("links", "")))
+    facts = replace(facts, probe=texts.get("probe", ""))
     silent = texts.get("silent", "").strip().partition("\n")[0]
     return state.HostState(host, replace(facts, problem=facts.problem or silent), apps,
                            others=_others(texts.get("others", "")),

@@ -116,10 +116,12 @@ def operator_script(function: str) -> str:
 def observe(
     marker: str, *, state_dir: str, app: str = "", nonce: str = "", binds: Sequence[str] = (), facts: bool = True,
     registries: Sequence[str] = (), sources: Sequence[str] = (), volumes: Sequence[str] | None = None, data: Sequence[str] = (),
+    probe: bool = False,
 ) -> command.Command:
     """Look at one app (or all of lading's, if *app* is empty) on a host, in one round trip; changes nothing.
 
     *registries*: the engine asks each for an image that is nowhere, and what it answers says whether it is reached.
+    *probe*: its Compose reads `files.PROBE`.
     *sources*: what is mounted of the host, absolute or below the app's folder `project`: told is where it leads (`Facts.links`).
     *volumes*: the host's volumes are looked at too, these by name among them; None = they are not.
     *data*: paths below the app's project folder; whether anything lies there.
@@ -128,7 +130,7 @@ def observe(
         command.assign({"M": marker, "APP": app, "STATE": state_dir, "NONCE": nonce, "BINDS": " ".join(binds),
                         "REGISTRIES": " ".join(registries), "MOUNTED": " ".join(filter(VOLUME_NAME.fullmatch, volumes or ())),
                         "DATA": "\n".join(path for path in data if "\n" not in path), **_whose(app)}),
-        files.PRELUDE, files.WATCH, files.STATE_DIR, files.APP_STATE, _look(app, facts, sources, volumes=volumes is not None),
+        files.PRELUDE, files.WATCH, files.STATE_DIR, files.APP_STATE, _look(app, facts, sources, volumes=volumes is not None), files.READS if probe else "",
         files.REGISTRIES if registries else "", files.END,
     ])
     return command.Command("observe", script, marker)

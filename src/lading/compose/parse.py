@@ -81,6 +81,16 @@ def load(text: bytes) -> Any:
     return yaml.load(text, Loader=Loader)
 
 
+def foreign(content: bytes) -> Any:
+    """The same as another machine's Compose wrote it, in bounded depth, memory and time; None if it is not that."""
+    try:
+        read(content)
+        found = _values(content)
+    except BrokenError:
+        return None
+    return found[0] if len(found) == 1 else None
+
+
 def read(content: bytes, look: Callable[[yaml.Event], None] = lambda event: None) -> tuple[yaml.Node, ...]:
     """The nodes of each YAML document in *content*, in bounded depth, memory and time; *look* sees every event first.
 

@@ -1,5 +1,6 @@
 """The Compose plug-in, called directly: fenced in, and with nothing but the project's variables."""
 
+import functools
 import os
 import posixpath
 from collections.abc import Mapping, Sequence
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lading import errors, fence, process
+from lading.commands import files
 from lading.compose import bundle, snapshot
 
 TIMEOUT = 120.0  # seconds for `docker compose config`; thousands of services take their time
@@ -15,7 +17,8 @@ FOLDERS = (
     "/usr/local/lib/docker/cli-plugins", "/usr/local/libexec/docker/cli-plugins",
     "/usr/libexec/docker/cli-plugins", "/usr/lib/docker/cli-plugins",
 )  # fmt: skip
-
+OLDEST_HERE = (2, 25)  # older ones fill in env files where they are asked not to: what is secret could not be told
+SHORT_BIND = b"services: {a: {image: a, volumes: ['/a:/b']}}\n"
 
 REMOTES_OFF = {"COMPOSE_EXPERIMENTAL_GIT_REMOTE": "0", "COMPOSE_EXPERIMENTAL_OCI_REMOTE": "0"}
 
@@ -85,13 +88,66 @@ def version(environment: Mapping[str, str]) -> str:
     """The version of the plugin that `find` finds.
 
     Raises:
-        InputError: there is none, or it does not work.
+        InputError: there is none, it does not work, or it is too old to read projects with.
     """
-    binary = find(environment)
+    return version_of(find(environment))
+
+
+def version_of(binary: str) -> str:
+    """The version of one plugin.
+
+    Raises:
+        InputError: it does not work, or it is too old to read projects with.
+    """
+    found = _version(binary, _stamp(binary))
+    words = found.split(".")
+    numbers = tuple(int(word) for word in words[:2] if word.isdecimal())
+    if len(numbers) == 2 and numbers < OLDEST_HERE:
+        raise errors.InputError(f"Docker Compose {found} here is too old to read projects with, 2.25 is needed (hosts may have 2.24.4)",
+                                "install a newer docker-compose-plugin on this machine")
+    return found
+
+
+def _stamp(binary: str) -> tuple[int, int]:
+    """What is another once the program is another."""
+    found = Path(binary).stat()
+    return found.st_mtime_ns, found.st_size
+
+
+@functools.lru_cache
+def _version(binary: str, stamp: tuple[int, int]) -> str:
     done = run([binary, "version", "--short"], folder=Path("/"))
     if done.status != 0:
         raise errors.InputError(f"{binary} does not work", f"try it by hand: {binary} version")
     return done.stdout.decode("utf-8", "replace").strip().lstrip("v")
+
+
+def leaves_out_creation(binary: str) -> bool:
+    """Whether this Compose leaves out `create_host_path: true`, as 5.0 and later do."""
+    return _leaves_out_creation(binary, _stamp(binary))
+
+
+@functools.lru_cache
+def _leaves_out_creation(binary: str, stamp: tuple[int, int]) -> bool:
+    return b"create_host_path" not in _form(binary, SHORT_BIND).stdout
+
+
+def probe(environment: Mapping[str, str]) -> str:
+    """The normal form of `commands.files.PROBE` as this machine's Compose writes it.
+
+    Raises:
+        InputError: there is no plugin, or it does not read the file.
+    """
+    binary = find(environment)
+    done = _form(binary, files.PROBE.encode())
+    if done.status != 0:
+        raise errors.InputError(f"{binary} does not read a file that Compose 2.24.4 reads: {done.error_text.strip()[-200:]}",
+                                "install a newer docker-compose-plugin on this machine")
+    return done.stdout.decode("utf-8", "replace")
+
+
+def _form(binary: str, file: bytes) -> process.Finished:
+    return run([binary, *files.PROBE_OPTIONS.split(), "config", "--no-path-resolution"], folder=Path("/"), stdin=file)
 
 
 def missing_plugin() -> errors.InputError:

@@ -3,6 +3,7 @@
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent import futures
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from lading.commands import command
 from lading.compose import (
     checks,
     complaints,
+    dialects,
     env_files,
     masking,
     parse,
@@ -114,12 +116,12 @@ def _read(
 ) -> project.Reading:
     """Read a project whose files are laid out for Compose."""
     name = project_name(closure.main, request, tree.beside or tree)
-    raw = written(compose.config(name, {}, "--no-interpolate"), closure.all)
+    raw = written(_raw(compose, name), closure.all)
     checks.check_agreement(raw, closure.main, closure.all)
     version = _version(request, raw, closure.all)
     cargo = shipping.Cargo()
     given, needs = _values(request, name, version, tree, closure, raw, compose, cargo)
-    resolved = written(compose.config(name, given.all), closure.all, given)
+    resolved = _settled(written(compose.config(name, given.all), closure.all, given), compose.binary)
     checks.check_services(resolved, raw, closure.all)
     model = Model(raw, resolved, _by_service(needs), given)
     _ship(tree, closure, model, cargo)
@@ -127,6 +129,21 @@ def _read(
     if request.version and "VERSION" not in values.names(needs):
         cargo.warnings.append(f"no file uses ${{VERSION}}: {version} only names this release")
     return _reading(request, version, tree, compose.files, model, cargo, closure)
+
+
+def _raw(compose: plugin.Compose, name: str) -> process.Finished:
+    """The project as Compose merges it, before interpolation; whether this Compose is able to is asked meanwhile."""
+    with futures.ThreadPoolExecutor(1) as beside:
+        told = beside.submit(plugin.version_of, compose.binary)
+        done = compose.config(name, {}, "--no-interpolate")
+        told.result()
+    return done
+
+
+def _settled(resolved: Mapping[str, Any], binary: str) -> dict[str, Any]:
+    """The resolved tree in one dialect, so that a release is the same one whatever Compose read it."""
+    creates = dialects.leaves_room(resolved) and plugin.leaves_out_creation(binary)
+    return dialects.settled(resolved, creates=creates)
 
 
 def _by_service(needs: Sequence[values.Need]) -> dict[str, frozenset[str]]:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from lading import canonical, errors, observe, state
 from lading import context as contexts
 from lading.commands import adopting
-from lading.compose import normal, parse, reference, registry, release
+from lading.compose import dialects, normal, parse, reference, registry, release
 from lading.deploy import contradicting, ended, identity, policy, resume, running, start
 from lading.inventory import hosts
 from lading.plan import adoption, digests, likeness, planner, steps
@@ -135,7 +135,7 @@ async def _compare(
     app = seen.apps.get(made.release.app, state.AppState(made.release.app))
     numbers, fresh = planner.generations(start.salted(made, nonce), app.secrets)
     form = await asyncio.to_thread(normal.form, made, numbers, context.environment)
-    tree = parse.load(form.replace("@DIR@/", likeness.HERE).encode())
+    tree = dialects.settled(parse.load(form.replace("@DIR@/", likeness.HERE).encode()))
     sources, pairs = adoption.to_look_at(tree, there)
     if sources or pairs:
         what = adopting.lies(observe.marker(), app=made.release.app, state_dir=context.settings.state_dir, nonce=nonce,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lading import errors, state
-from lading.compose import overlay, parse, release, rights, variables
+from lading.compose import dialects, overlay, parse, release, rights, variables
 from lading.deploy import running
 from lading.inventory import hosts
 from lading.plan import steps
@@ -53,7 +53,7 @@ def check_form(app: str, form: str, allowed: Sequence[hosts.Allowed]) -> None:
         RightsError: it asks for more than is allowed.
     """
     if allowed:
-        tree = parse.load(form.replace("@DIR@", "./lading").encode())
+        tree = dialects.settled(parse.load(form.replace("@DIR@", "./lading").encode()))
         check(app, rights.find(tree), allowed)
 
 

@@ -14,7 +14,7 @@ from lading import context as contexts
 from lading import errors, settings, state
 from lading.commands import command, rolling
 from lading.compose import bundle as bundles
-from lading.compose import normal, owner, passing, project, read, reference, registry, release, rights
+from lading.compose import normal, owner, passing, plugin, project, read, reference, registry, release, rights
 from lading.deploy import (
     contradicting,
     credentials,
@@ -364,6 +364,8 @@ async def job(context: contexts.Context, prepared: Prepared) -> base.Job:
         state_dir=context.settings.state_dir, holder=context.actor, since=contexts.now(), url=context.url,
         nonce=prepared.nonce, take_lease=prepared.request.take_lease, logins=logins(context, made.release),
         platforms=prepared.platforms, expected=expected, stop=context.stop,
+        composes={"": await asyncio.to_thread(plugin.version, context.environment),
+                  **{name: host.facts.compose for name, host in prepared.seen.hosts.items()}},
         docker_info={name: host.facts.docker_info for name, host in prepared.seen.hosts.items()},
         own={name: base.Own(running.kept_releases(host.apps.get(made.release.app)))
              for name, host in prepared.seen.hosts.items()},

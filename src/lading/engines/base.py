@@ -42,7 +42,8 @@ class Job:
 
     *bundle* is None for a rollback to what the hosts keep; *known*: releases by id, for undo; *own*: what differs by host
     (`at`); *expected*: the
-    Compose normal form that every host's own Compose must arrive at ("" = not compared); *stop* is set by the first
+    Compose normal form that every host's own Compose must arrive at ("" = not compared); *composes*: the version of each
+    host's Compose, and under "" of the one here; *stop* is set by the first
     Ctrl-C or SIGTERM; *keep_jobs*: services that are meant to end are not run again (a way back); *platforms*: what each image is there for;
     *docker_info*: what `docker info` said on each host when the plan was made;
     *vouched*: the images whose digests do not rest on what hosts say alone;
@@ -66,6 +67,7 @@ class Job:
     logins: Sequence[rolling.Login] = ()
     platforms: Mapping[str, Sequence[str]] = field(default_factory=dict)
     expected: Mapping[str, str] = field(default_factory=dict)
+    composes: Mapping[str, str] = field(default_factory=dict)
     keep_jobs: bool = False
     docker_info: Mapping[str, str] = field(default_factory=dict)
     attest: Callable[[], Awaitable[Mapping[str, object]]] = no_ledger

@@ -8,8 +8,8 @@ from typing import Any
 
 from lading import canonical, errors, events, observe, shape, state
 from lading.commands import command, logs, rolling
-from lading.compose import release
-from lading.engines import base, held, host_commands, watching, words
+from lading.compose import dialects, parse, release
+from lading.engines import base, held, host_commands, watching
 from lading.plan import planner, steps
 
 
@@ -22,6 +22,7 @@ class Changing:
     def __init__(self, hold: held.Held) -> None:
         self.held, self.job, self.record = hold, hold.job, hold.record
         self.touched: list[str] = []
+        self.compared: dict[tuple[str, str], str] = {}
         self.fresh: dict[str, frozenset[str]] = {}
 
     async def _begin(self, name: str, step: str) -> None:
@@ -37,7 +38,7 @@ class Changing:
         await self._begin(name, "stage")
         begun = time.monotonic()
         result = await self.held.send(name, what)
-        self._compare(name, result)
+        await asyncio.to_thread(self._compare, name, result)
         await self.record(events.BundleStored(job.deployment, name, "stage", release=job.release.id))
         await self.record(events.StepEnded(job.deployment, name, "stage", seconds=round(time.monotonic() - begun, 3)))
 
@@ -48,9 +49,20 @@ class Changing:
             id = self.job.release.id
             kept_as = host_commands.folder(id, self.held.seen.get(name))
             found = found.replace(f"@DIR@/releases/{kept_as}/", f"@DIR@/releases/{id}/")
-            different = words.first_difference(expected, found)
+            different = self._difference(expected, found)
             if different:
-                raise held.Failure(name, "stage", f"the host's Compose reads {different} otherwise than this machine's")
+                there, here = (self.job.composes.get(one, "") for one in (name, ""))
+                raise held.Failure(name, "stage", f"Compose {there or '(unknown)'} on the host reads {different} otherwise than "
+                                                  f"{here or 'the one'} here: install the same version on both, or write it otherwise")
+
+    def _difference(self, expected: str, found: str) -> str:
+        """Where two normal forms differ in value: hosts of one Compose version write the same text, which is read once."""
+        if expected == found:
+            return ""
+        if (expected, found) not in self.compared:
+            ours, theirs = parse.load(expected.encode()), parse.foreign(found.encode())
+            self.compared[expected, found] = dialects.difference(ours, theirs)
+        return self.compared[expected, found]
 
     async def hook(self, name: str, step: steps.RunHook) -> None:
         """Run a hook once, on this host, before anything is rolled; a status other than 0 is a Failure."""

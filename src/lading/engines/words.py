@@ -1,11 +1,6 @@
-"""What scripts on a host refuse, in words for people; where two Compose forms differ (pure)."""
-
-import re
+"""What scripts on a host refuse, in words for people (pure)."""
 
 from lading import errors
-
-_KEY = re.compile(r"""(- )?("[^"]*"|[^\s"'-][^:]*):(?= |\Z)""")
-_BLOCK = re.compile(r"[:-] [|>][0-9+-]*\Z")
 
 
 def refusal(text: str) -> str:
@@ -59,21 +54,3 @@ def refused(host: str, app: str, text: str) -> errors.LadingError:
         return errors.ForeignError(f"the state on {host} has format {rest.strip()}, this lading knows 1",
                                    "install the newer lading", host=host, step="lease")
     return errors.PreflightError(refusal(text), f"lading check {host}", host=host, step="lease")
-
-
-def first_difference(expected: str, found: str) -> str:
-    """Where two normal forms of Compose differ: the keys that lead to the first line, never a value; "" = nowhere."""
-    if expected == found:
-        return ""
-    ours, theirs = expected.splitlines(), found.splitlines()
-    path: dict[int, str] = {}
-    block = -1  # depth of the key whose text, over several lines, is being read
-    for index, line in enumerate(ours):
-        depth = len(line) - len(line.lstrip())
-        if block < 0 or (line.strip() and depth <= block):
-            key = _KEY.match(line.strip())
-            path = {at: word for at, word in path.items() if at < depth} | {depth: key[0].rstrip(": ") if key else "-"}
-            block = depth if _BLOCK.search(line) else -1
-        if index >= len(theirs) or theirs[index] != line:
-            return ".".join(path[at] for at in sorted(path))
-    return "the end of the file" if len(theirs) > len(ours) else ""

@@ -1,9 +1,6 @@
-"""What scripts refuse, in words; where two Compose forms differ, without ever showing a value."""
+"""What scripts refuse, in words."""
 
 import pytest
-import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lading import errors
 from lading.engines import words
@@ -32,57 +29,3 @@ def test_a_refused_lease(text: str, kind: type[errors.LadingError], said: str, h
     error = words.refused("web1", "shop", text)
     assert (type(error), error.host, error.step) == (kind, "web1", "lease")
     assert said in error.message and hint in error.hint
-
-
-FORM = """name: shop
-services:
-  web:
-    command:
-      - serve
-      - --password=canary
-    environment:
-      "A:B": canary
-      P: canary
-    configs:
-      - source: c
-        target: /c
-    labels:
-      note: |-
-        canary: one
-        canary two
-
-        end
-      other: canary
-    user: "7"
-"""
-
-
-@pytest.mark.parametrize(("line", "where"), [
-    (1, "name"), (2, "services"), (6, "services.web.command.-"), (8, 'services.web.environment."A:B"'),
-    (9, "services.web.environment.P"), (11, "services.web.configs.- source"), (12, "services.web.configs.- source.target"),
-    (15, "services.web.labels.note"), (16, "services.web.labels.note"), (17, "services.web.labels.note"),
-    (18, "services.web.labels.note"), (19, "services.web.labels.other"), (20, "services.web.user"),
-])
-def test_where_two_forms_differ(line: int, where: str) -> None:
-    lines = FORM.splitlines()
-    lines[line - 1] += "x"
-    assert words.first_difference(FORM, "\n".join(lines)) == where
-    assert words.first_difference(FORM, "\n".join(lines[: line - 1])) == where
-
-
-def test_forms_that_agree_or_go_on() -> None:
-    assert words.first_difference(FORM, FORM) == ""
-    assert words.first_difference(FORM, FORM + "x: {}\n") == "the end of the file"
-
-
-TEXT = st.text(st.sampled_from("canry:-|>\"' \n#=/"), max_size=30)
-TREE = st.recursive(TEXT, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(("a", "b", "x-y")), inner, max_size=3))
-
-
-@given(TREE, st.data())
-def test_no_value_is_ever_shown(tree: object, data: st.DataObject) -> None:
-    form = yaml.safe_dump({"services": tree}, width=10**6)
-    lines = form.splitlines()
-    cut = data.draw(st.integers(0, len(lines)))
-    shown = words.first_difference(form, "\n".join(lines[:cut]))
-    assert set(shown.replace("the end of the file", "").replace("services", "")) <= set("abxy-. ")
