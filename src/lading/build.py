@@ -5,7 +5,6 @@ given to it in a configuration of its own, in memory where the machine has such 
 """
 
 import asyncio
-import base64
 import contextlib
 import json
 import os
@@ -258,10 +257,10 @@ def _check_sources(tree: worktree.Tree, recipe: recipes.Recipe, where: worktree.
 
 @contextlib.contextmanager
 def _configuration(job: Job, images: Mapping[str, recipes.Recipe]) -> Iterator[dict[str, str]]:
-    """Docker's environment: the user's own configuration, with the credentials that lading.yaml gives put into a copy of it."""
+    """Docker's environment: the user's own configuration, with the credentials that it has not put into a copy of it."""
     access = credentials.access(job.fleet, job.environment)
     names = dict.fromkeys(reference.parse(image).registry for image in images)
-    known = {name: found for name in names if (found := access(name).credentials) and found.origin == "lading.yaml"}
+    known = {name: found for name in names if (found := access(name).credentials) and found.origin != "docker login"}
     if not known:
         yield {}
         return
@@ -284,8 +283,7 @@ def _merged(path: Path, known: Mapping[str, registry.Credentials]) -> str:
         kept = {}
     kept.pop("credsStore", None)
     kept["credHelpers"] = {name: helper for name, helper in (kept.get("credHelpers") or {}).items() if name not in known}
-    word = {name: base64.b64encode(f"{one.username}:{one.password}".encode()).decode() for name, one in known.items()}
-    kept["auths"] = {**(kept.get("auths") or {}), **{name: {"auth": auth} for name, auth in word.items()}}
+    kept["auths"] = {**(kept.get("auths") or {}), **{name: one.as_docker_keeps() for name, one in known.items()}}
     return json.dumps(kept)
 
 

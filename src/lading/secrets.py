@@ -3,12 +3,15 @@
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from lading import disk, errors, process
 
 COMMAND_TIMEOUT = 30.0  # seconds a command that prints a password may take
+CONFIG_LIMIT = 4 << 20  # bytes of a Docker configuration
+NOBODY = "<token>"  # the user that credential helpers name where the secret is an identity token
 
 
 def resolve(reference: Sequence[str], environment: Mapping[str, str]) -> str:
@@ -38,30 +41,52 @@ def resolve(reference: Sequence[str], environment: Mapping[str, str]) -> str:
     return value
 
 
-def docker_credentials(registry: str, environment: Mapping[str, str]) -> tuple[str, str] | None:
-    """User and password that `docker login` has stored for a registry: credHelpers, credsStore, auths; or None.
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What is stored of a registry; *identity*: the password is an identity token; *origin*: where it is stored, in words."""
+
+    username: str
+    password: str = field(repr=False)
+    identity: bool = False
+    origin: str = "docker login"
+
+
+def docker_credentials(registry: str, environment: Mapping[str, str]) -> Login | None:
+    """The login of a registry that DOCKER_AUTH_CONFIG or the Docker configuration knows: credHelpers, credsStore, auths; or None.
 
     Raises:
         SettingsError: the configuration cannot be read, or a credential helper that it names fails.
     """
-    folder = Path(environment.get("DOCKER_CONFIG") or Path(environment.get("HOME", "/")) / ".docker")
-    path = folder / "config.json"
+    given = environment.get("DOCKER_AUTH_CONFIG", "").strip()
+    if given:
+        text = given.encode() if given.startswith("{") else None
+        found = _known(registry, environment, text, Path(given) if text is None else Path("DOCKER_AUTH_CONFIG"))
+        if found is not None:
+            return replace(found, origin="DOCKER_AUTH_CONFIG")
+    folder = Path(environment.get("DOCKER_CONFIG") or Path(environment.get("HOME") or "/") / ".docker")
+    return _known(registry, environment, None, folder / "config.json")
+
+
+def _known(registry: str, environment: Mapping[str, str], text: bytes | None, path: Path) -> Login | None:
+    """What one configuration knows of a registry; *text*: its content, else it is read from *path*."""
     try:
-        config = json.loads(disk.read(path, limit=4 << 20))
+        config = json.loads(disk.read(path, limit=CONFIG_LIMIT) if text is None else text)
         helpers, entries = dict(config.get("credHelpers") or {}), dict(config.get("auths") or {})
         helper = _of(registry, helpers) or config.get("credsStore")
         if helper and (found := _helper(str(helper), registry, environment)):
             return found
         return _stored(_of(registry, entries) or {})
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, TypeError, AttributeError, RecursionError) as wrong:
         raise errors.SettingsError(f"{path} cannot be used: {type(wrong).__name__}", f"docker login {registry}",
-                                   file=str(path)) from wrong
+                                   file="" if text else str(path)) from wrong
 
 
 def _of(registry: str, entries: Mapping[str, Any]) -> Any:
     """What a part of the configuration says of a registry; its keys are names or URLs, as `docker login` was given."""
+    if registry in entries:
+        return entries[registry]
     known = {"index.docker.io": "docker.io", "registry-1.docker.io": "docker.io"}
     for key, value in entries.items():
         name = key.partition("://")[2] or key
@@ -71,14 +96,19 @@ def _of(registry: str, entries: Mapping[str, Any]) -> Any:
     return None
 
 
-def _stored(entry: Mapping[str, Any]) -> tuple[str, str] | None:
-    """User and password of an entry of `auths`; an identity token stands for the password."""
-    user, _, password = base64.b64decode(entry.get("auth") or "", validate=True).decode().partition(":")
-    password = str(entry.get("identitytoken") or password)
-    return (user, password) if user and password else None
+def _stored(entry: Mapping[str, Any]) -> Login | None:
+    """The login in an entry of `auths`: `auth` (base64, in lines or not), or `username` and `password`; an identity token
+    stands for the password."""
+    encoded = "".join(str(entry.get("auth") or "").split())
+    user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    user, password = user or str(entry.get("username") or ""), password.rstrip("\r\n\0") or str(entry.get("password") or "")
+    token = str(entry.get("identitytoken") or "")
+    if token:
+        return Login(user or NOBODY, token, identity=True)
+    return Login(user, password) if user and password else None
 
 
-def _helper(helper: str, registry: str, environment: Mapping[str, str]) -> tuple[str, str] | None:
+def _helper(helper: str, registry: str, environment: Mapping[str, str]) -> Login | None:
     """What a credential helper knows of a registry; None if it knows nothing."""
     program = f"docker-credential-{helper}"
     asked = "https://index.docker.io/v1/" if registry == "docker.io" else registry
@@ -92,6 +122,7 @@ def _helper(helper: str, registry: str, environment: Mapping[str, str]) -> tuple
         raise errors.SettingsError(f"{program} ended with status {done.status}", f"docker login {registry}")
     try:
         got = json.loads(done.stdout)
-        return (got["Username"], got["Secret"]) if got["Username"] and got["Secret"] else None
+        user, secret = got["Username"], got["Secret"]
+        return Login(str(user), str(secret), identity=user == NOBODY) if user and secret else None
     except (ValueError, KeyError, TypeError, RecursionError) as wrong:
         raise errors.SettingsError(f"{program} answers what cannot be read", f"docker login {registry}") from wrong

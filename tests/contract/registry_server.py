@@ -25,11 +25,12 @@ from lading.compose import registry
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 USER, PASSWORD, TOKEN = "ci", "s3cret:€", "token-of-ci"
+IDENTITY = "identity-token-of-ci"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server sends; *endless* repeats the body for ever, *drips* sends a byte of it every so many seconds."""
+    """What the server sends, of status 0: nothing, it hangs up; *endless* repeats the body for ever, *drips* sends a byte of it every so many seconds."""
 
     status: int
     body: bytes = b""
@@ -59,6 +60,7 @@ class Server:
         self.images: dict[str, bytes] = {}
         self.special: dict[str, Callable[[str], Answer]] = {}
         self.seen: list[tuple[str, str]] = []
+        self.posted: list[dict[str, list[str]]] = []
         self.login, self.page, self.realm = login, 1000, ""
         self.closing = threading.Event()
         server = self
@@ -68,6 +70,10 @@ class Server:
             timeout = 60
 
             def do_GET(self) -> None:
+                server.answer(self)
+
+            def do_POST(self) -> None:
+                server.posted.append(parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()))
                 server.answer(self)
 
             def log_message(self, format: str, *arguments: object) -> None:
@@ -85,7 +91,7 @@ class Server:
         if tls is not None:
             self.listener.socket = tls.wrap_socket(self.listener.socket, server_side=True, do_handshake_on_connect=False)
         self.url = f"{'https' if tls else 'http'}://{self.name}"
-        self.thread = threading.Thread(target=self.listener.serve_forever)
+        self.thread = threading.Thread(target=self.listener.serve_forever, args=(0.02,))
         self.thread.start()
 
     def close(self) -> None:
@@ -99,6 +105,9 @@ class Server:
         said = handler.headers.get("Authorization", "")
         self.seen.append((handler.path, said))
         got = self.route(urlsplit(handler.path).path, parse_qs(urlsplit(handler.path).query), said)
+        if not got.status:  # it hangs up
+            handler.close_connection = True
+            return
         handler.send_response(got.status)
         for name, value in got.headers.items():
             handler.send_header(name, value)
@@ -119,7 +128,7 @@ class Server:
         if path in self.special:
             return self.special[path](said)
         if path == "/token":
-            return self.token(query, said)
+            return self.exchanged(self.posted[-1]) if self.posted else self.token(query, said)
         if not self.allowed(said):
             challenge = f'Bearer realm="{self.realm or self.url + "/token"}",service="here"' if self.login == "token" else "Basic"
             return Answer(401, headers={"WWW-Authenticate": challenge})
@@ -147,6 +156,12 @@ class Server:
         if said != BASIC or query.get("service") != ["here"]:
             return Answer(401)
         return Answer(200, json.dumps({"token": f"{TOKEN}:{query.get('scope', [''])[0]}"}).encode())
+
+    def exchanged(self, form: dict[str, list[str]]) -> Answer:
+        """What an identity token is worth, as OAuth 2 has it."""
+        if (form["grant_type"], form["refresh_token"], form["service"]) != (["refresh_token"], [IDENTITY], ["here"]):
+            return Answer(401)
+        return Answer(200, json.dumps({"access_token": f"{TOKEN}:{form['scope'][0]}"}).encode())
 
     def allowed(self, said: str) -> bool:
         return {"": True, "basic": said == BASIC, "token": said.startswith(f"Bearer {TOKEN}")}[self.login]
@@ -203,5 +218,5 @@ def refused(server: Server, access: registry.Access | None = None, image: str = 
         pin(server, access, image)
     said = caught.value
     assert (said.exit_code, said.kind, bool(said.hint)) == (2, "registry", True)
-    assert all(secret not in said.message + said.hint for secret in (PASSWORD, TOKEN, BASIC.split()[1]))
+    assert all(secret not in said.message + said.hint for secret in (PASSWORD, TOKEN, IDENTITY, BASIC.split()[1]))
     return said

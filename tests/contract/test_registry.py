@@ -7,6 +7,8 @@ import os
 import socket
 import subprocess
 import sys
+import time
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -270,7 +272,7 @@ def test_it_drips(serve: Serve) -> None:
 def test_asked_too_often(serve: Serve, status: int, headers: dict[str, str], hint: str) -> None:
     server = serve()
     server.special[MANIFEST_PATH] = lambda _: Answer(status, HTML, headers)
-    said = refused(server)
+    said = refused(server, registry.Access(patience=0))
     assert ("asked too often (429)" in said.message, hint in said.hint) == (True, True)
 
 
@@ -278,12 +280,92 @@ def test_asked_too_often(serve: Serve, status: int, headers: dict[str, str], hin
 def test_other_answers(serve: Serve, status: int) -> None:
     server = serve(login="token")
     server.special[MANIFEST_PATH] = lambda _: Answer(status, HTML)
-    assert f"answered {status} for {server.name}/team/app:1.0" in refused(server, registry.Access(CI)).message
+    known = registry.Access(CI, patience=0)
+    assert f"answered {status} for {server.name}/team/app:1.0" in refused(server, known).message
     del server.special[MANIFEST_PATH]
     server.special[TAGS_PATH] = lambda _: Answer(status, HTML)
-    assert f"answered {status} for the tags" in refused(server, registry.Access(CI), "team/app:2").hint
+    assert f"answered {status} for the tags" in refused(server, known, "team/app:2").hint
     server.special["/token"] = lambda _: Answer(503)
-    assert "answered 503 where tokens are given" in refused(server, registry.Access(CI)).message
+    assert "answered 503 where tokens are given" in refused(server, known).message
+
+
+# a registry that is busy is asked again, and quoted
+
+@pytest.mark.parametrize("place", [MANIFEST_PATH, "/token", "/v2/team/app/tags/list"])
+@pytest.mark.parametrize("busy", [429, 502, 503, 504, 0])
+def test_who_is_busy_or_hangs_up_is_asked_again(serve: Serve, place: str, busy: int) -> None:
+    server = serve(login="token")
+    server.images["team/app:1.0"] = manifest("linux/amd64")
+    troubles = [1, 2]
+
+    def then(said: str) -> Answer:
+        if troubles:
+            troubles.pop()
+            return Answer(busy, HTML, {"Retry-After": "0"})
+        del server.special[place]
+        return server.route(place, {"service": ["here"], "scope": ["repository:team/app:pull"]}, said)
+
+    server.special[place] = then
+    if "tags" in place:
+        assert "there are: 1.0" in refused(server, registry.Access(CI), "team/app:2").hint
+    else:
+        assert pin(server, registry.Access(CI)).platforms == ("linux/amd64",)
+    assert not troubles
+
+
+def test_a_registry_says_when_it_may_be_asked_again(serve: Serve) -> None:
+    server = serve()
+    server.images["team/app:1.0"] = manifest("linux/amd64")
+    asked = list[float]()
+
+    def busy(_: str) -> Answer:
+        asked.append(time.monotonic())
+        if len(asked) > 2:
+            del server.special[MANIFEST_PATH]
+            return Answer(200, manifest("linux/amd64"))
+        later = "1" if len(asked) == 1 else formatdate(time.time() + 1.9, usegmt=True)
+        return Answer(503, HTML, {"Retry-After": later})
+
+    server.special[MANIFEST_PATH] = busy
+    assert pin(server).digest
+    assert asked[1] - asked[0] >= 1
+
+
+@pytest.mark.parametrize("headers", [{"Retry-After": "31"}, {"Retry-After": "Fri, 31 Dec 2999 23:59:59 GMT"}])
+def test_nobody_waits_longer_than_there_is_patience(serve: Serve, headers: dict[str, str]) -> None:
+    server = serve()
+    server.special[MANIFEST_PATH] = lambda _: Answer(503, HTML, headers)
+    assert "answered 503" in refused(server).message
+    assert len(server.seen) == 1
+
+
+def test_patience_ends(serve: Serve) -> None:
+    server = serve()
+    server.special[MANIFEST_PATH] = lambda _: Answer(504, HTML)
+    assert "answered 504" in refused(server, registry.Access(patience=2)).message
+    assert len(server.seen) == 3  # at once, after 0.5 s, after 1 s more
+    assert "answered 504" in refused(server, registry.Access(patience=0)).message
+
+
+@pytest.mark.parametrize(("body", "words"), [
+    (b'{"errors": [{"code": "DENIED", "message": "pull rate of \\u001b[31mteam\\r\\n exceeded"}, {"message": "buy more"}, {"message": 7}]}',
+     "answered 418 for {0}/team/app:1.0: pull rate of [31mteam exceeded; buy more"),
+    (b'{"errors": [{"message": "' + b"x" * 10_000 + b'"}]}', "x" * 200),
+    (b'{"errors": [{"message": "' + BASIC.split()[1].encode() + b' is not known here"}]}', ": *** is not known here"),
+    (b'{"errors": [{"message": "  "}]}', "1.0"), (b'{"errors": {}}', "1.0"), (b"<html>", "1.0"),
+])
+def test_a_registry_is_quoted(serve: Serve, body: bytes, words: str) -> None:
+    server = serve()
+    server.special[MANIFEST_PATH] = lambda _: Answer(418, body)
+    said = refused(server, registry.Access(CI)).message
+    assert said.endswith(words.format(server.name)) and said.isprintable() and len(said) < 500
+
+
+@pytest.mark.parametrize("status", [401, 403, 429])
+def test_a_refusal_is_quoted_too(serve: Serve, status: int) -> None:
+    server = serve()
+    server.special[MANIFEST_PATH] = lambda _: Answer(status, b'{"errors": [{"message": "the team is suspended"}]}')
+    assert refused(server, registry.Access(CI, patience=0)).message.endswith(": the team is suspended")
 
 
 # credentials go where they belong

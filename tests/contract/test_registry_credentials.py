@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from registry_server import PASSWORD, USER, Serve, pin, refused
+from registry_server import IDENTITY, PASSWORD, USER, Answer, Serve, pin, refused
 
 from lading import errors, settings
 from lading.compose import registry
@@ -91,7 +91,85 @@ def test_docker_hub_and_identity_tokens(tmp_path: Path) -> None:
     entry = {"auth": base64.b64encode(b"0000:").decode(), "identitytoken": "idt"}
     environment = docker_config(tmp_path, {"auths": {"https://index.docker.io/v1/": {"auth": AUTH}, "acr.example": entry}})
     assert access("docker.io", environment).credentials == registry.Credentials(USER, PASSWORD, "docker login")
-    assert access("acr.example", environment).credentials == registry.Credentials("0000", "idt", "docker login")
+    assert access("acr.example", environment).credentials == registry.Credentials("0000", "idt", "docker login", identity=True)
+
+
+IN_LINES = AUTH[:6] + "\n" + AUTH[6:] + "\n"
+
+
+@pytest.mark.parametrize("entry", [
+    {"auth": IN_LINES}, {"username": USER, "password": PASSWORD}, {"auth": "", "username": USER, "password": PASSWORD},
+    {"auth": base64.b64encode(f"{USER}:{PASSWORD}\n".encode()).decode()}, {"auth": AUTH, "email": "ci@example"},
+])
+@pytest.mark.parametrize("variable", ["DOCKER_CONFIG", "DOCKER_AUTH_CONFIG", "a file"])
+def test_all_forms_of_an_entry(serve: Serve, tmp_path: Path, entry: dict[str, str], variable: str) -> None:
+    server = serve(login="basic")
+    content = {"auths": {f"{server.name}/team": {"auth": "eDp5"}, server.name: entry}}
+    environment = docker_config(tmp_path, content)
+    if variable != "DOCKER_CONFIG":
+        text = json.dumps(content, indent=1) if variable != "a file" else str(tmp_path / "config.json")
+        environment = {"DOCKER_AUTH_CONFIG": text, "HOME": str(tmp_path / "nowhere")}
+    known = access(server.name, environment).credentials
+    origin = "docker login" if variable == "DOCKER_CONFIG" else "DOCKER_AUTH_CONFIG"
+    assert known == registry.Credentials(USER, PASSWORD, origin)
+    assert pin(server, access(server.name, environment)).digest
+
+
+def test_docker_auth_config_comes_first_and_does_not_hide_what_it_lacks(tmp_path: Path) -> None:
+    environment = docker_config(tmp_path, {"auths": {"r:1": {"auth": "eDp5"}, "r:2": {"auth": "eDp5"}}})
+    environment["DOCKER_AUTH_CONFIG"] = json.dumps({"auths": {"r:1": {"auth": AUTH}}})
+    assert access("r:1", environment).credentials == registry.Credentials(USER, PASSWORD, "DOCKER_AUTH_CONFIG")
+    assert access("r:2", environment).credentials == registry.Credentials("x", "y", "docker login")
+    broken = access("r:1", {**environment, "DOCKER_AUTH_CONFIG": "{"})
+    assert broken.credentials is None and broken.lack == "DOCKER_AUTH_CONFIG cannot be used: JSONDecodeError"
+
+
+@pytest.mark.parametrize("by", ["auths", "helper"])
+def test_an_identity_token_is_exchanged(serve: Serve, tmp_path: Path, by: str) -> None:
+    server = serve(login="token")
+    stored: dict[str, object] = {"auths": {server.name: {"auth": base64.b64encode(b"0000:").decode(), "identitytoken": IDENTITY}}}
+    environment = docker_config(tmp_path, stored)
+    if by == "helper":
+        answer = tmp_path / "answer"
+        answer.write_text(json.dumps({"Username": "<token>", "Secret": IDENTITY}))
+        environment = docker_config(tmp_path, {"credHelpers": {server.name: "vault"}})
+        environment["PATH"] = script(tmp_path, "docker-credential-vault", HELPER.format(name=server.name, answer=answer))
+    known = access(server.name, environment)
+    assert pin(server, known).digest
+    (form,) = server.posted
+    assert form["scope"] == ["repository:team/app:pull"]
+    assert not any("Basic" in said or IDENTITY in said + path for path, said in server.seen)
+
+
+def test_who_knows_no_oauth_is_asked_as_ever(serve: Serve, tmp_path: Path) -> None:
+    server = serve(login="token")
+    known = registry.Access(registry.Credentials(USER, PASSWORD, "docker login", identity=True))
+    asked = list[str]()
+
+    def token(said: str) -> Answer:
+        asked.append(said)
+        return Answer(405) if len(asked) == 1 else server.token({"service": ["here"], "scope": ["repository:team/app:pull"]}, said)
+
+    server.special["/token"] = token
+    assert pin(server, known).digest
+    assert [one[:5] for one in asked] == ["", "Basic"]
+
+
+def test_an_identity_token_goes_to_no_host_that_only_the_registry_names(serve: Serve) -> None:
+    server, other = serve(login="token"), serve(login="token")
+    server.realm = f"http://localhost:{other.port}/token"
+    known = registry.Access(registry.Credentials("<token>", IDENTITY, "docker login", identity=True))
+    assert "wants its credentials to be sent to another host" in refused(server, known).message
+    assert not other.posted
+
+
+@pytest.mark.parametrize("status", [302, 307])
+def test_an_identity_token_follows_no_redirect(serve: Serve, status: int) -> None:
+    server, other = serve(login="token"), serve(login="token")
+    server.special["/token"] = lambda _: Answer(status, headers={"Location": f"{other.url}/token"})
+    known = registry.Access(registry.Credentials("<token>", IDENTITY, "docker login", identity=True))
+    assert f"answered {status} where tokens are given" in refused(server, known).message
+    assert not other.seen
 
 
 HELPER = 'read -r name; [ "$1 $name" = "get {name}" ] || {{ echo "credentials not found in native keychain"; exit 1; }}; cat {answer}'

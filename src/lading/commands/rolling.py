@@ -29,11 +29,15 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Credentials of one registry for the time of a pull."""
+    """Credentials of one registry for the time of a pull.
+
+    *identity*: *password* is the registry's entry in a Docker configuration, since nobody can log in with such a token.
+    """
 
     registry: str
     username: str
     password: command.Secret
+    identity: bool = False
 
 
 def guarded(
@@ -71,6 +75,7 @@ refuse login "no folder in memory for registry credentials (/dev/shm, XDG_RUNTIM
 has(){ docker image inspect "$1" >/dev/null 2>&1; }
 login(){ config; e=$(printf '%s' "$3" | docker --config "$C" login -u "$2" --password-stdin "$1" 2>&1 >/dev/null) ||
 refuse login "$1" "$(printf '%s\\n' "$e" | tail -n 1)"; }
+given(){ config; printf '{"auths":{%s}}' "$1" >"$C/config.json" || refuse login "cannot write $C"; }
 pull(){ has "$1" && return 0; config; e=$(docker --config "$C" pull -q "$1" 2>&1 >/dev/null) || refuse pull "$1" "$(printf '%s\\n' "$e" | tail -n 1)"
 part pulled; printf '%s\\n' "$1"; }
 keep(){ docker tag "$1" "$2" || refuse pull "$1" "cannot tag it"; }
@@ -105,9 +110,11 @@ def stage(
         lines += [f"has {command.quote(i)} || refuse gone {command.quote(i)}\n" for i in distinct]
     else:
         absent = " && ".join(f"has {command.quote(image)}" for image in distinct) or "true"
-        tries = "".join(
+        entries = ",".join(f"$P{index}" for index, login in enumerate(logins) if login.identity)
+        tries = f'given "{entries}"\n' if entries else ""
+        tries += "".join(
             f'login {command.quote(login.registry)} {command.quote(login.username)} "$P{index}"\n'
-            for index, login in enumerate(logins)
+            for index, login in enumerate(logins) if not login.identity
         )
         pulls = "".join(f"pull {command.quote(image)}\n" for image in distinct)
         lines.append(f"if ! {{ {absent}; }}; then :\n{tries}{pulls}fi\n")

@@ -7,15 +7,19 @@ import hashlib
 import json
 import re
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from itertools import count
 from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import httpx2
 
 from lading import errors
-from lading.compose import reference
+from lading.compose import masking, reference
 
 INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 ACCEPT = ", ".join([
@@ -29,6 +33,8 @@ PAGE_LIMIT = 20
 TAG_LIMIT = 20_000
 REDIRECT_LIMIT = 5
 TIMEOUT = 30.0  # seconds an answer may take, redirects included
+PATIENCE = 30.0  # seconds for which a registry that is busy, or hangs up, is asked again
+BUSY = (429, 502, 503, 504)
 RESOLVE_LIMIT = 300.0  # seconds that all images together may take
 AT_ONCE = 20  # questions to one registry
 HEADER_LIMIT = 8192  # characters of a header that are looked at
@@ -37,17 +43,28 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A user and password; *origin* says where they come from, for messages."""
+    """A user and password; *origin* says where they come from, for messages.
+
+    *identity*: the password is an identity token (OAuth 2's refresh token), for which the registry's own host gives others.
+    """
 
     username: str
     password: str = field(repr=False)
     origin: str = ""
+    identity: bool = False
+
+    def as_docker_keeps(self) -> dict[str, str]:
+        """The entry of `auths` in a Docker configuration; it holds the password."""
+        if self.identity:
+            return {"auth": _base64(f"{self.username}:"), "identitytoken": self.password}
+        return {"auth": _base64(f"{self.username}:{self.password}")}
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
     """How a registry is reached: credentials (*lack*: why there are none), path of its CA's certificate, whether plain
-    HTTP will do, seconds that an answer may take; *auth*: another host that may be sent the credentials, to give tokens."""
+    HTTP will do, seconds that an answer may take; *auth*: another host that may be sent the credentials, to give tokens; *patience*: seconds for
+    which it is asked again."""
 
     credentials: Credentials | None = None
     ca: str = ""
@@ -55,6 +72,7 @@ class Access:
     lack: str = "there are no credentials for it"
     timeout: float = TIMEOUT
     auth: str = ""
+    patience: float = PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +148,7 @@ class Registry:
         self.client = httpx2.AsyncClient(timeout=access.timeout, verify=verify, follow_redirects=False)
         self.tokens: dict[str, str] = {}
         self.slots = asyncio.Semaphore(AT_ONCE)
+        self.failing: float | None = None  # since when, by the clock of `time.monotonic`
 
     async def close(self) -> None:
         """Close the connections."""
@@ -141,9 +160,9 @@ class Registry:
         Raises:
             RegistryError: it does not.
         """
-        status, headers, _ = await self._ask(self.base + "/v2/", "")
+        status, headers, body = await self._ask(self.base + "/v2/", "")
         if status != 200:
-            raise self._odd_status(status, headers, "at /v2/")
+            raise self._odd_status(status, headers, "at /v2/", body)
 
     async def pin(self, image: str) -> Pinned:
         """The digest of one image, of the index where there is one, and its platforms."""
@@ -179,7 +198,7 @@ class Registry:
         if status == 404:
             raise await self._absent(image, parsed)
         if status != 200:
-            raise self._odd_status(status, headers, f"for {image}")
+            raise self._odd_status(status, headers, f"for {image}", body)
         digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
         said = headers.get("docker-content-digest", digest)
         if said != digest or (reference.DIGEST.match(wanted) and wanted != digest):
@@ -208,7 +227,7 @@ class Registry:
             if status == 404:
                 break
             if status != 200:
-                raise self._odd_status(status, headers, f"for the tags of {repository}")
+                raise self._odd_status(status, headers, f"for the tags of {repository}", body)
             try:
                 listed = json.loads(body)["tags"] or []
                 found |= {tag: None for tag in listed[:TAG_LIMIT] if reference.TAG.fullmatch(tag)}
@@ -240,19 +259,27 @@ class Registry:
     def _odd(self, what: str) -> errors.RegistryError:
         return errors.RegistryError(f"registry {self.name} {what}", "look at the registry; no host was contacted")
 
-    def _odd_status(self, status: int, headers: Mapping[str, str], where: str) -> errors.RegistryError:
+    def _odd_status(self, status: int, headers: Mapping[str, str], where: str, body: bytes) -> errors.RegistryError:
         if status != 429:
-            return self._odd(f"answered {status} {where}")
+            return self._odd(f"answered {status} {where}{self._said(body)}")
         later = headers.get("retry-after", "")
         hint = f"wait {later} s, then the same command" if later.isdecimal() and len(later) < 7 else "wait, then the same command"
-        return errors.RegistryError(f"registry {self.name} is asked too often (429)",
+        return errors.RegistryError(f"registry {self.name} is asked too often (429){self._said(body)}",
                                     hint if self.access.credentials else f"{hint}; logged-in users may ask more often")
 
-    def _refusal(self, repository: str) -> errors.RegistryError:
+    def _said(self, body: bytes) -> str:
+        """The registry's own words in the body of a refusal, to be put behind ours; without what it must not repeat."""
+        said = "; ".join(_messages(body))
+        known = self.access.credentials
+        if known is not None:
+            said = masking.hidden(said, {"password": known.password.encode()}, {})
+        return f": {said}" if said else ""
+
+    def _refusal(self, repository: str, body: bytes) -> errors.RegistryError:
         known, what = self.access.credentials, f" for {repository}" if repository else ""
         said = f"refuses the credentials of {known.username} ({known.origin}){what}" if known else (
             f"wants a login{what}: {self.access.lack}")
-        return errors.RegistryError(f"registry {self.name} {said}", (f"correct registries: {self.name}: in lading.yaml, or: "
+        return errors.RegistryError(f"registry {self.name} {said}{self._said(body)}", (f"correct registries: {self.name}: in lading.yaml, or: "
                                     f"docker login {self.name}; is the name of the image right?"))
 
     async def _ask(self, url: str, repository: str) -> tuple[int, Mapping[str, str], bytes]:
@@ -263,15 +290,14 @@ class Registry:
             self.tokens[scope] = await self._authorise(answer[1].get("www-authenticate", ""), scope, repository)
             answer = await self._send(url, self.tokens[scope])
         if answer[0] in (401, 403):
-            raise self._refusal(repository)
+            raise self._refusal(repository, answer[2])
         return answer
 
     async def _authorise(self, challenge: str, scope: str, repository: str) -> str:
         """The value of the header Authorization that answers a challenge; "" if we have nothing to say."""
         kind, _, rest = challenge[:HEADER_LIMIT].partition(" ")
         known = self.access.credentials
-        basic = "" if known is None else "Basic " + base64.b64encode(
-            f"{known.username}:{known.password}".encode()).decode()
+        basic = "" if known is None else "Basic " + _base64(f"{known.username}:{known.password}")
         if kind.lower() != "bearer":
             return basic
         words = dict(re.findall(r'(\w+)="([^"]*)"', rest))
@@ -279,17 +305,28 @@ class Registry:
         if basic:
             self._check_may_know(realm)
         asked = {"service": words.get("service", ""), "scope": words.get("scope", scope)}
-        url = str(realm.copy_merge_params({key: value for key, value in asked.items() if value}))
-        status, headers, body = await self._send(url, basic)
+        status, headers, body = await self._token(realm, {key: value for key, value in asked.items() if value}, basic)
         if status in (400, 401, 403):
-            raise self._refusal(repository)
+            raise self._refusal(repository, body)
         if status != 200:
-            raise self._odd_status(status, headers, "where tokens are given")
+            raise self._odd_status(status, headers, "where tokens are given", body)
         try:
             got = json.loads(body)
             return f"Bearer {TOKEN.fullmatch(got.get('token') or got['access_token'])[0]}"  # type: ignore[index]
         except UNREADABLE as wrong:
             raise self._odd("gave a token that cannot be read") from wrong
+
+    async def _token(
+        self, realm: httpx2.URL, asked: Mapping[str, str], basic: str,
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """What the token service answers: to an identity token as OAuth 2 has it, else, or if it knows no such, to a GET."""
+        known = self.access.credentials
+        if known is not None and known.identity:
+            form = {"grant_type": "refresh_token", "client_id": "lading", "refresh_token": known.password, **asked}
+            answer = await self._send(str(realm), "", form)
+            if answer[0] not in (404, 405, 501):
+                return answer
+        return await self._send(str(realm.copy_merge_params(dict(asked))), basic)
 
     def _realm(self, text: str) -> httpx2.URL:
         """The URL at which the registry wants a token to be asked for."""
@@ -320,15 +357,50 @@ class Registry:
                                     if realm.scheme == "https" else ": that host is not asked over HTTPS"),
         )
 
-    async def _send(self, url: str, authorization: str) -> tuple[int, Mapping[str, str], bytes]:
-        """One GET; redirects are followed, to others without credentials, never from HTTPS to HTTP; bounded."""
+    async def _send(
+        self, url: str, authorization: str, form: Mapping[str, str] | None = None,
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """One question, or a *form*; asked again while the registry is busy or hangs up, for as long as there is patience."""
+        for pause in _pauses():
+            try:
+                answer = await self._once(url, authorization, form)
+            except errors.RegistryError as lost:
+                if not _hung_up(lost.__cause__) or not await self._wait(pause):
+                    raise
+                continue
+            if answer[0] not in BUSY:
+                self.failing = None
+                return answer
+            later = _retry_after(answer[1].get("retry-after", ""))
+            if not await self._wait(pause if later is None else later):
+                return answer
+        raise AssertionError("pauses have no end")
+
+    async def _wait(self, pause: float) -> bool:
+        """Wait before the next try; False, at once, if that would be longer than all tries together may take."""
+        now = time.monotonic()
+        if self.failing is None:
+            self.failing = now
+        if now + pause > self.failing + self.access.patience:
+            return False
+        await asyncio.sleep(pause)
+        return True
+
+    async def _once(
+        self, url: str, authorization: str, form: Mapping[str, str] | None,
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """One GET; redirects are followed, to others without credentials, never from HTTPS to HTTP; bounded.
+
+        A *form* is posted, and follows no redirect.
+        """
+        method = "GET" if form is None else "POST"
         try:
             async with self.slots, asyncio.timeout(self.access.timeout):
                 for _ in range(REDIRECT_LIMIT):
                     sent = {"Accept": ACCEPT, "Accept-Encoding": "identity"}
                     sent |= {"Authorization": authorization} if authorization else {}
-                    async with self.client.stream("GET", url, headers=sent) as got:
-                        if not got.is_redirect:
+                    async with self.client.stream(method, url, headers=sent, data=form) as got:
+                        if form is not None or not got.is_redirect:
                             return got.status_code, got.headers, await self._body(got)
                         target = urljoin(url, got.headers.get("location", ""))
                     before, after = _origin(url), _origin(target)
@@ -355,6 +427,49 @@ class Registry:
                 raise self._odd(f"sends more than {BODY_LIMIT >> 20} MiB where a manifest should be")
             chunks.append(chunk)
         return b"".join(chunks)
+
+
+def docker_name(registry: str) -> str:
+    """The key under which a Docker configuration has a registry's login."""
+    return "https://index.docker.io/v1/" if registry == "docker.io" else registry
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _pauses() -> Iterator[float]:
+    """Seconds before each next try: half a second, and twice as long each time."""
+    return (min(0.5 * 2**number, PATIENCE / 2) for number in count())
+
+
+def _retry_after(text: str) -> float | None:
+    """The seconds that a header Retry-After asks to wait, as a number or a date; None if it says nothing."""
+    text = text.strip()[:64]
+    if text.isdecimal() and text.isascii():
+        return float(text)
+    try:
+        then = parsedate_to_datetime(text)
+        return max(0.0, (then - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _hung_up(lost: BaseException | None) -> bool:
+    """Whether a connection that was there went away: another may hold."""
+    if isinstance(lost, httpx2.RemoteProtocolError):
+        return "disconnected" in str(lost) or "closed connection" in str(lost)
+    return isinstance(lost, httpx2.ReadError | httpx2.WriteError | ConnectionResetError)
+
+
+def _messages(body: bytes) -> list[str]:
+    """What `errors[].message` say, in one line each: printable, short, each once."""
+    try:
+        listed = [one["message"] for one in json.loads(body)["errors"][:3]]
+    except UNREADABLE:
+        return []
+    shown = ("".join(sign if sign.isprintable() else " " for sign in one[:200]) for one in listed if isinstance(one, str))
+    return list(dict.fromkeys(" ".join(one.split()) for one in shown if one.strip()))
 
 
 def _digest(named: Mapping[str, Any]) -> str:

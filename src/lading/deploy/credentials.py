@@ -28,6 +28,7 @@ def access(fleet: settings.Settings, environment: Mapping[str, str]) -> Callable
             return registry.Access(None, own.ca, own.insecure, unusable.message, auth=own.auth)
         if stored is None:
             return registry.Access(None, own.ca, own.insecure, auth=own.auth)
-        return registry.Access(registry.Credentials(*stored, "docker login"), own.ca, own.insecure, auth=own.auth)
+        known = registry.Credentials(stored.username, stored.password, stored.origin, stored.identity)
+        return registry.Access(known, own.ca, own.insecure, auth=own.auth)
 
     return one

@@ -392,7 +392,8 @@ def logins(context: contexts.Context, made: release.Release) -> tuple[rolling.Lo
     for name in names:
         known = access(name).credentials
         if known is not None:
-            found.append(rolling.Login(name, known.username, command.Secret(known.password.encode())))
+            entry = json.dumps({registry.docker_name(name): known.as_docker_keeps()})[1:-1] if known.identity else known.password
+            found.append(rolling.Login(name, known.username, command.Secret(entry.encode()), known.identity))
     return tuple(found)
 
 

@@ -94,6 +94,21 @@ def test_stage_logs_in_by_stdin_in_memory_only_when_it_must(held: HostShell) -> 
     assert [line for line in held.lines() if "--config" in line] == []
 
 
+def test_stage_writes_identity_tokens_into_a_configuration_in_memory(held: HostShell) -> None:
+    entries = [f'"{name}":{{"auth":"MDA6","identitytoken":"t%s\\\\n{name}"}}' for name in ("a.example", "b.example")]
+    logins = [rolling.Login(f"{name}.example", "<token>", command.Secret(entry.encode()), identity=True)
+              for name, entry in zip("ab", entries, strict=True)]
+    held.docker({"--config*login*": ""}, PULLS)
+    kept = held.folder / "config.json"
+    text = (held.bin / "docker").read_text()
+    held.program("docker", text.replace('case "$*"', f'case "$*" in *pull*) cp "$2/config.json" {kept};; esac\ncase "$*"', 1))
+    assert stage(held, BUNDLE, logins=(*logins, rolling.Login("r.example", "ci", command.Secret(b"x")))).status == 0
+    assert json.loads(kept.read_text()) == {"auths": json.loads("{" + ",".join(entries) + "}")}
+    lines = held.lines()
+    assert not [line for line in lines if "identitytoken" in line or "MDA6" in line]
+    assert [line.split()[-1] for line in lines if "login" in line] == ["r.example"]
+
+
 @pytest.mark.parametrize(("more", "answers", "said"), [
     ({}, {"--config*pull*": 1}, f"pull\n{WEB}\nrefused"),
     ({}, {"tag*": 1}, f"pull\n{WEB}\ncannot tag it"),
