@@ -199,7 +199,8 @@ def test_more_than_any_host_tells_is_refused() -> None:
     """Such answers at their full size: tests/contract/test_floods.py."""
     with pytest.raises(ValueError, match="more than 200,000 lines of journal"):
         answers.host_state("h", [("journal:shop", b"\n" * (answers.LINE_LIMIT + 1))])
-    span = {"kind": "begin", "deployment": "d", "v": 2, "participants": ["web[1:9999]"], "to": "0" * 12}
-    journal = "".join(json.dumps({**span, "deployment": f"d{number}"}) + "\n" for number in range(30))
+    begin = {"kind": "begin", "deployment": "d", "v": 2, "to": "0" * 12}
+    many = [{**begin, "participants": [f"web[1:{50_000 + number}]"]} for number in range(5)]
+    journal = "".join(json.dumps(line) + "\n" for line in many)
     with pytest.raises(ValueError, match="name more than 200,000 participants"):
         answers.host_state("h", [("app:shop", b""), ("journal:shop", journal.encode())])
