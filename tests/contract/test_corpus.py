@@ -57,7 +57,7 @@ def plain(document: dict[str, Any], places: Mapping[str, str]) -> dict[str, Any]
         for mount in service.get("volumes") or ():
             if mount["type"] == "bind":
                 mount["source"] = path(mount["source"])
-                mount.pop("bind", None)
+                mount["bind"] = {"create_host_path": True, **(mount.get("bind") or {})}
         service["volumes"] = sorted(service.get("volumes") or (), key=lambda one: str(one["target"]))
     for kind in ("configs", "secrets"):
         for one in (document.get(kind) or {}).values():

@@ -19,12 +19,15 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One mount of a service. *kind*: bind, volume, tmpfs…; *source* as in the file (relative paths stay relative)."""
+    """One mount of a service. *kind*: bind, volume, tmpfs…; *source* as in the file (relative paths stay relative);
+    *options*: those of `bind:`, all of them, unless they are what Compose takes without any.
+    """
 
     kind: str
     source: str
     target: str
     read_only: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -344,6 +344,7 @@ def _service_overlay(
         volumes.append({
             "type": "bind", "source": "${LADING_DIR}/" + place, "target": overlay.literal(mount.target),
             **({"read_only": True} if mount.read_only else {}),
+            **({"bind": dict(mount.options)} if mount.options else {}),
         })
     if volumes:
         entry["volumes"] = volumes

@@ -64,11 +64,18 @@ def mounts(resolved: Mapping[str, Any]) -> tuple[project.Mount, ...]:
             source=variables.plain_text(str(one.get("source") or "")),
             target=variables.plain_text(str(one.get("target") or "")),
             read_only=bool(one.get("read_only")),
+            options=_bind_options(one.get("bind") or {}),
         )
         for one in resolved.get("volumes") or ()
     ]
     memory = [project.Mount("tmpfs", "", str(one).partition(":")[0]) for one in resolved.get("tmpfs") or ()]
     return tuple(listed + memory)
+
+
+def _bind_options(written: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Options of a bind mount to say again where it is written anew; Compose 5 leaves `create_host_path: true` out."""
+    options = {"create_host_path": True} | {key: value for key, value in written.items() if not key.startswith("x-")}
+    return options if options != {"create_host_path": True} else {}
 
 
 def _port(port: Mapping[str, Any]) -> project.Port:

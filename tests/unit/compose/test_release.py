@@ -81,7 +81,8 @@ def test_content_follows_mounted_files_of_its_own_service_only() -> None:
 def test_overlay_as_people_read_it() -> None:
     web = a_service(
         "web", "r/web:1", has_build=True, mounts=(project.Mount("bind", "./conf", "/c$d", True),
-                                                project.Mount("bind", "data", "/data"), project.Mount("volume", "v", "/v")),
+                                                project.Mount("bind", "data", "/data"), project.Mount("volume", "v", "/v"),
+                                                project.Mount("bind", "./conf", "/z", True, {"selinux": "z"})),
         definition={"deploy": {"placement": {}}},
     )
     made = a_release(web, binds={"conf": (project.ShippedFile("a", b"1"),)}, secrets={"var.P": b"x"}, uses={"web": ("var.P",)})
@@ -92,6 +93,7 @@ def test_overlay_as_people_read_it() -> None:
     assert '      lading.secrets: "${LADING_SECRETS_0}"' in lines
     assert f'      - {{"type": "bind", "source": "${{LADING_DIR}}/objects/{obj}", "target": "/c$$d", "read_only": true}}' in lines
     assert '      - {"type": "bind", "source": "${LADING_DIR}/project/data", "target": "/data"}' in lines
+    assert f'      - {{"type": "bind", "source": "${{LADING_DIR}}/objects/{obj}", "target": "/z", "read_only": true, "bind": {{"selinux": "z"}}}}' in lines
     assert "/v" not in made.overlay.replace("/var", "")
     assert release.interpolation(made, {"var.P": 7}, "/x") == {
         "LADING_DIR": "/x", "LADING_GEN_0": "7", "LADING_SECRETS_0": "7"}

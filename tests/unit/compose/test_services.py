@@ -1,5 +1,6 @@
 """Compose's normal form as typed services: what lading reads of the specification, and what it does without."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -9,6 +10,15 @@ from lading.compose import hooks, overlay, project, reference, services, unheede
 
 def read(resolved: dict[str, Any], raw: dict[str, Any] | None = None) -> project.Service:
     return services.service("web", resolved, raw or resolved, resolved, {"B", "A"})
+
+
+def test_what_bind_says_is_kept_unless_it_says_nothing() -> None:
+    def options(**written: Any) -> Mapping[str, Any]:
+        return services.mounts({"volumes": [{"type": "bind", "source": "./a", "target": "/a", **written}]})[0].options
+
+    assert options() == options(bind={}) == options(bind={"create_host_path": True}) == {}
+    assert options(bind={"create_host_path": False}) == {"create_host_path": False}
+    assert options(bind={"selinux": "z", "x-why": "RHEL"}) == {"create_host_path": True, "selinux": "z"}
 
 
 def test_a_service_in_full() -> None:
