@@ -29,9 +29,9 @@ lint: setup
 test: lint unit
 	$(BIN)/python -m pytest -n $(LANES) --dist loadfile --ignore tests/unit --ignore tests/test_architecture.py
 
-# all hostile repositories under strace, and versions of Compose on three engines; about 10 minutes. make test tries a few of them
+# all hostile repositories under strace; in the lab, versions of Compose on three engines and all projects beside plain Compose. make test tries a few of each
 corpus: setup
-	CORPUS=all $(BIN)/python -m pytest -n $(LANES) --dist loadfile tests/contract/test_hostile_repositories.py tests/lab/test_compose_versions.py
+	CORPUS=all $(BIN)/python -m pytest -n $(LANES) --dist loadfile tests/contract/test_hostile_repositories.py tests/lab/test_compose_versions.py tests/lab/test_projects.py
 
 lab: setup
 	lab/lab up 3

@@ -109,11 +109,32 @@ def events() -> str:
     return "\n".join(parts) + "\n"
 
 
+def projects() -> str:
+    """The projects that are tried beside plain Compose, and what a user changes in one for lading."""
+    import yaml
+
+    told: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "tests" / "projects" / "cases.yaml").read_text())
+    rows = "".join(f"| [{name}](../tests/projects/{name}) | {case['shape']} | {case.get('needs', 'nothing')} |\n"
+                   for name, case in told.items())
+    head = (
+        "Projects of the shapes that teams have, each a folder of its own. [test_projects](../tests/lab/test_projects.py) brings each up\n"
+        "with plain `docker compose up -d` on one host and with `lading deploy` on another, and compares what `docker inspect` says of\n"
+        "every container, network and volume: at the first deployment, after an upgrade, after a rollback. A second deployment says\n"
+        "`unchanged`, an upgrade recreates the containers that plain Compose recreates, and `remove` leaves what `docker compose down`\n"
+        "leaves. A few are tried with `make test`, all with `make corpus`.\n\n"
+        "What differs by design and is not compared: ids, times and addresses that the engine chooses; lading's own labels and the\n"
+        "label with Compose's hash, which is of the file with them; the label with a service's dependencies, of which Compose names\n"
+        "those that it brings up at the same time; where the project's files lie (their content is compared); the digest that lading\n"
+        "adds to an image's name.\n")
+    return f"{NOTE}# Projects beside plain Compose\n\n{head}\n| project | shape | what lading needs besides |\n| --- | --- | --- |\n{rows}"
+
+
 def main() -> int:
     """Write all documents, or with --check say which are out of step."""
     os.environ.pop("COLUMNS", None)
     pages = {"ARCHITECTURE.md": architecture(), "docs/reference/cli.md": cli(), "docs/reference/settings.md": settings(),
-             "docs/reference/rights.md": rights(), "docs/reference/errors.md": errors(), "docs/reference/events.md": events()}
+             "docs/reference/rights.md": rights(), "docs/reference/errors.md": errors(), "docs/reference/events.md": events(),
+             "docs/projects.md": projects()}
     stale = [name for name, text in pages.items() if not (ROOT / name).exists() or (ROOT / name).read_text() != text]
     if "--check" in sys.argv:
         for name in stale:
