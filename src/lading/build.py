@@ -19,6 +19,7 @@ from typing import Any
 
 from lading import errors, process, settings
 from lading.compose import (
+    dotenv,
     parse,
     plugin,
     read,
@@ -131,14 +132,15 @@ def _read(request: start.Request, environment: Mapping[str, str], fleet: setting
     Raises:
         ComposeError, InputError: something is missing, or nothing is to be built.
     """
-    folder, files = sources.choose(request.directory, request.files)
-    override = [] if request.files else [name for name in OVERRIDES if (folder / name).is_file()][:1]
-    tree = worktree.look(folder, environment)
-    closure = sources.closure(tree, (*files, *override))
     destination = fleet.inventory.choose_ruled(request.to)[0] if request.to else hosts.Destination("", ())
     asked = read.Request(request.directory, request.files, request.app, overrides=request.overrides, environment=environment,
                          pass_env=fleet.pass_env_for(destination))
-    app = read.project_name(closure.main, asked, tree)
+    chosen = dotenv.choose(request.directory, request.files, environment, asked.given)
+    tree, files = chosen.tree, chosen.files
+    named = request.files or chosen.by_env
+    override = [] if named else [name for name in OVERRIDES if (tree.project / name).is_file()][:1]
+    closure = sources.closure(tree, (*files, *override))
+    app = read.project_name(closure.main, asked, chosen)
     version = request.version or request.overrides.get("VERSION") or asked.passed.get("VERSION", "")
     if fault := variables.version_fault(version, tag=True):
         raise errors.InputError(fault, "lading build --version 1.2.3")

@@ -41,6 +41,8 @@ OPTIONS = (
     Option("destinations.NAME.allow", "list", "any, shown in the plan",
            "what apps may do with its hosts, in the words of reference/rights.md; all else is refused there"),
     Option("destinations.NAME.project", "text", "{app}", "pattern of the project's name there, such as {app}-{dest}"),
+    Option("destinations.NAME.profiles", "list", "COMPOSE_PROFILES of a tracked .env",
+           "profiles of the Compose files whose services are started there; `--profile` counts more"),
     Option("destinations.NAME.transport", "text", "the fleet's", "how commands reach its hosts: ssh or ansible"),
     Option("destinations.NAME.pass_env", "list", "none", "as `pass_env` below, for the apps that go there; read after it"),
     Option("registries.NAME.username", "text", "none", "user of the registry NAME (host:port)"),

@@ -321,6 +321,7 @@ class _Reader(nodes.Reader):
             self.text(got["project"], f"{where}.project") if "project" in got else "", self.transport(got, f"{where}."),
             self.pass_env(got, f"{where}."),
             self.allowed(name, got["allow"]) if "allow" in got else (),
+            self.texts(got["profiles"], f"{where}.profiles") if "profiles" in got else None,
         )
 
     def allowed(self, name: str, node: Any) -> tuple[hosts.Allowed, ...]:

@@ -29,6 +29,7 @@ def file_options(command: Callable[..., Any], *, named: bool = True) -> Callable
         *([click.option("--app", default="", metavar="NAME", help="The app's name, if the file has no name:.")] if named else []),
         click.option("--version", "version", default="", metavar="V", help="The version (or VERSION in the environment)."),
         click.option("-e", "overrides", multiple=True, metavar="KEY=VALUE", help="A variable of the Compose file."),
+        click.option("--profile", "profiles", multiple=True, metavar="NAME", help="Start the services of this profile too; repeat it for several."),
     ]):
         command = option(command)
     return command

@@ -88,21 +88,22 @@ class _Volume:
 
 def compose_function(
     app: str, release: str, directory: str, compose_files: Sequence[str], secrets: Mapping[str, int],
-    variables: Mapping[str, str],
+    variables: Mapping[str, str], profiles: Sequence[str] = (),
 ) -> str:
     """The shell function `compose`: Compose for one release on the host, in a clean environment of our own, never asking.
 
     *secrets*: folder name below `secrets/` of each secret variable → generation; *variables*: the LADING_ ones but
-    LADING_DIR, which is the app's folder on this host.
+    LADING_DIR, which is the app's folder on this host; *profiles*: those that were asked for.
     """
     folder = f'"$A"/releases/{release}'
     words = [command.quote(f"{name}={value}") for name, value in variables.items() if name != "LADING_DIR"]
     env = "".join(f' --env-file "$A"/secrets/{command.quote(name)}/{number}' for name, number in secrets.items())
     where = f"{folder}/files" + ("" if directory in ("", ".") else f"/{command.quote(directory)}")
+    asked = "".join(f" --profile {command.quote(name)}" for name in profiles)
     chosen = "".join(f" -f {where}/{command.quote(path)}" for path in compose_files)
     return (
         'compose(){ env -i PATH="$PATH" HOME="$HOME" ${DOCKER_HOST:+DOCKER_HOST="$DOCKER_HOST"} '
-        f'LADING_DIR="$A" {" ".join(words)} {LIMIT}docker compose -p {command.quote(app)} --project-directory {where} '
+        f'LADING_DIR="$A" {" ".join(words)} {LIMIT}docker compose{asked} -p {command.quote(app)} --project-directory {where} '
         f"--env-file {folder}/plain.env{env}{chosen} -f {folder}/compose.overlay.yaml \"$@\"{UNASKED}; }}\n"
     )
 

@@ -72,9 +72,10 @@ def read(text: str, format: str = "") -> Iterator[Assignment]:
 def assigned(text: str, values: Mapping[str, str], format: str = "") -> Iterator[tuple[str, str]]:
     """Every name with its value as containers get it, up to where Compose cannot read on; *values*: the project's variables."""
     own: dict[str, str] = {}
+    known = ChainMap(dict(values), own)
     try:
         for one in read(text, format):
-            value = one.given(ChainMap(dict(values), own))
+            value = one.given(known)
             if value is not None:
                 own[one.key] = value
                 yield one.key, value

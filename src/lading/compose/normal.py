@@ -54,7 +54,8 @@ def arguments(made: release.Release, numbers: Mapping[str, int], folder: Path) -
     """The options of Compose for a release that lies in *folder*; the same as on a host (commands/docker.py)."""
     root = folder / "releases" / made.id
     where = root / "files" / made.directory
-    options = ["-p", made.app, "--project-directory", str(where), "--env-file", str(root / "plain.env")]
+    options = [part for name in made.profiles for part in ("--profile", name)]
+    options += ["-p", made.app, "--project-directory", str(where), "--env-file", str(root / "plain.env")]
     for name in made.secrets:
         if name.startswith("var."):
             options += ["--env-file", str(folder / "secrets" / release.secret_path(name) / str(numbers[name]))]

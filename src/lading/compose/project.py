@@ -84,11 +84,12 @@ class Service:
     has_build: bool = False
     variables: tuple[str, ...] = ()
     restarts_with: tuple[str, ...] = ()
+    asked: bool = False
 
     @property
     def active(self) -> bool:
-        """Whether a deployment starts it: services of a profile wait until somebody asks for them."""
-        return not self.profiles
+        """Whether a deployment starts it: services of a profile wait until somebody has asked for one of theirs."""
+        return self.asked or not self.profiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,8 @@ class Reading:
     *secrets*: name → content, names are "var.NAME", "env.PATH" (env_file) and "file.PATH" (secrets file);
     *uses*: service → names of the secrets it uses; *source*: whose the app is (compose/owner.py); *commit*: Git's, or "";
     *warnings*: for the plan; *rights*: what the project may do with its hosts, see compose/rights.py;
-    *path*: the project folder here; *named*: the user or the file names the app.
+    *path*: the project folder here; *named*: the user or the file names the app;
+    *profiles*: those that were asked for.
     """
 
     project: Project
@@ -155,3 +157,4 @@ class Reading:
     rights: tuple[Right, ...] = ()
     path: str = ""
     named: bool = True
+    profiles: tuple[str, ...] = ()

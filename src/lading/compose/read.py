@@ -15,11 +15,13 @@ from lading.compose import (
     checks,
     complaints,
     dialects,
+    dotenv,
     env_files,
     masking,
     parse,
     passing,
     plugin,
+    profiles,
     project,
     rights,
     services,
@@ -39,6 +41,7 @@ class Request:
     *beside*: the project folder that *directory* stands for, where env files and secrets lie that Git does not track.
     *environment* is the caller's whole one; only what *pass_env* lets through becomes a variable of the project.
     *source*: what lading.yaml calls the source of a project without a repository's address.
+    *profiles*: those that were typed; *usual*: those of the destination, None if it names none.
     """
 
     directory: Path
@@ -52,6 +55,17 @@ class Request:
     beside: Path | None = None
     pass_env: passing.Passing = field(default_factory=passing.Passing)
     source: str = ""
+    profiles: tuple[str, ...] = ()
+    usual: tuple[str, ...] | None = None
+
+    @property
+    def given(self) -> Mapping[str, str]:
+        """What counts more than the project's own `.env`."""
+        return {**self.destination, **self.passed, **self.overrides}
+
+    def asked_profiles(self, own: tuple[str, ...]) -> tuple[str, ...]:
+        """The profiles that are meant: those that were typed, else the destination's, else the project's *own*."""
+        return self.profiles or (own if self.usual is None else self.usual)
 
     @property
     def passed(self) -> Mapping[str, str]:
@@ -65,12 +79,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """The merged Compose files: *raw* before interpolation, *resolved* after it; *needs*: variables by service."""
+    """The merged Compose files: *raw* before interpolation, *resolved* after it; *needs*: variables by service;
+    *profiles*: those that were asked for.
+    """
 
     raw: Mapping[str, Any]
     resolved: Mapping[str, Any]
     needs: Mapping[str, frozenset[str]]
     values: values.Values
+    profiles: tuple[str, ...] = ()
 
     def names(self, service: str) -> frozenset[str]:
         """The variables that a service uses, also through its env files, configs and secrets."""
@@ -90,16 +107,18 @@ def read(request: Request) -> project.Reading:
         ComposeError: the files, or what they refer to, cannot be shipped.
         InputError: Compose or Git is missing.
     """
-    folder, files = sources.choose(request.directory, request.files)
-    tree = worktree.look(folder, request.environment)
+    dotenv.check_typed(request.overrides, "-e")
+    dotenv.check_typed(request.destination, "the destination's `variables:`")
+    chosen = dotenv.choose(request.directory, request.files, request.environment, request.given)
+    tree = chosen.tree
     if request.beside is not None:
         tree = replace(tree, beside=worktree.look(request.beside, request.environment))
-    closure = sources.closure(tree, files)
+    closure = sources.closure(tree, chosen.files)
     checks.check_shape(closure.main)
     binary = plugin.find(request.environment)
     with snapshot.opened(tree.project.relative_to(tree.top).as_posix()) as laid:
         lay_out(laid, closure)
-        return _read(request, tree, closure, plugin.Compose(binary, files, laid))
+        return _read(request, replace(chosen, tree=tree), closure, plugin.Compose(binary, chosen.files, laid))
 
 
 def lay_out(laid: snapshot.Snapshot, closure: sources.Closure) -> None:
@@ -112,23 +131,27 @@ def lay_out(laid: snapshot.Snapshot, closure: sources.Closure) -> None:
 
 
 def _read(
-    request: Request, tree: worktree.Tree, closure: sources.Closure, compose: plugin.Compose
+    request: Request, chosen: dotenv.Chosen, closure: sources.Closure, compose: plugin.Compose
 ) -> project.Reading:
     """Read a project whose files are laid out for Compose."""
-    name = project_name(closure.main, request, tree.beside or tree)
+    tree = chosen.tree
+    name = project_name(closure.main, request, replace(chosen, tree=tree.beside or tree))
     raw = written(_raw(compose, name), closure.all)
     checks.check_agreement(raw, closure.main, closure.all)
     version = _version(request, raw, closure.all)
-    cargo = shipping.Cargo()
-    given, needs = _values(request, name, version, tree, closure, raw, compose, cargo)
+    cargo = shipping.Cargo(warnings=[*chosen.notes])
+    given, needs = _values(request, name, version, chosen, closure, raw, compose, cargo)
     resolved = _settled(written(compose.config(name, given.all), closure.all, given), compose.binary)
     checks.check_services(resolved, raw, closure.all)
-    model = Model(raw, resolved, _by_service(needs), given)
+    asked = request.asked_profiles(chosen.profiles)
+    cargo.warnings += profiles.notes(resolved, asked)
+    profiles.check(resolved, asked, request.profiles, closure.all)
+    model = Model(raw, resolved, _by_service(needs), given, asked)
     _ship(tree, closure, model, cargo)
     shipping.check_filters(tree, cargo)
     if request.version and "VERSION" not in values.names(needs):
         cargo.warnings.append(f"no file uses ${{VERSION}}: {version} only names this release")
-    return _reading(request, version, tree, compose.files, model, cargo, closure)
+    return _reading(request, version, chosen, model, cargo, closure)
 
 
 def _raw(compose: plugin.Compose, name: str) -> process.Finished:
@@ -153,36 +176,50 @@ def _by_service(needs: Sequence[values.Need]) -> dict[str, frozenset[str]]:
     return {service: values.names(own) for service, own in found.items()}
 
 
-def project_name(main: Sequence[parse.Document], request: Request, tree: worktree.Tree) -> str:
-    """The destination's name for the project, else top-level `name:`, else `--app`, else the repository's (T5).
+def project_name(main: Sequence[parse.Document], request: Request, chosen: dotenv.Chosen) -> str:
+    """The destination's name for the project, else COMPOSE_PROJECT_NAME of a tracked `.env`, else top-level `name:`, else
+    `--app`, else the repository's (T5). A top-level `name:` is cleaned as Compose does it: My.App is myapp.
 
     Raises:
-        ComposeError: `name:` and `--app` differ, or nothing gives a name, or none that Compose takes.
+        ComposeError: the files and `--app` differ, or nothing gives a name, or none that Compose takes.
     """
-    given = {**request.destination, **request.passed, **request.overrides}
-    named = next((one for one in reversed(main) if one.value("name")), None)
-    where = (named.path, named.line(("name",))) if named else ("", 0)
-    written = str(named.value("name")) if named else ""
-    if kept := request.withheld(variables.names(written)):
-        raise request.pass_env.refusal(dict.fromkeys(kept, where))
-    if missing := next(variables.lacking(written, given), None):
-        raise worktree.refuse(f"{missing.name} is not set, and `name:` needs it", values.how(missing.name), where)
-    written = variables.plain_text(variables.substitute(written, given))
+    written, where = _written_name(main, request)
+    if chosen.name:
+        written, where = chosen.name, (dotenv.NAME, chosen.name_line)
     if written and request.app and written != request.app:
-        raise worktree.refuse(f"the file says name: {written}, the command line {request.app}", f"the app is called {written}: name it so, or not at all", where)
-    name = request.project or written or request.app or _cleaned(worktree.name(tree))
+        raise worktree.refuse(f"the files call the app {written}, the command line {request.app}",
+                              f"the app is called {written}: name it so, or not at all", where)
+    name = request.project or written or request.app or _cleaned(worktree.name(chosen.tree))
     if not name:
-        example = _cleaned(tree.project.name) or "NAME"
+        example = _cleaned(chosen.tree.project.name) or "NAME"
         raise worktree.refuse("nothing names the app: no `name:`, no --app, no repository with an address or a folder for it",
                               f"name: {example} at the top of {main[0].path}, or --app {example}", (main[0].path, 1))
     if not command.APP.fullmatch(name):
-        hint = "a-z, 0-9, '-' and '_' only, a letter or digit first: --app NAME, or `name:` in the file"
-        raise worktree.refuse(f"{name!r} cannot be a project's name", hint, where)
+        better = f", such as {_cleaned(name)}" if _cleaned(name) else ""
+        raise worktree.refuse(f"{name!r} cannot be a project's name", f"a-z, 0-9, '-' and '_' only, a letter or digit first{better}",
+                              where if name == written else ("", 0))
     return name
 
 
+def _written_name(main: Sequence[parse.Document], request: Request) -> tuple[str, worktree.Spot]:
+    """The top-level `name:` as Compose makes a project's name of it, "" if there is none; and where it stands."""
+    named = next((one for one in reversed(main) if one.value("name")), None)
+    if named is None:
+        return "", ("", 0)
+    text, where = str(named.value("name")), (named.path, named.line(("name",)))
+    if kept := request.withheld(variables.names(text)):
+        raise request.pass_env.refusal(dict.fromkeys(kept, where))
+    if missing := list(dict.fromkeys(one.name for one in variables.lacking(text, request.given))):
+        raise values.lacking([values.Lack(name, "is not set, and `name:` needs it", where) for name in missing])
+    written = variables.plain_text(variables.substitute(text, request.given))
+    if not _cleaned(written):
+        raise worktree.refuse(f"name: {written} leaves nothing of which Compose makes a project's name",
+                              "a-z, 0-9, '-' and '_' only, a letter or digit first", where)
+    return _cleaned(written), where
+
+
 def _cleaned(name: str) -> str:
-    """A name as Compose makes one of a folder's."""
+    """A name as Compose makes one of a folder's and of a top-level `name:`."""
     return re.sub(r"[^a-z0-9_-]", "", name.lower()).lstrip("_-")
 
 
@@ -223,10 +260,11 @@ def _version(request: Request, raw: Mapping[str, Any], documents: Sequence[parse
 
 
 def _values(
-    request: Request, name: str, version: str, tree: worktree.Tree, closure: sources.Closure,
+    request: Request, name: str, version: str, chosen: dotenv.Chosen, closure: sources.Closure,
     raw: Mapping[str, Any], compose: plugin.Compose, cargo: shipping.Cargo,
 ) -> tuple[values.Values, tuple[values.Need, ...]]:  # fmt: skip
     """Everything the files refer to, with its value; env files are taken on the way."""
+    tree = chosen.tree
     layers = [request.overrides, request.passed, request.destination]
     fixed = {values.OWN: name, **({"VERSION": version} if version else {})}
 
@@ -242,7 +280,7 @@ def _values(
 
     needs = list(values.model_needs(raw))
     values.check_names(values.names(needs), closure.all, needs)
-    inner = _add_dotenv(tree, values.names(needs), layers, compose)
+    inner = _add_dotenvs(chosen, values.names(needs), layers, compose)
     try:
         needs += _env_files(tree, closure.all, raw, pick(values.names(needs)), cargo)
     except errors.ComposeError:
@@ -250,7 +288,7 @@ def _values(
         raise
     _lay_out_cargo(compose.laid, cargo)
     found = values.names(needs)
-    inner += _add_dotenv(tree, found, layers, compose)
+    inner += _add_dotenvs(chosen, found, layers, compose)
     check([*needs, *inner])
     given = pick(found)
     values.encodable(given)
@@ -260,21 +298,32 @@ def _values(
     return done, tuple(needs)
 
 
-def _add_dotenv(
-    tree: worktree.Tree, found: frozenset[str], layers: list[Mapping[str, str]], compose: plugin.Compose
+def _add_dotenvs(
+    chosen: dotenv.Chosen, found: frozenset[str], layers: list[Mapping[str, str]], compose: plugin.Compose
 ) -> list[values.Need]:
-    """Put the project's `.env` below the other layers, if Git tracks it and one of *found* is nowhere else.
+    """Put each `.env` below the other layers, if Git tracks it and one of *found* is nowhere else.
 
-    What its lines for *found* refer to themselves is given back.
+    What their lines for *found* refer to themselves is given back.
     """
-    path = tree.project / ".env"
+    inner: list[values.Need] = []
+    for path in chosen.paths:
+        inner += _add_dotenv(chosen.tree, path, found, layers, compose)
+    return inner
+
+
+def _add_dotenv(
+    tree: worktree.Tree, path: str, found: frozenset[str], layers: list[Mapping[str, str]], compose: plugin.Compose
+) -> list[values.Need]:
     wanted = any(not any(name in layer for layer in layers) for name in found - {"VERSION", values.OWN})
-    if not (wanted and path.is_file() and tree.modes is not None and tree.tracked(worktree.place(tree, ".env", (".env", 0), ""))):
+    if not wanted or tree.modes is None or not (tree.project / path).is_file():
         return []
-    content = worktree.content(tree, path, ".env", (".env", 0))
-    inner = values.dotenv_needs(content.decode("utf-8", "replace"), ".env", found)
+    real = worktree.place(tree, path, (path, 0), "the file")
+    if not tree.tracked(real):
+        return []
+    content = worktree.content(tree, real, path, (path, 0))
+    inner = values.dotenv_needs(content.decode("utf-8", "replace"), path, found)
     above = {name: layer[name] for layer in reversed(layers) for name in values.names(inner) if name in layer}
-    layers.append(values.dotenv(compose, ".env", content, above))
+    layers.append(values.dotenv(compose, path, content, above))
     return inner
 
 
@@ -400,17 +449,17 @@ def _files(
 
 
 def _reading(
-    request: Request, version: str, tree: worktree.Tree, files: tuple[str, ...], model: Model, cargo: shipping.Cargo,
-    closure: sources.Closure,
+    request: Request, version: str, chosen: dotenv.Chosen, model: Model, cargo: shipping.Cargo, closure: sources.Closure,
 ) -> project.Reading:
     """Put together what was found."""
+    tree = chosen.tree
     root = shipping.root(tree, cargo)
     directory = tree.project.relative_to(root).as_posix()
     return project.Reading(
         project=_project(model),
         version=version,
         directory=directory,
-        compose_files=files,
+        compose_files=chosen.files,
         files=shipping.placed(cargo.files, directory),
         binds=dict(sorted(cargo.binds.items())),
         host_data=tuple(sorted(cargo.host_data)),
@@ -419,7 +468,8 @@ def _reading(
         uses={name: _uses(model, name, cargo) for name in model.resolved["services"]},
         source=worktree.source(tree, request.source),
         path=str(tree.project),
-        named=bool(request.project or request.app or any(one.value("name") for one in closure.main)),
+        named=bool(request.project or request.app or chosen.name or any(one.value("name") for one in closure.main)),
+        profiles=model.profiles,
         commit=worktree.commit(tree, cargo.paths()),
         warnings=tuple(dict.fromkeys(cargo.warnings)),
         rights=tuple(_rights(model, closure.all, cargo)),
@@ -451,7 +501,8 @@ def _project(model: Model) -> project.Project:
     for name, resolved in model.resolved["services"].items():
         raw = model.raw["services"][name]
         definition = masking.service(raw, resolved, given.all, given.hidden)
-        found[name] = services.service(name, resolved, raw, definition, model.names(name))
+        service = services.service(name, resolved, raw, definition, model.names(name))
+        found[name] = replace(service, asked=profiles.asked(service.profiles, model.profiles))
     extension = masking.masked(model.raw.get("x-lading"), model.resolved.get("x-lading"), given.all, given.hidden)
     return project.Project(
         name=str(model.resolved["name"]),

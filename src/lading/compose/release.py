@@ -13,6 +13,7 @@ from lading.compose import overlay, project, unheeded
 FORMAT = 1  # the newest "v" of a release that this lading reads
 SINCE = "since"  # key of a field's metadata: the format that came with it
 AND_RESTART = " and restart"
+PROFILES = "profiles"  # among what `x-lading` says, where no file can write it: no field of its own, so that older ladings read it
 JOB_WAIT = 900.0  # seconds that a service which is meant to end may take
 MINIMUM_WAIT = 60.0
 IGNORED_DEPLOY = ("placement", "update_config", "rollback_config", "replicas")
@@ -103,6 +104,11 @@ class Release:
         return hashlib.sha256(self.canonical()).hexdigest()
 
     @property
+    def profiles(self) -> tuple[str, ...]:
+        """The profiles that were asked for: Compose is given them wherever it is run for this release."""
+        return tuple(self.extension.get(PROFILES, ()))
+
+    @property
     def active(self) -> Mapping[str, ServiceSpec]:
         """The services that a deployment starts."""
         return {name: spec for name, spec in self.services.items() if spec.active}
@@ -185,12 +191,18 @@ def build(reading: project.Reading, pins: Mapping[str, str]) -> Bundle:
         forth=forth,
         back=back,
         absolute_binds=tuple(sorted(_absolute_binds(app))),
-        extension=dict(app.extension),
+        extension={**app.extension, **_asked(reading)},
     )
     return Bundle(
         release, reading.files, {objects[source]: files for source, files in reading.binds.items()},
         reading.secrets, reading.source, reading.commit, (*reading.warnings, *unheeded.warnings(app)), reading.path,
     )
+
+
+def _asked(reading: project.Reading) -> dict[str, Any]:
+    """The profiles that were asked for, if that says anything."""
+    some = any(service.profiles for service in reading.project.services.values())
+    return {PROFILES: sorted(reading.profiles)} if some and reading.profiles else {}
 
 
 def _pace(words: Iterable[project.Rollout | None]) -> Pace:

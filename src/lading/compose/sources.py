@@ -44,16 +44,24 @@ class Closure:
         return self.main + self.others
 
 
-def choose(directory: Path, files: Sequence[str]) -> tuple[Path, tuple[str, ...]]:
+def check_folder(directory: Path) -> None:
+    """Refuse a folder that is not there.
+
+    Raises:
+        ComposeError: it is not.
+    """
+    if not disk.is_folder(directory):
+        raise worktree.refuse(f"there is no folder {directory}", "lading … -C FOLDER")
+
+
+def choose(directory: Path, files: Sequence[str], named: worktree.Spot | None = None) -> tuple[Path, tuple[str, ...]]:
     """The project folder and its Compose files below it: those of `-f`, else the only one there is (R55, R56, R28).
 
-    As with Compose, the folder of the first `-f` is the project folder.
+    As with Compose, the folder of the first file is the project folder. *named*: where the files are named, if not by `-f`.
 
     Raises:
         ComposeError: there is none, or there are several.
     """
-    if not disk.is_folder(directory):
-        raise worktree.refuse(f"there is no folder {directory}", "lading … -C FOLDER")
     if not files:
         found = [name for name in NAMES if disk.is_file(directory / name)]
         if not found:
@@ -63,13 +71,15 @@ def choose(directory: Path, files: Sequence[str]) -> tuple[Path, tuple[str, ...]
         return directory.resolve(), (found[0],)
     for name in files:
         if not disk.is_file(directory / name):
-            raise worktree.refuse(f"there is no file {name} in {directory}", "lading … -f FILE", (name, 0))
+            hint = "correct COMPOSE_FILE there, or lading … -f FILE" if named else "lading … -f FILE"
+            raise worktree.refuse(f"there is no file {name} in {directory}", hint, named or (name, 0))
     folder = (directory / files[0]).absolute().parent.resolve()
     paths = [(directory / name).absolute() for name in files]
-    return folder, tuple(_relative(path.parent.resolve() / path.name, folder) for path in paths)
+    return folder, tuple(relative(path.parent.resolve() / path.name, folder) for path in paths)
 
 
-def _relative(path: Path, folder: Path) -> str:
+def relative(path: Path, folder: Path) -> str:
+    """A path as it is named from a folder."""
     return Path(os.path.relpath(path, folder)).as_posix()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lading import errors
-from lading.compose import project, reference, registry, revision, sources, worktree
+from lading.compose import project, reference, registry, revision, worktree
 
 if TYPE_CHECKING:
     from lading.deploy import start
@@ -37,8 +37,7 @@ async def settle(
     Raises:
         InputError: they differ, or nothing tells (RegistryError: no label can be read), and the request demands that they match.
     """
-    folder, _ = sources.choose(request.directory, request.files)
-    tree = worktree.look(folder, environment)
+    tree = worktree.look(Path(reading.path), environment)
     mine = own_images(reading) if tree.modes is not None else []
     labels, lost = await _labels(mine, access)
     built = judge(labels, worktree.remote(tree))

@@ -56,6 +56,7 @@ class Request:
     require_matching_source: bool = False
     digests: Mapping[str, str] = field(default_factory=dict)
     accepted: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ def read_project(
         directory=request.directory, files=request.files, app=request.app, version=request.version,
         overrides=request.overrides, environment=environment, destination=destination.variables, beside=beside,
         pass_env=fleet.pass_env_for(destination) if fleet is not None else passing.Passing(),
-        source=fleet.source if fleet is not None else "",
+        source=fleet.source if fleet is not None else "", profiles=request.profiles, usual=destination.profiles,
     )
     reading = read.read(asked)
     if destination.project:

@@ -19,7 +19,7 @@ def compose_function(made: release.Release, numbers: Mapping[str, int], app: sta
     }
     return docker.compose_function(
         made.app, folder(made.id, app), made.directory, made.compose_files, variables,
-        release.interpolation(made, numbers, ""),
+        release.interpolation(made, numbers, ""), made.profiles,
     )
 
 

@@ -66,6 +66,7 @@ class Destination:
     *project* is a pattern for the project's name there, such as "{app}-{dest}"; *confirm* asks even with one host.
     *pass_env*: the variables of the caller's environment that those apps may use, as in lading.yaml.
     *allowed*: the lists of rights that count there, each for itself; none means that rights are only shown.
+    *profiles*: of services that are started there though they have one; None leaves that to each app.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Destination:
     transport: str = ""
     pass_env: tuple[str, ...] = ()
     allowed: tuple[Allowed, ...] = ()
+    profiles: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +194,8 @@ class Inventory:
         except errors.LadingError:
             return False
         projects = {one.project.replace("{dest}", one.name) for one in (before, chosen)}
-        return before.variables == chosen.variables and len(projects) == 1
+        same = (before.variables, before.profiles) == (chosen.variables, chosen.profiles)
+        return same and len(projects) == 1
 
     def reachable(self) -> tuple[Host, ...]:
         """All hosts but those that lading cannot reach as the inventory says."""
@@ -285,7 +288,9 @@ def _joined(name: str, hosts: tuple[str, ...], parts: Sequence[Destination]) -> 
         raise errors.InputError(f"{told} use different project names", "deploy to one of them at a time")
     if len({part.pass_env for part in parts}) > 1:
         raise errors.InputError(f"pass_env differs between the destinations {told}", "deploy to one of them at a time")
+    if len({part.profiles for part in parts}) > 1:
+        raise errors.InputError(f"profiles differ between the destinations {told}", "deploy to one of them at a time")
     project = parts[0].project.replace("{dest}", parts[0].name) if len(parts) == 1 else parts[0].project
     lists = dict.fromkeys(one for part in parts for one in part.allowed)
     return Destination(name, hosts, {}, variables, any(part.confirm for part in parts), project,
-                       pass_env=parts[0].pass_env, allowed=tuple(lists))
+                       pass_env=parts[0].pass_env, allowed=tuple(lists), profiles=parts[0].profiles)
