@@ -10,6 +10,8 @@ PIN = "@sha256:" + "a" * 64
 
 def a_service(name: str, image: str = "r.example/app:1", **more: Any) -> project.Service:
     definition = {"image": image, **more.pop("definition", {})}
+    if more.get("restart"):
+        definition.setdefault("restart", more["restart"])
     return project.Service(name, image, definition, networks=more.pop("networks", ("default",)), **more)
 
 

@@ -131,6 +131,13 @@ class ServiceHealthy(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceAwaited(Event):
+    """What is waited for on the host, in words; only shown while it lasts, never stored."""
+
+    what: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceUnhealthy(Event):
     """A service of the release is not as it should be, and why; *log* holds its last lines."""
 

@@ -1,15 +1,15 @@
 """Questions about what is: where, drift, logs; one round trip per host, in parallel."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from lading import canonical, errors, observe, spans, state
 from lading import context as contexts
 from lading.commands import logs as commands
+from lading.compose import ending, restore
 from lading.compose import release as releases
-from lading.compose import restore
 from lading.inventory import hosts
 from lading.ledger import contradictions
 from lading.plan import planner, steps
@@ -102,17 +102,17 @@ def host_rows(
 
 
 def _app_rows(host: str, app: state.AppState, wrong: contradictions.Contradiction | None) -> list[Row]:
-    current, specs = app.current, _specs(app)
+    current, made = app.current, _made(app)
     drifted: dict[str, list[str]] = {}
     found = differences(host, app)
     for one in found:
         drifted.setdefault(one.service, []).append(f"{one.field}: {one.observed or 'nothing'}")
     rows = [
-        _row(host, app, container, specs.get(container.service), tuple(drifted.get(container.service, ())))
+        _row(host, app, container, made, tuple(drifted.get(container.service, ())))
         for container in app.containers if not container.one_off
     ]
     present = {row.service for row in rows}
-    for name, spec in specs.items():
+    for name, spec in made.services.items():
         if spec.active and name not in present and current is not None:
             image, _, digest = spec.image.partition("@")
             rows.append(Row(app.app, name, host, "", current.version, current.release, image, digest, "missing",
@@ -143,21 +143,21 @@ def contradicted(what: contradictions.Contradiction) -> Difference:
     return Difference(what.host, what.app, "", "ledger", seen, what.why)
 
 
-def _specs(app: state.AppState) -> Mapping[str, releases.ServiceSpec]:
+def _made(app: state.AppState) -> releases.Release:
     if app.current is None or app.current.release not in app.releases:
-        return {}
-    return restore.from_json(app.releases[app.current.release]).services
+        return releases.empty(app.app)
+    return restore.from_json(app.releases[app.current.release])
 
 
 def _row(
-    host: str, app: state.AppState, seen: state.ContainerState, spec: releases.ServiceSpec | None,
+    host: str, app: state.AppState, seen: state.ContainerState, made: releases.Release,
     drift: tuple[str, ...],
 ) -> Row:
     image, _, digest = seen.image.partition("@")
     known = _origin(app, seen)
-    job = spec.job if spec else seen.status == "exited" and seen.exit_code == 0
+    ends = made.endings.get(seen.service, "may")
     return Row(
-        app.app, seen.service, host, seen.name, known[1], known[0], image, digest, seen.state(job), seen.since,
+        app.app, seen.service, host, seen.name, known[1], known[0], image, digest, ending.word(seen, ends), seen.since,
         app.current.deployment if app.current and known[0] == app.current.release else "",
         app.current.actor if app.current and known[0] == app.current.release else "", drift, seen.adopted,
     )
@@ -187,8 +187,7 @@ def differences(host: str, app: state.AppState) -> tuple[Difference, ...]:
         return (*found, *(lost if f"release {app.current.release}" not in app.damaged else ()))
     made = restore.from_json(app.releases[app.current.release])
     changes = planner.diff(host, made, app.current.generations, app, None)
-    done = {c.service for c in app.containers if c.status == "exited" and c.exit_code == 0}
-    jobs = {name for name, spec in made.services.items() if spec.job} & done
+    jobs = {name for name in ending.finished(app.containers) if made.endings.get(name, "never") != "never"}
     found += [_difference(host, app.app, change) for change in changes if change.service not in jobs]
     found += [
         Difference(host, app.app, c.service, "health", "healthy", "unhealthy")

@@ -164,7 +164,7 @@ def current_from_json(stored: Mapping[str, Any]) -> Current:
 JOURNAL = {
     **dict.fromkeys(("at", "kind", "deployment", "step", "verb", "app", "version", "destination", "source", "commit", "actor",
                      "reason", "url", "plan", "to", "result", "hook"), str),
-    "participants": tuple[str, ...], "parallelism": int, "generations": Mapping[str, int], "ledger": Mapping[str, Any],
+    "participants": tuple[str, ...], "finished": tuple[str, ...], "parallelism": int, "generations": Mapping[str, int], "ledger": Mapping[str, Any],
 }
 
 

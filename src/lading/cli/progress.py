@@ -73,6 +73,8 @@ def said(event: events.Event) -> str:
             return f"{event.hook}: exit code {event.status}"
         case events.ServiceHealthy():
             return f"{event.service} is {event.state}"
+        case events.ServiceAwaited():
+            return event.what
         case events.HostCommitted():
             return f"release {canonical.short(event.release)} is current"
         case events.HostUndone():

@@ -15,11 +15,11 @@ INSPECT = (
     '"ports":{{json .HostConfig.PortBindings}}}'
 )
 VOLUME = '{"name":{{json .Name}},"driver":{{json .Driver}},"options":{{json .Options}},"labels":{{json .Labels}}}'
-# Service, whether it is a one-off, content, secrets, state/health, restarts
+# Service, whether it is a one-off, content, secrets, state/health=code of an end, restarts
 STILL = (
     '{{index .Config.Labels "com.docker.compose.service"}} {{index .Config.Labels "com.docker.compose.oneoff"}} '
     '{{index .Config.Labels "lading.content"}} {{index .Config.Labels "lading.secrets"}} '
-    '{{.State.Status}}{{with .State.Health}}/{{.Status}}{{end}} {{.RestartCount}}'
+    '{{.State.Status}}{{with .State.Health}}/{{.Status}}{{end}}{{if eq .State.Status "exited"}}={{.State.ExitCode}}{{end}} {{.RestartCount}}'
 )
 _STATE = {"Status": str, "ExitCode": int | None, "StartedAt": str, "FinishedAt": str, "Health": Mapping[str, Any] | None}
 PROJECT = "com.docker.compose.project"

@@ -88,9 +88,13 @@ docker image rm "$i" >/dev/null 2>&1; done
 
 
 def kept_image(app: str, service: str, release: str) -> str:
-    """The tag that spares an image of a kept release from a prune (lower case, as Docker wants it)."""
-    words = [re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") or "x" for word in (app, service)]
-    return f"lading-keep/{'/'.join(words)}:{release}"
+    """The tag that spares an image of a kept release from a prune (lower case, as Docker wants it).
+
+    *service*: its name, or "NAME+1" for an image that stands elsewhere than in its `image:`.
+    """
+    name, _, number = service.partition("+")
+    words = [re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") or "x" for word in (app, name)]
+    return f"lading-keep/{'/'.join(words)}{f'__{number}' if number else ''}:{release}"
 
 
 def stage(
@@ -252,7 +256,8 @@ def tidy(
 
 
 # Between a service's verdict and the commit lie the other batches, and whoever else works on the host. runs SERVICE CONTENT
-# SECRETS REPLICAS FRESH: all its containers are good; FRESH = 1: it was just started, so that a restart of its own is a crash.
+# SECRETS REPLICAS FRESH MAYEND: all its containers are good; FRESH = 1: it was just started, so that a restart of its own is a
+# crash; MAYEND = 1: an end with code 0 is good, too.
 # An engine that is away, and what starts again with it, has half a minute.
 STILL_THERE = f"""n=0; while :; do have=; away=
 ids=$(docker ps -aq --no-trunc --filter "label={docker.PROJECT}=$APP" 2>/dev/null) || away="the engine does not answer"
@@ -262,19 +267,21 @@ ids=$(docker ps -aq --no-trunc --filter "label={docker.PROJECT}=$APP" 2>/dev/nul
 runs(){{ found=0; IFS='
 '; for line in $have; do case $line in "$1 False $2 $3 "*) found=$((found + 1)); line=${{line#"$1 False $2 $3 "}}
 case $line in "running 0"|"running/healthy 0") ;; "running "*|"running/healthy "*) [ "$5" = 0 ] || refuse changed "$1" "it restarts";;
-*) line=${{line% *}}; refuse changed "$1" "it is ${{line#running/}}";; esac;; esac; done; unset IFS
+exited=0" "*) [ "$6" = 1 ] || refuse changed "$1" "it has ended";;
+*) line=${{line% *}}; line=${{line%=*}}; refuse changed "$1" "it is ${{line#running/}}";; esac;; esac; done; unset IFS
 [ $found -ge "$4" ] || refuse changed "$1" "$away"; }}
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a service was judged to run as: its labels' *content* and *secrets*, how many containers, and whether it was just started."""
+    """What a service was judged to run as: its labels' *content* and *secrets*, how many containers, whether it was just started, and whether it may end."""
 
     content: str
     secrets: str
     replicas: int = 1
     fresh: bool = False
+    may_end: bool = False
 
 
 def commit(
@@ -286,7 +293,7 @@ def commit(
     Refused before anything is written if one of the services *runs* does not run any more as it was judged.
     """
     lines = [STILL_THERE] if runs else []
-    lines += [f"runs {command.join([name, one.content, one.secrets, str(one.replicas), str(int(one.fresh))])}\n" for name, one in runs.items()]
+    lines += [f"runs {command.join([name, one.content, one.secrets, str(one.replicas), str(int(one.fresh)), str(int(one.may_end))])}\n" for name, one in runs.items()]
     lines += [
         'jot "$RECORD" || refuse state "cannot write the journal"\n',
         'printf "%s\\n" "$CURRENT" >"$A/current.new" && mv "$A/current.new" "$A/current" && { sync "$A/current" || sync; }\n',

@@ -173,7 +173,7 @@ def _mounts(one: Any) -> Asked:
     if kind in ("bind", "npipe"):
         yield from _bind(source)
     elif kind == "image":
-        yield "image-mount", source
+        yield "image-mount", source.partition("@")[0]  # in what is deployed it has a digest
     elif kind == "cluster":
         yield "volume-driver", "cluster"
     elif kind not in ("volume", "tmpfs"):
@@ -289,7 +289,7 @@ def _service(rules: _Rules, service: str) -> None:
     rules.put(service, "develop", Rule("harmless: only `docker compose watch` reads it"))
     rules.put(service, "extends", Rule("harmless: Compose has put in what it names"))
     rules.put(service, "provider", Rule("a program on the host, outside containers", refused=True))
-    rules.put(service, "pre_start", Rule("images that lading does not pin", refused=True))
+    rules.put(service, "pre_start", Rule("containers of their own, whose keys lading does not judge", refused=True))
 
 
 def _parts(rules: _Rules, service: str) -> None:

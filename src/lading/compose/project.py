@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lading.compose import images
 from lading.compose.rights import Right
 
 
@@ -85,6 +86,13 @@ class Service:
     variables: tuple[str, ...] = ()
     restarts_with: tuple[str, ...] = ()
     asked: bool = False
+    elsewhere: images.Elsewhere = field(default_factory=images.Elsewhere)
+
+    @property
+    def all_images(self) -> tuple[str, ...]:
+        """All its images, its own first."""
+        others = (image for _, image in (*self.elsewhere.mounts, *self.elsewhere.before) if image)
+        return tuple(dict.fromkeys((self.image, *others)))
 
     @property
     def active(self) -> bool:

@@ -17,6 +17,7 @@ from lading.compose import (
     dialects,
     dotenv,
     env_files,
+    images,
     masking,
     parse,
     passing,
@@ -249,8 +250,8 @@ def _version(request: Request, raw: Mapping[str, Any], documents: Sequence[parse
     if "VERSION" in request.overrides and not override.strip():
         raise errors.ComposeError("the version is blank", "lading … --version 1.2.3")
     version = request.version or override or request.passed.get("VERSION", "")
-    images = [str(one.get("image") or "") for one in raw.get("services", {}).values()]
-    found = [reference for image in images for reference in variables.references(image) if reference.name == "VERSION"]
+    written = [text for one in raw.get("services", {}).values() for text in images.texts(one)]
+    found = [reference for image in written for reference in variables.references(image) if reference.name == "VERSION"]
     if not version.strip():
         return next((one.argument for one in found if one.operator.endswith("-")), "")
     if fault := variables.version_fault(version, tag=bool(found)):

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote as percent
 
 from lading import canonical
-from lading.compose import overlay, project, unheeded
+from lading.compose import ending, images, overlay, project, services, unheeded
 
 FORMAT = 1  # the newest "v" of a release that this lading reads
 SINCE = "since"  # key of a field's metadata: the format that came with it
@@ -16,6 +16,7 @@ AND_RESTART = " and restart"
 PROFILES = "profiles"  # among what `x-lading` says, where no file can write it: no field of its own, so that older ladings read it
 JOB_WAIT = 900.0  # seconds that a service which is meant to end may take
 MINIMUM_WAIT = 60.0
+BAKE = 5.0  # seconds that a service without a health check must run
 IGNORED_DEPLOY = ("placement", "update_config", "rollback_config", "replicas")
 NOT_HASHED = ("build", "depends_on", "profiles", "pull_policy", "scale", "deploy")
 
@@ -27,7 +28,8 @@ class ServiceSpec:
     *content*: hash of all that makes its containers what they are, secrets left out; *secrets*: names of those it
     uses; *networks*: real names; *mounts*: targets; *ports*: fixed ones, "ip:published/protocol"; *depends_on*:
     service → condition, with AND_RESTART for `restart: true` (no field of its own, so that older ladings read it);
-    *job*: meant to end; *wait*, *bake* (how long it must stay good), *grace* in seconds.
+    *job*: it seemed meant to end to the lading that made the release; `Release.endings` says whether it is, and
+    `Release.wait` and `Release.bake` (how long it must stay good) follow from that. *grace* in seconds.
     """
 
     name: str
@@ -47,6 +49,12 @@ class ServiceSpec:
     bake: float = 5.0
     grace: float = 10.0
     active: bool = True
+
+    @property
+    def all_images(self) -> Mapping[str, str]:
+        """All its images by digest, its own under its name, those that stand elsewhere under "NAME+1" and so on."""
+        known = images.of({**self.definition, "image": self.image})
+        return {self.name + (f"+{number}" if number else ""): image for number, image in enumerate(known)}
 
     @property
     def restarts_with(self) -> tuple[str, ...]:
@@ -113,6 +121,46 @@ class Release:
         """The services that a deployment starts."""
         return {name: spec for name, spec in self.services.items() if spec.active}
 
+    @functools.cached_property
+    def all_images(self) -> Mapping[str, str]:
+        """All images of all services by digest, under the names that their services give them."""
+        return {key: image for spec in self.services.values() for key, image in spec.all_images.items()}
+
+    @functools.cached_property
+    def endings(self) -> Mapping[str, ending.Ending]:
+        """Whether each service must end, may end, or never should."""
+        return ending.of_all(self.services.values())
+
+    def wait(self, name: str) -> float:
+        """Seconds that a service has to become good."""
+        spec = self.services[name]
+        if not spec.job or self.endings[name] == "must":
+            return spec.wait
+        return _patience(services.health(spec.definition.get("healthcheck")))
+
+    def bake(self, name: str) -> float:
+        """Seconds that a service must stay good."""
+        spec = self.services[name]
+        if not spec.job or self.endings[name] == "must" or spec.health:
+            return spec.bake
+        return spec.bake or BAKE
+
+    def one_shots(self, finished: Container[str] | None) -> frozenset[str]:
+        """The services that run once: those that must end, and those that may and are among *finished*.
+
+        *finished* is None where an older lading has not written down which had ended well.
+        """
+        found = set()
+        for name, how in self.endings.items():
+            ended = self.services[name].job if finished is None else name in finished
+            if how == "must" or (how == "may" and ended):
+                found.add(name)
+        return frozenset(found)
+
+    def left_on_the_way_back(self, finished: Container[str] | None) -> frozenset[str]:
+        """The one-shots that an undo or a rollback to this release does not run again."""
+        return frozenset() if self.extension.get("on_undo") == "run" else self.one_shots(finished)
+
 
 def _left_out(one: Field[Any], value: Any) -> bool:
     if SINCE not in one.metadata:
@@ -171,7 +219,7 @@ def build(reading: project.Reading, pins: Mapping[str, str]) -> Bundle:
     app = reading.project
     objects = {source: object_id(files) for source, files in reading.binds.items()}
     awaited = {name for one in app.services.values() for name, condition in one.depends_on.items()
-               if condition == "service_completed_successfully"}
+               if condition == ending.COMPLETED}
     specs = {name: _service(reading, service, objects, pins, awaited) for name, service in sorted(app.services.items())}
     forth = _pace(s.rollout for s in app.services.values())
     back = _pace(s.way_back or s.rollout for s in app.services.values())
@@ -187,7 +235,7 @@ def build(reading: project.Reading, pins: Mapping[str, str]) -> Bundle:
         services=specs,
         networks={key: _resource(r) for key, r in app.networks.items()},
         volumes={key: _resource(r) for key, r in app.volumes.items()},
-        overlay=overlay.write(_overlay(reading, specs, objects)),
+        overlay=overlay.write(_overlay(reading, specs, objects, pins)),
         forth=forth,
         back=back,
         absolute_binds=tuple(sorted(_absolute_binds(app))),
@@ -234,11 +282,12 @@ def _is_job(service: project.Service, awaited: Container[str]) -> bool:
 
 
 def _wait(service: project.Service, job: bool) -> float:
-    if job:
-        return JOB_WAIT
-    if service.health is None:
+    return JOB_WAIT if job else _patience(service.health)
+
+
+def _patience(health: project.Health | None) -> float:
+    if health is None:
         return MINIMUM_WAIT
-    health = service.health
     return max(MINIMUM_WAIT, health.start_period + (health.interval + health.timeout) * (health.retries + 1) + 30)
 
 
@@ -246,11 +295,12 @@ def _bake(service: project.Service, job: bool) -> float:
     """How long it must stay good: `monitor` where written, else 5 s without a health check and 0 with one."""
     if service.rollout is not None:
         return service.rollout.monitor
-    return 0.0 if service.health or job else 5.0
+    return 0.0 if service.health or job else BAKE
 
 
-def _hashed(service: project.Service, image: str) -> dict[str, Any]:
-    kept = {k: v for k, v in service.definition.items() if k not in NOT_HASHED and not k.startswith("x-")}
+def _hashed(service: project.Service, image: str, pins: Mapping[str, str]) -> dict[str, Any]:
+    written = images.pinned(service.definition, pins)
+    kept = {k: v for k, v in written.items() if k not in NOT_HASHED and not k.startswith("x-")}
     deploy = {k: v for k, v in service.definition.get("deploy", {}).items() if k not in IGNORED_DEPLOY}
     return {**kept, "image": image, **({"deploy": deploy} if deploy else {})}
 
@@ -266,7 +316,7 @@ def _service(
         ref.target or ref.source: _config_content(app.configs[ref.source], objects)
         for ref in service.configs if ref.source in app.configs
     }
-    definition = _hashed(service, image)
+    definition = _hashed(service, image, pins)
     job = _is_job(service, awaited)
     return ServiceSpec(
         name=service.name,
@@ -306,7 +356,7 @@ def secret_path(name: str) -> str:
 
 
 def _overlay(
-    reading: project.Reading, specs: Mapping[str, ServiceSpec], objects: Mapping[str, str]
+    reading: project.Reading, specs: Mapping[str, ServiceSpec], objects: Mapping[str, str], pins: Mapping[str, str],
 ) -> Mapping[str, Any]:
     numbers = {name: number for number, name in enumerate(sorted(reading.secrets))}
     app = reading.project
@@ -316,7 +366,7 @@ def _overlay(
 
     services: dict[str, Any] = {}
     for index, (name, spec) in enumerate(sorted(specs.items())):
-        services[name] = _service_overlay(app.services[name], spec, index, app.name, objects, reading)
+        services[name] = _service_overlay(app.services[name], spec, index, app.name, objects, pins)
         env = [e for e in app.services[name].env_files if f"env.{bind_key(str(e['path']))}" in numbers]
         if app.services[name].env_files:
             services[name]["env_file"] = overlay.Override(
@@ -336,7 +386,7 @@ def _overlay(
 
 def _service_overlay(
     service: project.Service, spec: ServiceSpec, index: int, app: str, objects: Mapping[str, str],
-    reading: project.Reading,
+    pins: Mapping[str, str],
 ) -> dict[str, Any]:
     entry: dict[str, Any] = {"image": overlay.literal(spec.image)}
     if service.has_build:
@@ -358,8 +408,13 @@ def _service_overlay(
             **({"read_only": True} if mount.read_only else {}),
             **({"bind": dict(mount.options)} if mount.options else {}),
         })
+    volumes += [{**written, "source": overlay.literal(pins.get(image, image))} for written, image in service.elsewhere.mounts]
     if volumes:
         entry["volumes"] = volumes
+    if service.elsewhere.before:
+        before = [{**written, "image": overlay.literal(pins.get(image, image))} if image else dict(written)
+                  for written, image in service.elsewhere.before]
+        entry["pre_start"] = overlay.Override(before)
     return entry
 
 

@@ -25,7 +25,7 @@ RIGHTS = {  # the words of `allow:`, and what each lets an app do; RIGHT:ARGUMEN
     "host-pid": "sees and signals every program of the host",
     "host-userns": "its root is the host's root, where user namespaces would keep them apart",
     "host-uts": "changes the name of the host",
-    "image-mount": "mounts an image that lading does not pin",
+    "image-mount": "mounts the files of another image",
     "isolation": "chooses how it is kept apart from the host",
     "log-driver": "has the engine send its output elsewhere",
     "models": "has Docker's model runner run on the host",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lading.compose import project, variables
+from lading.compose import images, project, variables
 
 UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 
@@ -36,7 +36,7 @@ def service(
         tied_to=tied_to(resolved),
         restart=restart,
         restart_written=bool(restart),
-        health=_health(resolved.get("healthcheck")),
+        health=health(resolved.get("healthcheck")),
         stop_grace=seconds(resolved["stop_grace_period"]) if "stop_grace_period" in resolved else 10.0,
         replicas=replicas(resolved),
         rollout=_rollout((resolved.get("deploy") or {}).get("update_config")),
@@ -45,6 +45,7 @@ def service(
         platform=str(resolved.get("platform") or ""),
         has_build=bool(resolved.get("build")),
         variables=tuple(sorted(used)),
+        elsewhere=images.elsewhere(raw, resolved),
     )
 
 
@@ -110,7 +111,8 @@ def tied_to(resolved: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(sorted(tied))
 
 
-def _health(check: Mapping[str, Any] | None) -> project.Health | None:
+def health(check: Mapping[str, Any] | None) -> project.Health | None:
+    """The times of a health check; None without one."""
     if not check or check.get("disable") or check.get("test") == ["NONE"]:
         return None
     return project.Health(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lading import errors
-from lading.compose import env_files, parse, plugin, sources, variables, worktree
+from lading.compose import env_files, images, parse, plugin, sources, variables, worktree
 
 REFUSED = ("HOME", "PATH", "PWD", "USER")  # other ones on the host than here
 OWN = "COMPOSE_PROJECT_NAME"  # Compose sets it itself, from -p
@@ -110,9 +110,9 @@ def names(needs: Iterable[Need]) -> frozenset[str]:
 
 def hidden_names(found: frozenset[str], raw: Mapping[str, Any], plain: Sequence[str]) -> frozenset[str]:
     """The names whose values are secret: all but those of images, those listed as *plain*, VERSION."""
-    images = [one.get("image") for one in (raw.get("services") or {}).values()]
+    shown = [list(images.texts(one)) for one in (raw.get("services") or {}).values()]
     sources_ = {str(one["environment"]) for one in (raw.get("secrets") or {}).values() if one.get("environment")}
-    return (found - variables.names(images) - {*plain, VERSION, OWN}) | sources_
+    return (found - variables.names(shown) - {*plain, VERSION, OWN}) | sources_
 
 
 def check_names(found: frozenset[str], documents: Sequence[parse.Document], needs: Sequence[Need]) -> None:

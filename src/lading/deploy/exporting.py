@@ -101,7 +101,7 @@ def _registries(context: contexts.Context, prepared: start.Prepared) -> tuple[an
     """The registries that want a login, passwords by reference; one from a Docker configuration is asked for by a variable."""
     access = credentials.access(context.settings, context.environment)
     found = []
-    for name in dict.fromkeys(reference.parse(s.image).registry for s in prepared.bundle.release.services.values()):
+    for name in dict.fromkeys(reference.parse(image).registry for image in prepared.bundle.release.all_images.values()):
         known, told = access(name).credentials, context.settings.registries.get(name)
         if known is not None:
             variable = "REGISTRY_PASSWORD_" + "".join(c if c.isalnum() else "_" for c in name).upper()

@@ -38,7 +38,7 @@ def _images(made: release.Release | None) -> dict[str, str]:
     """The images of a release by their text."""
     if made is None:
         return {}
-    return digests.by_image({name: spec.image for name, spec in made.services.items()})
+    return digests.by_image(made.all_images)
 
 
 async def _ledger_says(context: contexts.Context, seen: state.FleetState, app: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from lading import canonical, errors, state
 from lading import context as contexts
+from lading.compose import ending
 from lading.compose import release as releases
 from lading.deploy import contradicting, ended, mounted, placing, policy, resume, running, start
 from lading.engines import base
@@ -70,7 +71,7 @@ async def rollback(
         deployment=start.new_id(), begin=begin, state_dir=context.settings.state_dir, holder=context.actor,
         since=contexts.now(), url=context.url, take_lease=take_lease, keep_jobs=True, stop=context.stop,
         sources=list(mounts.sources), judge=judge,
-        own={name: base.Own(prepared.kept[name], begin=running.owner(one)) for name, one in prepared.apps.items()},
+        own={name: base.Own(prepared.kept[name], begin={**running.owner(one), **running.finished(one)}) for name, one in prepared.apps.items()},
     )
     return await running.carry_out(context, job, verb="rollback", reason=reason, plan=whole)
 
@@ -155,7 +156,7 @@ def _plan(name: str, target: releases.Release, app: state.AppState, host: state.
     numbers = _numbers(target, app.journal, app)
     whole = planner.plan_host(name, target, numbers, (), app, running.kept_release(app), host.attached(target.app),
                                volumes=host.volumes)
-    return planner.without_one_shots(whole, target)
+    return planner.without_one_shots(whole, target, ending.finished(app.containers))
 
 
 def _numbers(

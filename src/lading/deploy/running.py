@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lading import context as contexts
 from lading import errors, events, spans, state
-from lading.compose import release, restore
+from lading.compose import ending, release, restore
 from lading.deploy import approval, ended, recording
 from lading.engines import base, hosts
 from lading.plan import steps
@@ -44,7 +44,7 @@ async def carry_out(
         await context.ledger.keep(job.release.canonical())
     await context.record(_intent(context, job, verb, reason, plan, commit, round(prepared, 3)))
     record = recording.Recording(context)
-    job = replace(job, attest=record.attest, begin={**job.begin, "ran_by": context.ran_by})
+    job = replace(job, attest=record.attest, show=context.on_event, begin={**job.begin, "ran_by": context.ran_by})
     try:
         report = await act(hosts.HostsEngine(context.transport), job, record)
     except errors.LadingError as refused:
@@ -122,6 +122,11 @@ def owner(app: state.AppState) -> dict[str, str]:
     """To whom an app belongs on one host, as that host has it: no other host decides about it."""
     current = app.current
     return {"source": current.source, "destination": current.destination} if current is not None else {}
+
+
+def finished(app: state.AppState | None) -> dict[str, list[str]]:
+    """What a deployment's record on a host says of the services that had ended well before: a way back does not run them again."""
+    return {"finished": list(ending.finished(app.containers))} if app is not None else {"finished": []}
 
 
 def kept_releases(app: state.AppState | None) -> Mapping[str, release.Release]:

@@ -157,7 +157,7 @@ async def _pins(
     reading: project.Reading, request: Request, access: Callable[[str], registry.Access]
 ) -> Mapping[str, registry.Pinned]:
     """The digests of all images, those that the request names among them."""
-    images = sorted({service.image for service in reading.project.services.values()})
+    images = sorted({image for service in reading.project.services.values() for image in service.all_images})
     if request.require_immutable:
         for image in images:
             parsed = reference.parse(image)
@@ -368,7 +368,8 @@ async def job(context: contexts.Context, prepared: Prepared) -> base.Job:
         composes={"": await asyncio.to_thread(plugin.version, context.environment),
                   **{name: host.facts.compose for name, host in prepared.seen.hosts.items()}},
         docker_info={name: host.facts.docker_info for name, host in prepared.seen.hosts.items()},
-        own={name: base.Own(running.kept_releases(host.apps.get(made.release.app)))
+        own={name: base.Own(running.kept_releases(host.apps.get(made.release.app)),
+                            begin=running.finished(host.apps.get(made.release.app)))
              for name, host in prepared.seen.hosts.items()},
         vouched=prepared.vouched, sources=list(prepared.mounts.sources), judge=judge,
     )
@@ -388,7 +389,7 @@ async def _expected(
 def logins(context: contexts.Context, made: release.Release) -> tuple[rolling.Login, ...]:
     """The registries of a release that want a login, with credentials by value."""
     access = credentials.access(context.settings, context.environment)
-    names = dict.fromkeys(reference.parse(spec.image).registry for spec in made.services.values())
+    names = dict.fromkeys(reference.parse(image).registry for image in made.all_images.values())
     found = []
     for name in names:
         known = access(name).credentials

@@ -48,7 +48,8 @@ class Job:
     *docker_info*: what `docker info` said on each host when the plan was made;
     *vouched*: the images whose digests do not rest on what hosts say alone;
     *sources*: what is mounted of hosts (`docker.observe`); *judge* raises where a host makes something else of it than is allowed;
-    *attest*: where the ledger ends now (writer, seq, hash), for the hosts' journals at commit.
+    *attest*: where the ledger ends now (writer, seq, hash), for the hosts' journals at commit;
+    *show*: is told what is only of interest while it lasts, and is not recorded.
     """
 
     plan: steps.Plan
@@ -76,6 +77,19 @@ class Job:
     vouched: tuple[str, ...] = ("*",)
     sources: Sequence[str] = ()
     judge: Callable[[state.HostState], None] = anything
+    show: Callable[[events.Event], None] = lambda _: None
+
+    @property
+    def finished(self) -> tuple[str, ...] | None:
+        """The services that had ended well before it began, of a job `at` a host; None if that host's record does not say."""
+        written = self.begin.get("finished")
+        return None if written is None else tuple(map(str, written))
+
+    @property
+    def left(self) -> frozenset[str]:
+        """The services that it does not run again: the one-shots of a way back."""
+        back = self.begin.get("verb") == "rollback"
+        return self.release.left_on_the_way_back(self.finished) if back else frozenset()
 
     def at(self, host: str) -> "Job":
         """The job as it is for one host."""

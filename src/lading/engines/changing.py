@@ -86,7 +86,7 @@ class Changing:
         made, plan = self.job.at(name).release, self.job.plan.hosts[name]
         judged = made.active
         if self.job.keep_jobs:
-            plan, judged, _ = host_commands.undo_plan(plan, made)
+            plan, judged, _ = host_commands.undo_plan(plan, made, self.job.at(name).finished)
         await self._bring_up(name, made, plan, judged, whole=False, verb="roll")
         self.fresh[name] = frozenset(plan.services)
 
@@ -96,23 +96,29 @@ class Changing:
     ) -> None:
         job = self.job
         common = {"v": state.JOURNAL_FORMAT, "deployment": job.deployment, "step": verb, "to": made.id}
-        wait = int(max((spec.wait + spec.bake for spec in judged.values()), default=60)) + 30
+        wait = int(max((made.wait(one) + made.bake(one) for one in judged), default=60)) + 30
         networks = [s for s in plan.steps if isinstance(s, steps.RecreateNetwork)]
         what = rolling.roll(
             observe.marker(), self.held.holds[name],
             intent=json.dumps({"kind": "intent", **common, "services": list(plan.services)}),
             result=json.dumps({"kind": "result", **common}), compose=host_commands.compose_function(made, plan.generations, self.held.seen.get(name)),
             services=plan.services,
-            spare=[s for s, spec in made.services.items() if spec.job and s not in plan.services], whole=whole, anew=plan.anew, wait=wait, name=verb, networks=[s.network for s in networks],
+            spare=[s for s, ends in made.endings.items() if ends != "never" and s not in plan.services], whole=whole, anew=plan.anew, wait=wait, name=verb, networks=[s.network for s in networks],
             surplus=[c for s in plan.steps if isinstance(s, steps.ScaleDown) for c in s.containers],
         )
-        watch = watching.Watch(judged, frozenset(plan.services), plan.generations,
-                               plan.previous.adopted if plan.previous else {}, lambda: job.stop.is_set() and verb == "roll")
+        watch = watching.Watch(
+            made, tuple(judged), frozenset(plan.services), plan.generations, plan.previous.adopted if plan.previous else {},
+            lambda: job.stop.is_set() and verb == "roll",
+            lambda text: job.show(events.ServiceAwaited(job.deployment, name, verb, text)),
+        )
         await self._begin(name, verb)
         if name not in self.touched:
             self.touched.append(name)
         begun = time.monotonic()
 
+        awaited = host_commands.awaited(made, plan.services)
+        if awaited:
+            job.show(events.ServiceAwaited(job.deployment, name, verb, awaited))
         await self._watched(self.held.send(name, what, watch.on_part), watch)
         await self._judged(name, verb, watch, round(time.monotonic() - begun, 3))
 
@@ -196,7 +202,7 @@ class Changing:
         app = seen.apps.get(old.app, state.AppState(old.app))
         plan = planner.plan_host(name, old, dict(previous.generations), (), app, job.release,
                                  seen.attached(old.app))
-        plan, judged, whole = host_commands.undo_plan(plan, old)
+        plan, judged, whole = host_commands.undo_plan(plan, old, self.job.at(name).finished)
         await self._bring_up(name, old, plan, judged, whole, "undo")
         gone = [c for s in plan.steps if isinstance(s, steps.RemoveService) for c in s.containers]
         if gone:

@@ -1,13 +1,13 @@
 """The commands of a job for one host, filled in: Compose, stage, commit; and the way back (pure but for markers)."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lading import observe, state
 from lading.commands import command, docker, rolling
-from lading.compose import bundle, overlay, project, release
+from lading.compose import bundle, ending, overlay, project, release, restore
 from lading.engines import base
 from lading.plan import planner, steps
 
@@ -64,10 +64,12 @@ def commit_command(
     """
     dropped, objects, old = planner.prunable(app, job.release, plan.generations) if app else ((), (), ())
     gone = [name for name, id in (app.folders if app else {}).items() if id in dropped or name != folder(id, app)]
-    tags = [rolling.kept_image(job.plan.app, service, name) for name in gone for service in _services(app, name)]
+    tags = [rolling.kept_image(job.plan.app, service, name) for name in gone for service in _kept_images(app, name)]
     foreign = {c.service for c in app.containers if c.id in plan.adopted} if app else set()  # they have no labels
-    runs = {name: rolling.Judged(spec.content, release.generation_label(spec, plan.generations), spec.replicas, name in fresh)
-            for name, spec in job.release.active.items() if not spec.job and name not in foreign}
+    ends = job.release.endings
+    runs = {name: rolling.Judged(spec.content, release.generation_label(spec, plan.generations), spec.replicas, name in fresh,
+                                 ends[name] == "may")
+            for name, spec in job.release.active.items() if ends[name] != "must" and name not in foreign and name not in job.left}
     return rolling.commit(
         observe.marker(), hold, record=json.dumps(what.line),
         current=json.dumps(what.current.as_json(), separators=(",", ":")),
@@ -76,9 +78,12 @@ def commit_command(
     )
 
 
-def _services(app: state.AppState | None, name: str) -> Iterable[str]:
-    """The services of the release in a folder."""
-    return app.releases.get(app.folders[name], {}).get("services", {}) if app is not None else ()
+def _kept_images(app: state.AppState | None, name: str) -> Iterable[str]:
+    """Under which names the images of the release in a folder are kept."""
+    raw = app.releases.get(app.folders[name]) if app is not None else None
+    if raw is None:
+        return ()
+    return [key for spec in restore.from_json(raw).services.values() for key in spec.all_images]
 
 
 def give_back_command(hold: rolling.Hold, job: base.Job, app: state.AppState, record: str) -> command.Command:
@@ -97,11 +102,11 @@ def give_back_command(hold: rolling.Hold, job: base.Job, app: state.AppState, re
 
 
 def undo_plan(
-    plan: steps.HostPlan, old: release.Release
+    plan: steps.HostPlan, old: release.Release, finished: Container[str] | None
 ) -> tuple[steps.HostPlan, Mapping[str, release.ServiceSpec], bool]:
-    """The way back: finished one-shots stay as they are unless `x-lading.on_undo: run`; after a network step all is made anew."""
-    again = old.extension.get("on_undo") == "run"
-    judged = {name: spec for name, spec in old.active.items() if again or not spec.job}
+    """The way back: *finished* one-shots stay as they are unless `x-lading.on_undo: run`; after a network step all is made anew."""
+    left = old.left_on_the_way_back(finished)
+    judged = {name: spec for name, spec in old.active.items() if name not in left}
     whole = any(isinstance(step, steps.RecreateNetwork) for step in plan.steps)
     start = tuple(judged) if whole else tuple(name for name in plan.services if name in judged)
     kept = [step for step in plan.steps if not isinstance(step, steps.StartServices)]
@@ -109,6 +114,18 @@ def undo_plan(
         steps.HostPlan(plan.host, (*kept, steps.StartServices(start, whole or plan.anew)), plan.changes, plan.previous, plan.generations),
         judged, whole,
     )
+
+
+def awaited(made: release.Release, services: Collection[str]) -> str:
+    """What Compose itself waits for while it brings *services* up, in words; "" if they await nothing of each other."""
+    words = {ending.COMPLETED: "to end", "service_healthy": "to become healthy"}
+    found: dict[str, None] = {}
+    for name in services:
+        for other, condition in made.services[name].depends_on.items():
+            word = words.get(condition.removesuffix(release.AND_RESTART), "")
+            if word and other in services:
+                found[f"{other} {word}"] = None
+    return f"waits for {', '.join(sorted(found))} (at most {rolling.UP_TIMEOUT} s)" if found else ""
 
 
 def hook_command(

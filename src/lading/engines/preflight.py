@@ -79,7 +79,7 @@ def _architecture(
 ) -> list[str]:
     mine = f"linux/{ARCHITECTURES.get(facts.architecture, facts.architecture)}"
     found = []
-    for image in sorted({spec.image for spec in made.active.values()}):
+    for image in sorted({image for spec in made.active.values() for image in spec.all_images.values()}):
         known = platforms.get(image, ())
         if known and not any(p == mine or p.startswith(mine + "/") for p in known):
             found.append(f"{image} is not there for {mine} (only {', '.join(known)})")

@@ -1,7 +1,7 @@
 """Judge a host's snapshots as they come: good for long enough, failed, or too late."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from lading import shape, state
 from lading.commands import docker
@@ -14,15 +14,18 @@ SILENCE = 30.0  # seconds without a snapshot after which an engine counts as sil
 class Watch:
     """Follows one `roll` command: give it the parts, it says when to stop; then ask `why`.
 
-    *fresh*: the services that were just started; *judged*: those that count; *numbers*: secret generations;
-    *adopted*: containers without labels of lading's; *stop*: whether somebody wants it ended (*stopped*: it said so when last asked).
+    *made*: the release; *judged*: its services that count; *fresh*: those that were just started; *numbers*: secret
+    generations; *adopted*: containers without labels of lading's; *stop*: whether somebody wants it ended (*stopped*: it
+    said so when last asked); *tell*: is told what is waited for, whenever that changes.
     """
 
     def __init__(
-        self, specs: Mapping[str, release.ServiceSpec], fresh: frozenset[str], numbers: Mapping[str, int],
+        self, made: release.Release, judged: Collection[str], fresh: frozenset[str], numbers: Mapping[str, int],
         adopted: Mapping[str, state.Adopted], stop: Callable[[], bool] = lambda: False,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self.specs = specs
+        self.made = made
+        self.specs = {name: made.services[name] for name in judged}
         self.fresh = fresh
         self.numbers = numbers
         self.adopted = adopted
@@ -32,6 +35,8 @@ class Watch:
         self.why = "it did not come to an end"
         self.failed: list[str] = []
         self.stop = stop
+        self.tell = tell
+        self.told = ""
         self.stopped = False
         self._started = self._told = time.monotonic()
         self._good_since = 0.0
@@ -62,7 +67,7 @@ class Watch:
         return True
 
     def _patience(self) -> float:
-        return max((spec.wait for spec in self.specs.values()), default=0.0)
+        return max((self.made.wait(name) for name in self.specs), default=0.0)
 
     def _judge(self, now: float) -> bool:
         try:
@@ -71,7 +76,8 @@ class Watch:
             self._good_since, self.why = 0.0, str(unread)
             return self.stopped or now - self._started > self._patience()
         self.verdicts = [
-            rollout.judge(spec, release.generation_label(spec, self.numbers), containers, fresh=name in self.fresh)
+            rollout.judge(spec, release.generation_label(spec, self.numbers), containers, ends=self.made.endings[name],
+                          fresh=name in self.fresh)
             for name, spec in self.specs.items()
         ]
         bad = [v for v in self.verdicts if v.word == "failed"]
@@ -80,14 +86,22 @@ class Watch:
             return self._end(bad or waiting)
         if waiting:
             self._good_since = 0.0
-            late = [v for v in waiting if now - self._started > self.specs[v.service].wait]
+            self._say(waiting)
+            late = [v for v in waiting if now - self._started > self.made.wait(v.service)]
             return self._end(late, "time is up: ") if late else self.stopped
         self._good_since = self._good_since or now
-        bake = max((self.specs[name].bake for name in self.fresh if name in self.specs), default=0.0)
+        bake = max((self.made.bake(name) for name in self.fresh if name in self.specs), default=0.0)
         if now - self._good_since >= bake:
             self.why = ""
             return True
         return self.stopped
+
+    def _say(self, waiting: list[rollout.Verdict]) -> None:
+        words = [f"{v.service} ({v.why}; at most {self.made.wait(v.service):.0f} s)" for v in waiting]
+        text = f"waits for {', '.join(words)}"
+        if text != self.told:
+            self.told = text
+            self.tell(text)
 
     def _end(self, bad: list[rollout.Verdict], lead: str = "") -> bool:
         self.failed = [v.service for v in bad]

@@ -151,13 +151,13 @@ def _variables(what: Deployment) -> dict[str, Any]:
             ).as_json().items() if key not in ("since", "generations")
         },
         "app_services": {
-            name: {"image": spec.image, "content": spec.content, "job": spec.job, "health": spec.health,
+            name: {"images": list(spec.all_images.values()), "content": spec.content, "ends": made.endings[name], "health": spec.health,
                    "replicas": spec.replicas}
             for name, spec in active.items()
         },
         "app_known": sorted(made.services),
-        "app_wait": int(max((spec.wait + spec.bake for spec in active.values()), default=60)),
-        "app_monitor": int(max((spec.bake for spec in active.values()), default=0)),
+        "app_wait": int(max((made.wait(name) + made.bake(name) for name in active), default=60)),
+        "app_monitor": int(max((made.bake(name) for name in active), default=0)),
     }
     if what.state_dir != "auto":
         found |= {"app_state": what.state_dir, "app_folder": f"{what.state_dir}/apps/{made.app}", "app_mode": "2770"}

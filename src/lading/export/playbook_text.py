@@ -34,18 +34,21 @@ PLAYBOOK = """---
     app_engine_id: !unsafe "{{.ID}}"
     app_image_id: !unsafe "{{.Id}}"
     app_restarts: [docker, inspect, --format, !unsafe "{{.Name}} {{.RestartCount}}"]
+    # How a service looks that must end, and one that may
+    app_ends: {must: 'exited[|]Exited [(]0[)]', may: '(running[|]|exited[|]Exited [(]0[)])'}
     # Images that the host lacks; services that do not run as the release says, and those that are not good yet
     app_absent: "{{ app_images.results | rejectattr('rc', 'equalto', 0) | map(attribute='item') | list }}"
     app_start: >-
       {% set found = [] %}{% for name, service in app_services.items() %}
       {% set line = name ~ '[|]' ~ service.content ~ '[|]' ~ (app_labels[inventory_hostname][name] | default('')) ~ '[|]' %}
-      {% set wanted = line ~ ('exited[|]Exited [(]0[)]' if service.job else 'running[|]') %}
+      {% set wanted = line ~ (app_ends[service.ends] | default('running[|]')) %}
       {% if app_seen.stdout_lines | select('match', wanted) | length < service.replicas or name in app_again %}
       {% set _ = found.append(name) %}{% endif %}{% endfor %}{{ found | join(' ') }}
     app_awaited: >-
       {% set found = [] %}{% for name, service in app_services.items() %}
       {% set line = name ~ '[|]' ~ service.content ~ '[|]' ~ (app_labels[inventory_hostname][name] | default('')) ~ '[|]' %}
-      {% set wanted = line ~ ('exited[|]Exited [(]0[)]' if service.job else 'running[|].*[(]healthy[)]' if service.health else 'running[|]') %}
+      {% set good = 'running[|].*[(]healthy[)]' if service.health else 'running[|]' %}
+      {% set wanted = line ~ (app_ends[service.ends] | default(good)) %}
       {% if app_seen.stdout_lines | select('match', wanted) | length < service.replicas %}
       {% set _ = found.append(name) %}{% endif %}{% endfor %}{{ found | join(' ') }}
     app_gone: >-
@@ -92,7 +95,7 @@ PLAYBOOK = """---
     - name: Find absent images
       ansible.builtin.command:
         argv: [docker, image, inspect, --format, "{{ app_image_id }}", "{{ item }}"]
-      loop: "{{ app_services.values() | map(attribute='image') | unique }}"
+      loop: "{{ app_services.values() | map(attribute='images') | flatten | unique }}"
       register: app_images
       changed_when: false
       failed_when: false

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lading import state
-from lading.compose import reference
+from lading.compose import ending, reference
 from lading.compose import release as releases
 from lading.plan import likeness, steps
 
@@ -139,9 +139,9 @@ def compare(
             found = likeness.differences(tree, name, raw, seen.evidence, spec.image)
             changes += [steps.Change(host, name, field, old, new) for field, old, new in found]
             one = states.get(str(raw["Id"]), state.ContainerState("", name, str(raw["Id"]), "", "", "", ""))
-            word = one.state(spec.job)
+            word = ending.word(one, made.endings[name])
             if word in ("exited", "restarting", "paused", "unhealthy"):
-                changes.append(steps.Change(host, name, "state", word, "completed" if spec.job else "running"))
+                changes.append(steps.Change(host, name, "state", word, "completed" if made.endings[name] == "must" else "running"))
             label = releases.generation_label(spec, numbers) if spec.secrets else ""
             if found or (one.content, one.image, one.secrets) != (spec.content, spec.image, label):
                 adopted[one.id] = _counts_as(spec, label, [field for field, _, _ in found], raw)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lading import canonical, state
-from lading.compose import overlay, restore
+from lading.compose import ending, overlay, restore
 from lading.compose import release as releases
 from lading.plan import mounts, rollout, steps
 
@@ -21,7 +21,8 @@ def changes(
 
     *volumes*: those of the host, if it was asked for them.
     """
-    mine = ranked(spec, numbers, app.containers)
+    ends = release.endings[spec.name]
+    mine = ranked(spec, ends, numbers, app.containers)
     found: list[steps.Change] = []
     if len(mine) != spec.replicas:
         found.append(steps.Change(host, spec.name, "containers", str(len(mine)), str(spec.replicas)))
@@ -30,12 +31,13 @@ def changes(
         moved = mounts.changes(host, release, spec, container, known, volumes)
         differing = fields(host, release, spec, container, known, moved)
         differing += _secrets(host, spec, numbers, app, container, old)
-        found += differing or _unwell(host, spec, container)
+        found += differing or _unwell(host, spec, ends, container)
     return list(dict.fromkeys(found))
 
 
 def ranked(
-    spec: releases.ServiceSpec, numbers: Mapping[str, int], containers: Sequence[state.ContainerState]
+    spec: releases.ServiceSpec, ends: ending.Ending, numbers: Mapping[str, int],
+    containers: Sequence[state.ContainerState],
 ) -> list[state.ContainerState]:
     """A service's containers, those to keep first: as the release says, then well, then the longest running.
 
@@ -45,7 +47,7 @@ def ranked(
 
     def rank(seen: state.ContainerState) -> tuple[bool, int, str, str]:
         right = (seen.content, seen.image, seen.secrets) == (spec.content, spec.image, label)
-        return not right, HEALTH.get(seen.state(spec.job), len(HEALTH)), seen.since, seen.name
+        return not right, HEALTH.get(ending.word(seen, ends), len(HEALTH)), seen.since, seen.name
 
     return sorted((c for c in containers if c.service == spec.name and not c.one_off), key=rank)
 
@@ -103,12 +105,14 @@ def _secret(host: str, service: str, name: str, word: str) -> steps.Change:
     return steps.Change(host, service, f"secret {name.partition('.')[2] or name}", old, word)
 
 
-def _unwell(host: str, spec: releases.ServiceSpec, seen: state.ContainerState) -> list[steps.Change]:
-    word = seen.state(spec.job)
+def _unwell(
+    host: str, spec: releases.ServiceSpec, ends: ending.Ending, seen: state.ContainerState
+) -> list[steps.Change]:
+    word = ending.word(seen, ends)
     if word in ("healthy", "running", "starting", "completed", "unhealthy"):
         wrong = rollout.mismatch(spec, seen.secrets, seen)
         return [steps.Change(host, spec.name, "attached", wrong, "as in the release")] if wrong else []
-    return [steps.Change(host, spec.name, "state", word, "completed" if spec.job else "running")]
+    return [steps.Change(host, spec.name, "state", word, "completed" if ends == "must" else "running")]
 
 
 def fields(

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from lading import state
-from lading.compose import hooks
+from lading.compose import ending, hooks
 from lading.compose import release as releases
 from lading.plan import containers, mounts, rollout, steps
 
@@ -92,7 +92,8 @@ def plan_host(
     start = sorted({*_named(release, changes), *(change.service for change in pulled if change.field != "stopped")})
     todo: list[steps.Step] = [
         steps.StoreRelease(release.id, tuple(sorted(set(release.objects) - good))),
-        steps.PullImages({name: spec.image for name, spec in release.services.items() if name in start or spec.active}),
+        steps.PullImages({key: image for name, spec in release.services.items() if name in start or spec.active
+                          for key, image in spec.all_images.items()}),
     ]
     for name in real:
         users = tuple(sorted(one for one, spec in release.active.items() if name in spec.networks))
@@ -166,10 +167,11 @@ def _restarted(
     Compose does that itself for services of one `up`; one-shots are not run again for it.
     """
     there = {c.service for c in app.containers if not c.one_off}
+    ended = release.one_shots(ending.finished(app.containers))
     found = {}
     for name, spec in release.active.items():
         causes = [one for one in spec.restarts_with if one in remade and one in there]
-        if causes and name not in remade and name in there and not spec.job:
+        if causes and name not in remade and name in there and name not in ended:
             because = f"because {causes[0]} is recreated (depends_on: restart: true)"
             found[name] = steps.Change(host, name, "restarted", "", because)
     return found
@@ -190,7 +192,7 @@ def _surplus(release: releases.Release, numbers: Mapping[str, int], app: state.A
     """The containers above a service's replicas: those that are least as the release says, and least well."""
     found: list[steps.Step] = []
     for name, spec in sorted(release.active.items()):
-        extra = containers.ranked(spec, numbers, app.containers)[spec.replicas:]
+        extra = containers.ranked(spec, release.endings[name], numbers, app.containers)[spec.replicas:]
         if extra:
             found.append(steps.ScaleDown(name, tuple(container.id for container in extra)))
     return found
@@ -210,10 +212,10 @@ def _removals(
     return found
 
 
-def without_one_shots(plan: steps.HostPlan, release: releases.Release) -> steps.HostPlan:
-    """A way back as it is carried out: what has ended is not run again, unless `x-lading.on_undo: run`."""
-    jobs = {name for name, spec in release.services.items() if spec.job}
-    if not plan.steps or release.extension.get("on_undo") == "run":
+def without_one_shots(plan: steps.HostPlan, release: releases.Release, finished: Collection[str]) -> steps.HostPlan:
+    """A way back as it is carried out: what has *finished* is not run again, unless `x-lading.on_undo: run`."""
+    jobs = release.left_on_the_way_back(finished)
+    if not plan.steps or not jobs:
         return plan
     todo: list[steps.Step] = []
     for step in plan.steps:
@@ -235,7 +237,7 @@ def hooked(release: releases.Release, hosts: Mapping[str, steps.HostPlan]) -> di
     run = steps.RunHook("before", hook.service, hook.command, hook.timeout)
     todo: list[steps.Step] = []
     for step in hosts[name].steps:
-        todo.append(replace(step, images={**step.images, hook.service: release.services[hook.service].image})
+        todo.append(replace(step, images={**step.images, **release.services[hook.service].all_images})
                     if isinstance(step, steps.PullImages) else step)
         if isinstance(step, steps.PullImages):
             todo.append(run)
@@ -251,6 +253,9 @@ def plan(
     busy = [name for name, host in hosts.items() if host.steps]
     pace = release.back if back else release.forth
     said = [*warnings, *_strangers(hosts)]
+    may_end = {one for host in hosts.values() for one in host.services if release.endings.get(one) == "may"}
+    if may_end:
+        said.append(f"may end: {', '.join(sorted(may_end))} (an exit with code 0 counts as completed)")
     if any(release.volumes) and busy:
         said.append("an undo restores containers and configuration, not the data in volumes")
     return steps.Plan(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lading import state
-from lading.compose import release
+from lading.compose import ending, release, services
 
 Word = Literal["waiting", "good", "failed"]
 
@@ -33,18 +33,19 @@ class Verdict:
 
 
 def judge(
-    spec: release.ServiceSpec, label: str, containers: Sequence[state.ContainerState], *, fresh: bool
+    spec: release.ServiceSpec, label: str, containers: Sequence[state.ContainerState], *, ends: ending.Ending, fresh: bool
 ) -> Verdict:
     """Whether a service is as its release says, from one inspect; *label*: the generations its secrets must have.
 
-    *fresh*: it was just started, so that a restart of its own is a crash. Compose's exit code plays no part.
+    *ends*: whether it must or may end. *fresh*: it was just started, so that a restart of its own is a crash; but for one
+    that ends and is started again until it succeeds. Compose's exit code plays no part.
     """
     mine = [c for c in containers if c.service == spec.name and not c.one_off]
     if len(mine) < spec.replicas:
         return Verdict(spec.name, "failed", "missing", f"{len(mine)} of {spec.replicas} containers exist")
     worst = Verdict(spec.name, "good", "running")
     for container in mine:
-        verdict = _one(spec, label, container, fresh)
+        verdict = _one(spec, ends, label, container, fresh)
         if verdict.word == "failed":
             return verdict
         if verdict.word == "waiting" or worst.word == "good":
@@ -52,23 +53,47 @@ def judge(
     return worst
 
 
-def _one(spec: release.ServiceSpec, label: str, seen: state.ContainerState, fresh: bool) -> Verdict:
-    word = seen.state(spec.job)
+def _one(
+    spec: release.ServiceSpec, ends: ending.Ending, label: str, seen: state.ContainerState, fresh: bool
+) -> Verdict:
+    word = ending.word(seen, ends)
     wrong = mismatch(spec, label, seen)
     if wrong:
         return Verdict(spec.name, "failed", word, wrong)
-    if word == "completed" or (word == "healthy" and not spec.job):
+    if word == "completed":
         return Verdict(spec.name, "good", word)
     if word in ("exited", "unhealthy", "paused", "unknown"):
-        oom = ", out of memory" if seen.oom_killed else ""
-        code = f" with code {seen.exit_code}{oom}" if word == "exited" else ""
-        return Verdict(spec.name, "failed", word, f"{word}{code}")
-    if word == "restarting" or (fresh and seen.restarts > 0 and not spec.job):
-        code = f" (exit code {seen.exit_code})" if seen.exit_code else ""
-        return Verdict(spec.name, "failed", "restarting", f"it restarts{code}")
-    if spec.job or word == "starting" or (spec.health and word != "healthy"):
-        return Verdict(spec.name, "waiting", word, "it has not ended" if spec.job else "it is not healthy yet")
+        return Verdict(spec.name, "failed", word, _ended(spec, word, ends, seen))
+    if word == "restarting" or (fresh and seen.restarts > 0):
+        return _restarted(spec, ends, seen)
+    if ends == "must":
+        return Verdict(spec.name, "waiting", word, "it has not ended")
+    if word == "starting" or (spec.health and word != "healthy"):
+        return Verdict(spec.name, "waiting", word, "it is not healthy yet")
     return Verdict(spec.name, "good", word)
+
+
+def _ended(spec: release.ServiceSpec, word: state.ServiceState, ends: ending.Ending, seen: state.ContainerState) -> str:
+    """In what state a container failed."""
+    if word != "exited":
+        return word
+    if seen.exit_code or ends == "must":
+        return f"exited with code {seen.exit_code}{', out of memory' if seen.oom_killed else ''}"
+    kind = f"restart: {services.restart_policy(spec.definition)}"
+    if spec.health or seen.health:
+        kind = "a health check"
+    elif spec.definition.get("ports"):
+        kind = "ports"
+    return f"exited with code 0, but a service with {kind} is meant to run on"
+
+
+def _restarted(spec: release.ServiceSpec, ends: ending.Ending, seen: state.ContainerState) -> Verdict:
+    """One that ends is started again by `restart: on-failure` until it succeeds; for all others it is a crash."""
+    code = f" (exit code {seen.exit_code})" if seen.exit_code else ""
+    policy = services.restart_policy(spec.definition)
+    if ends != "never" and policy not in ending.RUNS_ON:
+        return Verdict(spec.name, "waiting", "restarting", f"it was started again {seen.restarts} times and has not ended{code}")
+    return Verdict(spec.name, "failed", "restarting", f"it restarts{code}")
 
 
 def mismatch(spec: release.ServiceSpec, label: str, seen: state.ContainerState) -> str:

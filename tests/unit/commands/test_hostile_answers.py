@@ -184,7 +184,7 @@ def test_a_damaged_release_is_not_kept_and_is_named() -> None:
 @pytest.mark.parametrize("content", [b"not json\n", b'{"labels": [1]}\n', b"\xff\xfe\n"])
 def test_a_snapshot_that_cannot_be_read_is_never_good(content: bytes) -> None:
     spec = MADE.services["web"]
-    watch = watching.Watch({"web": spec}, frozenset({"web"}), {}, {})
+    watch = watching.Watch(MADE, ("web",), frozenset({"web"}), {}, {})
     watch.on_part("up", "²\n".encode())
     assert watch.status == 1
     watch.on_part("containers", content)

@@ -100,7 +100,7 @@ def test_containers_too_many_too_few_and_of_no_service() -> None:
     assert [c.old for c in compared(WEB, tree(web={})).changes] == ["0"]
 
 
-@pytest.mark.parametrize(("state_", "word"), [({"status": "exited"}, ["exited"]), ({"health": "starting"}, [])])
+@pytest.mark.parametrize(("state_", "word"), [({"status": "exited", "exit_code": 1}, ["exited"]), ({"status": "exited"}, []), ({"health": "starting"}, [])])
 def test_states_are_told(state_: dict[str, Any], word: list[str]) -> None:
     assert [c.old for c in compared(WEB, tree(web={}), raw("web"), **state_).changes if c.field == "state"] == word
 

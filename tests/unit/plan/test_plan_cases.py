@@ -107,7 +107,7 @@ def test_whole_plan_in_batches_with_what_must_be_said() -> None:
     assert (whole.batches, whole.delay, whole.empty) == ((("a",), ("b",)), 3.0, False)
     assert whole.warnings == (
         "look out", "b: network shop_default is made anew; edge-1 of others will be detached for that time",
-        "an undo restores containers and configuration, not the data in volumes")
+        "may end: web (an exit with code 0 counts as completed)", "an undo restores containers and configuration, not the data in volumes")
     assert planner.plan(made, "production", plans, back=True).batches == (("a", "b"),)
     idle = planner.plan(made, "production", {"c": steps.HostPlan("c")})
     assert (idle.empty, idle.batches, idle.changes, idle.warnings) == (True, (), (), ())

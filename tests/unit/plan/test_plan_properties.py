@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from builders import a_container, a_release, a_service
 from lading import state
-from lading.compose import project, release
+from lading.compose import ending, project, release
 from lading.plan import planner, rollout, steps
 
 NAMES = ("db", "job", "side", "web")
@@ -202,34 +202,38 @@ WORDS = st.sampled_from(("running", "exited", "created", "restarting", "paused",
 
 
 @st.composite
-def judged(draw: st.DrawFn) -> tuple[release.ServiceSpec, list[state.ContainerState], bool]:
-    spec = a_release(a_service("web", replicas=draw(st.integers(1, 2)), restart=draw(st.sampled_from(("no", "always"))),
-                               restart_written=True, health=draw(st.sampled_from((None, project.Health()))))).services["web"]
+def judged(draw: st.DrawFn) -> tuple[release.Release, list[state.ContainerState], bool]:
+    awaits = draw(st.sampled_from((None, "service_started", "service_completed_successfully")))
+    made = a_release(a_service("web", replicas=draw(st.integers(1, 2)), restart=draw(st.sampled_from(("no", "always"))),
+                               restart_written=True, health=draw(st.sampled_from((None, project.Health())))),
+                     a_service("after", depends_on={"web": awaits} if awaits else {}))
+    spec = made.services["web"]
     containers = [
         a_container(spec, id=str(n), status=draw(WORDS), exit_code=draw(st.integers(0, 1)), restarts=draw(st.integers(0, 1)),
                     health=draw(st.sampled_from(("", "healthy", "unhealthy", "starting"))),
                     content=draw(st.sampled_from((spec.content, spec.content, "other"))), one_off=draw(st.booleans()))
         for n in range(draw(st.integers(0, 3)))]
-    return spec, containers, draw(st.booleans())
+    return made, containers, draw(st.booleans())
 
 
 @given(judged(), st.randoms(use_true_random=False))
-def test_a_verdict_is_good_only_if_every_container_is(case: tuple[release.ServiceSpec, list[state.ContainerState], bool], chance: Any) -> None:
-    spec, containers, fresh = case
-    verdict = rollout.judge(spec, "", containers, fresh=fresh)
+def test_a_verdict_is_good_only_if_every_container_is(case: tuple[release.Release, list[state.ContainerState], bool], chance: Any) -> None:
+    made, containers, fresh = case
+    spec, ends = made.services["web"], made.endings["web"]
+    verdict = rollout.judge(spec, "", containers, ends=ends, fresh=fresh)
     mixed = list(containers)
     chance.shuffle(mixed)
-    assert rollout.judge(spec, "", mixed, fresh=fresh).word == verdict.word
+    assert rollout.judge(spec, "", mixed, ends=ends, fresh=fresh).word == verdict.word
     mine = [c for c in containers if not c.one_off]
-    words = {rollout.judge(replace(spec, replicas=1), "", [c], fresh=fresh).word for c in mine}
+    words = {rollout.judge(replace(spec, replicas=1), "", [c], ends=ends, fresh=fresh).word for c in mine}
     if len(mine) < spec.replicas:
         assert (verdict.word, verdict.state) == ("failed", "missing")
     else:
         assert verdict.word == ("failed" if "failed" in words else "waiting" if "waiting" in words else "good")
     if verdict.word == "good":
-        assert all(c.content == spec.content and c.state(spec.job) in ("healthy", "running", "completed") for c in mine)
-        assert all((c.status, c.exit_code) == ("exited", 0) for c in mine if spec.job)
-        assert all(c.health == "healthy" for c in mine if spec.health and not spec.job)
+        assert all(c.content == spec.content and ending.word(c, ends) in ("healthy", "running", "completed") for c in mine)
+        assert all((c.status, c.exit_code) == ("exited", 0) for c in mine if ends == "must")
+        assert all(c.health == "healthy" for c in mine if spec.health and ends != "must")
     else:
         assert verdict.why
 
@@ -244,8 +248,9 @@ def test_what_a_container_still_mounts_is_not_pruned() -> None:
 
 
 def test_a_restart_long_ago_is_no_crash_now() -> None:
-    spec = a_release(a_service("web")).services["web"]
-    words = [rollout.judge(spec, "", [a_container(spec, restarts=3)], fresh=fresh).word for fresh in (False, True)]
+    made = a_release(a_service("web", restart="always"))
+    spec, ends = made.services["web"], made.endings["web"]
+    words = [rollout.judge(spec, "", [a_container(spec, restarts=3)], ends=ends, fresh=fresh).word for fresh in (False, True)]
     assert words == ["good", "failed"]
 
 
@@ -253,4 +258,4 @@ def test_one_good_container_does_not_outvote_one_that_waits() -> None:
     spec = a_release(a_service("web", replicas=2, health=project.Health())).services["web"]
     waits, good = a_container(spec, health="starting"), a_container(spec, health="healthy")
     for order in ((waits, good), (good, waits)):
-        assert rollout.judge(spec, "", order, fresh=True).word == "waiting"
+        assert rollout.judge(spec, "", order, ends="never", fresh=True).word == "waiting"

@@ -196,15 +196,15 @@ def test_the_plan_of_a_way_back_names_only_what_is_run(extension: dict[str, str]
         return a_release(a_service("web", f"r/app:{tag}"), job, extension=extension)
 
     old, new = version("1"), version("2")
-    plan = planner.without_one_shots(planner.plan_host("h", old, {}, (), an_app(new), new), old)
+    plan = planner.without_one_shots(planner.plan_host("h", old, {}, (), an_app(new), new), old, ("job",))
     assert plan.services == tuple(c.service for c in plan.changes) == starts
 
 
 def test_a_way_back_of_one_shots_alone_is_committed() -> None:
     old, new = (a_release(a_service("job", f"r/app:{tag}", restart="no", restart_written=True)) for tag in "12")
-    plan = planner.without_one_shots(planner.plan_host("h", old, {}, (), an_app(new), new), old)
+    plan = planner.without_one_shots(planner.plan_host("h", old, {}, (), an_app(new), new), old, ("job",))
     assert (plan.services, [c.field for c in plan.changes]) == ((), ["release"])
-    assert planner.without_one_shots(steps.HostPlan("h"), old) == steps.HostPlan("h")
+    assert planner.without_one_shots(steps.HostPlan("h"), old, ("job",)) == steps.HostPlan("h")
 
 
 WEB = a_release(a_service("web", "r/web:1"))

@@ -1,0 +1,152 @@
+"""Who may end, who must, and for whom an end is a failure: over whole deployments that a recorder answers."""
+
+import asyncio
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from test_round_trips import HOSTS, Fleet
+
+from builders import a_container, a_release, a_service
+from lading import events
+from lading.commands import command
+from lading.compose import project, release
+from lading.engines import base, hosts
+from lading.inventory import hosts as inventory
+
+ENDED = {"Status": "exited", "ExitCode": 0}
+RUNS = {"Status": "running"}
+AFTER = a_service("zafter", depends_on={"web": "service_completed_successfully"}, restart="always")
+
+
+class Ending(Fleet):
+    """A fleet whose containers are in the *states* that Docker tells of a service, else running."""
+
+    def __init__(self, old: release.Release, new: release.Release, states: dict[str, dict[str, Any]], *, broken: str = "") -> None:
+        super().__init__(old, new)
+        self.states, self.broken = states, broken
+        self.shown: list[str] = []
+        self.back: list[str] = []
+        self.judged: set[str] = set()
+
+    def answer(self, host: inventory.Host, what: command.Command) -> command.Result:
+        if what.name == "last-lines":
+            return command.Result(0, {"end": b""})
+        if what.name == "undo":
+            self.runs[host.name] = self.old
+            self.back += [line for line in what.script.splitlines() if "compose up" in line]
+            return command.Result(0, {"up": b"0\n", "containers": self._containers(self.old), "tick": b"", "end": b""})
+        if what.name == "commit":
+            self.judged = {line.split()[1] for line in what.script.splitlines() if line.startswith("runs ")}
+        found = super().answer(host, what)
+        if what.name == "roll" and self.broken:
+            return command.Result(0, {"up": b"1\nit does not start", "containers": b"", "tick": b"", "end": b""})
+        return found
+
+    def _containers(self, made: release.Release) -> bytes:
+        lines = []
+        for spec in made.active.values():
+            seen = a_container(spec)
+            labels = {"com.docker.compose.project": seen.app, "com.docker.compose.service": seen.service,
+                      "lading.app": seen.app, "lading.content": seen.content}
+            lines.append(json.dumps({
+                "id": seen.id, "name": f"/{seen.name}", "image": seen.image, "labels": labels,
+                "state": self.states.get(spec.name, RUNS), "networks": {name: {"NetworkID": "n"} for name in seen.networks},
+            }))
+        return "\n".join(lines).encode()
+
+    async def run(self, finished: list[str] | None = None) -> base.Report:
+        """An upgrade; *finished*: what its record says of the services that had ended before it."""
+        job = await self.job()
+        begin = {} if finished is None else {"finished": finished}
+        own = {name: base.Own({self.old.id: self.old}, begin=begin) for name in HOSTS}
+        return await hosts.HostsEngine(self.recorder).run(replace(job, own=own), self.record)
+
+
+def versions(*services: project.Service) -> tuple[release.Release, release.Release]:
+    """A release and the one after it, which has another image of every service."""
+    new = [replace(one, image=one.image.replace(":1", ":2")) for one in services]
+    return a_release(*services), a_release(*new, version="2")
+
+
+@pytest.fixture(autouse=True)
+def no_bake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The recorder shows one snapshot, which cannot stay good for a while."""
+    monkeypatch.setattr(release, "BAKE", 0.0, raising=False)
+
+
+AT_ONCE = project.Rollout(monitor=0.0)
+
+
+@pytest.mark.parametrize(("service", "seen", "result"), [
+    (a_service("web", restart="on-failure", restart_written=True), RUNS, "succeeded"),  # a worker
+    (a_service("web", restart="no", restart_written=True), RUNS, "succeeded"),
+    (a_service("web"), ENDED, "succeeded"),  # MinIO's createbuckets
+    (a_service("web", restart="on-failure:3", restart_written=True), ENDED, "succeeded"),
+    (a_service("web", restart="always", restart_written=True), ENDED, "rolled_back"),
+    (a_service("web", restart="unless-stopped", restart_written=True), ENDED, "rolled_back"),
+    (a_service("web", definition={"ports": [{"target": 80}]}), ENDED, "rolled_back"),
+    (a_service("web", restart="no", restart_written=True, health=project.Health()), ENDED, "rolled_back"),
+    (a_service("web"), {"Status": "exited", "ExitCode": 1}, "rolled_back"),
+])
+def test_who_may_end(service: project.Service, seen: dict[str, Any], result: str) -> None:
+    fleet = Ending(*versions(replace(service, rollout=AT_ONCE)), {"web": seen})
+    report = asyncio.run(fleet.run([]))
+    if result == "succeeded":
+        assert (report.outcome.result, report.why) == ("succeeded", "")
+    else:
+        assert (report.step, "web: exited with code" in report.why) == ("roll", True), report.why
+
+
+def test_only_who_is_awaited_as_completed_must_end() -> None:
+    job = a_service("web", restart="no", restart_written=True, rollout=AT_ONCE)
+    runs = Ending(*versions(job, replace(AFTER, rollout=AT_ONCE)), {"web": RUNS})
+    assert asyncio.run(runs.run([])).outcome.result != "succeeded"
+    ended = Ending(*versions(job, replace(AFTER, rollout=AT_ONCE)), {"web": ENDED})
+    assert asyncio.run(ended.run([])).outcome.result == "succeeded"
+
+
+def test_what_is_waited_for_is_said_once() -> None:
+    checked = a_service("db", health=project.Health(), rollout=AT_ONCE)
+    after = replace(AFTER, rollout=AT_ONCE, depends_on={**AFTER.depends_on, "db": "service_healthy", "gone": "service_healthy"},
+                    restarts_with=("db",))
+    old, new = versions(after, a_service("web", rollout=AT_ONCE), checked)
+    fleet = Ending(old, new, {"web": RUNS})
+
+    async def story() -> list[events.Event]:
+        shown: list[events.Event] = []
+        job = replace(await fleet.job(), show=shown.append)
+        await hosts.HostsEngine(fleet.recorder).run(job, fleet.record)
+        return [one for one in shown if one.host == "web1" and one.step == "roll"]
+
+    assert asyncio.run(story()) == [
+        events.ServiceAwaited("d1", "web1", "roll", "waits for db to become healthy, web to end (at most 900 s)"),
+        events.ServiceAwaited("d1", "web1", "roll", "waits for db (it is not healthy yet; at most 270 s), web (it has not ended; at most 900 s)")]
+
+
+@pytest.mark.parametrize(("finished", "started"), [
+    (["buckets"], {"web", "worker"}),
+    ([], {"buckets", "web", "worker"}),
+    (None, {"buckets", "web"}),  # an older lading's record: by the restart policy, as it did
+])
+def test_a_way_back_brings_back_who_ran_and_runs_nothing_again_that_had_ended(finished: list[str] | None, started: set[str]) -> None:
+    web = a_service("web", restart="always", rollout=AT_ONCE)
+    worker = a_service("worker", restart="on-failure", restart_written=True, rollout=AT_ONCE)
+    fleet = Ending(*versions(web, worker, a_service("buckets", rollout=AT_ONCE)), {"buckets": ENDED}, broken="web")
+    report = asyncio.run(fleet.run(finished))
+    assert report.outcome.result == "rolled_back", report
+    assert {name for line in fleet.back for name in ("buckets", "web", "worker") if f" {name}" in line} == started
+
+
+@pytest.mark.parametrize(("verb", "judged"), [("deploy", {"buckets", "web"}), ("rollback", {"web"})])
+def test_what_a_way_back_leaves_is_not_judged_at_its_commit(verb: str, judged: set[str]) -> None:
+    fleet = Ending(*versions(a_service("web", restart="always", rollout=AT_ONCE), a_service("buckets", rollout=AT_ONCE)), {"buckets": ENDED})
+
+    async def story() -> base.Report:
+        job = await fleet.job()
+        own = {name: base.Own({fleet.old.id: fleet.old}, begin={"verb": verb, "finished": ["buckets"]}) for name in HOSTS}
+        return await hosts.HostsEngine(fleet.recorder).run(replace(job, own=own, keep_jobs=verb == "rollback"), fleet.record)
+
+    assert asyncio.run(story()).outcome.result == "succeeded"
+    assert fleet.judged == judged
