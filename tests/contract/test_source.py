@@ -132,7 +132,7 @@ def test_nothing_tells(shop: Shop) -> None:
             shop.settle(strict)
     shop.says(shop.first, "https://git.example/team/other")
     (shop.app / "conf" / "a").write_text("two\n")
-    assert shop.settle(asked).warnings == ()
+    assert shop.settle(asked).warnings == ("they ship as they lie here, which is not as they were committed: conf/a",)
     with pytest.raises(errors.InputError, match="says which commit of this repository"):
         shop.settle(strict)
 

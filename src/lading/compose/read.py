@@ -150,6 +150,7 @@ def _read(
     model = Model(raw, resolved, _by_service(needs), given, asked)
     _ship(tree, closure, model, cargo)
     shipping.check_filters(tree, cargo)
+    shipping.tell(tree, cargo)
     if request.version and "VERSION" not in values.names(needs):
         cargo.warnings.append(f"no file uses ${{VERSION}}: {version} only names this release")
     return _reading(request, version, chosen, model, cargo, closure)

@@ -60,6 +60,7 @@ def ship_bind(tree: worktree.Tree, cargo: Cargo, path: str, where: worktree.Wher
         return
     files = _tracked(tree, real, path, where)
     if not files:
+        _check_kept(tree, real, path, where)
         cargo.host_data.add(path)
         return
     if writable and real.is_dir():
@@ -72,11 +73,29 @@ def ship_bind(tree: worktree.Tree, cargo: Cargo, path: str, where: worktree.Wher
 
 def ship_config(tree: worktree.Tree, cargo: Cargo, path: str, where: worktree.Where, *, data: Sequence[str]) -> None:
     """Take the file of a config; it must be in Git, or kept on the host by `x-lading.data`."""
-    ship_bind(tree, cargo, path, where, data=data, writable=False)
-    if path in cargo.host_data and not listed(path, data):
+    real = worktree.place(tree, path, where, "the bind")
+    if listed(path, data):
+        cargo.host_data.add(path)
+        return
+    files = _tracked(tree, real, path, where)
+    if not files:
         state = "is not tracked by Git" if (tree.project / path).exists() else "does not exist"
         hint = f"git add {path}, or keep it on the host: `x-lading: {{data: [{path}]}}`"
         raise worktree.refuse(f"the config file {path} {state}", hint, where)
+    cargo.binds[path] = files
+
+
+def _check_kept(tree: worktree.Tree, real: Path, path: str, where: worktree.Where) -> None:
+    """Refuse a file that is here and does not ship: the host has none, and Docker would make a folder in its place.
+
+    Raises:
+        ComposeError: it is such a file.
+    """
+    here = real if tree.beside is None else worktree.place(tree.beside, path, where, "the bind")
+    if here.is_file():
+        state = "is not tracked by Git" if tree.beside is None or not tree.beside.tracked(here) else "is not in that commit"
+        hint = f"git add {path}; or keep a file of the host's there: `x-lading: {{data: [{path}]}}`"
+        raise worktree.refuse(f"the file {path} {state}, so it would not ship", hint, where)
 
 
 def ship_secret(tree: worktree.Tree, cargo: Cargo, kind: str, path: str, where: worktree.Where) -> bytes:
@@ -107,6 +126,33 @@ def _member(tree: worktree.Tree, folder: Path, name: str, shown: str, where: wor
     if real.is_dir():
         raise worktree.refuse(f"{shown} is a symlink to a folder, or a submodule", "mount that folder on its own", where)
     return _shipped(tree, real, name, shown, where)
+
+
+def tell(tree: worktree.Tree, cargo: Cargo) -> None:
+    """Say what stays on the hosts, what stays here, and what ships otherwise than it was committed."""
+    if cargo.host_data:
+        said = [path if tree.modes is None or _is_here(tree, path) else f"{path} (not here: a folder on each host)"
+                for path in sorted(cargo.host_data)]
+        cargo.warnings.append(f"host data, which stays on each host and never ships: {', '.join(said)}")
+    if tree.git is None or tree.beside is not None:  # of another commit it is said in how far it differs from what is here
+        return
+    folders = [path for path, files in cargo.binds.items() if any(one.path for one in files)]
+    left = [name for name in worktree.left_out(tree, folders) if not listed(name.rstrip("/"), sorted(cargo.host_data))]
+    if left:
+        cargo.warnings.append(f"not tracked by Git, so they do not ship: {few(left)}")
+    changed = worktree.uncommitted(tree, [*cargo.files, *cargo.binds])
+    if changed:
+        cargo.warnings.append(f"they ship as they lie here, which is not as they were committed: {few(changed)}")
+
+
+def _is_here(tree: worktree.Tree, path: str) -> bool:
+    return (tree.beside or tree).project.joinpath(path).exists()
+
+
+def few(names: Sequence[str], shown: int = 5) -> str:
+    """The first of many names, and how many there are more."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more
 
 
 def check_filters(tree: worktree.Tree, cargo: Cargo) -> None:

@@ -225,6 +225,30 @@ def untracked(tree: Tree, paths: Iterable[str]) -> list[str]:
     return [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
 
 
+def left_out(tree: Tree, folders: Iterable[str]) -> list[str]:
+    """What lies in *folders* of the project and Git does not track, ignored or not; folders of only such files as one, with `/`."""
+    asked = [os.path.normpath(tree.project / path) for path in folders]
+    if tree.git is None or not asked:
+        return []
+    done = tree.git.run("ls-files", "-z", "--others", "--directory", "--no-empty-directory", "--", *asked)
+    return sorted(_shown(tree, os.fsdecode(name)) for name in done.stdout.split(b"\0") if name)
+
+
+def uncommitted(tree: Tree, paths: Iterable[str]) -> list[str]:
+    """The tracked files at or below *paths* of the project that differ from the commit that is checked out."""
+    head = tree.git.head() if tree.git is not None else ""
+    asked = [os.path.normpath(tree.project / path) for path in paths]
+    if not head or not asked:
+        return []
+    return [_shown(tree, name) for name in differing(tree, head, asked)]
+
+
+def _shown(tree: Tree, name: str) -> str:
+    """A path from the top as the Compose file would name it."""
+    folder = name[-1:] if name.endswith("/") else ""
+    return os.path.relpath(tree.top / name, tree.project) + folder
+
+
 def filters(tree: Tree, paths: Iterable[str]) -> dict[str, str]:
     """Those of *paths* (from the top) that Git would send through a filter on their way, with its name; it is not run."""
     names = list(paths)

@@ -1,0 +1,98 @@
+"""What a bind ships, what it keeps on the hosts, and what is said of both (D29)."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lading import errors
+from lading.compose import project, read
+
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
+WHO = ("-c", "user.name=a", "-c", "user.email=a@b")
+Project = Callable[..., Path]
+
+
+def git(folder: Path, *words: str) -> None:
+    subprocess.run(["git", *WHO, *words], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Project:
+    """A tracked project whose one service has these mounts."""
+
+    def make(*volumes: str, more: str = "") -> Path:
+        folder = tmp_path / "shop"
+        folder.mkdir()
+        binds = "".join(f"      - {one}\n" for one in volumes)
+        (folder / "compose.yaml").write_text(f"name: shop\nservices:\n  web:\n    image: r.example/web:${{VERSION}}\n    volumes:\n{binds}{more}")
+        (folder / ".gitignore").write_text("*.log\nlocal/\n")
+        (folder / "conf").mkdir()
+        (folder / "conf" / "a").write_text("one\n")
+        git(folder, "init", "-q")
+        git(folder, "add", "-A")
+        git(folder, "commit", "-qm", "first")
+        return folder
+
+    return make
+
+
+def reading(folder: Path) -> project.Reading:
+    return read.read(read.Request(folder, version="1", environment=ENVIRONMENT))
+
+
+@pytest.mark.parametrize("name", ["app.conf", "app.log", "local/app.conf"])
+def test_a_local_file_that_git_does_not_track_is_refused(shop: Project, name: str) -> None:  # not a folder on the host
+    folder = shop(f"./{name}:/etc/app.conf:ro")
+    (folder / "local").mkdir()
+    (folder / name).write_text("x\n")
+    with pytest.raises(errors.ComposeError, match=f"the file {name} is not tracked by Git, so it would not ship") as refused:
+        reading(folder)
+    assert (refused.value.file, refused.value.line) == ("compose.yaml", 6)
+    assert f"git add {name}; or keep a file of the host's there: `x-lading: {{data: [{name}]}}`" == refused.value.hint
+    git(folder, "add", "-f", name)
+    assert reading(folder).host_data == ()
+
+
+def test_a_file_of_the_host_s_that_is_named_as_such_is_taken(shop: Project) -> None:
+    folder = shop("./app.conf:/etc/app.conf:ro", more="x-lading: {data: [app.conf]}\n")
+    (folder / "app.conf").write_text("x\n")
+    assert reading(folder).host_data == ("app.conf",)
+
+
+def test_host_data_is_named_and_what_is_nowhere(shop: Project) -> None:
+    folder = shop("./data:/data", "./cnof:/conf:ro")
+    (folder / "data").mkdir()
+    (warning,) = reading(folder).warnings
+    assert warning == ("host data, which stays on each host and never ships: cnof (not here: a folder on each host), data")
+
+
+def test_files_that_do_not_ship_are_named(shop: Project) -> None:
+    folder = shop("./conf:/conf:ro", "./conf/data:/conf/data")
+    (folder / "conf" / "data").mkdir()
+    (folder / "conf" / "data" / "rows").write_text("x")
+    assert [one for one in reading(folder).warnings if "tracked" in one] == []
+    for number in range(1, 8):
+        (folder / "conf" / f"b{number}").write_text("two\n")
+    (folder / "conf" / "x.log").write_text("")
+    (folder / "conf" / "deep").mkdir()
+    (folder / "conf" / "deep" / "c").write_text("")
+    said = "not tracked by Git, so they do not ship: conf/b1, conf/b2, conf/b3, conf/b4, conf/b5 and 4 more"
+    assert said in reading(folder).warnings
+
+
+def test_files_that_ship_as_nobody_committed_them_are_named(shop: Project) -> None:
+    folder = shop("./conf:/conf:ro")
+    assert reading(folder).warnings == ()
+    (folder / "conf" / "a").write_text("two\n")
+    (folder / "compose.yaml").write_text((folder / "compose.yaml").read_text() + "# changed\n")
+    (folder / ".gitignore").write_text("")  # it does not ship
+    assert reading(folder).warnings == ("they ship as they lie here, which is not as they were committed: compose.yaml, conf/a",)
+
+
+def test_without_git_everything_ships(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text("name: shop\nservices: {web: {image: 'r.example/web:${VERSION}', volumes: ['./conf:/conf:ro']}}\n")
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "a").write_text("one\n")
+    assert [list(one) for one in (reading(tmp_path).binds, reading(tmp_path).warnings)] == [["conf"], []]
