@@ -20,10 +20,14 @@ class Playbook:
         for host in BOTH:
             self.lab.run("ssh", host, "docker login -u ci --password-stdin registry.lab:5000", stdin=self.lab.password)
 
+    def copy(self, host: str) -> None:
+        """Copy the app's folder."""
+        line = f"tar -cf - . | ssh {host} 'mkdir -p {self.folder} && tar -C {self.folder} -xf -'"
+        self.lab.run("sh", "-c", line, cwd=self.app.folder)
+
     def up(self, host: str, version: str, *services: str, more: str = "") -> None:
         """Copy the app's folder, bring the project (or some services) up; *more*: variables."""
-        copy = f"tar -cf - . | ssh {host} 'mkdir -p {self.folder} && tar -C {self.folder} -xf -'"
-        self.lab.run("sh", "-c", copy, cwd=self.app.folder)
+        self.copy(host)
         line = f"env VERSION={version} {more} docker compose -f docker-compose.yml up -d {' '.join(services)}"
         self.lab.ssh(host, f"cd {self.folder} && {line}", timeout=120)
 

@@ -1,7 +1,8 @@
-"""docs/moving.md is true: every command of its blocks, in order, by hand of a person at the lab's controller."""
+"""docs/moving.md and the tutorial's first steps are true: every command of their blocks, in order, as a person types it in the lab."""
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,15 +12,16 @@ from pathlib import Path
 import pytest
 from app_client import EXAMPLE, App
 from lab_client import CHECKOUT, Lab
-from playbook import BOTH, drift, lives
+from playbook import BOTH, Playbook, adopt, drift, lives
 
 PAGE = CHECKOUT / "docs" / "moving.md"
+TUTORIAL = CHECKOUT / "docs" / "tutorial.md"
 HOSTS = (*BOTH, "web3")
 
 
-def blocks() -> list[str]:
-    """The shell blocks of the page, line by line."""
-    found = re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.S)
+def blocks(page: Path) -> list[str]:
+    """The shell blocks of a page, line by line."""
+    found = re.findall(r"```sh\n(.*?)```", page.read_text(), re.S)
     return [line for block in found for line in block.splitlines() if line.strip()]
 
 
@@ -44,7 +46,7 @@ def test_every_command_of_the_page(hello: App) -> None:
     env = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "ANSIBLE_LOCALHOST_WARNING": "False", "LC_ALL": "C.UTF-8"}
     said: dict[str, str] = {}
     stores: dict[str, str] = {}
-    for line in blocks():
+    for line in blocks(PAGE):
         done = hello.lab.run("sh", "-c", line, cwd=hello.folder, env=env, check=False, timeout=240)
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
         said[line] = done.stdout + done.stderr
@@ -63,3 +65,31 @@ def test_the_playbooks_are_ones_that_ansible_lint_takes() -> None:
     done = subprocess.run([program, "--offline", "-q", "--project-dir", folder, folder / "deploy.yml", folder / "beside.yml"],
                           capture_output=True, text=True, check=False, cwd=folder, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_first_two_steps_of_the_tutorial_carry_the_data_over(app: App, playbook: Playbook, lab: Lab) -> None:  # D8
+    def on_the_server(line: str) -> None:
+        lab.ssh("web1", f"cd {playbook.folder} && exec sh -c {shlex.quote(line)}", timeout=120)
+
+    def rows() -> str:
+        return lab.exec("web1", f"docker exec {app.ids('web1')['store']} cat /data/rows").stdout
+
+    first, *second = blocks(TUTORIAL)
+    named = re.search(r"`(volumes: \{.*?)`", TUTORIAL.read_text())
+    assert named is not None
+    app.edit("volumes:\n  data: {}", named[1])
+    playbook.copy("web1")
+    try:
+        on_the_server(first)
+        lab.exec("web1", "docker exec hello sh -c 'echo row >/data/rows'")
+        for line in second:
+            on_the_server(line)
+        assert rows() == "row\n"
+        taken = adopt(app, "--yes", to="web1")
+        assert taken.returncode == 0, taken.stderr
+        app.edit("command: [store]", "command: [store]\n    environment: {N: one}")
+        done = app.deploy("1.1.0", to="web1")
+        assert (done.returncode, rows()) == (0, "row\n"), done.stderr
+        assert lab.exec("web1", "docker volume ls -q").stdout.split() == ["data"]
+    finally:
+        lab.exec("web1", f"docker rm -f hello $(docker ps -aq --filter label=com.docker.compose.project={app.name}); docker volume rm data", check=False)
