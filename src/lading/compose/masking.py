@@ -33,6 +33,18 @@ def service(
     return dict(done)
 
 
+def file_labels(raw: Mapping[str, Any], resolved: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, str] | None:
+    """The labels that only the label files of a service give, in Compose's normal form, None if it has no such file.
+
+    No variable takes part in them.
+    """
+    if not raw.get("label_file"):
+        return None
+    written = raw.get("labels") or {}
+    keys = as_mapping(written, values) if isinstance(written, list) else written
+    return {name: str(value) for name, value in (resolved.get("labels") or {}).items() if name not in keys}
+
+
 def masked(raw: Any, resolved: Any, values: Mapping[str, str], hidden: frozenset[str], key: str = "") -> Any:
     """*resolved* (interpolated by Compose) with everything that a *hidden* name takes part in as in *raw*."""
     if not variables.names(raw, key) & hidden:

@@ -60,7 +60,10 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service. *definition* is Compose's own normal form with secret values masked, keys in Compose's words."""
+    """One service. *definition* is Compose's own normal form with secret values masked, keys in Compose's words.
+
+    *asked*: a profile of it was asked for; *file_labels*: what its label files give, None if it has none.
+    """
 
     name: str
     image: str
@@ -86,6 +89,7 @@ class Service:
     variables: tuple[str, ...] = ()
     restarts_with: tuple[str, ...] = ()
     asked: bool = False
+    file_labels: Mapping[str, str] | None = None
     elsewhere: images.Elsewhere = field(default_factory=images.Elsewhere)
 
     @property

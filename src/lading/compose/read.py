@@ -504,7 +504,8 @@ def _project(model: Model) -> project.Project:
         raw = model.raw["services"][name]
         definition = masking.service(raw, resolved, given.all, given.hidden)
         service = services.service(name, resolved, raw, definition, model.names(name))
-        found[name] = replace(service, asked=profiles.asked(service.profiles, model.profiles))
+        labels = masking.file_labels(raw, resolved, given.all)
+        found[name] = replace(service, asked=profiles.asked(service.profiles, model.profiles), file_labels=labels)
     extension = masking.masked(model.raw.get("x-lading"), model.resolved.get("x-lading"), given.all, given.hidden)
     return project.Project(
         name=str(model.resolved["name"]),

@@ -394,7 +394,9 @@ def _service_overlay(
     ignored = [key for key in IGNORED_DEPLOY[:3] if key in service.definition.get("deploy", {})]
     if ignored:
         entry["deploy"] = dict.fromkeys(ignored, overlay.RESET)
-    entry["labels"] = {"lading.app": app, "lading.content": spec.content}
+    if service.file_labels is not None:  # Compose looks for label files in the folder in which it is called
+        entry["label_file"] = overlay.RESET
+    entry["labels"] = {**(service.file_labels or {}), "lading.app": app, "lading.content": spec.content}
     if spec.secrets:
         entry["labels"]["lading.secrets"] = f"${{LADING_SECRETS_{index}}}"
     volumes = []

@@ -61,7 +61,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A plan with all it was made from; *wrong*: hosts that contradict the ledger; *mounts*: what it mounts of hosts."""
+    """A plan with all it was made from; *wrong*: hosts that contradict the ledger; *mounts*: what it mounts of hosts;
+    *expected*: Compose's normal form for each host with something to do, secrets included.
+    """
 
     request: Request
     destination: hosts.Destination
@@ -74,6 +76,7 @@ class Prepared:
     vouched: tuple[str, ...] = ("*",)
     wrong: contradicting.Wrong = field(default_factory=dict)
     mounts: mounted.Mounted = field(default_factory=lambda: mounted.Mounted({}, frozenset()))
+    expected: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 async def plan(context: contexts.Context, request: Request) -> steps.Plan:
@@ -237,7 +240,10 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     whole = replace(whole, source=made.source, confirm=destination.confirm,
                     unfinished=running.unfinished(seen, made.release.app),
                     rights=policy.planned(reading.rights, made.release.app, seen))
-    return Prepared(request, destination, chosen, made, whole, seen, platforms, nonce, vouched, wrong, mounts)
+    expected = await _expected(made, whole, context.environment)
+    for form in dict.fromkeys(expected.values()):
+        policy.check_form(made.release.app, form, destination.allowed)
+    return Prepared(request, destination, chosen, made, whole, seen, platforms, nonce, vouched, wrong, mounts, expected)
 
 
 def is_ours(context: contexts.Context, destination: hosts.Destination, recorded: str) -> bool:
@@ -342,9 +348,6 @@ async def job(context: contexts.Context, prepared: Prepared) -> base.Job:
     for name, wrong in problems.items():
         if wrong:
             raise errors.PreflightError("; ".join(wrong), f"lading check {name}", host=name, step="preflight")
-    expected = await _expected(made, prepared.plan, context.environment)
-    for form in dict.fromkeys(expected.values()):
-        policy.check_form(made.release.app, form, prepared.destination.allowed)
 
     def judge(host: state.HostState) -> None:
         allowed = prepared.destination.allowed
@@ -364,7 +367,7 @@ async def job(context: contexts.Context, prepared: Prepared) -> base.Job:
         hosts={host.name: host for host in prepared.chosen}, deployment=new_id(), begin=begin,
         state_dir=context.settings.state_dir, holder=context.actor, since=contexts.now(), url=context.url,
         nonce=prepared.nonce, take_lease=prepared.request.take_lease, logins=logins(context, made.release),
-        platforms=prepared.platforms, expected=expected, stop=context.stop,
+        platforms=prepared.platforms, expected=prepared.expected, stop=context.stop,
         composes={"": await asyncio.to_thread(plugin.version, context.environment),
                   **{name: host.facts.compose for name, host in prepared.seen.hosts.items()}},
         docker_info={name: host.facts.docker_info for name, host in prepared.seen.hosts.items()},

@@ -44,6 +44,14 @@ def test_what_only_a_file_says_is_left_out(written: Any) -> None:
     assert masking.service({"env_file": ["e"], "label_file": ["l"]}, {"image": "i"}, VALUES, HIDDEN) == {"image": "i"}
 
 
+@pytest.mark.parametrize("written", [["own=1", "$V=x"], {"own": "1", "1": "x"}])
+def test_the_labels_that_only_files_give(written: Any) -> None:
+    resolved = {"labels": {"own": "1", "1": "x", "from": "file"}}
+    assert masking.file_labels({"label_file": ["l"], "labels": written}, resolved, VALUES) == {"from": "file"}
+    assert masking.file_labels({"label_file": ["l"]}, {}, VALUES) == {}
+    assert masking.file_labels({"labels": written}, resolved, VALUES) is None
+
+
 TEXT = st.lists(st.sampled_from(("a", "$V", "${P}", "${P:-x}", "${V:+y}", "$$", " ")), max_size=5).map("".join)
 RAW = st.recursive(TEXT, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3), max_leaves=8)
 

@@ -119,3 +119,18 @@ def test_tar_has_neither_owner_nor_time() -> None:
         members = archive.getmembers()
     assert {(m.uid, m.uname, m.mtime, m.mode) for m in members} == {(0, "", 0, 0o644)}
     assert {m.name for m in members} == {"release.json", "compose.overlay.yaml", "plain.env", "files/docker-compose.yml"}
+
+
+def test_profiles_that_were_asked_for_are_kept_where_they_say_something() -> None:
+    tool = a_service("tool", profiles=("tools",))
+    asked = release.build(replace(a_reading(WEB, replace(tool, asked=True)), profiles=("tools", "debug")), {}).release
+    assert restore.from_bytes(asked.canonical()).profiles == ("debug", "tools")
+    assert set(asked.active) == {"web", "tool"}
+    assert release.build(a_reading(WEB, tool), {}).release.profiles == ()
+    assert release.build(replace(a_reading(WEB), profiles=("tools",)), {}).release.id == release.build(a_reading(WEB), {}).release.id
+
+
+def test_labels_of_files_stand_in_the_overlay() -> None:
+    made = release.build(a_reading(replace(WEB, file_labels={"team": "a$$b"})), {}).release
+    assert "label_file: !reset null" in made.overlay and 'team: "a$$b"' in made.overlay
+    assert "label_file" not in release.build(a_reading(WEB), {}).release.overlay

@@ -182,3 +182,13 @@ def test_several_destinations_pass_the_same_variables_on() -> None:
     assert fleet.choose(("one,same",))[0].pass_env == ("A",)
     with pytest.raises(errors.InputError, match="pass_env differs between the destinations one, other"):
         fleet.choose(("one,other",))
+
+
+def test_several_destinations_ask_for_the_same_profiles() -> None:
+    one = hosts.Destination("one", ("web1",), profiles=("debug",))
+    fleet = hosts.Inventory({name: hosts.Host(name) for name in ("web1", "web2")}, {
+        "one": one, "same": replace(one, name="same", hosts=("web2",)), "none": hosts.Destination("none", ("web2",), profiles=())})
+    assert fleet.choose(("one,same",))[0].profiles == ("debug",)
+    assert fleet.choose(("web2",))[0].profiles is None
+    with pytest.raises(errors.InputError, match="profiles differ between the destinations one, none"):
+        fleet.choose(("one,none",))
