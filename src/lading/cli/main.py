@@ -88,6 +88,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run one command and leave with its exit code (DESIGN §3); the only place that catches errors."""
     words = sys.argv[1:] if arguments is None else arguments
     _name_account()
+    _find_home()
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # what libraries tell their developers is nothing for people who deploy
     terminal.prepare()
@@ -122,6 +123,16 @@ def _name_account() -> None:
         pwd.getpwuid(os.getuid())
     except KeyError:
         os.environ.setdefault("LOGNAME", f"uid-{os.getuid()}")
+
+
+def _find_home() -> None:
+    """What `~` is, for all that lading reads, runs and asks: the account's own where HOME is not set, / for a number without a name."""
+    if os.environ.get("HOME"):
+        return
+    try:
+        os.environ["HOME"] = pwd.getpwuid(os.getuid()).pw_dir or "/"
+    except KeyError:
+        os.environ["HOME"] = "/"
 
 
 def report(wrong: errors.LadingError, as_json: bool) -> None:

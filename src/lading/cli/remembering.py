@@ -33,7 +33,7 @@ def history(config: str, app: str, to: tuple[str, ...], limit: int, offline: boo
     """Who deployed what, when, with which result; what was done elsewhere is read from the hosts."""
 
     async def work() -> int:
-        async with shared.opened(config, with_ledger=True) as context:
+        async with shared.opened(config, questions=True) as context:
             found = await past.history(context, app, to=to, limit=limit, offline=offline)
         if as_json and not found.rows:
             contexts.check_answered(found.unreachable, "whether anything was done")
@@ -79,7 +79,7 @@ def show(config: str, deployment: str, timings: bool, as_json: bool) -> int:
     """One deployment, event by event; the beginning of its id is enough."""
 
     async def work() -> int:
-        async with shared.opened(config, with_ledger=True) as context:
+        async with shared.opened(config, questions=True) as context:
             shown = await past.show(context, deployment)
         took = times.timings(shown.events) if timings else None
         if as_json:

@@ -162,12 +162,13 @@ def must_ask(destination: str, yes: bool) -> None:
 @asynccontextmanager
 async def opened(
     config: str, directory: Path = Path(), *, with_ledger: bool = False, asks_ledger: bool = False,
-    compares: bool = False,
+    compares: bool = False, questions: bool = False,
 ) -> AsyncIterator[contexts.Context]:
     """The context of one call: fleet file, connections, ledger; signals set `stop`.
 
     *with_ledger*: it is made if it is not there; *asks_ledger*: what it knows counts, if there is one;
-    *compares*: what hosts say is compared with it, if there is one that can be read.
+    *compares*: what hosts say is compared with it, if there is one that can be read;
+    *questions*: as *with_ledger*, but a copy will do where it cannot be written.
     """
     fleet = load(config, directory)
     transport = _transport(fleet)
@@ -176,10 +177,12 @@ async def opened(
     kept = await _ledger(fleet, make=with_ledger) if with_ledger or asks_ledger else None
     if compares:
         kept = await _readable(fleet)
+    if questions:
+        kept = await _asked(fleet)
     asker = contexts.who(os.environ)
     context = contexts.Context(fleet, dict(os.environ), transport, kept, asker.actor, asker.url, asker.commit,
                                ran_by=contexts.process_owner())
-    signals(context.stop, says=with_ledger)
+    signals(context.stop, says=with_ledger or questions)
     try:
         yield context
     finally:
@@ -191,9 +194,18 @@ async def opened(
 async def _ledger(fleet: settings.Settings, *, make: bool) -> ledger.Ledger | None:
     """The ledger; one in a file that is not there is made only if *make*, so that looking leaves nothing behind."""
     place = contexts.ledger_place(fleet, os.environ)
-    if not make and isinstance(place, Path) and not place.exists():
+    if not make and isinstance(place, Path) and not os.access(place, os.F_OK):
         return None
     return await ledger.open_ledger(place)
+
+
+async def _asked(fleet: settings.Settings) -> ledger.Ledger:
+    """The ledger for questions about what was; what hosts tell is not kept where it cannot be."""
+    place = contexts.ledger_place(fleet, os.environ)
+    opened, copied = await ledger.open_for_questions(place)
+    if copied:
+        terminal.err(f" note: {place} cannot be written: what hosts tell is not kept (XDG_STATE_HOME names another folder)")
+    return opened
 
 
 async def _readable(fleet: settings.Settings) -> ledger.Ledger | None:

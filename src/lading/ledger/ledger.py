@@ -1,7 +1,11 @@
 """The ledger: append events to a chain, keep releases, read history, verify, move; in SQLite or PostgreSQL."""
 
 import asyncio
+import contextlib
+import errno
 import secrets
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, replace
 from datetime import UTC, datetime
@@ -32,6 +36,7 @@ class Ledger:
 
     def __init__(self, store: stores.Store) -> None:
         self.store = store
+        self.scratch: tempfile.TemporaryDirectory[str] | None = None  # of a copy
         self._doubt: tuple[tuple[events.Event, ...], chain.Row] | None = None
 
     @property
@@ -257,6 +262,8 @@ class Ledger:
     async def close(self) -> None:
         """Let go of connections."""
         await asyncio.to_thread(self.store.close)
+        if self.scratch is not None:
+            self.scratch.cleanup()
 
 
 def _sealed(event: events.Event, at: str, head: chain.Head) -> chain.Row:
@@ -310,6 +317,41 @@ async def open_ledger(where: Path | str) -> Ledger:
         await opened.close()
         raise
     return opened
+
+
+async def open_for_questions(where: Path | str) -> tuple[Ledger, bool]:
+    """The same for who only asks; whether it is a copy: what hosts tell goes into one where the ledger itself cannot be written.
+
+    Raises:
+        LedgerError: as `open_ledger`, and it is not for lack of a place to write to.
+    """
+    try:
+        return await open_ledger(where), False
+    except errors.LedgerError as failed:
+        if not isinstance(where, Path) or not _not_for_us(failed.__cause__):
+            raise
+        folder = tempfile.TemporaryDirectory(prefix="lading-")
+        try:
+            copied = await open_ledger(_copied(where, Path(folder.name)))
+        except BaseException:
+            folder.cleanup()
+            raise
+        copied.scratch = folder
+        return copied, True
+
+
+def _not_for_us(cause: BaseException | None) -> bool:
+    """Whether a file could not be made, opened or written, whatever is in it."""
+    words = ("readonly", "unable to open")  # as SQLite says it
+    return (isinstance(cause, OSError) and cause.errno != errno.ENOSPC) or any(word in str(cause) for word in words)
+
+
+def _copied(ledger: Path, folder: Path) -> Path:
+    """A ledger's files as they are, in another folder; none where it has none that can be read."""
+    with contextlib.suppress(OSError):
+        for name in (ledger.name, f"{ledger.name}-wal"):
+            shutil.copyfile(ledger.with_name(name), folder / name)
+    return folder / ledger.name
 
 
 def _postgres(url: str) -> stores.Store:
