@@ -58,6 +58,7 @@ UNPACK = """I=$A/incoming.$D; rm -rf "$A"/incoming.*
 if [ "$TAR" -gt 0 ]; then
 mkdir "$I" && head -c "$TAR" | tar -xpof - -C "$I" 2>"$A/tar.err" || { e=$(tail -n 1 "$A/tar.err"); rm -rf "$I" "$A/tar.err"; refuse upload "$e"; }
 rm -f "$A/tar.err"; chmod -R a+rX "$I"
+[ ! -d "$I/objects" ] || find "$I/objects" -mindepth 1 -type d -exec chmod u=rwx,go=rx,g-s {} +
 for o in "$I"/objects/*; do [ -e "$o" ] || continue; n=$A/objects/${o##*/}
 if [ -f "$n" ] && [ -f "$o" ]; then { cat "$o" >"$n"; } 2>/dev/null || mv -f "$o" "$n"; elif [ ! -e "$n" ]; then mv "$o" "$A/objects/"; fi; done
 for s in "$I"/secrets/*/*; do [ -f "$s" ] || continue; d=${s%/*}; d=$A/secrets/${d##*/}; mkdir -p "$d" && mv "$s" "$d/"; done
@@ -65,6 +66,10 @@ if [ -d "$I/releases/$R" ]; then rm -rf "$A/releases/$R.old"; [ ! -d "$A/release
 mv "$I/releases/$R" "$A/releases/" || refuse upload "cannot store the release"; rm -rf "$A/releases/$R.old"; fi
 rm -rf "$I"; sync -f "$A" 2>/dev/null || sync
 fi
+"""
+# A folder of another SSH user's that ships cannot be removed: it gets another name, and goes with that user's next commit.
+PRUNE = """rm -rf "$A"/objects/*.gone 2>/dev/null
+prune(){ rm -rf "$A/objects/$1" 2>/dev/null || mv "$A/objects/$1" "$A/objects/$1.gone"; }
 """
 PULL = """C=
 clean(){ [ -z "$C" ] || rm -rf "$C"; }
@@ -300,7 +305,7 @@ def commit(
         'printf "%s" "$SCRIPT" >"$A/compose.new" && chmod 755 "$A/compose.new" && mv "$A/compose.new" "$A/compose"\n',
     ]
     lines += [f'rm -rf "$A"/releases/{command.quote(name)}\n' for name in releases]
-    lines += [f'rm -rf "$A"/objects/{command.quote(name)}\n' for name in objects]
+    lines += [PRUNE, *(f"prune {command.quote(name)}\n" for name in objects)]
     lines += [f'rm -f "$A"/secrets/{command.quote(name)}\n' for name in secrets]
     if tags:
         lines.append(f"docker image rm {command.join(tags)} >/dev/null 2>&1\n")
@@ -324,7 +329,7 @@ def give_back(
     """
     lines = ['jot "$RECORD" || refuse state "cannot write the journal"\n',
              'for r in "$A"/releases/*; do [ "${r##*/}" = "$R" ] || rm -rf "$r"; done; rm -f "$A/releases/$R/release.json"\n']
-    lines += [f'rm -rf "$A"/objects/{command.quote(name)}\n' for name in objects]
+    lines += [PRUNE, *(f"prune {command.quote(name)}\n" for name in objects)]
     lines += [f'rm -f "$A"/secrets/{command.quote(name)}\n' for name in secrets]
     lines += [KEPT_TAGS, 'rm -f "$A/current"; jot "$ENDED"\n', files.FREE, "part end\nexit 0\n"]
     return guarded("give-back", marker, hold, "".join(lines), timeout=120,

@@ -347,7 +347,8 @@ async def job(context: contexts.Context, prepared: Prepared) -> base.Job:
     }
     for name, wrong in problems.items():
         if wrong:
-            raise errors.PreflightError("; ".join(wrong), f"lading check {name}", host=name, step="preflight")
+            hint = preflight.remedy(prepared.seen.hosts[name])
+            raise errors.PreflightError("; ".join(wrong), hint, host=name, step="preflight")
 
     def judge(host: state.HostState) -> None:
         allowed = prepared.destination.allowed

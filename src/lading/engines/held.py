@@ -117,7 +117,7 @@ class Held:
         problems = preflight.problems(job.release, plan, seen, job.platforms) if check else []
         await self.record(events.HostChecked(job.deployment, name, "preflight", problems=tuple(problems)))
         if problems:
-            raise errors.PreflightError("; ".join(problems), f"lading check {name}", host=name, step="preflight")
+            raise errors.PreflightError("; ".join(problems), preflight.remedy(seen), host=name, step="preflight")
 
     async def reach(self, name: str) -> state.HostState:
         """Look again, trying for a while to reach a host that was lost, or whose engine does not answer.

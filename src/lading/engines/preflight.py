@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from lading import shape, state
+from lading.commands import command
 from lading.compose import owner, release
 from lading.plan import steps
 
@@ -26,6 +27,12 @@ def problems(
     found += _architecture(made, facts, platforms)
     found += _ports(made, plan, seen)
     return found
+
+
+def remedy(seen: state.HostState) -> str:
+    """What to type where a host cannot take a release: the folders that are missing are made, else the whole host is looked at."""
+    missing = seen.facts.missing_paths
+    return f"ssh {seen.host} mkdir -p {command.join(missing)}" if missing else f"lading check {seen.host}"
 
 
 def tooling(facts: state.Facts) -> list[str]:

@@ -64,6 +64,31 @@ def test_stage_stores_pulls_tags_and_shows_the_hosts_config(held: HostShell) -> 
     assert ((app / "objects/o1/a.conf").read_text(), (app / "releases/cafe/release.json").read_text()) == ("one", '{"new":1}')
 
 
+def test_folders_that_ship_are_as_plain_compose_has_them(held: HostShell) -> None:  # E11: some programs refuse others
+    held.docker(PULLS)
+    for folder in (held.state, held.app(), held.app() / "objects"):
+        folder.chmod(0o2770)
+    assert stage(held, {"objects/o1/sub/a.conf": "one", "objects/o2": "file"}).status == 0
+    modes = {path: oct((held.app() / "objects" / path).stat().st_mode & 0o7777) for path in ("o1", "o1/sub", "o1/sub/a.conf", "o2")}
+    assert modes == {"o1": "0o755", "o1/sub": "0o755", "o1/sub/a.conf": "0o644", "o2": "0o644"}
+
+
+def test_a_folder_of_another_user_s_goes_with_their_next_commit(held: HostShell) -> None:
+    def commit(*objects: str) -> set[str]:
+        done = held.run(rolling.commit("M", held.hold(), record='{"kind":"committed"}', current="{}", script="", runs={}, releases=(),
+                                       objects=objects, secrets=(), tags=()))
+        assert done.status == 0
+        return {path.name for path in (held.app() / "objects").iterdir()}
+
+    lease = (held.app() / "lease").read_text()
+    (held.app() / "objects" / "o1").mkdir()
+    held.program("rm", '#!/bin/sh\ncase "$*" in */objects/*) exit 1;; esac\nexec /bin/rm "$@"\n')
+    assert commit("o1") == {"o1.gone"}  # no deployment takes it for what it was
+    (held.bin / "rm").unlink()
+    (held.app() / "lease").write_text(lease)
+    assert commit() == set()
+
+
 def test_a_file_that_ships_again_is_put_right_in_its_place(held: HostShell) -> None:
     """A running container has it mounted by its inode."""
     held.docker(PULLS)

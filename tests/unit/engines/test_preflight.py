@@ -50,6 +50,12 @@ def test_one_thing_at_a_time(facts: dict[str, Any], said: str | None) -> None:
     assert said is None or said in found[0]
 
 
+def test_what_to_type_makes_the_folders_that_are_missing() -> None:  # E10
+    missing = replace(GOOD, missing_paths=("/srv/x", "/srv/a b"))
+    assert preflight.remedy(state.HostState("web1", missing)) == "ssh web1 mkdir -p /srv/x '/srv/a b'"
+    assert preflight.remedy(state.HostState("web1", GOOD)) == "lading check web1"
+
+
 @pytest.mark.parametrize(("published", "listening", "meets"), [
     ("127.0.0.1:8080", "127.0.0.1:8080", True), ("127.0.0.1:8080", "10.0.0.1:8080", False), ("127.0.0.1:8080", "0.0.0.0:8080", True),
     ("127.0.0.1:8080", ":::8080", True), ("0.0.0.0:8080", "10.0.0.1:8080", True), ("0.0.0.0:8080", "::1:8080", False),
