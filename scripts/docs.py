@@ -91,6 +91,22 @@ def rights() -> str:
             f"`*` stands for a name.\n\n| key | under `allow:` |\n| --- | --- |\n{rows}")
 
 
+def compose() -> str:
+    """What becomes of every key of a Compose file."""
+    module = importlib.import_module("lading.compose.handling")
+    extension = importlib.import_module("lading.compose.checks").EXTENSION
+    kinds = "".join(f"- **{kind}**: {says}\n" for kind, says in module.KINDS.items())
+    rows = "".join(f"| `{key}` | {one.kind} | {one.says} |\n" for key, one in module.table().items())
+    return (
+        f"{NOTE}# What becomes of each key of a Compose file\n\n{kinds}\n"
+        "A key that is not in this table is **unknown**: Compose has learned it later. The host's Compose carries it out, if it knows it, and the\n"
+        "plan names it among the rights of the app; a destination with `allow:` refuses it. What a key gives an app over its host is told by\n"
+        "[reference/rights.md](reference/rights.md).\n\n"
+        f"Keys `x-…` are for people and tools; lading reads `x-lading` ({', '.join(f'`{key}`' for key in extension)}) at the top of the file.\n"
+        "`*` stands for a name, keys are those of Compose's normal form: after anchors, `extends`, `include`, overrides and variables.\n\n"
+        f"| key | who | how |\n| --- | --- | --- |\n{rows}")
+
+
 def errors() -> str:
     """Every error with its kind and exit code."""
     module = importlib.import_module("lading.errors")
@@ -133,7 +149,7 @@ def main() -> int:
     """Write all documents, or with --check say which are out of step."""
     os.environ.pop("COLUMNS", None)
     pages = {"ARCHITECTURE.md": architecture(), "docs/reference/cli.md": cli(), "docs/reference/settings.md": settings(),
-             "docs/reference/rights.md": rights(), "docs/reference/errors.md": errors(), "docs/reference/events.md": events(),
+             "docs/reference/rights.md": rights(), "docs/reference/errors.md": errors(), "docs/compose.md": compose(), "docs/reference/events.md": events(),
              "docs/projects.md": projects()}
     stale = [name for name, text in pages.items() if not (ROOT / name).exists() or (ROOT / name).read_text() != text]
     if "--check" in sys.argv:

@@ -22,6 +22,14 @@ case "$*" in *compose.overlay.yaml*) echo "services.web additional properties 'o
 exec /usr/local/lib/docker/cli-plugins/docker-compose "$@"
 """
 
+KNOWS_MORE = """#!/bin/sh
+exec /usr/bin/python3 -c '
+import subprocess, sys
+done = subprocess.run(["/usr/local/lib/docker/cli-plugins/docker-compose", *sys.argv[1:]], stdout=subprocess.PIPE, text=True, close_fds=False)
+sys.stdout.write(done.stdout.replace("    image:", "    future: {deep: 1}\\n    image:") if "config" in sys.argv else done.stdout)
+sys.exit(done.returncode)' "$@"
+"""
+
 
 @dataclass
 class Fleet:
@@ -56,15 +64,41 @@ def fleet(tmp_path: Path, serve: Serve) -> Fleet:
     return Fleet(tmp_path)
 
 
-def test_a_bundle_that_compose_refuses_is_refused_by_the_plan(fleet: Fleet) -> None:
+def with_compose(fleet: Fleet, script: str) -> context.Context:
+    """The context of a caller whose Compose is *script*."""
     plugin = fleet.folder / "docker/cli-plugins/docker-compose"
     plugin.parent.mkdir(parents=True)
-    plugin.write_text(REFUSES_BUNDLES)
+    plugin.write_text(script)
     plugin.chmod(0o755)
+    return fleet.context(DOCKER_CONFIG=str(fleet.folder / "docker"))
+
+
+def test_a_bundle_that_compose_refuses_is_refused_by_the_plan(fleet: Fleet) -> None:
+    caller = with_compose(fleet, REFUSES_BUNDLES)
     for verb in (start.plan, start.deploy):
         with pytest.raises(errors.ComposeError, match="Compose refuses the bundle"):
-            asyncio.run(verb(fleet.context(DOCKER_CONFIG=str(fleet.folder / "docker")), fleet.request()))
+            asyncio.run(verb(caller, fleet.request()))
     assert set(fleet.sent) == {"observe"}
+
+
+def test_a_key_that_compose_learned_later_is_named_in_the_plan(fleet: Fleet) -> None:
+    made = asyncio.run(start.plan(with_compose(fleet, KNOWS_MORE), fleet.request()))
+    assert [(one.service, one.key, one.right) for one in made.rights] == [
+        ("web", "services.web.future", "refused:lading does not know this key")]
+
+
+@pytest.mark.parametrize(("more", "key"), [
+    ("  db: {provider: {type: awesome}}\n", "services.db.provider"),
+    ("    secrets: [s]\nsecrets: {s: {external: true}}\n", "secrets.s.external"),
+    ("    configs: [c]\nconfigs: {c: {file: ./web.labels, template_driver: golang}}\n", "configs.c.template_driver"),
+])
+def test_keys_that_nothing_carries_out_are_refused_by_the_plan(more: str, key: str, fleet: Fleet) -> None:
+    file = fleet.folder / "compose.yaml"
+    file.write_text(file.read_text() + more)
+    with pytest.raises(errors.ComposeError) as refused:
+        asyncio.run(start.plan(fleet.context(), fleet.request()))
+    assert refused.value.message.startswith(f"{key} is refused: ") and refused.value.line > 7
+    assert fleet.sent == []
 
 
 def test_labels_of_files_are_planned_and_deployed(fleet: Fleet) -> None:

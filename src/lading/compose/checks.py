@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from lading import errors
-from lading.compose import complaints, hooks, parse, reference, services, variables, worktree
+from lading.compose import complaints, handling, hooks, parse, reference, services, variables, worktree
 
 EXTENSION = ("data", "hooks", "on_undo", "plain")
 
@@ -90,11 +90,14 @@ def _images(one: parse.Document) -> Iterator[Any]:
 def check_services(
     resolved: Mapping[str, Any], raw: Mapping[str, Any], documents: Sequence[parse.Document]
 ) -> None:
-    """Refuse services without a usable image, and replicas that would take each other's port or name.
+    """Refuse keys that nothing carries out, services without a usable image, and replicas that would take each other's port or name.
 
     Raises:
         ComposeError: with file and line.
     """
+    for path, found in handling.refused(resolved):
+        raise worktree.refuse(f"{'.'.join(path)} is refused: {found.says}", "docs/compose.md tells what becomes of each key",
+                              parse.locate(documents, path))
     for name, one in (resolved.get("services") or {}).items():
         image = variables.plain_text(str(one.get("image") or ""))
         where = partial(parse.locate, documents, ("services", name, "image"))

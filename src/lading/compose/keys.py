@@ -355,7 +355,7 @@ def _mount(rules: _Rules, service: str) -> None:
 def _build_and_deploy(rules: _Rules, service: str) -> None:
     """How images are built, and how Compose and lading deploy them."""
     build = f"{service}.build"
-    rules.put(build, "additional_contexts args cache_from cache_to context dockerfile dockerfile_inline extra_hosts isolation labels "
+    rules.put(build, "additional_contexts args cache_from cache_to context dockerfile dockerfile_inline extra_hosts isolation labels no_cache_filter "
                "no_cache platforms provenance pull sbom secrets shm_size ssh tags target ulimits",
         Rule("harmless: hosts build nothing"))
     rules.right(build, "entitlements", _build_host, "right `build-host`")

@@ -3,10 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lading.compose import project
-
-ORDER = "containers are replaced in place (stop-first)"
-ACTION = "a deployment that fails is always rolled back"
+from lading.compose import handling, project
 
 
 def warnings(app: project.Project) -> tuple[str, ...]:
@@ -20,11 +17,11 @@ def _service(name: str, deploy: Mapping[str, Any]) -> list[str]:
     for key in ("update_config", "rollback_config"):
         config = deploy.get(key) or {}
         if config.get("order", "stop-first") != "stop-first":
-            said.append(f"service {name}: {key}.order: {config['order']} is not carried out, {ORDER}")
+            said.append(f"service {name}: {key}.order: {config['order']} is not carried out, {handling.IN_PLACE}")
         if config.get("failure_action", "rollback") != "rollback" and key == "update_config":
-            said.append(f"service {name}: {key}.failure_action: {config['failure_action']} is not carried out, {ACTION}")
+            said.append(f"service {name}: {key}.failure_action: {config['failure_action']} is not carried out, {handling.TAKEN_BACK}")
         if config.get("max_failure_ratio"):
             said.append(f"service {name}: {key}.max_failure_ratio is not carried out, one failure is enough")
     if deploy.get("placement"):
-        said.append(f"service {name}: deploy.placement is not carried out, it runs on every host of the destination")
+        said.append(f"service {name}: deploy.placement is not carried out, {handling.ALL_HOSTS}")
     return said

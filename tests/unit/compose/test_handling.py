@@ -1,0 +1,46 @@
+"""What becomes of each key: the table that docs/compose.md shows and the checks read."""
+
+import pytest
+
+from lading.compose import handling, keys, recipes, unheeded
+
+
+def test_every_key_has_one_of_the_kinds_and_no_other_key_is_told_of() -> None:
+    found = handling.table()
+    assert list(found) == list(keys.TABLE)
+    assert {one.kind for one in found.values()} == set(handling.KINDS)
+    assert all(one.says for one in found.values() if one.kind != handling.HOST)
+    assert set(handling._FOUND) <= set(keys.TABLE)
+
+
+@pytest.mark.parametrize(("key", "kind"), [
+    ("services.*.build.target", handling.LADING), ("services.*.build.ssh", handling.LEFT), ("services.*.init", handling.HOST),
+    ("services.*.develop", handling.OWN), ("services.*.provider", handling.REFUSED),
+])
+def test_the_kind_of_a_key(key: str, kind: str) -> None:
+    assert handling.of(key).kind == kind
+
+
+def test_what_lading_build_takes_is_what_the_table_says() -> None:
+    taken = {key.rpartition(".")[2] for key, one in handling.table().items() if key.startswith("services.*.build.") and one.kind == handling.LADING}
+    assert taken == {*recipes.TAKEN, *recipes.FLAGS, *recipes.WORDS, *recipes.LISTS}
+
+
+def test_refused_keys_are_found_where_they_matter() -> None:
+    tree = {
+        "services": {"db": {"provider": {"type": "x"}}, "web": {"image": "i", "configs": [{"source": "a"}], "provider": None}},
+        "configs": {"a": {"external": True}, "b": {"external": True}}, "secrets": {"s": {"driver": "d"}, "t": None},
+    }
+    assert [path for path, _ in handling.refused(tree)] == [("services", "db", "provider"), ("configs", "a", "external")]
+    tree["services"]["web"]["secrets"] = [{"source": "s"}, {"source": "t"}]
+    assert [path for path, _ in handling.refused(tree)][2:] == [("secrets", "s", "driver")]
+    assert list(handling.refused({})) == []
+
+
+def test_what_is_left_out_is_said_in_the_words_of_the_table() -> None:
+    deploy = {"placement": {"constraints": ["a"]}, "update_config": {"order": "start-first", "failure_action": "pause", "max_failure_ratio": 0.5}}
+    said = unheeded._service("web", deploy)
+    for key in ("placement", "update_config.order", "update_config.failure_action", "update_config.max_failure_ratio"):
+        found = handling.of(f"services.*.deploy.{key}")
+        assert found.kind == handling.LEFT
+        assert any(found.says in line for line in said)
