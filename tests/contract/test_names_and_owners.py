@@ -119,7 +119,10 @@ def test_a_second_name_on_a_destination_is_refused(checkout: Make) -> None:
     with pytest.raises(errors.ForeignError, match="this would be second, .* runs there: web1 as mailer") as caught:
         identity.name(named, seen_as(web1="mailer"), "production".__eq__)
     assert "--app mailer" in caught.value.hint
+    assert "with volumes of its own" in caught.value.hint
     assert identity.name(named, seen_as(web1="mailer"), "production".__eq__, beside=True) == "second"
+    assert identity.second(named, seen_as(web1="mailer", web2="", web3="second"), "production".__eq__) == [
+        "web1: second is another app than mailer of the same source there: it has volumes and host data of its own"]
     with pytest.raises(errors.ForeignError, match="runs there: web1 as mailer$"):  # web2 may say so, but web1 would run it twice
         identity.name(named, seen_as(web1="mailer", web2="second"), "production".__eq__)
 

@@ -27,6 +27,14 @@ def name(
     raise _runs_as(wanted, others)
 
 
+def second(reading: project.Reading, seen: state.FleetState, is_ours: Callable[[str], bool]) -> list[str]:
+    """What a plan says where the app runs beside another of the same source, as somebody asked for: with data of its own."""
+    wanted = reading.project.name
+    known = {host: [name for name in _names(reading, one, is_ours) if name != wanted] for host, one in seen.hosts.items()}
+    return [f"{host}: {wanted} is another app than {' and '.join(names)} of the same source there: it has volumes and host data of its own"
+            for host, names in known.items() if names]
+
+
 def _names(reading: project.Reading, seen: state.HostState, is_ours: Callable[[str], bool]) -> list[str]:
     """The apps of this source on a host."""
     return [app for app, current in seen.others.items()
@@ -38,5 +46,5 @@ def _runs_as(wanted: str, known: Mapping[str, list[str]]) -> errors.ForeignError
     first, (found, *_) = next(iter(known.items()))
     return errors.ForeignError(
         f"this would be {wanted}, but what lies in this folder of its repository runs there: {where}",
-        f"--app {found}, or `name: {found}` in the file, goes on with it; lading remove {found} --to {first} ends it; "
-        f"--take-over runs {wanted} beside it", host=first, step="observe")
+        f"--app {found}, or `name: {found}` in the file, goes on with it and its data; lading remove {found} --to {first} ends it, "
+        f"and its volumes stay there; --take-over runs {wanted} beside it, with volumes of its own", host=first, step="observe")

@@ -235,7 +235,8 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
              for name, host in seen.hosts.items()}
     for name, host in seen.hosts.items():
         check_data(made.release, plans[name], host)
-    said = (*made.warnings, *contradicting.notes(wrong), *mounted.notes(added))
+    said = (*made.warnings, *contradicting.notes(wrong), *mounted.notes(added),
+            *identity.second(reading, seen, partial(is_ours, context, destination)))
     whole = planner.plan(made.release, destination.name, planner.hooked(made.release, plans), said)
     whole = replace(whole, source=made.source, confirm=destination.confirm,
                     unfinished=running.unfinished(seen, made.release.app),

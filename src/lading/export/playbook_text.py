@@ -136,6 +136,7 @@ PLAYBOOK = """---
       ansible.builtin.command:
         argv: "{{ [app_folder ~ '/compose', 'up', '-d', '--no-deps', '--no-build', '--pull', 'never']
           + (['--force-recreate'] if app_again else []) + app_start.split() }}"
+        stdin: "n"  # Compose asks whether to delete the data of a volume that is defined otherwise
       when: app_start.split() | length > 0
       register: app_up
       changed_when: true

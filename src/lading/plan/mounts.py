@@ -11,19 +11,20 @@ from lading.plan import steps
 
 NAMELESS = re.compile(r"[0-9a-f]{64}")  # how Docker names an anonymous volume
 FIELD = "mount "  # how the changes of a target begin
+SEEN = ("volume", "anonymous", "data", "shipped", "path", "tmpfs")  # what a container's mount can be told from
 COMPOSE_LABELS = "com.docker.compose."
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """What is mounted at a target. *kind*: volume, anonymous, data (of the host), shipped, path, or Compose's own word;
-    *source*: name or path."""
+    """What is mounted at a target. *kind*: volume, anonymous, data (of the host), shipped, path, hidden (by a secret in it), or
+    Compose's own word; *source*: name or path."""
 
     kind: str
     source: str = ""
 
     def __str__(self) -> str:
-        words = {"anonymous": "anonymous volume", "data": "host data", "shipped": "shipped files", "path": "the host's"}
+        words = {"anonymous": "anonymous volume", "data": "host data", "shipped": "shipped files", "path": "the host's", "hidden": "what is at"}
         return f"{words.get(self.kind, self.kind)} {self.source}".strip()
 
     @property
@@ -48,14 +49,16 @@ def wanted(made: releases.Release, spec: releases.ServiceSpec) -> dict[str, Moun
         if not isinstance(one, Mapping):  # a list that may hold a secret is kept as it is written
             continue
         target = variables.plain_text(str(one.get("target", "")))
-        source = variables.plain_text(str(one.get("source") or ""))
-        found[target] = _wanted(made, str(one.get("type")), source, target in shipped)
+        found[target] = _wanted(made, str(one.get("type")), str(one.get("source") or ""), target in shipped)
     return found
 
 
 def _wanted(made: releases.Release, kind: str, source: str, ships: bool) -> Mount:
+    if variables.names(source):  # a secret: the release only knows its name
+        return Mount("hidden", source)
     if kind == "volume" and not source:
         return Mount("anonymous")
+    source = variables.plain_text(source)
     if kind == "volume":
         return Mount("volume", volume_name(made, source))
     if kind != "bind":
@@ -101,16 +104,20 @@ def changes(
     """
     before = wanted(*known) if known is not None else {}
     want, have = wanted(made, spec), seen(made.app, container, before)
+    told = container.content == spec.content
     found = []
-    for target in sorted({*want, *(before if container.content != spec.content else ())}):
-        old, new = have.get(target), want.get(target)
-        if not _differ(old, new, container.content == spec.content):
-            continue
-        found.append(steps.Change(host, spec.name, f"{FIELD}{target}", str(old or "none"), _becomes(old, new, volumes)))
+    for target in sorted({*want, *(() if told else before)}):
+        new = want.get(target)
+        unseen = new is not None and new.kind not in SEEN
+        old = before.get(target) if unseen else have.get(target)
+        same = told or (unseen if known is None else before.get(target) == new)
+        if _differ(old, new, same):
+            found.append(steps.Change(host, spec.name, f"{FIELD}{target}", str(old or "none"), _becomes(old, new, volumes)))
     return found
 
 
 def _differ(old: Mount | None, new: Mount | None, same: bool) -> bool:
+    """Whether another thing is mounted now; *same*: the file says what it said."""
     if same:
         return old is not None and new is not None and (old.kind, new.kind) == ("volume", "volume") and old != new
     if old is None or new is None:  # Docker lists a tmpfs elsewhere

@@ -120,6 +120,24 @@ def test_a_container_that_no_kept_release_explains() -> None:
         ("mount /rows", "tmpfs", "volume shop_rows (new, empty)")]
 
 
+def test_what_a_secret_or_docker_hides_is_told_by_the_files() -> None:
+    def version(source: str, n: str) -> release.Release:
+        service = a_service("db", definition={"environment": {"N": n}, "volumes": [
+            {"type": "bind", "source": source, "target": "/data"}, {"type": "image", "source": "r/i", "target": "/image"},
+            {"type": "volume", "source": "${WHICH}", "target": "/which"}]})
+        return a_release(service)
+
+    have = {"/data": "/srv/one", "/image": "/var/lib/docker/x", "/which": "rows"}
+    one = version("${ROOT}/one", "1")
+    assert [c[1] for c in changed(one, version("${ROOT}/one", "2"), have, {})] == ["environment"]
+    assert changed(one, version("${ROOT}/two", "1"), have, {}) == [
+        ("db", "mount /data", "what is at ${ROOT}/one", "what is at ${ROOT}/two")]
+    assert changed(one, version("./data", "1"), have, {}) == [("db", "mount /data", "the host's /srv/one", "host data data")]
+    assert planner.diff("h", one, {}, an_app(one, a_container(one.services["db"], mounts=have)), one) == ()
+    strange = state.AppState("shop", containers=(a_container(one.services["db"], content="other", mounts=have),))
+    assert [c.field for c in planner.diff("h", one, {}, strange, None)] == ["definition"]
+
+
 def test_a_release_says_what_it_mounts() -> None:
     new = made(at("/a", "./conf", "bind"), at("/b", "./data/", "bind"), at("/c", "/srv", "bind"), at("/d", "i", "image"),
                at("/e", "stray"), binds={"conf": FILES})
