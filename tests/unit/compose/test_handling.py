@@ -1,5 +1,7 @@
 """What becomes of each key: the table that docs/compose.md shows and the checks read."""
 
+from typing import Any
+
 import pytest
 
 from lading.compose import handling, keys, recipes, unheeded
@@ -27,7 +29,7 @@ def test_what_lading_build_takes_is_what_the_table_says() -> None:
 
 
 def test_refused_keys_are_found_where_they_matter() -> None:
-    tree = {
+    tree: dict[str, Any] = {
         "services": {"db": {"provider": {"type": "x"}}, "web": {"image": "i", "configs": [{"source": "a"}], "provider": None}},
         "configs": {"a": {"external": True}, "b": {"external": True}}, "secrets": {"s": {"driver": "d"}, "t": None},
     }
