@@ -1,6 +1,7 @@
 """The plan is refused wherever the deployment would be: Compose reads the bundle for it too; label files are deployed."""
 
 import asyncio
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,3 +107,33 @@ def test_labels_of_files_are_planned_and_deployed(fleet: Fleet) -> None:
     done = asyncio.run(start.deploy(fleet.context(), fleet.request()))
     assert (done.result, "roll" in fleet.sent) == ("succeeded", True)
     assert b'team: "shop"' in next(text for name, text in fleet.machine.files.items() if name.endswith("compose.overlay.yaml"))
+
+
+def test_an_image_that_nobody_pulls_is_asked_of_no_registry(fleet: Fleet) -> None:
+    file = fleet.folder / "compose.yaml"
+    file.write_text(file.read_text() + "  own: {image: 'nowhere.example:9/own:1', pull_policy: never, healthcheck: {test: [CMD, 'true']}}\n")
+    made = asyncio.run(start.plan(fleet.context(), fleet.request()))
+    assert [one for one in made.warnings if "own" in one] == [
+        "service own: pull_policy: never: each host must have nowhere.example:9/own:1; no registry is asked for it, and another image that "
+        "gets this name later is not noticed"]
+    assert asyncio.run(start.deploy(fleet.context(), fleet.request())).result == "succeeded"
+    kept = json.loads(next(iter(fleet.machine.releases.values())))
+    assert kept["services"]["own"]["image"] == "nowhere.example:9/own:1"
+
+
+def test_an_image_that_was_deployed_by_its_digest_keeps_it(fleet: Fleet) -> None:
+    """Who has `pull_policy: never` and an older lading has the digest in the release: nothing is recreated."""
+    file = fleet.folder / "compose.yaml"
+    before = file.read_text()
+    assert asyncio.run(start.deploy(fleet.context(), fleet.request())).result == "succeeded"
+    (image,) = [one["image"] for one in json.loads(next(iter(fleet.machine.releases.values())))["services"].values()]
+    file.write_text(before + "    pull_policy: never\n")
+    made = asyncio.run(start.plan(fleet.context(), fleet.request()))
+    assert "@sha256:" in image and not [one for one in made.changes if one.service]
+
+
+def test_other_policies_are_told(fleet: Fleet) -> None:
+    file = fleet.folder / "compose.yaml"
+    file.write_text(file.read_text() + "    pull_policy: build\n    build: .\n")
+    made = asyncio.run(start.plan(fleet.context(), fleet.request()))
+    assert any(one.startswith("service web: pull_policy: build is not carried out: hosts pull ") for one in made.warnings)

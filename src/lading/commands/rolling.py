@@ -108,13 +108,14 @@ def stage(
 ) -> command.Command:
     """Upload (one stream, atomic renames), log in and pull by digest in memory, tag, and show the host's own config.
 
-    *images*: service → reference by digest; *offline*: what is not on the host is refused instead of pulled.
+    *images*: service → reference by digest, or without one what nobody pulls; *offline*: what is not on the host is refused instead of pulled.
     """
     lines = [UNPACK, PULL]
     for index, login in enumerate(logins):
         lines.append(f"P{index}=$(head -c {len(login.password.value)})\n")
     lines.append(files.WATCH)
-    distinct = dict.fromkeys(images.values())
+    distinct = [image for image in dict.fromkeys(images.values()) if "@" in image]
+    lines += [f"has {command.quote(i)} || refuse absent {command.quote(i)}\n" for i in dict.fromkeys(images.values()) if "@" not in i]
     if offline:
         lines += [f"has {command.quote(i)} || refuse gone {command.quote(i)}\n" for i in distinct]
     else:

@@ -99,6 +99,11 @@ class Service:
         return tuple(dict.fromkeys((self.image, *others)))
 
     @property
+    def is_local(self) -> bool:
+        """Whether its image is what lies on a host under its name: nobody pulls it, and no digest says which one it is."""
+        return self.definition.get("pull_policy") == "never" and "@" not in self.image
+
+    @property
     def active(self) -> bool:
         """Whether a deployment starts it: services of a profile wait until somebody has asked for one of theirs."""
         return self.asked or not self.profiles
@@ -127,6 +132,14 @@ class Project:
     configs: Mapping[str, Resource] = field(default_factory=dict)
     secrets: Mapping[str, Resource] = field(default_factory=dict)
     extension: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def local_images(self) -> frozenset[str]:
+        """The images that no service has pulled."""
+        local = {service.image for service in self.services.values() if service.is_local}
+        pulled = {image for service in self.services.values()
+                  for image in service.all_images if not (service.is_local and image == service.image)}
+        return frozenset(local - pulled)
 
 
 @dataclass(frozen=True, slots=True)

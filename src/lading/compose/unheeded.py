@@ -8,8 +8,22 @@ from lading.compose import handling, project
 
 def warnings(app: project.Project) -> tuple[str, ...]:
     """One line for each word that is written in the file and will not happen."""
-    return tuple(line for name, service in sorted(app.services.items()) if service.active
-                 for line in _service(name, service.definition.get("deploy") or {}))
+    said: list[str] = []
+    for name, service in sorted(app.services.items()):
+        if service.active:
+            said += _pulling(name, service, app)
+            said += _service(name, service.definition.get("deploy") or {})
+    return tuple(said)
+
+
+def _pulling(name: str, service: project.Service, app: project.Project) -> list[str]:
+    policy = service.definition.get("pull_policy")
+    if service.image in app.local_images:
+        return [f"service {name}: pull_policy: never: each host must have {service.image}; no registry is asked for it, and another "
+                "image that gets this name later is not noticed"]
+    if policy in ("build", "never"):
+        return [f"service {name}: pull_policy: {policy} is not carried out: hosts pull {service.image} by its digest if they lack it"]
+    return []
 
 
 def _service(name: str, deploy: Mapping[str, Any]) -> list[str]:

@@ -1,6 +1,6 @@
 """Which digest each image is deployed by: the ledger's, its hosts', the registry's; and who vouches for it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from lading import context as contexts
@@ -32,6 +32,25 @@ async def keep(
     told = digests.Told(pins, hosts_say, await _ledger_says(context, seen, app))
     kept = digests.kept(told)
     return Pinned(kept, digests.vouched(kept, told))
+
+
+async def local(
+    context: contexts.Context, images: Collection[str], seen: state.FleetState, app: str
+) -> Mapping[str, str]:
+    """The digests of images that nobody pulls, where they have been deployed by one: of the others there is only the name.
+
+    What the ledger knows counts, else what all hosts have in their current release.
+    """
+    if not images:
+        return {}
+    ledger = await _ledger_says(context, seen, app)
+    said = [_images(running.kept_release(host.apps.get(app, state.AppState(app)))) for host in seen.hosts.values()]
+    found: dict[str, str] = {}
+    for image in images:
+        known = {ledger[image]} if image in ledger else {one.get(image, "") for one in said}
+        if len(known) == 1:
+            found[image] = known.pop()
+    return {image: one for image, one in found.items() if one}
 
 
 def _images(made: release.Release | None) -> dict[str, str]:

@@ -58,7 +58,8 @@ async def settle(
 
 def own_images(reading: project.Reading) -> list[str]:
     """The images that carry the version as their tag: those that are built for it."""
-    images = sorted({service.image for service in reading.project.services.values()})
+    local = reading.project.local_images
+    images = sorted({service.image for service in reading.project.services.values()} - local)
     return [image for image in images if reading.version and reference.parse(image).tag == reading.version]
 
 

@@ -161,6 +161,7 @@ async def _pins(
 ) -> Mapping[str, registry.Pinned]:
     """The digests of all images, those that the request names among them."""
     images = sorted({image for service in reading.project.services.values() for image in service.all_images})
+    images = [image for image in images if image not in reading.project.local_images or image in request.digests]
     if request.require_immutable:
         for image in images:
             parsed = reference.parse(image)
@@ -221,6 +222,7 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
         others = {image: pin for image, pin in pins.items() if image not in named}
         kept = await pinning.keep(context, others, seen, reading.project.name)
         pins, vouched = {**named, **kept.pins}, (*named.values(), *kept.vouched)
+    pins = {**await pinning.local(context, reading.project.local_images - pins.keys(), seen, reading.project.name), **pins}
     made = release.build(reading, pins)
     for name, host in seen.hosts.items():
         current = host.apps.get(made.release.app, state.AppState(made.release.app)).current
@@ -394,7 +396,7 @@ async def _expected(
 def logins(context: contexts.Context, made: release.Release) -> tuple[rolling.Login, ...]:
     """The registries of a release that want a login, with credentials by value."""
     access = credentials.access(context.settings, context.environment)
-    names = dict.fromkeys(reference.parse(image).registry for image in made.all_images.values())
+    names = dict.fromkeys(reference.parse(image).registry for image in made.all_images.values() if "@" in image)
     found = []
     for name in names:
         known = access(name).credentials

@@ -10,7 +10,8 @@ def refusal(text: str) -> str:
     words = {
         "busy": "another command of lading still runs there", "fence": "another deployment has taken the app over",
         "upload": "the upload failed", "login": "the registry refused the login", "pull": "an image cannot be pulled",
-        "gone": "an image is not on the host any more", "config": "the host's Compose refuses the file",
+        "gone": "an image is not on the host any more",
+        "absent": "pull_policy: never, and the host does not have the image (docker load brings it there)", "config": "the host's Compose refuses the file",
         "network": "a network", "hook": "the hook cannot run",
         "state": "lading's folder cannot be used", "remove": "something could not be removed",
     }

@@ -151,7 +151,7 @@ def _variables(what: Deployment) -> dict[str, Any]:
             ).as_json().items() if key not in ("since", "generations")
         },
         "app_services": {
-            name: {"images": list(spec.all_images.values()), "content": spec.content, "ends": made.endings[name], "health": spec.health,
+            name: {"images": [image for image in spec.all_images.values() if "@" in image], "content": spec.content, "ends": made.endings[name], "health": spec.health,
                    "replicas": spec.replicas}
             for name, spec in active.items()
         },

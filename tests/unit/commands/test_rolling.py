@@ -138,6 +138,7 @@ def test_stage_writes_identity_tokens_into_a_configuration_in_memory(held: HostS
     ({}, {"--config*pull*": 1}, f"pull\n{WEB}\nrefused"),
     ({}, {"tag*": 1}, f"pull\n{WEB}\ncannot tag it"),
     ({"offline": True}, {}, f"gone\n{WEB}"),
+    ({"images": {"web": WEB, "own": "shop-own:1"}}, {}, "absent\nshop-own:1"),
     ({"logins": (rolling.Login("r.example", "ci", command.Secret(b"x")),)}, {"--config*login*": 1}, "login\nr.example\nrefused"),
     ({}, {"compose*config*": 15}, "config\nrefused"),
     ({"tar": b"no tar"}, {}, "upload"),
@@ -156,6 +157,13 @@ def test_offline_images_that_are_there_are_not_pulled(held: HostShell) -> None:
     assert stage(held, offline=True, images={"web": WEB, "job": WEB}).status == 0
     assert [line for line in held.lines() if line.startswith("tag")] == [
         f"tag {WEB} lading-keep/shop/web:cafe", f"tag {WEB} lading-keep/shop/job:cafe"]
+
+
+def test_an_image_without_a_digest_is_not_pulled(held: HostShell) -> None:
+    held.docker({"image inspect shop-own:1": "{}"}, PULLS)
+    done = stage(held, images={"web": WEB, "own": "shop-own:1"})
+    assert (done.status, done.text("pulled")) == (0, WEB)
+    assert "tag shop-own:1 lading-keep/shop/own:cafe" in held.lines()
 
 
 def roll(host: HostShell, **more: Any) -> command.Result:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lading.compose import handling, keys, recipes, unheeded
+from lading.compose import handling, keys, project, recipes, unheeded
 
 
 def test_every_key_has_one_of_the_kinds_and_no_other_key_is_told_of() -> None:
@@ -46,3 +46,18 @@ def test_what_is_left_out_is_said_in_the_words_of_the_table() -> None:
         found = handling.of(f"services.*.deploy.{key}")
         assert found.kind == handling.LEFT
         assert any(found.says in line for line in said)
+
+
+def a_service(name: str, image: str, policy: str = "") -> project.Service:
+    return project.Service(name, image, {"pull_policy": policy} if policy else {})
+
+
+def test_images_that_no_service_has_pulled() -> None:
+    app = project.Project("shop", {one.name: one for one in (
+        a_service("a", "own:1", "never"), a_service("b", "both:1", "never"), a_service("c", "both:1"),
+        a_service("d", "r/x@sha256:0", "never"), a_service("e", "built:1", "build"))})
+    assert app.local_images == {"own:1"}
+    said = {line.split(":")[0]: line for line in unheeded.warnings(app)}
+    assert set(said) == {"service a", "service b", "service d", "service e"}
+    assert "each host must have own:1" in said["service a"]
+    assert "pull_policy: never is not carried out" in said["service b"]
