@@ -94,6 +94,15 @@ def test_an_env_that_is_tracked_is_not_said_not_to_be(tracked: bool, shop: Proje
     assert ("Git does not track .env" in shop.bundle().message) is not tracked
 
 
+def test_a_value_that_is_given_counts_beside_an_env_that_git_lacks(shop: Project) -> None:
+    shop.write({"compose.yaml": compose("    environment: {A: '${A:?}'}\n") + "x-lading: {plain: [A]}\n", ".env": "A=here\n"}, ignored=".env\n")
+    given = shop.bundle("-e", "A=typed")
+    assert given.status == 0, given.said
+    assert "A='typed'\n" in given.plain
+    fleet = FLEET.replace("{hosts: [web1]}", "{hosts: [web1], variables: {A: dest}}")
+    assert "A='dest'\n" in shop.bundle("--to", "production", fleet=fleet).plain
+
+
 def test_env_files_of_every_form_need_no_variable_that_they_only_seem_to_name(shop: Project) -> None:
     files = {"raw.env": "PASSWORD=pa$$word$HASH\n", "a.env": 'A="\\$LITERAL"\nB=\'$SINGLE\'\nC=$HOST:$A # $COMMENT\nD=${A:-$LOST}\n',
              "labels.env": "team=$TEAM\n"}

@@ -296,7 +296,8 @@ def _values(
     values.encodable(given)
     hidden = values.hidden_names(found, raw, checks.extension(closure.main, "plain"))
     done = values.Values(given, hidden, values.local_values(closure, found, given))
-    values.check_given(needs, done, closure.all, {**_untracked(tree, found), **_empty(request, found)})
+    lacking = found - given.keys() - done.local.keys()
+    values.check_given(needs, done, closure.all, {**_untracked(tree, lacking), **_empty(request, found)})
     return done, tuple(needs)
 
 
