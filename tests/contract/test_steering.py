@@ -166,6 +166,11 @@ def test_a_name_that_cannot_be_is_refused_with_one_that_can(files: dict[str, str
     assert said in f"{refused.value.message} {refused.value.hint}"
 
 
+def test_a_name_that_is_typed_counts_more_than_that_of_an_env(shop: Project) -> None:
+    shop.write({"compose.yaml": "services: {web: {image: r.example/web:1}}\n", ".env": "COMPOSE_PROJECT_NAME=fromenv\n"})
+    assert reading(shop, app="typed").project.name == "typed"
+
+
 def test_settings_of_compose_are_no_variables(shop: Project) -> None:
     shop.write({"compose.yaml": SERVICES})
     refused = shop.bundle("-e", "COMPOSE_PROFILES=debug")

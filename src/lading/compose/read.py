@@ -179,14 +179,14 @@ def _by_service(needs: Sequence[values.Need]) -> dict[str, frozenset[str]]:
 
 
 def project_name(main: Sequence[parse.Document], request: Request, chosen: dotenv.Chosen) -> str:
-    """The destination's name for the project, else COMPOSE_PROJECT_NAME of a tracked `.env`, else top-level `name:`, else
-    `--app`, else the repository's (T5). A top-level `name:` is cleaned as Compose does it: My.App is myapp.
+    """The destination's name for the project, else COMPOSE_PROJECT_NAME of a tracked `.env` (unless there is `--app`), else
+    top-level `name:`, else `--app`, else the repository's (T5). A top-level `name:` is cleaned as Compose does it.
 
     Raises:
         ComposeError: the files and `--app` differ, or nothing gives a name, or none that Compose takes.
     """
     written, where = _written_name(main, request)
-    if chosen.name:
+    if chosen.name and not request.app:
         written, where = chosen.name, (dotenv.NAME, chosen.name_line)
     if written and request.app and written != request.app:
         raise worktree.refuse(f"the files call the app {written}, the command line {request.app}",
