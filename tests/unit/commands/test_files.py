@@ -246,3 +246,31 @@ def test_what_a_folder_that_may_not_be_entered_hides_leads_nobody_knows_where(ho
 def test_what_a_host_says_of_links_is_a_path_or_nothing() -> None:
     said = b"0 /etc\n1 etc\n2 /a\x1bb\nx /etc\n-1 /etc\n3 /" + b"a" * 5000 + b"\n4 \n"
     assert answers.host_state("h", [("links", said)]).facts.links == {0: "/etc", 1: "", 2: "", 3: "", 4: ""}
+
+
+def test_volumes_and_host_data_are_told_in_the_same_look(host: HostShell) -> None:  # D8, D27
+    place = host.app() / "project"
+    for path in ("full/x", "empty", "two words/y"):
+        (place / path).mkdir(parents=True)
+    (place / "file").write_text("x")
+
+    def look() -> state.HostState:
+        asked = docker.observe("M", state_dir=str(host.state), app="shop", facts=False, volumes=("kept", "$(no name)"),
+                               data=("full", "empty", "file", "absent", "two words", "two\nlines"))
+        return answers.from_result("h", host.run(asked))
+
+    told = ('{"name":"shop_data","driver":"local","options":null,"labels":{"team":"a"}}\n'
+            '{"name":"kept","driver":"nfs","options":{"o":"x"},"labels":null}\n')
+    host.docker({"ps*": "", "volume ls*": f"shop_data shop\nother elsewhere\n{'a' * 64} shop\nkept \n", "volume inspect*": told})
+    host.lines()
+    seen = look()
+    assert seen.volumes == {
+        "shop_data": state.Volume("shop_data", "local", {}, {"team": "a"}), "other": state.Volume("other"),
+        "kept": state.Volume("kept", "nfs", {"o": "x"})}
+    assert [line.rpartition("} ")[2] for line in host.lines() if line.startswith("volume inspect")] == ["shop_data kept"]
+    assert seen.data == {"full": True, "empty": False, "file": True, "two words": True}
+    host.docker({"ps*": "", "volume ls*": ""})
+    assert look().volumes == {}
+    host.docker({"ps*": ""})
+    assert docker.parse_volumes("no name\n") == {}
+    assert look().volumes is None  # nobody knows: none is called new
