@@ -206,7 +206,9 @@ def test_the_way_back_stops_and_recreates_but_removes_nothing(held: HostShell) -
                  "ps*status=created*": f"c4 {'a' * 12}_shop-web-1\n", "container inspect*": "[]", "ps*": "", "unpause*": "",
                  "stop*": "", "rm*": "", "compose*": ""})
     assert roll(held, whole=True, anew=True, spare=("job",), services=("web",), name="undo").status == 0
-    does = [line.split(" --project")[0] for line in held.lines() if line.split()[0] in ("rm", "stop", "unpause", "compose")]
+    lines = held.lines()
+    does = [line.split(" --project")[0] for line in lines if line.split()[0] in ("rm", "stop", "unpause", "compose")]
+    assert next(line for line in lines if line.startswith("compose")).endswith(" --quiet-pull --force-recreate web")
     assert does == ["rm c4", "unpause c3", "stop c1 c3", "compose -p shop"]  # but what never started beside what it was made from
 
 
