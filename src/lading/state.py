@@ -93,6 +93,7 @@ def recognised(
     )
 
 
+BEHIND = 20  # releases before another that are noted with it; fewer are kept
 WHOLE = 64  # hex digits of an id; in format 1 of `current`, and in formats 1 and 2 of the journal, releases had 12
 JOURNAL_FORMAT = 3  # "v" of a journal's lines that name a release
 
@@ -212,6 +213,36 @@ def release_from_json(name: str, stored: Mapping[str, Any]) -> Kept:
     return Kept(stored)
 
 
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What is needed to go back to a release, as it lies with it on a host (`deployed.json`), written at its commit.
+
+    *generations*: secret name → number, with which it ran; *order*: the greatest is the last that was committed;
+    *behind*: the releases before it, nearest first.
+    """
+
+    deployment: str
+    generations: Mapping[str, int] = field(default_factory=dict)
+    order: int = 0
+    behind: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The object stored on the host."""
+        return {"v": 1, "deployment": self.deployment, "generations": dict(self.generations), "order": self.order,
+                "behind": list(self.behind)}
+
+
+def deployed_from_json(stored: Mapping[str, Any]) -> Deployed:
+    """`Deployed.as_json` read back; what a newer lading of the same format added is left out.
+
+    Raises:
+        NewerError: it was written by a newer lading.
+        ValueError: a field is missing, or another thing than it should be.
+    """
+    _known("`deployed.json` has", stored.get("v"))
+    return shape.made(Deployed, {key: value for key, value in stored.items() if key in Deployed.__slots__})
+
+
 def _walked(path: list[str], to: str, *, back: bool) -> list[str]:
     """The way here once a release was committed, *back* along it or onwards."""
     if back and to in path:
@@ -227,7 +258,8 @@ class AppState:
     *folders*: what lies in the host's folder `releases`, name → id: an older lading named a folder by 12 digits of the id.
     *secrets*: secret name → generation → salted SHA-256, as the host computed it. *objects*: ids of shipped files.
     *edited*: what of the current release's files is not as it was shipped: "files/PATH", "objects/ID".
-    *damaged*: what is there and cannot be read: "current", "journal", "release ID".
+    *damaged*: what is there and cannot be read: "current", "journal", "release ID", "deployed ID".
+    *deployed*: what lies with kept releases, by id; those that an older lading committed have only the journal.
     """
 
     app: str
@@ -242,6 +274,7 @@ class AppState:
     busy: str = ""
     lease: Mapping[str, str] = field(default_factory=dict)
     folders: Mapping[str, str] = field(default_factory=dict)
+    deployed: Mapping[str, Deployed] = field(default_factory=dict)
 
     def folder(self, release: str) -> str:
         """The name of the folder in which this host keeps a release, or would."""
@@ -289,8 +322,15 @@ class AppState:
         """The releases before the current one, nearest first: what a rollback goes back along.
 
         A rollback leaves behind it only what lay before its target, so that the next one goes on back.
-        What was undone was never committed, and a removal ends the path.
+        What was undone was never committed, and a removal ends the path. It lies with the current release; the journal, of
+        which a host shows only the end, tells it where an older lading committed that.
         """
+        known = self.deployed.get(self.current.release) if self.current is not None else None
+        return known.behind if known is not None else self._told_behind
+
+    @property
+    def _told_behind(self) -> tuple[str, ...]:
+        """The same as far as the end of the journal tells it."""
         begun = {line["deployment"]: line for line in self.journal if line["kind"] == "begin"}
         path: list[str] = []
         for line in self.journal:
@@ -303,6 +343,34 @@ class AppState:
         if self.current is not None:
             path = _walked(path, self.current.release, back=False)
         return tuple(reversed(path[:-1]))
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The kept releases, the last committed first; those of which nothing tells when come last."""
+        told = [str(line["to"]) for line in self.journal if line.get("kind") == "committed" and line.get("to")]
+        place = {name: (0, number) for number, name in enumerate(told, 1)}
+        place |= {name: (one.order, 0) for name, one in self.deployed.items()}
+        if self.deployed and self.current is not None and self.current.release not in self.deployed:  # an older lading's
+            place[self.current.release] = (2**53, 0)
+        return tuple(sorted(sorted(self.releases), key=lambda name: place.get(name, (0, 0)), reverse=True))
+
+    def becoming(self, release: str, deployment: str, numbers: Mapping[str, int], *, back: bool) -> Deployed:
+        """What will lie with a release that is committed now."""
+        path = list(reversed(self.behind))
+        if self.current is not None:
+            path = _walked(path, self.current.release, back=False)
+        behind = tuple(reversed(_walked(path, release, back=back)[:-1]))
+        last = max((one.order for one in self.deployed.values()), default=0)
+        return Deployed(deployment, dict(numbers), last + 1, behind[:BEHIND])
+
+    def ran_with(self, release: str) -> Mapping[str, int] | None:
+        """The secret generations with which a release ran here; None if nothing tells it."""
+        if release in self.deployed:
+            return self.deployed[release].generations
+        for line in reversed(self.journal):
+            if line.get("kind") == "begin" and line.get("to") == release:
+                return {name: int(number) for name, number in line.get("generations", {}).items()}
+        return None
 
     @property
     def given_back(self) -> bool:

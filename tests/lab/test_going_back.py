@@ -9,6 +9,12 @@ from app_client import App
 from lab_client import Lab
 from test_interrupted import deploying, open_intents
 
+# 2,000 lines of deployments that failed; and what `docker image prune -a` takes beside what runs: the images of kept releases
+LONG = """cd /var/lib/lading/apps/APP && i=0; while [ $i -lt 1000 ]; do i=$((i + 1)); d=20261102-000000-$(printf %04x $i)
+printf '{"at":"2026-11-02T00:00:00Z","v":3,"kind":"begin","deployment":"%s","verb":"deploy","to":"%064d"}\\n' $d 0
+printf '{"at":"2026-11-02T00:00:00Z","v":1,"kind":"ended","deployment":"%s","result":"failed"}\\n' $d; done >>journal"""
+PRUNE = "docker images -q --filter reference=lading-keep/APP/web | sort -u | xargs -r docker rmi -f"
+
 
 def another(app: App) -> None:
     """Change a label of `web`, for another release of whatever version."""
@@ -31,6 +37,9 @@ def test_twice_back_is_two_back(app: App) -> None:
     kept = [row["release"] for row in json.loads(app.lading("history", app.name, "--json").stdout)]
     failed = app.deploy("1.2.0", to="web1")
     assert failed.returncode == 5, failed.stderr
+    app.lab.exec("web1", LONG.replace("APP", app.name))
+    pruned = app.lab.exec("web1", PRUNE.replace("APP", app.name), check=False)
+    assert "Deleted: " in pruned.stdout, pruned.stderr
     for release, said in ((kept[1], "from 1.1.0 to 1.1.0"), (kept[2], "from 1.1.0 to 1.0.0")):
         done = app.lading("rollback", app.name, "--to", "web1", "--yes")
         assert (done.returncode, said in done.stderr) == (0, True), done.stderr

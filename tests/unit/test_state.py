@@ -159,3 +159,33 @@ def test_who_has_not_answered_what() -> None:
         "web3": state.HostState("web3", facts=state.Facts(problem="no engine")), "web4": state.HostState("web4", apps=torn)})
     assert seen.silent == {"web2": "no route", "web3": "no engine"}
     assert seen.untold == {"web2": "no route", "web4": "the journal of shop is damaged"}
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_what_lies_with_a_release_goes_on_from_what_is_known(noted: bool) -> None:
+    """By the notes of the releases before, or by the journal where an older lading committed them."""
+    lines, app = list[dict[str, Any]](), state.AppState("shop")
+    steps = [("1", False), ("2", False), ("3", False), ("2", True), ("4", False)]
+    found = []
+    for number, (to, back) in enumerate(steps):
+        note = app.becoming(to, f"d{number}", {"var.P": number}, back=back)
+        found.append(note.behind)
+        lines += [{"kind": "begin", "verb": "rollback" if back else "deploy", "to": to, "deployment": f"d{number}"},
+                  {"kind": "committed", "to": to, "deployment": f"d{number}"}]
+        app = state.AppState("shop", state.Current("shop", to, "v", f"d{number}"), {**app.releases, to: {}},
+                             () if noted else tuple(lines), deployed={**app.deployed, to: note} if noted else {})
+        assert state.deployed_from_json({**note.as_json(), "newer": 1}) == note
+    assert found == [(), ("1",), ("2", "1"), ("1",), ("2", "1")]
+    assert app.order == ("4", "2", "3", "1")
+    assert app.ran_with("4") == ({"var.P": 4} if noted else {})
+    assert app.ran_with("9") is None
+    older = state.AppState("shop", state.Current("shop", "0", "v", "d9"), {**app.releases, "0": {}}, app.journal, deployed=app.deployed)
+    assert older.order == (("0", "4", "2", "3", "1") if noted else ("4", "2", "3", "1", "0"))
+
+
+def test_a_note_of_another_shape_is_refused() -> None:
+    with pytest.raises(state.NewerError):
+        state.deployed_from_json({"v": 2, "deployment": "d"})
+    for wrong in ({"deployment": "d"}, {"v": 1}, {"v": 1, "deployment": "d", "behind": "x"}):
+        with pytest.raises(ValueError):
+            state.deployed_from_json(wrong)

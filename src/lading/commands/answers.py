@@ -103,6 +103,11 @@ def _app(
         if one is not None:
             read[key.removeprefix("release:")] = one
     folders = {folder: one[0] for folder, one in read.items()}
+    deployed = {}
+    for folder, id in folders.items():
+        one_deployed = _read(damaged, f"deployed {folder}", texts.get(f"deployed:{folder}"), state.deployed_from_json)
+        if one_deployed is not None:
+            deployed[id] = one_deployed
     kept = dict(read.values())
     journal = _journal(damaged, texts.get("journal", ""), folders, spend, named)
     if current is not None:
@@ -118,6 +123,7 @@ def _app(
         objects=frozenset(filter(shape.is_word, texts.get("objects", "").split())),
         edited=_edited(current, kept, folders, texts),
         folders=folders,
+        deployed=deployed,
         busy=texts["busy"].strip() or "a command" if "busy" in texts else "",
         lease=dict(line.split("=", 1) for line in texts.get("lease", "").splitlines() if "=" in line),
     )

@@ -161,7 +161,8 @@ part "lease:$1"; cat "$A/lease" 2>/dev/null; uptime; printf 'nowboot=%s\\nnow=%s
 part "journal:$1"; tail -n 500 "$A/journal" 2>/dev/null
 if ! ( exec 9>>"$A/op.lock"; flock -n 9 ) 2>/dev/null; then part "busy:$1"; sed 1q "$A/op.info" 2>/dev/null; fi
 for r in "$A"/releases/*/release.json; do [ -f "$r" ] || continue
-d=${r%/release.json}; part "release:$1:${d##*/}"; cat "$r"; done
+d=${r%/release.json}; part "release:$1:${d##*/}"; cat "$r"
+[ ! -e "$d/deployed.json" ] || { part "deployed:$1:${d##*/}"; cat "$d/deployed.json" 2>/dev/null; }; done
 part "objects:$1"; for o in "$A"/objects/*; do [ ! -e "$o" ] || printf '%s\\n' "${o##*/}"; done
 part "secrets:$1"
 for s in "$A"/secrets/*/*; do [ -f "$s" ] || continue; d=${s%/*}

@@ -63,7 +63,8 @@ for o in "$I"/objects/*; do [ -e "$o" ] || continue; n=$A/objects/${o##*/}
 if [ -f "$n" ] && [ -f "$o" ]; then { cat "$o" >"$n"; } 2>/dev/null || mv -f "$o" "$n"; elif [ ! -e "$n" ]; then mv "$o" "$A/objects/"; fi; done
 for s in "$I"/secrets/*/*; do [ -f "$s" ] || continue; d=${s%/*}; d=$A/secrets/${d##*/}; mkdir -p "$d" && mv "$s" "$d/"; done
 if [ -d "$I/releases/$R" ]; then rm -rf "$A/releases/$R.old"; [ ! -d "$A/releases/$R" ] || mv "$A/releases/$R" "$A/releases/$R.old"
-mv "$I/releases/$R" "$A/releases/" || refuse upload "cannot store the release"; rm -rf "$A/releases/$R.old"; fi
+mv "$I/releases/$R" "$A/releases/" || refuse upload "cannot store the release"
+[ ! -f "$A/releases/$R.old/deployed.json" ] || mv "$A/releases/$R.old/deployed.json" "$A/releases/$R/"; rm -rf "$A/releases/$R.old"; fi
 rm -rf "$I"; sync -f "$A" 2>/dev/null || sync
 fi
 """
@@ -81,7 +82,7 @@ has(){ docker image inspect "$1" >/dev/null 2>&1; }
 login(){ config; e=$(printf '%s' "$3" | docker --config "$C" login -u "$2" --password-stdin "$1" 2>&1 >/dev/null) ||
 refuse login "$1" "$(printf '%s\\n' "$e" | tail -n 1)"; }
 given(){ config; printf '{"auths":{%s}}' "$1" >"$C/config.json" || refuse login "cannot write $C"; }
-pull(){ has "$1" && return 0; config; e=$(docker --config "$C" pull -q "$1" 2>&1 >/dev/null) || refuse pull "$1" "$(printf '%s\\n' "$e" | tail -n 1)"
+pull(){ has "$1" && return 0; config; e=$(docker --config "$C" pull -q "$1" 2>&1 >/dev/null) || refuse "$LACKS" "$1" "$(printf '%s\\n' "$e" | tail -n 1)"
 part pulled; printf '%s\\n' "$1"; }
 keep(){ docker tag "$1" "$2" || refuse pull "$1" "cannot tag it"; }
 """
@@ -104,11 +105,12 @@ def kept_image(app: str, service: str, release: str) -> str:
 
 def stage(
     marker: str, hold: Hold, *, release: str, tar: bytes, images: Mapping[str, str], logins: Sequence[Login],
-    compose: str, offline: bool = False, timeout: int = 1800,
+    compose: str, kept: bool = False, timeout: int = 1800,
 ) -> command.Command:
     """Upload (one stream, atomic renames), log in and pull by digest in memory, tag, and show the host's own config.
 
-    *images*: service → reference by digest, or without one what nobody pulls; *offline*: what is not on the host is refused instead of pulled.
+    *images*: service → reference by digest, or without one what nobody pulls; *kept*: they were on the host once, for they are
+    those of a release that it keeps.
     """
     lines = [UNPACK, PULL]
     for index, login in enumerate(logins):
@@ -116,18 +118,15 @@ def stage(
     lines.append(files.WATCH)
     distinct = [image for image in dict.fromkeys(images.values()) if "@" in image]
     lines += [f"has {command.quote(i)} || refuse absent {command.quote(i)}\n" for i in dict.fromkeys(images.values()) if "@" not in i]
-    if offline:
-        lines += [f"has {command.quote(i)} || refuse gone {command.quote(i)}\n" for i in distinct]
-    else:
-        absent = " && ".join(f"has {command.quote(image)}" for image in distinct) or "true"
-        entries = ",".join(f"$P{index}" for index, login in enumerate(logins) if login.identity)
-        tries = f'given "{entries}"\n' if entries else ""
-        tries += "".join(
-            f'login {command.quote(login.registry)} {command.quote(login.username)} "$P{index}"\n'
-            for index, login in enumerate(logins) if not login.identity
-        )
-        pulls = "".join(f"pull {command.quote(image)}\n" for image in distinct)
-        lines.append(f"if ! {{ {absent}; }}; then :\n{tries}{pulls}fi\n")
+    absent = " && ".join(f"has {command.quote(image)}" for image in distinct) or "true"
+    entries = ",".join(f"$P{index}" for index, login in enumerate(logins) if login.identity)
+    tries = f'given "{entries}"\n' if entries else ""
+    tries += "".join(
+        f'login {command.quote(login.registry)} {command.quote(login.username)} "$P{index}"\n'
+        for index, login in enumerate(logins) if not login.identity
+    )
+    pulls = "".join(f"pull {command.quote(image)}\n" for image in distinct)
+    lines.append(f"if ! {{ {absent}; }}; then :\n{tries}{pulls}fi\n")
     lines += [
         f"keep {command.quote(image)} {command.quote(kept_image(hold.app, service, release))}\n"
         for service, image in images.items()
@@ -136,7 +135,7 @@ def stage(
               '{ e=$(tail -n 3 "$A/config.err"); rm -f "$A/config.err"; refuse config "$e"; }\nrm -f "$A/config.err"\n', files.END]
     payload: tuple[bytes | command.Secret, ...] = (command.Secret(tar), *(login.password for login in logins))
     return guarded("stage", marker, hold, "".join(lines), timeout=timeout, changes=False, payload=payload,
-                   more={"TAR": len(tar), "R": release})
+                   more={"TAR": len(tar), "R": release, "LACKS": "gone" if kept else "pull"})
 
 
 # Containers are stopped for a network, never removed: Compose makes the new ones from the old ones, whose anonymous volumes
@@ -291,10 +290,10 @@ class Judged:
 
 
 def commit(
-    marker: str, hold: Hold, *, record: str, current: str, script: str, runs: Mapping[str, Judged], releases: Sequence[str],
+    marker: str, hold: Hold, *, record: str, release: str, deployed: str, current: str, script: str, runs: Mapping[str, Judged], releases: Sequence[str],
     objects: Sequence[str], secrets: Sequence[str], tags: Sequence[str],
 ) -> command.Command:
-    """`committed` in the journal, switch `current`, write the operator's script, prune, free the lease.
+    """`committed` in the journal, *deployed* with the release in folder *release*, switch `current`, write the operator's script, prune, free the lease.
 
     Refused before anything is written if one of the services *runs* does not run any more as it was judged.
     """
@@ -302,6 +301,7 @@ def commit(
     lines += [f"runs {command.join([name, one.content, one.secrets, str(one.replicas), str(int(one.fresh)), str(int(one.may_end))])}\n" for name, one in runs.items()]
     lines += [
         'jot "$RECORD" || refuse state "cannot write the journal"\n',
+        'd=$A/releases/$R/deployed.json; printf "%s\\n" "$DEPLOYED" >"$d.new" && mv "$d.new" "$d" && { sync "$d" || sync; }\n',
         'printf "%s\\n" "$CURRENT" >"$A/current.new" && mv "$A/current.new" "$A/current" && { sync "$A/current" || sync; }\n',
         'printf "%s" "$SCRIPT" >"$A/compose.new" && chmod 755 "$A/compose.new" && mv "$A/compose.new" "$A/compose"\n',
     ]
@@ -312,7 +312,7 @@ def commit(
         lines.append(f"docker image rm {command.join(tags)} >/dev/null 2>&1\n")
     lines += [files.FREE, "part end\nexit 0\n"]
     return guarded("commit", marker, hold, "".join(lines), timeout=120,
-                   more={"RECORD": record, "CURRENT": current, "SCRIPT": script})
+                   more={"RECORD": record, "R": release, "DEPLOYED": deployed, "CURRENT": current, "SCRIPT": script})
 
 
 def undone(marker: str, hold: Hold, *, record: str) -> command.Command:
@@ -329,7 +329,7 @@ def give_back(
     *release* stays without its release.json; *objects* and *secrets* go; `current` goes last but for the line *ended*.
     """
     lines = ['jot "$RECORD" || refuse state "cannot write the journal"\n',
-             'for r in "$A"/releases/*; do [ "${r##*/}" = "$R" ] || rm -rf "$r"; done; rm -f "$A/releases/$R/release.json"\n']
+             'for r in "$A"/releases/*; do [ "${r##*/}" = "$R" ] || rm -rf "$r"; done; rm -f "$A/releases/$R/release.json" "$A/releases/$R/deployed.json"\n']
     lines += [PRUNE, *(f"prune {command.quote(name)}\n" for name in objects)]
     lines += [f'rm -f "$A"/secrets/{command.quote(name)}\n' for name in secrets]
     lines += [KEPT_TAGS, 'rm -f "$A/current"; jot "$ENDED"\n', files.FREE, "part end\nexit 0\n"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
 
 from lading import canonical, errors, state
 from lading import context as contexts
@@ -70,6 +70,7 @@ async def rollback(
         plan=whole, release=target, bundle=None, known={}, hosts={host.name: host for host in chosen},
         deployment=start.new_id(), begin=begin, state_dir=context.settings.state_dir, holder=context.actor,
         since=contexts.now(), url=context.url, take_lease=take_lease, keep_jobs=True, stop=context.stop,
+        more_logins=partial(start.logins, context, target),
         sources=list(mounts.sources), judge=judge,
         own={name: base.Own(prepared.kept[name], begin={**running.owner(one), **running.finished(one)}) for name, one in prepared.apps.items()},
     )
@@ -153,17 +154,15 @@ def _target(host: str, app: state.AppState, wanted: str) -> str:
 
 
 def _plan(name: str, target: releases.Release, app: state.AppState, host: state.HostState) -> steps.HostPlan:
-    numbers = _numbers(target, app.journal, app)
+    numbers = _numbers(target, app)
     whole = planner.plan_host(name, target, numbers, (), app, running.kept_release(app), host.attached(target.app),
                                volumes=host.volumes)
     return planner.without_one_shots(whole, target, ending.finished(app.containers))
 
 
-def _numbers(
-    target: releases.Release, journal: Sequence[Mapping[str, Any]], app: state.AppState
-) -> dict[str, int]:
-    """The secret generations with which the host last ran a release: kept with it, so no secret is asked for."""
-    for line in reversed(journal):
-        if line.get("kind") == "begin" and line.get("to") == target.id:
-            return {name: int(number) for name, number in line.get("generations", {}).items()}
+def _numbers(target: releases.Release, app: state.AppState) -> dict[str, int]:
+    """The secret generations with which the host ran a release: kept with it, so no secret is asked for."""
+    known = app.ran_with(target.id)
+    if known is not None:
+        return dict(known)
     return {name: max(app.secrets.get(name, {1: ""})) for name in target.secrets}

@@ -49,6 +49,7 @@ class Job:
     *vouched*: the images whose digests do not rest on what hosts say alone;
     *sources*: what is mounted of hosts (`docker.observe`); *judge* raises where a host makes something else of it than is allowed;
     *attest*: where the ledger ends now (writer, seq, hash), for the hosts' journals at commit;
+    *more_logins*: asked for where a kept image is gone and its registry does not give it to everybody;
     *show*: is told what is only of interest while it lasts, and is not recorded.
     """
 
@@ -77,6 +78,7 @@ class Job:
     vouched: tuple[str, ...] = ("*",)
     sources: Sequence[str] = ()
     judge: Callable[[state.HostState], None] = anything
+    more_logins: Callable[[], Sequence[rolling.Login]] = tuple
     show: Callable[[events.Event], None] = lambda _: None
 
     @property

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from typing import Any
 
 from lading import canonical, errors, events, observe, shape, state
@@ -34,13 +35,22 @@ class Changing:
     async def stage(self, name: str) -> None:
         """Upload, pull, and compare what the host's Compose makes of the release with what this machine's does."""
         job = self.job.at(name)
-        what = host_commands.stage_command(self.held.holds[name], job, job.plan.hosts[name], self.held.seen.get(name))
         await self._begin(name, "stage")
         begun = time.monotonic()
-        result = await self.held.send(name, what)
+        try:
+            result = await self._stage(name, job)
+        except held.Failure as failure:
+            logins = job.more_logins() if failure.kind == "gone" else ()
+            if not logins:
+                raise
+            result = await self._stage(name, replace(job, logins=logins))
         await asyncio.to_thread(self._compare, name, result)
         await self.record(events.BundleStored(job.deployment, name, "stage", release=job.release.id))
         await self.record(events.StepEnded(job.deployment, name, "stage", seconds=round(time.monotonic() - begun, 3)))
+
+    async def _stage(self, name: str, job: base.Job) -> command.Result:
+        plan, app = job.plan.hosts[name], self.held.seen.get(name)
+        return await self.held.send(name, host_commands.stage_command(self.held.holds[name], job, plan, app))
 
     def _compare(self, name: str, result: command.Result) -> None:
         expected = self.job.expected.get(name, "")

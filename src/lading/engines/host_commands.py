@@ -70,8 +70,11 @@ def commit_command(
     runs = {name: rolling.Judged(spec.content, release.generation_label(spec, plan.generations), spec.replicas, name in fresh,
                                  ends[name] == "may")
             for name, spec in job.release.active.items() if ends[name] != "must" and name not in foreign and name not in job.left}
+    before = app or state.AppState(job.plan.app)
+    deployed = before.becoming(job.release.id, job.deployment, plan.generations, back=job.begin.get("verb") == "rollback")
     return rolling.commit(
-        observe.marker(), hold, record=json.dumps(what.line),
+        observe.marker(), hold, record=json.dumps(what.line), release=folder(job.release.id, app),
+        deployed=json.dumps(deployed.as_json(), separators=(",", ":")),
         current=json.dumps(what.current.as_json(), separators=(",", ":")),
         script=docker.operator_script(compose_function(job.release, plan.generations, app)), runs=runs, releases=gone,
         objects=objects, secrets=[f"{release.secret_path(name)}/{number}" for name, number in old], tags=tags,
@@ -171,5 +174,5 @@ def stage_command(
     images = {s: i for step in plan.steps if isinstance(step, steps.PullImages) for s, i in step.images.items()}
     return rolling.stage(
         observe.marker(), hold, release=name, tar=bundle.tar(files) if files else b"", images=images,
-        logins=job.logins, compose=compose_function(job.release, plan.generations, app), offline=job.bundle is None,
+        logins=job.logins, compose=compose_function(job.release, plan.generations, app), kept=job.bundle is None,
     )

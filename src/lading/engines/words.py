@@ -10,7 +10,7 @@ def refusal(text: str) -> str:
     words = {
         "busy": "another command of lading still runs there", "fence": "another deployment has taken the app over",
         "upload": "the upload failed", "login": "the registry refused the login", "pull": "an image cannot be pulled",
-        "gone": "an image is not on the host any more",
+        "gone": "an image is not on the host any more, and its registry does not give it",
         "absent": "pull_policy: never, and the host does not have the image (docker load brings it there)", "config": "the host's Compose refuses the file",
         "network": "a network", "hook": "the hook cannot run",
         "state": "lading's folder cannot be used", "remove": "something could not be removed",
@@ -18,6 +18,8 @@ def refusal(text: str) -> str:
     if kind == "changed":
         service, _, why = said.partition("; ")
         return f"{service} does not run any more as it was judged: {why or 'somebody else changed or stopped it'}"
+    if kind == "gone":
+        said += "; put it back there (docker pull, docker load), or choose another release: --release ID"
     lead = words.get(kind, kind) or "it refused without a word"
     return f"{lead}: {said}" if said else lead
 

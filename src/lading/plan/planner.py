@@ -279,9 +279,7 @@ def prunable(
 
     Kept are the newest KEPT, and what a container runs that no newer kept release explains; the rest by reference.
     """
-    order = [line["to"] for line in app.journal if line.get("kind") == "committed" and line.get("to")]
-    ordered = [name for name in dict.fromkeys([*reversed(order), *sorted(app.releases)])
-               if name in app.releases and name != made.id]
+    ordered = [name for name in app.order if name != made.id]
     kept, missing = set(ordered[: KEPT - 1]), {c.content for c in app.containers}
     for name in ordered:
         explained = {spec["content"] for spec in app.releases[name].get("services", {}).values()}
@@ -297,11 +295,11 @@ def prunable(
 def _old_secrets(
     app: state.AppState, kept: set[str], numbers: Mapping[str, int], mounted: set[str]
 ) -> tuple[tuple[str, int], ...]:
-    """Secret generations that no kept release ran with; none if the journal does not say it of every one."""
-    ran = {str(line["to"]): line.get("generations", {}) for line in app.journal if line.get("kind") == "begin" and line.get("to")}
-    if not kept <= set(ran):
+    """Secret generations that no kept release ran with; none if it is not known of every one."""
+    ran = [app.ran_with(name) for name in kept]
+    used = {(name, int(number)) for one in (*ran, numbers) for name, number in (one or {}).items()}
+    if None in ran:
         return ()
-    used = {(name, int(number)) for one in (*(ran[key] for key in kept), numbers) for name, number in one.items()}
     used |= {(name, int(number)) for name, number in (app.current.generations if app.current else {}).items()}
     return tuple(sorted((name, number) for name, known in app.secrets.items() for number in known
                         if (name, number) not in used and releases.secret_path(name) not in mounted))

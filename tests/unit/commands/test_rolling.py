@@ -59,8 +59,9 @@ def test_stage_stores_pulls_tags_and_shows_the_hosts_config(held: HostShell) -> 
     assert (app / "secrets/var.P/1").read_text() == "canary"
     assert [path.name for path in app.iterdir() if path.name.startswith(("incoming", "tar"))] == []
     assert f"tag {WEB} lading-keep/shop/web:cafe" in held.lines()
+    (app / "releases/cafe/deployed.json").write_text("kept")
     again = stage(held, {"objects/o1/a.conf": "not taken", "releases/cafe/release.json": '{"new":1}'})
-    assert again.status == 0
+    assert (again.status, (app / "releases/cafe/deployed.json").read_text()) == (0, "kept")
     assert ((app / "objects/o1/a.conf").read_text(), (app / "releases/cafe/release.json").read_text()) == ("one", '{"new":1}')
 
 
@@ -75,7 +76,7 @@ def test_folders_that_ship_are_as_plain_compose_has_them(held: HostShell) -> Non
 
 def test_a_folder_of_another_user_s_goes_with_their_next_commit(held: HostShell) -> None:
     def commit(*objects: str) -> set[str]:
-        done = held.run(rolling.commit("M", held.hold(), record='{"kind":"committed"}', current="{}", script="", runs={}, releases=(),
+        done = held.run(rolling.commit("M", held.hold(), release="cafe", deployed="{}", record='{"kind":"committed"}', current="{}", script="", runs={}, releases=(),
                                        objects=objects, secrets=(), tags=()))
         assert done.status == 0
         return {path.name for path in (held.app() / "objects").iterdir()}
@@ -137,7 +138,7 @@ def test_stage_writes_identity_tokens_into_a_configuration_in_memory(held: HostS
 @pytest.mark.parametrize(("more", "answers", "said"), [
     ({}, {"--config*pull*": 1}, f"pull\n{WEB}\nrefused"),
     ({}, {"tag*": 1}, f"pull\n{WEB}\ncannot tag it"),
-    ({"offline": True}, {}, f"gone\n{WEB}"),
+    ({"kept": True}, {"--config*pull*": 1}, f"gone\n{WEB}\nrefused"),
     ({"images": {"web": WEB, "own": "shop-own:1"}}, {}, "absent\nshop-own:1"),
     ({"logins": (rolling.Login("r.example", "ci", command.Secret(b"x")),)}, {"--config*login*": 1}, "login\nr.example\nrefused"),
     ({}, {"compose*config*": 15}, "config\nrefused"),
@@ -152,9 +153,12 @@ def test_stage_refuses_and_leaves_nothing_behind(
     assert [path.name for path in held.app().iterdir() if path.name.startswith(("incoming", "config", "tar"))] == []
 
 
-def test_offline_images_that_are_there_are_not_pulled(held: HostShell) -> None:
+def test_kept_images_are_pulled_only_where_they_are_gone(held: HostShell) -> None:
+    held.docker(PULLS)
+    assert stage(held, kept=True).text("pulled") == WEB
     held.docker({"image inspect*": "{}"}, PULLS)
-    assert stage(held, offline=True, images={"web": WEB, "job": WEB}).status == 0
+    held.lines()
+    assert stage(held, kept=True, images={"web": WEB, "job": WEB}).status == 0
     assert [line for line in held.lines() if line.startswith("tag")] == [
         f"tag {WEB} lading-keep/shop/web:cafe", f"tag {WEB} lading-keep/shop/job:cafe"]
 
@@ -337,7 +341,7 @@ def test_commit_switches_current_prunes_and_frees(held: HostShell) -> None:
         (app / path).write_text("x")
     held.docker({"image rm*": ""})
     done = held.run(rolling.commit(
-        "M", held.hold(), record='{"kind":"committed"}', current='{"v":1,"q":"it\'s"}', script="#!/bin/sh\n", runs={}, releases=("old",),
+        "M", held.hold(), release="new", deployed='{"v":1}', record='{"kind":"committed"}', current='{"v":1,"q":"it\'s"}', script="#!/bin/sh\n", runs={}, releases=("old",),
         objects=("o1",), secrets=("var.P/1",), tags=("lading-keep/shop/web:old",)))
     assert done.status == 0
     assert (app / "current").read_text() == '{"v":1,"q":"it\'s"}\n'
@@ -347,10 +351,11 @@ def test_commit_switches_current_prunes_and_frees(held: HostShell) -> None:
     assert left & {"releases/old/x", "objects/o1", "secrets/var.P/1", "op.info", "current.new", "compose.new"} == set()
     assert held.lines() == ["image rm lading-keep/shop/web:old"]
     assert (held.lease()["state"], held.journal()[-1]) == ("free", {"kind": "committed"})
+    assert (app / "releases/new/deployed.json").read_text() == '{"v":1}\n'
 
 
 def test_commit_that_prunes_nothing_asks_docker_nothing(held: HostShell) -> None:
-    done = held.run(rolling.commit("M", held.hold(), record='{"kind":"committed"}', current="{}", script="", runs={}, releases=(),
+    done = held.run(rolling.commit("M", held.hold(), release="cafe", deployed='{"v":1}', record='{"kind":"committed"}', current="{}", script="", runs={}, releases=(),
                                    objects=(), secrets=(), tags=()))
     assert (done.status, held.lines()) == (0, [])
 
@@ -367,7 +372,7 @@ UP, STORE = "web False c1  running/healthy 0\n", "db False c2 1.2 running 4\n"
 def test_what_does_not_run_any_more_as_it_was_judged_is_not_committed(held: HostShell, runs: str, said: str) -> None:
     held.docker({"ps*project=shop*": "i1\ni2\n" if runs else "", "container inspect*i1 i2": runs})
     before = held.journal()
-    done = held.run(rolling.commit("M", held.hold(), record='{"kind":"committed"}', current="{}", script="", releases=(), objects=(),
+    done = held.run(rolling.commit("M", held.hold(), release="cafe", deployed='{"v":1}', record='{"kind":"committed"}', current="{}", script="", releases=(), objects=(),
                                    runs={"web": rolling.Judged("c1", "", 2, True), "db": rolling.Judged("c2", "1.2")}, secrets=(), tags=()))
     assert "; ".join(done.text("refused").split("\n")) == (f"changed; {said}" if said else "")
     assert (held.app() / "current").exists() is not bool(said)
@@ -387,7 +392,7 @@ def test_what_starts_again_with_its_engine_is_waited_for_at_the_commit(held: Hos
     (held.bin / "docker").rename(held.bin / "docker-later")
     held.docker(first)
     held.program("sleep", f"#!/bin/sh\ncp {held.bin}/docker-later {held.bin}/docker\n")
-    done = held.run(rolling.commit("M", held.hold(), record='{"kind":"committed"}', current="{}", script="", releases=(), objects=(),
+    done = held.run(rolling.commit("M", held.hold(), release="cafe", deployed='{"v":1}', record='{"kind":"committed"}', current="{}", script="", releases=(), objects=(),
                                    runs={"web": rolling.Judged("c1", "")}, secrets=(), tags=()))
     assert "; ".join(done.text("refused").split("\n")) == (f"changed; web; {said}" if said else "")
 

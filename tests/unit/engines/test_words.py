@@ -8,7 +8,8 @@ from lading.engines import words
 
 @pytest.mark.parametrize(("text", "said"), [
     ("pull\nr/web:1\n\nno route\n", "an image cannot be pulled: r/web:1; no route"), ("busy\n", "another command of lading still runs there"),
-    ("gone\nr/web:1", "an image is not on the host any more: r/web:1"), ("strange\nword", "strange: word"), ("strange", "strange"),
+    ("gone\nr/web:1\nmanifest unknown", "an image is not on the host any more, and its registry does not give it: r/web:1; manifest unknown; "
+     "put it back there (docker pull, docker load), or choose another release: --release ID"), ("strange\nword", "strange: word"), ("strange", "strange"),
 ])
 def test_a_refusal_in_words(text: str, said: str) -> None:
     assert words.refusal(text) == said
