@@ -1,5 +1,6 @@
 """The one file lading adds beside the Compose files, written as YAML that people can read (pure)."""
 
+import functools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -66,6 +67,7 @@ def _entry(lead: str, value: Any, indent: str) -> list[str]:
     return [f"{lead} {json.dumps(value, ensure_ascii=False)}\n"]
 
 
+@functools.lru_cache(maxsize=64)  # asked for each service of each host, most of which keep the same releases
 def shipped(text: str) -> Shipped:
     """The objects that an overlay, as `write` has written it, puts in their places; any other line says nothing."""
     mounts: dict[str, dict[str, str]] = {}

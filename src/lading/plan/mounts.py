@@ -44,8 +44,9 @@ class Problem:
 def wanted(made: releases.Release, spec: releases.ServiceSpec) -> dict[str, Mount]:
     """Target → what a release mounts there for a service."""
     found = {}
-    shipped = overlay.shipped(made.overlay).mounts.get(spec.name, {})
-    for one in spec.definition.get("volumes") or ():
+    written = spec.definition.get("volumes") or ()
+    shipped = overlay.shipped(made.overlay).mounts.get(spec.name, {}) if written else {}
+    for one in written:
         if not isinstance(one, Mapping):  # a list that may hold a secret is kept as it is written
             continue
         target = variables.plain_text(str(one.get("target", "")))
