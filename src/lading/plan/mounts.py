@@ -1,4 +1,4 @@
-"""Where an app's data lies: mounts that change, volumes that are new or left behind, and what is refused for its sake (pure)."""
+"""Where an app's data lies: mounts that change, volumes new or left behind, what is refused for their sake (pure)."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,22 +10,31 @@ from lading.compose import release as releases
 from lading.plan import steps
 
 NAMELESS = re.compile(r"[0-9a-f]{64}")  # how Docker names an anonymous volume
+WORDS = {
+    "anonymous": "anonymous volume",
+    "data": "host data",
+    "shipped": "shipped files",
+    "path": "the host's",
+    "hidden": "what is at",
+}
 FIELD = "mount "  # how the changes of a target begin
-SEEN = ("volume", "anonymous", "data", "shipped", "path", "tmpfs")  # what a container's mount can be told from
+SEEN = ("volume", "anonymous", "data", "shipped", "path", "tmpfs")  # kinds that a container tells
 COMPOSE_LABELS = "com.docker.compose."
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """What is mounted at a target. *kind*: volume, anonymous, data (of the host), shipped, path, hidden (by a secret in it), or
-    Compose's own word; *source*: name or path."""
+    """What is mounted at a target.
+
+    *kind*: volume, anonymous, data (of the host), shipped, path, hidden (by a secret in it), or
+    Compose's own word; *source*: name or path.
+    """
 
     kind: str
     source: str = ""
 
     def __str__(self) -> str:
-        words = {"anonymous": "anonymous volume", "data": "host data", "shipped": "shipped files", "path": "the host's", "hidden": "what is at"}
-        return f"{words.get(self.kind, self.kind)} {self.source}".strip()
+        return f"{WORDS.get(self.kind, self.kind)} {self.source}".strip()
 
     @property
     def lasts(self) -> bool:
@@ -50,7 +59,9 @@ def wanted(made: releases.Release, spec: releases.ServiceSpec) -> dict[str, Moun
         if not isinstance(one, Mapping):  # a list that may hold a secret is kept as it is written
             continue
         target = variables.plain_text(str(one.get("target", "")))
-        found[target] = _wanted(made, str(one.get("type")), str(one.get("source") or ""), target in shipped)
+        found[target] = _wanted(
+            made, str(one.get("type")), str(one.get("source") or ""), target in shipped
+        )
     return found
 
 
@@ -76,7 +87,9 @@ def volume_name(made: releases.Release, key: str) -> str:
 
 def seen(app: str, container: state.ContainerState, known: Mapping[str, Mount]) -> dict[str, Mount]:
     """Target → what a container has mounted there; *known*: what its release says, which names shipped files."""
-    return {target: _seen(app, source, known.get(target)) for target, source in container.mounts.items()}
+    return {
+        target: _seen(app, source, known.get(target)) for target, source in container.mounts.items()
+    }
 
 
 def _seen(app: str, source: str, known: Mount | None) -> Mount:
@@ -95,8 +108,12 @@ def _seen(app: str, source: str, known: Mount | None) -> Mount:
 
 
 def changes(
-    host: str, made: releases.Release, spec: releases.ServiceSpec, container: state.ContainerState,
-    known: tuple[releases.Release, releases.ServiceSpec] | None, volumes: Mapping[str, state.Volume] | None,
+    host: str,
+    made: releases.Release,
+    spec: releases.ServiceSpec,
+    container: state.ContainerState,
+    known: tuple[releases.Release, releases.ServiceSpec] | None,
+    volumes: Mapping[str, state.Volume] | None,
 ) -> list[steps.Change]:
     """The targets at which a container has something else mounted than the release says, in words about the data.
 
@@ -113,21 +130,36 @@ def changes(
         old = before.get(target) if unseen else have.get(target)
         same = told or (unseen if known is None else before.get(target) == new)
         if _differ(old, new, same):
-            found.append(steps.Change(host, spec.name, f"{FIELD}{target}", str(old or "none"), _becomes(old, new, volumes)))
+            found.append(
+                steps.Change(
+                    host,
+                    spec.name,
+                    f"{FIELD}{target}",
+                    str(old or "none"),
+                    _becomes(old, new, volumes),
+                )
+            )
     return found
 
 
 def _differ(old: Mount | None, new: Mount | None, same: bool) -> bool:
     """Whether another thing is mounted now; *same*: the file says what it said."""
     if same:
-        return old is not None and new is not None and (old.kind, new.kind) == ("volume", "volume") and old != new
+        return (
+            old is not None
+            and new is not None
+            and (old.kind, new.kind) == ("volume", "volume")
+            and old != new
+        )
     if old is None or new is None:  # Docker lists a tmpfs elsewhere
         return "tmpfs" not in (old or new or Mount("")).kind
     unnamed = (old.kind, new.kind, old.source) == ("shipped", "shipped", "")
     return old != new and not unnamed
 
 
-def _becomes(old: Mount | None, new: Mount | None, volumes: Mapping[str, state.Volume] | None) -> str:
+def _becomes(
+    old: Mount | None, new: Mount | None, volumes: Mapping[str, state.Volume] | None
+) -> str:
     """What is mounted from now on; whether it is new, and what stays behind."""
     notes = []
     if new is not None and new.kind == "volume" and volumes is not None:
@@ -140,16 +172,23 @@ def _becomes(old: Mount | None, new: Mount | None, volumes: Mapping[str, state.V
 
 
 def resources(
-    host: str, made: releases.Release, old: releases.Release | None, volumes: Mapping[str, state.Volume] | None,
+    host: str,
+    made: releases.Release,
+    old: releases.Release | None,
+    volumes: Mapping[str, state.Volume] | None,
 ) -> list[steps.Change]:
     """The volumes that a host will have anew, and those that nothing of the app mounts any more; they stay."""
     now, before = used(made), used(old) if old is not None else frozenset[str]()
     found = []
     for name in sorted(now - before if volumes is not None else ()):
         was = "there already" if name in (volumes or {}) else ""
-        found.append(steps.Change(host, "", f"volume {name}", was, "mounted" if was else "new, empty"))
-    found += [steps.Change(host, "", f"volume {name}", "mounted", "left behind: it stays, unused")
-              for name in sorted(before - now)]
+        found.append(
+            steps.Change(host, "", f"volume {name}", was, "mounted" if was else "new, empty")
+        )
+    found += [
+        steps.Change(host, "", f"volume {name}", "mounted", "left behind: it stays, unused")
+        for name in sorted(before - now)
+    ]
     return found
 
 
@@ -162,7 +201,10 @@ def used(made: releases.Release) -> frozenset[str]:
 
 
 def problems(
-    made: releases.Release, old: releases.Release | None, there: state.HostState, moved: Sequence[str] = ()
+    made: releases.Release,
+    old: releases.Release | None,
+    there: state.HostState,
+    moved: Sequence[str] = (),
 ) -> list[Problem]:
     """What of a release's volumes and mounts would lose data on a host, or not happen there at all.
 
@@ -173,7 +215,10 @@ def problems(
 
 
 def _volumes(
-    made: releases.Release, old: releases.Release | None, there: state.HostState, moved: Sequence[str]
+    made: releases.Release,
+    old: releases.Release | None,
+    there: state.HostState,
+    moved: Sequence[str],
 ) -> Iterator[Problem]:
     names = used(made)
     for key, volume in made.volumes.items():
@@ -183,11 +228,18 @@ def _volumes(
         is_there = there.volumes.get(name)
         if volume["external"]:
             if is_there is None:
-                yield Problem(f"the external volume {name} does not exist", f"ssh {there.host} docker volume create {name}")
+                yield Problem(
+                    f"the external volume {name} does not exist",
+                    f"ssh {there.host} docker volume create {name}",
+                )
             continue
         recorded = old is not None and old.volumes.get(key) == volume
         differs = [] if is_there is None or recorded else definition(volume["definition"], is_there)
-        differs += [f"secret {one} changed" for one in _secrets(volume["definition"]) if one in moved and is_there]
+        differs += [
+            f"secret {one} changed"
+            for one in _secrets(volume["definition"])
+            if one in moved and is_there
+        ]
         if differs:
             yield _otherwise(made.app, there.host, name, differs)
 
@@ -197,7 +249,8 @@ def _otherwise(app: str, host: str, name: str, differs: Sequence[str]) -> Proble
         f"volume {name} is there and not as the file says ({'; '.join(differs)}), and Docker changes no volume that exists",
         f"let the file say what is there (ssh {host} docker volume inspect {name}); or give the volume another `name:` and "
         f"copy what is in {name} there by hand before the next deployment; or, to lose what is in it: "
-        f"lading remove {app} --to {host}, then ssh {host} docker volume rm {name}")
+        f"lading remove {app} --to {host}, then ssh {host} docker volume rm {name}",
+    )
 
 
 def _secrets(definition: Mapping[str, object]) -> list[str]:
@@ -206,7 +259,7 @@ def _secrets(definition: Mapping[str, object]) -> list[str]:
 
 
 def definition(said: Mapping[str, object], there: state.Volume) -> list[str]:
-    """In what a volume is not as a file defines it. Options that are there are not shown: they may hold a password."""
+    """In what a volume is not as a file defines it. What is there is not shown: it may hold a password."""
     if not there.driver:  # only its name is known
         return []
     driver = str(said.get("driver") or "local")
@@ -214,30 +267,50 @@ def definition(said: Mapping[str, object], there: state.Volume) -> list[str]:
     if there.driver.removesuffix(":latest") != driver.removesuffix(":latest"):
         found.append(f"driver: {there.driver} → {driver}")
     if there.options or driver == "local":
-        found += [f"driver_opts {key}" for key in _apart(_texts(said.get("driver_opts")), there.options)]
+        found += [
+            f"driver_opts {key}" for key in _apart(_texts(said.get("driver_opts")), there.options)
+        ]
     own = {key: value for key, value in there.labels.items() if not key.startswith(COMPOSE_LABELS)}
     labels = _texts(said.get("labels"))
-    found += [f"label {key}: {own.get(key, '(none)')} → {labels.get(key, '(none)')}" for key in _apart(labels, own)]
+    for key in _apart(labels, own):
+        found.append(
+            f"label {key}: {'(another)' if key in own else '(none)'} → {labels.get(key, '(none)')}"
+        )
     return found
 
 
 def _texts(stored: object) -> dict[str, str]:
-    return {str(key): str(value) for key, value in stored.items()} if isinstance(stored, Mapping) else {}
+    return (
+        {str(key): str(value) for key, value in stored.items()}
+        if isinstance(stored, Mapping)
+        else {}
+    )
 
 
 def _apart(said: Mapping[str, str], there: Mapping[str, str]) -> list[str]:
     """The keys whose values differ; a value with a secret in it is not compared."""
-    plain = {key: variables.plain_text(value) for key, value in said.items() if not variables.names(value)}
+    plain = {
+        key: variables.plain_text(value)
+        for key, value in said.items()
+        if not variables.names(value)
+    }
     differing = [key for key, value in plain.items() if there.get(key) != value]
     lost = [key for key in said if key not in plain and key not in there]
     return sorted([*differing, *lost, *(key for key in there if key not in said)])
 
 
-def _hidden(made: releases.Release, app: state.AppState, there: state.HostState) -> Iterator[Problem]:
+def _hidden(
+    made: releases.Release, app: state.AppState, there: state.HostState
+) -> Iterator[Problem]:
     """The host data that files which ship would hide: containers find it there no more, nor what they wrote."""
-    found = [(name, target, mount.source) for name, spec in made.active.items()
-             for target, mount in sorted(wanted(made, spec).items())
-             if mount.kind == "shipped" and there.data.get(mount.source, False)]
+    found = []
+    for name, spec in made.active.items():
+        mounts = sorted(wanted(made, spec).items())
+        found += [
+            (name, target, mount.source)
+            for target, mount in mounts
+            if mount.kind == "shipped" and there.data.get(mount.source, False)
+        ]
     was = _data(app) if found else frozenset[str]()
     for name, target, path in found:
         if path not in was and (app.releases or path == "."):
@@ -246,13 +319,16 @@ def _hidden(made: releases.Release, app: state.AppState, there: state.HostState)
         yield Problem(
             f"{name}: {target}: ./{path} would become files that ship, but {folder} on {there.host} holds data of the app",
             f"`x-lading: {{data: [{path}]}}` keeps it on the host; to let it ship, first put the data elsewhere: "
-            f"ssh {there.host} mv {folder} {folder}.old")
+            f"ssh {there.host} mv {folder} {folder}.old",
+        )
 
 
 def _data(app: state.AppState) -> frozenset[str]:
     """The paths that were host data: for a release that is kept, or for a container."""
     lead = f"/apps/{app.app}/project/"
-    found = {source.partition(lead)[2] for one in app.containers for source in one.mounts.values() if lead in source}
+    found = set[str]()
+    for one in app.containers:
+        found |= {source.partition(lead)[2] for source in one.mounts.values() if lead in source}
     for kept in app.releases.values():
         found |= overlay.host_data(str(kept.get("overlay", "")))
     return frozenset(found)
@@ -260,5 +336,7 @@ def _data(app: state.AppState) -> frozenset[str]:
 
 def turned(app: state.AppState) -> frozenset[str]:
     """The paths that are host data for one of an app's releases on a host and files that ship for another."""
-    shipped = {str(path) for kept in app.releases.values() for path in kept.get("objects", {}).values()}
+    shipped = set[str]()
+    for kept in app.releases.values():
+        shipped |= set(kept.get("objects", {}).values())
     return _data(app) & shipped

@@ -154,7 +154,7 @@ LOCAL = state.Volume("shop_data", "local", {}, {"com.docker.compose.project": "s
     ({}, LOCAL, []),
     ({"driver": "local"}, LOCAL, []),
     ({"labels": {"team": "a"}}, LOCAL, ["label team: (none) → a"]),
-    ({}, state.Volume("v", "local", {}, {"team": "a"}), ["label team: a → (none)"]),
+    ({}, state.Volume("v", "local", {}, {"team": "a"}), ["label team: (another) → (none)"]),
     ({"driver": "nfs"}, LOCAL, ["driver: local → nfs"]),
     ({"driver": "sshfs"}, state.Volume("v", "sshfs:latest"), []),
     ({"driver": "sshfs", "driver_opts": {"a": "1"}}, state.Volume("v", "sshfs"), []),  # it does not tell its options
