@@ -41,6 +41,10 @@ def test_names_that_are_passed_on() -> None:
     assert [one.template for one in env_files.read("my.name\n")] == [""]
 
 
+def test_a_bare_name_at_the_end_without_a_line_end_is_a_value_without_a_name() -> None:
+    assert list(env_files.assigned("A=1\nBARE", {"BARE": "2"})) == [("A", "1"), ("", "BARE")]
+
+
 def test_what_was_set_before_is_seen_below_the_projects_variables() -> None:
     assert list(env_files.assigned("A=1\nA=2\nB=$A\n", {})) == [("A", "1"), ("A", "2"), ("B", "2")]
 
