@@ -3,7 +3,7 @@
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent import futures
+from concurrent.futures.thread import ThreadPoolExecutor  # here: `concurrent.futures` alone loads it when it is used
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -158,7 +158,7 @@ def _read(
 
 def _raw(compose: plugin.Compose, name: str) -> process.Finished:
     """The project as Compose merges it, before interpolation; whether this Compose is able to is asked meanwhile."""
-    with futures.ThreadPoolExecutor(1) as beside:
+    with ThreadPoolExecutor(1) as beside:
         told = beside.submit(plugin.version_of, compose.binary)
         done = compose.config(name, {}, "--no-interpolate")
         told.result()
@@ -364,24 +364,23 @@ def _env_files(
 ) -> Iterator[values.Need]:  # fmt: skip
     """What the env files of each service refer to; they go to *cargo*, and so do label files, which see no variables."""
     for name, service in (raw.get("services") or {}).items():
-        before = _set_here(service.get("environment"))
+        own = _set_here(service.get("environment"))
         for path, required, format in env_paths(service, given):
             where = partial(parse.find, documents, posixpath.basename(path), ("services", name, "env_file"))
             if required or worktree.bring(tree, path, where, "env_file").is_file():
                 text = shipping.ship_secret(tree, cargo, "env", path, where).decode("utf-8", "replace")
-                yield from values.file_needs(text, path, name, format, before)
-                before |= {one.key for one in values.read_env_file(text, path, format)}
+                yield from values.file_needs(text, path, name, format, own)
         for label_file in service.get("label_file") or ():
             path = _path(label_file, given)
             where = partial(parse.find, documents, posixpath.basename(path), ("services", name, "label_file"))
             shipping.ship_files(tree, cargo, [(path, where)])
 
 
-def _set_here(environment: Any) -> frozenset[str]:
+def _set_here(environment: Any) -> set[str]:
     """The names to which `environment:` of a service itself gives values: its env files may refer to them."""
     if isinstance(environment, Mapping):
-        return frozenset(str(name) for name, value in environment.items() if value is not None)
-    return frozenset(name for name, equals, _ in (str(one).partition("=") for one in environment or ()) if equals)
+        return {str(name) for name, value in environment.items() if value is not None}
+    return {name for name, equals, _ in (str(one).partition("=") for one in environment or ()) if equals}
 
 
 def env_paths(service: Mapping[str, Any], given: Mapping[str, str]) -> list[tuple[str, bool, str]]:

@@ -54,28 +54,25 @@ def model_needs(raw: Mapping[str, Any]) -> Iterator[Need]:
                 yield Need(f"${{{one['environment']}}}")
 
 
-def file_needs(
-    text: str, path: str, service: str = "", format: str = "", before: frozenset[str] = frozenset()
-) -> Iterator[Need]:
-    """What an env_file refers to; names that it has set before, or that were set *before* it, are its own.
+def file_needs(text: str, path: str, service: str, format: str, own: set[str]) -> Iterator[Need]:
+    """What an env_file refers to; names that were set before, *own*, are its own, and those that it sets come to them.
 
     Raises:
         ComposeError: Compose cannot read it.
     """
-    for _, need in _line_needs(text, path, service, format, before):
+    for _, need in _line_needs(text, path, service, format, own):
         if need is not None:
             yield need
 
 
 def _line_needs(
-    text: str, path: str, service: str, format: str, before: frozenset[str]
+    text: str, path: str, service: str, format: str, own: set[str]
 ) -> Iterator[tuple[str, Need | None]]:
     """Each name that an env file sets, with what its value refers to."""
-    own = set(before)
     for one in read_env_file(text, path, format):
-        if variables.nested(one.template) > variables.NESTING:
-            raise worktree.refuse(f"{one.key} has more than {variables.NESTING} variables in each other", "write less at once", (path, one.line))
         refers = "$" in one.template
+        if refers and variables.nested(one.template) > variables.NESTING:
+            raise worktree.refuse(f"{one.key} has more than {variables.NESTING} variables in each other", "write less at once", (path, one.line))
         yield one.key, Need(one.template, service, (path, one.line), frozenset(own)) if refers else None
         own.add(one.key)
 
@@ -96,7 +93,7 @@ def dotenv_needs(text: str, path: str, wanted: frozenset[str]) -> list[Need]:
     """What the lines of an env file that set *wanted* names refer to, and the lines that set what those refer to."""
     found = []
     reached = set(wanted)
-    for name, need in reversed(list(_line_needs(text, path, "", "", frozenset()))):
+    for name, need in reversed(list(_line_needs(text, path, "", "", set()))):
         if name in reached and need is not None:
             reached |= names([need])
             found.append(need)
