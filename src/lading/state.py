@@ -400,7 +400,8 @@ class Volume:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What a host can do. Sizes in MiB; *tools*: those missing; *ports*: published "ip:port/proto" → container's project;
-    *networks*: network → (project, name) of each container on it, stopped ones too; *registries*: name → what the engine
+    *networks*: network → (project, name) of each container on it, stopped ones too; *known_networks*: all there are, if
+    they were asked for, since an engine always has some; *registries*: name → what the engine
     said when it asked there for an image that is nowhere; *docker_info*: what it said, as lines NAME=VALUE. *links*: the number of
     a mount's source in the order of the question → where it really leads, if that is elsewhere; "" = nobody can say.
     *probe*: what its Compose makes of `files.PROBE`."""
@@ -420,6 +421,7 @@ class Facts:
     listening: tuple[str, ...] = ()
     ports: Mapping[str, str] = field(default_factory=dict)
     networks: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    known_networks: tuple[str, ...] = ()
     registries: Mapping[str, str] = field(default_factory=dict)
     docker_info: str = ""
     links: Mapping[int, str] = field(default_factory=dict)

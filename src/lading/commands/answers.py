@@ -233,7 +233,7 @@ def _changed(release: Mapping[str, Any], have: Mapping[str, str]) -> Iterator[st
 def _facts(text: str, registries: str) -> state.Facts:
     lines = [line.split("=", 1) for line in text.splitlines() if "=" in line]
     one = {key: value.strip() for key, value in lines}
-    many = {key: tuple(v.rstrip() for k, v in lines if k == key) for key in ("tool", "missing", "listen", "port")}
+    many = {key: tuple(v.rstrip() for k, v in lines if k == key) for key in ("tool", "missing", "listen", "port", "there")}
     ports = dict(islice((
         (port, project or "(no project)")
         for project, _, published in (line.partition(" ") for line in many["port"])
@@ -245,6 +245,7 @@ def _facts(text: str, registries: str) -> state.Facts:
         state_format=one.get("format", ""), state_fs=one.get("fs", ""), disk_free=shape.whole(one.get("free", "")),
         docker_free=shape.whole(one.get("dockerfree", "")), tools=many["tool"], missing_paths=many["missing"],
         listening=tuple(dict.fromkeys(_listener(entry) for entry in many["listen"] if _LISTENER.fullmatch(entry))), ports=ports,
+        known_networks=many["there"],
         networks=_networks([v.strip() for k, v in lines if k == "net"]),
         registries={line.split(" ")[0]: line.partition(" ")[2] for line in registries.splitlines() if line},
         docker_info="\n".join(f"{key}={one[key]}" for key in ("engine", "id", "arch", "ctx", "plugin", "root") if one.get("engine") and key in one),

@@ -202,6 +202,13 @@ def parse_volumes(text: str, spend: Callable[[], None] = lambda: None) -> dict[s
     return found
 
 
+def is_helper(labels: Mapping[str, str]) -> bool:
+    """Whether Compose made a container beside a service's own, as for `pre_start`: with these three labels and no number."""
+    word = "com.docker.compose."
+    own = {name.removeprefix(word) for name in labels if name.startswith(word)}
+    return own == {"project", "service", "version"} and "lading.app" not in labels
+
+
 def _container(said: Mapping[str, Any]) -> state.ContainerState:
     seen = shape.made(_Inspected, said)
     labels, now = seen.labels or {}, seen.state or {}
@@ -221,7 +228,7 @@ def _container(said: Mapping[str, Any]) -> state.ContainerState:
         health=str((now.get("Health") or {}).get("Status", "")), exit_code=now.get("ExitCode") or 0,
         oom_killed=bool(now.get("OOMKilled")), restarts=seen.restarts or 0,
         content=labels.get("lading.content", ""), secrets=labels.get("lading.secrets", ""),
-        owned="lading.app" in labels, one_off=labels.get("com.docker.compose.oneoff") == "True",
+        owned="lading.app" in labels, one_off=labels.get("com.docker.compose.oneoff") == "True" or is_helper(labels),
         number=shape.whole(labels.get("com.docker.compose.container-number", ""), 1),
         since=now.get("StartedAt" if running else "FinishedAt", "")[:19] + "Z",
         working_dir=labels.get("com.docker.compose.project.working_dir", ""),

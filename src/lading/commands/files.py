@@ -203,6 +203,7 @@ port={{.Label "com.docker.compose.project"}} {{.Ports}}
 net={{.Names}} {{.Networks}} {{.Label "com.docker.compose.project"}}' 2>&1) || P=problem=${P%%"
 "*}
 printf '%s\\n' "$P"
+docker network ls --format 'there={{.Name}}' 2>/dev/null
 fi
 grep -h ' 0A ' /proc/net/tcp /proc/net/tcp6 2>/dev/null | while read -r _ l _; do printf 'listen=%s\\n' "$l"; done
 """

@@ -168,7 +168,8 @@ class Registry:
         """The digest of one image, of the index where there is one, and its platforms."""
         parsed = reference.parse(image)
         body = await self._manifest(image, parsed, parsed.digest or parsed.tag)
-        return Pinned(f"sha256:{hashlib.sha256(body).hexdigest()}", self._platforms(body))
+        platforms = self._platforms(body) or await self._platform(parsed, body)
+        return Pinned(f"sha256:{hashlib.sha256(body).hexdigest()}", platforms)
 
     async def labels(self, image: str) -> Mapping[str, str]:
         """The labels of one image; where there is an index, of the first platform in it."""
@@ -211,13 +212,21 @@ class Registry:
             if "manifests" not in manifest:
                 manifest["config"]["digest"]
                 return ()
-            found = [m["platform"] for m in manifest["manifests"] if "platform" in m]
-            words = ["/".join(filter(None, (p["os"], p["architecture"], p.get("variant", "")))) for p in found]
-            if not all(word.isprintable() for word in words):
-                raise ValueError("a platform with control characters")
+            words = [_platform(m["platform"]) for m in manifest["manifests"] if "platform" in m]
         except UNREADABLE as wrong:
             raise self._odd("sent something that is no manifest") from wrong
         return tuple(word for word in words if not word.startswith("unknown"))
+
+    async def _platform(self, parsed: reference.Reference, body: bytes) -> tuple[str, ...]:
+        """The platform of an image without an index, as its configuration has it; () if the registry does not tell it."""
+        try:
+            named = _digest(json.loads(body)["config"])
+            status, _, config = await self._ask(f"{self.base}/v2/{parsed.repository}/blobs/{named}", parsed.repository)
+            if status != 200 or f"sha256:{hashlib.sha256(config).hexdigest()}" != named:
+                return ()
+            return (_platform(json.loads(config)),)
+        except UNREADABLE:  # what is no image, such as a chart, runs nowhere and says no platform
+            return ()
 
     async def tags(self, repository: str) -> tuple[str, ...]:
         """The tags of a repository, as far as PAGE_LIMIT pages and TAG_LIMIT tags go; () if it is not there."""
@@ -470,6 +479,18 @@ def _messages(body: bytes) -> list[str]:
         return []
     shown = ("".join(sign if sign.isprintable() else " " for sign in one[:200]) for one in listed if isinstance(one, str))
     return list(dict.fromkeys(" ".join(one.split()) for one in shown if one.strip()))
+
+
+def _platform(said: Mapping[str, Any]) -> str:
+    """A platform in Docker's words, such as linux/arm/v7.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is none.
+    """
+    word = "/".join(filter(None, (said["os"], said["architecture"], said.get("variant", ""))))
+    if not word.isprintable():
+        raise ValueError("a platform with control characters")
+    return word
 
 
 def _digest(named: Mapping[str, Any]) -> str:

@@ -237,6 +237,8 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
              for name, host in seen.hosts.items()}
     for name, host in seen.hosts.items():
         check_data(made.release, plans[name], host)
+    if not running.unfinished(seen, made.release.app):  # what is open there ends first, and may end what is wrong
+        check_hosts(made.release, plans, seen, platforms)
     said = (*made.warnings, *contradicting.notes(wrong), *mounted.notes(added),
             *identity.second(reading, seen, partial(is_ours, context, destination)))
     whole = planner.plan(made.release, destination.name, planner.hooked(made.release, plans), said)
@@ -344,14 +346,7 @@ async def job(context: contexts.Context, prepared: Prepared) -> base.Job:
         PreflightError: a host cannot take the release.
     """
     made = prepared.bundle
-    problems = {
-        name: preflight.problems(made.release, prepared.plan.hosts[name], host, prepared.platforms)
-        for name, host in prepared.seen.hosts.items()
-    }
-    for name, wrong in problems.items():
-        if wrong:
-            hint = preflight.remedy(prepared.seen.hosts[name])
-            raise errors.PreflightError("; ".join(wrong), hint, host=name, step="preflight")
+    check_hosts(made.release, prepared.plan.hosts, prepared.seen, prepared.platforms)
 
     def judge(host: state.HostState) -> None:
         allowed = prepared.destination.allowed
@@ -380,6 +375,24 @@ async def job(context: contexts.Context, prepared: Prepared) -> base.Job:
              for name, host in prepared.seen.hosts.items()},
         vouched=prepared.vouched, sources=list(prepared.mounts.sources), judge=judge,
     )
+
+
+def check_hosts(
+    made: release.Release, plans: Mapping[str, steps.HostPlan], seen: state.FleetState,
+    platforms: Mapping[str, Sequence[str]],
+) -> None:
+    """Refuse hosts that cannot take a release: all that is wrong on all of them, in the plan already.
+
+    Raises:
+        PreflightError: there is such a host.
+    """
+    found = {name: preflight.problems(made, plans[name], host, platforms) for name, host in seen.hosts.items()}
+    wrong = {name: "; ".join(problems) for name, problems in found.items() if problems}
+    if not wrong:
+        return
+    first, *others = wrong
+    told = "".join(f"; {name}: {wrong[name]}" for name in others)
+    raise errors.PreflightError(wrong[first] + told, preflight.remedy(seen.hosts[first]), host=first, step="preflight")
 
 
 async def _expected(

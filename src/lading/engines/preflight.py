@@ -1,6 +1,7 @@
 """What keeps a host from taking a release: engine, Compose, tools, disk, architecture, ports, owners (pure)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from lading import shape, state
 from lading.commands import command
@@ -12,7 +13,8 @@ COMPOSE = (2, 24, 4)
 FREE_MIB = 50  # below this a deployment does not start
 NETWORK_FS = ("nfs", "nfs4", "cifs", "smb2", "fuseblk", "9p", "ceph", "glusterfs")
 ANY = ("", "0.0.0.0", "::")
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "armv6l": "arm", "i686": "386"}
+ALSO = {"amd64": ("386",), "arm64": ("arm",)}  # what a processor runs beside its own
 
 
 def problems(
@@ -25,6 +27,8 @@ def problems(
     found = tooling(facts)
     found += [f"{path} does not exist on the host" for path in facts.missing_paths]
     found += _architecture(made, facts, platforms)
+    found += _external_networks(made, facts)
+    found += _too_old(made, facts)
     found += _ports(made, plan, seen)
     return found
 
@@ -81,16 +85,65 @@ def version(text: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
+def _external_networks(made: release.Release, facts: state.Facts) -> list[str]:
+    """The external networks of services that start, as far as the engine has told which networks there are."""
+    used = {name for spec in made.active.values() for name in spec.networks}
+    wanted = sorted({str(one["name"]) for one in made.networks.values() if one["external"]} & used)
+    return [f"the external network {name} does not exist (docker network create {name})" for name in wanted
+            if facts.known_networks and name not in facts.known_networks]
+
+
+def _too_old(made: release.Release, facts: state.Facts) -> list[str]:
+    """The keys that Compose refuses with an engine of this age, or that the engine itself does."""
+    has = version(facts.engine)
+    found: dict[str, None] = {}
+    for name, spec in sorted(made.active.items()):
+        for key, needed in _demands(spec.definition):
+            if has < needed:
+                said = ".".join(map(str, needed))
+                found[f"service {name}: {key} needs Docker Engine {said}, the host has {facts.engine}"] = None
+    return list(found)
+
+
+def _demands(service: Mapping[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The keys of a service that Compose refuses with older engines, or that those pass over, with the first that knows them."""
+    if (service.get("healthcheck") or {}).get("start_interval"):
+        yield "healthcheck.start_interval", (25, 0)
+    for mount in service.get("volumes") or ():
+        if not isinstance(mount, Mapping):
+            continue
+        if mount.get("type") == "image":
+            yield "volumes: type: image", (28, 0)
+        if (mount.get("volume") or {}).get("subpath"):
+            yield "volumes.volume.subpath", (26, 0)
+    networks = [one for one in (service.get("networks") or {}).values() if one]
+    if any(one.get("interface_name") for one in networks):
+        yield "networks.interface_name", (28, 1)
+    if sum(bool(one.get("mac_address")) for one in networks) > 1:
+        yield "networks.mac_address on more than one network", (25, 0)
+
+
 def _architecture(
     made: release.Release, facts: state.Facts, platforms: Mapping[str, Sequence[str]]
 ) -> list[str]:
-    mine = f"linux/{ARCHITECTURES.get(facts.architecture, facts.architecture)}"
-    found = []
-    for image in sorted({image for spec in made.active.values() for image in spec.all_images.values()}):
-        known = platforms.get(image, ())
-        if known and not any(p == mine or p.startswith(mine + "/") for p in known):
-            found.append(f"{image} is not there for {mine} (only {', '.join(known)})")
-    return found
+    """The images that are there for none of the platforms that the host runs, or for another than the file's `platform:`."""
+    mine = ARCHITECTURES.get(facts.architecture, facts.architecture)
+    runs = [f"linux/{one}" for one in (mine, *ALSO.get(mine, ()))]
+    found: dict[str, None] = {}
+    for spec in made.active.values():
+        asked = str(spec.definition.get("platform") or "")
+        if "$" in asked:  # its value is secret, and nobody can compare it
+            continue
+        wanted = [asked] if asked else runs
+        for image in spec.all_images.values():
+            known = platforms.get(image, ())
+            if known and not any(_is_for(one, wanted) for one in known):
+                found[f"{image} is not there for {wanted[0]} (only {', '.join(known)})"] = None
+    return sorted(found)
+
+
+def _is_for(platform: str, wanted: Sequence[str]) -> bool:
+    return any(platform == one or platform.startswith(one + "/") or one.startswith(platform + "/") for one in wanted)
 
 
 def _ports(made: release.Release, plan: steps.HostPlan, seen: state.HostState) -> list[str]:

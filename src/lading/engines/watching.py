@@ -89,6 +89,10 @@ class Watch:
             self._say(waiting)
             late = [v for v in waiting if now - self._started > self.made.wait(v.service)]
             return self._end(late, "time is up: ") if late else self.stopped
+        hooked = sorted(name for name in self.fresh if name in self.specs and self.specs[name].definition.get("post_start"))
+        if self.status > 0 and hooked:
+            return self._end([rollout.Verdict(name, "failed", "running", "Compose says that it failed, perhaps its post_start")
+                              for name in hooked])
         self._good_since = self._good_since or now
         bake = max((self.made.bake(name) for name in self.fresh if name in self.specs), default=0.0)
         if now - self._good_since >= bake:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lading import state
+from lading.commands import docker
 from lading.compose import ending, reference
 from lading.compose import release as releases
 from lading.plan import likeness, steps
@@ -33,7 +34,9 @@ def running(
     containers: Sequence[Mapping[str, Any]], images: Sequence[Mapping[str, Any]], networks: Sequence[Mapping[str, Any]]
 ) -> Running:
     """The same from lists of `docker inspect`."""
-    lasting = [c for c in containers if (c["Config"].get("Labels") or {}).get("com.docker.compose.oneoff") != "True"]
+    labels = [c["Config"].get("Labels") or {} for c in containers]
+    lasting = [c for c, own in zip(containers, labels, strict=True)
+               if own.get("com.docker.compose.oneoff") != "True" and not docker.is_helper(own)]
     return Running(lasting, {str(n["Name"]): n for n in networks}, likeness.Evidence({str(i["Id"]): i for i in images}))
 
 

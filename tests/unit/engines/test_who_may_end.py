@@ -40,6 +40,8 @@ class Ending(Fleet):
         if what.name == "commit":
             self.judged = {line.split()[1] for line in what.script.splitlines() if line.startswith("runs ")}
         found = super().answer(host, what)
+        if what.name == "roll" and self.broken == "post_start":
+            return command.Result(0, {**found.parts, "up": b"1\nshop-web-1 hook exited with status 3"})
         if what.name == "roll" and self.broken:
             return command.Result(0, {"up": b"1\nit does not start", "containers": b"", "tick": b"", "end": b""})
         return found
@@ -150,3 +152,12 @@ def test_what_a_way_back_leaves_is_not_judged_at_its_commit(verb: str, judged: s
 
     assert asyncio.run(story()).outcome.result == "succeeded"
     assert fleet.judged == judged
+
+
+@pytest.mark.parametrize(("definition", "result"), [({"post_start": [{"command": ["warm"]}]}, "rolled_back"), ({}, "succeeded")])
+def test_a_post_start_that_fails_is_a_failure(definition: dict[str, Any], result: str) -> None:
+    """Compose says so by its status alone: the container runs. Where no hook could be meant, what inspect shows counts."""
+    old, new = versions(a_service("web", restart="always", rollout=AT_ONCE, definition=definition))
+    fleet = Ending(old, new, {}, broken="post_start")
+    report = asyncio.run(fleet.run([]))
+    assert (report.outcome.result, "hook exited with status 3" in report.why) == (result, result == "rolled_back"), report.why
