@@ -22,8 +22,9 @@ PROJECTS = CHECKOUT / "tests" / "projects"
 REGISTRY = "registry.lab:5000"
 STAND_IN = f"{REGISTRY}/stand-in"
 VERSIONS = ("1.0.0", "1.1.0")
-IMAGE = re.compile(r"registry\.lab:5000/([a-z0-9./_-]+):([\w.-]+|\$\{)")
+IMAGE = re.compile(r"registry\.lab:5000/([a-z0-9./_-]+):(?:([\w.-]+)|\$\{(\w+))")
 LABEL = "com.docker.compose.project"
+ANONYMOUS = "com.docker.volume.anonymous"
 Json = dict[str, Any]
 
 DIFFERS = {
@@ -50,8 +51,12 @@ HASH = (
     " else sum=$(sha256sum <\"$path\"); fi; echo \"$sum $path\"; done"
 )
 
-ADDED = (
-    "for id in {running}; do docker diff $id | sed -n 's/^A //p' | xargs -r docker exec $id sha256sum 2>/dev/null"
+# What an engine says of a project in one look: three lists, then of what was added to running containers (secrets, configs) container, hash, path
+LOOK = (
+    "label=label=com.docker.compose.project={project};"
+    "list() {{ ids=$($1 --filter $label); if [ -n \"$ids\" ]; then docker $2 $ids; else echo '[]'; fi; }};"
+    "list 'docker ps -aq --no-trunc' inspect; list 'docker network ls -q' 'network inspect'; list 'docker volume ls -q' 'volume inspect';"
+    "for id in $(docker ps -q --filter $label); do docker diff $id | sed -n 's/^A //p' | xargs -r docker exec $id sha256sum 2>/dev/null"
     " | sed \"s|^|$(docker inspect -f '{{{{.Name}}}}' $id) |\"; done"
 )
 
@@ -76,6 +81,11 @@ class Case:
         """The `-f` of both command lines."""
         return [word for name in self.files for word in ("-f", name)]
 
+    def files_there(self) -> dict[str, str]:
+        """Every file of the project by its path."""
+        top = PROJECTS / self.name
+        return {str(path.relative_to(top)): path.read_text() for path in top.rglob("*") if path.is_file()}
+
 
 def cases() -> dict[str, Case]:
     """Every project by its name."""
@@ -87,12 +97,18 @@ def images(chosen: Sequence[Case]) -> dict[str, str]:
     """Every image that these projects name, with the version of the stand-in that it is."""
     first, later = set[str](), set[str]()
     for case in chosen:
-        for path in filter(Path.is_file, (PROJECTS / case.name).rglob("*")):
-            name = str(path.relative_to(PROJECTS / case.name))
-            text = changed(path.read_text(), case.instead.get(name))
-            first |= named_images(text, VERSIONS[0])
-            later |= named_images(changed(text, case.change.get(name)), VERSIONS[1])
+        before = {path: changed(text, case.instead.get(path)) for path, text in case.files_there().items()}
+        after = {path: changed(text, case.change.get(path)) for path, text in before.items()}
+        first |= named_images(before, VERSIONS[0])
+        later |= named_images(after, VERSIONS[1])
     return {name: VERSIONS[name not in first] for name in sorted(first | later)}
+
+
+def named_images(texts: Mapping[str, str], version: str) -> set[str]:
+    """The images in a project's files, with the tags that its .env says, or else of this version."""
+    told = dict(re.findall(r"^(\w+)=(.*)$", texts.get(".env", ""), re.M))
+    found = [one for text in texts.values() for one in IMAGE.findall(text)]
+    return {f"{REGISTRY}/{repository}:{tag or told.get(variable, version)}" for repository, tag, variable in found}
 
 
 def changed(text: str, change: Sequence[str] | None) -> str:
@@ -102,11 +118,6 @@ def changed(text: str, change: Sequence[str] | None) -> str:
     old, new = change
     assert old in text, (old, text)
     return text.replace(old, new)
-
-
-def named_images(text: str, version: str) -> set[str]:
-    """The images in a text, of this version where a variable says it."""
-    return {f"{REGISTRY}/{repository}:{version if tag == '${' else tag}" for repository, tag in IMAGE.findall(text)}
 
 
 def build_images(lab: Lab, folder: Path, chosen: Sequence[Case], host: str) -> None:
@@ -130,6 +141,11 @@ def login(lab: Lab, host: str) -> None:
     lab.exec(host, f"printf %s {lab.password} | docker login -u ci --password-stdin {REGISTRY} 2>&1", user="deploy")
 
 
+def logout(lab: Lab, host: str) -> None:
+    """Nobody is logged in there any more, as before."""
+    lab.exec(host, "rm -r /home/deploy/.docker")
+
+
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
 
@@ -144,39 +160,20 @@ class Engine:
     root: str
     """Where the project's files lie: of plain Compose the copy of the repository, of lading the app's folder."""
 
-    def containers(self) -> dict[str, Json]:
-        """Every container by its name, without what differs by design."""
-        told = self._inspect(f"docker ps -aq --no-trunc --filter label={LABEL}={self.project}", "inspect")
-        names = {one["Id"]: one["Name"] for one in told}
-        sources = self._sources([mount for one in told for mount in one["Mounts"]])
-        found = {one["Name"]: _plain(one, names, sources) for one in told}
-        return {name: found[name] for name in sorted(found)}
-
-    def networks(self) -> dict[str, Json]:
-        """Every network of the project, without ids and the addresses that an engine chose."""
-        found = {}
-        for one in self._inspect(f"docker network ls -q --filter label={LABEL}={self.project}", "network inspect"):
-            for key in ("Id", "Created", "Containers"):
-                del one[key]
-            pools = [pool for pool in one["IPAM"]["Config"] if not pool["Subnet"].startswith(("172.", "192.168."))]
-            one["IPAM"]["Config"] = pools
-            found[one["Name"]] = one
-        return found
-
-    def volumes(self) -> dict[str, Json]:
-        """Every named volume of the project."""
-        found = {}
-        for one in self._inspect(f"docker volume ls -q --filter label={LABEL}={self.project}", "volume inspect"):
-            for key in ("CreatedAt", "Mountpoint"):
-                del one[key]
-            if "com.docker.volume.anonymous" not in (one["Labels"] or {}):
-                found[one["Name"]] = one
-        return found
-
-    def files(self) -> list[str]:
-        """What lies in the running containers besides their images and volumes (secrets, configs): container, hash, path."""
-        running = f"$(docker ps -q --filter label={LABEL}={self.project})"
-        return sorted(self.lab.exec(self.host, ADDED.format(running=running)).stdout.splitlines())
+    def look(self) -> Json:
+        """Containers, networks and named volumes by their names, and the files in running containers; without what differs by design."""
+        told = self.lab.exec(self.host, LOOK.format(project=self.project)).stdout
+        containers, rest = _first(told)
+        networks, rest = _first(rest)
+        volumes, rest = _first(rest)
+        names = {one["Id"]: one["Name"] for one in containers}
+        sources = self._sources([mount for one in containers for mount in one["Mounts"]])
+        return {
+            "containers": {one["Name"]: _plain(one, self.host, names, sources) for one in containers},
+            "networks": {one["Name"]: _plain_network(one) for one in networks},
+            "volumes": {one["Name"]: _plain_volume(one) for one in volumes if ANONYMOUS not in (one["Labels"] or {})},
+            "files": sorted(line for line in rest.splitlines() if line),
+        }
 
     def ids(self) -> dict[str, str]:
         """Container ids by name."""
@@ -185,13 +182,9 @@ class Engine:
 
     def states(self) -> dict[str, str]:
         """How each container is, by its name."""
-        told = self._inspect(f"docker ps -aq --filter label={LABEL}={self.project}", "inspect")
+        line = f"docker ps -aq --filter label={LABEL}={self.project} | xargs -r docker inspect"
+        told = json.loads(self.lab.exec(self.host, line).stdout or "[]")
         return {one["Name"]: _state(one) for one in told}
-
-    def _inspect(self, listing: str, words: str) -> list[Json]:
-        found = self.lab.exec(self.host, f"{listing} | xargs -r docker {words}").stdout
-        told: list[Json] = json.loads(found or "[]")
-        return told
 
     def _sources(self, mounts: Sequence[Json]) -> dict[str, str]:
         """What stands for each mounted source: the content of the project's own, a word for an anonymous volume."""
@@ -208,11 +201,30 @@ class Engine:
         return told
 
 
-def _plain(one: Json, names: Mapping[str, str], sources: Mapping[str, str]) -> Json:
+def _first(text: str) -> tuple[list[Json], str]:
+    """The first JSON list of a text (none is an empty one), and what is behind it."""
+    text = text.lstrip()
+    found, end = json.JSONDecoder().raw_decode(text)
+    return found, text[end:]
+
+
+def _plain_network(one: Json) -> Json:
+    """A network without ids and the addresses that the engine chose."""
+    kept = {key: value for key, value in one.items() if key not in ("Id", "Created", "Containers")}
+    written = [pool for pool in one["IPAM"]["Config"] if not pool["Subnet"].startswith(("172.", "192.168."))]
+    return {**kept, "IPAM": {**one["IPAM"], "Config": written}}
+
+
+def _plain_volume(one: Json) -> Json:
+    """A volume without its age and place."""
+    return {key: value for key, value in one.items() if key not in ("CreatedAt", "Mountpoint")}
+
+
+def _plain(one: Json, host: str, names: Mapping[str, str], sources: Mapping[str, str]) -> Json:
     """A container without what differs by design; what its mounts stand for instead of where they lie."""
     config, settings = one["Config"], one["NetworkSettings"]
-    if config["Hostname"] == one["Id"][:12]:
-        del config["Hostname"]  # the engine's default: an id
+    if config["Hostname"] in {host, *(identity[:12] for identity in names)}:
+        del config["Hostname"]  # the engine's default: an id, its own or of the one whose network it is in; in the host's network the host
     config["Image"] = config["Image"].partition("@")[0]  # lading names the digest too
     config["Env"] = sorted(config["Env"] or ())  # which Compose writes in an order of chance
     config["Labels"] = {key: value for key, value in config["Labels"].items()
@@ -229,7 +241,9 @@ def _plain(one: Json, names: Mapping[str, str], sources: Mapping[str, str]) -> J
         text = text.replace(f'"{source}:', f'"{told}:').replace(f'"{source}"', f'"{told}"')
     plain: Json = json.loads(text)
     plain["Mounts"].sort(key=lambda mount: mount["Destination"])
-    plain["HostConfig"]["Binds"] = sorted(plain["HostConfig"]["Binds"] or ())
+    for key in ("Binds", "ExtraHosts"):  # written in an order of chance too
+        plain["HostConfig"][key] = sorted(plain["HostConfig"][key] or ())
+    plain["HostConfig"]["Ulimits"] = sorted(plain["HostConfig"]["Ulimits"] or (), key=lambda limit: str(limit["Name"]))
     mounts = [_unnamed(mount) for mount in plain["HostConfig"].get("Mounts") or ()]
     plain["HostConfig"]["Mounts"] = sorted(mounts, key=lambda mount: str(mount["Target"]))
     return {**plain, "state": _state(one)}

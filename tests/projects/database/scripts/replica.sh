@@ -1,0 +1,2 @@
+#!/bin/sh
+exec /bin/stand-in postgres
