@@ -140,8 +140,9 @@ def projects() -> str:
         "leaves. A few are tried with `make test`, all with `make corpus`.\n\n"
         "What differs by design and is not compared: ids, times and addresses that the engine chooses; lading's own labels and the\n"
         "label with Compose's hash, which is of the file with them; the label with a service's dependencies, of which Compose names\n"
-        "those that it brings up at the same time; where the project's files lie (their content is compared); the digest that lading\n"
-        "adds to an image's name.\n")
+        "those that it brings up at the same time; where the project's files lie (their content is compared, not their modes and\n"
+        "owners, which lading sets); the digest that lading adds to an image's name. One-shots that have ended are not run again by a\n"
+        "rollback, so they stay the newer version's.\n")
     return f"{NOTE}# Projects beside plain Compose\n\n{head}\n| project | shape | what lading needs besides |\n| --- | --- | --- |\n{rows}"
 
 
