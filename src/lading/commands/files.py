@@ -182,7 +182,12 @@ if [ -d "$d" ] && e=$(ls -A "$d" 2>/dev/null) && [ -z "$e" ]; then printf 'empty
 # Whose the other apps are: one of the same source under another name is the same app.
 OTHERS = 'part others; cat "$S"/apps/*/current 2>/dev/null\n'
 
-FACTS = """part facts
+# `gone PATH`: it does not exist. What lies in a folder that the SSH user may not enter (/var/lib/docker) is the engine's to see.
+GONE = """gone(){ [ ! -e "$1" ] || return 1
+above=${1%/*}; while [ ! -d "${above:-/}" ]; do above=${above%/*}; done; [ -x "${above:-/}" ]; }
+"""
+
+FACTS = GONE + """part facts
 printf 'state=%s\\n' "$S"
 v=; [ ! -f "$S/format" ] || read -r v <"$S/format"; printf 'format=%s\\n' "$v"
 free(){ df -Pm "$1" 2>/dev/null | { read -r _; read -r _ _ _ v _; printf '%s=%s\\n' "$2" "${v:-}"; }; }
@@ -191,7 +196,7 @@ printf 'fs=%s\\n' "$(stat -f -c %T "$near" 2>/dev/null)"
 [ -w "$near" ] || printf 'readonly=%s\\n' "$near"
 free "$near" free
 for t in flock tar timeout sha256sum head dd stat sed; do command -v $t >/dev/null 2>&1 || printf 'tool=%s\\n' $t; done
-for p in $BINDS; do [ -e "$p" ] || printf 'missing=%s\\n' "$p"; done
+for p in $BINDS; do ! gone "$p" || printf 'missing=%s\\n' "$p"; done
 if ! command -v docker >/dev/null 2>&1; then printf 'problem=docker is not installed\\n'
 elif engine; [ $EC != 0 ]; then printf 'problem=%s\\n' "$(docker ps -q 2>&1 >/dev/null | head -n 1)"
 else printf '%s\\n' "$E"; root=${E##*root=}; said plugin

@@ -4,7 +4,9 @@ import asyncio
 import dataclasses
 import fcntl
 import json
+import os
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 
 from host_shell import HostShell
 from lading import state
-from lading.commands import answers, command, docker, rolling
+from lading.commands import answers, command, docker, files, rolling
 from lading.inventory import hosts
 from lading.transport import local
 
@@ -274,3 +276,16 @@ def test_volumes_and_host_data_are_told_in_the_same_look(host: HostShell) -> Non
     host.docker({"ps*": ""})
     assert docker.parse_volumes("no name\n") == {}
     assert look().volumes is None  # nobody knows: none is called new
+
+
+def test_what_the_user_may_not_see_is_not_said_to_be_missing() -> None:
+    somebody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups") if os.geteuid() == 0 else ()
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        top = Path(name)
+        top.chmod(0o755)
+        (top / "there").touch()
+        (top / "shut").mkdir(mode=0o000)
+        paths = [f"{top}/{path}" for path in ("there", "not", "not/at/all", "there/below", "shut", "shut/inside", "shut/in/side")]
+        script = f"{files.GONE}for p in {' '.join(paths)} /not-there/at-all; do ! gone \"$p\" || echo \"$p\"; done"
+        done = subprocess.run([*somebody, "/bin/sh", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [f"{top}/not", f"{top}/not/at/all", f"{top}/there/below", "/not-there/at-all"]
