@@ -40,8 +40,11 @@ class Reference:
 
 def pieces(text: str) -> Iterator[str | Reference]:
     """*text* cut into literal parts (with `$$` kept) and references; as with Compose, no reference goes over a line's end."""
+    if "$" not in text:
+        yield from [text] if text else []
+        return
     literal: list[str] = []
-    for line in LINES.split(text) if "$" in text else [text]:
+    for line in LINES.split(text):
         for piece in _line_pieces(line):
             if isinstance(piece, str):
                 literal.append(piece)
@@ -50,8 +53,8 @@ def pieces(text: str) -> Iterator[str | Reference]:
                 yield "".join(literal)
             literal = []
             yield piece
-    if text and literal:
-        yield "".join(literal)
+    if rest := "".join(literal):
+        yield rest
 
 
 def _line_pieces(line: str) -> Iterator[str | Reference]:
