@@ -10,7 +10,7 @@ import pytest
 from compose_versions import HERE, PLUGINS, docker_config
 from lading import check, errors
 from lading.commands import files
-from lading.compose import dialects, parse, plugin, read, release
+from lading.compose import complaints, dialects, parse, plugin, read, release
 
 PROJECT = """name: shop
 services:
@@ -135,3 +135,22 @@ def test_check_compares_what_is_read_of_a_fixed_file(here: str, tmp_path: Path) 
         assert check.reads_otherwise(ours, done.stdout) == ""
         assert check.reads_otherwise(ours, done.stdout.replace("restart: true", "restart: false")) == "services.web.depends_on.db.restart"
     assert check.reads_otherwise(ours, "refused\n") == dialects.WHOLE
+
+
+WRONG = [
+    ("    image: a\n    imge: b\n", 4, "did you mean `image`?"), ("    image: a\n    ports:\n      - target: 80\n        publishd: 81\n", 6, "did you mean `published`?"),
+    ("    image: a\n    healthcheck:\n      intervall: 5s\n", 5, "did you mean `interval`?"), ("    image: a\nnetwork: {a: {}}\n", 4, "did you mean `networks`?"),
+    ("    image: a\n    ports: 80\n", 4, "correct the line"), ("    image: a\n    stop_grace_period: soon\n", 4, "correct the line"),
+    ("    image: a\n    networks: [nope]\n", 4, "correct the line"),
+]
+
+
+@pytest.mark.parametrize("version", PLUGINS)
+def test_what_they_complain_of_has_its_line_and_hint(version: str, tmp_path: Path) -> None:
+    for text, line, hint in WRONG:
+        file = tmp_path / "compose.yaml"
+        file.write_text("services:\n  web:\n" + text)
+        done = subprocess.run([str(PLUGINS[version]), "-p", "a", "config", "-q"], cwd=tmp_path, env={"HOME": "/nowhere"}, capture_output=True, text=True,
+                              check=False)
+        found = complaints.complaint(done.stderr, [parse.document("compose.yaml", file.read_bytes())])
+        assert (found.file, found.line, found.hint) == ("compose.yaml", line, hint), done.stderr

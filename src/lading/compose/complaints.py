@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lading import errors
 from lading.compose import parse
@@ -16,8 +16,22 @@ INNER_KEYS = {
     "deploy": ("endpoint_mode", "labels", "mode", "placement", "replicas", "resources", "restart_policy",
                "rollback_config", "update_config"),
     "healthcheck": ("disable", "interval", "retries", "start_interval", "start_period", "test", "timeout"),
+    "ports": ("app_protocol", "host_ip", "mode", "name", "protocol", "published", "target"),
     "update_config": ("delay", "failure_action", "max_failure_ratio", "monitor", "order", "parallelism"),
+    "volumes": ("bind", "consistency", "image", "read_only", "source", "target", "tmpfs", "type", "volume"),
 }  # fmt: skip
+RESOURCE_KEYS = {
+    "configs": ("content", "environment", "external", "file", "labels", "name", "template_driver"),
+    "networks": ("attachable", "driver", "driver_opts", "enable_ipv4", "enable_ipv6", "external", "internal", "ipam", "labels", "name"),
+    "secrets": ("driver", "driver_opts", "environment", "external", "file", "labels", "name", "template_driver"),
+    "volumes": ("driver", "driver_opts", "external", "labels", "name"),
+}  # fmt: skip
+# How versions say that they do not know a key: 2.36 and later, and 5; before 2.36; 5, of a service's own keys.
+UNKNOWN = (
+    re.compile(r"validating \S+: (?P<path>\S*) ?additional properties (?P<quoted>.+) not allowed"),
+    re.compile(r"validating \S+: (?P<path>\S+) Additional property (?P<key>.*) is not allowed"),
+    re.compile(r"validating \S+: (?P<whole>services\..+) false schema"),
+)
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
@@ -30,23 +44,36 @@ def complaint(text: str, documents: Sequence[parse.Document]) -> errors.ComposeE
     """What `docker compose config` wrote on stderr, as an error with file, line and hint."""
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("time=")]
     message = " ".join(lines) or "docker compose config failed without a word"
-    unknown = re.search(r"validating (\S+): (\S*) ?additional properties (.+) not allowed", message)
-    if unknown:
-        return _unknown_key(unknown, documents)
+    for pattern in UNKNOWN:
+        unknown = pattern.search(message)
+        if unknown:
+            return _unknown_key(unknown.groupdict(), documents)
     place = _place(message, documents)
     short = re.sub(r"^validating \S+: |: invalid compose project$", "", message)
     return errors.ComposeError(short or message, "correct the line", file=place[0], line=place[1])
 
 
-def _unknown_key(found: re.Match[str], documents: Sequence[parse.Document]) -> errors.ComposeError:
+def _unknown_key(found: Mapping[str, str], documents: Sequence[parse.Document]) -> errors.ComposeError:
     """The error for a key that Compose does not know."""
-    key = (re.findall(r"'([^']*)'", found[3]) or [found[3]])[0]  # also "", and one with a quote in it
-    path = _steps(found[2], documents)
-    inner = path[-1] if path else ""
-    known = SERVICE_KEYS if len(path) == 2 and path[0] == "services" else INNER_KEYS.get(str(inner), ())
-    hint = nearest(key, known if path else TOP_KEYS) or "remove it, or put it under `x-…`"
+    if "whole" in found:
+        *path, key = _steps(found["whole"], documents)
+    else:
+        path = _steps(found["path"].removeprefix("(root)"), documents)
+        quoted = found.get("quoted", "")
+        key = found["key"] if "key" in found else (re.findall(r"'([^']*)'", quoted) or [quoted])[0]  # also "", and one with a quote in it
+    hint = nearest(key, _known(path)) or "remove it, or put it under `x-…`"
     file, line = parse.locate(documents, [*path, key])
     return errors.ComposeError(f"{'.'.join([*path, key])}: Compose does not know `{key}`", hint, file=file, line=line)
+
+
+def _known(path: Sequence[str]) -> Sequence[str]:
+    """The keys that may stand at *path*, as far as hints for wrong ones want them."""
+    if not path:
+        return TOP_KEYS
+    if len(path) == 2:
+        return SERVICE_KEYS if path[0] == "services" else RESOURCE_KEYS.get(path[0], ())
+    inner = path[-2] if path[-1].isdigit() else path[-1]
+    return INNER_KEYS.get(inner, ())
 
 
 def _place(message: str, documents: Sequence[parse.Document]) -> tuple[str, int]:
