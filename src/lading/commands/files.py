@@ -188,6 +188,11 @@ above=${1%/*}; while [ ! -d "${above:-/}" ]; do above=${above%/*}; done; [ -x "$
 """
 
 FACTS = GONE + """part facts
+# Podman stands in for docker as a program of that name, or at the other end of docker's socket
+foreign(){ said engine; case "$EC $v" in "0 "[2-9][0-9]*) return 1;; esac
+v=$(docker --version 2>/dev/null </dev/null | head -n 1); case $v in podman*) return 0;; esac
+v=$(docker version -f '{{range .Server.Components}}{{.Name}} {{.Version}};{{end}}' 2>/dev/null </dev/null); v=${v%%;*}
+case $v in *[Pp]odman*) return 0;; esac; return 1; }
 printf 'state=%s\\n' "$S"
 v=; [ ! -f "$S/format" ] || read -r v <"$S/format"; printf 'format=%s\\n' "$v"
 free(){ df -Pm "$1" 2>/dev/null | { read -r _; read -r _ _ _ v _; printf '%s=%s\\n' "$2" "${v:-}"; }; }
@@ -198,7 +203,8 @@ free "$near" free
 for t in flock tar timeout sha256sum head dd stat sed; do command -v $t >/dev/null 2>&1 || printf 'tool=%s\\n' $t; done
 for p in $BINDS; do ! gone "$p" || printf 'missing=%s\\n' "$p"; done
 if ! command -v docker >/dev/null 2>&1; then printf 'problem=docker is not installed\\n'
-elif engine; [ $EC != 0 ]; then printf 'problem=%s\\n' "$(docker ps -q 2>&1 >/dev/null | head -n 1)"
+elif engine; foreign; then printf 'problem=docker on this host is %s: lading needs Docker Engine\\n' "$v"
+elif [ $EC != 0 ]; then printf 'problem=%s\\n' "$(docker ps -q 2>&1 >/dev/null | head -n 1)"
 else printf '%s\\n' "$E"; root=${E##*root=}; said plugin
 printf 'compose=%s\\n' "${v:-$(docker compose version --short 2>/dev/null </dev/null)}"
 said ctx; printf 'context=%s %s\\n' "$v" "${DOCKER_HOST:-}"

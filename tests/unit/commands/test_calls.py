@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from host_shell import HostShell
+from host_shell import Answers, HostShell
+from lading import check
 from lading.commands import answers, docker, rolling
 
 INFO = "engine=26.1\nid=AB:CD\narch=x86_64\nctx=default\nplugin=v2.40.3\n\nroot=/\n"
@@ -112,3 +113,23 @@ def test_a_container_that_ends_or_tells_of_its_health_is_looked_at_at_once(host:
         watch.stdin.close()
         said += watch.stdout.readlines()
     assert "".join(said) == "part containers\n{}\npart tick\npart next\n" * 3 + "part end\n"
+
+
+# What `docker` says where it is podman-docker's script (of podman 4.3.1), and where it talks to Podman's socket.
+SHIM = {"--version": "podman version 4.3.1\n", "info*": 125, "ps*": 125}
+SOCKET = {"info*": INFO.replace("26.1", "4.9.3"), "--version": "Docker version 24.0.5, build 1\n",
+          "version -f*": "Podman Engine 4.9.3;Conmon conmon version 2.1.6;OCI Runtime (crun) 1.8;", "ps*": ""}
+
+
+@pytest.mark.parametrize(("says", "who"), [(SHIM, "podman version 4.3.1"), (SOCKET, "Podman Engine 4.9.3")])
+def test_podman_is_told_as_what_it_is(host: HostShell, says: Answers, who: str) -> None:
+    host.docker(says)
+    seen = answers.from_result("web1", host.run(docker.observe("M", state_dir=str(host.state), app="shop")))
+    assert seen.facts.problem == f"docker on this host is {who}: lading needs Docker Engine"
+    assert check.host_row(seen).columns["docker"] == (False, seen.facts.problem)
+
+
+def test_an_engine_that_is_too_old_is_no_podman(host: HostShell) -> None:
+    host.docker({"info*": INFO.replace("26.1", "19.3"), "version -f*": "Engine 19.3;containerd 1.2;", "--version": "Docker version 19.3\n", "ps*": ""})
+    seen = answers.from_result("web1", host.run(docker.observe("M", state_dir=str(host.state), app="shop")))
+    assert (seen.facts.engine, seen.facts.problem) == ("19.3", "")
