@@ -11,13 +11,13 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lading import errors, process, settings
+from lading import disk, errors, process, settings
 from lading.compose import (
     dotenv,
     parse,
@@ -52,7 +52,10 @@ NO_GIT = {  # BuildKit's client would ask Git about the build context, with what
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One `lading build`: what was asked, and with what; *say* shows a line, *stop* ends it."""
+    """One `lading build`: what was asked, and with what; *say* shows a line, *stop* ends it.
+
+    *worktree*: what the commit has not is pushed too; *overwrite*: so is what a tag has other content for.
+    """
 
     request: start.Request
     environment: Mapping[str, str]
@@ -60,6 +63,8 @@ class Job:
     push: bool
     say: Callable[[str], None]
     stop: asyncio.Event
+    worktree: bool = False
+    overwrite: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,10 @@ async def build(job: Job) -> Built:
         LeftError: it was stopped.
     """
     made = _read(job.request, job.environment, job.fleet)
+    if job.push and not job.worktree and made.labels.get(source.REVISION, "").endswith(source.CHANGED):
+        commit = made.labels[source.REVISION].removesuffix(source.CHANGED)
+        raise errors.InputError(f"the work tree has changes that commit {commit[:12]} has not, and nobody else could build the image again",
+                                "commit them; or push them as they are: --source worktree")
     for note in made.notes:
         job.say(f"note: {note}")
     with _configuration(job, made.recipes.found) as extra:
@@ -119,11 +128,35 @@ async def build(job: Job) -> Built:
         for recipe in made.recipes.found.values():
             await docker.build(recipe, made.labels)
         ids = {image: await docker.id(image) for image in made.recipes.found}
+        if job.push:
+            await _check_tags(job, ids)
         digests = {image: await docker.push(image) for image in made.recipes.found} if job.push else {}
     there = {image: reference.pinned(image, digest) for image, digest in digests.items()}
     await registry.resolve(list(there.values()), credentials.access(job.fleet, job.environment))
     return Built(made, tuple(
         Image(image, made.recipes.services[image], ids[image], digests.get(image, "")) for image in made.recipes.found))
+
+
+async def _check_tags(job: Job, ids: Mapping[str, str]) -> None:
+    """Refuse to put another image under a tag that has one: who deployed that tag relies on what it is.
+
+    Raises:
+        BuildError: a tag has other content.
+        RegistryError: its registry does not answer.
+    """
+    if job.overwrite:
+        return
+    access = credentials.access(job.fleet, job.environment)
+    there: dict[str, frozenset[str] | None] = {}
+    for image in ids:
+        try:
+            there |= await registry.contents([image], access)
+        except errors.RegistryDeniedError as denied:  # as of a repository that the first push makes
+            job.say(f"note: whether {image} is there already cannot be seen: {denied.message}")
+    other = [image for image, found in there.items() if found is not None and ids[image] not in found]
+    if other:
+        raise errors.BuildError(f"{', '.join(other)}: the registry has that tag, with other content; nothing was pushed",
+                                "another --version; or, if nobody relies on the tag, --overwrite")
 
 
 def _read(request: start.Request, environment: Mapping[str, str], fleet: settings.Settings) -> Source:
@@ -152,8 +185,11 @@ def _read(request: start.Request, environment: Mapping[str, str], fleet: setting
         given = _given(asked, tree, plugin.Compose(binary, files, laid), recipes.needed(base, merged, bare), closure)
     found = recipes.recipes(base, merged, bare, {**given, recipes.VERSION: version, values.OWN: app},
                             lambda service, key: parse.locate(closure.all, ("services", service, "build", key)))
-    for image, recipe in found.found.items():
-        _check_sources(tree, recipe, partial(parse.locate, closure.all, ("services", found.services[image][0], "build")))
+    for image, recipe in list(found.found.items()):
+        where = partial(parse.locate, closure.all, ("services", found.services[image][0], "build"))
+        _check_sources(tree, recipe, where)
+        if recipes.VERSION not in recipe.args and recipes.takes(_dockerfile(tree, recipe, where), recipes.VERSION):
+            found.found[image] = replace(recipe, args={**recipe.args, recipes.VERSION: version})
     if not found.found:
         told = "; ".join(found.skipped) or "no service has `build:`"
         raise errors.InputError(f"there is nothing to build: {told}", "image: REGISTRY/NAME:${VERSION} in the Compose file, "
@@ -255,6 +291,17 @@ def _check_sources(tree: worktree.Tree, recipe: recipes.Recipe, where: worktree.
     for source_ in recipe.caches:
         if "=" in source_ and not re.match(r"type=registry(?:,ref=[^,=]+)?\Z", source_):
             raise worktree.refuse(f"cache_from {source_} is no image in a registry", "cache_from: [IMAGE]", where)
+
+
+def _dockerfile(tree: worktree.Tree, recipe: recipes.Recipe, where: worktree.Where) -> str:
+    """The text of a recipe's Dockerfile; docker says what is wrong with one that is not there."""
+    if recipe.inline:
+        return recipe.inline
+    path = os.path.relpath(Path(recipe.context) / (recipe.dockerfile or "Dockerfile"), tree.project)
+    try:
+        return disk.read(worktree.place(tree, path, where, "the Dockerfile"), limit=worktree.LIMIT).decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 @contextlib.contextmanager

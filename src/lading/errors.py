@@ -6,6 +6,7 @@ Each carries a message (what), where it is (file and line, host, step) and a hin
     ├── InputError [2]         a file, an option or a version is wrong; no host was touched
     │   ├── ComposeError           the Compose file or what it refers to
     │   ├── RegistryError          the image or its registry
+    │   │   └── RegistryDeniedError    the registry does not let us look
     │   ├── BuildError             an image cannot be built or pushed
     │   ├── SettingsError          lading.yaml
     │   └── UnknownReleaseError    no such release, deployment or app
@@ -92,6 +93,10 @@ class RegistryError(InputError):
     """The image is not in its registry, or the registry does not answer."""
 
     kind = "registry"
+
+
+class RegistryDeniedError(RegistryError):
+    """The registry answers, and does not let us look."""
 
 
 class BuildError(InputError):

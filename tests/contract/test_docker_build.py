@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from registry_server import Serve, Server, digest, manifest
 
 PROGRAM = """#!/bin/sh
 n=$(ls "$NOTES" | wc -l)
@@ -17,7 +18,7 @@ env -0 >"$NOTES/$n.env"
 cat >"$NOTES/$n.stdin"
 [ ! -d "$DOCKER_CONFIG" ] || { cat "$DOCKER_CONFIG/config.json" >"$NOTES/$n.config"; stat -c %a "$DOCKER_CONFIG" >"$NOTES/$n.mode"; }
 [ -z "$SLOW" ] || { echo begun >&2; sleep 60; }
-case $1 in image) echo sha256:abc ;; push) echo "1.0: digest: sha256:$DIGEST size: 1" ;; esac
+case $1 in image) echo "${ID:-sha256:abc}" ;; push) echo "1.0: digest: sha256:$DIGEST size: 1" ;; esac
 """
 FILE = """name: shop
 services:
@@ -108,6 +109,69 @@ def test_what_docker_is_told(folder: Folder) -> None:  # R1 R41; DB_PASSWORD is 
     assert inspect[:2] == ["image", "inspect"]
 
 
+@pytest.mark.parametrize(("dockerfile", "arguments", "given"), [
+    ("FROM scratch\nARG LEVEL=1 \\\n    VERSION\n", "[LEVEL=2]", "1.0"), ("arg VERSION=dev\nFROM scratch\n", "{}", "1.0"),
+    ("FROM scratch\nARG VERSION\n", "{VERSION: mine}", "mine"), ("FROM scratch\n# ARG VERSION\nENV VERSION=2\nARG VERSIONS\n", "{}", None),
+])
+def test_a_dockerfile_that_takes_the_version_gets_it(folder: Folder, dockerfile: str, arguments: str, given: str | None) -> None:
+    (folder.app / "Dockerfile").write_text(dockerfile)
+    old = 'args: ["LEVEL=${LEVEL:-2}", TOKEN, DOCKER_WORD=x]'
+    (folder.app / "docker-compose.override.yml").write_text(OVERRIDE.replace(old, f"args: {arguments}"))
+    folder.build("--version", "1.0")
+    argv, env = folder.calls()[0]
+    assert ("VERSION" in argv, env.get("VERSION")) == (given is not None, given)
+
+
+def pushed_to(folder: Folder, server: Server) -> dict[str, Any]:
+    """The app's image at a registry; what docker's stand-in needs to push there what is there."""
+    path = folder.app / "docker-compose.yml"
+    path.write_text(path.read_text().replace("nowhere.example/shop", f"{server.name}/shop"))
+    server.images["shop:1.0"] = manifest()
+    return {"ID": "sha256:" + "c" * 64, "DIGEST": digest(manifest()).removeprefix("sha256:")}
+
+
+def test_a_tag_with_other_content_is_not_overwritten(folder: Folder, serve: Serve) -> None:
+    server = serve()
+    same = pushed_to(folder, server)
+    folder.git()
+    assert folder.build("--version", "1.0", "--push", **same)["images"][0]["digest"] == digest(manifest())
+    told = folder.build("--version", "1.0", "--push", status=2, **{**same, "ID": "sha256:" + "d" * 64})["error"]
+    assert (told["kind"], told["message"]) == (
+        "build", f"{server.name}/shop:1.0: the registry has that tag, with other content; nothing was pushed")
+    assert "--overwrite" in told["hint"]
+    assert [argv[0] for argv, _ in folder.calls()] == ["build", "image", "push", "build", "image"]
+    folder.build("--version", "1.0", "--push", "--overwrite", **{**same, "ID": "sha256:" + "d" * 64})
+    assert folder.calls()[-1][0][0] == "push"
+
+
+@pytest.mark.parametrize("id", ["index", "manifest", "config"])
+def test_what_an_index_holds_is_the_same_content(folder: Folder, serve: Serve, id: str) -> None:
+    server = serve()
+    same = pushed_to(folder, server)
+    index = json.dumps({"manifests": [{"digest": digest(manifest()), "platform": {"os": "linux", "architecture": "amd64"}}]}).encode()
+    server.images |= {"shop:1.0": index, "shop:by-digest": manifest()}
+    known = {"index": digest(index), "manifest": digest(manifest()), "config": "sha256:" + "c" * 64}[id]
+    folder.build("--version", "1.0", "--push", **{**same, "ID": known, "DIGEST": digest(index).removeprefix("sha256:")})
+
+
+def test_a_work_tree_that_no_commit_has_is_pushed_only_if_asked_for(folder: Folder, serve: Serve) -> None:
+    same = pushed_to(folder, serve())
+    commit = folder.git()
+    (folder.app / "web" / "page").write_text("changed")
+    assert folder.build("--version", "1.0")["revision"] == f"{commit}-dirty"  # who does not push may try things
+    before = len(folder.calls())
+    told = folder.build("--version", "1.0", "--push", status=2, **same)["error"]
+    assert told["message"].startswith(f"the work tree has changes that commit {commit[:12]} has not") and "--source worktree" in told["hint"]
+    assert len(folder.calls()) == before
+    assert folder.build("--version", "1.0", "--push", "--source", "worktree", **same)["revision"] == f"{commit}-dirty"
+
+
+def test_a_registry_that_does_not_let_us_look_is_said(folder: Folder, serve: Serve) -> None:
+    server = serve(login="basic")
+    folder.build("--version", "1.0", "--push", status=2, **pushed_to(folder, server))  # in the end it does not tell what was pushed
+    assert folder.calls()[-1][0][0] == "push"
+
+
 def test_without_git_it_says_so(folder: Folder) -> None:
     told = folder.build("--version", "1.0", SOURCE_DATE_EPOCH="0")
     assert told["revision"] is None
@@ -127,7 +191,7 @@ def test_credentials_are_in_a_file_in_memory(folder: Folder) -> None:  # R41
     own = folder.app.parent / ".docker"
     (own / "contexts").mkdir(parents=True)
     (own / "config.json").write_text('{"currentContext": "far", "credsStore": "pass", "auths": {"else.example": {}}}')
-    folder.build("--version", "1.0", "--push", status=2, REG_PASSWORD="canary", LADING_CONFIG=str(folder.app / "lading.yaml"))  # nowhere.example does not answer in the end
+    folder.build("--version", "1.0", "--push", "--overwrite", status=2, REG_PASSWORD="canary", LADING_CONFIG=str(folder.app / "lading.yaml"))  # nowhere.example does not answer in the end
     assert [argv[0] for argv, _ in folder.calls()] == ["build", "image", "push"]
     for argv, env in folder.calls():
         assert not any("canary" in word or "Y2k6Y2FuYXJ5" in word for word in argv)

@@ -101,14 +101,15 @@ def test_changed_work_tree_is_said(shop: Repository) -> None:
 
 def test_what_cannot_be_built(shop: Repository) -> None:
     (shop.folder / "Dockerfile").write_text("FROM scratch\nCOPY lost /\n")
-    failed = shop.build("1.0.0", "--push", check=False)
+    dirty = ("--push", "--source", "worktree")
+    failed = shop.build("1.0.0", *dirty, check=False)
     assert (failed["status"], failed["error"]["kind"]) == (2, "build")
     assert "docker build ended with status" in failed["error"]["message"]
     assert shop.build("1.0.0;reboot", check=False)["error"]["kind"] == "input"
-    wrong = shop.build("1.0.0", "--push", check=False, REG_PASSWORD="wrong")
+    wrong = shop.build("1.0.0", *dirty, check=False, REG_PASSWORD="wrong")
     assert wrong["status"] == 2
     (shop.folder / "Dockerfile").write_text("FROM scratch\nCOPY app /\n")
-    refused = shop.build("1.0.0", "--push", check=False, REG_PASSWORD="wrong")
+    refused = shop.build("1.0.0", *dirty, check=False, REG_PASSWORD="wrong")
     assert (refused["status"], refused["error"]["kind"]) == (2, "build")
     assert "docker push ended with status" in refused["error"]["message"]
 
@@ -122,6 +123,12 @@ def test_ship_deploys_what_it_pushed(shop: Repository) -> None:  # R58 R61
     assert (told["result"], row["digest"], row["state"]) == ("succeeded", built["digest"], "healthy")
     shown = json.loads(shop.lading("show", told["deployment"], "--json").stdout)
     assert shown["commit"] == shop.git("rev-parse", "HEAD")
+    (shop.folder / "app").write_text((shop.folder / "app").read_text() + "# changed\n")
+    dirty = shop.lading("ship", "--version", "1.0.0", "--to", "web1", "--yes", env=shop.docker)
+    assert (dirty.returncode, "--source worktree" in dirty.stderr) == (2, True)
+    other = shop.lading("ship", "--version", "1.0.0", "--to", "web1", "--yes", "--source", "worktree", env=shop.docker)
+    assert (other.returncode, "the registry has that tag, with other content" in other.stderr) == (2, True)
+    shop.git("checkout", "-q", ".")
     again = json.loads(shop.lading("ship", "--version", "1.0.0", "--to", "web1", "--yes", "--json", env=shop.docker).stdout)
     assert again["result"] == "unchanged"
     (shop.folder / "app").write_text("#!/bin/sh\necho broken >&2\nexit 3\n")

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,21 @@ from lading.deploy import start
 from lading.inventory import hosts
 
 
+def pushing_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What may be pushed that lading refuses otherwise."""
+    command = click.option("--overwrite", is_flag=True, help="Push under tags that have other content.")(command)
+    return click.option(
+        "--source", type=click.Choice(["commit", "worktree"]), default="commit",
+        help="What is pushed: only what the commit has, or the work tree as it is.")(command)
+
+
 @click.command()
 @deploying.file_options
+@pushing_options
 @click.option("--push", is_flag=True, help="Push the images to their registry.")
 @shared.json_option
 @click.pass_obj
-def build(config: str, /, push: bool, as_json: bool, **words: Any) -> int:
+def build(config: str, /, push: bool, as_json: bool, source: str, overwrite: bool, **words: Any) -> int:
     """Build a version's images from `build:`, in the Compose file or its override, with OCI labels; push them."""
     request = deploying.asked(to=(), **words)
     found = finding.find(request.directory, os.environ, config)
@@ -32,7 +42,8 @@ def build(config: str, /, push: bool, as_json: bool, **words: Any) -> int:
     async def work() -> builds.Built:
         stop = asyncio.Event()
         shared.signals(stop, says=False)
-        return await builds.build(builds.Job(request, dict(os.environ), fleet, push, _say, stop))
+        job = builds.Job(request, dict(os.environ), fleet, push, _say, stop, source == "worktree", overwrite)
+        return await builds.build(job)
 
     built = shared.run(work())
     if as_json:
@@ -46,6 +57,7 @@ def build(config: str, /, push: bool, as_json: bool, **words: Any) -> int:
 
 @click.command()
 @deploying.file_options
+@pushing_options
 @shared.to_option
 @shared.yes_option
 @shared.json_option
@@ -54,7 +66,7 @@ def build(config: str, /, push: bool, as_json: bool, **words: Any) -> int:
 @shared.verbose_option
 @click.option("--take-over", is_flag=True, help="The app belongs to this source and destination from now on.")
 @click.pass_obj
-def ship(config: str, /, yes: bool, as_json: bool, **words: Any) -> int:
+def ship(config: str, /, yes: bool, as_json: bool, source: str, overwrite: bool, **words: Any) -> int:
     """Build a version, push it, and deploy exactly the digests that were pushed."""
     shared.must_answer(yes)
     request = deploying.asked(**words)
@@ -65,7 +77,8 @@ def ship(config: str, /, yes: bool, as_json: bool, **words: Any) -> int:
             destination, _ = context.settings.inventory.choose_ruled(request.to)
             if destination.confirm:
                 shared.must_ask(destination.name, yes)
-            built = await builds.build(builds.Job(request, context.environment, context.settings, True, _say, context.stop))
+            job = builds.Job(request, context.environment, context.settings, True, _say, context.stop, source == "worktree", overwrite)
+            built = await builds.build(job)
             question = "Deploy {plan.app} {plan.version} to {plan.destination} ({hosts} hosts)?"
             confirm = shared.confirmer(shared.Answer(yes), question, render.plan)
             with lines:

@@ -1,5 +1,6 @@
 """What `lading build` builds: the `build:` sections of a project's services, with the images that are deployed (pure)."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,7 +39,7 @@ class Recipe:
 class Recipes:
     """The images to build, each with the services that use it, and in words what is not built."""
 
-    found: Mapping[str, Recipe]
+    found: dict[str, Recipe]
     services: Mapping[str, tuple[str, ...]]
     skipped: tuple[str, ...]
 
@@ -74,6 +75,15 @@ def recipes(
                                       "one image, one build: give one of them another image")
         services[image] = (*services.get(image, ()), name)
     return Recipes(found, services, tuple(skipped))
+
+
+def takes(dockerfile: str, argument: str) -> bool:
+    """Whether a Dockerfile has `ARG ARGUMENT`, in whatever stage."""
+    for line in re.sub(r"\\[ \t]*\r?\n", " ", dockerfile).splitlines():
+        word, _, rest = line.strip().partition(" ")
+        if word.upper() == "ARG" and argument in [one.partition("=")[0] for one in rest.split()]:
+            return True
+    return False
 
 
 def needed(base: Mapping[str, Any], merged: Mapping[str, Any], bare: Mapping[str, Sequence[str]]) -> frozenset[str]:

@@ -92,6 +92,15 @@ async def resolve(images: Sequence[str], access: Callable[[str], Access]) -> dic
     return await _each(images, access, Registry.pin)
 
 
+async def contents(images: Sequence[str], access: Callable[[str], Access]) -> dict[str, frozenset[str] | None]:
+    """What is under the tags of *images*, see `Registry.contents`, all at once.
+
+    Raises:
+        RegistryError: a registry does not answer as it should, or does not let us look.
+    """
+    return await _each(images, access, Registry.contents)
+
+
 async def labels(images: Sequence[str], access: Callable[[str], Access]) -> dict[str, Mapping[str, str]]:
     """The labels of *images*, from their configurations in their registries, all at once.
 
@@ -171,6 +180,22 @@ class Registry:
         platforms = self._platforms(body) or await self._platform(parsed, body)
         return Pinned(f"sha256:{hashlib.sha256(body).hexdigest()}", platforms)
 
+    async def contents(self, image: str) -> frozenset[str] | None:
+        """The digests by which an engine may know what is under a tag: of the index or manifest, and of the configurations
+        of its platforms; None if nothing is there."""
+        parsed = reference.parse(image)
+        if (await self._ask(self._url(f"manifests/{parsed.tag}", parsed), parsed.repository))[0] == 404:
+            return None
+        body = await self._manifest(image, parsed, parsed.tag)
+        found = {f"sha256:{hashlib.sha256(body).hexdigest()}"}
+        try:
+            named = [_digest(one) for one in json.loads(body).get("manifests", ())[:PAGE_LIMIT]]
+            manifests = [await self._manifest(image, parsed, one) for one in named]
+            found |= {_digest(json.loads(one)["config"]) for one in manifests or [body]}
+        except UNREADABLE as wrong:
+            raise self._odd("sent something that is no manifest") from wrong
+        return frozenset({*found, *named})
+
     async def labels(self, image: str) -> Mapping[str, str]:
         """The labels of one image; where there is an index, of the first platform in it."""
         parsed = reference.parse(image)
@@ -189,13 +214,16 @@ class Registry:
         except UNREADABLE as wrong:
             raise self._odd(f"sent a configuration of {image} that cannot be read") from wrong
 
+    def _url(self, path: str, parsed: reference.Reference) -> str:
+        return f"{self.base}/v2/{parsed.repository}/{path}"
+
     async def _manifest(self, image: str, parsed: reference.Reference, wanted: str) -> bytes:
         """A manifest by tag or digest."""
         return await self._content(f"manifests/{wanted}", image, parsed, wanted)
 
     async def _content(self, path: str, image: str, parsed: reference.Reference, wanted: str) -> bytes:
         """A manifest or a blob of an image's repository; one that is asked for by digest has that digest."""
-        status, headers, body = await self._ask(f"{self.base}/v2/{parsed.repository}/{path}", parsed.repository)
+        status, headers, body = await self._ask(self._url(path, parsed), parsed.repository)
         if status == 404:
             raise await self._absent(image, parsed)
         if status != 200:
@@ -288,7 +316,7 @@ class Registry:
         known, what = self.access.credentials, f" for {repository}" if repository else ""
         said = f"refuses the credentials of {known.username} ({known.origin}){what}" if known else (
             f"wants a login{what}: {self.access.lack}")
-        return errors.RegistryError(f"registry {self.name} {said}{self._said(body)}", (f"correct registries: {self.name}: in lading.yaml, or: "
+        return errors.RegistryDeniedError(f"registry {self.name} {said}{self._said(body)}", (f"correct registries: {self.name}: in lading.yaml, or: "
                                     f"docker login {self.name}; is the name of the image right?"))
 
     async def _ask(self, url: str, repository: str) -> tuple[int, Mapping[str, str], bytes]:

@@ -80,3 +80,11 @@ def test_a_key_that_is_not_carried_out_is_told_with_its_place() -> None:
     with pytest.raises(errors.ComposeError) as caught:
         recipes.recipes({"services": {"web": {"image": IMAGE}}}, merged, {}, GIVEN, lambda service, key: (f"{service}.{key}", 7))
     assert (caught.value.file, caught.value.line) == ("web.secrets", 7)
+
+
+@pytest.mark.parametrize(("dockerfile", "taken"), [
+    ("FROM a\nARG VERSION\n", True), ("arg A=1 VERSION=dev B", True), ("FROM a\nARG A \\  \r\n  VERSION\n", True),
+    ("", False), ("FROM a\n#ARG VERSION\nARG VERSIONS\nENV VERSION=1\n", False),
+])
+def test_what_a_dockerfile_takes(dockerfile: str, taken: bool) -> None:
+    assert recipes.takes(dockerfile, "VERSION") is taken
