@@ -6,7 +6,7 @@ import groovy.json.JsonSlurperClassic
 class Section {
     static final SECTIONS = [
         pipeline: ['agent', 'options', 'parameters', 'stages'], stages: ['stage'], stage: ['agent', 'when', 'steps', 'post'],
-        agent: ['docker'], docker: ['image', 'registryUrl', 'registryCredentialsId'], options: ['disableConcurrentBuilds'],
+        agent: ['docker'], docker: ['image', 'registryUrl', 'registryCredentialsId', 'args'], options: ['disableConcurrentBuilds'],
         parameters: ['choice', 'string'], when: ['expression'], post: ['always'],
     ]
     static final STEPS = ['script', 'sh', 'withCredentials', 'archiveArtifacts', 'input', 'fileExists', 'readFile', 'timeout', 'error']

@@ -34,6 +34,19 @@ def test_a_destination_is_approved_for_its_own_sake(tmp_path: Path) -> None:  # 
     assert ("'live'" in asks, "'trial'" in asks) == (True, False)
 
 
+def test_what_the_file_cannot_bind_is_named(tmp_path: Path) -> None:  # G6
+    fleet = ("lading: 1\npass_env: [API_TOKEN, 'APP_*']\nhosts: {web1: {address: 10.0.0.1}}\ndestinations: {live: {hosts: [web1]}}\n"
+             "registries:\n  one.example: {username: ci, password: {command: [vault, read, one]}}\n"
+             "  two.example: {username: ci, password: {env: TWO}}\n  three.example: {insecure: true}\n")
+    told = [line for line in exported(tmp_path, fleet).stdout.splitlines() if line.startswith("// ")]
+    assert "// API_TOKEN is not bound here: set it for the job, or make this file with --variable API_TOKEN." in told
+    assert "// Registry one.example: its password comes from the command vault, which must be in the agent's image with what it needs; " \
+           "nothing is bound for it." in told
+    assert any("Registry three.example: its password comes from DOCKER_AUTH_CONFIG or docker login" in line for line in told)
+    assert any("the ledger is a SQLite file in the agent's container" in line for line in told)
+    assert not any("two.example" in line for line in told)
+
+
 def test_nothing_to_choose_from(tmp_path: Path) -> None:
     done = exported(tmp_path, "lading: 1\nhosts: {web1: {address: 10.0.0.1}}\n")
     assert (done.returncode, "add: destinations:" in done.stderr) == (2, True)

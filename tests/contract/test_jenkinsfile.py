@@ -69,6 +69,13 @@ def test_the_whole_file(engine: Groovy) -> None:  # R54
                         "APPROVED_PLAN": HASH}
 
 
+def test_a_fleet_file_of_the_node_is_mounted(engine: Groovy) -> None:  # G6
+    made = engine.run(jenkins.jenkinsfile(replace(JOB, config="/etc/our fleet/lading.yaml", ledger=None)), PRODUCTION, files=PLANNED)
+    assert made.error is None
+    assert {one["words"][0] for one in made.steps("args")} == {"--volume '/etc/our fleet:/etc/our fleet:ro'"}
+    assert "--config='/etc/our fleet/lading.yaml'" in made.shell()[0] or "'--config=/etc/our fleet/lading.yaml'" in made.shell()[0]
+
+
 def test_approval_only_where_it_is_asked_for(engine: Groovy) -> None:
     text = jenkins.jenkinsfile(JOB)
     conditions = [engine.run(text, params, files=PLANNED).steps("expression")[0]["value"] for params in (STAGING, PRODUCTION)]

@@ -49,9 +49,22 @@ def jenkins(config: str, project_directory: Path, image: str, fleet: str, ssh_cr
         ssh_credential=ssh_credential, submitters=submitter, patience=patience, variables=_variables(passed), pass_env=_pass_env(known),
         registries=tuple(jenkinsfiles.Binding(ids[name], one.password[1])
                          for name, one in known.registries.items() if one.password[:1] == ("env",)),
+        unbound=_unbound(known),
         ledger=jenkinsfiles.Binding(ledger_credential, known.ledger_env) if known.ledger_env else None,
     )))
     return 0
+
+
+def _unbound(known: settings.Settings) -> dict[str, str]:
+    """The registries whose password no credential of Jenkins gives, and where it comes from."""
+    found = {}
+    for name, one in known.registries.items():
+        kind, *rest = one.password or ("", "")
+        if kind == "command":
+            found[name] = f"the command {rest[0]}, which must be in the agent's image with what it needs"
+        elif not kind:
+            found[name] = "DOCKER_AUTH_CONFIG or docker login of the agent, if it wants one"
+    return found
 
 
 def _variables(passed: tuple[str, ...]) -> tuple[jenkinsfiles.Binding, ...]:

@@ -4,8 +4,9 @@ The shell parts are functions of their own, so that they can be run without Jenk
 Jenkins signals is lading itself, and its exit status is the step's.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import posixpath
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from lading.commands import command
 from lading.export import groovy
@@ -39,7 +40,8 @@ class Job:
     *directory* and *config*: the app's folder and the fleet file, from the top of the checkout; *image_registry* and
     *image_credential*: where the agent's image comes from, if a login is needed; *submitters*: who may approve, "" = all;
     *patience*: minutes that an approval is waited for; *variables*: those that the app's files use;
-    *pass_env*: the entries of the fleet file's `pass_env`."""
+    *pass_env*: the entries of the fleet file's `pass_env`; *unbound*: registry → where its password comes from, if not from
+    a credential of Jenkins."""
 
     version: str
     destinations: tuple[str, ...]
@@ -56,6 +58,7 @@ class Job:
     patience: int = 60
     variables: tuple[Binding, ...] = ()
     pass_env: tuple[str, ...] = ()
+    unbound: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_part(job: Job) -> str:
@@ -157,7 +160,7 @@ def _lading(job: Job, verb: str) -> str:
 
 def jenkinsfile(job: Job) -> str:
     """The whole file."""
-    return f"""{HEADER.format(version=_plain(job.version))}{_passed(job)}pipeline {{
+    return f"""{HEADER.format(version=_plain(job.version))}{_passed(job)}{_beside(job)}pipeline {{
     agent none
     options {{
         disableConcurrentBuilds()
@@ -178,6 +181,20 @@ def _passed(job: Job) -> str:
     names = ", ".join(map(_plain, job.pass_env)) or "none"
     return (f"// Of the job's variables the app is given VERSION and, by `pass_env` of the fleet file: {names}.\n"
             "// Set those for the job, by withCredentials or in Jenkins; one that the app's files use and the list lacks is refused.\n")
+
+
+def _beside(job: Job) -> str:
+    """What the job needs that this file does not give it, and where the history stays, as comments."""
+    bound = {one.variable for one in job.variables}
+    lines = [f"{name} is not bound here: set it for the job, or make this file with --variable {name}."
+             for name in job.pass_env if name not in bound and not set("*?[") & set(name)]
+    lines += [f"Registry {name}: its password comes from {source}; nothing is bound for it." for name, source in job.unbound.items()]
+    if job.config.startswith("/"):
+        lines.append(f"The fleet file {job.config} lies outside the checkout: its folder is mounted into the agent from the node.")
+    if job.ledger is None:
+        lines += ["No `ledger: {env: NAME}` in the fleet file: the ledger is a SQLite file in the agent's container and goes with it.",
+                  "The history is then what the hosts' journals tell (lading history reads them); PostgreSQL keeps it in one place."]
+    return "".join(f"// {_plain(line)}\n" for line in lines)
 
 
 def _planning(job: Job) -> str:
@@ -247,6 +264,9 @@ def _agent(job: Job) -> str:
     if job.image_registry:
         lines += [f"registryUrl {groovy.literal(job.image_registry)}",
                   f"registryCredentialsId {groovy.literal(job.image_credential)}"]
+    if job.config.startswith("/"):
+        folder = posixpath.dirname(job.config)
+        lines.append(f"args {groovy.literal('--volume ' + command.quote(f'{folder}:{folder}:ro'))}")
     inner = "\n".join(" " * 20 + line for line in lines)
     return f"            agent {{\n                docker {{\n{inner}\n                }}\n            }}"
 

@@ -51,5 +51,20 @@ def test_what_is_not_needed_is_left_out() -> None:
     assert "stage('Approve')" not in jenkins.jenkinsfile(replace(JOB, approved=()))
 
 
+def test_what_the_job_needs_beside_the_file_is_named() -> None:
+    told = jenkins.jenkinsfile(replace(JOB, config="/etc/lading/lading.yaml", pass_env=("API_TOKEN", "LEVEL", "APP_*"), ledger=None,
+                                       variables=(jenkins.Binding("level", "LEVEL"),), unbound={"r.example": "the command vault"}))
+    comments = [line for line in told.splitlines() if line.startswith("// ")]
+    for words in ("API_TOKEN is not bound here: set it for the job, or make this file with --variable API_TOKEN.",
+                  "Registry r.example: its password comes from the command vault; nothing is bound for it.",
+                  "The fleet file /etc/lading/lading.yaml lies outside the checkout: its folder is mounted into the agent from the node.",
+                  "the ledger is a SQLite file in the agent's container and goes with it"):
+        assert any(words in line for line in comments), words
+    assert not any(word in line for line in comments for word in ("LEVEL is not bound", "APP_* is not bound"))
+    assert told.count("args '--volume /etc/lading:/etc/lading:ro'") == 2  # of both agents
+    inside = jenkins.jenkinsfile(replace(JOB, ledger=jenkins.Binding("led", "URL")))
+    assert "--volume" not in inside and "SQLite" not in inside and "not bound" not in inside
+
+
 def test_those_that_ask_for_approval_come_last() -> None:
     assert jenkins.destinations(["production", "staging", "eu", "test"], ["production", "eu"]) == ("staging", "test", "production", "eu")
