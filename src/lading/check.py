@@ -102,7 +102,8 @@ def reads_otherwise(here: str, there: str) -> str:
     """What a host's Compose reads of the fixed file otherwise than the Compose here; "" = nothing, or nothing is known."""
     if not here or here == there:
         return ""
-    return dialects.difference(parse.load(here.encode()), parse.foreign(there.encode()))
+    ours = here.encode()
+    return dialects.difference(parse.load(ours), parse.foreign(there.encode(), ours))
 
 
 def host_row(host: state.HostState, ours: str = "") -> Checked:

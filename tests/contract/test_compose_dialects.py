@@ -96,7 +96,7 @@ def form(version: str, folder: Path, file: str = PROJECT) -> Any:
     (folder / "compose.yaml").write_text(file)
     argv = [str(PLUGINS[version]), "-p", "shop", "config", "--no-path-resolution"]
     done = subprocess.run(argv, cwd=folder, env={"HOME": "/nowhere"}, capture_output=True, check=True)
-    return parse.foreign(done.stdout)
+    return parse.foreign(done.stdout, done.stdout)
 
 
 def made(folder: Path, config: Path) -> release.Bundle:
@@ -134,7 +134,9 @@ def test_check_compares_what_is_read_of_a_fixed_file(here: str, tmp_path: Path) 
         done = subprocess.run(argv, input=files.PROBE, env={"HOME": "/nowhere"}, capture_output=True, check=True, text=True)
         assert check.reads_otherwise(ours, done.stdout) == ""
         assert check.reads_otherwise(ours, done.stdout.replace("restart: true", "restart: false")) == "services.web.depends_on.db.restart"
-    assert check.reads_otherwise(ours, "refused\n") == dialects.WHOLE
+    flood = "services:\n" + "  - [[[[[[]]]]]]\n" * 100_000
+    for text in ("refused\n", "a: *b\n", "a: &a [*a]\n", "[" * 10_000, flood, "a: 1\n---\nb: 1\n", "\0", ours + "\n---\n" + ours):
+        assert check.reads_otherwise(ours, text) == dialects.WHOLE
 
 
 WRONG = [

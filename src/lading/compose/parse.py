@@ -34,6 +34,7 @@ Loader.add_multi_constructor("!", _untagged)
 Path = Sequence[str | int]
 SECTIONS = ("services", "networks", "volumes", "configs", "secrets")
 NODE_LIMIT = 500_000  # values in one file, anchors spread
+FOREIGN_MORE = 1 << 16  # bytes that another version's form may have beside four times those of ours
 DEPTH_LIMIT = 100  # of values in each other; the C parser's own limit is the end of the process
 
 
@@ -81,8 +82,13 @@ def load(text: bytes) -> Any:
     return yaml.load(text, Loader=Loader)
 
 
-def foreign(content: bytes) -> Any:
-    """The same as another machine's Compose wrote it, in bounded depth, memory and time; None if it is not that."""
+def foreign(content: bytes, like: bytes) -> Any:
+    """The same as another machine's Compose wrote it, in bounded depth, memory and time; None if it is not that.
+
+    *like*: what was written here, which no version says in many times as many words.
+    """
+    if len(content) > 4 * len(like) + FOREIGN_MORE:
+        return None
     try:
         read(content)
         found = _values(content)

@@ -70,8 +70,8 @@ class Changing:
         if expected == found:
             return ""
         if (expected, found) not in self.compared:
-            ours, theirs = parse.load(expected.encode()), parse.foreign(found.encode())
-            self.compared[expected, found] = dialects.difference(ours, theirs)
+            ours = expected.encode()
+            self.compared[expected, found] = dialects.difference(parse.load(ours), parse.foreign(found.encode(), ours))
         return self.compared[expected, found]
 
     async def hook(self, name: str, step: steps.RunHook) -> None:
