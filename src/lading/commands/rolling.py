@@ -249,10 +249,13 @@ def hook(
 
 
 def tidy(
-    marker: str, hold: Hold, *, intent: str, containers: Sequence[str], networks: Sequence[str]
+    marker: str, hold: Hold, *, intent: str, containers: Sequence[str], networks: Sequence[str], stop: str = ""
 ) -> command.Command:
-    """Remove what the release no longer has: containers by id, networks by name; never a volume."""
-    body = NETWORKS + f"jot {command.quote(intent)} || refuse state 'cannot write the journal'\n"
+    """Remove what the release no longer has: containers by id, networks by name; never a volume.
+
+    *stop*: what Compose stops first (`host_commands.stopped`).
+    """
+    body = NETWORKS + f"jot {command.quote(intent)} || refuse state 'cannot write the journal'\n" + stop
     if containers:
         body += f"docker rm -f {command.join(containers)} >/dev/null || refuse remove 'a container stayed'\n"
     for network in networks:
@@ -338,15 +341,16 @@ def give_back(
 
 
 def vanish(
-    marker: str, hold: Hold, *, record: str, volumes: bool, forget: bool
+    marker: str, hold: Hold, *, record: str, volumes: bool, forget: bool, stop: str = ""
 ) -> command.Command:
     """Remove the app's containers and networks (undo of a first deployment, and `remove`).
 
-    *volumes*: its volumes and host data too; *forget*: lading's own files of the app, but for the journal.
+    *volumes*: its volumes and host data too; *forget*: lading's own files of the app, but for the journal; *stop*: what
+    Compose stops first (`host_commands.stopped`).
     """
     label = '--filter "label=com.docker.compose.project=$APP"'
     lines = [
-        NETWORKS, f"jot {command.quote(record)} || refuse state 'cannot write the journal'\n",
+        NETWORKS, f"jot {command.quote(record)} || refuse state 'cannot write the journal'\n", stop,
         f"ids=$(docker ps -aq --no-trunc {label}); [ -z \"$ids\" ] || docker rm -f $ids >/dev/null || refuse remove 'a container stayed'\n",
         f"for n in $(docker network ls {label} --format '{{{{.Name}}}}'); do {REMOVE_NETWORK}; done\n",
     ]

@@ -185,7 +185,10 @@ class Changing:
             intent = json.dumps({"v": 1, "kind": "intent", "deployment": self.job.deployment, "step": "tidy",
                                  "containers": containers, "networks": networks})
             await self._begin(name, "tidy")
-            await self.held.send(name, rolling.tidy(observe.marker(), self.held.holds[name], intent=intent,
+            old = self.job.at(name).known.get(plan.previous.release) if plan.previous else None
+            gone = [s.service for s in plan.steps if isinstance(s, steps.RemoveService)]
+            stop = host_commands.stopped(old, plan.previous.generations if plan.previous else {}, self.held.seen.get(name), gone)
+            await self.held.send(name, rolling.tidy(observe.marker(), self.held.holds[name], intent=intent, stop=stop,
                                                     containers=containers, networks=networks))
             await self.record(events.StepEnded(self.job.deployment, name, "tidy"))
 
@@ -198,7 +201,9 @@ class Changing:
         if job.begin.get("keeps_containers"):  # adopt, remove --keep-running: what runs was and stays as it is
             pass
         elif previous is None:
-            await self.held.send(name, rolling.vanish(observe.marker(), hold, record=intent, volumes=False, forget=False))
+            stop = host_commands.stopped(job.release, self.job.plan.hosts[name].generations, self.held.seen.get(name))
+            what = rolling.vanish(observe.marker(), hold, record=intent, volumes=False, forget=False, stop=stop)
+            await self.held.send(name, what)
         else:
             await self._restore(name, previous, seen, intent)
         record = json.dumps({"kind": "undone", **common})

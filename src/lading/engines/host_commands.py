@@ -131,6 +131,20 @@ def awaited(made: release.Release, services: Collection[str]) -> str:
     return f"waits for {', '.join(sorted(found))} (at most {rolling.UP_TIMEOUT} s)" if found else ""
 
 
+def stopped(
+    made: release.Release | None, numbers: Mapping[str, int], app: state.AppState | None, services: Collection[str] | None = None
+) -> str:
+    """What stops the services of *made* that have a `pre_stop`, before their containers are removed: only Compose runs it.
+
+    *services*: which of them go; None = all. A hook that fails, or takes more than two minutes, keeps nobody.
+    """
+    found = [name for name, spec in made.services.items() if spec.definition.get("pre_stop")] if made is not None else []
+    chosen = [name for name in found if services is None or name in services]
+    if made is None or not chosen:
+        return ""
+    return f"{compose_function(made, numbers, app)}LIMIT=120\ncompose stop {command.join(chosen)} >/dev/null 2>&1\n"
+
+
 def hook_command(
     hold: rolling.Hold, job: base.Job, plan: steps.HostPlan, step: steps.RunHook, app: state.AppState | None
 ) -> command.Command:

@@ -109,7 +109,9 @@ class _Run:
                 if self.job.begin.get("keeps_containers"):
                     await self.held.send(name, host_commands.give_back_command(hold, self.job.at(name), self.held.seen[name], record))
                 else:
-                    what = rolling.vanish(observe.marker(), hold, record=record, volumes=volumes, forget=True)
+                    before = self.job.plan.hosts[name].previous
+                    stop = host_commands.stopped(self.job.at(name).release, before.generations if before else {}, self.held.seen.get(name))
+                    what = rolling.vanish(observe.marker(), hold, record=record, volumes=volumes, forget=True, stop=stop)
                     await self.held.send(name, what)
                     await self.held.send(name, rolling.undone(observe.marker(), hold, record=line))
             except held.Failure as failure:

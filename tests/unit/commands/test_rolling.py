@@ -446,3 +446,12 @@ def test_an_app_is_given_back(held: HostShell) -> None:
     assert [line["kind"] for line in held.journal()] == ["begin", "intent", "ended"]
     assert held.lease()["state"] == "free"
     assert "image rm lading-keep/shop/web:cafe" in held.lines()
+
+
+def test_whoever_has_a_pre_stop_is_stopped_before_it_is_removed(held: HostShell) -> None:
+    held.docker({"compose*stop*": 3, "ps -aq*": "i1\n", "rm -f i1": ""})
+    done = held.run(rolling.vanish("M", held.hold(), record='{"kind":"gone"}', volumes=False, forget=False,
+                                   stop=f"{COMPOSE}compose stop web >/dev/null 2>&1\n"))
+    lines = held.lines()
+    [stop] = [number for number, line in enumerate(lines) if line.startswith("compose") and line.endswith("stop web")]
+    assert (done.status, stop < lines.index("rm -f i1")) == (0, True)

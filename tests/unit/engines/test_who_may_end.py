@@ -29,6 +29,7 @@ class Ending(Fleet):
         self.shown: list[str] = []
         self.back: list[str] = []
         self.judged: set[str] = set()
+        self.stopped: list[str] = []
 
     def answer(self, host: inventory.Host, what: command.Command) -> command.Result:
         if what.name == "last-lines":
@@ -37,6 +38,9 @@ class Ending(Fleet):
             self.runs[host.name] = self.old
             self.back += [line for line in what.script.splitlines() if "compose up" in line]
             return command.Result(0, {"up": b"0\n", "containers": self._containers(self.old), "tick": b"", "end": b""})
+        self.stopped += [line for line in what.script.splitlines() if line.startswith("compose stop")]
+        if what.name == "vanish":
+            return command.Result(0, {"end": b""})
         if what.name == "commit":
             self.judged = {line.split()[1] for line in what.script.splitlines() if line.startswith("runs ")}
         found = super().answer(host, what)
@@ -161,3 +165,22 @@ def test_a_post_start_that_fails_is_a_failure(definition: dict[str, Any], result
     fleet = Ending(old, new, {}, broken="post_start")
     report = asyncio.run(fleet.run([]))
     assert (report.outcome.result, "hook exited with status 3" in report.why) == (result, result == "rolled_back"), report.why
+
+
+HOOKED: dict[str, Any] = {"definition": {"pre_stop": [{"command": ["drain"]}]}, "restart": "always", "rollout": AT_ONCE}
+
+
+def test_compose_stops_who_has_a_pre_stop_before_it_is_removed() -> None:
+    old = a_release(a_service("web", restart="always", rollout=AT_ONCE), a_service("gone", **HOOKED))
+    fleet = Ending(old, a_release(a_service("web", restart="always", rollout=AT_ONCE), version="2"), {})
+    assert asyncio.run(fleet.run([])).outcome.result == "succeeded"
+    assert fleet.stopped == ["compose stop gone >/dev/null 2>&1"] * 3
+
+    async def removed() -> base.Report:
+        job = await fleet.job()
+        own = {name: base.Own({old.id: old}, release=old) for name in HOSTS}
+        return await hosts.HostsEngine(fleet.recorder).remove(replace(job, own=own), fleet.record, volumes=False)
+
+    fleet.runs, fleet.stopped = dict.fromkeys(HOSTS, old), []
+    assert asyncio.run(removed()).outcome.result == "succeeded"
+    assert fleet.stopped == ["compose stop gone >/dev/null 2>&1"] * 3
