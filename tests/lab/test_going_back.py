@@ -10,9 +10,9 @@ from lab_client import Lab
 from test_interrupted import deploying, open_intents
 
 # 2,000 lines of deployments that failed; and what `docker image prune -a` takes beside what runs: the images of kept releases
-LONG = """cd /var/lib/lading/apps/APP && i=0; while [ $i -lt 1000 ]; do i=$((i + 1)); d=20261102-000000-$(printf %04x $i)
-printf '{"at":"2026-11-02T00:00:00Z","v":3,"kind":"begin","deployment":"%s","verb":"deploy","to":"%064d"}\\n' $d 0
-printf '{"at":"2026-11-02T00:00:00Z","v":1,"kind":"ended","deployment":"%s","result":"failed"}\\n' $d; done >>journal"""
+LONG = """cd /var/lib/lading/apps/APP && i=0; while [ $i -lt 1000 ]; do i=$((i + 1)); d=20991102-000000-$(printf %04x $i)
+printf '{"at":"2099-11-02T00:00:00Z","v":3,"kind":"begin","deployment":"%s","verb":"deploy","to":"%064d"}\\n' $d 0
+printf '{"at":"2099-11-02T00:00:00Z","v":1,"kind":"ended","deployment":"%s","result":"failed"}\\n' $d; done >>journal"""
 PRUNE = "docker images -q --filter reference=lading-keep/APP/web | sort -u | xargs -r docker rmi -f"
 
 
