@@ -54,7 +54,7 @@ class App:
         path.write_text(text.replace(old, new))
 
     def pass_env(self, *names: str) -> None:
-        """Let the lab's fleet file pass these variables of the environment on to Compose files, until the app is removed."""
+        """Let the lab's fleet file pass these variables of the environment on to Compose files; without names, none."""
         path = self.lab.fleet / "lading.yaml"
         kept = [line for line in path.read_text().splitlines() if not line.startswith("pass_env: ")]
         passed = [f"pass_env: [{', '.join(names)}]"] if names else []
@@ -98,7 +98,6 @@ class App:
 
     def remove(self) -> None:
         """Take the app off every host, with its data; the ledger, which would miss it there, begins anew."""
-        self.pass_env()
         self.forget()
         for host in ("web1", "web2", "web3", "stage1"):
             label = f"label=com.docker.compose.project={self.name}"
