@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from lading import state
 
 FORMAT = 1  # "v" of the document of `plan --json`
+LATER = "later"  # key of a field's metadata: it came after the first plans, and stands in a document only where it is set
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class StartServices:
     """
 
     services: tuple[str, ...]
-    anew: bool = False
+    anew: bool = field(default=False, metadata={LATER: True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,12 @@ class HostPlan:
         return any(step.anew for step in self.steps if isinstance(step, StartServices))
 
 
+def _written(step: Step) -> dict[str, Any]:
+    """A step's fields, without those that came later and have their default: old plans keep their words, and their hash."""
+    unset = {one.name for one in fields(step) if LATER in one.metadata and getattr(step, one.name) == one.default}
+    return {name: value for name, value in asdict(step).items() if name not in unset}
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What will be done: per host, in batches of hosts, *delay* seconds between two; a value, carried out by an engine.
@@ -190,7 +197,7 @@ class Plan:
             "release": self.release, "destination": self.destination, "hosts": list(self.hosts),
             "batches": [list(batch) for batch in self.batches], "delay": self.delay,
             "steps": [
-                {"host": host.host, "kind": type(step).__name__, **asdict(step)}
+                {"host": host.host, "kind": type(step).__name__, **_written(step)}
                 for host in self.hosts.values() for step in host.steps
             ],
             "changes": [asdict(change) for change in self.changes],

@@ -175,3 +175,12 @@ def test_whose_the_other_apps_are() -> None:
     lines = [json.dumps(known.as_json()), "{", json.dumps({**known.as_json(), "v": 99}), *named, ""]
     seen = answers.host_state("web1", [("others", "\n".join(lines).encode())])
     assert seen.others == {"mailer": known}
+
+
+def test_what_lies_with_a_release_is_read_by_its_whole_id() -> None:
+    note = state.Deployed("d1", {"var.P": 4}, 3, ("r0",))
+    said = json.dumps(note.as_json()).encode()
+    app = seen(app__shop=b"", release__shop__r1=b'{"v": 1}', deployed__shop__r1=said, deployed__shop__r2=said).apps["shop"]
+    assert (dict(app.deployed), app.damaged) == ({"r1": note}, ())
+    torn = seen(app__shop=b"", release__shop__r1=b'{"v": 1}', deployed__shop__r1=said[:-2]).apps["shop"]
+    assert (dict(torn.deployed), torn.damaged) == ({}, ("deployed r1",))

@@ -50,6 +50,36 @@ def test_one_thing_at_a_time(facts: dict[str, Any], said: str | None) -> None:
     assert said is None or said in found[0]
 
 
+@pytest.mark.parametrize(("known", "used", "said"), [
+    ((), True, []), (("edge",), True, []), (("bridge",), False, []),
+    (("bridge",), True, ["the external network edge does not exist (docker network create edge)"]),
+])
+def test_an_external_network_is_there(known: tuple[str, ...], used: bool, said: list[str]) -> None:  # D15
+    networks = {"front": project.Resource("front", "edge", {}, external=True), "default": project.Resource("default", "shop_default", {})}
+    made = a_release(a_service("web", networks=("front",) if used else ("default",)), networks=networks)
+    seen = state.HostState("h", replace(GOOD, known_networks=known))
+    assert preflight.problems(made, START, seen, {}) == said
+
+
+@pytest.mark.parametrize(("engine", "definition", "said"), [
+    ("24.0.9", {"healthcheck": {"start_interval": "1s"}}, ["healthcheck.start_interval needs Docker Engine 25.0, the host has 24.0.9"]),
+    ("25.0.0", {"healthcheck": {"start_interval": "1s"}, "volumes": ["data:/data"]}, []),
+    ("25.0", {"volumes": [{"type": "volume", "source": "a", "target": "/a", "volume": {"subpath": "b"}}]},
+     ["volumes.volume.subpath needs Docker Engine 26.0, the host has 25.0"]),
+    ("27.1", {"volumes": [{"type": "image", "source": "a", "target": "/a"}]},
+     ["volumes: type: image needs Docker Engine 28.0, the host has 27.1"]),
+    ("28.0", {"networks": {"a": {"interface_name": "eth7"}, "b": None}},
+     ["networks.interface_name needs Docker Engine 28.1, the host has 28.0"]),
+    ("24.0", {"networks": {"a": {"mac_address": "02:00:00:00:00:01"}, "b": {"mac_address": "02:00:00:00:00:02"}}},
+     ["networks.mac_address on more than one network needs Docker Engine 25.0, the host has 24.0"]),
+    ("24.0", {"networks": {"a": {"mac_address": "02:00:00:00:00:01"}, "b": {}}}, []),
+])
+def test_a_key_that_the_engine_is_too_old_for(engine: str, definition: dict[str, Any], said: list[str]) -> None:  # D15
+    made = a_release(a_service("web", definition=definition))
+    seen = state.HostState("h", replace(GOOD, engine=engine))
+    assert preflight.problems(made, START, seen, {}) == [f"service web: {one}" for one in said]
+
+
 def test_what_to_type_makes_the_folders_that_are_missing() -> None:  # E10
     missing = replace(GOOD, missing_paths=("/srv/x", "/srv/a b"))
     assert preflight.remedy(state.HostState("web1", missing)) == "ssh web1 mkdir -p /srv/x '/srv/a b'"

@@ -119,7 +119,7 @@ def test_plan_as_json_and_its_hash() -> None:
     shown = one.as_json()
     assert (shown["app"], shown["release"], shown["hosts"], shown["batches"]) == ("shop", made.id, ["h"], [["h"]])
     assert [step["kind"] for step in shown["steps"]] == ["StoreRelease", "PullImages", "StartServices", "CommitRelease"]
-    assert shown["steps"][2] == {"host": "h", "kind": "StartServices", "services": ("web",), "anew": False}
+    assert shown["steps"][2] == {"host": "h", "kind": "StartServices", "services": ("web",)}
     assert shown["changes"][0]["service"] == "web"
     assert one.hash == replace(one).hash and len(one.hash) == 64
     assert replace(one, destination="staging").hash != one.hash
