@@ -1,6 +1,6 @@
 """What of `deploy:` lading does not carry out, as warnings for the plan (pure)."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from lading.compose import handling, project
@@ -9,16 +9,17 @@ from lading.compose import handling, project
 def warnings(app: project.Project) -> tuple[str, ...]:
     """One line for each word that is written in the file and will not happen."""
     said: list[str] = []
+    local = app.local_images
     for name, service in sorted(app.services.items()):
         if service.active:
-            said += _pulling(name, service, app)
+            said += _pulling(name, service, local)
             said += _service(name, service.definition.get("deploy") or {})
     return tuple(said)
 
 
-def _pulling(name: str, service: project.Service, app: project.Project) -> list[str]:
+def _pulling(name: str, service: project.Service, local: Container[str]) -> list[str]:
     policy = service.definition.get("pull_policy")
-    if service.image in app.local_images:
+    if service.image in local:
         return [f"service {name}: pull_policy: never: each host must have {service.image}; no registry is asked for it, and another "
                 "image that gets this name later is not noticed"]
     if policy in ("build", "never"):

@@ -161,7 +161,8 @@ async def _pins(
 ) -> Mapping[str, registry.Pinned]:
     """The digests of all images, those that the request names among them."""
     images = sorted({image for service in reading.project.services.values() for image in service.all_images})
-    images = [image for image in images if image not in reading.project.local_images or image in request.digests]
+    local = reading.project.local_images
+    images = [image for image in images if image not in local or image in request.digests]
     if request.require_immutable:
         for image in images:
             parsed = reference.parse(image)
