@@ -170,7 +170,7 @@ def test_what_cannot_be_adopted(app: App, playbook: Playbook, lab: Lab) -> None:
     assert (asked.returncode, "add --yes" in asked.stderr) == (4, True)
     playbook.up("web1", "1.0.0", "store")
     misnamed = app.lading("adopt", "other", "--version", "1.0.0", "--to", "web1", "--yes")
-    assert (misnamed.returncode, f"the file says name: {app.name}, the command line other" in misnamed.stderr) == (2, True)
+    assert (misnamed.returncode, f"the files call the app {app.name}, the command line other" in misnamed.stderr) == (2, True)
     elsewhere = adopt(app, "--yes")
     assert (elsewhere.returncode, "web2" in elsewhere.stderr) == (2, True)
     assert "there: " in elsewhere.stderr
