@@ -10,7 +10,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -121,6 +121,8 @@ async def build(job: Job) -> Built:
         commit = made.labels[source.REVISION].removesuffix(source.CHANGED)
         raise errors.InputError(f"the work tree has changes that commit {commit[:12]} has not, and nobody else could build the image again",
                                 "commit them; or push them as they are: --source worktree")
+    if job.push:
+        _check_reached(job, made.recipes.found)
     for note in made.notes:
         job.say(f"note: {note}")
     with _configuration(job, made.recipes.found) as extra:
@@ -135,6 +137,18 @@ async def build(job: Job) -> Built:
     await registry.resolve(list(there.values()), credentials.access(job.fleet, job.environment))
     return Built(made, tuple(
         Image(image, made.recipes.services[image], ids[image], digests.get(image, "")) for image in made.recipes.found))
+
+
+def _check_reached(job: Job, images: Collection[str]) -> None:
+    """Refuse, before anything is built, to push to a registry that is not asked from here."""
+    for image in images:
+        name = reference.parse(image).registry
+        if job.fleet.by_hosts(name):
+            raise errors.InputError(
+                f"{image} cannot be pushed from here: "
+                f"only hosts ask its registry (registries.{name}.resolve: host)",
+                "build and push it where that registry is reached, then: "
+                "lading deploy --version VERSION")
 
 
 async def _check_tags(job: Job, ids: Mapping[str, str]) -> None:

@@ -39,7 +39,7 @@ async def check(context: contexts.Context, to: Sequence[str] = ()) -> tuple[Chec
     _, chosen = context.choose(to)
     names = sorted(context.settings.registries)
     here, seen = await asyncio.gather(
-        this_machine(context, names),
+        this_machine(context, [name for name in names if not context.settings.by_hosts(name)]),
         observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, registries=names, probe=True),
     )
     notes = context.settings.inventory.notes
@@ -49,7 +49,10 @@ async def check(context: contexts.Context, to: Sequence[str] = ()) -> tuple[Chec
 
 
 async def this_machine(context: contexts.Context, names: Sequence[str]) -> Checked:
-    """What a deployment needs before any host: the Compose plug-in and what fences it in, Git, and every registry letting us in."""
+    """What a deployment needs before any host: the Compose plug-in and what fences it in, Git, registries that let us in.
+
+    *names*: the registries that are asked from here.
+    """
     columns: dict[str, tuple[bool, str]] = {}
     hints: list[str] = []
     try:

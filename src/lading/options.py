@@ -51,6 +51,9 @@ OPTIONS = (
     Option("registries.NAME.ca", "path", "the system's", "certificate of its CA, relative to this file"),
     Option("registries.NAME.auth", "text", "the registry's own", "another host that may be sent its credentials, over HTTPS, to give tokens"),
     Option("registries.NAME.insecure", "yes/no", "no", "plain HTTP is allowed"),
+    Option("registries.NAME.resolve", "text", "controller",
+           "who asks it for digests: controller; or host, where only the hosts reach it: "
+           "then all chosen hosts must agree"),
     Option("transport", "text", "ssh", "how commands reach hosts: ssh, or ansible: by Ansible's connections (lading[ansible])"),
     Option("ansible.inventory", "list", "hosts of this file", "Ansible inventories, relative to this file; a host goes by its name there"),
     Option("ansible.config", "path", "as Ansible finds it", "an ansible.cfg, relative to this file"),

@@ -34,13 +34,18 @@ class SshSettings:
 
 @dataclass(frozen=True, slots=True)
 class RegistrySettings:
-    """Credentials of a registry by reference: *password* is ("env", NAME) or ("command", argv...) or ()."""
+    """How a registry is reached, with its credentials by reference.
+
+    *password*: ("env", NAME) or ("command", argv...) or (). *by_hosts*: it is never asked from
+    here; the hosts of a deployment ask it, and must agree.
+    """
 
     username: str = ""
     password: tuple[str, ...] = ()
     ca: str = ""
     insecure: bool = False
     auth: str = ""
+    by_hosts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,10 @@ class Settings:
     pass_env: tuple[str, ...] = ()
     env_names: frozenset[str] = frozenset()
     source: str = ""
+
+    def by_hosts(self, registry: str) -> bool:
+        """Whether only hosts ask this registry."""
+        return registry in self.registries and self.registries[registry].by_hosts
 
     def pass_env_for(self, destination: hosts.Destination) -> passing.Passing:
         """Which variables of the caller's environment the apps of a destination are given."""
@@ -357,7 +366,15 @@ class _Reader(nodes.Reader):
             self.text(got["username"], f"{where}.username") if "username" in got else "", reference, ca,
             self.flag(got["insecure"], f"{where}.insecure") if "insecure" in got else False,
             self.auth_host(got["auth"], f"{where}.auth") if "auth" in got else "",
+            self.who_asks(got["resolve"], f"{where}.resolve") if "resolve" in got else False,
         )
+
+    def who_asks(self, node: Any, where: str) -> bool:
+        """Whether a registry is asked by the hosts, and never from here."""
+        word = self.text(node, where)
+        if word not in ("controller", "host"):
+            raise self.wrong(node, f"{where} must be controller or host, not {word!r}")
+        return word == "host"
 
     def sudo_group(self, got: Mapping[str, Any], where: str) -> str:
         """The group that `sudo -g` gives to a host's commands; not together with `sudo`, by which they run as root."""

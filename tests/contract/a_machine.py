@@ -46,6 +46,8 @@ class Machine:
         self.files: dict[str, bytes] = {}
         self.lease = {"fence": "0", "state": "free", "deployment": ""}
         self.containers: dict[str, dict[str, Any]] = {}
+        self.reaches: dict[str, bytes | str] = {}
+        """What its engine finds in registries that nobody else reaches: full name → manifest, or the engine's words."""
 
     def copy(self) -> "Machine":
         """The same host, once more."""
@@ -54,7 +56,7 @@ class Machine:
     def run(self, what: command.Command) -> dict[str, bytes]:
         """Do a command; the parts of its answer."""
         words = assignments(what.script)
-        if words.get("APP") not in ("", self.app):
+        if words.get("APP", "") not in ("", self.app):
             return {"facts": FACTS.encode(), "containers": b"", "end": b""}
         does = getattr(self, "do_" + what.name.replace("-", "_"))
         answer: dict[str, bytes] = does(what, words)
@@ -78,6 +80,21 @@ class Machine:
         found = {name: text.encode() for name, text in parts.items()}
         found |= {f"release:{self.app}:{name}": content for name, content in self.releases.items()}
         return {**found, "containers": self.inspected()}
+
+    def do_resolve(self, what: command.Command, words: Mapping[str, str]) -> dict[str, bytes]:
+        """Each question, as Docker's API answers it."""
+        asked = [one.value if isinstance(one, command.Secret) else one for one in what.payload]
+        names = [one.decode().removeprefix("GET /distribution/").partition("/json HTTP/1.0\r\n")[0] for one in asked]
+        return {f"answer{number}": self.distribution(name) for number, name in enumerate(names)}
+
+    def distribution(self, name: str) -> bytes:
+        """The answer of `/distribution/NAME/json`."""
+        found = self.reaches.get(name, "manifest unknown")
+        if isinstance(found, str):
+            return b"HTTP/1.0 404 Not Found\r\nServer: Docker\r\n\r\n" + json.dumps({"message": found}).encode()
+        listed = [one["platform"] for one in json.loads(found).get("manifests", ())]
+        told = {"Descriptor": {"digest": f"sha256:{hashlib.sha256(found).hexdigest()}", "size": len(found)}, "Platforms": listed}
+        return b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n" + json.dumps(told).encode()
 
     def do_lease(self, what: command.Command, words: Mapping[str, str]) -> dict[str, bytes]:
         """Taken, unless another deployment has it."""

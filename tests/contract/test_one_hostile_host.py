@@ -29,6 +29,7 @@ FILE = """name: shop
 services:
   web: {image: "REGISTRY/team/app:${VERSION}", healthcheck: {test: [CMD, "true"]}}
   store: {image: "REGISTRY/team/store:1", healthcheck: {test: [CMD, "true"]}}
+  inner: {image: "inside.example/team/inner:${VERSION}", healthcheck: {test: [CMD, "true"]}}
 """
 BACK = {"observe", "undo", "tidy", "vanish", "release-lease", "last-lines"}
 VARIES = (
@@ -64,7 +65,8 @@ class Fleet:
 
     def context(self) -> context.Context:
         live = hosts.Destination("live", tuple(HOSTS))
-        fleet_file = fleets.Settings(self.folder / "lading.yaml", hosts.Inventory(HOSTS, {"live": live}))
+        fleet_file = fleets.Settings(self.folder / "lading.yaml", hosts.Inventory(HOSTS, {"live": live}),
+                                     registries={"inside.example": fleets.RegistrySettings(by_hosts=True)})
         environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(self.folder)}
         return context.Context(fleet_file, environment, recorder.RecorderTransport(self.answer), None, "ann")
 
@@ -84,6 +86,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Fleet, 
     server.images["team/store:1"] = manifest("linux/amd64")
     (folder / "compose.yaml").write_text(FILE.replace("REGISTRY", server.name))
     made = Fleet({name: Machine(APP) for name in HOSTS}, folder, server)
+    for machine in made.machines.values():
+        machine.reaches = {f"inside.example/team/inner:{number}": manifest("linux/amd64", f"linux/v{number}") for number in "1234"}
     for version in "123":
         assert asyncio.run(start.deploy(made.context(), made.request(version))).result == "succeeded"
     made.sent.clear()
@@ -196,14 +200,20 @@ def committed(answer: Answer, machine: Machine) -> Answer:
     return {**answer, f"journal:{APP}": answer.get(f"journal:{APP}", b"") + json.dumps(line).encode() + b"\n"}
 
 
+def other_tag(answer: Answer, machine: Machine) -> Answer:
+    """What only hosts can ask a registry for is another image there."""
+    told = {"Descriptor": {"digest": "sha256:" + "e" * 64}, "Platforms": [{"os": "linux", "architecture": "amd64"}]}
+    return {**answer, "answer0": b"HTTP/1.0 200 OK\r\n\r\n" + json.dumps(told).encode()}
+
+
 def held_by_another(answer: Answer, machine: Machine) -> Answer:
     """Somebody holds the app there."""
     return {**answer, f"lease:{APP}": b"state=held\ndeployment=20990101-000000-ffff\nboot=b\nnowboot=b\nexpires=99\nnow=1\nholder=mallory\n"}
 
 
-STRUCTURED = [other_digest, other_begin, mallorys, committed, held_by_another]
-COMMANDS = ["observe", "lease", "stage", "roll", "commit", "undo", "release-lease", "vanish"]
-PARTS = [f"current:{APP}", f"journal:{APP}", f"lease:{APP}", f"app:{APP}", "facts", "containers", "fence", "config", "dir", "up", "tick", "end",
+STRUCTURED = [other_digest, other_begin, mallorys, committed, held_by_another, other_tag]
+COMMANDS = ["observe", "resolve", "lease", "stage", "roll", "commit", "undo", "release-lease", "vanish"]
+PARTS = [f"current:{APP}", f"journal:{APP}", f"lease:{APP}", f"app:{APP}", "facts", "containers", "fence", "config", "dir", "up", "tick", "end", "answer0",
          "refused", "app:mallory", "silent"]
 CONTENTS = st.binary(max_size=60) | st.sampled_from([
     b"", b"null", b"[]", b"{}", b"\x1b[2J\0", b"held\nholder=mallory", b"changed\nweb", b"fence\n", b"9" * 5000, b"[" * 50_000, b"x" * 2_000_000,
@@ -239,6 +249,7 @@ def no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
 @settings(PROFILE, max_examples=8)
 @given(lies=LIES)
 @example(lies={"observe": other_digest})
+@example(lies={"resolve": other_tag})
 def test_a_look(deployed: Any, verb: str, lies: dict[str, Lie]) -> None:
     made, _ = deployed
     honest = honest_run(verb, made.again(), LOOKS[verb])
@@ -250,6 +261,7 @@ def test_a_look(deployed: Any, verb: str, lies: dict[str, Lie]) -> None:
 @settings(PROFILE, max_examples=6)
 @given(lies=LIES)
 @example(lies={"observe": other_digest})
+@example(lies={"resolve": other_tag})
 @example(lies={"observe": mallorys})
 @example(lies={"observe": other_begin, "lease": other_begin})
 def test_a_change(deployed: Any, verb: str, lies: dict[str, Lie]) -> None:

@@ -47,6 +47,13 @@ def pinned(text: str, digest: str) -> str:
     return f"{text.partition('@')[0]}@{digest}"
 
 
+def full(text: str) -> str:
+    """The full name, REGISTRY/REPOSITORY:TAG or …@DIGEST: to every engine the same image."""
+    parsed = parse(text)
+    end = f"@{parsed.digest}" if parsed.digest else f":{parsed.tag}"
+    return f"{parsed.registry}/{parsed.repository}{end}"
+
+
 def is_moving(tag: str) -> bool:
     """Whether a tag looks like one that is moved on purpose: latest, a branch, a bare major version."""
     return not _FIXED.match(tag)

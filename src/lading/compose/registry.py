@@ -59,12 +59,18 @@ class Credentials:
             return {"auth": _base64(f"{self.username}:"), "identitytoken": self.password}
         return {"auth": _base64(f"{self.username}:{self.password}")}
 
+    def as_api_header(self, registry: str) -> str:
+        """The header X-Registry-Auth of Docker's API; it holds the password."""
+        secret = {"identitytoken" if self.identity else "password": self.password}
+        entry = {"username": self.username, **secret, "serveraddress": docker_name(registry)}
+        return base64.urlsafe_b64encode(json.dumps(entry).encode()).decode()
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
     """How a registry is reached: credentials (*lack*: why there are none), path of its CA's certificate, whether plain
     HTTP will do, seconds that an answer may take; *auth*: another host that may be sent the credentials, to give tokens; *patience*: seconds for
-    which it is asked again."""
+    which it is asked again; *by_hosts*: only hosts ask it, and nobody here."""
 
     credentials: Credentials | None = None
     ca: str = ""
@@ -73,6 +79,7 @@ class Access:
     timeout: float = TIMEOUT
     auth: str = ""
     patience: float = PATIENCE
+    by_hosts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +152,11 @@ class Registry:
     """One registry; tokens are kept per scope for as long as this object lives."""
 
     def __init__(self, name: str, access: Access) -> None:
+        if access.by_hosts:
+            raise errors.RegistryError(
+                f"registry {name} is asked by the hosts only (registries.{name}.resolve: host)",
+                "lading plan and lading deploy let the hosts ask it; "
+                "to ask it from here: resolve: controller")
         self.name, self.access = name, access
         host = "registry-1.docker.io" if name == "docker.io" else name
         local = host.partition(":")[0] in ("localhost", "127.0.0.1") and not access.ca
@@ -452,7 +464,8 @@ class Registry:
     def _help(self, lost: BaseException) -> str:
         if "CERTIFICATE" in str(lost).upper():
             return f"registries: {self.name}: ca: FILE in lading.yaml names the certificate of its CA"
-        return f"is it up? registries: {self.name}: in lading.yaml (insecure: true for plain HTTP)"
+        return (f"is it up? registries: {self.name}: in lading.yaml (insecure: true for plain HTTP; "
+                "resolve: host where only the hosts reach it)")
 
     async def _body(self, got: Any) -> bytes:
         chunks, size = [], 0

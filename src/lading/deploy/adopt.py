@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from lading import canonical, errors, observe, state
 from lading import context as contexts
 from lading.commands import adopting
-from lading.compose import dialects, normal, parse, reference, registry, release
-from lading.deploy import contradicting, ended, identity, policy, resume, running, start
+from lading.compose import dialects, normal, parse, reference, release
+from lading.deploy import contradicting, ended, identity, pinning, policy, resume, running, start
 from lading.inventory import hosts
 from lading.plan import adoption, digests, likeness, planner, steps
 from lading.transport import base as transports
@@ -53,7 +53,7 @@ async def adopt(context: contexts.Context, request: start.Request) -> ended.Ende
 
 
 async def _prepare(context: contexts.Context, request: start.Request) -> start.Prepared:
-    destination, chosen, reading, pinned = await start.resolve(context, request)
+    destination, chosen, reading, images = await start.resolve(context, request)
     app, nonce = reading.project.name, secrets.token_hex(16)
     seen, wrong = await contradicting.look(context, chosen, app, nonce=nonce)
     start.check_reachable(seen)
@@ -62,7 +62,8 @@ async def _prepare(context: contexts.Context, request: start.Request) -> start.P
     identity.name(replace(reading, named=True), seen, partial(start.is_ours, context, destination), beside=request.take_over)
     networks = sorted(one.name for one in reading.project.networks.values())
     found = await _all(_look(context.transport, one, app, networks) for one in chosen)
-    pins = _pins(pinned, dict(zip(seen.hosts, found, strict=True)))
+    now = await pinning.now(context, chosen, images)
+    pins = _pins(now, dict(zip(seen.hosts, found, strict=True)))
     made = release.build(reading, pins)
     compared = await _all(_compare(context, made, nonce, seen.hosts[one.name], there, one)
                           for one, there in zip(chosen, found, strict=True))
@@ -72,21 +73,21 @@ async def _prepare(context: contexts.Context, request: start.Request) -> start.P
                        warnings=tuple(dict.fromkeys([*made.warnings, *notes])), verb="adopt", source=made.source,
                        confirm=destination.confirm, unfinished=running.unfinished(seen, app),
                        rights=policy.planned(reading.rights, app, seen))
-    platforms = {pins[image]: pin.platforms for image, pin in pinned.items() if pins[image].endswith(pin.digest)}
-    return start.Prepared(request, destination, chosen, made, whole, seen, platforms, nonce)
+    return start.Prepared(request, destination, chosen, made, whole, seen, now.platforms, nonce)
 
 
-def _pins(
-    pinned: Mapping[str, registry.Pinned], found: Mapping[str, adoption.Running]
-) -> dict[str, str]:
+def _pins(now: pinning.Now, found: Mapping[str, adoption.Running]) -> dict[str, str]:
     """Each image with the digest that runs on all hosts; with the registry's where they do not agree."""
-    now = {image: reference.pinned(image, pin.digest) for image, pin in pinned.items()}
-    runs = {
-        name: {image: reference.pinned(image, digest) for image in now if (digest := adoption.digest(image, there))}
-        for name, there in found.items()
-    }
-    told = digests.Told(now, runs, {})
-    return {image: digests.agreed(image, told) or now[image] for image in now}
+    runs = {name: _runs(now.pins, there) for name, there in found.items()}
+    told = digests.Told(now.pins, runs, {}, now.by_hosts)
+    agreed = {image: digests.agreed(image, told) for image in now.pins}
+    return {**agreed, **digests.fresh(told, [image for image, one in agreed.items() if not one])}
+
+
+def _runs(images: Iterable[str], there: adoption.Running) -> dict[str, str]:
+    """Those of *images* that run on a host, with the digest that they have there."""
+    found = {image: adoption.digest(image, there) for image in images}
+    return {image: reference.pinned(image, digest) for image, digest in found.items() if digest}
 
 
 async def _all(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

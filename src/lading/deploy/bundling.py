@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lading import disk, settings
+from lading import disk, errors, settings
 from lading.compose import bundle, normal, project, reference, release
 from lading.deploy import start
 from lading.inventory import hosts
@@ -20,7 +20,8 @@ async def write(
     """Write the bundle to a new folder or a .tar; the document of `bundle --json`.
 
     Raises:
-        InputError: the output exists or cannot be written, or the project cannot be shipped.
+        InputError: the output exists or cannot be written, the project cannot be shipped, or only
+            hosts can tell a digest.
     """
     disk.check_new(output, NEW)
     nowhere = hosts.Destination("", ())
@@ -28,7 +29,9 @@ async def write(
     pins: dict[str, str] = {}
     if digests and fleet is not None:
         reading, found = await start.read_pinned(fleet, environment, request, destination)
-        pins = {image: reference.pinned(image, pin.digest) for image, pin in found.items()}
+        _check_known(found.of_hosts)
+        pins = {image: reference.pinned(image, pin.digest) for image, pin in found.pinned.items()}
+        pins |= found.of_hosts
     else:
         reading = start.read_project(environment, request, destination, fleet)
     made = release.build(reading, pins)
@@ -41,6 +44,17 @@ async def write(
         "compose_files": [*(where + name for name in made.release.compose_files), "compose.overlay.yaml"],
         "files": sorted(file.path for file in files),
     }
+
+
+def _check_known(of_hosts: Mapping[str, str]) -> None:
+    """Refuse images whose digest only hosts could tell, for none is asked here."""
+    for image, wanted in of_hosts.items():
+        if "@" not in wanted:
+            name = reference.parse(image).registry
+            raise errors.InputError(
+                f"{image}: only hosts ask its registry (registries.{name}.resolve: host), "
+                "and a bundle is made without them",
+                f"--no-digests; or name its digest in the Compose file: {image}@sha256:…")
 
 
 def _write(output: Path, files: Sequence[project.ShippedFile]) -> None:

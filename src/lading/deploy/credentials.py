@@ -1,6 +1,7 @@
 """How each registry is reached: lading.yaml first, then what `docker login` stored."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from lading import errors, secrets, settings
 from lading.compose import registry
@@ -15,6 +16,9 @@ def access(fleet: settings.Settings, environment: Mapping[str, str]) -> Callable
 
     def one(name: str) -> registry.Access:
         own = fleet.registries.get(name, settings.RegistrySettings())
+        return replace(reached(name, own), by_hosts=own.by_hosts)
+
+    def reached(name: str, own: settings.RegistrySettings) -> registry.Access:
         if own.username or own.password:
             if not (own.username and own.password):
                 lacking = "password: {env: NAME}" if own.username else "username: NAME"

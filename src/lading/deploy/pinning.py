@@ -1,14 +1,42 @@
 """Which digest each image is deployed by: the ledger's, its hosts', the registry's; and who vouches for it."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from lading import context as contexts
-from lading import events, state
-from lading.compose import release, restore
-from lading.deploy import running
+from lading import events, observe, state
+from lading.commands import command, resolving
+from lading.compose import masking, reference, registry, release, restore
+from lading.deploy import credentials, running
+from lading.inventory import hosts
 from lading.ledger import contradictions
 from lading.plan import digests
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is known of images before a host is asked.
+
+    *pinned*: what their registries said. *of_hosts*: those whose registries only hosts ask, each
+    with the reference to ask for.
+    """
+
+    pinned: Mapping[str, registry.Pinned]
+    of_hosts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What each image is in its registry now.
+
+    *pins*: image → reference by digest; "" = its hosts do not agree. *platforms*: reference →
+    those it is there for. *by_hosts*: see `digests.Told`.
+    """
+
+    pins: Mapping[str, str]
+    platforms: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    by_hosts: Mapping[str, Mapping[str, resolving.Resolved]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +47,90 @@ class Pinned:
     vouched: tuple[str, ...]
 
 
+async def now(context: contexts.Context, chosen: Sequence[hosts.Host], found: Found) -> Now:
+    """What the registries have: as they said, or where only hosts ask them, as all *chosen* ones say.
+
+    Raises:
+        TransportError: a host could not be asked.
+    """
+    pins = {image: reference.pinned(image, one.digest) for image, one in found.pinned.items()}
+    platforms: dict[str, Sequence[str]] = {}
+    for image, one in found.pinned.items():
+        platforms[pins[image]] = one.platforms
+    by_hosts = await _ask_hosts(context, chosen, found.of_hosts)
+    for image, answers in by_hosts.items():
+        pins[image] = digests.one_answer(image, answers)
+        if pins[image]:
+            said = [one.platforms for one in answers.values() if one.platforms]
+            platforms[pins[image]] = said[0] if said else ()
+    return Now(pins, platforms, by_hosts)
+
+
+async def _ask_hosts(
+    context: contexts.Context, chosen: Sequence[hosts.Host], wanted: Mapping[str, str]
+) -> dict[str, dict[str, resolving.Resolved]]:
+    """Image → host → what its engine says of the reference that is *wanted*.
+
+    Every host is asked the same, whatever others answer.
+    """
+    if not wanted:
+        return {}
+    access = credentials.access(context.settings, context.environment)
+    registries = {reference.parse(one).registry for one in wanted.values()}
+    logins = {name: known for name in registries if (known := access(name).credentials) is not None}
+    passwords = {name: known.password.encode() for name, known in logins.items()}
+    questions = [_question(one, logins) for one in wanted.values()]
+
+    async def ask(host: hosts.Host) -> dict[str, resolving.Resolved]:
+        result = await context.transport.run(host, resolving.resolve(observe.marker(), questions))
+        told = resolving.answers(questions, result)
+        for name, one in told.items():
+            told[name] = replace(one, lack=masking.hidden(one.lack, passwords, {}))
+        return told
+
+    done = await asyncio.gather(*map(ask, chosen), return_exceptions=True)
+    said: dict[str, dict[str, resolving.Resolved]] = {}
+    for host, answer in zip(chosen, done, strict=True):
+        if isinstance(answer, BaseException):
+            raise answer
+        said[host.name] = answer
+    found = {}
+    for image, one in wanted.items():
+        name = reference.full(one)
+        found[image] = {host: answers[name] for host, answers in said.items()}
+    return found
+
+
+def _question(image: str, logins: Mapping[str, registry.Credentials]) -> resolving.Question:
+    """What a host is asked, with the login that it is given for pulls too."""
+    name = reference.parse(image).registry
+    if name not in logins:
+        return resolving.Question(reference.full(image))
+    header = logins[name].as_api_header(name).encode()
+    return resolving.Question(reference.full(image), command.Secret(header))
+
+
 async def keep(
-    context: contexts.Context, pins: Mapping[str, str], seen: state.FleetState, app: str
+    context: contexts.Context, pins: Mapping[str, str], seen: state.FleetState, app: str, *,
+    by_hosts: Mapping[str, Mapping[str, resolving.Resolved]] | None = None,
+    named: Collection[str] = (), refresh: bool = False,
 ) -> Pinned:
-    """An image whose text did not change keeps its digest (decision 0019); *pins*: what the registry says now.
+    """An image whose text did not change keeps its digest (decision 0019).
+
+    Those of *named*, whose digest the user gave, take what their registry has now, and so do all
+    if they are to *refresh*. *pins*, *by_hosts*: see `Now`.
 
     Raises:
         RefusedError: hosts disagree about one, and the ledger does not know it.
     """
     hosts_say = {name: _images(running.kept_release(host.apps.get(app, state.AppState(app))))
                  for name, host in seen.hosts.items()}
-    told = digests.Told(pins, hosts_say, await _ledger_says(context, seen, app))
-    kept = digests.kept(told)
-    return Pinned(kept, digests.vouched(kept, told))
+    ledger = {} if refresh else await _ledger_says(context, seen, app)
+    told = digests.Told(pins, hosts_say, ledger, by_hosts or {})
+    changing = {image for image in pins if refresh or image in named}
+    staying = {image: pin for image, pin in pins.items() if image not in changing}
+    settled = {**digests.fresh(told, changing), **digests.kept(replace(told, registry=staying))}
+    return Pinned(settled, digests.vouched(settled, told, named))
 
 
 async def local(

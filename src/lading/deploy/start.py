@@ -133,32 +133,36 @@ def _unwell(prepared: Prepared) -> str:
 
 
 async def resolve(context: contexts.Context, request: Request) -> tuple[
-    hosts.Destination, tuple[hosts.Host, ...], project.Reading, Mapping[str, registry.Pinned]
+    hosts.Destination, tuple[hosts.Host, ...], project.Reading, pinning.Found
 ]:
-    """Everything before a host is contacted: names, files, variables, digests."""
+    """Everything before a host is contacted: names, files, variables, digests.
+
+    But not the digests that only hosts can ask for.
+    """
     def app(place: hosts.Destination) -> str:
         return read_project(context.environment, request, place, context.settings).project.name
 
     destination, chosen = await placing.place(context, request.to, app)
-    reading, pins = await read_pinned(context.settings, context.environment, request, destination)
+    reading, found = await read_pinned(context.settings, context.environment, request, destination)
     policy.check(reading.project.name, reading.rights, destination.allowed)
-    return destination, chosen, reading, pins
+    return destination, chosen, reading, found
 
 
 async def read_pinned(
     fleet: settings.Settings, environment: Mapping[str, str], request: Request, destination: hosts.Destination
-) -> tuple[project.Reading, Mapping[str, registry.Pinned]]:
-    """The files of the right commit, and what each image is in its registry now."""
+) -> tuple[project.Reading, pinning.Found]:
+    """The files of the right commit, and what each image is now, as far as that is asked from here."""
     access = credentials.access(fleet, environment)
     reading = await source.settle(
         request, read_project(environment, request, destination, fleet), environment, access,
         lambda asked, beside: read_project(environment, asked, destination, fleet, beside=beside))
-    return reading, await _pins(reading, request, access)
+    return reading, await _pins(reading, request, fleet, access)
 
 
 async def _pins(
-    reading: project.Reading, request: Request, access: Callable[[str], registry.Access]
-) -> Mapping[str, registry.Pinned]:
+    reading: project.Reading, request: Request, fleet: settings.Settings,
+    access: Callable[[str], registry.Access],
+) -> pinning.Found:
     """The digests of all images, those that the request names among them."""
     images = sorted({image for service in reading.project.services.values() for image in service.all_images})
     local = reading.project.local_images
@@ -170,8 +174,11 @@ async def _pins(
                 raise errors.InputError(f"{image}: {parsed.tag or 'latest'} is a moving tag",
                                         "name an immutable version, or leave --require-immutable away")
     asked = {image: reference.pinned(image, request.digests[image]) if image in request.digests else image for image in images}
-    found = await registry.resolve(list(asked.values()), access)
-    return {image: found[wanted] for image, wanted in asked.items()}
+    of_hosts = {image: wanted for image, wanted in asked.items()
+                if fleet.by_hosts(reference.parse(image).registry)}
+    mine = {image: wanted for image, wanted in asked.items() if image not in of_hosts}
+    found = await registry.resolve(list(mine.values()), access)
+    return pinning.Found({image: found[wanted] for image, wanted in mine.items()}, of_hosts)
 
 
 def read_project(
@@ -196,7 +203,7 @@ def read_project(
 
 
 async def _prepare(context: contexts.Context, request: Request) -> Prepared:
-    destination, chosen, reading, pinned = await resolve(context, request)
+    destination, chosen, reading, found = await resolve(context, request)
     contradicting.check_names(request.accepted, chosen)
     nonce = secrets.token_hex(16)
     binds = [m.source for s in reading.project.services.values() for m in s.mounts
@@ -215,15 +222,13 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     name = identity.name(reading, seen, partial(is_ours, context, destination), beside=request.take_over)
     if name != reading.project.name:
         return await _prepare(context, replace(request, app=name))
-    pins = {image: reference.pinned(image, pin.digest) for image, pin in pinned.items()}
-    platforms = {pins[image]: pin.platforms for image, pin in pinned.items()}
-    vouched = tuple(sorted(pins.values()))
-    if not request.refresh:
-        named = {image: pin for image, pin in pins.items() if image in request.digests}
-        others = {image: pin for image, pin in pins.items() if image not in named}
-        kept = await pinning.keep(context, others, seen, reading.project.name)
-        pins, vouched = {**named, **kept.pins}, (*named.values(), *kept.vouched)
-    pins = {**await pinning.local(context, reading.project.local_images - pins.keys(), seen, reading.project.name), **pins}
+    now = await pinning.now(context, chosen, found)
+    platforms = now.platforms
+    app = reading.project.name
+    kept = await pinning.keep(context, now.pins, seen, app, by_hosts=now.by_hosts,
+                              named=request.digests, refresh=request.refresh)
+    only_here = reading.project.local_images - kept.pins.keys()
+    pins = {**await pinning.local(context, only_here, seen, app), **kept.pins}
     made = release.build(reading, pins)
     for name, host in seen.hosts.items():
         current = host.apps.get(made.release.app, state.AppState(made.release.app)).current
@@ -249,7 +254,7 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     expected = await _expected(made, whole, context.environment)
     for form in dict.fromkeys(expected.values()):
         policy.check_form(made.release.app, form, destination.allowed)
-    return Prepared(request, destination, chosen, made, whole, seen, platforms, nonce, vouched, wrong, mounts, expected)
+    return Prepared(request, destination, chosen, made, whole, seen, platforms, nonce, kept.vouched, wrong, mounts, expected)
 
 
 def is_ours(context: contexts.Context, destination: hosts.Destination, recorded: str) -> bool:

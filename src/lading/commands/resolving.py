@@ -1,0 +1,140 @@
+"""What a host's engine finds in registries that only hosts reach: asked, not pulled (pure)."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lading import shape
+from lading.commands import command, files
+
+PATIENCE = 40  # seconds that the engine of a host may take to ask a registry
+_TIMEOUT = PATIENCE + 20
+_ANSWER = re.compile(rb"HTTP/1\.[01] (\d{3}) [^\n]*\r?\n(?:[^\n]+\r?\n)*\r?\n")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_SAID = 300  # characters of an engine's words
+_FOLDER = """C=; here=; asked=
+clean(){ [ -z "$C" ] || rm -rf "$C"; }
+trap clean EXIT; trap 'clean; exit 143' TERM INT HUP
+for d in /dev/shm "${XDG_RUNTIME_DIR:-/nowhere}" /tmp; do [ -w "$d" ] || continue
+C=$(mktemp -d "$d/lading-ask.XXXXXX" 2>/dev/null) && break; done
+[ -n "$C" ] || refuse state "no folder for a pipe to the engine (/dev/shm, /tmp)"
+"""
+# `docker system dial-stdio` is the client's own way to its engine's API, whatever socket or address
+# that has. It is given a pipe that stays open: an engine gives a question up when its end is
+# closed. The question, with the login in it, is in that pipe only.
+_ASK = """ask(){ if [ -n "$3" ] && docker image inspect "$3" </dev/null >/dev/null 2>&1; then
+head -c "$2" >/dev/null; here="$here $1"; return 0; fi
+mkfifo "$C/q$1" || refuse state "cannot make a pipe in $C"
+exec 4<>"$C/q$1"; rm -f "$C/q$1"
+timeout $PATIENCE docker system dial-stdio <&4 >"$C/a$1" 2>"$C/e$1" &
+asked="$asked $!"; head -c "$2" >&4; exec 4>&-; }
+"""
+_TELL = """for p in $asked; do wait "$p"; done
+for n in $here; do part "here$n"; done
+for a in "$C"/a*; do [ -f "$a" ] || continue; n=${a##*/a}
+part "answer$n"; head -c 262144 "$a"; part "error$n"; tail -n 1 "$C/e$n" | head -c 1000; done
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An image by its full name, REGISTRY/REPOSITORY:TAG or …@DIGEST.
+
+    *header*: the login for its registry as Docker's API takes it (`X-Registry-Auth`), or nothing.
+    """
+
+    name: str
+    header: command.Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What one engine says an image is: its digest, or in *lack*, why it has none.
+
+    *platforms*: those it is there for; () = not said.
+    """
+
+    digest: str = ""
+    platforms: tuple[str, ...] = ()
+    lack: str = ""
+
+
+def resolve(marker: str, questions: Sequence[Question]) -> command.Command:
+    """Ask a host's engine what each image is in its registry, all at once.
+
+    Of an image by digest that is on the host already, nothing is asked.
+    """
+    wires = [_request(one) for one in questions]
+    asks = ""
+    for number, (one, wire) in enumerate(zip(questions, wires, strict=True)):
+        looked_for = one.name if "@" in one.name else ""
+        asks += f"ask {number} {len(wire)} {command.quote(looked_for)}\n"
+    values = command.assign({"M": marker, "PATIENCE": PATIENCE})
+    script = "".join([values, files.PRELUDE, _FOLDER, _ASK, asks, files.WATCH, _TELL, files.END])
+    payload = tuple(map(command.Secret, wires))
+    return command.Command("resolve", script, marker, payload, timeout=_TIMEOUT)
+
+
+def answers(questions: Sequence[Question], result: command.Result) -> dict[str, Resolved]:
+    """What a host answered, by the names that it was asked for."""
+    return {one.name: _answer(number, one.name, result) for number, one in enumerate(questions)}
+
+
+def _request(question: Question) -> bytes:
+    """The question to Docker's API.
+
+    It is of HTTP 1.0, so that the answer comes in one piece and ends the connection.
+    """
+    lines = [f"GET /distribution/{question.name}/json HTTP/1.0".encode(), b"Host: docker"]
+    if question.header is not None:
+        lines.append(b"X-Registry-Auth: " + question.header.value)
+    return b"\r\n".join([*lines, b"", b""])
+
+
+def _answer(number: int, name: str, result: command.Result) -> Resolved:
+    wanted = name.partition("@")[2]
+    if f"here{number}" in result.parts and wanted:
+        return Resolved(wanted)
+    content = result.parts.get(f"answer{number}", b"")
+    head = _ANSWER.match(content)
+    if head is None:
+        said = result.text(f"error{number}") or result.text("refused").replace("\n", ": ")
+        return Resolved(lack=said[:_SAID] or f"its engine gave no answer in {PATIENCE} s")
+    try:
+        found = shape.parse(content[head.end():].decode("utf-8", "replace"))
+        if head[1] != b"200":
+            said = str(found.get("message") or f"its engine answered {head[1].decode()}")
+            return Resolved(lack=said[:_SAID])
+        made = _resolved(found)
+    except ValueError as wrong:
+        return Resolved(lack=f"its engine's answer cannot be read: {wrong}"[:_SAID])
+    if wanted and made.digest != wanted:
+        return Resolved(lack=f"its engine finds another digest there: {made.digest}")
+    return made
+
+
+def _resolved(said: Mapping[str, Any]) -> Resolved:
+    """An answer of `/distribution/NAME/json`.
+
+    Raises:
+        ValueError: it is another thing.
+    """
+    descriptor = shape.fitting(said.get("Descriptor"), Mapping[str, Any], "Descriptor")
+    digest = shape.fitting(descriptor.get("digest"), str, "digest")
+    if not _DIGEST.fullmatch(digest):
+        raise ValueError("there is no digest in it")
+    kind = tuple[Mapping[str, Any], ...]
+    words = map(_platform, shape.fitting(said.get("Platforms") or [], kind, "Platforms"))
+    known = {word for word in words if word and not word.startswith("unknown")}
+    return Resolved(digest, tuple(sorted(known)))
+
+
+def _platform(said: Mapping[str, Any]) -> str:
+    """In Docker's words, such as linux/arm64/v8; "" where neither system nor machine is named."""
+    names = ("os", "architecture", "variant")
+    shape.fields(said, dict.fromkeys(names, str))
+    word = "/".join(said[name] for name in names if said.get(name))
+    if not word.isprintable():
+        raise ValueError("a platform with control characters")
+    return word
