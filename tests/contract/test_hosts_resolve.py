@@ -1,6 +1,7 @@
 """`registries.X.resolve: host`: never asked from here; all chosen hosts ask it, and must agree."""
 
 import asyncio
+import base64
 import json
 import socket
 import subprocess
@@ -250,6 +251,19 @@ def test_the_commit_of_an_image_is_not_looked_up_from_here(fleet: Fleet) -> None
     assert fleet.plan() == digest(ONE)
     with pytest.raises(errors.RegistryError, match="asked by the hosts only"):
         fleet.plan(require_matching_source=True)
+
+
+@pytest.mark.parametrize(
+    ("identity", "kind"), [(False, "password"), (True, "identitytoken")]
+)
+def test_a_login_as_dockers_api_takes_it(identity: bool, kind: str) -> None:
+    known = registry.Credentials("ci", "pass-of-ci?>", identity=identity)
+    told = json.loads(base64.urlsafe_b64decode(known.as_api_header("docker.io")))
+    assert told == {
+        "username": "ci",
+        kind: "pass-of-ci?>",
+        "serveraddress": "https://index.docker.io/v1/",
+    }
 
 
 def test_check_asks_it_only_on_hosts(fleet: Fleet) -> None:

@@ -138,3 +138,6 @@ def test_a_reference_with_a_digest() -> None:
     digest = "sha256:" + "0" * 64
     assert reference.parse(f"r.example/a@{digest}") == reference.Reference("r.example", "a", "", digest)
     assert reference.pinned(f"a:1@{digest}", "sha256:new") == "a:1@sha256:new"
+    assert reference.full(f"r.example/a:1@{digest}") == f"r.example/a@{digest}"
+    assert [reference.full(text) for text in ("redis", "team/app:2")] == [
+        "docker.io/library/redis:latest", "docker.io/team/app:2"]

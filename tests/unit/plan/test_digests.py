@@ -53,7 +53,8 @@ def test_an_image_with_a_digest_is_nobodys_to_decide() -> None:
 
 
 def asked(image: str = IMAGE, **answers: str) -> digests.Told:
-    """Nobody runs the image. Each host's engine finds a digest, by its letter, for the platforms behind it; "" = nothing."""
+    """Nobody runs the image. *answers*: what each host's engine finds, a digest by its letter and
+    the platforms behind it; "" = nothing."""
     found = {}
     for name, answer in answers.items():
         letter, *platforms = answer.split() or [""]
@@ -64,7 +65,8 @@ def asked(image: str = IMAGE, **answers: str) -> digests.Told:
 
 
 @pytest.mark.parametrize("answers", [
-    {"web1": "a"}, {"web1": "a", "web2": "a"}, {"web1": "a linux/amd64 linux/arm64", "web2": "a linux/arm64 linux/amd64"},
+    {"web1": "a"}, {"web1": "a", "web2": "a"},
+    {"web1": "a linux/amd64 linux/arm64", "web2": "a linux/arm64 linux/amd64"},
     {"web1": "a linux/amd64", "web2": "a"},  # an old engine says no platforms
 ])
 def test_hosts_that_agree_on_what_only_they_can_ask(answers: dict[str, str]) -> None:
