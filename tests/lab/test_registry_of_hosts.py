@@ -101,7 +101,7 @@ def test_only_hosts_reach_the_registry(inside: App) -> None:
     finally:
         open_way(lab, "web2")
 
-    by_digest = f"hello:1.1.0@{digest(lab, '1.1.0')}"  # there is nothing to agree on then
+    by_digest = "hello:${VERSION}@" + digest(lab, "1.1.0")  # there is nothing to agree on then
     app.edit("hello:${VERSION}", by_digest)
     assert deployed(app.deploy("1.1.0", "--json")) == "succeeded"
     assert app.versions() == {("web1", "1.1.0", "healthy"), ("web2", "1.1.0", "healthy")}
