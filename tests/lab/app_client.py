@@ -98,7 +98,6 @@ class App:
 
     def remove(self) -> None:
         """Take the app off every host, with its data; the ledger, which would miss it there, begins anew."""
-        self.pass_env()
         self.forget()
         for host in ("web1", "web2", "web3", "stage1"):
             label = f"label=com.docker.compose.project={self.name}"

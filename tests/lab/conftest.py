@@ -52,6 +52,7 @@ def app(lab: Lab, images: Lab, tmp_path: Path, request: pytest.FixtureRequest) -
     name = request.node.name.split("[")[0].replace("_", "-")[:40]
     made = App.copy(lab, tmp_path / "project", name, 8080)
     yield made
+    made.pass_env()
     made.remove()
 
 
