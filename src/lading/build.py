@@ -36,7 +36,6 @@ from lading.compose import (
 from lading.deploy import credentials, source, start
 from lading.inventory import hosts
 
-OVERRIDES = tuple(f"{stem}.override.{end}" for stem in ("compose", "docker-compose") for end in ("yml", "yaml"))
 PUSHED = re.compile(r"digest: (sha256:[0-9a-f]{64})")
 OWN_ARGUMENT = re.compile(  # steer the client itself, what it is made of, the system's loader, or whom it talks to
     r"(?:DOCKER|BUILDKIT|BUILDX|COMPOSE|SSH|XDG|OTEL|DYLD)_|(?:PATH|HOME|TMPDIR|GLIBC_TUNABLES)\Z"
@@ -185,7 +184,7 @@ def _read(request: start.Request, environment: Mapping[str, str], fleet: setting
     chosen = dotenv.choose(request.directory, request.files, environment, asked.given)
     tree, files = chosen.tree, chosen.files
     named = request.files or chosen.by_env
-    override = [] if named else [name for name in OVERRIDES if (tree.project / name).is_file()][:1]
+    override = [] if named else [name for name in sources.OVERRIDES if (tree.project / name).is_file()][:1]
     closure = sources.closure(tree, (*files, *override))
     app = read.project_name(closure.main, asked, chosen)
     version = request.version or request.overrides.get("VERSION") or asked.passed.get("VERSION", "")

@@ -9,14 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lading import disk, errors, process
+from lading import errors, process
 from lading.commands import command
 from lading.compose import (
     checks,
     complaints,
     dialects,
     dotenv,
-    env_files,
     images,
     masking,
     parse,
@@ -62,7 +61,19 @@ class Request:
     @property
     def given(self) -> Mapping[str, str]:
         """What counts more than the project's own `.env`."""
-        return {**self.destination, **self.passed, **self.overrides}
+        typed = {values.VERSION: self.version} if self.version else {}
+        return {**self.destination, **self.passed, **self.overrides, **typed}
+
+    def early(self, chosen: dotenv.Chosen) -> Mapping[str, str]:
+        """The variables for what lading reads before Compose does: those that are given, and those of a tracked `.env`."""
+        own = {name: value for name, value in chosen.values.items() if name != values.VERSION}
+        return {**own, **self.given}
+
+    @property
+    def typed_version(self) -> str:
+        """The version that a person or pipeline gives, "" if none does; an empty one of the environment is none."""
+        given = (self.version, self.overrides.get(values.VERSION), self.passed.get(values.VERSION))
+        return next((one for one in given if one), self.destination.get(values.VERSION, ""))
 
     def asked_profiles(self, own: tuple[str, ...]) -> tuple[str, ...]:
         """The profiles that are meant: those that were typed, else the destination's, else the project's *own*."""
@@ -98,7 +109,7 @@ class Model:
             for reference in one.get(kind) or ():
                 source = (self.raw.get(kind) or {}).get(reference["source"]) or {}
                 found |= variables.names(source) | ({source["environment"]} if source.get("environment") else set())
-        return found
+        return self.values.reached(found)
 
 
 def read(request: Request) -> project.Reading:
@@ -113,7 +124,8 @@ def read(request: Request) -> project.Reading:
     chosen = dotenv.choose(request.directory, request.files, request.environment, request.given)
     tree = chosen.tree
     if request.beside is not None:
-        tree = replace(tree, beside=worktree.look(request.beside, request.environment))
+        own = worktree.look(request.beside, request.environment)
+        tree, chosen = replace(tree, beside=own), dotenv.beside(chosen, own, request.given)
     closure = sources.closure(tree, chosen.files)
     checks.check_shape(closure.main)
     binary = plugin.find(request.environment)
@@ -123,12 +135,15 @@ def read(request: Request) -> project.Reading:
 
 
 def lay_out(laid: snapshot.Snapshot, closure: sources.Closure) -> None:
-    """Give Compose the files as they were read."""
+    """Give Compose the files as they were read.
+
+    An env file of an include that demands a variable is empty until all variables are known: Compose would not go on.
+    """
     for document in closure.all:
         laid.add(document.path, document.content)
     for one in closure.locals:
         if one.ships and one.content is not None:
-            laid.add_secret(one.path, one.content)
+            laid.add_secret(one.path, b"" if values.demands(one) else one.content)
 
 
 def _read(
@@ -142,6 +157,9 @@ def _read(
     version = _version(request, raw, closure.all)
     cargo = shipping.Cargo(warnings=[*chosen.notes])
     given, needs = _values(request, name, version, chosen, closure, raw, compose, cargo)
+    for one in closure.locals:
+        if one.ships and one.content is not None:
+            compose.laid.put_secret(one.path, one.content)
     resolved = _settled(written(compose.config(name, given.all), closure.all, given), compose.binary)
     checks.check_services(resolved, raw, closure.all)
     asked = request.asked_profiles(chosen.profiles)
@@ -185,7 +203,7 @@ def project_name(main: Sequence[parse.Document], request: Request, chosen: doten
     Raises:
         ComposeError: the files and `--app` differ, or nothing gives a name, or none that Compose takes.
     """
-    written, where = _written_name(main, request)
+    written, where = _written_name(main, request, request.early(chosen))
     if chosen.name and not request.app:
         written, where = chosen.name, (dotenv.NAME, chosen.name_line)
     if written and request.app and written != request.app:
@@ -203,7 +221,9 @@ def project_name(main: Sequence[parse.Document], request: Request, chosen: doten
     return name
 
 
-def _written_name(main: Sequence[parse.Document], request: Request) -> tuple[str, worktree.Spot]:
+def _written_name(
+    main: Sequence[parse.Document], request: Request, given: Mapping[str, str]
+) -> tuple[str, worktree.Spot]:
     """The top-level `name:` as Compose makes a project's name of it, "" if there is none; and where it stands."""
     named = next((one for one in reversed(main) if one.value("name")), None)
     if named is None:
@@ -211,9 +231,9 @@ def _written_name(main: Sequence[parse.Document], request: Request) -> tuple[str
     text, where = str(named.value("name")), (named.path, named.line(("name",)))
     if kept := request.withheld(variables.names(text)):
         raise request.pass_env.refusal(dict.fromkeys(kept, where))
-    if missing := list(dict.fromkeys(one.name for one in variables.lacking(text, request.given))):
+    if missing := list(dict.fromkeys(one.name for one in variables.lacking(text, given))):
         raise values.lacking([values.Lack(name, "is not set, and `name:` needs it", where) for name in missing])
-    written = variables.plain_text(variables.substitute(text, request.given))
+    written = variables.plain_text(variables.substitute(text, given))
     if not _cleaned(written):
         raise worktree.refuse(f"name: {written} leaves nothing of which Compose makes a project's name",
                               "a-z, 0-9, '-' and '_' only, a letter or digit first", where)
@@ -250,7 +270,9 @@ def _version(request: Request, raw: Mapping[str, Any], documents: Sequence[parse
         raise errors.ComposeError(f"--version {request.version} and -e VERSION={override} differ", "give one of them")
     if "VERSION" in request.overrides and not override.strip():
         raise errors.ComposeError("the version is blank", "lading … --version 1.2.3")
-    version = request.version or override or request.passed.get("VERSION", "")
+    version = request.typed_version
+    if not version.strip() and values.VERSION in request.destination:
+        raise errors.ComposeError("the VERSION of the destination's `variables:` is blank", "lading … --version 1.2.3")
     written = [text for one in raw.get("services", {}).values() for text in images.texts(one)]
     found = [reference for image in written for reference in variables.references(image) if reference.name == "VERSION"]
     if not version.strip():
@@ -259,6 +281,27 @@ def _version(request: Request, raw: Mapping[str, Any], documents: Sequence[parse
         file, line = parse.find_name(documents, "VERSION")
         raise errors.ComposeError(fault, "lading … --version 1.2.3", file=file, line=line)
     return version
+
+
+def _check_version(request: Request, chosen: dotenv.Chosen, needs: Sequence[values.Need]) -> None:
+    """Refuse a version that only a `.env` gives: what runs under which version would hang on a file that nobody named.
+
+    Raises:
+        ComposeError: there is one, and the files use it.
+    """
+    version = chosen.values.get(values.VERSION, "")
+    if not version or request.typed_version.strip() or values.VERSION not in values.names(needs):
+        return
+    typed = "VERSION" if variables.version_fault(version, tag=True) else version
+    raise worktree.refuse(f"{chosen.version_at[0]} sets VERSION, which lading takes from nobody but who deploys",
+                          f"lading … --version {typed}; or another name in the files", chosen.version_at)
+
+
+def _demanded_by_name(main: Sequence[parse.Document]) -> list[values.Need]:
+    """What `name:` demands: Compose fills it in on hosts too, though lading gives it the name."""
+    named = next((one for one in reversed(main) if one.value("name")), None)
+    need = values.Need(str(named.value("name")), "", (named.path, named.line(("name",)))) if named is not None else values.Need("")
+    return [need] if values.demanding(need) else []
 
 
 def _values(
@@ -289,15 +332,22 @@ def _values(
         check([*needs, *inner])  # a path may be missing because its variable was not passed on
         raise
     _lay_out_cargo(compose.laid, cargo)
+    more, behind = values.local_needs(closure, values.names(needs))
+    needs += [*more, *_demanded_by_name(closure.main)]
     found = values.names(needs)
     inner += _add_dotenvs(chosen, found, layers, compose)
     check([*needs, *inner])
     given = pick(found)
     values.encodable(given)
-    hidden = values.hidden_names(found, raw, checks.extension(closure.main, "plain"))
-    done = values.Values(given, hidden, values.local_values(closure, found, given))
+    plain = [*checks.extension(closure.main, "plain"), *values.names(_demanded_by_name(closure.main))]
+    hidden = values.hidden_names(found, raw, plain, behind)
+    done = values.Values(given, hidden, values.local_values(closure, found, given), behind)
+    _check_version(request, chosen, needs)
+    uncounted = _uncounted(chosen, found - given.keys() if version != request.typed_version else found - {*given, values.VERSION})
     lacking = found - given.keys() - done.local.keys()
-    values.check_given(needs, done, closure.all, {**_untracked(tree, lacking), **_empty(request, found)})
+    doubts = {one: f"is not set (Git does not track {path}, so it does not count)" for one, path in uncounted.items() if one in lacking}
+    values.check_given(needs, done, closure.all, {**doubts, **_empty(request, found)})
+    cargo.warnings += _uncounted_notes(uncounted)
     return done, tuple(needs)
 
 
@@ -339,17 +389,17 @@ def _lay_out_cargo(laid: snapshot.Snapshot, cargo: shipping.Cargo) -> None:
         laid.add(path, file.content)
 
 
-def _untracked(tree: worktree.Tree, found: frozenset[str]) -> dict[str, str]:
-    """Those of *found* that only stand in a `.env` that does not count, with the reason."""
-    try:
-        real = worktree.place(tree, ".env", (".env", 0), "the file")
-        if tree.modes is not None and tree.tracked(real):
-            return {}
-        text = disk.read(real, limit=worktree.LIMIT).decode("utf-8", "replace")
-    except (OSError, errors.ComposeError):  # it is not there, or it leads out of the work tree
-        return {}
-    why = "is not set (Git does not track .env, so it does not count)"
-    return dict.fromkeys(sorted(found & {name for name, _ in env_files.assigned(text, {})}), why)
+def _uncounted(chosen: dotenv.Chosen, found: frozenset[str]) -> dict[str, str]:
+    """Those of *found* that stand in a `.env` that does not count, with its path; plain Compose would take them."""
+    return {name: chosen.uncounted[name] for name in sorted(found & chosen.uncounted.keys())}
+
+
+def _uncounted_notes(uncounted: Mapping[str, str]) -> Iterator[str]:
+    """What the plan says of values that plain Compose would take here: of each `.env` once."""
+    for path in dict.fromkeys(uncounted.values()):
+        names = [name for name, where in uncounted.items() if where == path]
+        yield (f"{path}, which Git does not track, sets {', '.join(names)}: that does not count, what the files give without it does; "
+               f"git add {path}, or -e {names[0]}=VALUE, or the destination's `variables:`")
 
 
 def _empty(request: Request, found: frozenset[str]) -> dict[str, str]:

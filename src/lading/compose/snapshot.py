@@ -36,6 +36,11 @@ class Snapshot:
         if not os.path.lexists(target):
             self.link(target, content)
 
+    def put_secret(self, path: str, content: bytes) -> None:
+        """Lay out a secret file anew."""
+        self._target(path).unlink(missing_ok=True)
+        self.add_secret(path, content)
+
     def link(self, target: Path, content: bytes) -> None:
         """Make *target* a link to a file in memory; where the system has none, a file that only its owner may read."""
         place = self.hidden(content)

@@ -12,15 +12,20 @@ from lading import disk
 from lading.compose import parse, worktree
 
 NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+OVERRIDES = tuple(f"{stem}.override.{end}" for stem in ("compose", "docker-compose") for end in ("yml", "yaml"))
 
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """An `env_file:` of an `include:` (or the `.env` of its folder): values for the included files only."""
+    """An `env_file:` of an `include:` (or the `.env` of its folder): values for the included files only.
+
+    *before*: the paths of those whose values its lines may refer to.
+    """
 
     path: str
     where: worktree.Where
     implicit: bool = False
+    before: tuple[str, ...] = ()
     content: bytes | None = field(default=None, repr=False)
     tracked: bool = False
 
@@ -28,6 +33,11 @@ class Local:
     def ships(self) -> bool:
         """Whether Compose reads it here and on hosts: one that is named, or that Git tracks; the project's own is for all files."""
         return not self.implicit or (self.path != ".env" and self.tracked and self.content is not None)
+
+    @property
+    def text(self) -> str:
+        """What it says where Compose reads it, "" if it does not."""
+        return (self.content or b"").decode("utf-8", "replace") if self.ships else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +102,13 @@ def closure(tree: worktree.Tree, files: Sequence[str]) -> Closure:
     main = tuple(_document(tree, path, (path, 0), "the Compose file") for path in files)
     seen = {one.path: one for one in main}
     found: list[Local] = []
-    todo = [(one, ".", True) for one in main]
+    todo = [_Task(one) for one in main]
     while todo:
-        document, base, model = todo.pop()
-        more = [(path, where, folder, True) for path, where, folder in _included(document, base, found)] if model else []
-        more += [(path, where, posixpath.dirname(path) or ".", False) for path, where in _extended(document, base)]
-        for path, where, folder, inner in more:
-            if path not in seen:
-                seen[path] = _document(tree, path, where, "the file")
-                todo.append((seen[path], folder, inner))
+        task = todo.pop()
+        for named in (*_included(task, found), *_extended(task)):
+            if named.path not in seen:
+                seen[named.path] = _document(tree, named.path, named.where, "the file")
+                todo.append(_Task(seen[named.path], named.folder, included=named.included, before=named.before))
     others = tuple(one for one in seen.values() if one not in main)
     return Closure(main, others, tuple(_local(tree, one) for one in found))
 
@@ -133,9 +141,34 @@ def _several(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _included(one: parse.Document, base: str, found: list[Local]) -> Iterator[tuple[str, worktree.Where, str]]:
-    """Path, place and project folder of each file that *one* includes; their env files go to *found*."""
-    for number, entry in enumerate(_several(one.value("include"))):
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A document that may name others; *base*: its project folder. What is only extended includes nothing.
+
+    *before*: the env files whose values it sees, since it is included.
+    """
+
+    document: parse.Document
+    base: str = "."
+    included: bool = True
+    before: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A file that a document names, with the place and the project folder that it has there."""
+
+    path: str
+    where: worktree.Where
+    folder: str
+    included: bool = True
+    before: tuple[str, ...] = ()
+
+
+def _included(task: _Task, found: list[Local]) -> Iterator[_Named]:
+    """Each file that a document includes; their env files go to *found*."""
+    one, base = task.document, task.base
+    for number, entry in enumerate(_several(one.value("include")) if task.included else ()):
         where = (one.path, one.line(("include", number)))
         entry = entry if isinstance(entry, Mapping) else {"path": entry}
         paths = [_joined(base, path, where, "include") for path in _several(entry.get("path"))]
@@ -144,18 +177,28 @@ def _included(one: parse.Document, base: str, found: list[Local]) -> Iterator[tu
         folder = posixpath.dirname(paths[0]) or "."
         if entry.get("project_directory"):
             folder = _joined(base, entry["project_directory"], where, "project_directory")
+        seen = task.before
         if not worktree.REMOTE.search(paths[0]):
-            named = [_joined(base, path, where, "env_file") for path in _several(entry.get("env_file"))]
-            found.extend(Local(path, where) for path in named)
-            if not named:
-                found.append(Local(posixpath.normpath(posixpath.join(folder, ".env")), where, implicit=True))
-        yield from ((path, where, folder) for path in paths)
+            for local in _env_files(entry, base, folder, where):
+                found.append(replace(local, before=seen))
+                seen = (*seen, local.path)
+        yield from (_Named(path, where, folder, before=seen) for path in paths)
 
 
-def _extended(one: parse.Document, base: str) -> Iterator[tuple[str, worktree.Where]]:
-    """Path and place of each file whose services *one* extends."""
+def _env_files(entry: Mapping[str, Any], base: str, folder: str, where: worktree.Spot) -> list[Local]:
+    """The env files of one entry of `include:`."""
+    named = [_joined(base, path, where, "env_file") for path in _several(entry.get("env_file"))]
+    if not named:
+        return [Local(posixpath.normpath(posixpath.join(folder, ".env")), where, implicit=True)]
+    return [Local(path, where) for path in named]
+
+
+def _extended(task: _Task) -> Iterator[_Named]:
+    """Each file whose services a document extends."""
+    one = task.document
     for name, service in (one.value("services") or {}).items():
         extends = service.get("extends") if isinstance(service, Mapping) else None
         if isinstance(extends, Mapping) and extends.get("file"):
             where = partial(parse.locate, (one,), ("services", name, "extends"))
-            yield _joined(base, extends["file"], where, "extends"), where
+            path = _joined(task.base, extends["file"], where, "extends")
+            yield _Named(path, where, posixpath.dirname(path) or ".", included=False)

@@ -26,11 +26,19 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """The variables of a project: *all* by name, *hidden* the names that are secret, *local* those that includes set."""
+    """The variables of a project: *all* by name, *hidden* the names that are secret, *local* those that includes set.
+
+    *behind*: the names that the values of those refer to.
+    """
 
     all: Mapping[str, str] = field(repr=False)
     hidden: frozenset[str] = frozenset()
     local: Mapping[str, str] = field(default_factory=dict, repr=False)
+    behind: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def reached(self, found: frozenset[str]) -> frozenset[str]:
+        """*found*, and all that their values refer to where an include sets them."""
+        return reached(found, self.behind)
 
     @property
     def plain(self) -> dict[str, str]:
@@ -100,16 +108,62 @@ def dotenv_needs(text: str, path: str, wanted: frozenset[str]) -> list[Need]:
     return found[::-1]
 
 
+def local_needs(closure: sources.Closure, wanted: frozenset[str]) -> tuple[list[Need], dict[str, frozenset[str]]]:
+    """What the env files of `include:` refer to: needs, and by name what its values refer to.
+
+    As in a `.env`, only the lines count that set *wanted* names, or names that those refer to; and those that demand a
+    value, without which Compose does not read the file at all.
+    """
+    set_by: dict[str, frozenset[str]] = {}
+    lines: list[tuple[str, Need]] = []
+    for one in closure.locals:
+        own = set().union(*(set_by.get(path, frozenset()) for path in one.before))
+        known = list(_line_needs(one.text, one.path, "", "", own))
+        set_by[one.path] = frozenset(name for name, _ in known)
+        lines += [(name, need) for name, need in known if need is not None]
+    reached = set(wanted)
+    needs = []
+    behind: dict[str, frozenset[str]] = {}
+    for name, need in reversed(lines):
+        if name in reached or demanding(need):
+            reached |= names([need])
+            needs.append(need)
+            behind[name] = behind.get(name, frozenset()) | names([need])
+    return needs[::-1], behind
+
+
+def demands(one: sources.Local) -> bool:
+    """Whether Compose reads an env file of an include only if some variables have values."""
+    return any(need is not None and demanding(need) for _, need in _line_needs(one.text, one.path, "", "", set()))
+
+
+def demanding(need: Need) -> bool:
+    """Whether Compose ends at a text unless a variable of it has a value."""
+    return any(one.operator.endswith("?") for one in variables.references(need.text))
+
+
+def reached(found: frozenset[str], behind: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """*found*, and the names *behind* them."""
+    done: frozenset[str] = frozenset()
+    while more := found - done:
+        done |= more
+        found = done.union(*(behind.get(name, frozenset()) for name in more))
+    return done
+
+
 def names(needs: Iterable[Need]) -> frozenset[str]:
     """The names that *needs* refer to."""
     return frozenset(reference.name for need in needs for reference in variables.references(need.text))
 
 
-def hidden_names(found: frozenset[str], raw: Mapping[str, Any], plain: Sequence[str]) -> frozenset[str]:
-    """The names whose values are secret: all but those of images, those listed as *plain*, VERSION."""
+def hidden_names(
+    found: frozenset[str], raw: Mapping[str, Any], plain: Sequence[str],
+    behind: Mapping[str, frozenset[str]] | None = None,
+) -> frozenset[str]:
+    """The names whose values are secret: all but those of images, with what is *behind* them, those listed as *plain*, VERSION."""
     shown = [list(images.texts(one)) for one in (raw.get("services") or {}).values()]
     sources_ = {str(one["environment"]) for one in (raw.get("secrets") or {}).values() if one.get("environment")}
-    return (found - variables.names(shown) - {*plain, VERSION, OWN}) | sources_
+    return (found - reached(variables.names(shown), behind or {}) - {*plain, VERSION, OWN}) | sources_
 
 
 def check_names(found: frozenset[str], documents: Sequence[parse.Document], needs: Sequence[Need]) -> None:
