@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lading import errors
-from lading.compose import project, read
+from lading.compose import overlay, project, read, release
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
 WHO = ("-c", "user.name=a", "-c", "user.email=a@b")
@@ -96,3 +96,67 @@ def test_without_git_everything_ships(tmp_path: Path) -> None:
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf" / "a").write_text("one\n")
     assert [list(one) for one in (reading(tmp_path).binds, reading(tmp_path).warnings)] == [["conf"], []]
+
+
+ABOVE = ["../secrets", "../releases", "../../etc", "./a/../../objects", ".."]
+
+
+@pytest.mark.parametrize("path", ABOVE)
+@pytest.mark.parametrize("more", ["", "x-lading: {data: [PATH]}\n"])
+def test_no_host_data_above_the_project_folder(tmp_path: Path, path: str, more: str) -> None:  # there lie lading's own files
+    folder = tmp_path / "deep" / "shop"
+    folder.mkdir(parents=True)
+    (folder / "compose.yaml").write_text(
+        f"name: shop\nservices:\n  web:\n    image: r.example/web:1\n    volumes: ['{path}:/data']\n" + more.replace("PATH", path))
+    git(tmp_path, "init", "-q")
+    with pytest.raises(errors.ComposeError, match="lies above the project folder and does not ship") as refused:
+        reading(folder)
+    assert (refused.value.file, refused.value.line) == ("compose.yaml", 5)
+    assert "write an absolute path of the host" in refused.value.hint
+    assert "git add ../" in refused.value.hint or path == ".."
+
+
+@pytest.mark.parametrize("kind", ["configs", "secrets"])
+def test_no_file_of_the_host_s_above_the_project_folder(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "compose.yaml").write_text(
+        f"name: shop\nservices: {{web: {{image: r.example/web:1, {kind}: [one]}}}}\n{kind}: {{one: {{file: ../one}}}}\nx-lading: {{data: [../one]}}\n")
+    (tmp_path / "one").write_text("x")
+    git(tmp_path, "init", "-q")
+    with pytest.raises(errors.ComposeError, match=r"\.\./one lies above the project folder and does not ship"):
+        reading(folder)
+
+
+def test_a_path_that_goes_out_and_back_in(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "compose.yaml").write_text("name: shop\nservices: {web: {image: r.example/web:1, volumes: ['../shop/data:/data']}}\n")
+    git(tmp_path, "init", "-q")
+    with pytest.raises(errors.ComposeError, match="goes out of the project folder and back into it") as refused:
+        reading(folder)
+    assert refused.value.hint == "write ./data"
+
+
+def test_tracked_files_above_the_project_folder_ship(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "a").write_text("one\n")
+    (folder / "compose.yaml").write_text("name: shop\nservices: {web: {image: r.example/web:1, volumes: ['./x/../../conf:/conf:ro']}}\n")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", "-A")
+    found = reading(folder)
+    assert (list(found.binds), found.host_data) == (["../conf"], ())
+    made = release.build(found, {}).release
+    assert overlay.shipped(made.overlay).mounts == {"web": {"/conf": next(iter(made.objects))}}  # and is what the container sees
+
+
+@pytest.mark.parametrize("kind", ["configs", "secrets"])
+def test_a_file_of_the_host_s_lies_with_its_data(tmp_path: Path, kind: str) -> None:  # not in a release, where nobody puts it
+    (tmp_path / "compose.yaml").write_text(
+        f"name: shop\nservices: {{web: {{image: r.example/web:1, {kind}: [one]}}}}\n{kind}: {{one: {{file: ./own/one}}}}\nx-lading: {{data: [own]}}\n")
+    git(tmp_path, "init", "-q")
+    found = reading(tmp_path)
+    assert found.host_data == ("own/one",)
+    assert '"${LADING_DIR}/project/own/one"' in release.build(found, {}).release.overlay

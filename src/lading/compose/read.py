@@ -459,7 +459,7 @@ def _ship(tree: worktree.Tree, closure: sources.Closure, model: Model, cargo: sh
         if kind == "configs":
             shipping.ship_config(tree, cargo, path, where, data=data)
         elif kept:
-            cargo.host_data.add(path)
+            shipping.keep(tree, cargo, path, where)
         else:
             shipping.ship_secret(tree, cargo, "file", path, where)
     for path in data:

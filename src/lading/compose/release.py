@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import posixpath
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from typing import Any
@@ -311,7 +312,7 @@ def _service(
 ) -> ServiceSpec:
     app = reading.project
     image = pins.get(service.image, service.image)
-    shipped = {m.target: objects[key] for m in service.mounts if (key := bind_key(m.source)) in objects}
+    shipped = {m.target: objects[key] for m in service.mounts if (key := shipped_key(m.source, objects)) in objects}
     files = {
         ref.target or ref.source: _config_content(app.configs[ref.source], objects)
         for ref in service.configs if ref.source in app.configs
@@ -350,6 +351,12 @@ def bind_key(source: str) -> str:
     return source if source.startswith("/") or not parts else "/".join(parts)
 
 
+def shipped_key(source: str, objects: Container[str]) -> str:
+    """The same, for a path that goes up and down as one of *objects* is named, if it leads to one."""
+    straight = posixpath.normpath(source)
+    return straight if straight in objects else bind_key(source)
+
+
 def secret_path(name: str) -> str:
     """The folder of a secret below `secrets/` on a host."""
     return percent(name, safe="")
@@ -375,13 +382,19 @@ def _overlay(
     configs = {
         key: {"file": f"${{LADING_DIR}}/objects/{objects[bind_key(c.file)]}"}
         for key, c in app.configs.items() if c.file and bind_key(c.file) in objects
-    }
+    } | _of_the_host(reading, app.configs)
     secrets = {
         key: {"file": kept(f"file.{bind_key(s.file)}")}
         for key, s in app.secrets.items() if s.file and f"file.{bind_key(s.file)}" in numbers
-    }
+    } | _of_the_host(reading, app.secrets)
     parts = {"services": services, "configs": configs, "secrets": secrets}
     return {key: value for key, value in parts.items() if value}
+
+
+def _of_the_host(reading: project.Reading, resources: Mapping[str, project.Resource]) -> dict[str, Any]:
+    """The configs or secrets whose files are host data."""
+    return {key: {"file": overlay.DATA + overlay.literal(bind_key(one.file))}
+            for key, one in resources.items() if one.file and bind_key(one.file) in reading.host_data}
 
 
 def _service_overlay(
@@ -401,7 +414,7 @@ def _service_overlay(
         entry["labels"]["lading.secrets"] = f"${{LADING_SECRETS_{index}}}"
     volumes = []
     for mount in service.mounts:
-        key = bind_key(mount.source)
+        key = shipped_key(mount.source, objects)
         if mount.kind != "bind" or key.startswith("/"):
             continue
         place = f"objects/{objects[key]}" if key in objects else f"project/{overlay.literal(key)}"

@@ -56,12 +56,12 @@ def ship_bind(tree: worktree.Tree, cargo: Cargo, path: str, where: worktree.Wher
     """Decide on one relative bind: it ships if Git tracks it, else it is the host's (*data*: `x-lading.data`)."""
     real = worktree.place(tree, path, where, "the bind")
     if listed(path, data):
-        cargo.host_data.add(path)
+        keep(tree, cargo, path, where)
         return
     files = _tracked(tree, real, path, where)
     if not files:
         _check_kept(tree, real, path, where)
-        cargo.host_data.add(path)
+        keep(tree, cargo, path, where)
         return
     if writable and real.is_dir():
         if tree.modes is None:
@@ -75,7 +75,7 @@ def ship_config(tree: worktree.Tree, cargo: Cargo, path: str, where: worktree.Wh
     """Take the file of a config; it must be in Git, or kept on the host by `x-lading.data`."""
     real = worktree.place(tree, path, where, "the bind")
     if listed(path, data):
-        cargo.host_data.add(path)
+        keep(tree, cargo, path, where)
         return
     files = _tracked(tree, real, path, where)
     if not files:
@@ -83,6 +83,24 @@ def ship_config(tree: worktree.Tree, cargo: Cargo, path: str, where: worktree.Wh
         hint = f"git add {path}, or keep it on the host: `x-lading: {{data: [{path}]}}`"
         raise worktree.refuse(f"the config file {path} {state}", hint, where)
     cargo.binds[path] = files
+
+
+def keep(tree: worktree.Tree, cargo: Cargo, path: str, where: worktree.Where) -> None:
+    """Leave a path to the host: it lies in the app's own folder there, which has nothing of the app above it.
+
+    Raises:
+        ComposeError: the path leads above the project folder, so on a host it would lead out of the app's.
+    """
+    if path != ".." and not path.startswith("../"):
+        cargo.host_data.add(path)
+        return
+    inner = os.path.relpath(os.path.normpath(tree.project / path), tree.project)
+    if not inner.startswith(".."):
+        raise worktree.refuse(f"{path} goes out of the project folder and back into it", f"write ./{inner}", where)
+    raise worktree.refuse(
+        f"{path} lies above the project folder and does not ship, so no host has a place for it",
+        f"write an absolute path of the host, such as /srv/{posixpath.basename(path) or 'data'}; or let it ship: git add {path}",
+        where)
 
 
 def _check_kept(tree: worktree.Tree, real: Path, path: str, where: worktree.Where) -> None:
