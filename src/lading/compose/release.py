@@ -274,10 +274,7 @@ def _absolute_binds(app: project.Project) -> set[str]:
 
 
 def _is_job(service: project.Service, awaited: Container[str]) -> bool:
-    condition = service.definition.get("deploy", {}).get("restart_policy", {}).get("condition", "")
-    if (service.restart_written and service.restart.split(":")[0] in ("no", "on-failure")) or condition in (
-        "none", "on-failure",
-    ):
+    if service.restart_written and service.restart.partition(":")[0] in ("no", "on-failure"):
         return True
     return service.name in awaited
 

@@ -94,12 +94,16 @@ def _file_ref(one: Mapping[str, Any], folder: str) -> project.FileRef:
 
 
 def restart_policy(resolved: Mapping[str, Any]) -> str:
-    """The restart policy as written, in the words of `restart:`; "" if nothing is written."""
+    """The restart policy in the words of `restart:`; "" if nothing is written.
+
+    As with Compose, `deploy.restart_policy` counts more than `restart:`, and without a condition nothing is restarted.
+    """
     policy = (resolved.get("deploy") or {}).get("restart_policy")
-    if resolved.get("restart") or policy is None:
+    if policy is None:
         return str(resolved.get("restart") or "")
-    condition = str(policy.get("condition") or "any")
-    return {"none": "no", "any": "always"}.get(condition, condition)
+    condition = str(policy.get("condition") or "no")
+    attempts = f":{policy['max_attempts']}" if condition == "on-failure" and policy.get("max_attempts") else ""
+    return {"none": "no", "any": "always"}.get(condition, condition) + attempts
 
 
 def tied_to(resolved: Mapping[str, Any]) -> tuple[str, ...]:

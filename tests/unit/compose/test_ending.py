@@ -13,6 +13,8 @@ from lading.compose import ending, project, release, restore
     (a_service("web", restart="always"), "never"), (a_service("web", restart="unless-stopped"), "never"),
     (a_service("web", definition={"deploy": {"restart_policy": {"condition": "none"}}}), "may"),
     (a_service("web", definition={"deploy": {"restart_policy": {"condition": "any"}}}), "never"),
+    (a_service("web", definition={"restart": "no", "deploy": {"restart_policy": {"condition": "any"}}}), "never"),
+    (a_service("web", definition={"restart": "always", "deploy": {"restart_policy": {"max_attempts": 3}}}), "may"),
     (a_service("web", definition={"ports": [{"target": 80}]}), "never"), (a_service("web", health=project.Health()), "never"),
     (a_service("web", restart="no", restart_written=True, definition={"restart": "***"}), "may"),
     (a_service("web", restart="always", restart_written=True, definition={"restart": "***"}), "never"),

@@ -42,10 +42,10 @@ def test_the_most_careful_pace_counts() -> None:
     assert a_release(a_service("web")).forth == release.Pace(0, 0.0)
 
 
-@pytest.mark.parametrize("condition", ["none", "on-failure"])
-def test_a_restart_policy_makes_a_job(condition: str) -> None:
-    made = a_release(a_service("web", definition={"deploy": {"restart_policy": {"condition": condition}}}))
-    assert made.services["web"].job
+@pytest.mark.parametrize(("restart", "job"), [("no", True), ("on-failure", True), ("on-failure:3", True), ("always", False), ("unless-stopped", False)])
+def test_a_restart_policy_makes_a_job(restart: str, job: bool) -> None:
+    made = a_release(a_service("web", restart=restart, restart_written=True))
+    assert made.services["web"].job is job
 
 
 @pytest.mark.parametrize(("content", "said"), [(b"{", "damaged"), (b"[1]", "damaged"), (b"{}", "format None"), (b'{"v":1}', "damaged"), (b"\xff", "damaged")])

@@ -48,8 +48,12 @@ def test_a_service_of_nothing() -> None:
 
 @pytest.mark.parametrize(("resolved", "restart", "written"), [
     ({"restart": "no"}, "no", True), ({"deploy": {"restart_policy": {"condition": "none"}}}, "no", True), ({}, "", False),
-    ({"deploy": {"restart_policy": {}}}, "always", True), ({"deploy": {"restart_policy": {"condition": "on-failure"}}}, "on-failure", True),
-    ({"restart": "always", "deploy": {"restart_policy": {"condition": "none"}}}, "always", True),
+    ({"deploy": {"restart_policy": {}}}, "no", True), ({"deploy": {"restart_policy": {"condition": "on-failure"}}}, "on-failure", True),
+    ({"restart": "always", "deploy": {"restart_policy": {"condition": "none"}}}, "no", True),
+    ({"restart": "no", "deploy": {"restart_policy": {"condition": "any", "max_attempts": 3}}}, "always", True),
+    ({"restart": "unless-stopped", "deploy": {"restart_policy": {"max_attempts": 3}}}, "no", True),
+    ({"restart": "unless-stopped", "deploy": {"restart_policy": {"condition": "on-failure", "max_attempts": 3}}}, "on-failure:3", True),
+    ({"restart": "unless-stopped", "deploy": {"replicas": 1}}, "unless-stopped", True),
 ])
 def test_restart_in_one_vocabulary(resolved: dict[str, Any], restart: str, written: bool) -> None:
     one = read(resolved)
