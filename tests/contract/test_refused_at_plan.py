@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +33,14 @@ def config(**said: Any) -> bytes:
     return json.dumps({"config": {}, **said}).encode()
 
 
-def planned(registry: Server, folder: Path, version: str, *, more: str = "", facts: str = FACTS, text: str = "") -> steps.Plan:
+def planned(registry: Server, folder: Path, version: str, *, more: str = "", facts: str = FACTS, text: str = "",
+            more_parts: Mapping[str, bytes] | None = None) -> steps.Plan:
     """`lading plan` of a version, on a host that tells of itself *facts*."""
     (folder / "compose.yaml").write_text(text or FILE.replace("REGISTRY", registry.name).replace("MORE", more))
     machine = Machine("shop")
 
     def answer(_host: hosts.Host, what: command.Command) -> command.Result:
-        return command.Result(0, {**machine.run(what), "facts": facts.encode()})
+        return command.Result(0, {**machine.run(what), "facts": facts.encode(), **(more_parts or {})})
 
     fleet = settings.Settings(folder / "lading.yaml", hosts.Inventory({"web1": hosts.Host("web1")}, {}))
     here = context.Context(fleet, {"PATH": "/usr/bin:/bin"}, recorder.RecorderTransport(answer), None, "ann")
@@ -61,7 +62,8 @@ def test_an_image_for_another_processor(registry: Server, tmp_path: Path) -> Non
     assert "is not there for linux/amd64 (only linux/arm64/v8)" in refused(registry, tmp_path, "3")
     assert planned(registry, tmp_path, "3", facts=FACTS.replace("x86_64", "aarch64")).hosts["web1"].services == ("web",)
     assert planned(registry, tmp_path, "3", more=", platform: linux/arm64").hosts["web1"].services == ("web",)
-    assert "is not there for linux/s390x" in refused(registry, tmp_path, "3", more=", platform: linux/s390x")
+    for platform in ("linux/s390x", "'${P:-linux/s390x}'"):
+        assert "is not there for linux/s390x" in refused(registry, tmp_path, "3", more=f", platform: {platform}")
 
 
 @pytest.mark.parametrize(("said", "platforms"), [
@@ -111,3 +113,10 @@ def test_an_external_network_that_is_not_there(registry: Server, tmp_path: Path)
 ])
 def test_what_else_preflight_refuses(registry: Server, tmp_path: Path, old: str, new: str, said: str) -> None:
     assert said in refused(registry, tmp_path, "1", facts=FACTS.replace(old, new))
+
+
+@pytest.mark.parametrize("source", ["data", "'${VOL:-data}'"])
+def test_an_external_volume_that_is_missing(registry: Server, tmp_path: Path, source: str) -> None:  # whatever names it
+    text = FILE.replace("MORE", f", volumes: [{{type: volume, source: {source}, target: /data}}]") + "volumes: {data: {external: true, name: rows}}\n"
+    with_volumes: dict[str, bytes] = {"volumes": b"other\n"}
+    assert refused(registry, tmp_path, "1", text=text.replace("REGISTRY", registry.name), more_parts=with_volumes) == "the external volume rows does not exist"

@@ -99,15 +99,9 @@ def as_mapping(
 def _aligned(raw: list[Any], resolved: list[Any]) -> bool:
     """Whether the elements of two lists are the same ones in the same order, as far as their texts show it."""
     return len(raw) == len(resolved) and all(
-        _pattern(one).fullmatch(other) for one, other in zip(raw, resolved, strict=True)
+        variables.pattern(one).fullmatch(other) for one, other in zip(raw, resolved, strict=True)
         if isinstance(one, str) and isinstance(other, str)
     )
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    """What *text* can be after interpolation."""
-    parts = (re.escape(piece) if isinstance(piece, str) else ".*" for piece in variables.pieces(text))
-    return re.compile("".join(parts), re.DOTALL)
 
 
 def hidden(text: str, secrets: Mapping[str, bytes], plain: Mapping[str, str]) -> str:

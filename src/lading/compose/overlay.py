@@ -4,7 +4,7 @@ import functools
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 HEADER = "# Written by lading, format 1: digests, labels, and where shipped files lie. Read it, don't edit it.\n"
@@ -26,10 +26,14 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """Which shipped objects an overlay mounts: *mounts*: service → target → object id; *configs*: name → object id."""
+    """Which shipped objects an overlay mounts: *mounts*: service → target → object id; *configs*: name → object id.
+
+    *data*: service → target → path of the host data that it mounts.
+    """
 
     mounts: Mapping[str, Mapping[str, str]]
     configs: Mapping[str, str]
+    data: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 RESET = Reset()
@@ -71,19 +75,20 @@ def _entry(lead: str, value: Any, indent: str) -> list[str]:
 def shipped(text: str) -> Shipped:
     """The objects that an overlay, as `write` has written it, puts in their places; any other line says nothing."""
     mounts: dict[str, dict[str, str]] = {}
+    data: dict[str, dict[str, str]] = {}
     configs: dict[str, str] = {}
     path: list[str] = []
     for line in text.splitlines():
         body = line.lstrip(" ")
         depth = (len(line) - len(body)) // 2
         if body.startswith("- "):
-            _mount(path, _value(body.removeprefix("- ")), mounts)
+            _mount(path, _value(body.removeprefix("- ")), mounts, data)
             continue
         key, value = _pair(body)
         path = [*path[:depth], key]
         if path[0] == "configs" and path[2:] == ["file"]:
-            _note(configs, path[1], _value(value))
-    return Shipped(mounts, configs)
+            _note(configs, path[1], _value(value), OBJECTS)
+    return Shipped(mounts, configs, data)
 
 
 def host_data(text: str) -> frozenset[str]:
@@ -93,16 +98,23 @@ def host_data(text: str) -> frozenset[str]:
     return frozenset(one.removeprefix(DATA).replace("$$", "$") for one in sources if one.startswith(DATA))
 
 
-def _mount(path: Sequence[str], mount: Any, mounts: dict[str, dict[str, str]]) -> None:
-    """Note one item of a list, if it is a mount of a shipped object."""
-    if len(path) == 3 and path[0] == "services" and path[2] == "volumes" and isinstance(mount, dict):
-        target = str(mount.get("target", "")).replace("$$", "$")
-        _note(mounts.setdefault(path[1], {}), target, mount.get("source"))
+def _mount(
+    path: Sequence[str], mount: Any, mounts: dict[str, dict[str, str]], data: dict[str, dict[str, str]]
+) -> None:
+    """Note one item of a list, if it is a mount of a shipped object or of host data."""
+    if len(path) != 3 or path[0] != "services" or path[2] != "volumes" or not isinstance(mount, dict):
+        return
+    target = str(mount.get("target", "")).replace("$$", "$")
+    _note(mounts.setdefault(path[1], {}), target, mount.get("source"), OBJECTS)
+    found: dict[str, str] = {}
+    _note(found, target, mount.get("source"), DATA)
+    if found:
+        data.setdefault(path[1], {}).update(found)
 
 
-def _note(found: dict[str, str], key: str, source: Any) -> None:
-    if isinstance(source, str) and source.startswith(OBJECTS):
-        found[key] = source.removeprefix(OBJECTS)
+def _note(found: dict[str, str], key: str, source: Any, place: str) -> None:
+    if isinstance(source, str) and source.startswith(place):
+        found[key] = source.removeprefix(place).replace("$$", "$")
 
 
 def _value(text: str) -> Any:

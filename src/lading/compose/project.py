@@ -93,6 +93,11 @@ class Service:
     elsewhere: images.Elsewhere = field(default_factory=images.Elsewhere)
 
     @property
+    def listed(self) -> tuple[Mount, ...]:
+        """What it mounts by `volumes:`; its `tmpfs:` stands behind."""
+        return self.mounts[: len(self.mounts) - len(self.definition.get("tmpfs") or ())]
+
+    @property
     def all_images(self) -> tuple[str, ...]:
         """All its images, its own first."""
         others = (image for _, image in (*self.elsewhere.mounts, *self.elsewhere.before) if image)

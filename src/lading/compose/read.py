@@ -495,7 +495,7 @@ def _files(
     for name, one in (resolved.get("volumes") or {}).items():
         options = (one or {}).get("driver_opts") or {}
         device = str(options.get("device") or "")
-        if "bind" in str(options.get("o")).split(",") and not device.startswith("/"):
+        if {"bind", "rbind"} & {*str(options.get("o")).split(",")} and not device.startswith("/"):
             where = parse.locate(documents, ("volumes", name, "driver_opts", "device"))
             raise worktree.refuse(f"volume {name}: the device {device} is a relative path", "write an absolute path of the host", where)
 

@@ -13,6 +13,7 @@ from lading.compose import ending, images, overlay, project, services, unheeded
 
 FORMAT = 1  # the newest "v" of a release that this lading reads
 SINCE = "since"  # key of a field's metadata: the format that came with it
+READ = "read"  # key of a field's metadata: what only whoever read the files knows; it is no part of the bytes
 AND_RESTART = " and restart"
 PROFILES = "profiles"  # among what `x-lading` says, where no file can write it: no field of its own, so that older ladings read it
 JOB_WAIT = 900.0  # seconds that a service which is meant to end may take
@@ -80,6 +81,8 @@ class Release:
 
     A field that is added later, here or in a part, has a default and `field(metadata={SINCE: FORMAT})`, the FORMAT that
     came with it. It is left out of the bytes while it has its default, so that releases which do not use it keep their id.
+
+    *as_read*: its services with the values that the definitions hide, by name; a release that is read back has none.
     """
 
     app: str
@@ -98,6 +101,7 @@ class Release:
     back: Pace = field(default_factory=Pace)
     absolute_binds: tuple[str, ...] = ()
     extension: Mapping[str, Any] = field(default_factory=dict)
+    as_read: Mapping[str, project.Service] = field(default_factory=dict, repr=False, compare=False, metadata={READ: True})
 
     def canonical(self) -> bytes:
         """The bytes that are stored and hashed: JSON with sorted keys and no spaces, UTF-8."""
@@ -164,6 +168,8 @@ class Release:
 
 
 def _left_out(one: Field[Any], value: Any) -> bool:
+    if READ in one.metadata:
+        return True
     if SINCE not in one.metadata:
         return False
     return bool(value == (one.default if one.default_factory is MISSING else one.default_factory()))
@@ -241,6 +247,7 @@ def build(reading: project.Reading, pins: Mapping[str, str]) -> Bundle:
         back=back,
         absolute_binds=tuple(sorted(_absolute_binds(app))),
         extension={**app.extension, **_asked(reading)},
+        as_read=app.services,
     )
     return Bundle(
         release, reading.files, {objects[source]: files for source, files in reading.binds.items()},

@@ -38,7 +38,7 @@ def _made(stored: Mapping[str, Any]) -> release.Release:
             f"a release of format {stored.get('v')} was found; this lading knows {release.FORMAT}", "use the newer lading"
         )
     try:
-        made = shape.made(release.Release, {key: value for key, value in stored.items() if key != "v"})
+        made = shape.made(release.Release, {key: value for key, value in stored.items() if key not in ("v", "as_read")})
         for resource in (*made.networks.values(), *made.volumes.values()):
             shape.made(_Resource, resource)
     except ValueError as wrong:

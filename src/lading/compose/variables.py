@@ -151,6 +151,12 @@ def plain_text(text: str) -> str:
     return text.replace("$$", "$")
 
 
+def pattern(text: str) -> re.Pattern[str]:
+    """What *text* can be after interpolation."""
+    parts = (re.escape(piece) if isinstance(piece, str) else ".*" for piece in pieces(text))
+    return re.compile("".join(parts), re.DOTALL)
+
+
 def passing(name: str) -> str:
     """A text that refers to a variable which is passed on if it is set, and need not be set."""
     return f"${{{name}-}}"

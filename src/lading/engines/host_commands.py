@@ -9,7 +9,7 @@ from lading import observe, state
 from lading.commands import command, docker, rolling
 from lading.compose import bundle, ending, overlay, project, release, restore
 from lading.engines import base
-from lading.plan import planner, steps
+from lading.plan import mounts, planner, steps
 
 
 def compose_function(made: release.Release, numbers: Mapping[str, int], app: state.AppState | None = None) -> str:
@@ -153,8 +153,7 @@ def hook_command(
     own: dict[str, object] = dict.fromkeys(("container_name", "depends_on", "labels", "ports"), overlay.RESET)
     if step.command is not None:
         own["command"] = overlay.Override(step.command)
-    used = {str(m.get("source")) for m in made.services[step.service].definition.get("volumes") or ()
-            if m.get("type") == "volume"}
+    used = mounts.of_service(made, made.services[step.service])
     common = {"v": 1, "deployment": job.deployment, "step": "hook", "hook": step.hook}
     return rolling.hook(
         observe.marker(), hold, service=step.service,
@@ -162,7 +161,7 @@ def hook_command(
         overlay=overlay.write({"services": {step.service: own}}),
         networks={key: str(n["name"]) for key, n in made.networks.items() if not n["external"]},
         volumes={key: str(v["name"]) for key, v in made.volumes.items() if not v["external"]},
-        needed=[str(v["name"]) for key, v in made.volumes.items() if key in used],
+        needed=[str(v["name"]) for v in made.volumes.values() if v["name"] in used],
         timeout=max(1, round(step.timeout)), intent=json.dumps({"kind": "intent", **common}),
         result=json.dumps({"kind": "result", **common}),
     )

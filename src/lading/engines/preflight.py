@@ -130,9 +130,10 @@ def _architecture(
     mine = ARCHITECTURES.get(facts.architecture, facts.architecture)
     runs = [f"linux/{one}" for one in (mine, *ALSO.get(mine, ()))]
     found: dict[str, None] = {}
-    for spec in made.active.values():
-        asked = str(spec.definition.get("platform") or "")
-        if "$" in asked:  # its value is secret, and nobody can compare it
+    for name, spec in made.active.items():
+        read = made.as_read.get(name)
+        asked = read.platform if read is not None else str(spec.definition.get("platform") or "")
+        if "$" in asked:  # a release that is read back hides its value, and nobody can compare it
             continue
         wanted = [asked] if asked else runs
         for image in spec.all_images.values():

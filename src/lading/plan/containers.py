@@ -52,6 +52,12 @@ def ranked(
     return sorted((c for c in containers if c.service == spec.name and not c.one_off), key=rank)
 
 
+def is_as_said(spec: releases.ServiceSpec, numbers: Mapping[str, int], seen: state.ContainerState) -> bool:
+    """Whether a container has the definition of the release, and the generations of its secrets."""
+    label = releases.generation_label(spec, numbers) if spec.secrets else ""
+    return (seen.content, seen.secrets) == (spec.content, label)
+
+
 def before(
     service: str, content: str, app: state.AppState, old: releases.Release | None
 ) -> tuple[releases.Release, releases.ServiceSpec] | None:

@@ -1,8 +1,9 @@
 """Where an app's data lies: mounts that change, volumes new or left behind, what is refused for their sake (pure)."""
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from lading import state
 from lading.compose import overlay, variables
@@ -26,12 +27,15 @@ COMPOSE_LABELS = "com.docker.compose."
 class Mount:
     """What is mounted at a target.
 
-    *kind*: volume, anonymous, data (of the host), shipped, path, hidden (by a secret in it), or
-    Compose's own word; *source*: name or path.
+    *kind*: volume, anonymous, data (of the host), shipped, path, hidden (by variables, whose values
+    nobody here knows), or Compose's own word; *source*: name or path; *varies*: by the values of
+    variables; *among*: the volumes one of which it is.
     """
 
     kind: str
     source: str = ""
+    varies: bool = field(default=False, compare=False)
+    among: tuple[str, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         return f"{WORDS.get(self.kind, self.kind)} {self.source}".strip()
@@ -51,33 +55,81 @@ class Problem:
 
 
 def wanted(made: releases.Release, spec: releases.ServiceSpec) -> dict[str, Mount]:
-    """Target → what a release mounts there for a service."""
-    found = {}
+    """Target → what a release mounts there for a service.
+
+    Its definition hides what variables give. Whoever has read the files knows it all the same; of a release that is
+    read back it is what alone fits of the places that the release names.
+    """
     written = spec.definition.get("volumes") or ()
-    shipped = overlay.shipped(made.overlay).mounts.get(spec.name, {}) if written else {}
+    if not written:
+        return {}
+    places = overlay.shipped(made.overlay)
+    shipped, data = places.mounts.get(spec.name, {}), places.data.get(spec.name, {})
+    read = made.as_read.get(spec.name)
+    if read is not None:
+        firm = {variables.plain_text(str(one["target"])) for one in written if _is_firm(one)}
+        return {one.target: _wanted(made, one.kind, one.source, one.target in shipped, one.target not in firm)
+                for one in read.listed}
+    found = {target: Mount("data", posixpath.normpath(path)) for target, path in data.items()}
+    found |= {target: Mount("shipped", made.objects.get(id_, "")) for target, id_ in shipped.items()}
     for one in written:
-        if not isinstance(one, Mapping):  # a list that may hold a secret is kept as it is written
-            continue
-        target = variables.plain_text(str(one.get("target", "")))
-        found[target] = _wanted(
-            made, str(one.get("type")), str(one.get("source") or ""), target in shipped
-        )
+        if isinstance(one, Mapping):  # a list that may hold a secret is kept as it is written
+            _add_kept(made, spec, one, found)
     return found
 
 
-def _wanted(made: releases.Release, kind: str, source: str, ships: bool) -> Mount:
-    if variables.names(source):  # a secret: the release only knows its name
-        return Mount("hidden", source)
+def _is_firm(written: object) -> bool:
+    """Whether a mount of a definition is the same one whatever its variables are."""
+    if not isinstance(written, Mapping):
+        return False
+    return not variables.names([written.get(key) for key in ("type", "source", "target")])
+
+
+def _add_kept(
+    made: releases.Release, spec: releases.ServiceSpec, written: Mapping[str, object], found: dict[str, Mount]
+) -> None:
+    """What a definition that was kept says of one mount; where *found* has its place by the overlay, that counts."""
+    target = _only(str(written.get("target", "")), spec.mounts)
+    varies = not _is_firm(written)
+    if target in found:
+        found[target] = replace(found[target], varies=varies)
+        return
+    kind, source = str(written.get("type")), str(written.get("source") or "")
+    if variables.names(target) and kind == "bind" and not source.startswith("/"):
+        return  # the overlay has said where it is
+    choices = {"volume": tuple(made.volumes), "bind": made.absolute_binds}.get(kind, ())
+    place = _only(source, choices)
+    if not variables.names(place):
+        found[target] = _wanted(made, kind, place, False, varies)
+        return
+    fitting = _fitting(source, choices) if kind == "volume" else []
+    among = tuple(volume_name(made, key) for key in fitting)
+    found[target] = Mount("hidden", source, among=among)
+
+
+def _only(text: str, choices: Sequence[str]) -> str:
+    """The one of *choices* that a text can be once its variables have values; the text as it is where that is not sure."""
+    if not variables.names(text):
+        return variables.plain_text(text)
+    fitting = _fitting(text, choices)
+    return fitting[0] if len(fitting) == 1 else text
+
+
+def _fitting(text: str, choices: Sequence[str]) -> list[str]:
+    pattern = variables.pattern(text)
+    return [one for one in choices if pattern.fullmatch(one)]
+
+
+def _wanted(made: releases.Release, kind: str, source: str, ships: bool, varies: bool) -> Mount:
     if kind == "volume" and not source:
-        return Mount("anonymous")
-    source = variables.plain_text(source)
+        return Mount("anonymous", varies=varies)
     if kind == "volume":
-        return Mount("volume", volume_name(made, source))
+        return Mount("volume", volume_name(made, source), varies=varies)
     if kind != "bind":
-        return Mount(kind, source)
+        return Mount(kind, source, varies=varies)
     if source.startswith("/"):
-        return Mount("path", source)
-    return Mount("shipped" if ships else "data", releases.bind_key(source))
+        return Mount("path", posixpath.normpath(source), varies=varies)
+    return Mount("shipped" if ships else "data", posixpath.normpath(source), varies=varies)
 
 
 def volume_name(made: releases.Release, key: str) -> str:
@@ -129,6 +181,8 @@ def changes(
         unseen = new is not None and new.kind not in SEEN
         old = before.get(target) if unseen else have.get(target)
         same = told or (unseen if known is None else before.get(target) == new)
+        if new is not None and new.varies and not unseen and not container.adopted:
+            same = False  # the same words mean another place with other values
         if _differ(old, new, same):
             found.append(
                 steps.Change(
@@ -194,9 +248,14 @@ def resources(
 
 def used(made: releases.Release) -> frozenset[str]:
     """The names of the volumes that a release's services mount."""
+    return frozenset[str]().union(*(of_service(made, spec) for spec in made.active.values()))
+
+
+def of_service(made: releases.Release, spec: releases.ServiceSpec) -> frozenset[str]:
+    """The names of the volumes that a service mounts, all that come into question."""
     found = set[str]()
-    for spec in made.active.values():
-        found |= {mount.source for mount in wanted(made, spec).values() if mount.kind == "volume"}
+    for mount in wanted(made, spec).values():
+        found |= {*mount.among, *([mount.source] if mount.kind == "volume" else [])}
     return frozenset(found)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from lading import state
-from lading.compose import ending, hooks
+from lading.compose import ending, hooks, variables
 from lading.compose import release as releases
 from lading.plan import containers, mounts, rollout, steps
 
@@ -40,18 +40,26 @@ def diff(
     for name in sorted({c.service for c in app.containers if not c.one_off} - set(release.services)):
         found.append(steps.Change(host, name, "service", "running", "removed"))
     if old is not None:
-        found += _networks(host, release, old)
+        found += _networks(host, release, old, _moved(numbers, app))
     return tuple(found)
 
 
-def _networks(host: str, release: releases.Release, old: releases.Release) -> list[steps.Change]:
-    """The networks of the old release that are gone or defined otherwise."""
+def _moved(numbers: Mapping[str, int], app: state.AppState) -> frozenset[str]:
+    """The variables whose values are secret and other ones than those that run."""
+    ran = app.current.generations if app.current is not None else {}
+    return frozenset(name.removeprefix("var.") for name, number in numbers.items() if ran.get(name, number) != number)
+
+
+def _networks(
+    host: str, release: releases.Release, old: releases.Release, moved: Collection[str]
+) -> list[steps.Change]:
+    """The networks of the old release that are gone or defined otherwise; *moved*: variables with other values now."""
     found = []
     for key, network in old.networks.items():
         what = f"network {network['name']}"
         if key not in release.networks:
             found.append(steps.Change(host, "", what, "there", "removed"))
-        elif network != release.networks[key]:
+        elif network != release.networks[key] or variables.names(network["definition"]) & set(moved):
             found.append(steps.Change(host, "", what, "old definition", "new definition"))
     return found
 
@@ -82,10 +90,11 @@ def plan_host(
     good = app.objects - {path.partition("/")[2] for path in app.edited if path.startswith("objects/")}
     networks = [
         key for key, network in release.networks.items()
-        if old is not None and not network["external"] and old.networks.get(key, network) != network
+        if old is not None and not network["external"] and key in old.networks
+        and (old.networks[key] != network or variables.names(network["definition"]) & _moved(numbers, app))
     ]
     real = [str(release.networks[key]["name"]) for key in networks]
-    anew = bool(real) or _unseen(release, app, changes)
+    anew = bool(real) or _unseen(release, numbers, app, changes)
     pulled = _pulled(host, release, app, changes, real)
     if anew:
         pulled = _together(host, release, app, changes, pulled)
@@ -141,10 +150,13 @@ def _pulled(
     return sorted(found.values(), key=lambda change: change.service)
 
 
-def _unseen(release: releases.Release, app: state.AppState, changes: Sequence[steps.Change]) -> bool:
+def _unseen(
+    release: releases.Release, numbers: Mapping[str, int], app: state.AppState, changes: Sequence[steps.Change]
+) -> bool:
     """Whether a container has to go for a reason that Compose does not see: its volume has another name in the same definition."""
     moved = {change.service for change in changes if change.field.startswith(mounts.FIELD)}
-    return any(c.content == release.active[c.service].content for c in app.containers if c.service in moved and not c.one_off)
+    return any(containers.is_as_said(release.active[c.service], numbers, c)
+               for c in app.containers if c.service in moved and not c.one_off)
 
 
 def _together(

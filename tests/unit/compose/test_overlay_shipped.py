@@ -15,7 +15,7 @@ def test_mounts_and_configs_are_read_back() -> None:
         },
         "configs": {"conf": {"file": f"{overlay.OBJECTS}{ID}"}, "else": {"file": "/etc/x"}},
     })
-    assert overlay.shipped(text) == overlay.Shipped({'we"b': {"/a$b": ID}}, {"conf": ID})
+    assert overlay.shipped(text) == overlay.Shipped({'we"b': {"/a$b": ID}}, {"conf": ID}, {'we"b': {"/data": "data"}})
 
 
 def test_a_line_that_lading_did_not_write_says_nothing() -> None:

@@ -1,5 +1,6 @@
 """What a plan says of data: mounts that change, volumes that are new or left behind, what is refused (D8, D27)."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from builders import a_container, a_release, a_service, an_app
 from lading import state
-from lading.compose import project, release
+from lading.compose import project, release, restore
 from lading.plan import mounts, planner, steps
 
 ANONYMOUS = "0123456789abcdef" * 4
@@ -33,6 +34,11 @@ def at(target: str, source: str = "", kind: str = "volume", *, read_only: bool =
 
 def made(*found: project.Mount, volumes: tuple[project.Resource, ...] = (), **more: Any) -> release.Release:
     return a_release(mounted(*found), volumes={one.key: one for one in volumes}, **more)
+
+
+def kept(made_: release.Release) -> release.Release:
+    """A release as a host or the ledger gives it back: without what only its reader knew."""
+    return restore.from_json(json.loads(made_.canonical()))
 
 
 def there(*names: str) -> Mapping[str, state.Volume]:
@@ -125,7 +131,7 @@ def test_what_a_secret_or_docker_hides_is_told_by_the_files() -> None:
         service = a_service("db", definition={"environment": {"N": n}, "volumes": [
             {"type": "bind", "source": source, "target": "/data"}, {"type": "image", "source": "r/i", "target": "/image"},
             {"type": "volume", "source": "${WHICH}", "target": "/which"}]})
-        return a_release(service)
+        return kept(a_release(service))
 
     have = {"/data": "/srv/one", "/image": "/var/lib/docker/x", "/which": "rows"}
     one = version("${ROOT}/one", "1")
@@ -143,8 +149,87 @@ def test_a_release_says_what_it_mounts() -> None:
                at("/e", "stray"), binds={"conf": FILES})
     assert {target: str(one) for target, one in mounts.wanted(new, new.services["db"]).items()} == {
         "/a": "shipped files conf", "/b": "host data data", "/c": "the host's /srv", "/d": "image i", "/e": "volume stray"}
-    masked = a_release(a_service("db", definition={"volumes": ["${SECRET}:/data"]}))
+    masked = kept(a_release(a_service("db", definition={"volumes": ["${SECRET}:/data"]})))
     assert mounts.wanted(masked, masked.services["db"]) == {}
+
+
+def by_variables(*found: tuple[str, project.Mount], **more: Any) -> release.Release:
+    """A release whose definition hides the sources of its mounts: each as it is written, and what it is."""
+    written = [{"type": m.kind, "source": text, "target": m.target} for text, m in found]
+    service = a_service("db", mounts=(*(m for _, m in found), at("/tmp", "", "tmpfs")),
+                        definition={"volumes": written, "tmpfs": ["/tmp"]})
+    return a_release(service, **more)
+
+
+SHIPS = {"conf": FILES}
+HIDDEN = (("${CONF:-./conf}", at("/conf", "./conf", "bind")), ("${HD}", at("/hd", "./a/../hd", "bind")),
+          ("/srv/${WHERE}/", at("/srv", "/srv/one/", "bind")), ("${VOL}", at("/rows", "rows")))
+
+
+def test_variables_hide_no_mount() -> None:
+    new = by_variables(*HIDDEN, volumes={"rows": ROWS}, binds=SHIPS)
+    says = {"/conf": "shipped files conf", "/hd": "host data hd", "/srv": "the host's /srv/one", "/rows": "volume shop_rows"}
+    for one in (new, kept(new)):
+        assert {target: str(m) for target, m in mounts.wanted(one, one.services["db"]).items()} == says
+        assert mounts.used(one) == {"shop_rows"}
+    several = kept(by_variables(HIDDEN[3], volumes={"rows": ROWS, "data": DATA}))
+    assert str(mounts.wanted(several, several.services["db"])["/rows"]) == "what is at ${VOL}"
+    assert mounts.used(several) == {"shop_rows", "shop_data"}  # any of them, since nobody knows which
+
+
+def test_a_target_by_a_variable_is_the_same_mount() -> None:
+    service = a_service("db", mounts=(at("/conf", "conf", "bind"), at("/a", "data"), at("/b", "data")), definition={"volumes": [
+        {"type": "bind", "source": "conf", "target": "${CONF}"}, {"type": "volume", "source": "data", "target": "${A}"}]})
+    new = a_release(service, volumes={"data": DATA}, binds=SHIPS)
+    assert {target: m.kind for target, m in mounts.wanted(new, new.services["db"]).items()} == {
+        "/conf": "shipped", "/a": "volume", "/b": "volume"}
+    assert {target: m.kind for target, m in mounts.wanted(kept(new), new.services["db"]).items()} == {
+        "/conf": "shipped", "${A}": "volume"}  # it may be one of three
+
+
+def test_another_value_is_another_place() -> None:
+    def version(path: str, volume_: str) -> release.Release:
+        return by_variables(("${P}", at("/srv", path, "bind")), ("${V}", at("/rows", volume_)),
+                            volumes={"rows": ROWS, "data": DATA})
+
+    one, other = version("/srv/one", "rows"), version("/srv/two", "data")
+    assert one.services["db"].content == other.services["db"].content
+    have = {"/srv": "/srv/one", "/rows": "shop_rows"}
+    assert changed(one, other, have, there("shop_rows"))[:2] == [
+        ("db", "mount /rows", "volume shop_rows", "volume shop_data (new, empty; shop_rows stays)"),
+        ("db", "mount /srv", "the host's /srv/one", "the host's /srv/two")]
+    app = an_app(one, a_container(one.services["db"], mounts=have))
+    assert planner.diff("h", one, {}, app, one) == planner.diff("h", kept(one), {}, app, kept(one)) == ()
+    adopted = an_app(one, a_container(one.services["db"], mounts={**have, "/srv": "/home/ann/one"}, adopted=True))
+    assert planner.diff("h", one, {}, adopted, one) == ()  # it is where it always was
+
+
+def test_a_volume_by_a_variable_is_checked() -> None:  # its definition, and that an external one is there
+    new = by_variables(HIDDEN[3], volumes={"rows": volume("rows", "kept", external=True)})
+    assert problems(new, None, {}) == ["the external volume kept does not exist"]
+    new = by_variables(HIDDEN[3], volumes={"rows": volume("rows", "shop_data", labels={"team": "a"})})
+    assert len(problems(new, None, {"shop_data": LOCAL})) == 1
+
+
+def test_host_data_by_a_variable_is_never_hidden() -> None:
+    old = by_variables(("${D}", at("/conf", "conf", "bind")))
+    new = by_variables(("${D}", at("/conf", "conf", "bind")), binds=SHIPS)
+    app = an_app(old, a_container(old.services["db"], mounts={"/conf": PROJECT + "conf"}))
+    for one in (new, kept(new)):
+        (found,) = hidden(app, one, {"conf": True})
+        assert "db: /conf: ./conf would become files that ship" in found.why
+
+
+def test_only_the_value_of_a_secret_that_compose_sees_makes_nothing_else_anew() -> None:
+    def version(path: str) -> release.Release:
+        return a_release(a_service("db", mounts=(at("/srv", path, "bind"),), definition={
+            "volumes": [{"type": "bind", "source": "${P}", "target": "/srv"}]}), secrets={"var.P": b"x"}, uses={"db": ("var.P",)})
+
+    one = version("/srv/one")
+    app = an_app(one, a_container(one.services["db"], mounts={"/srv": "/srv/one"}, secrets="1"), generations={"var.P": 1})
+    plan = planner.plan_host("h", version("/srv/two"), {"var.P": 2}, (), app, one, volumes={})
+    assert steps.StartServices(("db",)) in plan.steps
+    assert [(c.field, c.new) for c in plan.changes] == [("mount /srv", "the host's /srv/two"), ("secret P", "changed")]
 
 
 LOCAL = state.Volume("shop_data", "local", {}, {"com.docker.compose.project": "shop"})
@@ -223,3 +308,13 @@ def test_host_data_is_never_hidden_by_files_that_ship() -> None:  # D27
     assert mounts.turned(app) == frozenset()
     kept = state.AppState("shop", releases={**app.releases, **never.releases})
     assert mounts.turned(kept) == {"data"}
+
+
+def test_another_value_in_a_network_makes_it_anew() -> None:  # Compose would, and nobody would know
+    networks = {"default": project.Resource("default", "shop_default", {"driver_opts": {"mtu": "${MTU}"}})}
+    new = a_release(a_service("db"), networks=networks, secrets={"var.MTU": b"9000"})
+    app = an_app(new, generations={"var.MTU": 1})
+    assert planner.diff("h", new, {"var.MTU": 1}, app, new) == ()
+    plan = planner.plan_host("h", new, {"var.MTU": 2}, (), app, new)
+    assert steps.RecreateNetwork("shop_default", ("db",)) in plan.steps and plan.services == ("db",)
+    assert {(c.service, c.field, c.new) for c in plan.changes} >= {("", "network shop_default", "new definition")}
