@@ -293,7 +293,8 @@ def plan_one(
     app = seen.apps.get(made.app, state.AppState(made.app))
     numbers, fresh = planner.generations(hashed, app.secrets)
     old = running.kept_release(app)
-    return planner.plan_host(name, made, numbers, fresh, app, old, seen.attached(made.app), wrong, seen.volumes)
+    return planner.plan_host(name, made, numbers, fresh, app, old, seen.attached(made.app), wrong, seen.volumes,
+                             seen.data if seen.volumes is not None else None)
 
 
 def check_data(made: release.Release, plan: steps.HostPlan, seen: state.HostState) -> None:

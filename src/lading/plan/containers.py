@@ -15,12 +15,9 @@ HEALTH = {"healthy": 0, "running": 0, "completed": 0, "starting": 1}  # which co
 
 def changes(
     host: str, release: releases.Release, spec: releases.ServiceSpec, numbers: Mapping[str, int],
-    app: state.AppState, old: releases.Release | None, volumes: Mapping[str, state.Volume] | None = None,
+    app: state.AppState, old: releases.Release | None, there: mounts.Kept = mounts.UNASKED,
 ) -> list[steps.Change]:
-    """Everything in which the containers of one service differ, all at once: whoever approves sees the whole.
-
-    *volumes*: those of the host, if it was asked for them.
-    """
+    """Everything in which the containers of one service differ, all at once: whoever approves sees the whole."""
     ends = release.endings[spec.name]
     mine = ranked(spec, ends, numbers, app.containers)
     found: list[steps.Change] = []
@@ -28,7 +25,7 @@ def changes(
         found.append(steps.Change(host, spec.name, "containers", str(len(mine)), str(spec.replicas)))
     for container in mine[: spec.replicas]:
         known = before(spec.name, container.content, app, old)
-        moved = mounts.changes(host, release, spec, container, known, volumes)
+        moved = mounts.changes(host, release, spec, container, known, there)
         differing = fields(host, release, spec, container, known, moved)
         differing += _secrets(host, spec, numbers, app, container, old)
         found += differing or _unwell(host, spec, ends, container)

@@ -21,6 +21,8 @@ WORDS = {
 FIELD = "mount "  # how the changes of a target begin
 SEEN = ("volume", "anonymous", "data", "shipped", "path", "tmpfs")  # kinds that a container tells
 COMPOSE_LABELS = "com.docker.compose."
+PROJECT = f"{COMPOSE_LABELS}project"
+CONFIG_HASH = f"{COMPOSE_LABELS}config-hash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +31,35 @@ class Mount:
 
     *kind*: volume, anonymous, data (of the host), shipped, path, hidden (by variables, whose values
     nobody here knows), or Compose's own word; *source*: name or path; *varies*: by the values of
-    variables; *among*: the volumes one of which it is.
+    variables; *among*: the volumes one of which it is; *subpath*: the folder of a volume, as far
+    as a file says it; *id*: an anonymous volume's.
     """
 
     kind: str
     source: str = ""
     varies: bool = field(default=False, compare=False)
     among: tuple[str, ...] = field(default=(), compare=False)
+    subpath: str = field(default="", compare=False)
+    id: str = field(default="", compare=False)
 
     def __str__(self) -> str:
-        return f"{WORDS.get(self.kind, self.kind)} {self.source}".strip()
+        below = f", folder {self.subpath}" if self.subpath else ""
+        return f"{WORDS.get(self.kind, self.kind)} {self.source}".strip() + below
 
     @property
     def lasts(self) -> bool:
         """Whether what containers wrote there stays when nothing mounts it any more."""
-        return self.kind in ("volume", "anonymous", "data")
+        return self.kind in ("volume", "anonymous", "data", "path")
+
+    @property
+    def name(self) -> str:
+        """By what people find it."""
+        return self.source or self.id[:12] or "what was there"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has no source of its own: Compose gives it what a container had mounted there before."""
+        return self.kind in ("anonymous", "tmpfs") and not self.source
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +81,31 @@ def wanted(made: releases.Release, spec: releases.ServiceSpec) -> dict[str, Moun
         return {}
     places = overlay.shipped(made.overlay)
     shipped, data = places.mounts.get(spec.name, {}), places.data.get(spec.name, {})
+    subpaths = dict(_subpaths(written))
     read = made.as_read.get(spec.name)
     if read is not None:
         firm = {variables.plain_text(str(one["target"])) for one in written if _is_firm(one)}
-        return {one.target: _wanted(made, one.kind, one.source, one.target in shipped, one.target not in firm)
-                for one in read.listed}
+        found = {one.target: _wanted(made, one.kind, one.source, one.target in shipped, one.target not in firm)
+                 for one in read.listed}
+        return _with_subpaths(found, subpaths)
     found = {target: Mount("data", posixpath.normpath(path)) for target, path in data.items()}
     found |= {target: Mount("shipped", made.objects.get(id_, "")) for target, id_ in shipped.items()}
     for one in written:
         if isinstance(one, Mapping):  # a list that may hold a secret is kept as it is written
             _add_kept(made, spec, one, found)
-    return found
+    return _with_subpaths(found, subpaths)
+
+
+def _subpaths(written: Sequence[object]) -> Iterator[tuple[str, str]]:
+    """The folders of volumes that a definition mounts, by target."""
+    for one in written:
+        subpath = (one.get("volume") or {}).get("subpath") if isinstance(one, Mapping) else None
+        if isinstance(one, Mapping) and subpath:
+            yield variables.plain_text(str(one.get("target"))), variables.plain_text(str(subpath))
+
+
+def _with_subpaths(found: Mapping[str, Mount], subpaths: Mapping[str, str]) -> dict[str, Mount]:
+    return {target: replace(one, subpath=subpaths.get(target, "")) for target, one in found.items()}
 
 
 def _is_firm(written: object) -> bool:
@@ -146,7 +176,7 @@ def seen(app: str, container: state.ContainerState, known: Mapping[str, Mount]) 
 
 def _seen(app: str, source: str, known: Mount | None) -> Mount:
     if NAMELESS.fullmatch(source):
-        return Mount("anonymous")
+        return Mount("anonymous", id=source)
     if not source:
         return Mount("tmpfs")
     if not source.startswith("/"):
@@ -159,13 +189,32 @@ def _seen(app: str, source: str, known: Mount | None) -> Mount:
     return Mount("path", source)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What lies on a host: *volumes* by name, *data*: place of host data → whether anything lies there; None = not asked."""
+
+    volumes: Mapping[str, state.Volume] | None = None
+    data: Mapping[str, bool] | None = None
+
+    def has(self, one: Mount) -> bool | None:
+        """Whether there is something at a mount; None = nobody has looked."""
+        if one.kind == "volume":
+            return None if self.volumes is None else one.source in self.volumes
+        if one.kind == "data":
+            return None if self.data is None else self.data.get(one.source, False)
+        return False if one.kind == "anonymous" else None
+
+
+UNASKED = Kept()
+
+
 def changes(
     host: str,
     made: releases.Release,
     spec: releases.ServiceSpec,
     container: state.ContainerState,
     known: tuple[releases.Release, releases.ServiceSpec] | None,
-    volumes: Mapping[str, state.Volume] | None,
+    there: Kept,
 ) -> list[steps.Change]:
     """The targets at which a container has something else mounted than the release says, in words about the data.
 
@@ -183,17 +232,23 @@ def changes(
         same = told or (unseen if known is None else before.get(target) == new)
         if new is not None and new.varies and not unseen and not container.adopted:
             same = False  # the same words mean another place with other values
-        if _differ(old, new, same):
-            found.append(
-                steps.Change(
-                    host,
-                    spec.name,
-                    f"{FIELD}{target}",
-                    str(old or "none"),
-                    _becomes(old, new, volumes),
-                )
-            )
+        says = _says(old, new, before.get(target), same, there)
+        if says is not None:
+            found.append(steps.Change(host, spec.name, f"{FIELD}{target}", *says))
     return found
+
+
+def _says(
+    old: Mount | None, new: Mount | None, before: Mount | None, same: bool, there: Kept
+) -> tuple[str, str] | None:
+    """What was mounted at a target and what becomes of it, in words; None if nothing changes."""
+    if old is not None and new is not None and old == new and before is not None and before.subpath != new.subpath:
+        return str(replace(old, subpath=before.subpath)), f"{new} (what is in the other stays)"
+    if not _differ(old, new, same):
+        return None
+    if old is not None and new is not None and new.is_open and old.kind != "tmpfs":
+        return str(old), f"{old} (it goes on: Compose gives a mount without a source what was there before)"
+    return str(old or "none"), _becomes(old, new, there)
 
 
 def _differ(old: Mount | None, new: Mount | None, same: bool) -> bool:
@@ -211,17 +266,14 @@ def _differ(old: Mount | None, new: Mount | None, same: bool) -> bool:
     return old != new and not unnamed
 
 
-def _becomes(
-    old: Mount | None, new: Mount | None, volumes: Mapping[str, state.Volume] | None
-) -> str:
+def _becomes(old: Mount | None, new: Mount | None, there: Kept) -> str:
     """What is mounted from now on; whether it is new, and what stays behind."""
     notes = []
-    if new is not None and new.kind == "volume" and volumes is not None:
-        notes.append("there already" if new.source in volumes else "new, empty")
-    if new is not None and new.kind == "anonymous":
-        notes.append("new, empty")
+    has = there.has(new) if new is not None else None
+    if has is not None:
+        notes.append("there already" if has else "new, empty")
     if old is not None and old.lasts:
-        notes.append(f"{old.source or 'what was there'} stays")
+        notes.append(f"{old.name} stays")
     return str(new or "none") + (f" ({'; '.join(notes)})" if notes else "")
 
 
@@ -229,21 +281,54 @@ def resources(
     host: str,
     made: releases.Release,
     old: releases.Release | None,
+    app: state.AppState,
     volumes: Mapping[str, state.Volume] | None,
 ) -> list[steps.Change]:
-    """The volumes that a host will have anew, and those that nothing of the app mounts any more; they stay."""
+    """The volumes that a host will have anew, and the data that nothing of the app mounts any more; it stays."""
     now, before = used(made), used(old) if old is not None else frozenset[str]()
     found = []
     for name in sorted(now - before if volumes is not None else ()):
-        was = "there already" if name in (volumes or {}) else ""
-        found.append(
-            steps.Change(host, "", f"volume {name}", was, "mounted" if was else "new, empty")
-        )
+        one = (volumes or {}).get(name)
+        becomes = "new, empty" if one is None else "mounted"
+        found.append(steps.Change(host, "", f"volume {name}", _whose(one, made.app), becomes))
     found += [
         steps.Change(host, "", f"volume {name}", "mounted", "left behind: it stays, unused")
-        for name in sorted(before - now)
+        for name in sorted(before - now - frozenset(_still_mounted(made, app)))
     ]
+    for container in app.containers:
+        if container.service not in made.services and not container.one_off:
+            found += _left(host, made.app, container)
     return found
+
+
+def _whose(one: state.Volume | None, app: str) -> str:
+    """What is told of a volume that an app begins to mount."""
+    if one is None:
+        return ""
+    project = one.labels.get(PROJECT, "")
+    if not one.driver or project == app:
+        return "there already"
+    return f"there already, of project {project}" if project else "there already, not made by Compose"
+
+
+def _still_mounted(made: releases.Release, app: state.AppState) -> Iterator[str]:
+    """The volumes that containers have and keep though the release does not say it."""
+    for container in app.containers:
+        spec = made.services.get(container.service)
+        if spec is None:
+            continue
+        want = wanted(made, spec)
+        for target, source in container.mounts.items():
+            if not spec.active or (target in want and want[target].is_open):
+                yield source
+
+
+def _left(host: str, app: str, container: state.ContainerState) -> Iterator[steps.Change]:
+    """The anonymous volumes and host data of a container that goes with its service."""
+    for target, one in sorted(seen(app, container, {}).items()):
+        if one.kind in ("anonymous", "data"):
+            what = f"{one} {one.id[:12]}".strip()
+            yield steps.Change(host, container.service, f"{FIELD}{target}", what, "left behind: it stays, unused")
 
 
 def used(made: releases.Release) -> frozenset[str]:
@@ -293,7 +378,8 @@ def _volumes(
                 )
             continue
         recorded = old is not None and old.volumes.get(key) == volume
-        differs = [] if is_there is None or recorded else definition(volume["definition"], is_there)
+        taken = old is None and is_there is not None and _is_taken(is_there, made.app)
+        differs = [] if is_there is None or recorded or taken else definition(volume["definition"], is_there)
         differs += [
             f"secret {one} changed"
             for one in _secrets(volume["definition"])
@@ -301,6 +387,11 @@ def _volumes(
         ]
         if differs:
             yield _otherwise(made.app, there.host, name, differs)
+
+
+def _is_taken(there: state.Volume, app: str) -> bool:
+    """Whether Compose takes a volume of somebody else as it is, with a warning: it compares only what it has made itself."""
+    return bool(there.driver) and there.labels.get(PROJECT) != app and CONFIG_HASH not in there.labels
 
 
 def _otherwise(app: str, host: str, name: str, differs: Sequence[str]) -> Problem:

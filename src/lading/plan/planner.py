@@ -31,12 +31,12 @@ def generations(
 
 def diff(
     host: str, release: releases.Release, numbers: Mapping[str, int], app: state.AppState,
-    old: releases.Release | None, volumes: Mapping[str, state.Volume] | None = None,
+    old: releases.Release | None, there: mounts.Kept = mounts.UNASKED,
 ) -> tuple[steps.Change, ...]:
     """Everything in which a host differs from *release*; empty = it is there, as it should be."""
     found: list[steps.Change] = []
     for spec in release.active.values():
-        found += containers.changes(host, release, spec, numbers, app, old, volumes)
+        found += containers.changes(host, release, spec, numbers, app, old, there)
     for name in sorted({c.service for c in app.containers if not c.one_off} - set(release.services)):
         found.append(steps.Change(host, name, "service", "running", "removed"))
     if old is not None:
@@ -67,15 +67,15 @@ def _networks(
 def plan_host(
     host: str, release: releases.Release, numbers: Mapping[str, int], fresh: tuple[str, ...], app: state.AppState,
     old: releases.Release | None, attached: Mapping[str, Sequence[str]] | None = None, wrong: str = "",
-    volumes: Mapping[str, state.Volume] | None = None,
+    volumes: Mapping[str, state.Volume] | None = None, data: Mapping[str, bool] | None = None,
 ) -> steps.HostPlan:
     """The steps that bring one host to *release*; none if it is there already.
 
     *attached*: network → names of containers on it that are not the app's; *wrong*: why what the host has written down
-    does not count, so that it is written anew; *volumes*: those of the host, if it was asked for them.
+    does not count, so that it is written anew; *volumes* and *data*: what lies there, if it was asked for.
     """
     strangers = attached or {}
-    changes = diff(host, release, numbers, app, old, volumes)
+    changes = diff(host, release, numbers, app, old, mounts.Kept(volumes, data))
     if wrong:
         changes = (steps.Change(host, "", "record", wrong, "written anew"), *changes)
     current = app.current
@@ -114,8 +114,18 @@ def plan_host(
     todo.append(steps.CommitRelease(release.id))
     there = {c.id for c in app.containers if c.service in release.services}
     adopted = {key: one for key, one in (current.adopted if current else {}).items() if key in there}
-    changes = (*changes, *pulled, *mounts.resources(host, release, old, volumes))
+    changes = (*changes, *pulled, *_run_on(host, release, app, old), *mounts.resources(host, release, old, app, volumes))
     return steps.HostPlan(host, tuple(todo), changes, current, numbers, fresh, adopted)
+
+
+def _run_on(
+    host: str, release: releases.Release, app: state.AppState, old: releases.Release | None
+) -> list[steps.Change]:
+    """The services whose containers stay though nobody asks for their profiles any more."""
+    dropped = set(old.active if old is not None else ()) & (set(release.services) - set(release.active))
+    there = {c.service for c in app.containers if not c.one_off}
+    return [steps.Change(host, name, "service", "running", "runs on as it is: nobody asks for its profile any more")
+            for name in sorted(dropped & there)]
 
 
 def _named(release: releases.Release, changes: Sequence[steps.Change]) -> set[str]:

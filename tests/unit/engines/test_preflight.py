@@ -1,5 +1,6 @@
 """What keeps a host from taking a release, in words; whose the project's name is."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from builders import PIN, a_container, a_release, a_service, an_app
 from lading import state
-from lading.compose import project
+from lading.compose import project, restore
 from lading.engines import preflight
 from lading.plan import steps
 
@@ -118,6 +119,15 @@ def test_the_apps_own_port_is_no_conflict() -> None:
 def test_architecture(machine: str, platforms: list[str], good: bool) -> None:
     found = problems({"architecture": machine}, platforms={IMAGE: platforms})
     assert found == ([] if good else [f"{IMAGE} is not there for linux/amd64 (only {', '.join(platforms)})"])
+
+
+def test_an_architecture_by_a_variable() -> None:
+    made = a_release(a_service("web", "r/web:1", platform="linux/s390x", definition={"platform": "${P}"}))
+    seen = state.HostState("h", GOOD)
+    said = [f"{IMAGE} is not there for linux/s390x (only linux/amd64)"]
+    assert preflight.problems(made, START, seen, {IMAGE: ["linux/amd64"]}) == said
+    kept = restore.from_json(json.loads(made.canonical()))  # nobody knows which one it was
+    assert preflight.problems(kept, START, seen, {IMAGE: ["linux/amd64"]}) == []
 
 
 @pytest.mark.parametrize(("said", "why"), [

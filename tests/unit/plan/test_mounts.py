@@ -48,11 +48,12 @@ def there(*names: str) -> Mapping[str, state.Volume]:
 def changed(old: release.Release, new: release.Release, have: Mapping[str, str], volumes: Mapping[str, state.Volume] | None) -> list[tuple[str, ...]]:
     """Service, field, old and new of what a plan says where old's containers have *have* mounted."""
     app = an_app(old, a_container(old.services["db"], mounts=have))
-    plan = planner.plan_host("h", new, {}, (), app, old, volumes=volumes)
+    plan = planner.plan_host("h", new, {}, (), app, old, volumes=volumes, data={"full": True})
     return [(c.service, c.field, c.old, c.new) for c in plan.changes]
 
 
 DATA, ROWS = volume("data"), volume("rows")
+GOES_ON = "it goes on: Compose gives a mount without a source what was there before"  # `inherit` in its create.go
 
 
 @pytest.mark.parametrize(("old", "new", "have", "says"), [
@@ -64,16 +65,24 @@ DATA, ROWS = volume("data"), volume("rows")
                  [("db", "mount /data", "volume shop_data", "none (shop_data stays)"),
                   ("", "volume shop_data", "mounted", "left behind: it stays, unused")], id="no volume any more"),
     pytest.param([at("/data")], [at("/data", "data")], ANONYMOUS,
-                 [("db", "mount /data", "anonymous volume", "volume shop_data (new, empty; what was there stays)"),
+                 [("db", "mount /data", "anonymous volume", "volume shop_data (new, empty; 0123456789ab stays)"),
                   ("", "volume shop_data", "", "new, empty")], id="an anonymous one gets a name"),
     pytest.param([at("/data", "data")], [at("/data")], "shop_data",
-                 [("db", "mount /data", "volume shop_data", "anonymous volume (new, empty; shop_data stays)"),
-                  ("", "volume shop_data", "mounted", "left behind: it stays, unused")], id="and loses it"),
+                 [("db", "mount /data", "volume shop_data", f"volume shop_data ({GOES_ON})")], id="and loses it"),
+    pytest.param([at("/data", "./data", "bind")], [at("/data")], PROJECT + "data",
+                 [("db", "mount /data", "host data data", f"host data data ({GOES_ON})")], id="host data goes on without its place"),
+    pytest.param([at("/data", "data")], [at("/data", "", "tmpfs")], "shop_data",
+                 [("db", "mount /data", "volume shop_data", f"volume shop_data ({GOES_ON})")], id="so it does under a tmpfs"),
+    pytest.param([at("/data", "./data", "bind")], [at("/data", "./data2", "bind")], PROJECT + "data",
+                 [("db", "mount /data", "host data data", "host data data2 (new, empty; data stays)")], id="another folder"),
+    pytest.param([at("/data", "data")], [at("/data", "./full", "bind")], "shop_data",
+                 [("db", "mount /data", "volume shop_data", "host data full (there already; shop_data stays)"),
+                  ("", "volume shop_data", "mounted", "left behind: it stays, unused")], id="a volume becomes host data"),
     pytest.param([at("/data", "./data", "bind")], [at("/data", "data")], PROJECT + "data",
                  [("db", "mount /data", "host data data", "volume shop_data (new, empty; data stays)"),
                   ("", "volume shop_data", "", "new, empty")], id="host data"),
     pytest.param([at("/data", "/srv/data", "bind")], [at("/data", "data")], "/srv/data",
-                 [("db", "mount /data", "the host's /srv/data", "volume shop_data (new, empty)"),
+                 [("db", "mount /data", "the host's /srv/data", "volume shop_data (new, empty; /srv/data stays)"),
                   ("", "volume shop_data", "", "new, empty")], id="a path of the host"),
     pytest.param([at("/data", "data")], [at("/data", "data"), at("/tmp", "", "tmpfs")], "shop_data",
                  [("db", "definition", "", "")], id="a tmpfs is no data"),
@@ -138,7 +147,7 @@ def test_what_a_secret_or_docker_hides_is_told_by_the_files() -> None:
     assert [c[1] for c in changed(one, version("${ROOT}/one", "2"), have, {})] == ["environment"]
     assert changed(one, version("${ROOT}/two", "1"), have, {}) == [
         ("db", "mount /data", "what is at ${ROOT}/one", "what is at ${ROOT}/two")]
-    assert changed(one, version("./data", "1"), have, {}) == [("db", "mount /data", "the host's /srv/one", "host data data")]
+    assert changed(one, version("./data", "1"), have, {}) == [("db", "mount /data", "the host's /srv/one", "host data data (new, empty; /srv/one stays)")]
     assert planner.diff("h", one, {}, an_app(one, a_container(one.services["db"], mounts=have)), one) == ()
     strange = state.AppState("shop", containers=(a_container(one.services["db"], content="other", mounts=have),))
     assert [c.field for c in planner.diff("h", one, {}, strange, None)] == ["definition"]
@@ -149,6 +158,8 @@ def test_a_release_says_what_it_mounts() -> None:
                at("/e", "stray"), binds={"conf": FILES})
     assert {target: str(one) for target, one in mounts.wanted(new, new.services["db"]).items()} == {
         "/a": "shipped files conf", "/b": "host data data", "/c": "the host's /srv", "/d": "image i", "/e": "volume stray"}
+    listed = a_release(a_service("db", mounts=(at("/srv", "/srv", "bind"),), definition={"volumes": ["${SECRET}:/srv"]}))
+    assert mounts.wanted(listed, listed.services["db"])["/srv"].varies
     masked = kept(a_release(a_service("db", definition={"volumes": ["${SECRET}:/data"]})))
     assert mounts.wanted(masked, masked.services["db"]) == {}
 
@@ -197,7 +208,7 @@ def test_another_value_is_another_place() -> None:
     have = {"/srv": "/srv/one", "/rows": "shop_rows"}
     assert changed(one, other, have, there("shop_rows"))[:2] == [
         ("db", "mount /rows", "volume shop_rows", "volume shop_data (new, empty; shop_rows stays)"),
-        ("db", "mount /srv", "the host's /srv/one", "the host's /srv/two")]
+        ("db", "mount /srv", "the host's /srv/one", "the host's /srv/two (/srv/one stays)")]
     app = an_app(one, a_container(one.services["db"], mounts=have))
     assert planner.diff("h", one, {}, app, one) == planner.diff("h", kept(one), {}, app, kept(one)) == ()
     adopted = an_app(one, a_container(one.services["db"], mounts={**have, "/srv": "/home/ann/one"}, adopted=True))
@@ -229,7 +240,7 @@ def test_only_the_value_of_a_secret_that_compose_sees_makes_nothing_else_anew() 
     app = an_app(one, a_container(one.services["db"], mounts={"/srv": "/srv/one"}, secrets="1"), generations={"var.P": 1})
     plan = planner.plan_host("h", version("/srv/two"), {"var.P": 2}, (), app, one, volumes={})
     assert steps.StartServices(("db",)) in plan.steps
-    assert [(c.field, c.new) for c in plan.changes] == [("mount /srv", "the host's /srv/two"), ("secret P", "changed")]
+    assert [(c.field, c.new) for c in plan.changes] == [("mount /srv", "the host's /srv/two (/srv/one stays)"), ("secret P", "changed")]
 
 
 LOCAL = state.Volume("shop_data", "local", {}, {"com.docker.compose.project": "shop"})
@@ -318,3 +329,58 @@ def test_another_value_in_a_network_makes_it_anew() -> None:  # Compose would, a
     plan = planner.plan_host("h", new, {"var.MTU": 2}, (), app, new)
     assert steps.RecreateNetwork("shop_default", ("db",)) in plan.steps and plan.services == ("db",)
     assert {(c.service, c.field, c.new) for c in plan.changes} >= {("", "network shop_default", "new definition")}
+
+
+def test_what_went_on_once_goes_on_without_a_word() -> None:
+    one, other = made(at("/data"), at("/a", "rows"), volumes=(ROWS,)), made(at("/data"), volumes=(ROWS,))
+    have = {"/data": "shop_data", "/a": "shop_rows"}
+    assert changed(one, other, have, there("shop_data", "shop_rows")) == [
+        ("db", "mount /a", "volume shop_rows", "none (shop_rows stays)"),
+        ("", "volume shop_rows", "mounted", "left behind: it stays, unused")]
+
+
+def test_another_folder_of_a_volume_is_named() -> None:
+    def version(subpath: str) -> release.Release:
+        return a_release(a_service("db", mounts=(at("/data", "data"),), definition={"volumes": [
+            {"type": "volume", "source": "data", "target": "/data", "volume": {"subpath": subpath}}]}), volumes={"data": DATA})
+
+    for one in (version("a"), kept(version("a"))):
+        found = changed(one, version("b"), {"/data": "shop_data"}, there("shop_data"))
+        assert ("db", "mount /data", "volume shop_data, folder a", "volume shop_data, folder b (what is in the other stays)") in found
+
+
+def test_what_goes_with_its_service_is_left_behind() -> None:
+    old = a_release(a_service("web"), mounted(at("/data", "data"), at("/any"), at("/hd", "./hd", "bind")), volumes={"data": DATA})
+    new = a_release(a_service("web"))
+    have = {"/data": "shop_data", "/any": ANONYMOUS, "/hd": PROJECT + "hd"}
+    app = an_app(old, a_container(old.services["web"]), a_container(old.services["db"], mounts=have))
+    plan = planner.plan_host("h", new, {}, (), app, old, volumes=there("shop_data"), data={})
+    behind = "left behind: it stays, unused"
+    assert {(c.service, c.field, c.old, c.new) for c in plan.changes} == {
+        ("db", "service", "running", "removed"), ("", "volume shop_data", "mounted", behind),
+        ("db", "mount /any", "anonymous volume 0123456789ab", behind), ("db", "mount /hd", "host data hd", behind)}
+
+
+def test_a_service_that_nobody_asks_for_any_more_runs_on() -> None:
+    def version(asked: bool, image: str) -> release.Release:
+        return a_release(a_service("web", image), mounted(at("/data", "data"), profiles=("d",), asked=asked), volumes={"data": DATA})
+
+    old, new = version(True, "r.example/app:1"), version(False, "r.example/app:2")
+    app = an_app(old, a_container(old.services["web"]), a_container(old.services["db"], mounts={"/data": "shop_data"}))
+    plan = planner.plan_host("h", new, {}, (), app, old, volumes=there("shop_data"))
+    assert [(c.service, c.field, c.new) for c in plan.changes if c.field != "image"] == [
+        ("db", "service", "runs on as it is: nobody asks for its profile any more")]
+
+
+def test_somebody_elses_volume_is_taken_where_compose_takes_it() -> None:
+    new = made(at("/data", "data"), volumes=(volume("data", "hello", labels={"team": "a"}),))
+    bare = state.Volume("hello", "local", {}, {"backup": "yes"})
+    other = state.Volume("hello", "local", {}, {"com.docker.compose.project": "other", "com.docker.compose.version": "2.20"})
+    asked = state.Volume("hello", "local", {}, {**other.labels, "com.docker.compose.config-hash": "1"})
+    for one, said in ((bare, "there already, not made by Compose"), (other, "there already, of project other")):
+        assert problems(new, None, {"hello": one}) == []
+        plan = planner.plan_host("h", new, {}, (), state.AppState("shop"), None, volumes={"hello": one})
+        assert ("volume hello", said, "mounted") in [(c.field, c.old, c.new) for c in plan.changes]
+    assert len(problems(new, None, {"hello": asked})) == 1  # Compose would ask whether its data may go
+    was = made(at("/data", "data"), volumes=(volume("data", "hello"),))
+    assert len(problems(new, was, {"hello": bare})) == 1  # the file says another thing now, which would never happen
