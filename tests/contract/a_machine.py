@@ -48,6 +48,8 @@ class Machine:
         self.containers: dict[str, dict[str, Any]] = {}
         self.reaches: dict[str, bytes | str] = {}
         """What its engine finds in registries that nobody else reaches: full name → manifest, or the engine's words."""
+        self.binds: list[str] = []
+        """The absolute paths that it was asked for."""
 
     def copy(self) -> "Machine":
         """The same host, once more."""
@@ -72,6 +74,7 @@ class Machine:
 
     def do_observe(self, what: command.Command, words: Mapping[str, str]) -> dict[str, bytes]:
         """All that is there."""
+        self.binds += words.get("BINDS", "").split()
         parts = {"facts": FACTS, "app:" + self.app: "", "journal:" + self.app: "".join(f"{one}\n" for one in self.journal),
                  "objects:" + self.app: "", "secrets:" + self.app: "",
                  "lease:" + self.app: "".join(f"{key}={value}\n" for key, value in self.lease.items()) + "boot=b\nnowboot=b\nnow=9\n"}
@@ -143,8 +146,8 @@ class Machine:
         """Refused where something runs otherwise than it was judged."""
         for line in what.script.splitlines():
             if line.startswith("runs "):
-                _, service, content, *_ = shlex.split(line)
-                if self.containers.get(service, {}).get("labels", {}).get("lading.content") != content:
+                _, service, content, _, count, *_ = shlex.split(line)
+                if count != "0" and self.containers.get(service, {}).get("labels", {}).get("lading.content") != content:
                     return {"refused": f"changed\n{service}\n".encode()}
         self.jot(words["RECORD"])
         self.current = words["CURRENT"]

@@ -136,3 +136,72 @@ def test_an_override_that_plain_compose_adds_is_said_to_be_left_out_once(shop: P
     assert reading(shop).warnings == (said,)
     assert reading(shop, files=("compose.yaml",)).warnings == ()
     assert on_hosts(reading(shop, files=("compose.yaml", "compose.override.yaml")))["services"]["web"]["environment"] == {"DEV": "1"}
+
+
+LEFT_OUT = {
+    "build without image": "build: .", "an image that is none": "image: 'r.example/tool:${UNSET}'", "a missing variable": "image: r.example/tool:1\n    environment: {A: '${UNSET}'}",
+    "a missing env file": "image: r.example/tool:1\n    env_file: [gone.env]", "a missing secret": "image: r.example/tool:1\n    secrets: [gone]",
+    "a missing config": "image: r.example/tool:1\n    configs: [gone]", "a file that git lacks": "image: r.example/tool:1\n    volumes: ['./local.conf:/c']",
+    "a swarm secret": "image: r.example/tool:1\n    secrets: [swarm]", "a provider": "provider: {type: x}",
+}
+TOP = "secrets: {gone: {file: ./gone}, swarm: {external: true}}\nconfigs: {gone: {file: ./gone.conf}}\n"
+
+
+@pytest.mark.parametrize("idle", ["profiles: [tools]", "profiles: ['${TOOLS:-tools}']", "scale: 0", "deploy: {replicas: 0}"])
+@pytest.mark.parametrize("wrong", LEFT_OUT)
+def test_what_is_wrong_with_a_service_that_is_left_out_stops_nobody(wrong: str, idle: str, shop: Project) -> None:
+    shop.write({"compose.yaml": f"{WEB}  tool:\n    {LEFT_OUT[wrong]}\n    {idle}\n{TOP}", "local.conf": "1"}, ignored="local.conf\n")
+    try:
+        by_compose(shop)
+    except subprocess.CalledProcessError:
+        with pytest.raises(errors.ComposeError):
+            reading(shop)
+        assert wrong in ("a missing env file", "a swarm secret") and "profiles" not in idle  # Compose reads it, as everything of scale 0
+        return
+    got = reading(shop)
+    assert started(got) == {"web"}
+    assert "web" in on_hosts(got)["services"]
+
+
+def started(got: project.Reading) -> set[str]:
+    return {name for name, service in got.project.services.items() if service.starts}
+
+
+def test_what_is_right_with_a_service_that_is_left_out_is_kept_as_before(shop: Project) -> None:
+    shop.write({"compose.yaml": f"{WEB}  tool: {{image: 'r.example/tool:1', profiles: [tools]}}\n"})
+    assert set(reading(shop).project.services) == {"web", "tool"}
+
+
+@pytest.mark.parametrize("profiles", [("tools",), ("*",)])
+def test_what_is_wrong_with_a_service_that_is_asked_for_is_refused(profiles: tuple[str, ...], shop: Project) -> None:
+    shop.write({"compose.yaml": f"{WEB}  tool: {{build: ., profiles: [tools]}}\n"})
+    with pytest.raises(errors.ComposeError, match="service tool has `build:` and no `image:`"):
+        reading(shop, profiles=profiles)
+
+
+def test_what_a_service_that_is_left_out_demands_is_demanded_as_by_compose(shop: Project) -> None:
+    shop.write({"compose.yaml": f"{WEB}  tool: {{build: ., profiles: [tools], environment: {{A: '${{A:?say which}}'}}}}\n"})
+    with pytest.raises(subprocess.CalledProcessError):
+        by_compose(shop)
+    with pytest.raises(errors.ComposeError, match="A is not set: say which"):
+        reading(shop)
+    assert started(reading(shop, overrides={"A": "1"})) == {"web"}
+    assert set(on_hosts(reading(shop, overrides={"A": "1"}))["services"]) == {"web"}
+
+
+@pytest.mark.parametrize("more", [
+    "    depends_on: {tool: {condition: service_started, required: false}}\n", "x-lading: {hooks: {before: {service: other}}}\n",
+])
+def test_who_does_without_a_service_that_is_left_out_does_so_here_too(more: str, shop: Project) -> None:
+    shop.write({"compose.yaml": f"{WEB}{more if more.startswith(' ') else ''}  tool: {{build: ., profiles: [tools]}}\n"
+                                f"  other: {{image: 'r.example/other:1', profiles: [jobs]}}\n{'' if more.startswith(' ') else more}"})
+    got = reading(shop)
+    assert started(got) == {"web"}
+    assert ("other" in got.project.services) is ("hooks" in more)
+    assert not got.project.services["web"].depends_on
+
+
+def test_a_service_that_a_hook_runs_is_not_left_out(shop: Project) -> None:
+    shop.write({"compose.yaml": f"{WEB}  tool: {{build: ., profiles: [tools]}}\nx-lading: {{hooks: {{before: {{service: tool}}}}}}\n"})
+    with pytest.raises(errors.ComposeError, match="service tool has `build:` and no `image:`"):
+        reading(shop)

@@ -137,3 +137,18 @@ def test_other_policies_are_told(fleet: Fleet) -> None:
     file.write_text(file.read_text() + "    pull_policy: build\n    build: .\n")
     made = asyncio.run(start.plan(fleet.context(), fleet.request()))
     assert any(one.startswith("service web: pull_policy: build is not carried out: hosts pull ") for one in made.warnings)
+
+
+@pytest.mark.parametrize("idle", ["profiles: [tools]", "scale: 0"])
+def test_nothing_of_a_service_that_is_left_out_is_asked_for(idle: str, fleet: Fleet) -> None:
+    file = fleet.folder / "compose.yaml"
+    whole = file.read_text()
+    registry = whole.partition('image: "')[2].partition("/")[0]
+    file.write_text(f"{whole}  tool: {{image: '{registry}/team/gone:1', volumes: ['/opt/tools:/t'], {idle}}}\n")
+    asyncio.run(start.plan(fleet.context(), fleet.request()))
+    assert fleet.machine.binds == []
+    assert asyncio.run(start.deploy(fleet.context(), fleet.request())).result == "succeeded"
+    assert fleet.machine.binds == []
+    file.write_text(whole + f"  tool: {{image: '{registry}/team/gone:1', volumes: ['/opt/tools:/t']}}\n")
+    with pytest.raises(errors.RegistryError, match="team/gone"):
+        asyncio.run(start.plan(fleet.context(), fleet.request()))

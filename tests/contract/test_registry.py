@@ -313,6 +313,20 @@ def test_who_is_busy_or_hangs_up_is_asked_again(serve: Serve, place: str, busy: 
     assert not troubles
 
 
+@pytest.mark.parametrize("later", ["0", "0000", "Thu, 01 Jan 1970 00:00:00 GMT"])
+def test_a_registry_that_says_at_once_is_asked_after_pauses_that_double(serve: Serve, later: str) -> None:
+    server = serve()
+    asked = list[str]()
+
+    def busy(said: str) -> Answer:
+        asked.append(said)
+        return Answer(429, HTML, {"Retry-After": later})
+
+    server.special[MANIFEST_PATH] = busy
+    refused(server, registry.Access(patience=2))
+    assert len(asked) == 3  # at once, after half a second and after one more: then the next pause would be too long
+
+
 def test_a_registry_says_when_it_may_be_asked_again(serve: Serve) -> None:
     server = serve()
     server.images["team/app:1.0"] = manifest("linux/amd64")

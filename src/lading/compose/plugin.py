@@ -32,7 +32,8 @@ class Compose:
     laid: snapshot.Snapshot
 
     def config(
-        self, name: str, values: Mapping[str, str], *options: str, model: bytes = b"", absolute: bool = False
+        self, name: str, values: Mapping[str, str], *options: str, model: bytes = b"", absolute: bool = False,
+        profiles: Sequence[str] = ("*",),
     ) -> process.Finished:
         """Run it with nothing but *values* as variables, for the files or for *model*.
 
@@ -40,7 +41,7 @@ class Compose:
         environment some names would steer the programs that are run.
         """
         given = self.laid.hidden(bundle.plain_env(values).encode()) if values else os.devnull
-        argv = ["--env-file", given, "--profile", "*", "-p", name]
+        argv = ["--env-file", given, *(part for one in profiles for part in ("--profile", one)), "-p", name]
         argv += [part for file in (["-"] if model else self.files) for part in ("-f", file)]
         argv += ["config", *([] if absolute else ["--no-path-resolution"]), *options]
         done = run([self.binary, *argv], folder=self.laid.project, readable=self.laid.root, stdin=model,

@@ -1,9 +1,9 @@
 """Profiles of services: which were asked for, what is left out without them, and that nothing needs what is left out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
-from lading.compose import complaints, parse, worktree
+from lading.compose import complaints, hooks, parse, project, variables, worktree
 
 ALL = "*"
 
@@ -11,6 +11,63 @@ ALL = "*"
 def asked(own: Sequence[str], wanted: Sequence[str]) -> bool:
     """Whether a service with its *own* profiles is started for those that are *wanted*."""
     return not own or ALL in wanted or bool(set(own) & set(wanted))
+
+
+def needless(raw: Mapping[str, Any], wanted: Sequence[str], given: Mapping[str, str]) -> frozenset[str]:
+    """The services that start no container and without which all others do: what is wrong with them need stop nobody.
+
+    *raw*: the files before interpolation; *given*: variables. A service that a hook runs is needed.
+    """
+    found = {str(name): one for name, one in (raw.get("services") or {}).items()}
+    waiting = {name for name, one in found.items() if not _starts(one, wanted, given)} - {_hooked(raw)}
+    while True:
+        needed = {other for name, one in found.items() if name not in waiting for other, _ in _needed(one)}
+        if not needed & waiting:
+            return frozenset(waiting)
+        waiting -= needed
+
+
+def _hooked(raw: Mapping[str, Any]) -> str:
+    """The service that a hook runs, "" if there is none."""
+    hook = hooks.before(raw.get("x-lading") or {})
+    return hook.service if hook is not None else ""
+
+
+def also(raw: Mapping[str, Any], wanted: Sequence[str], given: Mapping[str, str]) -> tuple[str, ...]:
+    """The profiles that Compose is asked for to read what is needed: those *wanted*, and one of what a hook runs."""
+    hooked = (raw.get("services") or {}).get(_hooked(raw)) or {}
+    own = [_filled(one, given) for one in hooked.get("profiles") or ()]
+    return (*wanted, *([] if asked(own, wanted) else own[:1]))
+
+
+def needed(app: project.Project) -> tuple[project.Service, ...]:
+    """The services of which containers are made: those that a deployment starts, and that of its hook."""
+    hook = hooks.before(app.extension)
+    return tuple(one for one in app.services.values() if one.starts or (hook is not None and one.name == hook.service))
+
+
+def _starts(service: Mapping[str, Any], wanted: Sequence[str], given: Mapping[str, str]) -> bool:
+    """Whether a service has containers: one of its profiles was asked for, and there is not to be none of it."""
+    count = _filled(service.get("scale", (service.get("deploy") or {}).get("replicas", 1)), given)
+    return asked([_filled(one, given) for one in service.get("profiles") or ()], wanted) and count != "0"
+
+
+def _filled(text: Any, given: Mapping[str, str]) -> str:
+    return variables.plain_text(variables.substitute(str(text), given))
+
+
+def without(tree: Mapping[str, Any], names: Container[str]) -> dict[str, Any]:
+    """*tree* without some services, what others say of them, and the configs and secrets that only they use."""
+    kept = {name: dict(one) for name, one in (tree.get("services") or {}).items() if name not in names}
+    for one in kept.values():
+        if isinstance(one.get("depends_on"), Mapping):
+            one["depends_on"] = {name: how for name, how in one["depends_on"].items() if name not in names}
+    done = {**tree, "services": kept}
+    for kind in ("configs", "secrets"):
+        used = {str(one["source"]) for service in kept.values() for one in service.get(kind) or ()}
+        if kind in tree:
+            done[kind] = {name: one for name, one in (tree[kind] or {}).items() if name in used}
+    return done
 
 
 def _left_out(resolved: Mapping[str, Any], wanted: Sequence[str]) -> dict[str, list[str]]:

@@ -113,6 +113,11 @@ class Service:
         """Whether a deployment starts it: services of a profile wait until somebody has asked for one of theirs."""
         return self.asked or not self.profiles
 
+    @property
+    def starts(self) -> bool:
+        """Whether a deployment leaves a container of it."""
+        return self.active and self.replicas > 0
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:

@@ -131,7 +131,7 @@ def read(request: Request) -> project.Reading:
     binary = plugin.find(request.environment)
     with snapshot.opened(tree.project.relative_to(tree.top).as_posix()) as laid:
         lay_out(laid, closure)
-        return _read(request, replace(chosen, tree=tree), closure, plugin.Compose(binary, chosen.files, laid))
+        return _Reader(request, replace(chosen, tree=tree), closure, plugin.Compose(binary, chosen.files, laid)).read()
 
 
 def lay_out(laid: snapshot.Snapshot, closure: sources.Closure) -> None:
@@ -146,32 +146,58 @@ def lay_out(laid: snapshot.Snapshot, closure: sources.Closure) -> None:
             laid.add_secret(one.path, b"" if values.demands(one) else one.content)
 
 
-def _read(
-    request: Request, chosen: dotenv.Chosen, closure: sources.Closure, compose: plugin.Compose
-) -> project.Reading:
-    """Read a project whose files are laid out for Compose."""
-    tree = chosen.tree
-    name = project_name(closure.main, request, replace(chosen, tree=tree.beside or tree))
-    raw = written(_raw(compose, name), closure.all)
-    checks.check_agreement(raw, closure.main, closure.all)
-    version = _version(request, raw, closure.all)
-    cargo = shipping.Cargo(warnings=[*chosen.notes])
-    given, needs = _values(request, name, version, chosen, closure, raw, compose, cargo)
-    for one in closure.locals:
-        if one.ships and one.content is not None:
-            compose.laid.put_secret(one.path, one.content)
-    resolved = _settled(written(compose.config(name, given.all), closure.all, given), compose.binary)
-    checks.check_services(resolved, raw, closure.all)
-    asked = request.asked_profiles(chosen.profiles)
-    cargo.warnings += profiles.notes(resolved, asked)
-    profiles.check(resolved, asked, request.profiles, closure.all)
-    model = Model(raw, resolved, _by_service(needs), given, asked)
-    _ship(tree, closure, model, cargo)
-    shipping.check_filters(tree, cargo)
-    shipping.tell(tree, cargo)
-    if request.version and "VERSION" not in values.names(needs):
-        cargo.warnings.append(f"no file uses ${{VERSION}}: {version} only names this release")
-    return _reading(request, version, chosen, model, cargo, closure)
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """A project whose files are laid out for Compose."""
+
+    request: Request
+    chosen: dotenv.Chosen
+    closure: sources.Closure
+    compose: plugin.Compose
+
+    def read(self) -> project.Reading:
+        """Read it whole; if that is refused, without the services that nobody needs: they may be wrong, as with Compose."""
+        tree, request, documents = self.chosen.tree, self.request, self.closure.all
+        name = project_name(self.closure.main, request, replace(self.chosen, tree=tree.beside or tree))
+        raw = written(_raw(self.compose, name), documents)
+        checks.check_agreement(raw, self.closure.main, documents)
+        try:
+            return self._read(name, raw, frozenset())
+        except errors.ComposeError:
+            needless = profiles.needless(raw, request.asked_profiles(self.chosen.profiles), request.early(self.chosen))
+            if not needless:
+                raise
+            return self._read(name, raw, needless)
+
+    def _read(self, name: str, whole: Mapping[str, Any], needless: frozenset[str]) -> project.Reading:
+        """Read it, but not the *needless* services; *whole*: the files before interpolation."""
+        request, chosen, closure, compose = self.request, self.chosen, self.closure, self.compose
+        tree, asked = chosen.tree, request.asked_profiles(chosen.profiles)
+        raw = profiles.without(whole, needless) if needless else whole
+        version = _version(request, raw, closure.all)
+        cargo = shipping.Cargo(warnings=[*chosen.notes])
+        demanded = [need for need in values.model_needs(whole) if need.service in needless and values.demanding(need)]
+        given, needs = _values(request, name, version, chosen, closure, raw, compose, cargo, demanded)
+        for one in closure.locals:
+            if one.ships and one.content is not None:
+                compose.laid.put_secret(one.path, one.content)
+        some = profiles.also(raw, asked, request.early(chosen)) if needless else (profiles.ALL,)
+        done = compose.config(name, given.all, profiles=some)
+        settled = _settled(written(done, closure.all, given), compose.binary)
+        resolved = profiles.without(settled, needless) if needless else settled
+        checks.check_services(resolved, raw, closure.all)
+        if needless:
+            cargo.warnings.append(f"not read, since nothing of them is started: {', '.join(sorted(needless))}")
+        else:
+            cargo.warnings += profiles.notes(resolved, asked)
+        profiles.check(resolved, asked, [] if needless else request.profiles, closure.all)
+        model = Model(raw, resolved, _by_service(needs), given, asked)
+        _ship(tree, closure, model, cargo)
+        shipping.check_filters(tree, cargo)
+        shipping.tell(tree, cargo)
+        if request.version and "VERSION" not in values.names(needs):
+            cargo.warnings.append(f"no file uses ${{VERSION}}: {version} only names this release")
+        return _reading(request, version, chosen, model, cargo, closure)
 
 
 def _raw(compose: plugin.Compose, name: str) -> process.Finished:
@@ -306,9 +332,12 @@ def _demanded_by_name(main: Sequence[parse.Document]) -> list[values.Need]:
 
 def _values(
     request: Request, name: str, version: str, chosen: dotenv.Chosen, closure: sources.Closure,
-    raw: Mapping[str, Any], compose: plugin.Compose, cargo: shipping.Cargo,
+    raw: Mapping[str, Any], compose: plugin.Compose, cargo: shipping.Cargo, demanded: Sequence[values.Need],
 ) -> tuple[values.Values, tuple[values.Need, ...]]:  # fmt: skip
-    """Everything the files refer to, with its value; env files are taken on the way."""
+    """Everything the files refer to, with its value; env files are taken on the way.
+
+    *demanded*: what Compose demands for services that are not read.
+    """
     tree = chosen.tree
     layers = [request.overrides, request.passed, request.destination]
     fixed = {values.OWN: name, **({"VERSION": version} if version else {})}
@@ -323,7 +352,7 @@ def _values(
         if kept := request.withheld(found - {"VERSION", values.OWN}):
             raise request.pass_env.refusal({one: values.used_at(one, closure.all, needs) for one in kept})
 
-    needs = list(values.model_needs(raw))
+    needs = [*values.model_needs(raw), *demanded]
     values.check_names(values.names(needs), closure.all, needs)
     inner = _add_dotenvs(chosen, values.names(needs), layers, compose)
     try:

@@ -99,6 +99,18 @@ async def resolve(images: Sequence[str], access: Callable[[str], Access]) -> dic
     return await _each(images, access, Registry.pin)
 
 
+async def findable(images: Sequence[str], access: Callable[[str], Access]) -> dict[str, Pinned]:
+    """The digests of those of *images* that can be had: of the others nobody needs one."""
+    found: dict[str, Pinned] = {}
+    for answer in await asyncio.gather(*(resolve([image], access) for image in images), return_exceptions=True):
+        if isinstance(answer, errors.RegistryError):
+            continue
+        if isinstance(answer, BaseException):
+            raise answer
+        found |= answer
+    return found
+
+
 async def contents(images: Sequence[str], access: Callable[[str], Access]) -> dict[str, frozenset[str] | None]:
     """What is under the tags of *images*, see `Registry.contents`, all at once.
 
@@ -420,8 +432,8 @@ class Registry:
             if answer[0] not in BUSY:
                 self.failing = None
                 return answer
-            later = _retry_after(answer[1].get("retry-after", ""))
-            if not await self._wait(pause if later is None else later):
+            later = _retry_after(answer[1].get("retry-after", "")) or 0.0
+            if not await self._wait(max(pause, later)):
                 return answer
         raise AssertionError("pauses have no end")
 

@@ -14,7 +14,7 @@ from lading import context as contexts
 from lading import errors, settings, state
 from lading.commands import command, rolling
 from lading.compose import bundle as bundles
-from lading.compose import normal, owner, passing, plugin, project, read, reference, registry, release, rights
+from lading.compose import normal, owner, passing, plugin, profiles, project, read, reference, registry, release, rights
 from lading.deploy import (
     contradicting,
     credentials,
@@ -163,8 +163,9 @@ async def _pins(
     reading: project.Reading, request: Request, fleet: settings.Settings,
     access: Callable[[str], registry.Access],
 ) -> pinning.Found:
-    """The digests of all images, those that the request names among them."""
+    """The digests of all images, those that the request names among them; an image that nothing is started of may be gone."""
     images = sorted({image for service in reading.project.services.values() for image in service.all_images})
+    started = {image for service in profiles.needed(reading.project) for image in service.all_images} | {*request.digests}
     local = reading.project.local_images
     images = [image for image in images if image not in local or image in request.digests]
     if request.require_immutable:
@@ -174,11 +175,12 @@ async def _pins(
                 raise errors.InputError(f"{image}: {parsed.tag or 'latest'} is a moving tag",
                                         "name an immutable version, or leave --require-immutable away")
     asked = {image: reference.pinned(image, request.digests[image]) if image in request.digests else image for image in images}
-    of_hosts = {image: wanted for image, wanted in asked.items()
-                if fleet.by_hosts(reference.parse(image).registry)}
-    mine = {image: wanted for image, wanted in asked.items() if image not in of_hosts}
-    found = await registry.resolve(list(mine.values()), access)
-    return pinning.Found({image: found[wanted] for image, wanted in mine.items()}, of_hosts)
+    by_hosts = {image: wanted for image, wanted in asked.items() if fleet.by_hosts(reference.parse(image).registry)}
+    mine = {image: wanted for image, wanted in asked.items() if image not in by_hosts}
+    found = await registry.resolve([wanted for image, wanted in mine.items() if image in started], access)
+    found |= await registry.findable([wanted for image, wanted in mine.items() if image not in started], access)
+    return pinning.Found({image: found[wanted] for image, wanted in mine.items() if wanted in found},
+                         {image: wanted for image, wanted in by_hosts.items() if image in started})
 
 
 def read_project(
@@ -206,7 +208,7 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     destination, chosen, reading, found = await resolve(context, request)
     contradicting.check_names(request.accepted, chosen)
     nonce = secrets.token_hex(16)
-    binds = [m.source for s in reading.project.services.values() for m in s.mounts
+    binds = [m.source for s in profiles.needed(reading.project) for m in s.mounts
              if m.kind == "bind" and m.source.startswith("/")]
     mounts = mounted.of_reading(reading)
     seen, wrong = await contradicting.look(context, chosen, reading.project.name, nonce=nonce, binds=sorted(set(binds)),

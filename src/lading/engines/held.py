@@ -84,7 +84,7 @@ class Held:
         what = docker.lease(
             observe.marker(), state_dir=job.state_dir, app=job.plan.app, deployment=job.deployment, holder=job.holder,
             since=job.since, url=job.url, take=job.take_lease, grace=min(int(grace) + 1, 60), begin=begin,
-            nonce=job.nonce, binds=job.release.absolute_binds, docker_info=job.docker_info.get(name, ""),
+            nonce=job.nonce, binds=job.release.needed_binds, docker_info=job.docker_info.get(name, ""),
             sources=job.sources,
         )
         result = await self.transport.run(job.hosts[name], what)

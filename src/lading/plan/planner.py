@@ -102,7 +102,7 @@ def plan_host(
     todo: list[steps.Step] = [
         steps.StoreRelease(release.id, tuple(sorted(set(release.objects) - good))),
         steps.PullImages({key: image for name, spec in release.services.items() if name in start or spec.active
-                          for key, image in spec.all_images.items()}),
+                          for key, image in spec.all_images.items() if spec.replicas or "@" in image}),
     ]
     for name in real:
         users = tuple(sorted(one for one, spec in release.active.items() if name in spec.networks))
