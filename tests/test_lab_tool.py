@@ -271,3 +271,18 @@ def test_two_labs_side_by_side_do_not_see_each_other(lab: Lab) -> None:
         other.down()
     assert gone(other)
     lab.ssh("web1", "true")
+
+
+def test_the_tool_starts_what_tests_start_without_it(lab: Lab) -> None:
+    """`run` and `exec` of lab/lab, which the other tests are spared: the same host, user, environment and exit code."""
+    looks = "hostname; id -un; echo $LADING_CONFIG $DOCKER_HOST; cat /proc/self/cgroup; exit 3"
+    pairs = [
+        (subprocess.run(lab.run_argv("sh", "-c", looks), text=True, capture_output=True, check=False),
+         lab.run("sh", "-c", looks, check=False)),
+        (subprocess.run([*TOOL, "exec", "--name", lab.name, "-u", "deploy", "web1", "--", "sh", "-c", looks], text=True,
+                        capture_output=True, check=False),
+         lab.exec("web1", looks, user="deploy", check=False)),
+    ]
+    for tools, ours in pairs:
+        assert (tools.returncode, tools.stdout) == (3, ours.stdout)
+        assert ours.returncode == 3

@@ -70,6 +70,13 @@ def current_layout() -> Layout:
 
 def enter(layout: Layout, lab: str, group: str) -> None:
     """Put the calling process into the group, made if need be. Runs between fork and exec too."""
+    for file in members(layout, lab, group):
+        file.write_text(str(os.getpid()))
+
+
+def members(layout: Layout, lab: str, group: str) -> list[Path]:
+    """The files to which a process writes its number to be in the group, which is made if need be."""
+    files = []
     for mount in layout.mounts:
         folder = mount.path / TOP / lab / group
         folder.mkdir(parents=True, exist_ok=True)
@@ -77,7 +84,8 @@ def enter(layout: Layout, lab: str, group: str) -> None:
             _fill_cpuset(mount.path, folder)
         else:
             _delegate(mount.path, folder.parent)
-        (folder / "cgroup.procs").write_text(str(os.getpid()))
+        files.append(folder / "cgroup.procs")
+    return files
 
 
 def _fill_cpuset(top: Path, folder: Path) -> None:

@@ -12,6 +12,8 @@ from labkit.state import Lab, Saved
 from labkit.topology import BUILDER, fleet_hosts
 
 NAME = "controller"
+COMMANDS = "run"
+"""The group of its commands."""
 START = """
 set -e
 hostname ctl
@@ -47,9 +49,14 @@ def write_fleet(lab: Lab) -> None:
     (lab.controller_ssh / "config").write_text(fleet.ssh_config(options))
 
 
+def runs(lab: Lab) -> bool:
+    """Is the process there that holds the controller's namespaces?"""
+    return process.recorded(lab.pid_file(NAME)) is not None
+
+
 def start(lab: Lab) -> None:
     """Start the process that holds the controller's namespaces, if it is not running."""
-    if process.recorded(lab.pid_file(NAME)):
+    if runs(lab):
         return
     Path("/root/.ssh").mkdir(mode=0o700, exist_ok=True)  # only as a place to mount on
     ready = lab.root / NAME / "ready"
@@ -84,14 +91,21 @@ def environment(lab: Lab, saved: Saved, home: str | None = None, credentials: bo
 
 def become(lab: Lab, command: Sequence[str], environment: Mapping[str, str | None]) -> NoReturn:
     """Turn this process into the command, on the controller, in the current folder."""
+    argv = run_argv(lab, command, Path.cwd())
+    cgroup.enter(lab.layout, lab.name, COMMANDS)
+    os.execvpe("nsenter", argv, changed(os.environ, environment))
+
+
+def changed(environment: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
+    """The environment with what differs; None takes a name away."""
+    names = {**environment, **changes}
+    return {name: value for name, value in names.items() if value is not None}
+
+
+def run_argv(lab: Lab, command: Sequence[str], folder: Path) -> list[str]:
+    """The command line that runs a command on the controller, in a folder."""
     running = process.recorded(lab.pid_file(NAME))
     if running is None:
         raise LabError(f"the controller of lab {lab.name} is gone: lab up heals it")
-    cgroup.enter(lab.layout, lab.name, "run")
-    for name, value in environment.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
     target = ["nsenter", "-t", str(running.pid), "-n", "-m", "-u", "--"]
-    os.execvp("nsenter", [*target, "/usr/bin/env", "-C", str(Path.cwd()), "--", *command])
+    return [*target, "/usr/bin/env", "-C", str(folder), "--", *command]

@@ -1,12 +1,14 @@
 """One host: prepare its files, switch it on and off, ask whether it answers, run a command in it."""
 
 import functools
+import http
 import http.client
 import json
 import os
 import socket
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from labkit import cgroup, engines, network, process, seed
 from labkit.errors import LabError
@@ -116,16 +118,37 @@ def socket_path(lab: Lab, host: Host) -> Path:
 def engine_version(lab: Lab, host: Host) -> str | None:
     """What the host's engine says of itself; None if it does not answer."""
     try:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(5)
-            connection.connect(str(socket_path(lab, host)))
-            client = http.client.HTTPConnection("docker")
-            client.sock = connection
-            client.request("GET", "/version")
-            answer = client.getresponse()
-            return str(json.load(answer)["Version"]) if answer.status == 200 else None
+        return str(engine_answer(lab, host, "/version")["Version"])
     except (OSError, http.client.HTTPException, ValueError, KeyError, LabError):
         return None
+
+
+def engine_answer(lab: Lab, host: Host, path: str) -> Any:
+    """What the host's engine answers to a GET, read as JSON.
+
+    Raises:
+        LabError: the answer is an error, or the host is off.
+        OSError, http.client.HTTPException, ValueError: the engine does not answer.
+    """
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(5)
+        connection.connect(str(socket_path(lab, host)))
+        client = http.client.HTTPConnection("docker")
+        client.sock = connection
+        client.request("GET", path)
+        answer = client.getresponse()
+        text = answer.read()
+    if answer.status != http.HTTPStatus.OK:
+        raise LabError(f"engine of {host.name}: {answer.status} to GET {path}: {text.decode(errors='replace')}")
+    return json.loads(text)
+
+
+def runs(lab: Lab, host: Host) -> bool:
+    """Do the host's services run, and does its engine answer? Starts no process."""
+    if engine_version(lab, host) is None:
+        return False
+    folder = Path(f"/proc/{init_pid(lab, host)}/root/run/lab")
+    return (folder / "sshd.pid").exists() and not any(folder.glob("*.stopped"))
 
 
 def ssh_answers(lab: Lab, host: Host) -> bool:

@@ -47,7 +47,7 @@ def _make_authority(folder: Path, ca: Path) -> None:
 
 def start(lab: Lab) -> None:
     """Start the registry in the controller's network, if it is not running."""
-    if process.recorded(lab.pid_file(NAME)):
+    if runs(lab):
         return
     pid = process.spawn(
         ["nsenter", _net(lab), "docker-registry", "serve", str(lab.root / NAME / "config.yml")],
@@ -60,6 +60,11 @@ def start(lab: Lab) -> None:
 def wait_ready(lab: Lab) -> None:
     """Wait until the registry takes connections."""
     process.wait_until(lambda: answers(lab), f"registry answering (log: {lab.logs / 'registry.log'})")
+
+
+def runs(lab: Lab) -> bool:
+    """Is its process there?"""
+    return process.recorded(lab.pid_file(NAME)) is not None
 
 
 def answers(lab: Lab) -> bool:

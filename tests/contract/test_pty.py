@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.timeout(120)
 def test_errors_about_files(folder: Path) -> None:
     evil = json.dumps(EVIL)
-    for text in (f"services: {{web: {{image: 'r/a:1', {evil}: 1}}}}\n", f"services: {{web: {{image: {evil}}}}}\n", f"name: {evil}\nservices: {{web: {{image: 'r/a:1'}}}}\n",
+    for text in (f"services: {{web: {{image: 'r/a:1', {evil}: 1}}}}\n", f"services: {{web: {{image: {evil}}}}}\n",
                  f"services: {{web: {{image: 'r/a:1', env_file: {evil}}}}}\n", f"x-lading: {{{evil}: 1}}\nservices: {{web: {{image: 'r/a:1'}}}}\n"):
         (folder / "app" / "compose.yaml").write_text(text)
         code, said = on_terminal(folder, "bundle", "-C", "app", "-o", "out", "--no-digests")

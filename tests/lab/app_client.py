@@ -6,10 +6,14 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from lab_client import CHECKOUT, Done, Lab
+
+from labkit.errors import LabError
 
 EXAMPLE = CHECKOUT / "examples" / "hello"
 LADING = (sys.executable, "-m", "lading")
@@ -100,8 +104,25 @@ class App:
         """Take the app off every host, with its data; the ledger, which would miss it there, begins anew."""
         self.forget()
         for host in ("web1", "web2", "web3", "stage1"):
+            self._remove_from(host)
+
+    def _remove_from(self, host: str) -> None:
+        folders = f"/var/lib/lading/apps/{self.name} /home/*/.lading/*/apps/{self.name} /root/.lading/*/apps/{self.name}"
+        lines = [f"rm -rf {folders}"]
+        if self._anything_on(host):
             label = f"label=com.docker.compose.project={self.name}"
-            self.lab.exec(
-                host, f"docker ps -aq --filter {label} | xargs -r docker rm -f; docker network ls -q --filter {label} | "
-                f"xargs -r docker network rm; docker volume ls -q --filter {label} | xargs -r docker volume rm; "
-                f"rm -rf /var/lib/lading/apps/{self.name} /home/*/.lading/*/apps/{self.name} /root/.lading/*/apps/{self.name}", check=False)
+            lines = [f"docker ps -aq --filter {label} | xargs -r docker rm -f",
+                     f"docker network ls -q --filter {label} | xargs -r docker network rm",
+                     f"docker volume ls -q --filter {label} | xargs -r docker volume rm", *lines]
+        self.lab.exec(host, "; ".join(lines), check=False)
+
+    def _anything_on(self, host: str) -> bool:
+        """Has the host's engine anything of the app? Unknown is a yes."""
+        filters = quote(json.dumps({"label": [f"com.docker.compose.project={self.name}"]}))
+        try:
+            containers = self.lab.engine(host, f"/containers/json?all=1&filters={filters}")
+            networks = self.lab.engine(host, f"/networks?filters={filters}")
+            volumes = self.lab.engine(host, f"/volumes?filters={filters}")["Volumes"]
+        except (LabError, OSError, HTTPException, ValueError):
+            return True
+        return bool(containers or networks or volumes)

@@ -1,4 +1,8 @@
-"""The lab as tests use it: each method is one command of `lab/lab`."""
+"""The lab as tests use it: each method is one command of `lab/lab`.
+
+`run` and `exec`, of which tests start thousands, are spared the start of a Python program each: they start the very
+command that `lab/lab` would become.
+"""
 
 import json
 import os
@@ -7,11 +11,22 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
+
+from labkit import cgroup, controller, host, registry
+from labkit.errors import LabError
+from labkit.state import Lab as Place
+from labkit.topology import fleet_hosts
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 TOOL = (sys.executable, str(CHECKOUT / "lab" / "lab"))
 Done = subprocess.CompletedProcess[str]
 PREFIX = "test-"  # names of labs that are removed when their test session is gone: test-PID, test-PID-WORD
+
+ENTER = """n=$1; shift
+while [ "$n" -gt 0 ]; do echo $$ > "$1" || exit 125; shift; n=$((n - 1)); done
+exec "$@\""""
+"""Become a command that is in cgroups: how many files, the files, the command."""
 
 
 def base_folder() -> Path:
@@ -25,11 +40,24 @@ class Lab:
     def __init__(self, name: str) -> None:
         self.name = name
         self.root = base_folder() / name
+        self.broken = True
+        """Something was done to it since it was last made or healed."""
 
     def up(self, hosts: int, *options: str) -> None:
         """Make the lab or heal it."""
+        if not self.broken and self._all_run():
+            return
         self._tool("up", str(hosts), *options)
         self.__dict__.pop("password", None)
+        self.broken = False
+
+    def _all_run(self) -> bool:
+        """Does every daemon of it run and every engine answer? A look that starts no process."""
+        place = Place(self.name)
+        saved = place.saved()
+        if saved is None or not registry.runs(place) or not controller.runs(place):
+            return False
+        return all(host.runs(place, machine) for machine in fleet_hosts(saved.options))
 
     def down(self) -> None:
         """Remove the lab, however much of it there is."""
@@ -56,16 +84,30 @@ class Lab:
         options: Sequence[str] = (),
     ) -> Done:
         """Run a command on the controller; options are those of `lab run` (--home DIR, --no-credentials)."""
-        argv = self.run_argv(*command, env=env, options=options)
-        return _finish(argv, check=check, cwd=cwd, timeout=timeout, stdin=stdin)
+        argv, environment = self._on_controller(command, cwd, env, options)
+        return _finish(argv, check=check, cwd=cwd, timeout=timeout, stdin=stdin, env=environment)
 
     def popen(
         self, *command: str, cwd: Path | str | None = None, env: Mapping[str, str] | None = None, options: Sequence[str] = ()
     ) -> subprocess.Popen[str]:
         """Start a command on the controller; the process is the command itself: its pid takes signals."""
         pipe = subprocess.PIPE
-        argv = self.run_argv(*command, env=env, options=options)
-        return subprocess.Popen(argv, cwd=cwd, text=True, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
+        argv, environment = self._on_controller(command, cwd, env, options)
+        return subprocess.Popen(argv, cwd=cwd, env=environment, text=True, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
+
+    def _on_controller(
+        self, command: Sequence[str], cwd: Path | str | None, env: Mapping[str, str] | None, options: Sequence[str]
+    ) -> tuple[list[str], dict[str, str] | None]:
+        """The command line and the environment of a command on the controller."""
+        place = Place(self.name)
+        home = options[options.index("--home") + 1] if "--home" in options else None
+        try:
+            changes = controller.environment(place, place.running(), home, "--no-credentials" not in options)
+            argv = controller.run_argv(place, command, Path(cwd or Path.cwd()))
+        except LabError:  # lab/lab says it
+            return self.run_argv(*command, env=env, options=options), None
+        entered = _entered(place, controller.COMMANDS, argv)
+        return entered, controller.changed(os.environ, {**changes, **(env or {})})
 
     def run_argv(self, *command: str, env: Mapping[str, str] | None = None, options: Sequence[str] = ()) -> list[str]:
         """The command line of run, for a terminal or a pipe of one's own."""
@@ -78,10 +120,16 @@ class Lab:
         """Run a command inside a host; a string is a line of shell."""
         return _finish(self.exec_argv(host, command, user), check=check, timeout=timeout)
 
-    def exec_argv(self, host: str, command: str | Sequence[str], user: str = "root") -> list[str]:
+    def exec_argv(self, host_name: str, command: str | Sequence[str], user: str = "root") -> list[str]:
         """The command line of exec, for a process of one's own."""
         words = ["/bin/sh", "-c", command] if isinstance(command, str) else command
-        return [*TOOL, "exec", "--name", self.name, "-u", user, host, "--", *words]
+        place = Place(self.name)
+        try:
+            machine = place.host(host_name)
+            argv = host.exec_argv(place, machine, words, user)
+        except LabError:  # lab/lab says it
+            return [*TOOL, "exec", "--name", self.name, "-u", user, host_name, "--", *words]
+        return _entered(place, cgroup.leaf(place.layout, host_name), argv)
 
     def ssh(self, host: str, line: str, check: bool = True, timeout: float = 60) -> Done:
         """Run a line on a host (or user@host) over SSH, from the controller."""
@@ -89,39 +137,39 @@ class Lab:
 
     def cut(self, host: str) -> None:
         """Pull its network cable."""
-        self._tool("cut", host)
+        self._break("cut", host)
 
     def drop(self, host: str) -> None:
         """Lose its packets silently."""
-        self._tool("drop", host)
+        self._break("drop", host)
 
     def heal(self, host: str) -> None:
         """Undo cut and drop."""
-        self._tool("heal", host)
+        self._break("heal", host)
 
     def off(self, host: str) -> None:
         """Pull its plug."""
-        self._tool("off", host)
+        self._break("off", host)
 
     def on(self, host: str) -> None:
         """Switch it on again and wait for its services."""
-        self._tool("on", host)
+        self._break("on", host)
 
     def kill(self, host: str, service: str) -> None:
         """Kill -9 dockerd, containerd or sshd; the host starts it again."""
-        self._tool("kill", host, service)
+        self._break("kill", host, service)
 
     def stop(self, host: str, service: str) -> None:
         """Stop a service and keep it down."""
-        self._tool("stop", host, service)
+        self._break("stop", host, service)
 
     def start(self, host: str, service: str) -> None:
         """Start a stopped service and wait for it."""
-        self._tool("start", host, service)
+        self._break("start", host, service)
 
     def registry(self, what: str) -> None:
         """Stop or start the registry."""
-        self._tool("registry", what)
+        self._break("registry", what)
 
     def build(self, context: Path | str, reference: str, file: str | None = None, **arguments: str) -> str:
         """Build and push registry.lab:5000/…; build arguments by name; the reference with its digest."""
@@ -133,16 +181,36 @@ class Lab:
         """The table for people."""
         return self._tool("status").stdout
 
+    def engine(self, host_name: str, path: str) -> Any:
+        """What the engine of a host answers to a GET: a list or a mapping; the labels of its API, not of docker's words."""
+        place = Place(self.name)
+        return host.engine_answer(place, place.host(host_name), path)
+
+    def _break(self, command: str, *words: str) -> None:
+        self.broken = True
+        self._tool(command, *words)
+
     def _tool(self, command: str, *words: str) -> Done:
         return _finish([*TOOL, command, "--name", self.name, *words], check=True, timeout=300)
 
 
+def _entered(place: Place, group: str, argv: Sequence[str]) -> list[str]:
+    """The command line of a command in a group of the lab's."""
+    files = [str(file) for file in cgroup.members(place.layout, place.name, group)]
+    return ["/bin/sh", "-c", ENTER, "enter", str(len(files)), *files, *argv]
+
+
 def _finish(
-    argv: Sequence[str], check: bool, timeout: float, cwd: Path | str | None = None, stdin: str | None = None
+    argv: Sequence[str],
+    check: bool,
+    timeout: float,
+    cwd: Path | str | None = None,
+    stdin: str | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> Done:
     """Run to the end; a failure shows what the command said."""
     done = subprocess.run(
-        argv, cwd=cwd, input=stdin or "", text=True, capture_output=True, timeout=timeout, check=False
+        argv, cwd=cwd, env=env, input=stdin or "", text=True, capture_output=True, timeout=timeout, check=False
     )
     if check and done.returncode:
         raise AssertionError(f"{' '.join(argv)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")

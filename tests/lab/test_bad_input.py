@@ -1,7 +1,7 @@
 """Bad input: the right message and exit code, and nothing changed on any host."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -115,16 +115,26 @@ CASES: dict[str, tuple[Setting, int, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_refused(case: str, app: App, lab: Lab) -> None:
-    act, code, words = CASES[case]
-    before = picture(lab)
-    done = act(app, lab)
-    said = done.stdout + done.stderr
-    assert (done.returncode, words in said) == (code, True), said
-    assert "Traceback" not in said
-    assert "error:" in done.stderr
-    assert picture(lab) == before
+@pytest.fixture(scope="class")
+def untouched(running_lab: Lab, images: Lab) -> Iterator[Lab]:
+    """The lab; when the class is over, nothing on any host is other than before."""
+    running_lab.up(3)
+    before = picture(running_lab)
+    yield running_lab
+    assert picture(running_lab) == before
+
+
+class TestRefused:
+    """Each case is refused in its own words, and touches no host."""
+
+    @pytest.mark.parametrize("case", CASES)
+    def test_refused(self, case: str, untouched: Lab, tmp_path: Path) -> None:
+        act, code, words = CASES[case]
+        done = act(App.copy(untouched, tmp_path / "project", "refused", 8080), untouched)
+        said = done.stdout + done.stderr
+        assert (done.returncode, words in said) == (code, True), said
+        assert "Traceback" not in said
+        assert "error:" in done.stderr
 
 
 def test_error_as_json(app: App) -> None:

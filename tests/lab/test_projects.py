@@ -16,7 +16,7 @@ from lab_client import Lab
 from project_client import PROJECTS, VERSIONS, Case, Project, build_images, cases, difference, logout
 
 CASES = cases()
-FEW = ("web-worker-beat", "monorepo", "configs-and-secrets", "short-and-long")
+FEW = ("web-worker-beat", "monorepo")
 CHOSEN = tuple(CASES) if os.environ.get("CORPUS") == "all" else FEW
 AT_ONCE = 4
 PATIENCE = 60
