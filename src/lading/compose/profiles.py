@@ -93,11 +93,7 @@ def check(
     Raises:
         ComposeError: with file and line, and the profile to ask for.
     """
-    known = {str(one) for service in resolved["services"].values() for one in service.get("profiles") or ()}
-    for name in typed:
-        if name not in {ALL, *known}:
-            hint = complaints.nearest(name, sorted(known)) or f"profiles: {', '.join(sorted(known)) or 'none'}"
-            raise worktree.refuse(f"no service has the profile {name}", hint)
+    check_typed(resolved, typed, {})
     left_out = _left_out(resolved, wanted)
     for name, service in resolved["services"].items():
         if name in left_out:
@@ -107,6 +103,19 @@ def check(
                 raise worktree.refuse(
                     f"service {name} needs {other} ({key}), which is not started without one of its profiles",
                     f"--profile {left_out[other][0]}", parse.locate(documents, ("services", name, key)))
+
+
+def check_typed(tree: Mapping[str, Any], typed: Sequence[str], given: Mapping[str, str]) -> None:
+    """Refuse a *typed* profile that no service has; *given*: variables, for a tree that lacks their values.
+
+    Raises:
+        ComposeError: there is one.
+    """
+    known = {_filled(one, given) for service in (tree.get("services") or {}).values() for one in service.get("profiles") or ()}
+    for name in typed:
+        if name not in {ALL, *known}:
+            hint = complaints.nearest(name, sorted(known)) or f"profiles: {', '.join(sorted(known)) or 'none'}"
+            raise worktree.refuse(f"no service has the profile {name}", hint)
 
 
 def _needed(service: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

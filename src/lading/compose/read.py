@@ -167,6 +167,7 @@ class _Reader:
             needless = profiles.needless(raw, request.asked_profiles(self.chosen.profiles), request.early(self.chosen))
             if not needless:
                 raise
+            profiles.check_typed(raw, request.profiles, request.early(self.chosen))
             return self._read(name, raw, needless)
 
     def _read(self, name: str, whole: Mapping[str, Any], needless: frozenset[str]) -> project.Reading:
