@@ -205,3 +205,28 @@ def test_a_service_that_a_hook_runs_is_not_left_out(shop: Project) -> None:
     shop.write({"compose.yaml": f"{WEB}  tool: {{build: ., profiles: [tools]}}\nx-lading: {{hooks: {{before: {{service: tool}}}}}}\n"})
     with pytest.raises(errors.ComposeError, match="service tool has `build:` and no `image:`"):
         reading(shop)
+
+
+@pytest.mark.parametrize("option", ["seccomp:./sec/profile.json", "seccomp=sec/profile.json", "seccomp:gone/../sec/${KIND:-profile}.json"])
+def test_a_seccomp_profile_ships_to_where_compose_reads_it(option: str, shop: Project) -> None:
+    shop.write({"compose.yaml": f"{WEB}    security_opt: ['{option}', no-new-privileges, 'seccomp:unconfined', 'seccomp=/etc/own.json']\n", "sec/profile.json": "{}"})
+    made = release.build(reading(shop), {})
+    with normal.laid_out(made, {}) as (folder, _):
+        options = normal.arguments(made.release, {}, folder)
+        where = Path(options[options.index("--project-directory") + 1])
+        written = yaml.safe_load(normal.form(made, {}, ENVIRONMENT))["services"]["web"]["security_opt"][0]
+        assert Path(os.path.normpath(where / written[len("seccomp:"):])).read_text() == "{}"
+    before = made.release.services["web"].content
+    shop.write({"sec/profile.json": '{"defaultAction": "SCMP_ACT_ALLOW"}'})
+    assert release.build(reading(shop), {}).release.services["web"].content != before
+
+
+@pytest.mark.parametrize(("path", "said"), [
+    ("gone.json", "the seccomp profile gone.json does not exist"), ("compose.yaml", "the seccomp profile compose.yaml is no JSON"),
+    ("~/own.json", "is an absolute path"), ("../../own.json", "lies outside"),
+])
+def test_a_seccomp_profile_that_compose_could_not_read_is_refused_with_its_line(path: str, said: str, shop: Project) -> None:
+    shop.write({"compose.yaml": f"{WEB}    security_opt: ['seccomp:{path}']\n"})
+    with pytest.raises(errors.ComposeError, match=said) as refused:
+        reading(shop)
+    assert (refused.value.file, refused.value.line) == ("compose.yaml", 4)

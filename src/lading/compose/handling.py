@@ -45,6 +45,7 @@ _FOUND: dict[str, Handling] = {
     "services.*.label_file": Handling(LADING, "ships; its labels go to the container"),
     "services.*.environment": Handling(HOST, "a bare name is passed on if it is given"),
     "services.*.configs": Handling(LADING, "files that Git tracks ship; a changed one recreates the container"),
+    "services.*.security_opt": Handling(LADING, "seccomp profiles of relative paths ship; those of absolute ones must be on the host"),
     "services.*.secrets": Handling(LADING, "files ship as secrets; a changed one recreates the container"),
     "services.*.healthcheck": Handling(LADING, "carried out by Docker; a deployment waits for it"),
     "services.*.networks": Handling(LADING, "a network that changes is made anew, its services with it"),

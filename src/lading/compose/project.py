@@ -62,7 +62,7 @@ class Rollout:
 class Service:
     """One service. *definition* is Compose's own normal form with secret values masked, keys in Compose's words.
 
-    *asked*: a profile of it was asked for; *file_labels*: what its label files give, None if it has none.
+    *asked*: a profile of it was asked for; *seccomp*: the files with its profiles; *file_labels*: what its label files give, None if it has none.
     """
 
     name: str
@@ -91,6 +91,7 @@ class Service:
     asked: bool = False
     file_labels: Mapping[str, str] | None = None
     elsewhere: images.Elsewhere = field(default_factory=images.Elsewhere)
+    seccomp: tuple[str, ...] = ()
 
     @property
     def listed(self) -> tuple[Mount, ...]:

@@ -1,5 +1,6 @@
 """Compose files and the caller's values → Reading: everything that a release is made of; errors carry file and line."""
 
+import json
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -481,6 +482,7 @@ def _ship(tree: worktree.Tree, closure: sources.Closure, model: Model, cargo: sh
     read |= {one.path: one.content for one in closure.locals if one.content is not None}
     shipping.ship_files(tree, cargo, [(one.path, (one.path, 0)) for one in closure.all], read)
     shipping.ship_files(tree, cargo, [(one.path, one.where) for one in closure.locals if one.ships], read)
+    _ship_profiles(tree, closure.all, model.resolved, cargo)
     data = [posixpath.normpath(path) for path in checks.extension(closure.main, "data")]
     for path, (where, writable) in _binds(closure.all, model.resolved).items():
         shipping.ship_bind(tree, cargo, path, where, data=data, writable=writable)
@@ -496,6 +498,28 @@ def _ship(tree: worktree.Tree, closure: sources.Closure, model: Model, cargo: sh
         if not any(shipping.listed(one, [path]) for one in cargo.host_data):
             cargo.warnings.append(f"x-lading.data names {path}, which no service mounts")
     shipping.check_size(cargo)
+
+
+def _ship_profiles(
+    tree: worktree.Tree, documents: Sequence[parse.Document], resolved: Mapping[str, Any], cargo: shipping.Cargo
+) -> None:
+    """Take the seccomp profiles, which Compose looks for in the project folder; those of absolute paths are the host's.
+
+    Raises:
+        ComposeError: one is not there, or is no JSON, at which Compose would end on the host.
+    """
+    for name, service in (resolved.get("services") or {}).items():
+        for path in services.seccomp(service):
+            if path.startswith("/"):
+                continue
+            path, where = posixpath.normpath(path), parse.locate(documents, ("services", name, "security_opt"))
+            if not worktree.place(tree, path, where, "the seccomp profile").is_file():
+                raise worktree.refuse(f"the seccomp profile {path} does not exist", "correct the path, seen from the project folder", where)
+            shipping.ship_files(tree, cargo, [(path, where)])
+            try:
+                json.loads(cargo.files[path].content)
+            except ValueError as odd:
+                raise worktree.refuse(f"the seccomp profile {path} is no JSON", f"python3 -m json.tool {path}", where) from odd
 
 
 def _binds(

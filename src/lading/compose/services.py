@@ -46,6 +46,7 @@ def service(
         has_build=bool(resolved.get("build")),
         variables=tuple(sorted(used)),
         elsewhere=images.elsewhere(raw, resolved),
+        seccomp=seccomp(resolved),
     )
 
 
@@ -104,6 +105,16 @@ def restart_policy(resolved: Mapping[str, Any]) -> str:
     condition = str(policy.get("condition") or "no")
     attempts = f":{policy['max_attempts']}" if condition == "on-failure" and policy.get("max_attempts") else ""
     return {"none": "no", "any": "always"}.get(condition, condition) + attempts
+
+
+def seccomp(resolved: Mapping[str, Any]) -> tuple[str, ...]:
+    """The files with the seccomp profiles of a service, which Compose reads where it is run."""
+    found = []
+    for option in resolved.get("security_opt") or ():
+        kind, _, path = variables.plain_text(str(option)).replace("=", ":", 1).partition(":")
+        if kind == "seccomp" and path not in ("", "unconfined", "builtin"):
+            found.append(path)
+    return tuple(found)
 
 
 def tied_to(resolved: Mapping[str, Any]) -> tuple[str, ...]:

@@ -210,6 +210,7 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     nonce = secrets.token_hex(16)
     binds = [m.source for s in profiles.needed(reading.project) for m in s.mounts
              if m.kind == "bind" and m.source.startswith("/")]
+    binds += [path for s in profiles.needed(reading.project) for path in s.seccomp if path.startswith("/")]
     mounts = mounted.of_reading(reading)
     seen, wrong = await contradicting.look(context, chosen, reading.project.name, nonce=nonce, binds=sorted(set(binds)),
                                            sources=list(mounts.sources),

@@ -73,3 +73,26 @@ def test_a_release_of_a_newer_lading_is_an_error() -> None:
     assert state.release_from_json("cafe", {"v": 1}) == {"v": 1}
     with pytest.raises(state.NewerError, match="release cafe has format 2"):
         state.release_from_json("cafe", {"v": 2})
+
+
+def test_the_paths_that_only_services_of_no_container_mount_need_not_be_there() -> None:
+    def mounting(name: str, replicas: int, *paths: str) -> project.Service:
+        volumes = [{"type": "bind", "source": path, "target": f"/in{path}"} for path in paths]
+        return a_service(name, replicas=replicas, mounts=tuple(project.Mount("bind", path, f"/in{path}") for path in paths),
+                         definition={"volumes": [*volumes, "a secret text"]})
+
+    made = a_release(mounting("web", 1, "/srv", "/both"), mounting("idle", 0, "/idle", "/both"), mounting("migrate", 0, "/hook"),
+                     extension={"hooks": {"before": {"service": "migrate"}}})
+    assert made.absolute_binds == ("/both", "/hook", "/idle", "/srv")
+    assert made.needed_binds == ("/both", "/hook", "/srv")
+    assert a_release(mounting("idle", 0, "/idle")).needed_binds == ()
+
+
+def test_a_changed_seccomp_profile_is_another_content() -> None:
+    def content(text: bytes, **more: str) -> str:
+        files = (project.ShippedFile("app/sec/own.json", text), project.ShippedFile("app/compose.yaml", b"services: {}\n"))
+        made = a_release(a_service("web", seccomp=("./sec/own.json", "/etc/host.json")), a_service("db"), files=files, directory="app")
+        return made.services[more.get("of", "web")].content
+
+    assert content(b"{}") != content(b"[]")
+    assert content(b"{}", of="db") == content(b"[]", of="db")

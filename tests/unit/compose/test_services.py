@@ -42,6 +42,11 @@ def test_a_service_in_full() -> None:
     assert not one.active
 
 
+def test_the_files_of_seccomp_profiles() -> None:
+    options = ["seccomp:./a$$b.json", "seccomp=c.json", "seccomp:unconfined", "seccomp=builtin", "seccomp:", "no-new-privileges", "apparmor:own"]
+    assert services.seccomp({"security_opt": options}) == ("./a$b.json", "c.json")
+
+
 def test_a_service_of_nothing() -> None:
     assert read({}) == project.Service("web", "", {}, variables=("A", "B"))
 
