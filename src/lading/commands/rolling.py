@@ -163,6 +163,27 @@ e=$(docker network connect "$@" "$net" $c 2>&1) || { lost="$lost$(names $c)canno
 done <"$A/detached"
 [ -z "$lost" ] && rm -f "$A/detached"; }
 """
+# Compose hands the anonymous volumes of a container on to the one that replaces it, but not over one that has no mount there.
+# The file `anonymous` says which ones a service's container had, by what it ran as: SERVICE CONTENT VOLUME TARGET. On the way
+# back to that content those which no container has are mounted by name; a volume that is gone is told of.
+ANONYMOUS = """had(){ k="$1 $2 "; shift 2
+{ grep -v "^$k" "$A/anonymous" 2>/dev/null; for v; do printf '%s%s\\n' "$k" "$v"; done; } | tail -n 1000 >"$A/anonymous.new" &&
+mv "$A/anonymous.new" "$A/anonymous" || refuse state "cannot write $A"; sync "$A/anonymous" 2>/dev/null || sync; }
+again(){ first=1; while read -r s c v t; do [ "$s $c" = "$1 $2" ] || continue
+docker volume inspect "$v" >/dev/null 2>&1 || { gone="$gone$s: $t: its anonymous volume $v is gone, so it has a new, empty one
+"; continue; }
+[ -z "$(docker ps -aq --filter "volume=$v")" ] || continue
+[ -z "$first" ] || { first=; printf '  "%s":\\n    volumes:\\n' "$s" >>"$A/again.yaml"; }
+printf '      - {type: volume, source: "%s", target: "%s"}\\n' "$v" "$t" >>"$A/again.yaml"
+all="$all  \"$v\": {name: \"$v\", external: true}
+"; done <"$A/anonymous"; }
+mount_again(){ all=; gone=; [ -f "$A/anonymous" ] || return 0
+echo services: >"$A/again.yaml" || refuse state "cannot write $A"
+while [ $# -gt 0 ]; do again "$1" "$2"; shift 2; done
+[ -z "$gone" ] || { part gone; printf %s "$gone"; }
+[ -n "$all" ] || return 0
+printf 'volumes:\\n%s' "$all" >>"$A/again.yaml"; }
+"""
 REMOVE_NETWORK = """on=$(on_network "$n"); [ -z "$on" ] || refuse remove "network $n stays; on it: $(names $on)"
 e=$(docker network rm "$n" 2>&1 >/dev/null) || case $e in *"No such network"*) ;; *) refuse remove "network $n stays: $e";; esac"""
 # A snapshot every second, and whenever a container of the app ends or tells of its health; until stdin ends. The engine is
@@ -180,7 +201,7 @@ exit 0
 def roll(
     marker: str, hold: Hold, *, intent: str, compose: str, services: Sequence[str], networks: Sequence[str],
     spare: Sequence[str], whole: bool, result: str, wait: int, name: str = "roll", surplus: Sequence[str] = (),
-    anew: bool = False,
+    anew: bool = False, had: Mapping[tuple[str, str], Sequence[str]] | None = None, again: Sequence[tuple[str, str]] = (),
 ) -> command.Command:
     """Journal the intent, bring up exactly *services*, journal the result, then show snapshots until stdin ends.
 
@@ -189,8 +210,11 @@ def roll(
     stopped first (undo after a network step); ended ones of the services *spare* stay. *anew*: Compose recreates all of
     *services*. Volumes are never touched. *result*: a JSON object without its rc.
     *surplus*: ids of containers above a service's replicas; they go before Compose would choose some by their number.
+    *had*: (service, content) → "VOLUME TARGET" of each anonymous volume that its container has now; *again*: those whose
+    last ones are mounted again (the way back).
     """
-    lines = [command.assign({"SPARE": " " + " ".join(spare)}), docker.SNAPSHOT, NETWORKS, compose, f"jot {command.quote(intent)} || refuse state 'cannot write the journal'\n"]
+    lines = [command.assign({"SPARE": " " + " ".join(spare)}), docker.SNAPSHOT, NETWORKS, ANONYMOUS, compose, f"jot {command.quote(intent)} || refuse state 'cannot write the journal'\n"]
+    lines += [f"had {command.join([*whose, *volumes])}\n" for whose, volumes in (had or {}).items()]
     for container in surplus:
         lines.append(f"scale_down {command.quote(container)}\n")
     if whole:
@@ -199,12 +223,23 @@ def roll(
     lines.append("rc=0; out=; lost=\n")
     if services:
         chosen = ("--force-recreate " if anew else "") + command.join(services)
-        lines.append(f"out=$(compose up -d --no-deps --no-build --pull never --quiet-pull {chosen} 2>&1) || rc=$?\n")
+        options = "up -d --no-deps --no-build --pull never --quiet-pull"
+        plainly = f"out=$(compose {options} {chosen} 2>&1) || rc=$?\n"
+        lines += _mounting_again(again, f"{options} {chosen}", plainly) if again else [plainly]
     lines.append(f"""jot {command.quote(result[:-1] + ',"rc":')}$rc'}}'\n""")
     lines.append('attach; [ -z "$lost" ] || refuse network "$lost"\n')
     lines.append("part up; printf '%s\\n' \"$rc\"; printf '%s\\n' \"$out\" | tail -n 20\n")
     lines.append(WATCH_STATE)
     return guarded(name, marker, hold, "".join(lines), timeout=UP_TIMEOUT + wait)
+
+
+def _mounting_again(again: Sequence[tuple[str, str]], up: str, plainly: str) -> list[str]:
+    """The script that brings services *up* with the anonymous volumes that they had, *plainly* where there are none."""
+    wanted = command.join([word for pair in again for word in pair])
+    return [
+        f'mount_again {wanted}\nif [ -n "$all" ]; then\n',
+        f'out=$(compose -f "$A/again.yaml" {up} 2>&1) || rc=$?\nelse\n', plainly, 'fi\nrm -f "$A/again.yaml"\n',
+    ]
 
 
 HOOK = """swept(){ ids=$(docker ps -aq --filter "label=com.docker.compose.project=$P" --filter label=com.docker.compose.oneoff=True)
@@ -358,6 +393,6 @@ def vanish(
         lines.append(f"for v in $(docker volume ls -q {label}); do docker volume rm $v >/dev/null || refuse remove 'a volume stayed'; done\n"
                      'rm -rf "$A/project" 2>/dev/null || part left\n')
     if forget:
-        lines.append(f'{KEPT_TAGS}rm -rf "$A/releases" "$A/objects" "$A/secrets" "$A/current" "$A/compose"; rmdir "$A/project" 2>/dev/null\n')
+        lines.append(f'{KEPT_TAGS}rm -rf "$A/releases" "$A/objects" "$A/secrets" "$A/current" "$A/compose" "$A/anonymous"; rmdir "$A/project" 2>/dev/null\n')
     keep = kept_image(hold.app, "x", "x").split("/")[1]
     return guarded("vanish", marker, hold, "".join(lines) + "part end\nexit 0\n", timeout=300, more={"KEEP": keep})

@@ -115,6 +115,8 @@ class Changing:
             services=plan.services,
             spare=[s for s, ends in made.endings.items() if ends != "never" and s not in plan.services], whole=whole, anew=plan.anew, wait=wait, name=verb, networks=[s.network for s in networks],
             surplus=[c for s in plan.steps if isinstance(s, steps.ScaleDown) for c in s.containers],
+            had=host_commands.anonymous(self.held.seen.get(name)) if verb == "roll" else {},
+            again=[(s, made.services[s].content) for s in plan.services] if verb == "undo" or job.keep_jobs else (),
         )
         watch = watching.Watch(
             made, tuple(judged), frozenset(plan.services), plan.generations, plan.previous.adopted if plan.previous else {},

@@ -1,6 +1,8 @@
 """The commands of a job for one host, filled in: Compose, stage, commit; and the way back (pure but for markers)."""
 
 import json
+import re
+from collections import Counter
 from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +12,8 @@ from lading.commands import command, docker, rolling
 from lading.compose import bundle, ending, overlay, project, release, restore
 from lading.engines import base
 from lading.plan import mounts, planner, steps
+
+_TARGET = re.compile(r"/[A-Za-z0-9_.,:@+/ -]*")  # what stands in YAML as it is
 
 
 def compose_function(made: release.Release, numbers: Mapping[str, int], app: state.AppState | None = None) -> str:
@@ -117,6 +121,18 @@ def undo_plan(
         steps.HostPlan(plan.host, (*kept, steps.StartServices(start, whole or plan.anew)), plan.changes, plan.previous, plan.generations),
         judged, whole,
     )
+
+
+def anonymous(app: state.AppState | None) -> dict[tuple[str, str], list[str]]:
+    """The anonymous volumes of an app's containers as `rolling.roll` notes them; of a service with several, nobody could tell whose is which."""
+    containers = [one for one in (app.containers if app is not None else ()) if not one.one_off and one.content]
+    several = {name for name, count in Counter(one.service for one in containers).items() if count > 1}
+    found: dict[tuple[str, str], list[str]] = {}
+    for one in containers:
+        for target, source in sorted(one.mounts.items()):
+            if one.service not in several and mounts.NAMELESS.fullmatch(source) and _TARGET.fullmatch(target):
+                found.setdefault((one.service, one.content), []).append(f"{source} {target}")
+    return found
 
 
 def awaited(made: release.Release, services: Collection[str]) -> str:

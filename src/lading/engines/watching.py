@@ -50,6 +50,8 @@ class Watch:
             status, _, self.output = text.partition("\n")
             self.status = shape.whole(status.strip(), 1)
             self._started = self._told = time.monotonic()
+        elif name == "gone":
+            self.tell(text.strip())
         elif name == "containers":
             self._containers = text
         elif name == "tick":

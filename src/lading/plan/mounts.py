@@ -344,6 +344,11 @@ def of_service(made: releases.Release, spec: releases.ServiceSpec) -> frozenset[
     return frozenset(found)
 
 
+def has_anonymous(made: releases.Release, service: str) -> bool:
+    """Whether a service asks for anonymous volumes."""
+    return any(one.kind == "anonymous" for one in wanted(made, made.services[service]).values())
+
+
 def problems(
     made: releases.Release,
     old: releases.Release | None,

@@ -278,6 +278,8 @@ def plan(
     may_end = {one for host in hosts.values() for one in host.services if release.endings.get(one) == "may"}
     if may_end:
         said.append(f"may end: {', '.join(sorted(may_end))} (an exit with code 0 counts as completed)")
+    if back and any(mounts.has_anonymous(release, name) for host in hosts.values() for name in host.services):
+        said.append("anonymous volumes that its last containers had are mounted again, where they are still there")
     if any(release.volumes) and busy:
         said.append("an undo restores containers and configuration, not the data in volumes")
     return steps.Plan(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+import yaml
 
 from host_shell import Answers, HostShell
 from lading.commands import command, docker, rolling
@@ -455,3 +456,34 @@ def test_whoever_has_a_pre_stop_is_stopped_before_it_is_removed(held: HostShell)
     lines = held.lines()
     [stop] = [number for number, line in enumerate(lines) if line.startswith("compose") and line.endswith("stop web")]
     assert (done.status, stop < lines.index("rm -f i1")) == (0, True)
+
+
+VOLUME, OTHER, LOST = "a" * 64, "b" * 64, "c" * 64
+
+
+def test_anonymous_volumes_that_compose_does_not_hand_on_are_mounted_again(held: HostShell) -> None:
+    """A version without the mount has a container without it: the way back makes a new one from that."""
+    held.docker({f"volume inspect {LOST}": 1, "volume inspect*": "[]", f"ps -aq --filter volume={OTHER}": "c2\n", "ps*": "", "compose*": ""})
+    said = f'case "$*" in compose*) cat "{held.app()}/again.yaml" >>$0.again 2>/dev/null; esac\n'
+    held.program("docker", (held.bin / "docker").read_text().replace("case", said + "case", 1))
+    assert roll(held, had={("web", "old"): [f"{OTHER} /was"]}).status == 0
+    assert roll(held, had={("web", "old"): [f"{VOLUME} /data", f"{OTHER} /other", f"{LOST} /gone"], ("db", "1"): [f"{VOLUME} /x"]}).status == 0
+    kept = (held.app() / "anonymous").read_text().splitlines()
+    assert sorted(kept) == [f"db 1 {VOLUME} /x", f"web old {VOLUME} /data", f"web old {OTHER} /other", f"web old {LOST} /gone"]
+    assert " -f " + str(held.app() / "again.yaml") not in "".join(held.lines())  # the way there mounts what its file says
+    done = roll(held, again=(("web", "old"), ("db", "2")), name="undo")
+    assert done.text("gone") == f"web: /gone: its anonymous volume {LOST} is gone, so it has a new, empty one"
+    (up,) = [line for line in held.lines() if line.startswith("compose")]
+    assert f" -f {held.app()}/again.yaml up -d " in up
+    again = yaml.safe_load((held.bin / "docker.again").read_text())
+    assert again == {"services": {"web": {"volumes": [{"type": "volume", "source": VOLUME, "target": "/data"}]}},  # /other is mounted
+                     "volumes": {VOLUME: {"name": VOLUME, "external": True}}}
+    assert not (held.app() / "again.yaml").exists()
+
+
+def test_where_no_anonymous_volume_is_known_nothing_is_mounted_again(held: HostShell) -> None:
+    held.docker({"volume*": "[]", "ps*": "", "compose*": ""})
+    assert roll(held, again=(("web", "old"),)).status == 0
+    roll(held, had={("web", "new"): [f"{VOLUME} /data"]})
+    done = roll(held, again=(("web", "old"),))
+    assert (done.text("gone"), [line for line in held.lines() if "again.yaml" in line]) == ("", [])

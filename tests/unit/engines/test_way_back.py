@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 from test_round_trips import HOSTS, Fleet, releases
 
+from builders import a_container, a_release, a_service, an_app
 from lading import events
 from lading.commands import command
-from lading.engines import base, held, hosts, watching
+from lading.compose import release
+from lading.engines import base, held, host_commands, hosts, watching
 from lading.inventory import hosts as inventory
 from lading.transport import base as transports
 
@@ -155,3 +157,54 @@ def test_an_engine_that_falls_silent_is_given_up_when_its_services_have_had_thei
     assert {name: one.result for name, one in report.outcome.hosts.items()} == dict.fromkeys(HOSTS, "rolled_back")
     assert (report.host, report.step) == ("web2", "roll")
     assert why in report.why
+
+
+ANONYMOUS = "f" * 64
+
+
+class Mounting(Struck):
+    """A fleet whose old containers have an anonymous volume."""
+
+    def __init__(self) -> None:
+        super().__init__(looks=0)
+        self.scripts: dict[tuple[str, str], str] = {}
+
+    def answer(self, host: inventory.Host, what: command.Command) -> command.Result:
+        self.scripts[host.name, what.name] = what.script
+        return super().answer(host, what)
+
+    def _containers(self, made: release.Release) -> bytes:
+        found = [json.loads(line) for line in super()._containers(made).splitlines()]
+        for one in found if made == self.old else ():
+            one["mounts"] = [{"Destination": "/data", "Name": ANONYMOUS}, {"Destination": "/x\ny", "Name": ANONYMOUS},
+                             {"Destination": "/named", "Name": "rows"}]
+        return "".join(json.dumps(one) + "\n" for one in found).encode()
+
+
+def test_an_undo_mounts_the_anonymous_volumes_again_that_the_old_containers_had() -> None:
+    fleet = Mounting()
+    asyncio.run(fleet.upgrade())
+    name, spec = next(iter(fleet.old.services.items()))
+    assert f"\nhad {name} {spec.content} '{ANONYMOUS} /data'\n" in fleet.scripts["web2", "roll"]  # written before anything is changed
+    assert "\nmount_again " not in fleet.scripts["web2", "roll"]
+    assert f"\nmount_again {name} {spec.content}" in fleet.scripts["web2", "undo"]
+
+
+def test_a_rollback_mounts_them_again_too() -> None:
+    fleet = Mounting()
+
+    async def story() -> None:
+        await hosts.HostsEngine(fleet.recorder).run(replace(await fleet.job(), keep_jobs=True), fleet.record)
+
+    asyncio.run(story())
+    name, spec = next(iter(fleet.new.services.items()))
+    assert f"\nmount_again {name} {spec.content}" in fleet.scripts["web1", "roll"]
+
+
+def test_of_several_containers_nobody_can_tell_whose_is_which() -> None:
+    made = a_release(a_service("web"), a_service("db"))
+    have = {"/data": ANONYMOUS}
+    app = an_app(made, *(a_container(made.services["web"], id=str(n), mounts=have) for n in range(2)),
+                 a_container(made.services["db"], mounts=have), a_container(made.services["db"], mounts=have, one_off=True))
+    assert host_commands.anonymous(app) == {("db", made.services["db"].content): [f"{ANONYMOUS} /data"]}
+    assert host_commands.anonymous(None) == {}

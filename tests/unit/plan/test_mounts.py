@@ -384,3 +384,12 @@ def test_somebody_elses_volume_is_taken_where_compose_takes_it() -> None:
     assert len(problems(new, None, {"hello": asked})) == 1  # Compose would ask whether its data may go
     was = made(at("/data", "data"), volumes=(volume("data", "hello"),))
     assert len(problems(new, was, {"hello": bare})) == 1  # the file says another thing now, which would never happen
+
+
+def test_a_way_back_tells_of_anonymous_volumes() -> None:
+    old, new = made(at("/data")), made()
+    app = an_app(new, a_container(new.services["db"], mounts={}))
+    host = planner.plan_host("h", old, {}, (), app, new, volumes={})
+    said = "anonymous volumes that its last containers had are mounted again, where they are still there"
+    assert said in planner.plan(old, "live", {"h": host}, back=True).warnings
+    assert said not in planner.plan(old, "live", {"h": host}).warnings
