@@ -160,3 +160,30 @@ def test_a_file_of_the_host_s_lies_with_its_data(tmp_path: Path, kind: str) -> N
     found = reading(tmp_path)
     assert found.host_data == ("own/one",)
     assert '"${LADING_DIR}/project/own/one"' in release.build(found, {}).release.overlay
+
+
+def including(folder: Path, extension: str) -> None:
+    """A project that includes another, which says *extension* of itself."""
+    (folder / "a" / "data").mkdir(parents=True)
+    (folder / "a" / "data" / "README").write_text("x")
+    (folder / "compose.yaml").write_text("name: shop\ninclude: [a/c.yaml]\n")
+    (folder / "a" / "c.yaml").write_text(
+        f"services: {{db: {{image: r.example/db:1, volumes: ['./data:/data'], environment: {{P: '${{P:-1}}'}}}}}}\nx-lading: {extension}\n")
+    git(folder, "init", "-q")
+    git(folder, "add", "-A")
+
+
+def test_an_included_file_says_what_is_host_data_and_plain(tmp_path: Path) -> None:
+    including(tmp_path, "{data: [./data], plain: [P]}")
+    found = reading(tmp_path)
+    assert (found.host_data, found.binds) == (("a/data",), {})
+    assert found.project.services["db"].definition["environment"] == {"P": "1"}
+
+
+@pytest.mark.parametrize(("extension", "said"), [
+    ("{on_undo: run}", "x-lading.on_undo counts for the whole app"), ("{dtaa: [data]}", "does not know `dtaa`")])
+def test_what_an_included_file_cannot_say(tmp_path: Path, extension: str, said: str) -> None:
+    including(tmp_path, extension)
+    with pytest.raises(errors.ComposeError, match=said) as refused:
+        reading(tmp_path)
+    assert (refused.value.file, refused.value.line) == ("a/c.yaml", 2)

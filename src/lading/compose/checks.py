@@ -1,5 +1,6 @@
 """What lading refuses of a Compose file: old formats, unknown words, services that cannot run as they stand."""
 
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NoReturn
@@ -8,10 +9,13 @@ from lading import errors
 from lading.compose import complaints, handling, hooks, parse, reference, services, variables, worktree
 
 EXTENSION = ("data", "hooks", "on_undo", "plain")
+OF_FILES = ("data", "plain")  # what each file says for itself
 
 
-def check_shape(main: Sequence[parse.Document]) -> None:
+def check_shape(main: Sequence[parse.Document], included: Sequence[parse.Document] = ()) -> None:
     """Refuse files of version 1 (T4), files without services, and words under `x-lading` that mean nothing.
+
+    Of *included* files its `data` and `plain` count; what is said once for a whole app stands in a chosen file.
 
     Raises:
         ComposeError: with file and line.
@@ -24,8 +28,12 @@ def check_shape(main: Sequence[parse.Document]) -> None:
             line = first.line((old[0],))
             raise worktree.refuse(f"{first.path} is in the format of Compose 1: no `services:`", hint, (first.path, line))
         raise worktree.refuse(f"{first.path} has no services", "it needs `services:` at its top", (first.path, 1))
-    for one in main:
+    for one in (*main, *included):
         _check_extension(one)
+    for one in included:
+        for key in set(one.value("x-lading") or {}) - set(OF_FILES):
+            raise worktree.refuse(f"x-lading.{key} counts for the whole app, and this file is only included",
+                                  f"write it in {first.path}", (one.path, one.line(("x-lading", key))))
 
 
 def _is_service(value: Any) -> bool:
@@ -48,6 +56,14 @@ def _check_extension(one: parse.Document) -> None:
             raise worktree.refuse(f"x-lading.on_undo: {value!r} means nothing", "x-lading: {on_undo: run}, or without it", where)
     for path, why in hooks.faults(extension or {}):
         raise worktree.refuse(why, f"x-lading: {{{hooks.FORM}}}", (one.path, one.line(("x-lading", *path))))
+
+
+def data(main: Sequence[parse.Document], included: Sequence[tuple[parse.Document, str]]) -> list[str]:
+    """The paths of `x-lading.data`, from the project folder; those of an included file are from its own."""
+    found = extension(main, "data")
+    for one, folder in included:
+        found += [posixpath.join(folder, path) for path in extension([one], "data")]
+    return [posixpath.normpath(path) for path in found]
 
 
 def extension(main: Sequence[parse.Document], key: str) -> list[str]:

@@ -93,8 +93,8 @@ def shipped(text: str) -> Shipped:
 
 def host_data(text: str) -> frozenset[str]:
     """The paths of the host data that an overlay, as `write` has written it, mounts."""
-    items = [_value(line.strip().removeprefix("- ")) for line in text.splitlines() if DATA in line]
-    sources = [str(one.get("source", "")) for one in items if isinstance(one, dict)]
+    items = [_value(line.strip().removeprefix("- ").removeprefix("file: ")) for line in text.splitlines() if DATA in line]
+    sources = [str(one.get("source", "")) if isinstance(one, dict) else str(one) for one in items]
     return frozenset(one.removeprefix(DATA).replace("$$", "$") for one in sources if one.startswith(DATA))
 
 

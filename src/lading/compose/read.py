@@ -128,7 +128,7 @@ def read(request: Request) -> project.Reading:
         own = worktree.look(request.beside, request.environment)
         tree, chosen = replace(tree, beside=own), dotenv.beside(chosen, own, request.given)
     closure = sources.closure(tree, chosen.files)
-    checks.check_shape(closure.main)
+    checks.check_shape(closure.main, [one for one, _ in closure.included])
     binary = plugin.find(request.environment)
     with snapshot.opened(tree.project.relative_to(tree.top).as_posix()) as laid:
         lay_out(laid, closure)
@@ -370,7 +370,8 @@ def _values(
     check([*needs, *inner])
     given = pick(found)
     values.encodable(given)
-    plain = [*checks.extension(closure.main, "plain"), *values.names(_demanded_by_name(closure.main))]
+    own = [*closure.main, *(one for one, _ in closure.included)]
+    plain = [*checks.extension(own, "plain"), *values.names(_demanded_by_name(closure.main))]
     hidden = values.hidden_names(found, raw, plain, behind)
     done = values.Values(given, hidden, values.local_values(closure, found, given), behind)
     _check_version(request, chosen, needs)
@@ -483,7 +484,7 @@ def _ship(tree: worktree.Tree, closure: sources.Closure, model: Model, cargo: sh
     shipping.ship_files(tree, cargo, [(one.path, (one.path, 0)) for one in closure.all], read)
     shipping.ship_files(tree, cargo, [(one.path, one.where) for one in closure.locals if one.ships], read)
     _ship_profiles(tree, closure.all, model.resolved, cargo)
-    data = [posixpath.normpath(path) for path in checks.extension(closure.main, "data")]
+    data = checks.data(closure.main, closure.included)
     for path, (where, writable) in _binds(closure.all, model.resolved).items():
         shipping.ship_bind(tree, cargo, path, where, data=data, writable=writable)
     for kind, path, where in _files(closure.all, model.resolved):

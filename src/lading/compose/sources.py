@@ -42,11 +42,20 @@ class Local:
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """All files that Compose reads: the chosen ones, then the included and the extended ones."""
+    """All files that Compose reads: the chosen ones, then the included and the extended ones.
+
+    *folders*: the project folder of each file that is included, by the file's path.
+    """
 
     main: tuple[parse.Document, ...]
     others: tuple[parse.Document, ...] = ()
     locals: tuple[Local, ...] = ()
+    folders: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def included(self) -> tuple[tuple[parse.Document, str], ...]:
+        """The files that are included, each with its project folder."""
+        return tuple((one, self.folders[one.path]) for one in self.others if one.path in self.folders)
 
     @property
     def all(self) -> tuple[parse.Document, ...]:
@@ -102,15 +111,17 @@ def closure(tree: worktree.Tree, files: Sequence[str]) -> Closure:
     main = tuple(_document(tree, path, (path, 0), "the Compose file") for path in files)
     seen = {one.path: one for one in main}
     found: list[Local] = []
+    folders: dict[str, str] = {}
     todo = [_Task(one) for one in main]
     while todo:
         task = todo.pop()
         for named in (*_included(task, found), *_extended(task)):
             if named.path not in seen:
                 seen[named.path] = _document(tree, named.path, named.where, "the file")
+                folders |= {named.path: named.folder} if named.included else {}
                 todo.append(_Task(seen[named.path], named.folder, included=named.included, before=named.before))
     others = tuple(one for one in seen.values() if one not in main)
-    return Closure(main, others, tuple(_local(tree, one) for one in found))
+    return Closure(main, others, tuple(_local(tree, one) for one in found), folders)
 
 
 def _local(tree: worktree.Tree, one: Local) -> Local:

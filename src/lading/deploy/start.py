@@ -211,15 +211,19 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     binds = [m.source for s in profiles.needed(reading.project) for m in s.mounts
              if m.kind == "bind" and m.source.startswith("/")]
     binds += [path for s in profiles.needed(reading.project) for path in s.seccomp if path.startswith("/")]
-    mounts = mounted.of_reading(reading)
-    seen, wrong = await contradicting.look(context, chosen, reading.project.name, nonce=nonce, binds=sorted(set(binds)),
-                                           sources=list(mounts.sources),
-                                           volumes=sorted(one.name for one in reading.project.volumes.values()),
-                                           data=sorted({*reading.binds, *reading.host_data}))
+    visible = mounted.of_reading(reading)
+    places = {*reading.binds, *reading.host_data, *_secret_files(reading)}
+    look = partial(contradicting.look, context, chosen, reading.project.name, nonce=nonce, binds=sorted(set(binds)),
+                   sources=list(visible.sources), volumes=sorted(one.name for one in reading.project.volumes.values()))
+    seen, wrong = await look(data=sorted(places))
     check_reachable(seen)
+    below = _below(reading, seen)
+    if below - places:  # rarely so: only then it is asked what lies there
+        seen, wrong = await look(data=sorted(places | below))
+        check_reachable(seen)
     added: list[rights.Right] = []
     for host in seen.hosts.values():
-        added += mounted.added(mounts, reading.project.name, host, reading.secrets, reading.plain,
+        added += mounted.added(visible, reading.project.name, host, reading.secrets, reading.plain,
                                guarded=bool(destination.allowed))
     policy.check(reading.project.name, added, destination.allowed)
     name = identity.name(reading, seen, partial(is_ours, context, destination), beside=request.take_over)
@@ -257,7 +261,18 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     expected = await _expected(made, whole, context.environment)
     for form in dict.fromkeys(expected.values()):
         policy.check_form(made.release.app, form, destination.allowed)
-    return Prepared(request, destination, chosen, made, whole, seen, platforms, nonce, kept.vouched, wrong, mounts, expected)
+    return Prepared(request, destination, chosen, made, whole, seen, platforms, nonce, kept.vouched, wrong, visible, expected)
+
+
+def _secret_files(reading: project.Reading) -> set[str]:
+    """The files of secrets, as the project names them."""
+    return {name.removeprefix("file.") for name in reading.secrets if name.startswith("file.")}
+
+
+def _below(reading: project.Reading, seen: state.FleetState) -> frozenset[str]:
+    """The host data of hosts that lies below what would ship now."""
+    apps = [host.apps[reading.project.name] for host in seen.hosts.values() if reading.project.name in host.apps]
+    return frozenset[str]().union(*(mounts.nested(reading.binds, reading.host_data, one) for one in apps))
 
 
 def is_ours(context: contexts.Context, destination: hosts.Destination, recorded: str) -> bool:

@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lading import state
@@ -458,27 +458,54 @@ def _hidden(
     made: releases.Release, app: state.AppState, there: state.HostState
 ) -> Iterator[Problem]:
     """The host data that files which ship would hide: containers find it there no more, nor what they wrote."""
-    found = []
-    for name, spec in made.active.items():
-        mounts = sorted(wanted(made, spec).items())
-        found += [
-            (name, target, mount.source)
-            for target, mount in mounts
-            if mount.kind == "shipped" and there.data.get(mount.source, False)
-        ]
-    was = _data(app) if found else frozenset[str]()
-    for name, target, path in found:
-        if path not in was and (app.releases or path == "."):
+    was = data_of(app)
+    stays = overlay.host_data(made.overlay)
+    for name, where, path in _shipping(made):
+        if app.releases or path == ".":
+            met = [place for one in sorted(was) if (place := _meets(path, one, stays))]
+        else:
+            met = [path]  # the app was removed, and what it left is there
+        filled = next((place for place in met if there.data.get(place, False)), None)
+        if filled is None:
             continue
-        folder = f"{there.facts.state_dir}/apps/{made.app}/project/{path}"
+        folder = f"{there.facts.state_dir}/apps/{made.app}/project/{filled}"
         yield Problem(
-            f"{name}: {target}: ./{path} would become files that ship, but {folder} on {there.host} holds data of the app",
-            f"`x-lading: {{data: [{path}]}}` keeps it on the host; to let it ship, first put the data elsewhere: "
+            f"{name}: {where}: ./{path} would become files that ship, but {folder} on {there.host} holds data of the app",
+            f"`x-lading: {{data: [{filled}]}}` keeps it on the host; to let it ship, first put the data elsewhere: "
             f"ssh {there.host} mv {folder} {folder}.old",
         )
 
 
-def _data(app: state.AppState) -> frozenset[str]:
+def _shipping(made: releases.Release) -> Iterator[tuple[str, str, str]]:
+    """All that ships and is mounted: whose, where, and its path in the project."""
+    for name, spec in made.active.items():
+        for target, mount in sorted(wanted(made, spec).items()):
+            if mount.kind == "shipped":
+                yield name, target, mount.source
+    for key, object_ in sorted(overlay.shipped(made.overlay).configs.items()):
+        yield "configs", key, made.objects.get(object_, "")
+    for one in made.secrets:
+        if one.startswith("file."):
+            yield "secrets", one, one.removeprefix("file.")
+
+
+def _meets(path: str, data: str, stays: Container[str]) -> str:
+    """Where files that ship at *path* and what was host data at *data* are one place; "" if nowhere.
+
+    What *stays* host data is mounted by itself, whatever ships around it.
+    """
+    if path == data or data == "." or path.startswith(f"{data}/"):
+        return path
+    above = path == "." or data.startswith(f"{path}/")
+    return data if above and data not in stays else ""
+
+
+def nested(shipped: Collection[str], kept: Collection[str], app: state.AppState) -> frozenset[str]:
+    """The places of an app's host data below what ships, so that a host is asked what lies there; *kept*: what stays host data."""
+    return frozenset(one for one in data_of(app) for path in shipped if one != path and _meets(path, one, kept) == one)
+
+
+def data_of(app: state.AppState) -> frozenset[str]:
     """The paths that were host data: for a release that is kept, or for a container."""
     lead = f"/apps/{app.app}/project/"
     found = set[str]()
@@ -490,8 +517,10 @@ def _data(app: state.AppState) -> frozenset[str]:
 
 
 def turned(app: state.AppState) -> frozenset[str]:
-    """The paths that are host data for one of an app's releases on a host and files that ship for another."""
+    """The places that are host data for one of an app's releases on a host and files that ship for another."""
     shipped = set[str]()
     for kept in app.releases.values():
         shipped |= set(kept.get("objects", {}).values())
-    return _data(app) & shipped
+        shipped |= {one.removeprefix("file.") for one in kept.get("secrets", ()) if one.startswith("file.")}
+    pairs = [(path, one) for path in shipped for one in data_of(app)]
+    return frozenset(filter(None, (_meets(path, one, ()) for path, one in pairs)))

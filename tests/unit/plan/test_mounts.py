@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from builders import a_container, a_release, a_service, an_app
 from lading import state
-from lading.compose import project, release, restore
+from lading.compose import overlay, project, release, restore
 from lading.plan import mounts, planner, steps
 
 ANONYMOUS = "0123456789abcdef" * 4
@@ -393,3 +394,43 @@ def test_a_way_back_tells_of_anonymous_volumes() -> None:
     said = "anonymous volumes that its last containers had are mounted again, where they are still there"
     assert said in planner.plan(old, "live", {"h": host}, back=True).warnings
     assert said not in planner.plan(old, "live", {"h": host}).warnings
+
+
+UPLOADS = {"data/uploads": FILES}
+
+
+@pytest.mark.parametrize(("old", "new", "ships", "filled", "says"), [
+    pytest.param([at("/d", "data", "bind")], [at("/d/uploads", "data/uploads", "bind")], UPLOADS, "data/uploads",
+                 "/d/uploads: ./data/uploads", id="a folder in it"),
+    pytest.param([at("/d", ".", "bind")], [at("/d", "data/uploads", "bind")], UPLOADS, "data/uploads", "/d: ./data/uploads", id="in the whole"),
+    pytest.param([at("/app/data", "app/data", "bind")], [at("/app", "app", "bind")], {"app": FILES}, "app/data",
+                 "/app: ./app", id="the folder around it"),
+    pytest.param([at("/data", "data", "bind")], [at("/app", ".", "bind")], {".": FILES}, "data", "/app: ./.", id="the whole around it"),
+    pytest.param([at("/app/data", "app/data", "bind")], [at("/app", "app", "bind"), at("/app/data", "app/data", "bind")], {"app": FILES}, "app/data",
+                 "", id="around it, and it stays where it was"),
+    pytest.param([at("/data", "data", "bind")], [at("/data", "data2", "bind")], {"data2": FILES}, "data", "", id="beside it"),
+])
+def test_host_data_is_not_hidden_by_what_lies_around_or_in_it(
+    old: list[project.Mount], new: list[project.Mount], ships: Mapping[str, Any], filled: str, says: str
+) -> None:
+    one, other = made(*old), made(*new, binds=ships)
+    app = an_app(one, a_container(one.services["db"], mounts={}))
+    found = [problem.why for problem in hidden(app, other, {filled: True})]
+    assert found == ([f"db: {says} would become files that ship, but {PROJECT}{filled} on web1 holds data of the app"] if says else [])
+    assert hidden(app, other, {filled: False}) == []
+    kept_data = overlay.host_data(other.overlay)
+    assert (filled in {*mounts.nested(ships, kept_data, app), *ships}) == bool(says)
+    both = replace(app, releases={**app.releases, **an_app(other).releases})
+    assert (filled in mounts.turned(both)) == (filled != "data" or bool(says))  # a rollback asks for it
+
+
+@pytest.mark.parametrize("kind", ["configs", "secrets"])
+def test_the_file_of_a_config_or_secret_that_was_host_data(kind: str) -> None:
+    more: dict[str, Any] = {"configs" if kind == "configs" else "top_secrets": {"one": project.Resource("one", "one", {}, file="./own/one")}}
+    ref: dict[str, Any] = {kind: (project.FileRef("one", "/one"),)}
+    old = a_release(a_service("db", **ref), **more, host_data=("own/one",))
+    ships = {"binds": {"own/one": FILES}} if kind == "configs" else {"secrets": {"file.own/one": b"x"}}
+    new = a_release(a_service("db", **ref), **more, **ships)
+    (found,) = hidden(an_app(old), new, {"own/one": True})
+    assert "./own/one would become files that ship" in found.why
+    assert hidden(an_app(old), new, {}) == hidden(an_app(new), new, {"own/one": True}) == []
