@@ -401,7 +401,7 @@ class Volume:
 class Facts:
     """What a host can do. Sizes in MiB; *tools*: those missing; *ports*: published "ip:port/proto" → container's project;
     *networks*: network → (project, name) of each container on it, stopped ones too; *known_networks*: all there are, if
-    they were asked for, since an engine always has some; *registries*: name → what the engine
+    they were asked for, since an engine always has some; *runtimes*: likewise; *containers*: the names and ids of all; *registries*: name → what the engine
     said when it asked there for an image that is nowhere; *docker_info*: what it said, as lines NAME=VALUE. *links*: the number of
     a mount's source in the order of the question → where it really leads, if that is elsewhere; "" = nobody can say.
     *probe*: what its Compose makes of `files.PROBE`."""
@@ -424,6 +424,8 @@ class Facts:
     known_networks: tuple[str, ...] = ()
     registries: Mapping[str, str] = field(default_factory=dict)
     docker_info: str = ""
+    runtimes: tuple[str, ...] = ()
+    containers: tuple[str, ...] = ()
     links: Mapping[int, str] = field(default_factory=dict)
     problem: str = ""
     probe: str = ""

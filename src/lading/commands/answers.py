@@ -230,6 +230,9 @@ def _changed(release: Mapping[str, Any], have: Mapping[str, str]) -> Iterator[st
             yield f"objects/{key}"
 
 
+INFO = ("engine", "id", "arch", "ctx", "plugin", "runtimes", "root")  # lines of `docker info` that are said again; root is the last
+
+
 def _facts(text: str, registries: str) -> state.Facts:
     lines = [line.split("=", 1) for line in text.splitlines() if "=" in line]
     one = {key: value.strip() for key, value in lines}
@@ -245,12 +248,19 @@ def _facts(text: str, registries: str) -> state.Facts:
         state_format=one.get("format", ""), state_fs=one.get("fs", ""), disk_free=shape.whole(one.get("free", "")),
         docker_free=shape.whole(one.get("dockerfree", "")), tools=many["tool"], missing_paths=many["missing"],
         listening=tuple(dict.fromkeys(_listener(entry) for entry in many["listen"] if _LISTENER.fullmatch(entry))), ports=ports,
-        known_networks=many["there"],
+        known_networks=many["there"], runtimes=tuple(one.get("runtimes", "").split()), containers=_containers(lines),
         networks=_networks([v.strip() for k, v in lines if k == "net"]),
         registries={line.split(" ")[0]: line.partition(" ")[2] for line in registries.splitlines() if line},
-        docker_info="\n".join(f"{key}={one[key]}" for key in ("engine", "id", "arch", "ctx", "plugin", "root") if one.get("engine") and key in one),
+        docker_info="\n".join(f"{key}={one[key]}" for key in INFO if one.get("engine") and key in one),
         problem=one.get("problem", "") or (f"cannot write {one['readonly']}" if "readonly" in one else ""),
     )
+
+
+def _containers(lines: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """The names and ids of all containers, from what `docker ps` says of each; a name may stand for a link: web/db."""
+    ids = [value.partition(" ")[0] for key, value in lines if key == "c"]
+    names = [name for key, value in lines if key == "net" for name in value.partition(" ")[0].split(",")]
+    return tuple(one for one in (*ids, *names) if one and "/" not in one)
 
 
 def _links(text: str) -> dict[int, str]:

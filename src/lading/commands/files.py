@@ -20,6 +20,7 @@ id={{.ID}}
 arch={{.Architecture}}
 ctx={{.ClientInfo.Context}}
 {{range .ClientInfo.Plugins}}{{if eq .Name "compose"}}plugin={{.Version}}{{end}}{{end}}
+runtimes={{range $name, $one := .Runtimes}}{{$name}} {{end}}
 root={{.DockerRootDir}}' 2>&1); EC=$?; }
 said(){ v="
 $E

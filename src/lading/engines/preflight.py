@@ -12,6 +12,7 @@ ENGINE = (20, 10)
 COMPOSE = (2, 24, 4)
 FREE_MIB = 50  # below this a deployment does not start
 NETWORK_FS = ("nfs", "nfs4", "cifs", "smb2", "fuseblk", "9p", "ceph", "glusterfs")
+SHORT_ID = 12  # characters by which a container's id is shown
 ANY = ("", "0.0.0.0", "::")
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "armv6l": "arm", "i686": "386"}
 ALSO = {"amd64": ("386",), "arm64": ("arm",)}  # what a processor runs beside its own
@@ -28,6 +29,8 @@ def problems(
     found += [f"{path} does not exist on the host" for path in facts.missing_paths]
     found += _architecture(made, facts, platforms)
     found += _external_networks(made, facts)
+    found += _foreign_containers(made, facts)
+    found += _runtimes(made, facts)
     found += _too_old(made, facts)
     found += _ports(made, plan, seen)
     return found
@@ -91,6 +94,40 @@ def _external_networks(made: release.Release, facts: state.Facts) -> list[str]:
     wanted = sorted({str(one["name"]) for one in made.networks.values() if one["external"]} & used)
     return [f"the external network {name} does not exist (docker network create {name})" for name in wanted
             if facts.known_networks and name not in facts.known_networks]
+
+
+def _foreign_containers(made: release.Release, facts: state.Facts) -> list[str]:
+    """The containers outside the project that services need and the engine does not have; those of the project come with it."""
+    own = {str(spec.definition.get("container_name")) for spec in made.services.values()}
+    found: dict[str, None] = {}
+    for name, spec in sorted(made.active.items()):
+        for key, wanted in _of_others(spec.definition) if spec.replicas else ():
+            mine = wanted in own or wanted.startswith(made.app + "-") or "$" in wanted
+            there = wanted in facts.containers or (len(wanted) >= SHORT_ID and any(one.startswith(wanted) for one in facts.containers))
+            if not mine and not there:
+                found[f"service {name}: {key}: there is no container {wanted}"] = None
+    return list(found)
+
+
+def _of_others(service: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The containers that a service names itself, with the key that does."""
+    for key in ("network_mode", "ipc", "pid"):
+        kind, _, name = str(service.get(key) or "").partition(":")
+        if kind == "container":
+            yield key, name
+    for one in service.get("volumes_from") or ():
+        kind, _, rest = str(one).partition(":")
+        if kind == "container":
+            yield "volumes_from", rest.partition(":")[0]
+    for one in service.get("external_links") or ():
+        yield "external_links", str(one).partition(":")[0]
+
+
+def _runtimes(made: release.Release, facts: state.Facts) -> list[str]:
+    """The runtimes that the engine does not know, as far as it told which it does; one of containerd's own needs no entry there."""
+    wanted = {str(spec.definition.get("runtime") or "") for spec in made.active.values() if spec.replicas}
+    return [f"the runtime {name} is not known to Docker (docker info -f '{{{{json .Runtimes}}}}')" for name in sorted(wanted - {"", *facts.runtimes})
+            if facts.runtimes and not set(name) & set("./$")]
 
 
 def _too_old(made: release.Release, facts: state.Facts) -> list[str]:

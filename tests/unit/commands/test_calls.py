@@ -10,7 +10,7 @@ from host_shell import Answers, HostShell
 from lading import check
 from lading.commands import answers, docker, rolling
 
-INFO = "engine=26.1\nid=AB:CD\narch=x86_64\nctx=default\nplugin=v2.40.3\n\nroot=/\n"
+INFO = "engine=26.1\nid=AB:CD\narch=x86_64\nctx=default\nplugin=v2.40.3\n\nruntimes=runc \nroot=/\n"
 
 
 @pytest.fixture

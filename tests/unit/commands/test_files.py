@@ -188,9 +188,9 @@ def test_what_is_written_is_what_is_observed(host: HostShell) -> None:
 
 
 ENGINE = {
-    "info -f engine*": "engine=20.10.24\nid=A:B\narch=x86_64\nctx=default\nplugin=v2.40.3\nroot=/\n",
-    "ps -a --no-trunc --format c=*": "port=edge 0.0.0.0:80->80/tcp, :::80->80/tcp\nnet=edge-1 shop_default,edge edge\n"
-                             "port= 0.0.0.0:81-82->1-2/udp\nnet=lone bridge \nport=db 5432/tcp\nport=x :?->1/tcp\n",
+    "info -f engine*": "engine=20.10.24\nid=A:B\narch=x86_64\nctx=default\nplugin=v2.40.3\nruntimes=io.containerd.runc.v2 runc \nroot=/\n",
+    "ps -a --no-trunc --format c=*": "c=0123456789abcdef edge \nport=edge 0.0.0.0:80->80/tcp, :::80->80/tcp\nnet=edge-1 shop_default,edge edge\n"
+                             "port= 0.0.0.0:81-82->1-2/udp\nnet=lone bridge \nport=db 5432/tcp\nport=x :?->1/tcp\nnet=db,web/db bridge \n",
 }
 
 
@@ -207,7 +207,8 @@ def test_facts_of_a_host(host: HostShell) -> None:
     assert seen.disk_free > 0 and seen.docker_free > 0 and seen.state_fs
     assert seen.ports == {
         "0.0.0.0:80/tcp": "edge", ":::80/tcp": "edge", "0.0.0.0:81/udp": "(no project)", "0.0.0.0:82/udp": "(no project)"}
-    assert seen.networks == {"shop_default": [("edge", "edge-1")], "edge": [("edge", "edge-1")], "bridge": [("", "lone")]}
+    assert seen.networks == {"shop_default": [("edge", "edge-1")], "edge": [("edge", "edge-1")], "bridge": [("", "lone"), ("", "db,web/db")]}
+    assert (seen.runtimes, seen.containers) == (("io.containerd.runc.v2", "runc"), ("0123456789abcdef", "edge-1", "lone", "db"))
 
 
 def test_facts_name_what_is_wrong(host: HostShell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,12 @@ def test_a_service_in_full() -> None:
     assert not one.active
 
 
+def test_which_services_leave_a_container() -> None:
+    assert read({}).starts
+    assert not read({"scale": 0}).starts
+    assert not read({"profiles": ["tools"]}).starts
+
+
 def test_the_files_of_seccomp_profiles() -> None:
     options = ["seccomp:./a$$b.json", "seccomp=c.json", "seccomp:unconfined", "seccomp=builtin", "seccomp:", "no-new-privileges", "apparmor:own"]
     assert services.seccomp({"security_opt": options}) == ("./a$b.json", "c.json")

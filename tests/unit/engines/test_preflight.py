@@ -162,3 +162,30 @@ def test_whose_the_project_is(app: state.AppState | None, take_over: bool, said:
     seen = state.HostState("h", GOOD, {"shop": app} if app else {})
     found = preflight.ownership("shop", "git:a", "production", seen, take_over)
     assert said in found and bool(found) is bool(said)
+
+
+@pytest.mark.parametrize(("definition", "said"), [
+    ({"network_mode": "container:vpn"}, "network_mode: there is no container vpn"), ({"ipc": "container:vpn"}, "ipc: there is no container vpn"),
+    ({"pid": "container:vpn"}, "pid: there is no container vpn"), ({"volumes_from": ["container:vpn:ro", "web"]}, "volumes_from: there is no container vpn"),
+    ({"external_links": ["vpn:v"]}, "external_links: there is no container vpn"), ({"external_links": ["vpn"]}, "external_links: there is no container vpn"),
+    ({"network_mode": "container:edge"}, ""), ({"network_mode": "container:0123456789ab"}, ""), ({"network_mode": "container:0123"}, "no container 0123"),
+    ({"network_mode": "container:${VPN}"}, ""), ({"network_mode": "container:own"}, ""), ({"network_mode": "container:shop-web-1"}, ""),
+    ({"network_mode": "service:web", "pid": "host"}, ""),
+])
+def test_a_container_of_others_is_there(definition: dict[str, Any], said: str) -> None:
+    made = a_release(a_service("web", definition=definition), a_service("own", definition={"container_name": "own"}))
+    seen = state.HostState("h", replace(GOOD, containers=("0123456789abcdef", "edge")))
+    found = preflight.problems(made, START, seen, {})
+    assert found == ([] if not said else found) and all(said in one for one in found) and len(found) == bool(said)
+    idle = a_release(a_service("web", definition=definition, replicas=0), a_service("own", definition={"container_name": "own"}))
+    assert preflight.problems(idle, START, seen, {}) == []
+
+
+@pytest.mark.parametrize(("runtime", "known", "refused"), [
+    ("nvidia", ("runc", "io.containerd.runc.v2"), True), ("nvidia", ("runc", "nvidia"), False), ("nvidia", (), False),
+    ("io.containerd.kata.v2", ("runc",), False), ("/usr/bin/crun", ("runc",), False), ("${RUNTIME}", ("runc",), False), ("", ("runc",), False),
+])
+def test_a_runtime_is_known_to_the_engine(runtime: str, known: tuple[str, ...], refused: bool) -> None:
+    made = a_release(a_service("web", definition={"runtime": runtime} if runtime else {}))
+    found = preflight.problems(made, START, state.HostState("h", replace(GOOD, runtimes=known)), {})
+    assert found == (["the runtime nvidia is not known to Docker (docker info -f '{{json .Runtimes}}')"] if refused else [])
