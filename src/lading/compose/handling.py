@@ -109,16 +109,19 @@ def _build(name: str) -> Handling:
 
 
 def of(key: str) -> Handling:
-    """What becomes of a key, by its dotted path in keys.TABLE."""
+    """What becomes of a key, by its dotted path in keys.TABLE or keys.ABOVE."""
     if key in _FOUND:
         return _FOUND[key]
+    if key in keys.ABOVE:
+        above = of(keys.ABOVE[key])
+        return Handling(above.kind, f"as `{keys.ABOVE[key].rpartition('.')[2]}`") if above.kind != HOST else Handling(HOST)
     lead, _, name = key.rpartition(".")
     return _build(name) if lead == "services.*.build" else Handling(HOST)
 
 
 def table() -> dict[str, Handling]:
     """All keys, in their order."""
-    return {key: of(key) for key in keys.TABLE}
+    return {key: of(key) for key in sorted({*keys.TABLE, *keys.ABOVE})}
 
 
 def refused(tree: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str, str], Handling]]:

@@ -394,3 +394,32 @@ def _resources(rules: _Rules, _: str) -> None:
 
 
 TABLE = _rules()
+NESTED = {  # key → the keys below it for which its own rule speaks
+    "include": "path env_file project_directory",
+    "configs.*.external": "name",
+    "secrets.*.external": "name",
+    "volumes.*.external": "name",
+    "networks.*.external": "name",
+    "networks.*.ipam": "driver options config config.subnet config.ip_range config.gateway config.aux_addresses",
+    "services.*.blkio_config.device_read_bps": "path rate",
+    "services.*.blkio_config.device_read_iops": "path rate",
+    "services.*.blkio_config.device_write_bps": "path rate",
+    "services.*.blkio_config.device_write_iops": "path rate",
+    "services.*.blkio_config.weight_device": "path weight",
+    "services.*.build.secrets": "source target uid gid mode",
+    "services.*.build.ulimits": "*.soft *.hard",
+    "services.*.credential_spec": "config file registry",
+    "services.*.depends_on": "*.condition *.required *.restart",
+    "services.*.deploy.resources.reservations.devices": "capabilities count device_ids driver options",
+    "services.*.deploy.resources.reservations.generic_resources": "discrete_resource_spec discrete_resource_spec.kind discrete_resource_spec.value",
+    "services.*.develop": "watch watch.action watch.path watch.target watch.ignore watch.include watch.initial_sync watch.exec "
+                          "watch.exec.command watch.exec.environment watch.exec.privileged watch.exec.user watch.exec.working_dir",
+    "services.*.devices": "source target permissions",
+    "services.*.env_file": "path required format",
+    "services.*.extends": "file service",
+    "services.*.gpus": "capabilities count device_ids driver options",
+    "services.*.models": "*.endpoint_var *.model_var",
+    "services.*.provider": "type options",
+    "services.*.ulimits": "*.soft *.hard",
+}
+ABOVE = {f"{key}.{name}": key for key, names in NESTED.items() for name in names.split()}  # nested key → whose rule speaks for it

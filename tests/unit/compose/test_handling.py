@@ -9,7 +9,9 @@ from lading.compose import handling, keys, project, recipes, unheeded
 
 def test_every_key_has_one_of_the_kinds_and_no_other_key_is_told_of() -> None:
     found = handling.table()
-    assert list(found) == list(keys.TABLE)
+    assert list(found) == sorted({*keys.TABLE, *keys.ABOVE})
+    assert set(keys.NESTED) <= set(keys.TABLE) and not set(keys.ABOVE) & set(keys.TABLE)
+    assert not [key for key in keys.NESTED if keys.TABLE[key].open]  # of what is open each part has a rule of its own
     assert {one.kind for one in found.values()} == set(handling.KINDS)
     assert all(one.says for one in found.values() if one.kind != handling.HOST)
     assert set(handling._FOUND) <= set(keys.TABLE)
@@ -17,14 +19,15 @@ def test_every_key_has_one_of_the_kinds_and_no_other_key_is_told_of() -> None:
 
 @pytest.mark.parametrize(("key", "kind"), [
     ("services.*.build.target", handling.LADING), ("services.*.build.ssh", handling.LEFT), ("services.*.init", handling.HOST),
-    ("services.*.develop", handling.OWN), ("services.*.provider", handling.REFUSED),
+    ("services.*.develop", handling.OWN), ("services.*.provider", handling.REFUSED), ("services.*.provider.type", handling.REFUSED),
+    ("services.*.env_file.path", handling.LADING), ("services.*.gpus.count", handling.HOST), ("services.*.develop.watch.exec.user", handling.OWN),
 ])
 def test_the_kind_of_a_key(key: str, kind: str) -> None:
     assert handling.of(key).kind == kind
 
 
 def test_what_lading_build_takes_is_what_the_table_says() -> None:
-    taken = {key.rpartition(".")[2] for key, one in handling.table().items() if key.startswith("services.*.build.") and one.kind == handling.LADING}
+    taken = {key.rpartition(".")[2] for key, one in handling.table().items() if key.startswith("services.*.build.") and key in keys.TABLE and one.kind == handling.LADING}
     assert taken == {*recipes.TAKEN, *recipes.FLAGS, *recipes.WORDS, *recipes.LISTS}
 
 
