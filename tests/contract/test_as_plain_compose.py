@@ -230,3 +230,17 @@ def test_a_seccomp_profile_that_compose_could_not_read_is_refused_with_its_line(
     with pytest.raises(errors.ComposeError, match=said) as refused:
         reading(shop)
     assert (refused.value.file, refused.value.line) == ("compose.yaml", 4)
+
+
+@pytest.mark.parametrize("path", ["./config/../a.env", "config/deep/../../a.env", "gone-${KIND:-x}/../a.env", "in/../in/../a.env"])
+def test_a_path_may_go_through_a_folder_and_back(path: str, shop: Project) -> None:
+    shop.write({"compose.yaml": f"{WEB}    env_file: ['{path}']\n    label_file: ['{path}']\n", "a.env": "A=1\n", "config/deep/x": "", "in/x": "", "gone-x/x": ""})
+    expected = told(by_compose(shop), "environment")
+    assert expected == {"web": {"environment": {"A": "1"}}}
+    assert told(on_hosts(reading(shop)), "environment") == expected
+
+
+def test_an_env_file_may_be_named_by_a_variable(shop: Project) -> None:
+    shop.write({"compose.yaml": f"{WEB}    env_file: ['${{KIND:-prod}}.env', {{path: '${{LOST:-lost}}.env', required: false}}]\n", "prod.env": "A=1\n"})
+    expected = told(by_compose(shop), "environment")
+    assert told(on_hosts(reading(shop)), "environment") == expected == {"web": {"environment": {"A": "1"}}}

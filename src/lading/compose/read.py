@@ -183,6 +183,8 @@ class _Reader:
         for one in closure.locals:
             if one.ships and one.content is not None:
                 compose.laid.put_secret(one.path, one.content)
+        for path in _read_as_written(raw, given.all):
+            compose.laid.make_way(path)
         some = profiles.also(raw, asked, request.early(chosen)) if needless else (profiles.ALL,)
         done = compose.config(name, given.all, profiles=some)
         settled = _settled(written(done, closure.all, given), compose.binary)
@@ -465,6 +467,16 @@ def _set_here(environment: Any) -> set[str]:
     return {name for name, equals, _ in (str(one).partition("=") for one in environment or ()) if equals}
 
 
+def _read_as_written(raw: Mapping[str, Any], given: Mapping[str, str]) -> Iterator[str]:
+    """The paths of env files and label files as Compose looks them up here."""
+    for service in (raw.get("services") or {}).values():
+        written = [one["path"] for one in service.get("env_file") or ()]
+        for text in (*written, *(service.get("label_file") or ())):
+            path = variables.plain_text(variables.substitute(str(text), given))
+            if not path.startswith(("/", "~")):
+                yield path
+
+
 def env_paths(service: Mapping[str, Any], given: Mapping[str, str]) -> list[tuple[str, bool, str]]:
     """The env files of a service as Compose wrote them before interpolation, whether each must be there, and its format."""
     return [(_path(one["path"], given), one.get("required", True), str(one.get("format") or ""))
@@ -610,7 +622,8 @@ def _project(model: Model) -> project.Project:
         definition = masking.service(raw, resolved, given.all, given.hidden)
         service = services.service(name, resolved, raw, definition, model.names(name))
         labels = masking.file_labels(raw, resolved, given.all)
-        found[name] = replace(service, asked=profiles.asked(service.profiles, model.profiles), file_labels=labels)
+        named = tuple({**one, "path": _path(one["path"], given.all)} for one in service.env_files)
+        found[name] = replace(service, asked=profiles.asked(service.profiles, model.profiles), file_labels=labels, env_files=named)
     extension = masking.masked(model.raw.get("x-lading"), model.resolved.get("x-lading"), given.all, given.hidden)
     return project.Project(
         name=str(model.resolved["name"]),

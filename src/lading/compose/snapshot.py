@@ -41,6 +41,14 @@ class Snapshot:
         self._target(path).unlink(missing_ok=True)
         self.add_secret(path, content)
 
+    def make_way(self, path: str) -> None:
+        """Make the folders that *path* goes through as it is written, such as `config` in `config/../a.env`: Compose looks them up."""
+        parts = path.split("/")
+        for number, part in enumerate(parts):
+            folder = Path(os.path.normpath(self.project.joinpath(*parts[:number])))
+            if part == ".." and folder.is_relative_to(self.top):
+                folder.mkdir(parents=True, exist_ok=True)
+
     def link(self, target: Path, content: bytes) -> None:
         """Make *target* a link to a file in memory; where the system has none, a file that only its owner may read."""
         place = self.hidden(content)
