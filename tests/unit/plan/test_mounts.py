@@ -429,7 +429,7 @@ def test_the_file_of_a_config_or_secret_that_was_host_data(kind: str) -> None:
     more: dict[str, Any] = {"configs" if kind == "configs" else "top_secrets": {"one": project.Resource("one", "one", {}, file="./own/one")}}
     ref: dict[str, Any] = {kind: (project.FileRef("one", "/one"),)}
     old = a_release(a_service("db", **ref), **more, host_data=("own/one",))
-    ships = {"binds": {"own/one": FILES}} if kind == "configs" else {"secrets": {"file.own/one": b"x"}}
+    ships = {"binds": {"own/one": FILES}} if kind == "configs" else {"secrets": {"file.own/one": b"x", "var.X": b"y"}}
     new = a_release(a_service("db", **ref), **more, **ships)
     (found,) = hidden(an_app(old), new, {"own/one": True})
     assert "./own/one would become files that ship" in found.why
