@@ -27,11 +27,16 @@ lint: setup
 
 # The tests wait more than they work: as many files at once as LANES says, each lane with a lab of its own
 test: lint unit
-	$(BIN)/python -m pytest -n $(LANES) --dist loadfile --ignore tests/unit --ignore tests/test_architecture.py
+	$(BIN)/python -m pytest -n $(LANES) --dist loadfile --ignore tests/unit --ignore tests/test_architecture.py $(addprefix --ignore ,$(APART))
 
-# all hostile repositories under strace; in the lab, versions of Compose on three engines and all projects beside plain Compose. make test tries a few of each
+# What make test tries in part or not at all: all hostile repositories under strace; in the lab, versions of Compose on three
+# engines, all projects beside plain Compose, every case of each test, what Docker itself does, and the bench's own test
+BROAD := tests/contract/test_hostile_repositories.py $(addprefix tests/lab/test_,$(addsuffix .py,adopt compose_versions \
+	contradictions going_back interrupted jenkins newer_engine projects rollout secrets))
+APART := tests/lab/test_facts.py tests/lab/test_scale_bench.py
+
 corpus: setup
-	CORPUS=all $(BIN)/python -m pytest -n $(LANES) --dist loadfile tests/contract/test_hostile_repositories.py tests/lab/test_compose_versions.py tests/lab/test_projects.py
+	CORPUS=all $(BIN)/python -m pytest -n $(LANES) --dist loadfile $(BROAD) $(APART)
 
 lab: setup
 	lab/lab up 3

@@ -1,6 +1,7 @@
 """An app in a folder of its own, and lading as a person runs it on the lab's controller."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from lab_client import CHECKOUT, Done, Lab
@@ -16,8 +17,16 @@ from lab_client import CHECKOUT, Done, Lab
 from labkit.errors import LabError
 
 EXAMPLE = CHECKOUT / "examples" / "hello"
+Case = TypeVar("Case")
 LADING = (sys.executable, "-m", "lading")
+ALL_CASES = os.environ.get("CORPUS") == "all"
+"""With `make corpus` every case of a test is tried; with `make test` one of those that differ in little."""
 VERSIONS: dict[str, dict[str, str]] = {"1.0.0": {}, "1.1.0": {}, "1.2.0": {"BROKEN": "1"}}
+
+
+def some(cases: Sequence[Case], count: int = 1) -> Sequence[Case]:
+    """All cases, or the first of them: see ALL_CASES."""
+    return cases if ALL_CASES else cases[:count]
 
 
 def build_images(lab: Lab, folder: Path) -> None:
@@ -46,6 +55,7 @@ class App:
         folder.mkdir()
         text = (EXAMPLE / "docker-compose.yml").read_text()
         text = text.replace("name: hello\n", f"name: {name}\n", 1).replace("8080:8080", f"{port}:8080")
+        text = text.replace("interval: 1s", "interval: 2s")  # each look of a health check costs the engine a process
         (folder / "docker-compose.yml").write_text(text)
         shutil.copy(EXAMPLE / "docker-compose.override.yml", folder)
         return cls(lab, folder, name)

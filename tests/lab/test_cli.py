@@ -102,7 +102,7 @@ def test_question_progress_and_colour_on_a_terminal(app: App, terminals: list[Te
 
 
 def test_a_terminal_that_is_closed_is_the_first_ctrl_c(app: App, terminals: list[Terminal]) -> None:
-    app.edit("8080/\"], interval: 1s", "8080/\"], interval: 8s")
+    app.edit("8080/\"], interval: 2s", "8080/\"], interval: 8s")
     assert app.deploy("1.0.0").returncode == 0
     terminals.append(closed := Terminal(app, "deploy", "--version", "1.1.0", "--to", "web1,web2", "--yes"))
     closed.until("roll\x1b[0m")

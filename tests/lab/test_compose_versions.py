@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from app_client import App, build_images
+from app_client import ALL_CASES, App, build_images
 from lab_client import PREFIX, Lab
 
 from compose_versions import HERE, PLUGINS, docker_config
 
 THERE = {"web1": "2.24.6", "web2": "2.30.3", "web3": "5.6.1"}
-ENGINES = ("--engine", "web2=trixie", "--engine", "web3=sid") if os.environ.get("CORPUS") == "all" else ()
+ENGINES = ("--engine", "web2=trixie", "--engine", "web3=sid") if ALL_CASES else ()
 OPTIONS = ("--no-staging", *ENGINES)
 ALL = ",".join(THERE)
 MOUNTS = 'volumes: ["/etc/hostname:/host-name:ro"]'

@@ -13,7 +13,7 @@ services:
     image: registry.lab:5000/hello:${VERSION}
     restart: unless-stopped
     depends_on: [db]
-    healthcheck: {test: [CMD, wget, -q, -O, /dev/null, "http://127.0.0.1:8080/"], interval: 1s, timeout: 2s, retries: 5}
+    healthcheck: {test: [CMD, wget, -q, -O, /dev/null, "http://127.0.0.1:8080/"], interval: 2s, timeout: 2s, retries: 5}
     stop_grace_period: 2s
   db:
     image: registry.lab:5000/store:1

@@ -3,7 +3,6 @@
 A few of them here; all with `make corpus` (CORPUS=all). tests/projects/cases.yaml says what each is.
 """
 
-import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from app_client import App
+from app_client import ALL_CASES, App
 from lab_client import Lab
 from project_client import PROJECTS, VERSIONS, Case, Project, build_images, cases, difference, logout
 
 CASES = cases()
 FEW = ("web-worker-beat", "monorepo")
-CHOSEN = tuple(CASES) if os.environ.get("CORPUS") == "all" else FEW
+CHOSEN = tuple(CASES) if ALL_CASES else FEW
 AT_ONCE = 4
 PATIENCE = 60
 Look = dict[str, Any]
