@@ -18,7 +18,7 @@ pytestmark = pytest.mark.contract
 ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": "/nowhere"}
 WEB = "services:\n  web:\n    image: r.example/web:1\n"
 INCLUDE = "name: shop\ninclude: [{path: in/c.yaml, env_file: in/e.env}]\n"
-INNER = "services: {web: {image: 'r.example/web:${TAG:-none}', environment: {URL: '${URL:-none}'}}}\n"
+INNER = "services:\n  web: {image: 'r.example/web:${TAG:-none}', environment: {URL: '${URL:-none}'}}\n"
 
 
 @pytest.fixture
@@ -68,6 +68,22 @@ def test_a_secret_behind_an_includes_env_file_is_kept_as_one_and_its_change_recr
     made = release.build(reading(shop, overrides={"PASSWORD": "canary-1"}), {})
     assert made.release.services["web"].secrets == ("var.PASSWORD",)
     assert b"canary" not in made.release.canonical()
+
+
+@pytest.mark.parametrize(("before", "after", "given"), [("x1", "x2", {}), ("$PASSWORD", "$PASSWORD", {"V": "1"})])
+def test_what_an_includes_env_file_says_otherwise_recreates(before: str, after: str, given: dict[str, str], shop: Project) -> None:
+    shop.write({"compose.yaml": INCLUDE, "in/c.yaml": INNER + "  other: {image: 'r.example/other:1'}\n", "in/e.env": f"URL={before}\nTAG=$V\n"})
+    secret = {"PASSWORD": "canary-1"}
+    first = content(shop, {**secret, "V": "0"})
+    assert content(shop, {**secret, "V": "0", "PASSWORD": "canary-2"}) == first, "a secret has digests of its own"
+    shop.write({"in/e.env": f"URL={after}\nTAG=$V\n"})
+    then = content(shop, {**secret, "V": "0", **given})
+    assert (then["web"] != first["web"], then["other"]) == (True, first["other"])
+
+
+def content(shop: Project, given: Mapping[str, str]) -> dict[str, str]:
+    made = release.build(reading(shop, overrides=given), {}).release
+    return {name: one.content for name, one in made.services.items()}
 
 
 @pytest.mark.parametrize("line", ["TAG=${V:?which}", "URL=x$V"])

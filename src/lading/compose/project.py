@@ -174,7 +174,8 @@ class Reading:
     *uses*: service → names of the secrets it uses; *source*: whose the app is (compose/owner.py); *commit*: Git's, or "";
     *warnings*: for the plan; *rights*: what the project may do with its hosts, see compose/rights.py;
     *path*: the project folder here; *named*: the user or the file names the app;
-    *profiles*: those that were asked for.
+    *profiles*: those that were asked for; *by_includes*: service → the variables to which only env files of `include:`
+    give values, with these (names in place of secrets).
     """
 
     project: Project
@@ -194,3 +195,4 @@ class Reading:
     path: str = ""
     named: bool = True
     profiles: tuple[str, ...] = ()
+    by_includes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

@@ -375,7 +375,8 @@ def _values(
     own = [*closure.main, *(one for one, _ in closure.included)]
     plain = [*checks.extension(own, "plain"), *values.names(_demanded_by_name(closure.main))]
     hidden = values.hidden_names(found, raw, plain, behind)
-    done = values.Values(given, hidden, values.local_values(closure, found, given), behind)
+    masked = {one: variables.passing(one) if one in hidden else value for one, value in given.items()}
+    done = values.Values(given, hidden, values.local_values(closure, found, given), behind, values.local_values(closure, found, masked))
     _check_version(request, chosen, needs)
     uncounted = _uncounted(chosen, found - given.keys() if version != request.typed_version else found - {*given, values.VERSION})
     lacking = found - given.keys() - done.local.keys()
@@ -585,6 +586,7 @@ def _reading(
         plain=model.values.plain,
         secrets={**model.values.secret, **dict(sorted(cargo.secrets.items()))},
         uses={name: _uses(model, name, cargo) for name in model.resolved["services"]},
+        by_includes={name: model.values.by_includes(model.names(name)) for name in model.resolved["services"]},
         source=worktree.source(tree, request.source),
         path=str(tree.project),
         named=bool(request.project or request.app or chosen.name or any(one.value("name") for one in closure.main)),

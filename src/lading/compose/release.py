@@ -331,7 +331,7 @@ def _service(
         ref.target or ref.source: _config_content(app.configs[ref.source], objects)
         for ref in service.configs if ref.source in app.configs
     }
-    shipped |= _profiles(reading, service)
+    shipped |= _profiles(reading, service) | _by_includes(reading, service)
     definition = _hashed(service, image, pins)
     job = _is_job(service, awaited)
     return ServiceSpec(
@@ -360,6 +360,12 @@ def _profiles(reading: project.Reading, service: project.Service) -> dict[str, s
     """The content of a service's seccomp profiles: it is in no definition, and a changed one must recreate the container."""
     places = {posixpath.normpath(posixpath.join(reading.directory, path)): path for path in service.seccomp}
     return {f"seccomp {places[one.path]}": hashlib.sha256(one.content).hexdigest() for one in reading.files if one.path in places}
+
+
+def _by_includes(reading: project.Reading, service: project.Service) -> dict[str, str]:
+    """What env files of `include:` give a service: its definition has only the names of it (decision 0057)."""
+    given = reading.by_includes.get(service.name, {})
+    return {f"variable {name}": hashlib.sha256(value.encode()).hexdigest() for name, value in given.items()}
 
 
 def _config_content(config: project.Resource, objects: Mapping[str, str]) -> Any:

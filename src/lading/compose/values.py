@@ -28,17 +28,22 @@ class Need:
 class Values:
     """The variables of a project: *all* by name, *hidden* the names that are secret, *local* those that includes set.
 
-    *behind*: the names that the values of those refer to.
+    *behind*: the names that the values of those refer to; *shown*: those values, with names in place of secrets.
     """
 
     all: Mapping[str, str] = field(repr=False)
     hidden: frozenset[str] = frozenset()
     local: Mapping[str, str] = field(default_factory=dict, repr=False)
     behind: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    shown: Mapping[str, str] = field(default_factory=dict)
 
     def reached(self, found: frozenset[str]) -> frozenset[str]:
         """*found*, and all that their values refer to where an include sets them."""
         return reached(found, self.behind)
+
+    def by_includes(self, used: frozenset[str]) -> dict[str, str]:
+        """What includes give to those of *used* names that nothing else gives, with names in place of secrets."""
+        return {name: self.shown[name] for name in sorted(used & self.shown.keys() - self.all.keys())}
 
     @property
     def plain(self) -> dict[str, str]:
