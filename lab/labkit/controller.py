@@ -20,6 +20,7 @@ hostname ctl
 mount --bind "$FOLDER/ssh" /root/.ssh
 mount --bind "$FOLDER/hosts" /etc/hosts
 mount --bind "$FOLDER/resolv.conf" /etc/resolv.conf
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 touch "$FOLDER/ready"
 exec sleep infinity
 """
