@@ -12,7 +12,7 @@ from faults import FAULTS, Fault
 from phases import PHASES, Phase
 from scene import Scene
 
-FEW = ("cut", "power", "dockerd", "disk", "crash", "foreign", "operator", "SIGKILL", "SIGINT", "ledger-locked", "two")
+FEW = ("cut", "power", "dockerd", "crash", "foreign", "operator", "SIGKILL", "SIGINT", "two")
 CELLS = matrix.pairs(FEW, fast=True)
 pytestmark = pytest.mark.timeout(900)  # the limits within a cell are the ones that end it
 
