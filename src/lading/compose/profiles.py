@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
-from lading.compose import complaints, hooks, parse, project, variables, worktree
+from lading.compose import complaints, hooks, parse, project, services, variables, worktree
 
 ALL = "*"
 
@@ -120,12 +120,8 @@ def check_typed(tree: Mapping[str, Any], typed: Sequence[str], given: Mapping[st
 
 def _needed(service: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The services without which this one cannot be started, each with the key that says so; Compose adds all to `depends_on`."""
-    for key in ("network_mode", "ipc", "pid"):
-        kind, _, name = str(service.get(key) or "").partition(":")
-        if kind == "service":
-            yield name, key
-    for one in service.get("volumes_from") or ():
-        yield str(one).partition(":")[0], "volumes_from"
+    for key, name in services.named(service, "service"):
+        yield name, key
     for name, one in (service.get("depends_on") or {}).items():
         if one.get("required", True):
             yield name, "depends_on"

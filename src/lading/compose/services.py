@@ -1,7 +1,7 @@
 """Compose's normal form as typed services, and what lading refuses of it (pure)."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from lading.compose import images, project, variables
@@ -117,13 +117,26 @@ def seccomp(resolved: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def named(service: Mapping[str, Any], kind: str) -> Iterator[tuple[str, str]]:
+    """The services or containers (*kind*: "service" or "container") whose namespaces and volumes a service uses.
+
+    Each comes with the key that names it; in `volumes_from`, a name without a kind is a service's.
+    """
+    for key in ("network_mode", "ipc", "pid"):
+        written, _, name = str(service.get(key) or "").partition(":")
+        if written == kind:
+            yield key, name
+    for one in service.get("volumes_from") or ():
+        name, _, rest = str(one).partition(":")
+        if name != "container" and kind == "service":
+            yield "volumes_from", name
+        if name == "container" and kind == "container":
+            yield "volumes_from", rest.partition(":")[0]
+
+
 def tied_to(resolved: Mapping[str, Any]) -> tuple[str, ...]:
     """The services whose containers this one's are made on."""
-    modes = [str(resolved.get(key) or "") for key in ("network_mode", "ipc", "pid")]
-    tied = {mode.partition(":")[2] for mode in modes if mode.startswith("service:")}
-    sources = [str(one) for one in resolved.get("volumes_from") or ()]
-    tied |= {one.partition(":")[0] for one in sources if not one.startswith("container:")}
-    return tuple(sorted(tied))
+    return tuple(sorted({name for _, name in named(resolved, "service")}))
 
 
 def health(check: Mapping[str, Any] | None) -> project.Health | None:

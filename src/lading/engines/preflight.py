@@ -5,7 +5,7 @@ from typing import Any
 
 from lading import shape, state
 from lading.commands import command
-from lading.compose import owner, release
+from lading.compose import owner, release, services
 from lading.plan import steps
 
 ENGINE = (20, 10)
@@ -111,14 +111,7 @@ def _foreign_containers(made: release.Release, facts: state.Facts) -> list[str]:
 
 def _of_others(service: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The containers that a service names itself, with the key that does."""
-    for key in ("network_mode", "ipc", "pid"):
-        kind, _, name = str(service.get(key) or "").partition(":")
-        if kind == "container":
-            yield key, name
-    for one in service.get("volumes_from") or ():
-        kind, _, rest = str(one).partition(":")
-        if kind == "container":
-            yield "volumes_from", rest.partition(":")[0]
+    yield from services.named(service, "container")
     for one in service.get("external_links") or ():
         yield "external_links", str(one).partition(":")[0]
 
