@@ -608,12 +608,20 @@ def _rights(model: Model, documents: Sequence[parse.Document], cargo: shipping.C
 
 def _uses(model: Model, name: str, cargo: shipping.Cargo) -> tuple[str, ...]:
     """The secrets that a service uses."""
-    found = {f"var.{one}" for one in model.names(name) & model.values.hidden if one in model.values.all}
-    found |= {f"env.{path}" for path, _, _ in env_paths(model.raw["services"][name], model.values.all)}
+    hidden = model.names(name) & model.values.hidden & model.values.all.keys()
+    found = {f"var.{one}" for one in hidden}
+    files = {f"env.{path}" for path, _, _ in env_paths(model.raw["services"][name], model.values.all)}
+    files |= {f"file.{path}" for path in _secret_files(model, name)}
+    return tuple(sorted(found | files & cargo.secrets.keys()))
+
+
+def _secret_files(model: Model, name: str) -> Iterator[str]:
+    """The files of the secrets that a service is given."""
+    known = model.resolved.get("secrets") or {}
     for reference in model.resolved["services"][name].get("secrets") or ():
-        one = (model.resolved.get("secrets") or {}).get(reference["source"]) or {}
-        found |= {f"file.{_path(one['file'], {})}"} if one.get("file") else set()
-    return tuple(sorted(one for one in found if one.startswith("var.") or one in cargo.secrets))
+        file = (known.get(reference["source"]) or {}).get("file")
+        if file:
+            yield _path(file, {})
 
 
 def _project(model: Model) -> project.Project:

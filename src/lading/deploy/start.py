@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -124,12 +124,20 @@ def _check_accepted(context: contexts.Context, prepared: Prepared) -> None:
 
 
 def _unwell(prepared: Prepared) -> str:
-    """What runs as the release says and is not well all the same: a deployment of the same does not change it, but says it; or ""."""
+    """What runs as the release says and is not well; a deployment of the same does not change it, but says it; or ""."""
     name = prepared.plan.app
-    seen = [(host, c) for host, one in prepared.seen.hosts.items() if name in one.apps for c in one.apps[name].containers if not c.one_off]
-    said = [f"{c.service} on {host} is unhealthy" for host, c in seen if c.status == "running" and c.health == "unhealthy"]
-    said += [f"Docker restarted {c.service} on {host} ({c.restarts} in all)" for host, c in seen if c.restarts]
+    found = [(host, one.apps[name]) for host, one in prepared.seen.hosts.items() if name in one.apps]
+    seen = [(host, container) for host, app in found for container in app.containers if not container.one_off]
+    said = [words for host, container in seen for words in _ailments(host, container)]
     return "; ".join([*said, f"lading logs {name}"]) if said else ""
+
+
+def _ailments(host: str, seen: state.ContainerState) -> Iterator[str]:
+    """What is not well with a container."""
+    if seen.status == "running" and seen.health == "unhealthy":
+        yield f"{seen.service} on {host} is unhealthy"
+    if seen.restarts:
+        yield f"Docker restarted {seen.service} on {host} ({seen.restarts} in all)"
 
 
 async def resolve(context: contexts.Context, request: Request) -> tuple[
