@@ -10,8 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "contract"))
 import sshd_server
 
-from lading.commands import command
-from lading.transport import ansible, ansible_session, base, ssh
+from lading.transport import ansible, ansible_session, base, command, ssh
 
 COMMANDS = 10
 

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from lading.commands import command
-from lading.commands.rolling import Hold
+from lading.drivers.shell.commands import Hold
 from lading.inventory import hosts
-from lading.transport import base, local
+from lading.transport import base, command, local
 
 Answers = Mapping[str, str | int]
 """What `docker` answers: a pattern of its arguments (`*` = anything) → standard output, or an exit status with an error."""

@@ -13,7 +13,7 @@ LABEL = "com.docker.compose"
 
 
 def container(project: str, name: str, service: dict[str, Any]) -> dict[str, Any]:
-    """A healthy container of a service, as `docker container inspect` shows it with the format of commands/docker.py."""
+    """A healthy container of a service, as `docker container inspect` shows it with the format of drivers/shell/observation.py."""
     networks = [f"{project}_{key}" for key in service.get("networks", {})]
     labels = {**service["labels"], f"{LABEL}.project": project, f"{LABEL}.service": name, f"{LABEL}.container-number": "1"}
     ports = {f"{p['target']}/tcp": [{"HostIp": "", "HostPort": str(p["published"])}] for p in service.get("ports", [])}

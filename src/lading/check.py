@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lading import context as contexts
-from lading import errors, fence, observe, state
+from lading import errors, fence, state
 from lading.compose import dialects, parse, plugin, registry
 from lading.deploy import credentials
+from lading.drivers.shell import observe
 from lading.engines import preflight
 
 HERE = "(here)"  # the row of this machine

@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lading import canonical, errors, observe, spans, state
+from lading import canonical, errors, spans, state
 from lading import context as contexts
-from lading.commands import logs as commands
 from lading.compose import ending, restore
 from lading.compose import release as releases
+from lading.drivers.shell import logs as commands
+from lading.drivers.shell import observe
 from lading.inventory import hosts
 from lading.ledger import contradictions
 from lading.plan import planner, steps

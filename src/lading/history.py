@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lading import canonical, errors, observe, state
+from lading import canonical, errors, state
 from lading import context as contexts
 from lading.compose import restore
+from lading.drivers.shell import observe
 from lading.ledger import chain, contradictions, deployments, ledger
 
 

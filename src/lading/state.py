@@ -93,6 +93,13 @@ def recognised(
     )
 
 
+def is_helper(labels: Mapping[str, str]) -> bool:
+    """Whether Compose made a container beside a service's own, as for `pre_start`: with these three labels and no number."""
+    word = "com.docker.compose."
+    own = {name.removeprefix(word) for name in labels if name.startswith(word)}
+    return own == {"project", "service", "version"} and "lading.app" not in labels
+
+
 BEHIND = 20  # releases before another that are noted with it; fewer are kept
 WHOLE = 64  # hex digits of an id; in format 1 of `current`, and in formats 1 and 2 of the journal, releases had 12
 JOURNAL_FORMAT = 3  # "v" of a journal's lines that name a release
@@ -404,7 +411,7 @@ class Facts:
     they were asked for, since an engine always has some; *runtimes*: likewise; *containers*: the names and ids of all; *registries*: name → what the engine
     said when it asked there for an image that is nowhere; *docker_info*: what it said, as lines NAME=VALUE. *links*: the number of
     a mount's source in the order of the question → where it really leads, if that is elsewhere; "" = nobody can say.
-    *probe*: what its Compose makes of `files.PROBE`."""
+    *probe*: what its Compose makes of `compose.probe`."""
 
     engine: str = ""
     engine_id: str = ""

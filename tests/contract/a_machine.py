@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lading.commands import command, docker
+from lading.drivers.shell import observation
+from lading.transport import command
 
 AT = "2026-11-28T10:00:00Z"
 FACTS = ("state=/s\nformat=1\nfs=ext4\nfree=9000\ndockerfree=9000\nengine=27.0.1\nid=E\ncompose=2.40.3\narch=x86_64\n"
@@ -177,13 +178,13 @@ class Machine:
         return {"log": f"web-1 | {AT} hello\n".encode()}
 
     def inspected(self) -> bytes:
-        """The containers as docker.INSPECT shows them."""
+        """The containers as observation.INSPECT shows them."""
         return "".join(json.dumps(one) + "\n" for one in self.containers.values()).encode()
 
 
 def container(app: str, service: str, spec: Mapping[str, Any], salt: str) -> dict[str, Any]:
     """A healthy container of a service, as `docker container inspect` tells it."""
-    labels = {docker.PROJECT: app, "com.docker.compose.service": service, "lading.app": app, "lading.content": spec["content"],
+    labels = {observation.PROJECT: app, "com.docker.compose.service": service, "lading.app": app, "lading.content": spec["content"],
               "com.docker.compose.container-number": "1"}
     return {
         "id": hashlib.sha256(f"{service}{spec['content']}{salt}".encode()).hexdigest(), "name": f"/{app}-{service}-1", "image": spec["image"],

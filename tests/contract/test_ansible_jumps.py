@@ -7,9 +7,8 @@ import pytest
 import sshd_server
 
 from lading import errors
-from lading.commands import command
 from lading.inventory import hosts
-from lading.transport import ansible, ansible_session
+from lading.transport import ansible, ansible_session, command
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(400)]
 M = "MARK-77aa"

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from a_ledger import Book, Place
 
-from lading import context, errors, observe, settings, state
-from lading.commands import command
+from lading import context, errors, settings, state
 from lading.compose import release as releases
 from lading.compose import restore
 from lading.deploy import rollback, running
+from lading.drivers.shell import observe
 from lading.inventory import hosts
 from lading.plan import planner
-from lading.transport import recorder
+from lading.transport import command, recorder
 
 FOLDER = Path(__file__).parents[1] / "formats" / "colliding"
 ONE, OTHER = ((FOLDER / f"{name}.json").read_bytes() for name in ("one", "other"))

@@ -9,8 +9,7 @@ import pytest
 
 from compose_versions import HERE, PLUGINS, docker_config
 from lading import check, errors
-from lading.commands import files
-from lading.compose import complaints, dialects, parse, plugin, read, release
+from lading.compose import complaints, dialects, parse, plugin, probe, read, release
 
 PROJECT = """name: shop
 services:
@@ -128,10 +127,10 @@ def test_a_compose_that_cannot_keep_secrets_apart_is_refused_here(folder: Path, 
 @pytest.mark.parametrize("here", [*HERE, "as 5"])
 def test_check_compares_what_is_read_of_a_fixed_file(here: str, tmp_path: Path) -> None:
     ours = plugin.probe({"DOCKER_CONFIG": str(docker_config(tmp_path, here))})
-    assert len(files.PROBE.splitlines()) == 20
+    assert len(probe.FILE.splitlines()) == 20
     for version in PLUGINS:
-        argv = [str(PLUGINS[version]), *files.PROBE_OPTIONS.split(), "config", "--no-path-resolution"]
-        done = subprocess.run(argv, input=files.PROBE, env={"HOME": "/nowhere"}, capture_output=True, check=True, text=True)
+        argv = [str(PLUGINS[version]), *probe.OPTIONS.split(), "config", "--no-path-resolution"]
+        done = subprocess.run(argv, input=probe.FILE, env={"HOME": "/nowhere"}, capture_output=True, check=True, text=True)
         assert check.reads_otherwise(ours, done.stdout) == ""
         assert check.reads_otherwise(ours, done.stdout.replace("restart: true", "restart: false")) == "services.web.depends_on.db.restart"
     flood = "services:\n" + "  - [[[[[[]]]]]]\n" * 100_000

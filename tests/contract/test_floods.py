@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from lading import observe, state
-from lading.commands import answers, command
+from lading import state
+from lading.drivers.shell import observe, parsers
 from lading.inventory import hosts
-from lading.transport import recorder
+from lading.transport import command, recorder
 
 pytestmark = pytest.mark.timeout(600)  # what the lading before took hours for
 SIZE = 15 << 20  # bytes
@@ -76,7 +76,7 @@ def test_a_flood_is_read_in_bounds_and_other_hosts_are_read(kind: str) -> None:
     assert (seen.hosts["good"].error, list(seen.hosts["good"].apps)) == ("", ["shop"])
     flooded = seen.hosts["bad"]
     assert not flooded.error or (flooded.error_kind == "command" and flooded.error_hint and not flooded.apps)
-    assert sum(len(app.journal) for app in flooded.apps.values()) <= answers.LINE_LIMIT
+    assert sum(len(app.journal) for app in flooded.apps.values()) <= parsers.LINE_LIMIT
 
 
 @pytest.mark.parametrize("kind", ["containers without anything", "a journal of short lines", "short facts"])

@@ -5,10 +5,10 @@ from typing import Any
 
 from builders import a_container, a_release, a_service, an_app
 from lading import fleet, state
-from lading.commands import command, docker
+from lading.drivers.shell.observe import answered
 from lading.engines import preflight
-from lading.observe import answered
 from lading.plan import adoption
+from lading.transport import command
 
 MADE = a_release(a_service("web", restart="always"))
 THREE = {"com.docker.compose.project": "shop", "com.docker.compose.service": "web", "com.docker.compose.version": "5.3.0"}
@@ -45,4 +45,4 @@ def test_a_helper_that_failed_and_stays_is_no_stranger_and_no_row() -> None:
 def test_who_has_other_labels_is_a_stranger_as_before() -> None:
     for labels in ({**THREE, "com.docker.compose.container-number": "2"}, {key: THREE[key] for key in list(THREE)[:2]}):
         assert "containers that lading did not make" in preflight.ownership("shop", "", "", host(OWN, inspected("other", labels)), False)
-    assert not docker.is_helper({**THREE, "lading.app": "shop"})
+    assert not state.is_helper({**THREE, "lading.app": "shop"})

@@ -16,12 +16,11 @@ from registry_server import Serve, digest, manifest
 
 from lading import build, check, context, errors
 from lading import settings as fleets
-from lading.commands import command
 from lading.compose import registry
 from lading.deploy import bundling, credentials, exporting, start
 from lading.inventory import hosts
 from lading.ledger import ledger
-from lading.transport import recorder
+from lading.transport import command, recorder
 
 pytestmark = pytest.mark.contract
 INSIDE = "inside.example:5000"

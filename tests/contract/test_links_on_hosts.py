@@ -12,10 +12,9 @@ from registry_server import Serve, manifest
 
 from lading import context, errors
 from lading import settings as fleets
-from lading.commands import command
 from lading.deploy import start
 from lading.inventory import hosts
-from lading.transport import recorder
+from lading.transport import command, recorder
 
 FILE = """name: shop
 services:

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from builders import a_container, a_release, a_service
-from lading import context, observe, settings, state
-from lading.commands import command
+from lading import context, settings, state
 from lading.compose import release as releases
 from lading.deploy import rollback
+from lading.drivers.shell import observe
 from lading.inventory import hosts
 from lading.plan import planner, steps
-from lading.transport import recorder
+from lading.transport import command, recorder
 
 SHOWN = 500  # lines of a journal that a host shows
 DEPLOYMENTS = [f"20261101-00000{number}-aaaa" for number in range(7)]

@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 import sshd_server
 
-from lading.commands import command
 from lading.inventory import hosts
-from lading.transport import ansible, ansible_session
+from lading.transport import ansible, ansible_session, command
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(400)]
 M = "MARK-77aa"

@@ -17,11 +17,10 @@ from registry_server import Server, manifest
 
 from lading import canonical, check, context, errors, fleet
 from lading import settings as fleets
-from lading.commands import command
 from lading.deploy import remove, resume, rollback, start
 from lading.engines import held
 from lading.inventory import hosts
-from lading.transport import recorder
+from lading.transport import command, recorder
 
 HOSTS = {name: hosts.Host(name) for name in ("web1", "web2")}
 APP = "shop"

@@ -11,10 +11,9 @@ from registry_server import Serve, manifest
 
 from lading import context, errors
 from lading import settings as fleets
-from lading.commands import command
 from lading.deploy import start
 from lading.inventory import hosts
-from lading.transport import recorder
+from lading.transport import command, recorder
 
 pytestmark = pytest.mark.contract
 WEB = hosts.Host("web1")

@@ -11,11 +11,10 @@ from a_machine import FACTS, Machine
 from registry_server import Server, manifest, pin, with_config
 
 from lading import context, errors, settings
-from lading.commands import command
 from lading.deploy import start
 from lading.inventory import hosts
 from lading.plan import steps
-from lading.transport import recorder
+from lading.transport import command, recorder
 
 FILE = 'name: shop\nservices:\n  web: {image: "REGISTRY/team/app:${VERSION}"MORE}\n'
 

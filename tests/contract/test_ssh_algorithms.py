@@ -9,8 +9,7 @@ import pytest
 import sshd_server
 
 from lading import errors
-from lading.commands import command
-from lading.transport import ssh
+from lading.transport import command, ssh
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 M = "MARK-77aa"

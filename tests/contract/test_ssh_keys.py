@@ -9,9 +9,8 @@ import pytest
 import sshd_server
 
 from lading import errors
-from lading.commands import command
 from lading.inventory import hosts
-from lading.transport import base, local, routed, ssh, telling
+from lading.transport import base, command, local, routed, ssh, telling
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 M = "MARK-77aa"

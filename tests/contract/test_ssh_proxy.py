@@ -7,9 +7,8 @@ import pytest
 import sshd_server
 
 from lading import errors
-from lading.commands import command
 from lading.inventory import hosts
-from lading.transport import ssh
+from lading.transport import command, ssh
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 M = "MARK-77aa"

@@ -15,9 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lading import errors
-from lading.commands import command
 from lading.inventory import hosts
-from lading.transport import ansible, ansible_session, base, local, recorder, ssh, telling, wire
+from lading.transport import ansible, ansible_session, base, command, local, recorder, ssh, telling, wire
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 M = "MARK-5f0c"

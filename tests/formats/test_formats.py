@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from host_shell import HostShell
-from lading import errors, events, fleet, observe, state
-from lading.commands import docker
+from lading import errors, events, fleet, state
 from lading.compose import bundle, overlay, plugin, restore
 from lading.deploy import running, start
+from lading.drivers.shell import observation, observe
 from lading.engines import host_commands
 from lading.inventory import hosts
 from lading.ledger import deployments, ledger, timings
@@ -110,7 +110,7 @@ def test_a_deployment_that_was_left_open(host: HostShell) -> None:
 
 
 def test_the_lease_is_taken_over_with_the_next_fence(host: HostShell) -> None:
-    what = docker.lease(
+    what = observation.lease(
         observe.marker(), state_dir=str(host.state), app="shop", deployment="d2", holder="ben@desk",
         since="2026-11-25T10:00:00Z", url="", take=False, grace=1, begin='{"v": 1, "kind": "begin", "deployment": "d2"}',
         nonce="", binds=())

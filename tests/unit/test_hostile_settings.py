@@ -13,9 +13,9 @@ from lading import errors
 from lading import found as finding
 from lading import settings as fleet_files
 from lading.cli import main
-from lading.commands import command
 from lading.compose import variables
 from lading.inventory import hosts
+from lading.transport import command
 from trees import changed, spots
 
 on_disk = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -9,8 +9,8 @@ import pytest
 from builders import a_container, a_release, a_service, an_app
 from lading import errors, events, fleet, options, settings, state
 from lading.cli import main
-from lading.commands import answers
 from lading.compose import reference
+from lading.drivers.shell import parsers
 from lading.inventory import hosts
 
 
@@ -76,7 +76,7 @@ def test_answer_of_a_host() -> None:
         "release:shop:r1": b'{"v":1,"files":{"a.yml":"' + b"0" * 64 + b'"}}', "sums:shop:r1": b"1" * 64 + b"  releases/r1/files/a.yml\n",
         "secrets:shop": b"var.A%2FB 2 abc\nbroken\n", "journal:shop": b'{"kind":"begin","deployment":"d"}\nnot json\n', "end": b"",
     }
-    seen = answers.host_state("h", list(parts.items()))
+    seen = parsers.host_state("h", list(parts.items()))
     app = seen.apps["shop"]
     assert (seen.facts.engine, dict(seen.facts.ports), seen.facts.listening) == ("20.10.24", {"0.0.0.0:80/tcp": "other"}, ("0.0.0.0:80",))
     assert (seen.facts.tools, seen.facts.disk_free) == (("flock",), 12)

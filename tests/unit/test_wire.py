@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lading import errors
-from lading.commands import command
 from lading.inventory import hosts
-from lading.transport import wire
+from lading.transport import command, wire
 
 M = "lading-0123456789abcdef"
 WHAT = command.Command("observe", "", M, timeout=1)

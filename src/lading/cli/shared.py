@@ -17,10 +17,9 @@ from lading import canonical, errors, provenance, settings
 from lading import context as contexts
 from lading import found as finding
 from lading.cli import completing, main, terminal
-from lading.commands import command
 from lading.ledger import ledger
 from lading.plan import steps
-from lading.transport import ansible, ansible_session, base, routed, ssh, telling
+from lading.transport import ansible, ansible_session, base, command, routed, ssh, telling
 
 T = TypeVar("T")
 HASH = re.compile(r"[0-9a-f]{12,64}")

@@ -51,7 +51,7 @@ def form(made: release.Bundle, numbers: Mapping[str, int], environment: Mapping[
 
 
 def arguments(made: release.Release, numbers: Mapping[str, int], folder: Path) -> list[str]:
-    """The options of Compose for a release that lies in *folder*; the same as on a host (commands/docker.py)."""
+    """The options of Compose for a release that lies in *folder*; the same as on a host (drivers/shell/observation.py)."""
     root = folder / "releases" / made.id
     where = root / "files" / made.directory
     options = [part for name in made.profiles for part in ("--profile", name)]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lading import errors, fence, process
-from lading.commands import files
 from lading.compose import bundle, snapshot
+from lading.compose import probe as probes
 
 TIMEOUT = 120.0  # seconds for `docker compose config`; thousands of services take their time
 NOWHERE = "/lading-no-home"  # stands for ~ so that it can be recognised
@@ -134,13 +134,13 @@ def _leaves_out_creation(binary: str, stamp: tuple[int, int]) -> bool:
 
 
 def probe(environment: Mapping[str, str]) -> str:
-    """The normal form of `commands.files.PROBE` as this machine's Compose writes it.
+    """The normal form of `probe.FILE` as this machine's Compose writes it.
 
     Raises:
         InputError: there is no plugin, or it does not read the file.
     """
     binary = find(environment)
-    done = _form(binary, files.PROBE.encode())
+    done = _form(binary, probes.FILE.encode())
     if done.status != 0:
         raise errors.InputError(f"{binary} does not read a file that Compose 2.24.4 reads: {done.error_text.strip()[-200:]}",
                                 "install a newer docker-compose-plugin on this machine")
@@ -148,7 +148,7 @@ def probe(environment: Mapping[str, str]) -> str:
 
 
 def _form(binary: str, file: bytes) -> process.Finished:
-    return run([binary, *files.PROBE_OPTIONS.split(), "config", "--no-path-resolution"], folder=Path("/"), stdin=file)
+    return run([binary, *probes.OPTIONS.split(), "config", "--no-path-resolution"], folder=Path("/"), stdin=file)
 
 
 def missing_plugin() -> errors.InputError:

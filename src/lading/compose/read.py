@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from lading import errors, process
-from lading.commands import command
 from lading.compose import (
     checks,
     complaints,
@@ -33,6 +32,7 @@ from lading.compose import (
     variables,
     worktree,
 )
+from lading.transport import command
 
 
 @dataclass(frozen=True, slots=True)

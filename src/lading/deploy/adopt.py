@@ -8,11 +8,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
-from lading import canonical, errors, observe, state
+from lading import canonical, errors, state
 from lading import context as contexts
-from lading.commands import adopting
 from lading.compose import dialects, normal, parse, reference, release
 from lading.deploy import contradicting, ended, identity, pinning, policy, resume, running, start
+from lading.drivers.shell import adoption as inspection
+from lading.drivers.shell import observe
 from lading.inventory import hosts
 from lading.plan import adoption, digests, likeness, planner, steps
 from lading.transport import base as transports
@@ -116,8 +117,8 @@ async def _look(transport: transports.Transport, host: hosts.Host, app: str, net
         UnknownReleaseError: there is none.
         PreflightError: none of its containers runs.
     """
-    result = await transport.run(host, adopting.project(observe.marker(), app=app, networks=networks))
-    found = adoption.running(*(adopting.objects(result, part) for part in ("containers", "images", "networks")))
+    result = await transport.run(host, inspection.project(observe.marker(), app=app, networks=networks))
+    found = adoption.running(*(inspection.objects(result, part) for part in ("containers", "images", "networks")))
     if not found.containers:
         others = ", ".join(name for name in result.text("projects").split() if name) or "none"
         raise errors.UnknownReleaseError(f"no Compose project {app} on {host.name}; there: {others}",
@@ -139,11 +140,11 @@ async def _compare(
     tree = dialects.settled(parse.load(form.replace("@DIR@/", likeness.HERE).encode()))
     sources, pairs = adoption.to_look_at(tree, there)
     if sources or pairs:
-        what = adopting.lies(observe.marker(), app=made.release.app, state_dir=context.settings.state_dir, nonce=nonce,
+        what = inspection.lies(observe.marker(), app=made.release.app, state_dir=context.settings.state_dir, nonce=nonce,
                              sources=sources, pairs=pairs)
         result = await context.transport.run(host, what)
-        evidence = replace(there.evidence, lies=adopting.listings(result, sources), wanted=_wanted(made, nonce, numbers),
-                           same=adopting.same(result, pairs))
+        evidence = replace(there.evidence, lies=inspection.listings(result, sources), wanted=_wanted(made, nonce, numbers),
+                           same=inspection.same(result, pairs))
         there = replace(there, evidence=evidence)
     folder = f"{seen.facts.state_dir}/apps/{made.release.app}"
     wrong = adoption.traps(tree, there, folder)
@@ -158,13 +159,13 @@ async def _compare(
 
 
 def _wanted(made: release.Bundle, nonce: str, numbers: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
-    """Place below the app's folder → what lies there once the release is stored, as `adopting.lies` says it."""
+    """Place below the app's folder → what lies there once the release is stored, as `inspection.lies` says it."""
 
     def line(executable: bool, content: bytes, path: str) -> str:
         return f"{'x' if executable else '-'} {hashlib.sha256(nonce.encode() + content).hexdigest()} {path}"
 
-    found = {f"objects/{key}": adopting.listing([line(f.executable, f.content, f.path) for f in files])
+    found = {f"objects/{key}": inspection.listing([line(f.executable, f.content, f.path) for f in files])
              for key, files in made.objects.items()}
-    found |= {f"secrets/{release.secret_path(name)}/{numbers[name]}": adopting.listing([line(False, value, "")])
+    found |= {f"secrets/{release.secret_path(name)}/{numbers[name]}": inspection.listing([line(False, value, "")])
               for name, value in made.secrets.items() if name.startswith("file.")}
     return found

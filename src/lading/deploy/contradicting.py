@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from lading import context as contexts
-from lading import errors, observe, state
+from lading import errors, state
+from lading.drivers.shell import observe
 from lading.inventory import hosts
 from lading.ledger import contradictions
 

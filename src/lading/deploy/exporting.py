@@ -8,14 +8,14 @@ from typing import Any
 
 from lading import context as contexts
 from lading import disk, errors
-from lading.commands import command, docker
 from lading.compose import bundle, hooks, normal, project, reference
 from lading.deploy import credentials, start
+from lading.drivers.shell import observation
 from lading.engines import host_commands
 from lading.export import ansible
 from lading.inventory import hosts
 from lading.plan import rollout, steps
-from lading.transport import reaching, target, trust
+from lading.transport import command, reaching, target, trust
 
 NEW = "-o with a new folder in one that is there"
 
@@ -92,7 +92,7 @@ def _files(prepared: start.Prepared) -> list[project.ShippedFile]:
     found += [("files/", f) for f in bundle.object_files(made, made.objects)]
     moved = [project.ShippedFile(lead + f.path, f.content, f.executable) for lead, f in found]
     for name, plan in prepared.plan.hosts.items():
-        script = docker.operator_script(host_commands.compose_function(made.release, plan.generations))
+        script = observation.operator_script(host_commands.compose_function(made.release, plan.generations))
         moved.append(_file(f"files/compose/{name}", script, executable=True))
     return moved
 

@@ -5,13 +5,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lading import context as contexts
-from lading import events, observe, state
-from lading.commands import command, resolving
+from lading import events, state
 from lading.compose import masking, reference, registry, release, restore
 from lading.deploy import credentials, running
+from lading.drivers.shell import observe, resolving
 from lading.inventory import hosts
 from lading.ledger import contradictions
 from lading.plan import digests
+from lading.transport import command
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Now:
 
     pins: Mapping[str, str]
     platforms: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    by_hosts: Mapping[str, Mapping[str, resolving.Resolved]] = field(default_factory=dict)
+    by_hosts: Mapping[str, Mapping[str, digests.Resolved]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ async def now(context: contexts.Context, chosen: Sequence[hosts.Host], found: Fo
 
 async def _ask_hosts(
     context: contexts.Context, chosen: Sequence[hosts.Host], wanted: Mapping[str, str]
-) -> dict[str, dict[str, resolving.Resolved]]:
+) -> dict[str, dict[str, digests.Resolved]]:
     """Image → host → what its engine says of the reference that is *wanted*.
 
     Every host is asked the same, whatever others answer.
@@ -81,7 +82,7 @@ async def _ask_hosts(
     passwords = {name: known.password.encode() for name, known in logins.items()}
     questions = [_question(one, logins) for one in wanted.values()]
 
-    async def ask(host: hosts.Host) -> dict[str, resolving.Resolved]:
+    async def ask(host: hosts.Host) -> dict[str, digests.Resolved]:
         result = await context.transport.run(host, resolving.resolve(observe.marker(), questions))
         told = resolving.answers(questions, result)
         for name, one in told.items():
@@ -89,7 +90,7 @@ async def _ask_hosts(
         return told
 
     done = await asyncio.gather(*map(ask, chosen), return_exceptions=True)
-    said: dict[str, dict[str, resolving.Resolved]] = {}
+    said: dict[str, dict[str, digests.Resolved]] = {}
     for host, answer in zip(chosen, done, strict=True):
         if isinstance(answer, BaseException):
             raise answer
@@ -112,7 +113,7 @@ def _question(image: str, logins: Mapping[str, registry.Credentials]) -> resolvi
 
 async def keep(
     context: contexts.Context, pins: Mapping[str, str], seen: state.FleetState, app: str, *,
-    by_hosts: Mapping[str, Mapping[str, resolving.Resolved]] | None = None,
+    by_hosts: Mapping[str, Mapping[str, digests.Resolved]] | None = None,
     named: Collection[str] = (), refresh: bool = False,
 ) -> Pinned:
     """An image whose text did not change keeps its digest (decision 0019).

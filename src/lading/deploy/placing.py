@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from lading import context as contexts
-from lading import errors, observe, state
+from lading import errors, state
+from lading.drivers.shell import observe
 from lading.inventory import hosts
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from lading import context as contexts
-from lading import errors, events, observe, state
+from lading import errors, events, state
 from lading.compose import release
 from lading.deploy import approval, contradicting, ended, running
+from lading.drivers.shell import observe
 from lading.engines import base, hosts
 from lading.inventory import hosts as inventory
 from lading.ledger import deployments

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from lading import context as contexts
 from lading import errors, settings, state
-from lading.commands import command, rolling
 from lading.compose import bundle as bundles
 from lading.compose import normal, owner, passing, plugin, profiles, project, read, reference, registry, release, rights
 from lading.deploy import (
@@ -28,9 +27,11 @@ from lading.deploy import (
     running,
     source,
 )
+from lading.drivers.shell import commands
 from lading.engines import base, preflight
 from lading.inventory import hosts
 from lading.plan import mounts, planner, steps
+from lading.transport import command
 
 
 @dataclass(frozen=True, slots=True)
@@ -439,7 +440,7 @@ async def _expected(
     return {name: forms[numbers] for name, numbers in busy.items()}
 
 
-def logins(context: contexts.Context, made: release.Release) -> tuple[rolling.Login, ...]:
+def logins(context: contexts.Context, made: release.Release) -> tuple[commands.Login, ...]:
     """The registries of a release that want a login, with credentials by value."""
     access = credentials.access(context.settings, context.environment)
     names = dict.fromkeys(reference.parse(image).registry for image in made.all_images.values() if "@" in image)
@@ -448,7 +449,7 @@ def logins(context: contexts.Context, made: release.Release) -> tuple[rolling.Lo
         known = access(name).credentials
         if known is not None:
             entry = json.dumps({registry.docker_name(name): known.as_docker_keeps()})[1:-1] if known.identity else known.password
-            found.append(rolling.Login(name, known.username, command.Secret(entry.encode()), known.identity))
+            found.append(commands.Login(name, known.username, command.Secret(entry.encode()), known.identity))
     return tuple(found)
 
 

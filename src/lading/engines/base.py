@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from lading import events, state
-from lading.commands import rolling
 from lading.compose import release as releases
+from lading.drivers.shell import commands
 from lading.inventory import hosts
 from lading.plan import steps
 
@@ -66,7 +66,7 @@ class Job:
     url: str = ""
     nonce: str = ""
     take_lease: bool = False
-    logins: Sequence[rolling.Login] = ()
+    logins: Sequence[commands.Login] = ()
     platforms: Mapping[str, Sequence[str]] = field(default_factory=dict)
     expected: Mapping[str, str] = field(default_factory=dict)
     composes: Mapping[str, str] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class Job:
     vouched: tuple[str, ...] = ("*",)
     sources: Sequence[str] = ()
     judge: Callable[[state.HostState], None] = anything
-    more_logins: Callable[[], Sequence[rolling.Login]] = tuple
+    more_logins: Callable[[], Sequence[commands.Login]] = tuple
     show: Callable[[events.Event], None] = lambda _: None
 
     @property

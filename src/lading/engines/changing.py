@@ -7,11 +7,12 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
-from lading import canonical, errors, events, observe, shape, state
-from lading.commands import command, logs, rolling
+from lading import canonical, errors, events, shape, state
 from lading.compose import dialects, parse, release
+from lading.drivers.shell import commands, logs, observe
 from lading.engines import base, held, host_commands, watching
 from lading.plan import planner, steps
+from lading.transport import command
 
 
 class Changing:
@@ -108,7 +109,7 @@ class Changing:
         common = {"v": state.JOURNAL_FORMAT, "deployment": job.deployment, "step": verb, "to": made.id}
         wait = int(max((made.wait(one) + made.bake(one) for one in judged), default=60)) + 30
         networks = [s for s in plan.steps if isinstance(s, steps.RecreateNetwork)]
-        what = rolling.roll(
+        what = commands.roll(
             observe.marker(), self.held.holds[name],
             intent=json.dumps({"kind": "intent", **common, "services": list(plan.services)}),
             result=json.dumps({"kind": "result", **common}), compose=host_commands.compose_function(made, plan.generations, self.held.seen.get(name)),
@@ -190,7 +191,7 @@ class Changing:
             old = self.job.at(name).known.get(plan.previous.release) if plan.previous else None
             gone = [s.service for s in plan.steps if isinstance(s, steps.RemoveService)]
             stop = host_commands.stopped(old, plan.previous.generations if plan.previous else {}, self.held.seen.get(name), gone)
-            await self.held.send(name, rolling.tidy(observe.marker(), self.held.holds[name], intent=intent, stop=stop,
+            await self.held.send(name, commands.tidy(observe.marker(), self.held.holds[name], intent=intent, stop=stop,
                                                     containers=containers, networks=networks))
             await self.record(events.StepEnded(self.job.deployment, name, "tidy"))
 
@@ -204,12 +205,12 @@ class Changing:
             pass
         elif previous is None:
             stop = host_commands.stopped(job.release, self.job.plan.hosts[name].generations, self.held.seen.get(name))
-            what = rolling.vanish(observe.marker(), hold, record=intent, volumes=False, forget=False, stop=stop)
+            what = commands.vanish(observe.marker(), hold, record=intent, volumes=False, forget=False, stop=stop)
             await self.held.send(name, what)
         else:
             await self._restore(name, previous, seen, intent)
         record = json.dumps({"kind": "undone", **common})
-        await self.held.send(name, rolling.undone(observe.marker(), hold, record=record))
+        await self.held.send(name, commands.undone(observe.marker(), hold, record=record))
 
     async def _restore(self, name: str, previous: state.Current, seen: state.HostState, intent: str) -> None:
         job = self.job.at(name)
@@ -223,7 +224,7 @@ class Changing:
         await self._bring_up(name, old, plan, judged, whole, "undo")
         gone = [c for s in plan.steps if isinstance(s, steps.RemoveService) for c in s.containers]
         if gone:
-            what = rolling.tidy(observe.marker(), self.held.holds[name], intent=intent, containers=gone, networks=())
+            what = commands.tidy(observe.marker(), self.held.holds[name], intent=intent, containers=gone, networks=())
             await self.held.send(name, what)
 
 

@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 
-from lading import errors, events, observe, shape, state
-from lading.commands import command, docker, rolling
+from lading import errors, events, shape, state
 from lading.compose import masking
+from lading.drivers.shell import commands, observation, observe
 from lading.engines import base, preflight, words
 from lading.transport import base as transports
+from lading.transport import command
 
 RECONNECT = 20.0  # seconds that an undo tries to reach a host that was lost
 
@@ -32,7 +33,7 @@ class Held:
 
     def __init__(self, transport: transports.Transport, job: base.Job, record: events.Record) -> None:
         self.transport, self.job, self.record = transport, job, record
-        self.holds: dict[str, rolling.Hold] = {}
+        self.holds: dict[str, commands.Hold] = {}
         self.seen: dict[str, state.AppState] = {}
         self.lost: dict[str, str] = {}
         self.overtaken: set[str] = set()
@@ -81,7 +82,7 @@ class Held:
             "from": plan.previous.as_json() if plan.previous else None, "generations": dict(plan.generations),
             **state.adopted_as_json(plan.adopted),
         }, ensure_ascii=False)
-        what = docker.lease(
+        what = observation.lease(
             observe.marker(), state_dir=job.state_dir, app=job.plan.app, deployment=job.deployment, holder=job.holder,
             since=job.since, url=job.url, take=job.take_lease, grace=min(int(grace) + 1, 60), begin=begin,
             nonce=job.nonce, binds=job.release.needed_binds, docker_info=job.docker_info.get(name, ""),
@@ -95,7 +96,7 @@ class Held:
             raise errors.CommandError(f"the lease failed with status {result.status}: {said[-1] if said else ''}",
                                       f"lading check {name}", host=name, step="lease")
         fence = shape.whole(result.text("fence"))
-        self.holds[name] = rolling.Hold(
+        self.holds[name] = commands.Hold(
             job.state_dir, job.plan.app, job.deployment, fence, job.holder, job.since, job.url
         )
         await self.record(events.LeaseTaken(job.deployment, name, "lease", fence=fence))
@@ -146,7 +147,7 @@ class Held:
         async def one(name: str) -> None:
             try:
                 await self.transport.run(self.job.hosts[name],
-                                         rolling.undone(observe.marker(), self.holds[name], record=line))
+                                         commands.undone(observe.marker(), self.holds[name], record=line))
             except errors.TransportError as lost:
                 self.lost[name] = lost.message
 

@@ -7,11 +7,12 @@ from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lading import observe, state
-from lading.commands import command, docker, rolling
+from lading import state
 from lading.compose import bundle, ending, overlay, project, release, restore
+from lading.drivers.shell import commands, observation, observe
 from lading.engines import base
 from lading.plan import mounts, planner, steps
+from lading.transport import command
 
 _TARGET = re.compile(r"/[A-Za-z0-9_.,:@+/ -]*")  # what stands in YAML as it is
 
@@ -21,7 +22,7 @@ def compose_function(made: release.Release, numbers: Mapping[str, int], app: sta
     variables = {
         release.secret_path(name): numbers.get(name, 0) for name in made.secrets if name.startswith("var.")
     }
-    return docker.compose_function(
+    return observation.compose_function(
         made.app, folder(made.id, app), made.directory, made.compose_files, variables,
         release.interpolation(made, numbers, ""), made.profiles,
     )
@@ -59,7 +60,7 @@ def written(job: base.Job, plan: steps.HostPlan, ledger: Mapping[str, object]) -
 
 
 def commit_command(
-    hold: rolling.Hold, job: base.Job, plan: steps.HostPlan, app: state.AppState | None, what: Written,
+    hold: commands.Hold, job: base.Job, plan: steps.HostPlan, app: state.AppState | None, what: Written,
     fresh: frozenset[str] = frozenset(),
 ) -> command.Command:
     """The command that makes the job's release a host's current one; *app* is what was seen there, for what may be pruned.
@@ -68,19 +69,19 @@ def commit_command(
     """
     dropped, objects, old = planner.prunable(app, job.release, plan.generations) if app else ((), (), ())
     gone = [name for name, id in (app.folders if app else {}).items() if id in dropped or name != folder(id, app)]
-    tags = [rolling.kept_image(job.plan.app, service, name) for name in gone for service in _kept_images(app, name)]
+    tags = [commands.kept_image(job.plan.app, service, name) for name in gone for service in _kept_images(app, name)]
     foreign = {c.service for c in app.containers if c.id in plan.adopted} if app else set()  # they have no labels
     ends = job.release.endings
-    runs = {name: rolling.Judged(spec.content, release.generation_label(spec, plan.generations), spec.replicas, name in fresh,
+    runs = {name: commands.Judged(spec.content, release.generation_label(spec, plan.generations), spec.replicas, name in fresh,
                                  ends[name] == "may")
             for name, spec in job.release.active.items() if ends[name] != "must" and name not in foreign and name not in job.left}
     before = app or state.AppState(job.plan.app)
     deployed = before.becoming(job.release.id, job.deployment, plan.generations, back=job.begin.get("verb") == "rollback")
-    return rolling.commit(
+    return commands.commit(
         observe.marker(), hold, record=json.dumps(what.line), release=folder(job.release.id, app),
         deployed=json.dumps(deployed.as_json(), separators=(",", ":")),
         current=json.dumps(what.current.as_json(), separators=(",", ":")),
-        script=docker.operator_script(compose_function(job.release, plan.generations, app)), runs=runs, releases=gone,
+        script=observation.operator_script(compose_function(job.release, plan.generations, app)), runs=runs, releases=gone,
         objects=objects, secrets=[f"{release.secret_path(name)}/{number}" for name, number in old], tags=tags,
     )
 
@@ -93,7 +94,7 @@ def _kept_images(app: state.AppState | None, name: str) -> Iterable[str]:
     return [key for spec in restore.from_json(raw).services.values() for key in spec.all_images]
 
 
-def give_back_command(hold: rolling.Hold, job: base.Job, app: state.AppState, record: str) -> command.Command:
+def give_back_command(hold: commands.Hold, job: base.Job, app: state.AppState, record: str) -> command.Command:
     """The command that gives an app back: what its containers mount, and what `compose` reads, stays."""
     current = app.current
     made = job.known.get(current.release) if current else None
@@ -101,7 +102,7 @@ def give_back_command(hold: rolling.Hold, job: base.Job, app: state.AppState, re
     kept = {(name, int(number)) for name, number in (current.generations if current else {}).items()}
     secrets = [f"{release.secret_path(name)}/{number}" for name, known in app.secrets.items() for number in known
                if (name, number) not in kept and release.secret_path(name) not in mounted]
-    return rolling.give_back(
+    return commands.give_back(
         observe.marker(), hold, record=record, release=folder(current.release, app) if current else "",
         ended=json.dumps({"v": 1, "kind": "ended", "deployment": job.deployment, "result": "given back"}),
         objects=sorted(app.objects - set(made.objects if made else ()) - mounted), secrets=secrets,
@@ -124,7 +125,7 @@ def undo_plan(
 
 
 def anonymous(app: state.AppState | None) -> dict[tuple[str, str], list[str]]:
-    """The anonymous volumes of an app's containers as `rolling.roll` notes them; of a service with several, nobody could tell whose is which."""
+    """The anonymous volumes of an app's containers as `commands.roll` notes them; of a service with several, nobody could tell whose is which."""
     containers = [one for one in (app.containers if app is not None else ()) if not one.one_off and one.content]
     several = {name for name, count in Counter(one.service for one in containers).items() if count > 1}
     found: dict[tuple[str, str], list[str]] = {}
@@ -144,7 +145,7 @@ def awaited(made: release.Release, services: Collection[str]) -> str:
             word = words.get(condition.removesuffix(release.AND_RESTART), "")
             if word and other in services:
                 found[f"{other} {word}"] = None
-    return f"waits for {', '.join(sorted(found))} (at most {rolling.UP_TIMEOUT} s)" if found else ""
+    return f"waits for {', '.join(sorted(found))} (at most {commands.UP_TIMEOUT} s)" if found else ""
 
 
 def stopped(
@@ -162,7 +163,7 @@ def stopped(
 
 
 def hook_command(
-    hold: rolling.Hold, job: base.Job, plan: steps.HostPlan, step: steps.RunHook, app: state.AppState | None
+    hold: commands.Hold, job: base.Job, plan: steps.HostPlan, step: steps.RunHook, app: state.AppState | None
 ) -> command.Command:
     """The command that runs a hook of the job's release on a host."""
     made = job.release
@@ -171,7 +172,7 @@ def hook_command(
         own["command"] = overlay.Override(step.command)
     used = mounts.of_service(made, made.services[step.service])
     common = {"v": 1, "deployment": job.deployment, "step": "hook", "hook": step.hook}
-    return rolling.hook(
+    return commands.hook(
         observe.marker(), hold, service=step.service,
         compose=compose_function(made, plan.generations, app),
         overlay=overlay.write({"services": {step.service: own}}),
@@ -184,7 +185,7 @@ def hook_command(
 
 
 def stage_command(
-    hold: rolling.Hold, job: base.Job, plan: steps.HostPlan, app: state.AppState | None
+    hold: commands.Hold, job: base.Job, plan: steps.HostPlan, app: state.AppState | None
 ) -> command.Command:
     """Upload what the host lacks, pull, and show what the host's own Compose makes of it."""
     files: list[project.ShippedFile] = []
@@ -201,7 +202,7 @@ def stage_command(
             for name in plan.fresh_secrets
         ]
     images = {s: i for step in plan.steps if isinstance(step, steps.PullImages) for s, i in step.images.items()}
-    return rolling.stage(
+    return commands.stage(
         observe.marker(), hold, release=name, tar=bundle.tar(files) if files else b"", images=images,
         logins=job.logins, compose=compose_function(job.release, plan.generations, app), kept=job.bundle is None,
     )

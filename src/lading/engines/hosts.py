@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
-from lading import errors, events, observe, state
-from lading.commands import rolling
+from lading import errors, events, state
+from lading.drivers.shell import commands, observe
 from lading.engines import base, changing, held, host_commands
 from lading.plan import rollout, steps
 from lading.transport import base as transports
@@ -111,9 +111,9 @@ class _Run:
                 else:
                     before = self.job.plan.hosts[name].previous
                     stop = host_commands.stopped(self.job.at(name).release, before.generations if before else {}, self.held.seen.get(name))
-                    what = rolling.vanish(observe.marker(), hold, record=record, volumes=volumes, forget=True, stop=stop)
+                    what = commands.vanish(observe.marker(), hold, record=record, volumes=volumes, forget=True, stop=stop)
                     await self.held.send(name, what)
-                    await self.held.send(name, rolling.undone(observe.marker(), hold, record=line))
+                    await self.held.send(name, commands.undone(observe.marker(), hold, record=line))
             except held.Failure as failure:
                 failures.append(failure)
                 self._set(name, "unknown" if name in self.held.lost else "failed", "", failure.why)

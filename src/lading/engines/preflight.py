@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lading import shape, state
-from lading.commands import command
 from lading.compose import owner, release, services
 from lading.plan import steps
+from lading.transport import command
 
 ENGINE = (20, 10)
 COMPOSE = (2, 24, 4)

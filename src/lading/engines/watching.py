@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Collection, Mapping
 
 from lading import shape, state
-from lading.commands import docker
 from lading.compose import release
+from lading.drivers.shell import observation
 from lading.plan import rollout
 
 SILENCE = 30.0  # seconds without a snapshot after which an engine counts as silent
@@ -73,7 +73,7 @@ class Watch:
 
     def _judge(self, now: float) -> bool:
         try:
-            containers = state.recognised(docker.parse_containers(self._containers), self.adopted)
+            containers = state.recognised(observation.parse_containers(self._containers), self.adopted)
         except ValueError as unread:  # what cannot be read is never good
             self._good_since, self.why = 0.0, str(unread)
             return self.stopped or now - self._started > self._patience()

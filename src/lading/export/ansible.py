@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from lading import state
-from lading.commands import command
 from lading.compose import release
 from lading.export import playbook_text
 from lading.inventory import hosts
+from lading.transport import command
 
 TEAMS = "INVENTORY"  # stands for the inventory of the team's own, which lies elsewhere wherever the playbook is run
 _PINNED = "\x01"  # stands for the pinned host keys until everything around them is quoted

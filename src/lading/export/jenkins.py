@@ -8,8 +8,8 @@ import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lading.commands import command
 from lading.export import groovy
+from lading.transport import command
 
 FOLDER = ".lading"  # in the workspace: the result, the lock
 RESULT = f"{FOLDER}/result.json"

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lading import state
-from lading.commands import docker
 from lading.compose import ending, reference
 from lading.compose import release as releases
 from lading.plan import likeness, steps
@@ -36,7 +35,7 @@ def running(
     """The same from lists of `docker inspect`."""
     labels = [c["Config"].get("Labels") or {} for c in containers]
     lasting = [c for c, own in zip(containers, labels, strict=True)
-               if own.get("com.docker.compose.oneoff") != "True" and not docker.is_helper(own)]
+               if own.get("com.docker.compose.oneoff") != "True" and not state.is_helper(own)]
     return Running(lasting, {str(n["Name"]): n for n in networks}, likeness.Evidence({str(i["Id"]): i for i in images}))
 
 

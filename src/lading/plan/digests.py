@@ -4,8 +4,19 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from lading import errors
-from lading.commands import resolving
 from lading.compose import reference
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What one engine says an image is: its digest, or in *lack*, why it has none.
+
+    *platforms*: those it is there for; () = not said.
+    """
+
+    digest: str = ""
+    platforms: tuple[str, ...] = ()
+    lack: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +32,7 @@ class Told:
     registry: Mapping[str, str]
     hosts: Mapping[str, Mapping[str, str]]
     ledger: Mapping[str, str]
-    by_hosts: Mapping[str, Mapping[str, resolving.Resolved]] = field(default_factory=dict)
+    by_hosts: Mapping[str, Mapping[str, Resolved]] = field(default_factory=dict)
 
 
 def kept(told: Told) -> dict[str, str]:
@@ -44,7 +55,7 @@ def fresh(told: Told, images: Collection[str]) -> dict[str, str]:
     return {image: _now(image, told) for image in images}
 
 
-def one_answer(image: str, answers: Mapping[str, resolving.Resolved]) -> str:
+def one_answer(image: str, answers: Mapping[str, Resolved]) -> str:
     """The reference on which all hosts agree that asked an image's registry; "" if they do not.
 
     They agree on digest and platforms. An engine that says no platforms (old ones of a single manifest) does not disagree.
@@ -141,7 +152,7 @@ def _now(image: str, told: Told) -> str:
         hint, step="plan")
 
 
-def _words(one: resolving.Resolved) -> str:
+def _words(one: Resolved) -> str:
     """What one host's engine answered, in a line."""
     if not one.digest:
         return " ".join(one.lack.split())

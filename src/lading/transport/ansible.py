@@ -1,7 +1,7 @@
 """Commands through Ansible's connections: for hosts that only Ansible reaches (plug-ins, become, bastions in group vars).
 
 Ansible brings each command as a file and starts it apart from the connection; short raw commands then fetch what it has
-written (commands/detached.py). Everything else, the wire, cancelling, bounds, is as over SSH.
+written (ansible_detached.py). Everything else, the wire, cancelling, bounds, is as over SSH.
 """
 
 import asyncio
@@ -11,9 +11,8 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 from lading import errors
-from lading.commands import command, detached
 from lading.inventory import hosts
-from lading.transport import ansible_session, base, wire
+from lading.transport import ansible_detached, ansible_session, base, command, wire
 
 T = TypeVar("T")
 _GATHER = 0.05  # seconds in which hosts are gathered for one run of Ansible
@@ -139,7 +138,7 @@ class _Following:
     ) -> None:
         self.session, self.exchange, self.channel, self._runner = session, exchange, channel, runner
         self.host = exchange.host.name
-        self.place: detached.Place | None = None
+        self.place: ansible_detached.Place | None = None
         self.ended = False
         self._out = self._err = 0
 
@@ -149,7 +148,7 @@ class _Following:
             answer = await self._bring()
             while not self._take(answer):
                 assert self.place is not None
-                line = detached.poll(self.place, self._out, self._err, eof=self.channel.ended)
+                line = ansible_detached.poll(self.place, self._out, self._err, eof=self.channel.ended)
                 answer = await self._whole(self.session.line(self.host, line))
         except Exception as failure:
             self.exchange.fail(failure)
@@ -163,15 +162,15 @@ class _Following:
             if isinstance(place, ansible_session.Answer):
                 return place
             self.place = place
-            answer = await self._whole(self._begin(place, detached.launcher(place, line, self.channel.sent)))
-            if answer.status != detached.HOMELESS:
+            answer = await self._whole(self._begin(place, ansible_detached.launcher(place, line, self.channel.sent)))
+            if answer.status != ansible_detached.HOMELESS:
                 break
             self.session.moved_out(place, self.host)
         return answer
 
-    async def _begin(self, place: detached.Place, file: bytes) -> ansible_session.Answer:
+    async def _begin(self, place: ansible_detached.Place, file: bytes) -> ansible_session.Answer:
         secret = any(isinstance(chunk, command.Secret) for chunk in self.exchange.what.payload)
-        line = None if secret else detached.launching(place, file)
+        line = None if secret else ansible_detached.launching(place, file)
         return await (self.session.file(self.host, file) if line is None else self.session.line(self.host, line))
 
     async def _whole(self, asking: Coroutine[None, None, T]) -> T:
@@ -183,11 +182,11 @@ class _Following:
     async def leave(self) -> None:
         """Nobody wants the rest."""
         assert self.place is not None
-        await self.session.line(self.host, detached.leave(self.place))
+        await self.session.line(self.host, ansible_detached.leave(self.place))
 
     def _take(self, answer: ansible_session.Answer) -> bool:
         """Pass on what came; whether that was all."""
-        came = detached.pieces(answer.stdout)
+        came = ansible_detached.pieces(answer.stdout)
         if came is None:
             raise self._failure(answer)
         for piece in came.stderr:

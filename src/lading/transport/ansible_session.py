@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lading import errors, process
-from lading.commands import command, detached
+from lading.transport import ansible_detached, command
 
 _ROUND = 64  # lines until a loop of the play begins anew, so that Ansible forgets the answers
 _JUMPS = 2048  # bytes of what jump hosts say
@@ -206,20 +206,20 @@ class Session:
             real=shutil.which("ssh") or "/usr/bin/ssh", options=[word for option in options for word in ("-o", option)],
         )
 
-    async def place(self, host: str) -> detached.Place | Answer:
+    async def place(self, host: str) -> ansible_detached.Place | Answer:
         """A new place for a command on the host; or what it answered, if it cannot make the session a home."""
         lane = self._lanes[host]
         async with lane.making:
             if not lane.home:
-                answer = await self.line(host, detached.make_home())
-                lane.home = detached.home(answer.stdout)
+                answer = await self.line(host, ansible_detached.make_home())
+                lane.home = ansible_detached.home(answer.stdout)
                 if not lane.home:
                     return answer
-                (lane.place / "goodbye").write_text(detached.leave_all(lane.home) + "\n")
+                (lane.place / "goodbye").write_text(ansible_detached.leave_all(lane.home) + "\n")
         self._number += 1
-        return detached.Place(lane.home, self._number)
+        return ansible_detached.Place(lane.home, self._number)
 
-    def moved_out(self, place: detached.Place, host: str) -> None:
+    def moved_out(self, place: ansible_detached.Place, host: str) -> None:
         """The home of a place is no more: the next place is in another."""
         lane = self._lanes[host]
         if lane.home == place.home:
@@ -252,10 +252,10 @@ class Session:
             "folder": str(self._folder), "playbook": str(self._folder / "play.yml"), "environment": environment,
             "places": {host: str(lane.place) for host, lane in self._lanes.items()},
             "inventories": [*self._reach.inventories, str(self._folder / "inventory.json")],
-            "left": detached.LEFT,
+            "left": ansible_detached.LEFT,
             "variables": {
                 "lading_places": {host: str(lane.place) for host, lane in self._lanes.items()},
-                "lading_make_home": detached.make_home(), "ansible_ssh_executable": "{{ lading_places[inventory_hostname] }}/bin/ssh",
+                "lading_make_home": ansible_detached.make_home(), "ansible_ssh_executable": "{{ lading_places[inventory_hostname] }}/bin/ssh",
                 "ansible_ssh_transfer_method": "piped", "ansible_host_key_checking": True,
                 "ansible_ssh_host_key_checking": True, "ansible_paramiko_host_key_checking": True,
             },

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from lading.commands import command
 from lading.inventory import hosts
+from lading.transport import command
 
 OnPart = Callable[[str, bytes], bool]
 """Called with each complete part of the answer as it comes; True ends the command's stdin (it may stop now)."""

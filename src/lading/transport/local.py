@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 from lading import errors, process
-from lading.commands import command
 from lading.inventory import hosts
-from lading.transport import base, wire
+from lading.transport import base, command, wire
 
 _POLL = 0.02  # seconds; asyncio tells the exit only after all pipes are closed, and a leftover may hold one open
 

@@ -3,9 +3,8 @@
 from collections import Counter
 from collections.abc import Callable
 
-from lading.commands import command
 from lading.inventory import hosts
-from lading.transport import base
+from lading.transport import base, command
 
 
 class RecorderTransport:

@@ -3,9 +3,8 @@
 import asyncio
 from collections.abc import Mapping
 
-from lading.commands import command
 from lading.inventory import hosts
-from lading.transport import base
+from lading.transport import base, command
 
 
 class RoutedTransport:

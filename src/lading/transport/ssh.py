@@ -15,9 +15,8 @@ from typing import Any
 import asyncssh
 
 from lading import errors, process
-from lading.commands import command
 from lading.inventory import hosts
-from lading.transport import base, reaching, target, trust, wire
+from lading.transport import base, command, reaching, target, trust, wire
 
 CHANNELS = 8  # per connection; sshd's MaxSessions is 10
 SPARE = 100  # open files that are not connections

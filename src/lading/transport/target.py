@@ -10,9 +10,8 @@ from typing import Any, cast
 import asyncssh
 
 from lading import errors, process
-from lading.commands import command
 from lading.inventory import hosts
-from lading.transport import algorithms, offered, reaching, trust
+from lading.transport import algorithms, command, offered, reaching, trust
 
 _PORT = 22  # of SSH
 _TRIES = 5  # connections that the server dropped in the banner (MaxStartups)

@@ -4,9 +4,8 @@ import time
 from collections.abc import Callable
 
 from lading import errors
-from lading.commands import command
 from lading.inventory import hosts
-from lading.transport import base
+from lading.transport import base, command
 
 
 class TellingTransport:

@@ -11,9 +11,8 @@ from collections.abc import Callable, Coroutine
 from typing import Protocol
 
 from lading import errors
-from lading.commands import command
 from lading.inventory import hosts
-from lading.transport import base
+from lading.transport import base, command
 
 ANSWER_LIMIT = 16 * 1024 * 1024  # bytes of an answer; where parts are taken as they come, of what is held or waited for at once
 PART_COST = 512  # bytes that a part takes beside its name and content

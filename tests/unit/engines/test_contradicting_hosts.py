@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from lading import context, errors, events, fleet, settings, state
-from lading.commands import command
 from lading.deploy import remove, resume, rollback
 from lading.inventory import hosts
 from lading.ledger import ledger
-from lading.transport import recorder
+from lading.transport import command, recorder
 
 DEPLOYMENT, RELEASE = "20261128-100000-aaaa", "a" * 64
 CURRENT = state.Current("shop", RELEASE, "1.1.0", DEPLOYMENT, "ann@laptop")

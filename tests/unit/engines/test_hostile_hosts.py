@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from test_round_trips import HOSTS, Fleet, releases
 
 from lading import errors
-from lading.commands import command
 from lading.engines import base, held
 from lading.inventory import hosts as inventory
+from lading.transport import command
 
 PLACES = [("lease", "fence"), ("lease", "current:shop"), ("lease", "containers"), ("lease", "facts"), ("lease", "end"), ("stage", "config"),
           ("stage", "dir"), ("hook", "hook"), ("roll", "up"), ("roll", "containers"), ("roll", "end"), ("commit", "end"), ("roll", "refused"),

@@ -9,20 +9,20 @@ from typing import Any
 import pytest
 
 from builders import a_container, a_release, a_service
-from lading import check, context, events, fleet, observe, settings, state
-from lading.commands import command
+from lading import check, context, events, fleet, settings, state
 from lading.compose import project, release
 from lading.deploy import start
+from lading.drivers.shell import observe
 from lading.engines import base, hosts
 from lading.inventory import hosts as inventory
 from lading.plan import planner
-from lading.transport import recorder
+from lading.transport import command, recorder
 
 HOSTS = {name: inventory.Host(name) for name in ("web1", "web2", "web3")}
 
 
 def inspected(seen: state.ContainerState) -> bytes:
-    """A container as `docker container inspect` shows it with the format of commands/docker.py."""
+    """A container as `docker container inspect` shows it with the format of drivers/shell/observation.py."""
     health = {"Health": {"Status": "healthy"}}
     labels = {"com.docker.compose.project": seen.app, "com.docker.compose.service": seen.service, "lading.app": seen.app,
               "lading.content": seen.content}

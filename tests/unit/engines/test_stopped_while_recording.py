@@ -9,9 +9,9 @@ from test_round_trips import HOSTS, releases
 from test_way_back import Struck
 
 from lading import events
-from lading.commands import command
 from lading.engines import base, hosts
 from lading.inventory import hosts as inventory
+from lading.transport import command
 
 
 class Stopped(Struck):

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from lading import context, errors, fleet, settings
-from lading.commands import command
 from lading.deploy import resume
 from lading.inventory import hosts
 from lading.ledger import ledger
-from lading.transport import recorder
+from lading.transport import command, recorder
 
 Ask = Callable[[context.Context], Coroutine[Any, Any, Any]]
 VERBS: dict[str, Ask] = {

@@ -9,11 +9,11 @@ from test_round_trips import HOSTS, Fleet, releases
 
 from builders import a_container, a_release, a_service, an_app
 from lading import events
-from lading.commands import command
 from lading.compose import release
 from lading.engines import base, held, host_commands, hosts, watching
 from lading.inventory import hosts as inventory
 from lading.transport import base as transports
+from lading.transport import command
 
 AWAY = b"state=/s\nproblem=Cannot connect to the Docker daemon\n"
 

@@ -10,10 +10,10 @@ from test_round_trips import HOSTS, Fleet
 
 from builders import a_container, a_release, a_service
 from lading import events
-from lading.commands import command
 from lading.compose import project, release
 from lading.engines import base, hosts
 from lading.inventory import hosts as inventory
+from lading.transport import command
 
 ENDED = {"Status": "exited", "ExitCode": 0}
 RUNS = {"Status": "running"}

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from lading import errors
-from lading.commands import resolving
 from lading.plan import digests
 
 IMAGE = "r.example/db:7"
@@ -58,8 +57,8 @@ def asked(image: str = IMAGE, **answers: str) -> digests.Told:
     found = {}
     for name, answer in answers.items():
         letter, *platforms = answer.split() or [""]
-        lacks = resolving.Resolved(lack="manifest\nunknown")
-        found[name] = resolving.Resolved(at(letter)[-71:], tuple(platforms)) if letter else lacks
+        lacks = digests.Resolved(lack="manifest\nunknown")
+        found[name] = digests.Resolved(at(letter)[-71:], tuple(platforms)) if letter else lacks
     nothing: dict[str, dict[str, str]] = {name: {} for name in found}
     return digests.Told({image: digests.one_answer(image, found)}, nothing, {}, {image: found})
 

@@ -5,14 +5,14 @@ import json
 import pytest
 
 from lading import canonical, state
-from lading.commands import answers
 from lading.compose import restore
+from lading.drivers.shell import parsers
 
 CURRENT = {"v": 1, "app": "shop", "release": "r1", "version": "1", "deployment": "d"}
 
 
 def seen(**parts: bytes) -> state.HostState:
-    return answers.host_state("h", [(name.replace("__", ":"), content) for name, content in parts.items()])
+    return parsers.host_state("h", [(name.replace("__", ":"), content) for name, content in parts.items()])
 
 
 @pytest.mark.parametrize("broken", [b"", b"{", b"[1]", b"\xff\xfe", b"null", b"\0" * 40])
@@ -173,7 +173,7 @@ def test_whose_the_other_apps_are() -> None:
     known = state.Current("mailer", "a" * 64, "1", "d", source="git.example/team/mailer")
     named = [json.dumps({**known.as_json(), "app": name}) for name in ("../x", "Mailer")]
     lines = [json.dumps(known.as_json()), "{", json.dumps({**known.as_json(), "v": 99}), *named, ""]
-    seen = answers.host_state("web1", [("others", "\n".join(lines).encode())])
+    seen = parsers.host_state("web1", [("others", "\n".join(lines).encode())])
     assert seen.others == {"mailer": known}
 
 

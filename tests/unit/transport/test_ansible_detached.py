@@ -8,47 +8,47 @@ from pathlib import Path
 
 import pytest
 
-from lading.commands import detached
+from lading.transport import ansible_detached
 
 HOME = "/dev/shm/lading-0123456789"
 
 
 def test_pieces_of_a_poll() -> None:
-    got = detached.pieces("a banner\r\n\nLADING pieces\r\no aGkK\r\ne ZXJy\r\no eHl6\r\nLADING 7 1\r\n")
-    assert got == detached.Pieces((b"hi\n", b"xyz"), (b"err",), 7, True)
-    got = detached.pieces("\nLADING pieces\nLADING - 0\n")
-    assert got == detached.Pieces((), (), None, False)
+    got = ansible_detached.pieces("a banner\r\n\nLADING pieces\r\no aGkK\r\ne ZXJy\r\no eHl6\r\nLADING 7 1\r\n")
+    assert got == ansible_detached.Pieces((b"hi\n", b"xyz"), (b"err",), 7, True)
+    got = ansible_detached.pieces("\nLADING pieces\nLADING - 0\n")
+    assert got == ansible_detached.Pieces((), (), None, False)
 
 
 def test_what_is_no_answer_of_a_poll() -> None:
-    assert detached.pieces("sh: 1: cannot open poll") is None
-    assert detached.pieces("\nLADING pieces\no aGkK\n") is None  # cut
-    assert detached.pieces("\nLADING pieces\no aGk\nLADING - 0\n") is None  # not base64
+    assert ansible_detached.pieces("sh: 1: cannot open poll") is None
+    assert ansible_detached.pieces("\nLADING pieces\no aGkK\n") is None  # cut
+    assert ansible_detached.pieces("\nLADING pieces\no aGk\nLADING - 0\n") is None  # not base64
 
 
 def test_what_is_no_home() -> None:
-    assert detached.home(f"hello\r\nLADING home {HOME}\r\n") == HOME
+    assert ansible_detached.home(f"hello\r\nLADING home {HOME}\r\n") == HOME
     for answer in ("", "mktemp: failed to create directory", "LADING home /tmp/x\n", f"LADING home {HOME}/../x\n"):
-        assert detached.home(answer) == ""
+        assert ansible_detached.home(answer) == ""
 
 
 @pytest.fixture
 def home() -> Iterator[str]:
     """A home, made by the line that makes one."""
-    said = subprocess.run(detached.make_home(), shell=True, capture_output=True, text=True, check=True).stdout
-    found = detached.home(said)
+    said = subprocess.run(ansible_detached.make_home(), shell=True, capture_output=True, text=True, check=True).stdout
+    found = ansible_detached.home(said)
     assert Path(found).stat().st_mode & 0o777 == 0o700
     yield found
     subprocess.run(["rm", "-rf", found], check=True)
 
 
-def start(place: detached.Place, sent: bytes = b"three words\n") -> bytes:
-    return detached.launcher(place, "exec sh -c 'cat; echo no >&2; exit 5'", sent)
+def start(place: ansible_detached.Place, sent: bytes = b"three words\n") -> bytes:
+    return ansible_detached.launcher(place, "exec sh -c 'cat; echo no >&2; exit 5'", sent)
 
 
 def test_a_launcher_cuts_itself_where_the_input_begins() -> None:
     sent = bytes(range(256)) * 3
-    file = detached.launcher(detached.Place(HOME, 3), "exec true", sent)
+    file = ansible_detached.launcher(ansible_detached.Place(HOME, 3), "exec true", sent)
     text = file[: -len(sent)].decode()
     offset = int(text.split("tail -c +")[1].split()[0])
     assert file[offset - 1 :] == sent
@@ -56,49 +56,49 @@ def test_a_launcher_cuts_itself_where_the_input_begins() -> None:
 
 
 def test_short_launchers_go_as_a_line_long_ones_do_not() -> None:
-    place = detached.Place(HOME, 1)
-    line = detached.launching(place, b"#!/bin/sh\necho it's\n")
+    place = ansible_detached.Place(HOME, 1)
+    line = ansible_detached.launching(place, b"#!/bin/sh\necho it's\n")
     assert line is not None
-    for one in (line, detached.make_home(), detached.poll(place, 3, 4), detached.leave(place), detached.leave_all(HOME)):
+    for one in (line, ansible_detached.make_home(), ansible_detached.poll(place, 3, 4), ansible_detached.leave(place), ansible_detached.leave_all(HOME)):
         assert "\n" not in one and "!" not in one and one.count("'") == 2  # fish and tcsh read it alike
-    assert detached.launching(place, bytes(60_000)) is None
+    assert ansible_detached.launching(place, bytes(60_000)) is None
 
 
-def followed(place: detached.Place, answer: str) -> tuple[bytes, bytes, int | None]:
+def followed(place: ansible_detached.Place, answer: str) -> tuple[bytes, bytes, int | None]:
     """What a command writes, and how it ends: its stdin ends at the first poll."""
     out = err = b""
     eof = False
     while True:
-        got = detached.pieces(answer)
+        got = ansible_detached.pieces(answer)
         assert got is not None
         out, err = out + b"".join(got.stdout), err + b"".join(got.stderr)
         if got.ended:
             return out, err, got.status
-        line = detached.poll(place, len(out) and 1, len(err) and 1, eof=not eof)
+        line = ansible_detached.poll(place, len(out) and 1, len(err) and 1, eof=not eof)
         eof = True
         answer = subprocess.run(line, shell=True, capture_output=True, text=True, check=True).stdout
 
 
 def test_a_command_runs_apart_and_its_folder_is_removed_at_the_end(home: str, tmp_path: Path) -> None:
-    brought, lined = detached.Place(home, 1), detached.Place(home, 2)
+    brought, lined = ansible_detached.Place(home, 1), ansible_detached.Place(home, 2)
     (tmp_path / "file").write_bytes(start(brought))
-    line = detached.launching(lined, start(lined))
+    line = ansible_detached.launching(lined, start(lined))
     assert line is not None
     for place, argv in ((brought, ["sh", str(tmp_path / "file")]), (lined, ["sh", "-c", line])):
         answer = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
         assert followed(place, answer) == (b"three words\n", b"no\n", 5)
     assert list(Path(home).iterdir()) == []
-    assert subprocess.run(detached.leave_all(home), shell=True, capture_output=True, check=True).stdout == b"lading-left\n"
+    assert subprocess.run(ansible_detached.leave_all(home), shell=True, capture_output=True, check=True).stdout == b"lading-left\n"
     assert not Path(home).exists()
 
 
 @pytest.mark.parametrize("kept", [200, -6, -1])
 def test_what_was_not_brought_whole_is_not_run(home: str, tmp_path: Path, kept: int) -> None:
     """As where /dev/shm is full, or the link broke: in the launcher, in the input, before its last byte."""
-    file = detached.launcher(detached.Place(home, 1), f"exec sh -c 'echo x >{tmp_path}/ran'", b"three words\n")
+    file = ansible_detached.launcher(ansible_detached.Place(home, 1), f"exec sh -c 'echo x >{tmp_path}/ran'", b"three words\n")
     (tmp_path / "file").write_bytes(file[:kept])
     done = subprocess.run(["sh", tmp_path / "file"], capture_output=True, check=False)
-    assert detached.pieces(done.stdout.decode()) is None
+    assert ansible_detached.pieces(done.stdout.decode()) is None
     assert (list(Path(home).iterdir()), (tmp_path / "ran").exists()) == ([], False)
 
 
@@ -110,12 +110,12 @@ def test_nothing_is_run_in_a_home_of_somebody_else(tmp_path: Path) -> None:
             os.chown(home, 65534, 65534)
             (Path(home) / "1").mkdir()
             (Path(home) / "1/poll").write_text(f"echo x >{tmp_path}/ran\n")
-        place = detached.Place(home, 1)
-        line = detached.launching(place, start(place))
+        place = ansible_detached.Place(home, 1)
+        line = ansible_detached.launching(place, start(place))
         assert line is not None
-        for one in (line, detached.poll(place, 0, 0), detached.leave(place), detached.leave_all(home)):
-            assert subprocess.run(one, shell=True, check=False).returncode == detached.HOMELESS
+        for one in (line, ansible_detached.poll(place, 0, 0), ansible_detached.leave(place), ansible_detached.leave_all(home)):
+            assert subprocess.run(one, shell=True, check=False).returncode == ansible_detached.HOMELESS
         (tmp_path / "file").write_bytes(start(place))
-        assert subprocess.run(["sh", tmp_path / "file"], check=False).returncode == detached.HOMELESS
+        assert subprocess.run(["sh", tmp_path / "file"], check=False).returncode == ansible_detached.HOMELESS
         assert not (tmp_path / "ran").exists()
         assert [path.name for path in Path(name).iterdir()] in ([], ["1"])

@@ -11,10 +11,11 @@ import pytest
 import yaml
 
 from host_shell import Answers, HostShell
-from lading.commands import command, docker, rolling
+from lading.drivers.shell import commands, observation
+from lading.transport import command
 
 INTENT, RESULT = {"kind": "intent"}, {"kind": "result"}
-COMPOSE = docker.compose_function("shop", "cafe", ".", ("c.yml",), {}, {})
+COMPOSE = observation.compose_function("shop", "cafe", ".", ("c.yml",), {}, {})
 NAMED = {"intent": json.dumps(INTENT), "result": json.dumps(RESULT)}
 WEB = "r/web:1@sha256:0"
 
@@ -22,7 +23,7 @@ WEB = "r/web:1@sha256:0"
 @pytest.fixture
 def held(host: HostShell) -> HostShell:
     """A host whose lease deployment d1 holds with fence 1."""
-    taken = host.run(docker.lease(
+    taken = host.run(observation.lease(
         "M", state_dir=str(host.state), app="shop", deployment="d1", holder="h", since="s", url="", take=False, grace=0,
         begin='{"kind":"begin"}', nonce="", binds=()))
     assert taken.text("fence") == "1"
@@ -43,7 +44,7 @@ def tar(files: Mapping[str, str]) -> bytes:
 def stage(host: HostShell, files: Mapping[str, str] | None = None, **more: Any) -> command.Result:
     values: dict[str, Any] = {"release": "cafe", "tar": tar(files) if files else b"", "images": {"web": WEB}, "logins": (),
                               "compose": COMPOSE, **more}
-    return host.run(rolling.stage("M", host.hold(), **values))
+    return host.run(commands.stage("M", host.hold(), **values))
 
 
 BUNDLE = {"objects/o1/a.conf": "one", "releases/cafe/release.json": "{}", "secrets/var.P/1": "canary"}
@@ -77,7 +78,7 @@ def test_folders_that_ship_are_as_plain_compose_has_them(held: HostShell) -> Non
 
 def test_a_folder_of_another_user_s_goes_with_their_next_commit(held: HostShell) -> None:
     def commit(*objects: str) -> set[str]:
-        done = held.run(rolling.commit("M", held.hold(), release="cafe", deployed="{}", record='{"kind":"committed"}', current="{}", script="", runs={}, releases=(),
+        done = held.run(commands.commit("M", held.hold(), release="cafe", deployed="{}", record='{"kind":"committed"}', current="{}", script="", runs={}, releases=(),
                                        objects=objects, secrets=(), tags=()))
         assert done.status == 0
         return {path.name for path in (held.app() / "objects").iterdir()}
@@ -103,7 +104,7 @@ def test_a_file_that_ships_again_is_put_right_in_its_place(held: HostShell) -> N
 
 
 def test_stage_logs_in_by_stdin_in_memory_only_when_it_must(held: HostShell) -> None:
-    login = rolling.Login("r.example", "ci", command.Secret(b"pass word\\n$x"))
+    login = commands.Login("r.example", "ci", command.Secret(b"pass word\\n$x"))
     held.docker({"--config*login*": ""}, PULLS)
     docker_program = (held.bin / "docker").read_text()
     held.program("docker", docker_program.replace('case "$*"', f'case "$*" in *login*) cat >{held.folder}/password;; esac\ncase "$*"', 1))
@@ -123,13 +124,13 @@ def test_stage_logs_in_by_stdin_in_memory_only_when_it_must(held: HostShell) -> 
 
 def test_stage_writes_identity_tokens_into_a_configuration_in_memory(held: HostShell) -> None:
     entries = [f'"{name}":{{"auth":"MDA6","identitytoken":"t%s\\\\n{name}"}}' for name in ("a.example", "b.example")]
-    logins = [rolling.Login(f"{name}.example", "<token>", command.Secret(entry.encode()), identity=True)
+    logins = [commands.Login(f"{name}.example", "<token>", command.Secret(entry.encode()), identity=True)
               for name, entry in zip("ab", entries, strict=True)]
     held.docker({"--config*login*": ""}, PULLS)
     kept = held.folder / "config.json"
     text = (held.bin / "docker").read_text()
     held.program("docker", text.replace('case "$*"', f'case "$*" in *pull*) cp "$2/config.json" {kept};; esac\ncase "$*"', 1))
-    assert stage(held, BUNDLE, logins=(*logins, rolling.Login("r.example", "ci", command.Secret(b"x")))).status == 0
+    assert stage(held, BUNDLE, logins=(*logins, commands.Login("r.example", "ci", command.Secret(b"x")))).status == 0
     assert json.loads(kept.read_text()) == {"auths": json.loads("{" + ",".join(entries) + "}")}
     lines = held.lines()
     assert not [line for line in lines if "identitytoken" in line or "MDA6" in line]
@@ -141,7 +142,7 @@ def test_stage_writes_identity_tokens_into_a_configuration_in_memory(held: HostS
     ({}, {"tag*": 1}, f"pull\n{WEB}\ncannot tag it"),
     ({"kept": True}, {"--config*pull*": 1}, f"gone\n{WEB}\nrefused"),
     ({"images": {"web": WEB, "own": "shop-own:1"}}, {}, "absent\nshop-own:1"),
-    ({"logins": (rolling.Login("r.example", "ci", command.Secret(b"x")),)}, {"--config*login*": 1}, "login\nr.example\nrefused"),
+    ({"logins": (commands.Login("r.example", "ci", command.Secret(b"x")),)}, {"--config*login*": 1}, "login\nr.example\nrefused"),
     ({}, {"compose*config*": 15}, "config\nrefused"),
     ({"tar": b"no tar"}, {}, "upload"),
 ])
@@ -174,7 +175,7 @@ def test_an_image_without_a_digest_is_not_pulled(held: HostShell) -> None:
 def roll(host: HostShell, **more: Any) -> command.Result:
     values: dict[str, Any] = {**NAMED, "compose": COMPOSE, "services": ("web", "db"), "networks": (), "spare": (),
                               "whole": False, "wait": 5, **more}
-    return host.run(rolling.roll("M", host.hold(), **values), enough="tick")
+    return host.run(commands.roll("M", host.hold(), **values), enough="tick")
 
 
 @pytest.mark.parametrize(("answer", "code"), [("Started\n", 0), (17, 17)])
@@ -230,7 +231,7 @@ def test_compose_never_asks(held: HostShell) -> None:  # D8, I2: a "y" would del
     held.program("docker", (held.bin / "docker").read_text().replace("case", said + "case", 1))
     assert roll(held).status == 0
     assert stage(held, images={}).status == 0
-    assert held.run(rolling.hook("M", held.hold(), **HOOK)).status == 0
+    assert held.run(commands.hook("M", held.hold(), **HOOK)).status == 0
     assert (held.bin / "docker.asked").read_text() == ""
 
 
@@ -278,7 +279,7 @@ def hook(host: HostShell, **more: Any) -> command.Result:
     values = {**HOOK, **more}
     keep = f'case "$*" in *" run "*) cat {host.app()}/hook.yaml >{host.folder}/hook;; esac\n'
     host.program("docker", (host.bin / "docker").read_text().replace("case", keep + "case", 1))
-    return host.run(rolling.hook("M", host.hold(), **values))
+    return host.run(commands.hook("M", host.hold(), **values))
 
 
 def test_a_hook_beside_a_running_app_is_a_project_of_its_own(held: HostShell) -> None:
@@ -314,7 +315,7 @@ def test_a_hook_that_would_get_an_empty_volume_is_refused(held: HostShell) -> No
 
 
 def tidy(host: HostShell, **more: Any) -> command.Result:
-    return host.run(rolling.tidy("M", host.hold(), **{"intent": NAMED["intent"], "containers": (), "networks": (), **more}))
+    return host.run(commands.tidy("M", host.hold(), **{"intent": NAMED["intent"], "containers": (), "networks": (), **more}))
 
 
 def test_tidy_removes_containers_then_networks(held: HostShell) -> None:
@@ -341,7 +342,7 @@ def test_commit_switches_current_prunes_and_frees(held: HostShell) -> None:
         (app / path).parent.mkdir(parents=True, exist_ok=True)
         (app / path).write_text("x")
     held.docker({"image rm*": ""})
-    done = held.run(rolling.commit(
+    done = held.run(commands.commit(
         "M", held.hold(), release="new", deployed='{"v":1}', record='{"kind":"committed"}', current='{"v":1,"q":"it\'s"}', script="#!/bin/sh\n", runs={}, releases=("old",),
         objects=("o1",), secrets=("var.P/1",), tags=("lading-keep/shop/web:old",)))
     assert done.status == 0
@@ -356,7 +357,7 @@ def test_commit_switches_current_prunes_and_frees(held: HostShell) -> None:
 
 
 def test_commit_that_prunes_nothing_asks_docker_nothing(held: HostShell) -> None:
-    done = held.run(rolling.commit("M", held.hold(), release="cafe", deployed='{"v":1}', record='{"kind":"committed"}', current="{}", script="", runs={}, releases=(),
+    done = held.run(commands.commit("M", held.hold(), release="cafe", deployed='{"v":1}', record='{"kind":"committed"}', current="{}", script="", runs={}, releases=(),
                                    objects=(), secrets=(), tags=()))
     assert (done.status, held.lines()) == (0, [])
 
@@ -373,8 +374,8 @@ UP, STORE = "web False c1  running/healthy 0\n", "db False c2 1.2 running 4\n"
 def test_what_does_not_run_any_more_as_it_was_judged_is_not_committed(held: HostShell, runs: str, said: str) -> None:
     held.docker({"ps*project=shop*": "i1\ni2\n" if runs else "", "container inspect*i1 i2": runs})
     before = held.journal()
-    done = held.run(rolling.commit("M", held.hold(), release="cafe", deployed='{"v":1}', record='{"kind":"committed"}', current="{}", script="", releases=(), objects=(),
-                                   runs={"web": rolling.Judged("c1", "", 2, True), "db": rolling.Judged("c2", "1.2")}, secrets=(), tags=()))
+    done = held.run(commands.commit("M", held.hold(), release="cafe", deployed='{"v":1}', record='{"kind":"committed"}', current="{}", script="", releases=(), objects=(),
+                                   runs={"web": commands.Judged("c1", "", 2, True), "db": commands.Judged("c2", "1.2")}, secrets=(), tags=()))
     assert "; ".join(done.text("refused").split("\n")) == (f"changed; {said}" if said else "")
     assert (held.app() / "current").exists() is not bool(said)
     assert held.journal() == [*before, *([] if said else [{"kind": "committed"}])]
@@ -393,13 +394,13 @@ def test_what_starts_again_with_its_engine_is_waited_for_at_the_commit(held: Hos
     (held.bin / "docker").rename(held.bin / "docker-later")
     held.docker(first)
     held.program("sleep", f"#!/bin/sh\ncp {held.bin}/docker-later {held.bin}/docker\n")
-    done = held.run(rolling.commit("M", held.hold(), release="cafe", deployed='{"v":1}', record='{"kind":"committed"}', current="{}", script="", releases=(), objects=(),
-                                   runs={"web": rolling.Judged("c1", "")}, secrets=(), tags=()))
+    done = held.run(commands.commit("M", held.hold(), release="cafe", deployed='{"v":1}', record='{"kind":"committed"}', current="{}", script="", releases=(), objects=(),
+                                   runs={"web": commands.Judged("c1", "")}, secrets=(), tags=()))
     assert "; ".join(done.text("refused").split("\n")) == (f"changed; web; {said}" if said else "")
 
 
 def test_an_undone_host_is_free_and_says_so(held: HostShell) -> None:
-    assert held.run(rolling.undone("M", held.hold(), record='{"kind":"undone"}')).status == 0
+    assert held.run(commands.undone("M", held.hold(), record='{"kind":"undone"}')).status == 0
     assert (held.lease()["state"], held.journal()[-1]) == ("free", {"kind": "undone"})
 
 
@@ -413,7 +414,7 @@ def test_vanish_takes_data_only_when_asked(held: HostShell, volumes: bool, forge
     (app / "project/data").mkdir(parents=True)
     (app / "current").write_text("{}")
     held.docker(GONE)
-    done = held.run(rolling.vanish("M", held.hold(), record='{"kind":"gone"}', volumes=volumes, forget=forget))
+    done = held.run(commands.vanish("M", held.hold(), record='{"kind":"gone"}', volumes=volumes, forget=forget))
     assert done.status == 0
     wanted = ["rm -f c1", "network rm shop_default", *(["volume rm shop_data"] if volumes else []),
               *(["image rm lading-keep/shop/web:cafe"] if forget else [])]
@@ -426,7 +427,7 @@ def test_vanish_takes_data_only_when_asked(held: HostShell, volumes: bool, forge
     ({"rm -f*": 1}, "a container stayed"), ({"volume rm*": 1}, "a volume stayed"), ({"network rm*": 1}, "network shop_default stays: refused")])
 def test_vanish_says_what_stayed(held: HostShell, answers: Answers, said: str) -> None:
     held.docker(answers, GONE)
-    done = held.run(rolling.vanish("M", held.hold(), record='{"kind":"gone"}', volumes=True, forget=True))
+    done = held.run(commands.vanish("M", held.hold(), record='{"kind":"gone"}', volumes=True, forget=True))
     assert (done.status, done.text("refused")) == (40, f"remove\n{said}")
 
 
@@ -437,7 +438,7 @@ def test_an_app_is_given_back(held: HostShell) -> None:
                  "secrets/var.P/1", "secrets/var.P/2", "project/db", "compose", "current"):
         (app / path).parent.mkdir(parents=True, exist_ok=True)
         (app / path).write_text("x")
-    done = held.run(rolling.give_back("M", held.hold(), record=NAMED["intent"], ended='{"kind":"ended"}', release="cafe", objects=["o2"],
+    done = held.run(commands.give_back("M", held.hold(), record=NAMED["intent"], ended='{"kind":"ended"}', release="cafe", objects=["o2"],
                                       secrets=["var.P/1"]))
     assert done.status == 0
     gone = ("releases/cafe/release.json", "releases/old", "objects/o2", "secrets/var.P/1", "current")
@@ -451,7 +452,7 @@ def test_an_app_is_given_back(held: HostShell) -> None:
 
 def test_whoever_has_a_pre_stop_is_stopped_before_it_is_removed(held: HostShell) -> None:
     held.docker({"compose*stop*": 3, "ps -aq*": "i1\n", "rm -f i1": ""})
-    done = held.run(rolling.vanish("M", held.hold(), record='{"kind":"gone"}', volumes=False, forget=False,
+    done = held.run(commands.vanish("M", held.hold(), record='{"kind":"gone"}', volumes=False, forget=False,
                                    stop=f"{COMPOSE}compose stop web >/dev/null 2>&1\n"))
     lines = held.lines()
     [stop] = [number for number, line in enumerate(lines) if line.startswith("compose") and line.endswith("stop web")]

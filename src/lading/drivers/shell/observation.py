@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lading import shape, state
-from lading.commands import command, files
+from lading.drivers.shell import scripts
+from lading.transport import command
 
 INSPECT = (
     '{"id":{{json .Id}},"name":{{json .Name}},"image":{{json .Config.Image}},"image_id":{{json .Image}},'
@@ -122,7 +123,7 @@ def observe(
     """Look at one app (or all of lading's, if *app* is empty) on a host, in one round trip; changes nothing.
 
     *registries*: the engine asks each for an image that is nowhere, and what it answers says whether it is reached.
-    *probe*: its Compose reads `files.PROBE`.
+    *probe*: its Compose reads `probe.FILE`.
     *sources*: what is mounted of the host, absolute or below the app's folder `project`: told is where it leads (`Facts.links`).
     *volumes*: the host's volumes are looked at too, these by name among them; None = they are not.
     *data*: paths below the app's project folder; whether anything lies there.
@@ -131,18 +132,18 @@ def observe(
         command.assign({"M": marker, "APP": app, "STATE": state_dir, "NONCE": nonce, "BINDS": " ".join(binds),
                         "REGISTRIES": " ".join(registries), "MOUNTED": " ".join(filter(VOLUME_NAME.fullmatch, volumes or ())),
                         "DATA": "\n".join(path for path in data if "\n" not in path), **_whose(app)}),
-        files.PRELUDE, files.WATCH, files.STATE_DIR, files.APP_STATE, _look(app, facts, sources, volumes=volumes is not None), files.READS if probe else "",
-        files.REGISTRIES if registries else "", files.END,
+        scripts.PRELUDE, scripts.WATCH, scripts.STATE_DIR, scripts.APP_STATE, _look(app, facts, sources, volumes=volumes is not None), scripts.READS if probe else "",
+        scripts.REGISTRIES if registries else "", scripts.END,
     ])
     return command.Command("observe", script, marker)
 
 
 def _look(app: str, facts: bool, sources: Sequence[str] = (), *, volumes: bool = False) -> str:
-    apps = f'app_state "$APP"\n{files.OTHERS}' if app else 'for a in "$S"/apps/*/; do a=${a%/}; app_state "${a##*/}"; done\n'
-    said = files.FACTS if facts else 'part facts\nprintf \'state=%s\\n\' "$S"\n'
+    apps = f'app_state "$APP"\n{scripts.OTHERS}' if app else 'for a in "$S"/apps/*/; do a=${a%/}; app_state "${a##*/}"; done\n'
+    said = scripts.FACTS if facts else 'part facts\nprintf \'state=%s\\n\' "$S"\n'
     if sources:
-        said += f"{files.LINKS}leads {' '.join(map(command.quote, sources))}\n"
-    more = VOLUMES + files.HOST_DATA if volumes else ""
+        said += f"{scripts.LINKS}leads {' '.join(map(command.quote, sources))}\n"
+    more = VOLUMES + scripts.HOST_DATA if volumes else ""
     return f"{{\n{said}{apps}{ALL_CONTAINERS}{more}}} | dd obs=65536 2>/dev/null\n"  # in few packets: each costs at both ends
 
 
@@ -161,9 +162,9 @@ def lease(
             "URL": url, "TAKE": int(take), "GRACE": grace, "NONCE": nonce, "BINDS": " ".join(binds), "BEGIN": begin,
             **_whose(app), **({"E": docker_info, "EC": 0} if docker_info else {}),
         }),
-        files.PRELUDE, files.STATE_DIR, files.LEASE, files.TAKE, files.QUIET,
+        scripts.PRELUDE, scripts.STATE_DIR, scripts.LEASE, scripts.TAKE, scripts.QUIET,
         'part fence\nprintf "%s\\n" "$F"\njot "$BEGIN" || refuse state "cannot write the journal in $A"\nexec 9>&-\n',
-        files.WATCH, files.APP_STATE, _look(app, True, sources), files.END,
+        scripts.WATCH, scripts.APP_STATE, _look(app, True, sources), scripts.END,
     ])
     return command.Command("lease", script, marker, timeout=60 + 6 * grace, changes=True)
 
@@ -202,13 +203,6 @@ def parse_volumes(text: str, spend: Callable[[], None] = lambda: None) -> dict[s
     return found
 
 
-def is_helper(labels: Mapping[str, str]) -> bool:
-    """Whether Compose made a container beside a service's own, as for `pre_start`: with these three labels and no number."""
-    word = "com.docker.compose."
-    own = {name.removeprefix(word) for name in labels if name.startswith(word)}
-    return own == {"project", "service", "version"} and "lading.app" not in labels
-
-
 def _container(said: Mapping[str, Any]) -> state.ContainerState:
     seen = shape.made(_Inspected, said)
     labels, now = seen.labels or {}, seen.state or {}
@@ -228,7 +222,7 @@ def _container(said: Mapping[str, Any]) -> state.ContainerState:
         health=str((now.get("Health") or {}).get("Status", "")), exit_code=now.get("ExitCode") or 0,
         oom_killed=bool(now.get("OOMKilled")), restarts=seen.restarts or 0,
         content=labels.get("lading.content", ""), secrets=labels.get("lading.secrets", ""),
-        owned="lading.app" in labels, one_off=labels.get("com.docker.compose.oneoff") == "True" or is_helper(labels),
+        owned="lading.app" in labels, one_off=labels.get("com.docker.compose.oneoff") == "True" or state.is_helper(labels),
         number=shape.whole(labels.get("com.docker.compose.container-number", ""), 1),
         since=now.get("StartedAt" if running else "FinishedAt", "")[:19] + "Z",
         working_dir=labels.get("com.docker.compose.project.working_dir", ""),

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from lading import errors, state
-from lading.commands import answers, command, docker
 from lading.compose import restore
+from lading.drivers.shell import observation, parsers
 from lading.inventory import hosts
-from lading.transport import base
+from lading.transport import base, command
 
 LARGE = 256 * 1024  # bytes of an answer that is read apart
 READING = 5.0  # seconds of CPU that one host's answer may take
@@ -27,7 +27,7 @@ async def host(
     sources: Sequence[str] = (), volumes: Sequence[str] | None = None, data: Sequence[str] = (), probe: bool = False,
 ) -> state.HostState:
     """What is on one host: one app, or all of lading's if *app* is empty."""
-    what = docker.observe(marker(), state_dir=state_dir, app=app, nonce=nonce, binds=binds, facts=facts,
+    what = observation.observe(marker(), state_dir=state_dir, app=app, nonce=nonce, binds=binds, facts=facts,
                           registries=registries, sources=sources, volumes=volumes, data=data, probe=probe)
     try:
         result = await transport.run(where, what)
@@ -52,7 +52,7 @@ def answered(name: str, result: command.Result) -> state.HostState:
     """What a host's answer says of it; one that cannot be read, or only by a newer lading, is an error of that host."""
     try:
         spend = _bounded(name)
-        seen = answers.from_result(name, result, spend)
+        seen = parsers.from_result(name, result, spend)
         apps = {}
         for app, one in seen.apps.items():
             spend()

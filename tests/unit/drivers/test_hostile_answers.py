@@ -9,20 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders import a_container, a_release, a_service
-from lading import errors, fleet, observe, state
-from lading.commands import answers, command, docker
+from lading import errors, fleet, state
 from lading.compose import restore
 from lading.deploy import rollback, running, start
+from lading.drivers.shell import observation, observe, parsers
 from lading.engines import preflight, watching
 from lading.ledger import deployments
 from lading.plan import planner
+from lading.transport import command
 from trees import changed, spots
 
 MADE = a_release(a_service("web", "r.example/web:1"), a_service("db", "r.example/db:1"))
 RAW = json.loads(MADE.canonical())
 INSPECTED: dict[str, Any] = {
     "id": "abc", "name": "/shop-web-1", "image": MADE.services["web"].image, "image_id": "sha256:1", "restarts": 0,
-    "labels": {docker.PROJECT: "shop", "com.docker.compose.service": "web", "lading.app": "shop",
+    "labels": {observation.PROJECT: "shop", "com.docker.compose.service": "web", "lading.app": "shop",
                "lading.content": MADE.services["web"].content, "com.docker.compose.container-number": "1"},
     "state": {"Status": "running", "ExitCode": 0, "Health": {"Status": "healthy"}, "StartedAt": "2026-01-01T00:00:00Z"},
     "networks": {"shop_default": {"NetworkID": "n"}}, "mounts": [{"Destination": "/d", "Name": "v", "Source": "/s"}],
@@ -130,12 +131,12 @@ def test_nesting_without_end(deep: str) -> None:
 
 def test_ranges_of_ports_are_bounded() -> None:
     lines = "".join(f"port=p 10.0.{n // 256}.{n % 256}:1-65535->1-65535/tcp\n" for n in range(2000))
-    assert len(answers.host_state("h", [("facts", lines.encode())]).facts.ports) == answers.PORT_LIMIT
+    assert len(parsers.host_state("h", [("facts", lines.encode())]).facts.ports) == parsers.PORT_LIMIT
 
 
 @pytest.mark.parametrize("name", ["../../etc", "a b", "a;reboot", "A", "", "x" * 200, "a\x1b[2J"])
 def test_names_that_are_no_apps_are_left_out(name: str) -> None:
-    line = {**INSPECTED, "labels": {**INSPECTED["labels"], docker.PROJECT: name}}
+    line = {**INSPECTED, "labels": {**INSPECTED["labels"], observation.PROJECT: name}}
     assert list(answered({"containers": json.dumps(line).encode(), f"app:{name}": b""}).apps) == []
 
 
@@ -198,9 +199,9 @@ def test_a_snapshot_that_cannot_be_read_is_never_good(content: bytes) -> None:
 def test_more_than_any_host_tells_is_refused() -> None:
     """Such answers at their full size: tests/contract/test_floods.py."""
     with pytest.raises(ValueError, match="more than 200,000 lines of journal"):
-        answers.host_state("h", [("journal:shop", b"\n" * (answers.LINE_LIMIT + 1))])
+        parsers.host_state("h", [("journal:shop", b"\n" * (parsers.LINE_LIMIT + 1))])
     begin = {"kind": "begin", "deployment": "d", "v": 2, "to": "0" * 12}
     many = [{**begin, "participants": [f"web[1:{50_000 + number}]"]} for number in range(5)]
     journal = "".join(json.dumps(line) + "\n" for line in many)
     with pytest.raises(ValueError, match="name more than 200,000 participants"):
-        answers.host_state("h", [("app:shop", b""), ("journal:shop", journal.encode())])
+        parsers.host_state("h", [("app:shop", b""), ("journal:shop", journal.encode())])

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from lading import shape
-from lading.commands import command, files
+from lading.drivers.shell import scripts
+from lading.plan import digests
+from lading.transport import command
 
 PATIENCE = 40  # seconds that the engine of a host may take to ask a registry
 _TIMEOUT = PATIENCE + 20
@@ -48,18 +50,6 @@ class Question:
     header: command.Secret | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """What one engine says an image is: its digest, or in *lack*, why it has none.
-
-    *platforms*: those it is there for; () = not said.
-    """
-
-    digest: str = ""
-    platforms: tuple[str, ...] = ()
-    lack: str = ""
-
-
 def resolve(marker: str, questions: Sequence[Question]) -> command.Command:
     """Ask a host's engine what each image is in its registry, all at once.
 
@@ -71,12 +61,12 @@ def resolve(marker: str, questions: Sequence[Question]) -> command.Command:
         looked_for = one.name if "@" in one.name else ""
         asks += f"ask {number} {len(wire)} {command.quote(looked_for)}\n"
     values = command.assign({"M": marker, "PATIENCE": PATIENCE})
-    script = "".join([values, files.PRELUDE, _FOLDER, _ASK, asks, files.WATCH, _TELL, files.END])
+    script = "".join([values, scripts.PRELUDE, _FOLDER, _ASK, asks, scripts.WATCH, _TELL, scripts.END])
     payload = tuple(map(command.Secret, wires))
     return command.Command("resolve", script, marker, payload, timeout=_TIMEOUT)
 
 
-def answers(questions: Sequence[Question], result: command.Result) -> dict[str, Resolved]:
+def answers(questions: Sequence[Question], result: command.Result) -> dict[str, digests.Resolved]:
     """What a host answered, by the names that it was asked for."""
     return {one.name: _answer(number, one.name, result) for number, one in enumerate(questions)}
 
@@ -92,29 +82,29 @@ def _request(question: Question) -> bytes:
     return b"\r\n".join([*lines, b"", b""])
 
 
-def _answer(number: int, name: str, result: command.Result) -> Resolved:
+def _answer(number: int, name: str, result: command.Result) -> digests.Resolved:
     wanted = name.partition("@")[2]
     if f"here{number}" in result.parts and wanted:
-        return Resolved(wanted)
+        return digests.Resolved(wanted)
     content = result.parts.get(f"answer{number}", b"")
     head = _ANSWER.match(content)
     if head is None:
         said = result.text(f"error{number}") or result.text("refused").replace("\n", ": ")
-        return Resolved(lack=said[:_SAID] or f"its engine gave no answer in {PATIENCE} s")
+        return digests.Resolved(lack=said[:_SAID] or f"its engine gave no answer in {PATIENCE} s")
     try:
         found = shape.parse(content[head.end():].decode("utf-8", "replace"))
         if head[1] != b"200":
             said = str(found.get("message") or f"its engine answered {head[1].decode()}")
-            return Resolved(lack=said[:_SAID])
+            return digests.Resolved(lack=said[:_SAID])
         made = _resolved(found)
     except ValueError as wrong:
-        return Resolved(lack=f"its engine's answer cannot be read: {wrong}"[:_SAID])
+        return digests.Resolved(lack=f"its engine's answer cannot be read: {wrong}"[:_SAID])
     if wanted and made.digest != wanted:
-        return Resolved(lack=f"its engine finds another digest there: {made.digest}")
+        return digests.Resolved(lack=f"its engine finds another digest there: {made.digest}")
     return made
 
 
-def _resolved(said: Mapping[str, Any]) -> Resolved:
+def _resolved(said: Mapping[str, Any]) -> digests.Resolved:
     """An answer of `/distribution/NAME/json`.
 
     Raises:
@@ -127,7 +117,7 @@ def _resolved(said: Mapping[str, Any]) -> Resolved:
     kind = tuple[Mapping[str, Any], ...]
     words = map(_platform, shape.fitting(said.get("Platforms") or [], kind, "Platforms"))
     known = {word for word in words if word and not word.startswith("unknown")}
-    return Resolved(digest, tuple(sorted(known)))
+    return digests.Resolved(digest, tuple(sorted(known)))
 
 
 def _platform(said: Mapping[str, Any]) -> str:

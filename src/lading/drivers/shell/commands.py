@@ -5,7 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lading.commands import command, docker, files
+from lading.drivers.shell import observation, scripts
+from lading.transport import command
 
 UP_TIMEOUT = 900  # seconds that `docker compose up` may take, waiting for dependencies included
 
@@ -50,7 +51,7 @@ def guarded(
         "CHANGES": int(changes), "STEP": name, "HOLDER": hold.holder, "SINCE": hold.since, "URL": hold.url, **(more or {}),
     }
     quiet = "trap '' HUP PIPE\n" if changes else ""
-    script = command.assign(values) + files.PRELUDE + files.STATE_DIR + files.LEASE + quiet + files.GUARD + body
+    script = command.assign(values) + scripts.PRELUDE + scripts.STATE_DIR + scripts.LEASE + quiet + scripts.GUARD + body
     return command.Command(name, script, marker, payload, timeout, changes)
 
 
@@ -115,7 +116,7 @@ def stage(
     lines = [UNPACK, PULL]
     for index, login in enumerate(logins):
         lines.append(f"P{index}=$(head -c {len(login.password.value)})\n")
-    lines.append(files.WATCH)
+    lines.append(scripts.WATCH)
     distinct = [image for image in dict.fromkeys(images.values()) if "@" in image]
     lines += [f"has {command.quote(i)} || refuse absent {command.quote(i)}\n" for i in dict.fromkeys(images.values()) if "@" not in i]
     absent = " && ".join(f"has {command.quote(image)}" for image in distinct) or "true"
@@ -132,7 +133,7 @@ def stage(
         for service, image in images.items()
     ]
     lines += [compose, 'part dir; printf "%s\\n" "$A"\npart config\ncompose config --no-path-resolution 2>"$A/config.err" || '
-              '{ e=$(tail -n 3 "$A/config.err"); rm -f "$A/config.err"; refuse config "$e"; }\nrm -f "$A/config.err"\n', files.END]
+              '{ e=$(tail -n 3 "$A/config.err"); rm -f "$A/config.err"; refuse config "$e"; }\nrm -f "$A/config.err"\n', scripts.END]
     payload: tuple[bytes | command.Secret, ...] = (command.Secret(tar), *(login.password for login in logins))
     return guarded("stage", marker, hold, "".join(lines), timeout=timeout, changes=False, payload=payload,
                    more={"TAR": len(tar), "R": release, "LACKS": "gone" if kept else "pull"})
@@ -140,7 +141,7 @@ def stage(
 
 # Containers are stopped for a network, never removed: Compose makes the new ones from the old ones, whose anonymous volumes
 # go on with them. What has ended of the services SPARE stays as it is.
-NETWORKS = files.LEFTOVERS + """halt(){ for c in $(docker ps -q --no-trunc --filter "$1" --filter status=paused); do docker unpause $c >/dev/null; done
+NETWORKS = scripts.LEFTOVERS + """halt(){ for c in $(docker ps -q --no-trunc --filter "$1" --filter status=paused); do docker unpause $c >/dev/null; done
 ids=$(docker ps -q --no-trunc --filter "$1"); [ -z "$ids" ] || e=$(docker stop $ids 2>&1 >/dev/null) || refuse network "its containers do not stop: $e"; }
 let_go(){ docker ps -a --no-trunc --filter "network=$1" --format '{{.ID}} {{.State}} {{.Label "com.docker.compose.service"}}' |
 while read -r c state service; do case "$state $SPARE " in exited*" $service "*) continue;; esac; docker network disconnect -f "$1" $c; done; }
@@ -213,7 +214,7 @@ def roll(
     *had*: (service, content) → "VOLUME TARGET" of each anonymous volume that its container has now; *again*: those whose
     last ones are mounted again (the way back).
     """
-    lines = [command.assign({"SPARE": " " + " ".join(spare)}), docker.SNAPSHOT, NETWORKS, ANONYMOUS, compose, f"jot {command.quote(intent)} || refuse state 'cannot write the journal'\n"]
+    lines = [command.assign({"SPARE": " " + " ".join(spare)}), observation.SNAPSHOT, NETWORKS, ANONYMOUS, compose, f"jot {command.quote(intent)} || refuse state 'cannot write the journal'\n"]
     lines += [f"had {command.join([*whose, *volumes])}\n" for whose, volumes in (had or {}).items()]
     for container in surplus:
         lines.append(f"scale_down {command.quote(container)}\n")
@@ -303,8 +304,8 @@ def tidy(
 # crash; MAYEND = 1: an end with code 0 is good, too.
 # An engine that is away, and what starts again with it, has half a minute.
 STILL_THERE = f"""n=0; while :; do have=; away=
-ids=$(docker ps -aq --no-trunc --filter "label={docker.PROJECT}=$APP" 2>/dev/null) || away="the engine does not answer"
-[ -z "$ids" ] || have=$(docker container inspect --format {command.quote(docker.STILL)} $ids 2>/dev/null)
+ids=$(docker ps -aq --no-trunc --filter "label={observation.PROJECT}=$APP" 2>/dev/null) || away="the engine does not answer"
+[ -z "$ids" ] || have=$(docker container inspect --format {command.quote(observation.STILL)} $ids 2>/dev/null)
 [ -n "$away" ] || case $have in *" running/starting "*) ;; *) break;; esac
 [ $n -lt 30 ] || break; n=$((n + 1)); sleep 1; done
 runs(){{ found=0; IFS='
@@ -348,14 +349,14 @@ def commit(
     lines += [f'rm -f "$A"/secrets/{command.quote(name)}\n' for name in secrets]
     if tags:
         lines.append(f"docker image rm {command.join(tags)} >/dev/null 2>&1\n")
-    lines += [files.FREE, "part end\nexit 0\n"]
+    lines += [scripts.FREE, "part end\nexit 0\n"]
     return guarded("commit", marker, hold, "".join(lines), timeout=120,
                    more={"RECORD": record, "R": release, "DEPLOYED": deployed, "CURRENT": current, "SCRIPT": script})
 
 
 def undone(marker: str, hold: Hold, *, record: str) -> command.Command:
     """Journal how it ended here and free the lease; nothing else is changed."""
-    body = f"jot {command.quote(record)}\n{files.FREE}part end\nexit 0\n"
+    body = f"jot {command.quote(record)}\n{scripts.FREE}part end\nexit 0\n"
     return guarded("release-lease", marker, hold, body, timeout=60)
 
 
@@ -370,7 +371,7 @@ def give_back(
              'for r in "$A"/releases/*; do [ "${r##*/}" = "$R" ] || rm -rf "$r"; done; rm -f "$A/releases/$R/release.json" "$A/releases/$R/deployed.json"\n']
     lines += [PRUNE, *(f"prune {command.quote(name)}\n" for name in objects)]
     lines += [f'rm -f "$A"/secrets/{command.quote(name)}\n' for name in secrets]
-    lines += [KEPT_TAGS, 'rm -f "$A/current"; jot "$ENDED"\n', files.FREE, "part end\nexit 0\n"]
+    lines += [KEPT_TAGS, 'rm -f "$A/current"; jot "$ENDED"\n', scripts.FREE, "part end\nexit 0\n"]
     return guarded("give-back", marker, hold, "".join(lines), timeout=120,
                    more={"RECORD": record, "ENDED": ended, "R": release, "KEEP": kept_image(hold.app, "x", "x").split("/")[1]})
 

@@ -8,7 +8,7 @@ import pytest
 
 from host_shell import Answers, HostShell
 from lading import check
-from lading.commands import answers, docker, rolling
+from lading.drivers.shell import commands, observation, parsers
 
 INFO = "engine=26.1\nid=AB:CD\narch=x86_64\nctx=default\nplugin=v2.40.3\n\nruntimes=runc \nroot=/\n"
 
@@ -22,7 +22,7 @@ def home(host: HostShell, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_looking_asks_the_engine_once_for_all_it_says_of_itself(host: HostShell, home: Path) -> None:
     host.docker({"info*": INFO, "ps -a --no-trunc --format*": "port=shop 0.0.0.0:80->80/tcp\nnet=shop-web-1 shop_default shop\n"})
-    seen = answers.from_result("here", host.run(docker.observe("M", state_dir="auto", app="shop")))
+    seen = parsers.from_result("here", host.run(observation.observe("M", state_dir="auto", app="shop")))
     assert [line.split()[0] for line in host.lines() if line.startswith(("info ", "ps ", "compose ", "context "))] == ["info", "ps"]
     facts = seen.facts
     assert (facts.engine, facts.engine_id, facts.compose, facts.context.strip()) == ("26.1", "AB:CD", "2.40.3", "default")
@@ -33,32 +33,32 @@ def test_looking_asks_the_engine_once_for_all_it_says_of_itself(host: HostShell,
 def test_containers_are_found_in_the_list_of_all(host: HostShell, home: Path, app: str, inspected: str) -> None:
     listed = "c=a1 shop shop\nc=a2 shop \nc=b1 shop-2 shop-2\nc=c1 other \nc=d1  shop\nc=e1  \nport=shop \nnet=c=f1 shop shop\n"
     host.docker({"info*": INFO, "ps -a --no-trunc --format*": listed, "container inspect*": ""})
-    host.run(docker.observe("M", state_dir="auto", app=app))
+    host.run(observation.observe("M", state_dir="auto", app=app))
     shown = [line.rpartition("}}}")[2].split() for line in host.lines() if line.startswith("container inspect")]
     assert shown == ([inspected.split()] if inspected else [])
 
 
 def test_a_client_that_does_not_tell_of_its_plugin_is_asked(host: HostShell, home: Path) -> None:
     host.docker({"info*": INFO.replace("plugin=v2.40.3", ""), "compose version*": "2.24.4", "ps*": ""})
-    seen = answers.from_result("here", host.run(docker.observe("M", state_dir="auto", app="shop")))
+    seen = parsers.from_result("here", host.run(observation.observe("M", state_dir="auto", app="shop")))
     assert (seen.facts.compose, seen.facts.state_dir) == ("2.24.4", str(home))
 
 
 def test_an_engine_that_does_not_answer_is_said(host: HostShell, home: Path) -> None:
     host.docker({"info*": 1, "ps*": 1})
-    seen = answers.from_result("here", host.run(docker.observe("M", state_dir="auto", app="shop")))
+    seen = parsers.from_result("here", host.run(observation.observe("M", state_dir="auto", app="shop")))
     assert seen.facts.problem == "refused"
 
 
 @pytest.mark.parametrize(("ps", "problem"), [("", ""), (1, "refused")])
 def test_an_engine_that_told_of_itself_is_not_asked_again_and_yet_must_answer(host: HostShell, home: Path, ps: str | int, problem: str) -> None:
     host.docker({"info*": INFO, "ps*": ""})
-    before = answers.from_result("here", host.run(docker.observe("M", state_dir="auto", app="shop"))).facts
+    before = parsers.from_result("here", host.run(observation.observe("M", state_dir="auto", app="shop"))).facts
     host.docker({"ps*": ps})
     host.lines()
-    what = docker.lease("M", state_dir="auto", app="shop", deployment="d1", holder="h", since="s", url="", take=False, grace=0,
+    what = observation.lease("M", state_dir="auto", app="shop", deployment="d1", holder="h", since="s", url="", take=False, grace=0,
                         begin='{"kind":"begin"}', nonce="", binds=(), docker_info=before.docker_info)
-    after = answers.from_result("here", host.run(what)).facts
+    after = parsers.from_result("here", host.run(what)).facts
     assert replace(after, disk_free=0, docker_free=0, listening=(), state_format="") == replace(
         before, disk_free=0, docker_free=0, listening=(), problem=problem, state_format="")
     assert not [line for line in host.lines() if line.startswith(("info", "compose"))]
@@ -66,11 +66,11 @@ def test_an_engine_that_told_of_itself_is_not_asked_again_and_yet_must_answer(ho
 
 def test_a_folder_that_the_host_named_is_not_asked_for_again(host: HostShell, home: Path) -> None:
     host.docker({"info*": INFO, "ps*": ""})
-    host.run(docker.lease("M", state_dir="auto", app="shop", deployment="d1", holder="h", since="s", url="", take=False, grace=0,
+    host.run(observation.lease("M", state_dir="auto", app="shop", deployment="d1", holder="h", since="s", url="", take=False, grace=0,
                           begin='{"kind":"begin"}', nonce="", binds=()))
     host.lines()
     hold = replace(host.hold(), state_dir="auto", folder=str(home))
-    assert host.run(rolling.undone("M", hold, record='{"kind":"undone"}')).status == 0
+    assert host.run(commands.undone("M", hold, record='{"kind":"undone"}')).status == 0
     assert host.lines() == []
     assert "state=free" in (home / "apps/shop/lease").read_text()
 
@@ -78,7 +78,7 @@ def test_a_folder_that_the_host_named_is_not_asked_for_again(host: HostShell, ho
 def test_a_snapshot_after_a_container_was_replaced_shows_the_new_one(host: HostShell) -> None:
     host.docker({"ps -aq*": "new\n", "container inspect* old": 1, "container inspect* new": '{"id":"new"}\n'})
     script = host.folder / "script"
-    script.write_text("APP=shop; ids=old; part(){ echo \"part $1\"; }\n" + docker.SNAPSHOT + "snapshot\nsnapshot\n")
+    script.write_text("APP=shop; ids=old; part(){ echo \"part $1\"; }\n" + observation.SNAPSHOT + "snapshot\nsnapshot\n")
 
     done = subprocess.run(["/bin/sh", "-eu", str(script)], capture_output=True, text=True, check=True)
     assert done.stdout == 'part containers\n{"id":"new"}\npart tick\npart next\n' * 2
@@ -89,7 +89,7 @@ def test_a_snapshot_after_a_container_was_replaced_shows_the_new_one(host: HostS
 def test_an_engine_that_does_not_answer_is_no_snapshot_of_nothing(host: HostShell, broken: str) -> None:
     host.docker({"ps -aq*": "c1\n", "container inspect*": "{}\n", broken: 1})
     script = host.folder / "script"
-    script.write_text("APP=shop; ids=; part(){ echo \"part $1\"; }\n" + docker.SNAPSHOT + "snapshot\necho goes on\n")
+    script.write_text("APP=shop; ids=; part(){ echo \"part $1\"; }\n" + observation.SNAPSHOT + "snapshot\necho goes on\n")
     done = subprocess.run(["/bin/sh", "-eu", str(script)], capture_output=True, text=True, check=True)
     assert done.stdout == "goes on\n"
 
@@ -97,7 +97,7 @@ def test_an_engine_that_does_not_answer_is_no_snapshot_of_nothing(host: HostShel
 def test_the_end_of_the_input_ends_the_watch_at_once(host: HostShell) -> None:
     host.docker({"ps -aq*": "c1\n", "container inspect*": "{}\n"})
     script = host.folder / "script"
-    script.write_text("APP=shop; part(){ echo \"part $1\"; }\n" + docker.SNAPSHOT + rolling.WATCH_STATE)
+    script.write_text("APP=shop; part(){ echo \"part $1\"; }\n" + observation.SNAPSHOT + commands.WATCH_STATE)
     done = subprocess.run(["/bin/sh", "-eu", str(script)], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
     assert done.stdout == "part containers\n{}\npart tick\npart next\npart end\n"
 
@@ -106,7 +106,7 @@ def test_a_container_that_ends_or_tells_of_its_health_is_looked_at_at_once(host:
     host.docker({"ps -aq*": "c1\n", "container inspect*": "{}\n", "events*": "exec_start: x\nhealth_status: healthy\nexec_die\ndie\n"})
     host.program("timeout", '#!/bin/sh\nshift\nexec "$@"\n')  # no second passes: one look at the beginning, all others by events
     script = host.folder / "script"
-    script.write_text("APP=shop; part(){ echo \"part $1\"; }\n" + docker.SNAPSHOT + rolling.WATCH_STATE)
+    script.write_text("APP=shop; part(){ echo \"part $1\"; }\n" + observation.SNAPSHOT + commands.WATCH_STATE)
     with subprocess.Popen(["/bin/sh", "-eu", str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as watch:
         assert watch.stdin is not None and watch.stdout is not None
         said = [watch.stdout.readline() for _ in range(12)]
@@ -124,12 +124,12 @@ SOCKET = {"info*": INFO.replace("26.1", "4.9.3"), "--version": "Docker version 2
 @pytest.mark.parametrize(("says", "who"), [(SHIM, "podman version 4.3.1"), (SOCKET, "Podman Engine 4.9.3")])
 def test_podman_is_told_as_what_it_is(host: HostShell, says: Answers, who: str) -> None:
     host.docker(says)
-    seen = answers.from_result("web1", host.run(docker.observe("M", state_dir=str(host.state), app="shop")))
+    seen = parsers.from_result("web1", host.run(observation.observe("M", state_dir=str(host.state), app="shop")))
     assert seen.facts.problem == f"docker on this host is {who}: lading needs Docker Engine"
     assert check.host_row(seen).columns["docker"] == (False, seen.facts.problem)
 
 
 def test_an_engine_that_is_too_old_is_no_podman(host: HostShell) -> None:
     host.docker({"info*": INFO.replace("26.1", "19.3"), "version -f*": "Engine 19.3;containerd 1.2;", "--version": "Docker version 19.3\n", "ps*": ""})
-    seen = answers.from_result("web1", host.run(docker.observe("M", state_dir=str(host.state), app="shop")))
+    seen = parsers.from_result("web1", host.run(observation.observe("M", state_dir=str(host.state), app="shop")))
     assert (seen.facts.engine, seen.facts.problem) == ("19.3", "")

@@ -5,13 +5,13 @@ import subprocess
 import pytest
 
 from host_shell import HostShell
-from lading.commands import docker, logs, rolling
+from lading.drivers.shell import commands, logs, observation
 
 VALUES = {"LADING_DIR": "dropped", "LADING_GEN_web": "it's $3"}
 
 
 def compose(directory: str = ".") -> str:
-    return docker.compose_function("shop", "cafe", directory, ("docker-compose.yml", "b c.yml"), {"var.A%2FB": 2}, VALUES)
+    return observation.compose_function("shop", "cafe", directory, ("docker-compose.yml", "b c.yml"), {"var.A%2FB": 2}, VALUES)
 
 
 def environment(host: HostShell) -> dict[str, str]:
@@ -31,7 +31,7 @@ def test_compose_gets_exactly_the_release(
     app.mkdir(parents=True)
     if by_hand:
         script = app / "compose"
-        script.write_text(docker.operator_script(function))
+        script.write_text(observation.operator_script(function))
         script.chmod(0o755)
         assert len(script.read_text().splitlines()) == 3
         subprocess.run([script, "ps", "a b"], check=True, stdout=subprocess.DEVNULL)
@@ -52,7 +52,7 @@ def test_compose_gets_exactly_the_release(
     ("-", "_", "lading-keep/x/x:cafe"),
 ])
 def test_kept_images_have_tags_that_docker_takes(app: str, service: str, tag: str) -> None:
-    assert rolling.kept_image(app, service, "cafe") == tag
+    assert commands.kept_image(app, service, "cafe") == tag
 
 
 @pytest.mark.parametrize(("service", "asked"), [("", ""), ("web", " --filter label=com.docker.compose.service=web")])

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from host_shell import HostShell
-from lading.commands import command
 from lading.inventory import hosts
-from lading.transport import wire
+from lading.transport import command, wire
 
 TEXTS = st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=1, max_size=20)
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from lading.commands import command, files
+from lading.drivers.shell import scripts
+from lading.transport import command
 
 # One follower for each container, for `docker logs -f` ends when its container stops, and so does `compose logs -f`. After a
 # restart it goes on from the last line that it showed, which `--since` gives once more, and not from the start that Docker
@@ -51,19 +52,19 @@ def logs(marker: str, *, app: str, service: str, follow: bool, tail: int) -> com
     *follow*: goes on until stdin ends, over restarts and new containers.
     """
     values: dict[str, str | int] = {"M": marker, "APP": app, "SERVICE": service, "TAIL": tail, "FOLLOW": "-f" if follow else ""}
-    script = command.assign(values) + files.PRELUDE + files.WATCH + LINES + (
-        'lines | while IFS= read -r line; do [ "$line" != "$M" ] || refuse engine "$(docker ps -q 2>&1 >/dev/null)"; part log; printf "%s\\n" "$line"; part tick; done\n' + files.END
+    script = command.assign(values) + scripts.PRELUDE + scripts.WATCH + LINES + (
+        'lines | while IFS= read -r line; do [ "$line" != "$M" ] || refuse engine "$(docker ps -q 2>&1 >/dev/null)"; part log; printf "%s\\n" "$line"; part tick; done\n' + scripts.END
     )
     return command.Command("logs", script, marker, timeout=86400 if follow else 120)
 
 
 def last_lines(marker: str, *, app: str, services: Sequence[str], count: int = 50) -> command.Command:
     """The last lines of some services, for the report of a failure."""
-    script = command.assign({"M": marker, "APP": app}) + files.PRELUDE + files.WATCH
+    script = command.assign({"M": marker, "APP": app}) + scripts.PRELUDE + scripts.WATCH
     for service in services:
         chosen = command.quote(service)
         script += (
             f"part log:{service}\nfor c in $(docker ps -aq --filter \"label=com.docker.compose.project=$APP\" "
             f"--filter label=com.docker.compose.service={chosen}); do docker logs --tail {count} $c 2>&1 </dev/null; done\n"
         )
-    return command.Command("last-lines", script + files.END, marker, timeout=30)
+    return command.Command("last-lines", script + scripts.END, marker, timeout=30)

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from host_shell import HostShell
-from lading.commands import command, resolving
+from lading.drivers.shell import resolving
+from lading.plan import digests
+from lading.transport import command
 
 TAG, OTHER = "inside.example:5000/team/app:1", "inside.example:5000/team/store:2"
 DIGEST = "sha256:" + "a" * 64
@@ -40,7 +42,7 @@ def engine(host: HostShell, here: str = "nothing") -> None:
     host.program("docker", text.replace("#!/bin/sh", "#!/bin/bash\nCR=$'\\r'"))
 
 
-def ask(host: HostShell, *questions: resolving.Question) -> dict[str, resolving.Resolved]:
+def ask(host: HostShell, *questions: resolving.Question) -> dict[str, digests.Resolved]:
     return resolving.answers(questions, host.run(resolving.resolve("M", questions)))
 
 
@@ -58,9 +60,9 @@ def test_each_image_is_asked_of_the_engine_over_a_pipe_that_stays_open(host: Hos
         resolving.Question(BY_DIGEST),
     )
     assert found == {
-        TAG: resolving.Resolved(DIGEST, ("linux/amd64",)),
-        OTHER: resolving.Resolved(lack="manifest unknown"),
-        BY_DIGEST: resolving.Resolved(DIGEST, ("linux/amd64",)),
+        TAG: digests.Resolved(DIGEST, ("linux/amd64",)),
+        OTHER: digests.Resolved(lack="manifest unknown"),
+        BY_DIGEST: digests.Resolved(DIGEST, ("linux/amd64",)),
     }
     asked = (host.folder / "asked").read_bytes().decode()
     assert asked.count("X-Registry-Auth: bG9naW4=\r\n") == 1
@@ -75,15 +77,15 @@ def test_an_image_by_digest_that_is_there_is_not_asked_for(host: HostShell) -> N
     engine(host, here=BY_DIGEST)
     found = ask(host, resolving.Question(BY_DIGEST, LOGIN), resolving.Question(TAG, LOGIN))
     assert found == {
-        BY_DIGEST: resolving.Resolved(DIGEST),
-        TAG: resolving.Resolved(DIGEST, ("linux/amd64",)),
+        BY_DIGEST: digests.Resolved(DIGEST),
+        TAG: digests.Resolved(DIGEST, ("linux/amd64",)),
     }
     assert (host.folder / "asked").read_text().count("GET ") == 1
 
 
 def test_an_engine_that_says_nothing_is_told_in_its_clients_words(host: HostShell) -> None:
     host.docker({})
-    assert ask(host, resolving.Question(TAG)) == {TAG: resolving.Resolved(lack="no such thing")}
+    assert ask(host, resolving.Question(TAG)) == {TAG: digests.Resolved(lack="no such thing")}
 
 
 def test_a_host_without_a_folder_for_pipes_says_so(host: HostShell) -> None:
@@ -147,4 +149,4 @@ def test_platforms_in_dockers_words_without_attestations() -> None:
     found = resolving.answers([resolving.Question(TAG)], command.Result(0, {"answer0": content}))[
         TAG
     ]
-    assert found == resolving.Resolved(DIGEST, ("linux/amd64", "linux/arm64/v8"))
+    assert found == digests.Resolved(DIGEST, ("linux/amd64", "linux/arm64/v8"))

@@ -14,9 +14,9 @@ import pytest
 
 from host_shell import HostShell
 from lading import state
-from lading.commands import answers, command, docker, files, rolling
+from lading.drivers.shell import commands, observation, parsers, scripts
 from lading.inventory import hosts
-from lading.transport import local
+from lading.transport import command, local
 
 BOOT = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 LEFTOVER = "0123456789ab_shop-web-1"
@@ -32,12 +32,12 @@ def lease_command(host: HostShell, deployment: str = "d1", *, force: bool = Fals
         "url": "https://ci/1", "take": force, "grace": 0, "begin": f'{{"v":1,"kind":"begin","deployment":"{deployment}"}}',
         "nonce": "n", "binds": (), **more,
     }
-    return docker.lease("M", **values)
+    return observation.lease("M", **values)
 
 
 def act(host: HostShell, deployment: str = "d1", fence: int = 1) -> command.Result:
     body = 'jot \'{"kind":"act"}\'\npart end\n'
-    return host.run(rolling.guarded("act", "M", host.hold(deployment, fence), body, timeout=60))
+    return host.run(commands.guarded("act", "M", host.hold(deployment, fence), body, timeout=60))
 
 
 def refusal(result: command.Result) -> str:
@@ -99,8 +99,8 @@ def test_a_command_that_still_runs_keeps_the_app(host: HostShell) -> None:  # a 
     with (host.app() / "op.lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert refusal(take(host, "d2", force=True)) == "busy\nd1 roll since then, pid 7"
-        seen = host.run(docker.observe("M", state_dir=str(host.state), app="shop", facts=False))
-        assert answers.from_result("h", seen).apps["shop"].busy == "d1 roll since then, pid 7"
+        seen = host.run(observation.observe("M", state_dir=str(host.state), app="shop", facts=False))
+        assert parsers.from_result("h", seen).apps["shop"].busy == "d1 roll since then, pid 7"
     assert take(host, "d2", force=True).text("fence") == "2"
 
 
@@ -113,7 +113,7 @@ def test_who_takes_over_waits_for_a_command_that_is_about_to_end(host: HostShell
 
 def test_an_upload_whose_controller_is_gone_is_ended_by_who_takes_over(host: HostShell) -> None:  # a half-open connection
     take(host)
-    whole = rolling.stage("M", host.hold(), release="cafe", tar=b"x" * 10, images={}, logins=(), compose="", timeout=600)
+    whole = commands.stage("M", host.hold(), release="cafe", tar=b"x" * 10, images={}, logins=(), compose="", timeout=600)
     cut = dataclasses.replace(whole, payload=(b"xxx",))  # the rest never comes, nor does the end
 
     async def story() -> tuple[command.Result, command.Result]:
@@ -130,7 +130,7 @@ def test_an_upload_whose_controller_is_gone_is_ended_by_who_takes_over(host: Hos
     taken, ended = asyncio.run(asyncio.wait_for(story(), 60))
     assert (taken.status, taken.text("fence")) == (0, "2")
     assert ended.status != 0
-    assert host.run(rolling.undone("M", host.hold("d1", 2), record='{"kind":"undone"}')).status == 0
+    assert host.run(commands.undone("M", host.hold("d1", 2), record='{"kind":"undone"}')).status == 0
     assert not [path.name for path in host.app().iterdir() if path.name.startswith(("incoming", "op.info"))]
 
 
@@ -174,15 +174,15 @@ def test_what_is_written_is_what_is_observed(host: HostShell) -> None:
     (secret / "2").write_text("canary")
     current = state.Current("shop", "cafe", "1", "d1", generations={"var.A/B": 2})
     (host.app() / "current").write_text(json.dumps(current.as_json(), separators=(",", ":")))
-    seen = host.run(docker.observe("M", state_dir=str(host.state), nonce="salt"))
-    app = answers.from_result("h", seen).apps["shop"]
+    seen = host.run(observation.observe("M", state_dir=str(host.state), nonce="salt"))
+    app = parsers.from_result("h", seen).apps["shop"]
     assert app.current == current
     assert (dict(app.releases), sorted(app.objects)) == ({"cafe": release}, ["b" * 64])
     assert app.edited == ("files/a b.yml",)
     assert set(app.secrets) == {"var.A/B"} and set(app.secrets["var.A/B"]) == {2}
     assert app.held and app.open_intent == app.journal[0]
     assert b"canary" not in b"".join(seen.parts.values())
-    other = answers.from_result("h", host.run(docker.observe("M", state_dir=str(host.state), app="shop", nonce="pepper")))
+    other = parsers.from_result("h", host.run(observation.observe("M", state_dir=str(host.state), app="shop", nonce="pepper")))
     assert other.apps["shop"].secrets != app.secrets  # salted: no dictionary helps who reads the answer
     assert seen.parts["end"] == b""
 
@@ -195,7 +195,7 @@ ENGINE = {
 
 
 def facts(host: HostShell, **more: Any) -> state.Facts:
-    return answers.from_result("h", host.run(docker.observe("M", **{"state_dir": str(host.state), **more}))).facts
+    return parsers.from_result("h", host.run(observation.observe("M", **{"state_dir": str(host.state), **more}))).facts
 
 
 def test_facts_of_a_host(host: HostShell) -> None:
@@ -237,7 +237,7 @@ def test_links_under_what_is_mounted_are_followed(host: HostShell) -> None:
              "data/new": None, "data/a\nb": "/etc", str(shop): None, f"{shop}/x": "/etc", "/etc": None, "/no/such": None}
     wanted = {number: real for number, real in enumerate(asked.values()) if real is not None}
     assert facts(host, app="shop", sources=list(asked)).links == wanted
-    assert answers.from_result("h", take(host, sources=list(asked))).facts.links == wanted
+    assert parsers.from_result("h", take(host, sources=list(asked))).facts.links == wanted
 
 
 def test_what_a_folder_that_may_not_be_entered_hides_leads_nobody_knows_where(host: HostShell) -> None:
@@ -248,7 +248,7 @@ def test_what_a_folder_that_may_not_be_entered_hides_leads_nobody_knows_where(ho
 
 def test_what_a_host_says_of_links_is_a_path_or_nothing() -> None:
     said = b"0 /etc\n1 etc\n2 /a\x1bb\nx /etc\n-1 /etc\n3 /" + b"a" * 5000 + b"\n4 \n"
-    assert answers.host_state("h", [("links", said)]).facts.links == {0: "/etc", 1: "", 2: "", 3: "", 4: ""}
+    assert parsers.host_state("h", [("links", said)]).facts.links == {0: "/etc", 1: "", 2: "", 3: "", 4: ""}
 
 
 def test_volumes_and_host_data_are_told_in_the_same_look(host: HostShell) -> None:  # D8, D27
@@ -258,9 +258,9 @@ def test_volumes_and_host_data_are_told_in_the_same_look(host: HostShell) -> Non
     (place / "file").write_text("x")
 
     def look() -> state.HostState:
-        asked = docker.observe("M", state_dir=str(host.state), app="shop", facts=False, volumes=("kept", "$(no name)"),
+        asked = observation.observe("M", state_dir=str(host.state), app="shop", facts=False, volumes=("kept", "$(no name)"),
                                data=("full", "empty", "file", "absent", "two words", "two\nlines"))
-        return answers.from_result("h", host.run(asked))
+        return parsers.from_result("h", host.run(asked))
 
     told = ('{"name":"shop_data","driver":"local","options":null,"labels":{"team":"a"}}\n'
             '{"name":"kept","driver":"nfs","options":{"o":"x"},"labels":null}\n')
@@ -275,7 +275,7 @@ def test_volumes_and_host_data_are_told_in_the_same_look(host: HostShell) -> Non
     host.docker({"ps*": "", "volume ls*": ""})
     assert look().volumes == {}
     host.docker({"ps*": ""})
-    assert docker.parse_volumes("no name\n") == {}
+    assert observation.parse_volumes("no name\n") == {}
     assert look().volumes is None  # nobody knows: none is called new
 
 
@@ -287,6 +287,6 @@ def test_what_the_user_may_not_see_is_not_said_to_be_missing() -> None:
         (top / "there").touch()
         (top / "shut").mkdir(mode=0o000)
         paths = [f"{top}/{path}" for path in ("there", "not", "not/at/all", "there/below", "shut", "shut/inside", "shut/in/side")]
-        script = f"{files.GONE}for p in {' '.join(paths)} /not-there/at-all; do ! gone \"$p\" || echo \"$p\"; done"
+        script = f"{scripts.GONE}for p in {' '.join(paths)} /not-there/at-all; do ! gone \"$p\" || echo \"$p\"; done"
         done = subprocess.run([*somebody, "/bin/sh", "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == [f"{top}/not", f"{top}/not/at/all", f"{top}/there/below", "/not-there/at-all"]

@@ -4,6 +4,8 @@ Shell variables of every script: M marker, APP, STATE (configured), AT (as a hos
 T time-out. fd 9 is `op.lock`, inherited by what a changing command starts, so that the lock lives as long as it does.
 """
 
+from lading.compose import probe
+
 PRELUDE = """set -u
 LC_ALL=C; export LC_ALL
 part(){ printf '\\n%s %s\\n' "$M" "$1"; }
@@ -126,32 +128,9 @@ printf '%s %s\\n' "$r" "$(printf '%s\\n' "$e" | tail -n 1)" ) & probes="${probes
 for p in ${probes:-}; do wait $p; done
 """
 
-# What every Compose from 2.24.4 on reads alike: lading's own words, and what projects mostly say.
-PROBE = """services:
-  web:
-    image: registry.example/web:1
-    command: [serve, "--price=1$$"]
-    cpus: 0.5
-    depends_on: {db: {condition: service_healthy, restart: true}}
-    devices: ["/dev/null:/dev/xnull"]
-    environment: {A: 1, B: ""}
-    healthcheck: {test: [CMD, "true"], interval: 90s, retries: 3}
-    ports: ["127.0.0.1:8080:80", {target: 81, published: 8081}]
-    volumes: ["./a:/a:ro", {type: bind, source: /b, target: /b}, "data:/data"]
-    configs: [{source: c, target: /c, mode: 0440}]
-    networks: [back]
-    deploy: {resources: {limits: {cpus: "0.50", memory: 64M}}}
-    labels: !override {x: y}
-    build: !reset null
-  db: {image: registry.example/db:1, restart: unless-stopped}
-configs: {c: {file: ./c}}
-networks: {back: {enable_ipv6: false, internal: true}}
-volumes: {data: {}}
-"""
-PROBE_OPTIONS = "-p lading-probe --project-directory / -f -"
 READS = f"""part probe
-docker compose {PROBE_OPTIONS} config --no-path-resolution 2>/dev/null <<'PROBE' || printf 'refused\\n'
-{PROBE}PROBE
+docker compose {probe.OPTIONS} config --no-path-resolution 2>/dev/null <<'PROBE' || printf 'refused\\n'
+{probe.FILE}PROBE
 """
 
 APP_STATE = """app_state(){ A=$S/apps/$1

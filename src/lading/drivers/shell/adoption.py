@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lading.commands import command, files
+from lading.drivers.shell import scripts
+from lading.transport import command
 
 PROJECT = """part projects; docker ps -a --format '{{.Label "com.docker.compose.project"}}' | sort -u
 ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$APP")
@@ -24,7 +25,7 @@ same(){ [ "$(readlink -f "$1")" != "$(readlink -f "$2")" ] || part "same:$3"; }
 def project(marker: str, *, app: str, networks: Sequence[str]) -> command.Command:
     """A project's containers, their images, and these *networks*, as `docker inspect` shows them. Holds secrets."""
     head = command.assign({"M": marker, "APP": app, "NETWORKS": " ".join(networks)})
-    return command.Command("look", head + files.PRELUDE + files.WATCH + PROJECT + files.END, marker)
+    return command.Command("look", head + scripts.PRELUDE + scripts.WATCH + PROJECT + scripts.END, marker)
 
 
 def lies(
@@ -34,7 +35,7 @@ def lies(
     lines = [f"lies {command.quote(path)} {number}\n" for number, path in enumerate(sources)]
     lines += [f'same "$A"/{command.quote(place)} {command.quote(path)} {number}\n' for number, (place, path) in enumerate(pairs)]
     head = command.assign({"M": marker, "APP": app, "STATE": state_dir, "NONCE": nonce})
-    script = [head, files.PRELUDE, files.WATCH, files.STATE_DIR, LIES, *lines, files.END]
+    script = [head, scripts.PRELUDE, scripts.WATCH, scripts.STATE_DIR, LIES, *lines, scripts.END]
     return command.Command("look", "".join(script), marker)
 
 

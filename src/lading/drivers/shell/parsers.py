@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from lading import canonical, shape, state
-from lading.commands import command, docker
+from lading.drivers.shell import observation
+from lading.transport import command
 
 _LISTENER = re.compile(r"(?:[0-9A-Fa-f]{8}|[0-9A-Fa-f]{32}):[0-9A-Fa-f]{1,4}")
 PORT_LIMIT = 70_000  # published ports of a host that are looked at
@@ -39,7 +40,7 @@ def host_state(host: str, parts: Sequence[tuple[str, bytes]], spend: Spend = lam
             raise ValueError(f"it answers more than {LINE_LIMIT:,} lines of {name.partition(':')[0]}")
     texts = {name: content.decode("utf-8", "replace") for name, content in parts}
     containers: dict[str, list[state.ContainerState]] = {}
-    for one in docker.parse_containers(texts.get("containers", ""), spend):
+    for one in observation.parse_containers(texts.get("containers", ""), spend):
         containers.setdefault(one.app, []).append(one)
     said, named = _by_app(texts), dict[int, int]()
     apps = {
@@ -52,7 +53,7 @@ def host_state(host: str, parts: Sequence[tuple[str, bytes]], spend: Spend = lam
     silent = texts.get("silent", "").strip().partition("\n")[0]
     return state.HostState(host, replace(facts, problem=facts.problem or silent), apps,
                            others=_others(texts.get("others", "")),
-                           volumes=docker.parse_volumes(texts["volumes"], spend) if "volumes" in texts else None,
+                           volumes=observation.parse_volumes(texts["volumes"], spend) if "volumes" in texts else None,
                            data=_data(texts.get("data", "")))
 
 

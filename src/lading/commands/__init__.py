@@ -1,1 +1,0 @@
-"""EVERY LINE SENT TO A HOST: pure builders and parsers, the files an auditor reads."""

@@ -1,0 +1,1 @@
+"""WHAT CAN BE DONE ON ONE HOST, and by which means."""
