@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from compose_versions import HERE, PLUGINS, docker_config
-from lading import check, errors
+from lading import errors
 from lading.compose import complaints, dialects, parse, plugin, probe, read, release
+from lading.queries import check
 
 PROJECT = """name: shop
 services:

@@ -4,10 +4,11 @@ import json
 from typing import Any
 
 from builders import a_container, a_release, a_service, an_app
-from lading import fleet, state
+from lading import state
 from lading.drivers.shell.observe import answered
 from lading.engines import preflight
 from lading.plan import adoption
+from lading.queries import differences, listing
 from lading.transport import command
 
 MADE = a_release(a_service("web", restart="always"))
@@ -36,8 +37,8 @@ HELPER = inspected("helper", THREE, state={"Status": "exited", "ExitCode": 1})
 def test_a_helper_that_failed_and_stays_is_no_stranger_and_no_row() -> None:
     seen = host(OWN, HELPER)
     assert preflight.ownership("shop", "", "", seen, False) == ""
-    assert [(row.container, row.drift) for row in fleet.host_rows(seen, "shop")] == [("own", ())]
-    assert fleet.differences("h", seen.apps["shop"]) == ()
+    assert [(row.container, row.drift) for row in listing.host_rows(seen, "shop")] == [("own", ())]
+    assert differences.differences("h", seen.apps["shop"]) == ()
     raw = [{"Config": {"Labels": THREE}}, {"Config": {"Labels": {**THREE, "com.docker.compose.container-number": "1"}}}]
     assert len(adoption.running(raw, [], []).containers) == 1
 

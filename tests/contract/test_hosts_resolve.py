@@ -14,12 +14,13 @@ import pytest
 from a_machine import Machine
 from registry_server import Serve, digest, manifest
 
-from lading import build, check, context, errors
+from lading import build, context, errors
 from lading import settings as fleets
 from lading.compose import registry
 from lading.deploy import bundling, credentials, exporting, start
 from lading.inventory import hosts
 from lading.ledger import ledger
+from lading.queries import check
 from lading.transport import command, recorder
 
 pytestmark = pytest.mark.contract

@@ -67,7 +67,7 @@ def test_psycopg_is_not_installed(postgres: postgres_server.Server) -> None:
 
 
 def test_sqlite_needs_no_psycopg() -> None:
-    script = "import sys\nfrom lading.cli import remembering\nfrom lading.ledger import ledger\nassert 'psycopg' not in sys.modules"
+    script = "import sys\nfrom lading.cli import history\nfrom lading.ledger import ledger\nassert 'psycopg' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True)
 
 

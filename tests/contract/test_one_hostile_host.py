@@ -15,11 +15,12 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from registry_server import Server, manifest
 
-from lading import canonical, check, context, errors, fleet
+from lading import canonical, context, errors
 from lading import settings as fleets
 from lading.deploy import remove, resume, rollback, start
 from lading.engines import held
 from lading.inventory import hosts
+from lading.queries import check, drift, logs, where
 from lading.transport import command, recorder
 
 HOSTS = {name: hosts.Host(name) for name in ("web1", "web2")}
@@ -104,9 +105,9 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Fleet, 
 Verb = Callable[[Fleet], Coroutine[Any, Any, Any]]
 LOOKS: dict[str, Verb] = {
     "plan": lambda f: start.plan(f.context(), f.request("4")),
-    "where": lambda f: fleet.where(f.context(), APP),
-    "drift": lambda f: fleet.drift(f.context(), APP),
-    "logs": lambda f: fleet.logs(f.context(), APP),
+    "where": lambda f: where.where(f.context(), APP),
+    "drift": lambda f: drift.drift(f.context(), APP),
+    "logs": lambda f: logs.logs(f.context(), APP),
     "check": lambda f: check.check(f.context()),
 }
 CHANGES: dict[str, Verb] = {

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from host_shell import HostShell
-from lading import errors, events, fleet, state
+from lading import errors, events, state
 from lading.compose import bundle, overlay, plugin, restore
 from lading.deploy import running, start
 from lading.drivers.shell import observation, observe
@@ -22,6 +22,7 @@ from lading.engines import host_commands
 from lading.inventory import hosts
 from lading.ledger import deployments, ledger, timings
 from lading.plan import planner
+from lading.queries import differences, listing
 from lading.transport import local
 
 V1 = Path(__file__).parent / "v1"
@@ -78,13 +79,13 @@ def named(value: Any) -> Any:
 
 
 def test_where_and_drift(host: HostShell) -> None:
-    assert [row.as_json() for row in fleet.host_rows(look(host), "shop")] == frozen("where.json")
-    assert fleet.differences("web1", seen(host)) == ()
+    assert [row.as_json() for row in listing.host_rows(look(host), "shop")] == frozen("where.json")
+    assert differences.differences("web1", seen(host)) == ()
     current = seen(host).current
     assert current is not None
     with (host.app() / "releases" / current.release[:12] / "files" / "docker-compose.yml").open("a") as file:
         file.write("# by hand\n")
-    assert [one.field for one in fleet.differences("web1", seen(host))] == ["file"]
+    assert [one.field for one in differences.differences("web1", seen(host))] == ["file"]
 
 
 def test_history_from_the_journal(host: HostShell) -> None:

@@ -8,12 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from builders import a_release, a_service
-from lading import check, errors, events, fleet
+from lading import errors, events
 from lading.cli import main, progress, render, terminal
 from lading.deploy import ended
 from lading.engines import base
 from lading.inventory import hosts
 from lading.plan import steps
+from lading.queries import check, differences, listing
 
 hostile = st.text(st.one_of(st.sampled_from("\x1b\x9b\x07\x08\r\n\t\0\x7f\u202e\u2028\ud800[]31mA;é"), st.characters()), max_size=30)
 on_capture = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -53,9 +54,9 @@ def test_documents_are_json_with_escapes(capsys: pytest.CaptureFixture[str], val
 
 def everything(text: str) -> None:
     """All that lading prints, with *text* in every place that may come from outside."""
-    row = fleet.Row(text, text, text, text, text, text, text, text, "running", text, text, text, (text,))
+    row = listing.Row(text, text, text, text, text, text, text, text, "running", text, text, text, (text,))
     render.where([row])
-    render.drift([fleet.Difference(text, text, text, text, text, text)])
+    render.drift([differences.Difference(text, text, text, text, text, text)])
     render.check([check.Checked(text, {"ssh": (False, text), "docker": (True, text)}, (text,))])
     render.hosts(hosts.Inventory({text: hosts.Host(text, text, text, labels={text: text})}, {text: hosts.Destination(text, (text,))}))
     render.line(text)

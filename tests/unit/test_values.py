@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from builders import a_container, a_release, a_service, an_app
-from lading import errors, events, fleet, options, settings, state
+from lading import errors, events, options, settings, state
 from lading.cli import main
 from lading.compose import reference
 from lading.drivers.shell import parsers
 from lading.inventory import hosts
+from lading.queries import differences, listing
 
 
 @pytest.mark.parametrize("kind", list(events.KINDS.values()), ids=lambda kind: kind.__name__)
@@ -56,16 +57,16 @@ def test_where_and_drift_of_one_host() -> None:
     web = a_container(made.services["web"], status="exited", exit_code=1)
     stranger = a_container(made.services["web"], service="old", id="x", content="?")
     app = an_app(made, web, stranger)
-    rows = {row.service: row for row in fleet.host_rows(state.HostState("h", apps={"shop": app}), "")}
+    rows = {row.service: row for row in listing.host_rows(state.HostState("h", apps={"shop": app}), "")}
     assert {name: row.state for name, row in rows.items()} == {"web": "exited", "old": "running", "db": "missing"}
     assert (rows["web"].version, rows["web"].release, rows["old"].version) == ("1", made.id, "")
-    found = {(one.service, one.field) for one in fleet.differences("h", app)}
+    found = {(one.service, one.field) for one in differences.differences("h", app)}
     assert found == {("web", "state"), ("db", "missing"), ("old", "extra")}
-    assert fleet.differences("h", an_app(made)) == ()
+    assert differences.differences("h", an_app(made)) == ()
 
 
 def test_unreachable_is_unknown() -> None:  # R72
-    rows = fleet.host_rows(state.HostState("h", error="no route"), "shop")
+    rows = listing.host_rows(state.HostState("h", error="no route"), "shop")
     assert [(row.host, row.state, row.drift) for row in rows] == [("h", "unknown", ("no route",))]
 
 

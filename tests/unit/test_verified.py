@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from lading import history
-from lading.cli import remembering
+from lading.cli import history
 from lading.ledger import chain, contradictions
+from lading.queries import history as past
 
 HEAD = chain.Head("w", 3, "h")
 WEB2 = contradictions.Contradiction("web2", "shop", "it has no record of shop", contradictions.Committed("d", "r", "t"))
@@ -20,7 +20,7 @@ WEB2 = contradictions.Contradiction("web2", "shop", "it has no record of shop", 
     ({"faults": ("row 2 is missing",), "contradicting": (WEB2,)}, False, "damaged: 3 rows of writer w in here, but contradicted by web2"),
 ])
 def test_the_last_line_keeps_nothing_back(capsys: pytest.CaptureFixture[str], more: Mapping[str, Any], ok: bool, end: str) -> None:
-    found = history.Verified(**{"faults": (), "head": HEAD, "place": "here", **more})
-    assert remembering._verified_json(found)["ok"] is ok
-    remembering._verified(found)
+    found = past.Verified(**{"faults": (), "head": HEAD, "place": "here", **more})
+    assert history._verified_json(found)["ok"] is ok
+    history._verified(found)
     assert capsys.readouterr().out.splitlines()[-1] == end

@@ -6,16 +6,17 @@ from typing import Any
 import pytest
 
 from builders import a_release, a_service, an_app
-from lading import fleet, state
+from lading import state
 from lading.ledger import contradictions
+from lading.queries import differences, listing
 
 MADE = a_release(a_service("web"), a_service("db"))
 BEGIN = {"v": 3, "kind": "begin", "at": "2026-11-28T10:00:00Z", "deployment": "20261128-100000-aaaa", "to": "f" * 64,
          "version": "2.0.0", "actor": "ann"}
 
 
-def rows(app: state.AppState, *wrong: contradictions.Contradiction) -> list[fleet.Row]:
-    return fleet.host_rows(state.HostState("web1", apps={"shop": app}), "", wrong)
+def rows(app: state.AppState, *wrong: contradictions.Contradiction) -> list[listing.Row]:
+    return listing.host_rows(state.HostState("web1", apps={"shop": app}), "", wrong)
 
 
 def test_an_open_deployment() -> None:
@@ -44,7 +45,7 @@ def test_what_is_about_no_container(more: dict[str, Any], words: str) -> None:
 ])
 def test_every_difference_is_in_a_row(app: state.AppState) -> None:
     told = [one.partition(";")[0] for row in rows(app) for one in row.drift]
-    found = [f"{one.field}: {one.observed or 'nothing'}" for one in fleet.differences("web1", app)]
+    found = [f"{one.field}: {one.observed or 'nothing'}" for one in differences.differences("web1", app)]
     assert sorted(told) == sorted(found)
 
 
@@ -54,4 +55,4 @@ def test_a_host_that_contradicts_the_ledger_and_has_nothing_of_the_app() -> None
     found = rows(an_app(MADE), wrong, replace(wrong, host="web2"))
     assert [(row.app, row.state, row.drift) for row in found if not row.service] == [
         ("lost", "unknown", ("ledger: it has no record of lost; next: lading deploy … --to web1 --accept-host web1",))]
-    assert fleet.contradicted(wrong).declared == f"deployment 20261128-100000-aaaa (release {'f' * 12})"
+    assert differences.contradicted(wrong).declared == f"deployment 20261128-100000-aaaa (release {'f' * 12})"

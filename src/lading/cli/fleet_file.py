@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from lading import allowed, disk, errors, settings
-from lading import check as checks
 from lading import found as finding
 from lading.cli import completing, render, shared, terminal
+from lading.queries import check as checks
 
 PINS = "in lading.yaml: ssh: {known_hosts: PATH}, a file in a folder that is there"
 

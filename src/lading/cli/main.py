@@ -15,7 +15,7 @@ from lading.cli import terminal
 VERBOSE = "lading.verbose"  # in click's meta: -v was given, before the verb or after it
 VERBS = {
     "init": ("fleet_file", "Write a fleet file: host, user, registry; then check."),
-    "check": ("looking", "Can lading work with each host? One table."),
+    "check": ("inspect", "Can lading work with each host? One table."),
     "bundle": ("deploying", "Write what a deployment would upload, to look at."),
     "plan": ("deploying", "Show what deploy would do; nothing is changed."),
     "build": ("building", "Build a version's images from build:, and push them."),
@@ -25,15 +25,15 @@ VERBS = {
     "rollback": ("deploying", "Go back to the previous or any kept release."),
     "remove": ("deploying", "Remove an app from hosts; data only with --volumes."),
     "resume": ("deploying", "Finish or undo what another run left open."),
-    "where": ("looking", "Which version runs where, and in what state."),
-    "drift": ("looking", "What differs from what was deployed; exit 1 if anything does."),
-    "history": ("remembering", "Who deployed what, when, with which result."),
-    "show": ("remembering", "One deployment, event by event."),
+    "where": ("inspect", "Which version runs where, and in what state."),
+    "drift": ("inspect", "What differs from what was deployed; exit 1 if anything does."),
+    "history": ("history", "Who deployed what, when, with which result."),
+    "show": ("history", "One deployment, event by event."),
     "export": ("exporting", "A deployment as an Ansible playbook, as a Jenkinsfile."),
-    "logs": ("looking", "The app's log lines of all hosts."),
+    "logs": ("inspect", "The app's log lines of all hosts."),
     "hosts": ("fleet_file", "List hosts; trust their keys."),
     "config": ("fleet_file", "Allow what a fleet file that was found runs and reads."),
-    "ledger": ("remembering", "Verify or rebuild the ledger; move it."),
+    "ledger": ("history", "Verify or rebuild the ledger; move it."),
 }
 
 

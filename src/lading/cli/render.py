@@ -9,12 +9,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lading import canonical, fleet
-from lading import check as checks
+from lading import canonical
 from lading.cli import terminal
 from lading.deploy import ended as endings
 from lading.inventory import hosts as inventory
 from lading.plan import steps
+from lading.queries import check as checks
+from lading.queries import differences, listing
 
 COLOURS = {
     "healthy": "green", "running": "green", "completed": "green", "starting": "yellow", "restarting": "red",
@@ -145,7 +146,7 @@ def moment(text: str) -> str:
     return text.replace("T", " ").removesuffix("Z")[:16] or "-"
 
 
-def where(rows: Sequence[fleet.Row]) -> None:
+def where(rows: Sequence[listing.Row]) -> None:
     """What runs where, as a table."""
     if not rows:
         line("nothing is deployed with lading on these hosts")
@@ -156,7 +157,7 @@ def where(rows: Sequence[fleet.Row]) -> None:
     ], fold=("drift",))
 
 
-def drift(found: Sequence[fleet.Difference]) -> None:
+def drift(found: Sequence[differences.Difference]) -> None:
     """What differs, as a table."""
     if not found:
         line("no drift")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from host_shell import Answers, HostShell
-from lading import check
 from lading.drivers.shell import commands, observation, parsers
+from lading.queries import check
 
 INFO = "engine=26.1\nid=AB:CD\narch=x86_64\nctx=default\nplugin=v2.40.3\n\nruntimes=runc \nroot=/\n"
 

@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders import a_container, a_release, a_service
-from lading import errors, fleet, state
+from lading import errors, state
 from lading.compose import restore
 from lading.deploy import rollback, running, start
 from lading.drivers.shell import observation, observe, parsers
 from lading.engines import preflight, watching
 from lading.ledger import deployments
 from lading.plan import planner
+from lading.queries import differences, listing
 from lading.transport import command
 from trees import changed, spots
 
@@ -62,7 +63,7 @@ def refusal(do: Callable[[], object]) -> errors.LadingError | None:
 def used(seen: state.HostState) -> None:
     """All that lading does with what it saw: each ends with a value, or with one of its own errors."""
     fleet_state = state.FleetState({"h": seen})
-    for row in fleet.host_rows(seen, ""):
+    for row in listing.host_rows(seen, ""):
         json.dumps(row.as_json()).encode()
     told = deployments.from_journals(fleet_state)
     assert all(isinstance(text, str) for one in told for text in (one.verb, one.actor, one.started))
@@ -151,16 +152,16 @@ def test_releases_that_nobody_keeps(wanted: str) -> None:
 def test_a_damaged_host_is_refused_and_shown(file: str) -> None:
     found = parts(WHOLE)
     damaged = answered({**found, f"{file}:shop": b"\0\0\0"})
-    rows = fleet.host_rows(damaged, "")
+    rows = listing.host_rows(damaged, "")
     assert ("unknown", f"{file}: damaged: it cannot be read") in [(row.state, row.drift[0]) for row in rows if row.service == ""]
-    assert ("h", "shop", "", file) in {(d.host, d.app, d.service, d.field) for d in fleet.differences("h", damaged.apps["shop"])}
+    assert ("h", "shop", "", file) in {(d.host, d.app, d.service, d.field) for d in differences.differences("h", damaged.apps["shop"])}
     with pytest.raises(errors.ForeignError) as caught:
         start.check_reachable(state.FleetState({"h": damaged}))
     assert caught.value.message.startswith(f"/var/lib/lading/apps/shop/{file} is damaged")
     assert "lading remove shop --to h" in caught.value.hint
     start.check_reachable(state.FleetState({"h": damaged}), readable=False)
     alone = answered({**found, f"{file}:shop": b"\0\0\0", "containers": b""})
-    assert [row.state for row in fleet.host_rows(alone, "")][:1] == ["unknown"]  # not: nothing is deployed
+    assert [row.state for row in listing.host_rows(alone, "")][:1] == ["unknown"]  # not: nothing is deployed
 
 
 def test_the_hint_is_the_current_that_the_journal_tells() -> None:
@@ -178,7 +179,7 @@ def test_a_damaged_release_is_not_kept_and_is_named() -> None:
     for raw in (other, {**RAW, "services": []}, {**RAW, "networks": {"default": {}}}):
         app = answered(parts({**WHOLE, f"release:shop:{MADE.id}": [raw]})).apps["shop"]
         assert (dict(app.releases), app.damaged) == ({}, (f"release {MADE.id}",))
-        assert [d.observed for d in fleet.differences("h", app) if d.field.startswith("release")] == ["damaged: it cannot be read"]
+        assert [d.observed for d in differences.differences("h", app) if d.field.startswith("release")] == ["damaged: it cannot be read"]
     assert restore.readable(state.AppState("shop", releases={MADE.id: RAW})).releases == {MADE.id: RAW}
 
 

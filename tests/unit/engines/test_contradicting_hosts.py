@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from lading import context, errors, events, fleet, settings, state
+from lading import context, errors, events, settings, state
 from lading.deploy import remove, resume, rollback
 from lading.inventory import hosts
 from lading.ledger import ledger
+from lading.queries import drift, where
 from lading.transport import command, recorder
 
 DEPLOYMENT, RELEASE = "20261128-100000-aaaa", "a" * 64
@@ -67,18 +68,18 @@ def test_it_is_refused(verb: str, case: str, kept: ledger.Ledger) -> None:
 @pytest.mark.parametrize("case", WRONG)
 def test_where_and_drift_name_it(case: str, kept: ledger.Ledger) -> None:
     asked, _ = here(WRONG[case], kept)
-    assert [one.host for one in asyncio.run(fleet.drift(asked, "shop")) if one.field == "ledger"] == ["web1"]
-    told = [row.drift[0] for row in asyncio.run(fleet.where(asked)) if row.app == "shop" and not row.service]
+    assert [one.host for one in asyncio.run(drift.drift(asked, "shop")) if one.field == "ledger"] == ["web1"]
+    told = [row.drift[0] for row in asyncio.run(where.where(asked)) if row.app == "shop" and not row.service]
     assert [one.endswith("--accept-host web1") for one in told if one.startswith("ledger: ")] == [True]
 
 
 def test_what_the_ledger_saw_is_no_contradiction(kept: ledger.Ledger) -> None:
     asked, _ = here(RIGHT, kept)
-    assert [one.field for one in asyncio.run(fleet.drift(asked, "shop"))] == ["release"]  # its files are not in the answer
+    assert [one.field for one in asyncio.run(drift.drift(asked, "shop"))] == ["release"]  # its files are not in the answer
     assert asked.notes == []
 
 
 def test_without_a_ledger_nothing_is_compared_and_that_is_said() -> None:
     asked, _ = here(WRONG["stale"], None)
-    assert [one.field for one in asyncio.run(fleet.drift(asked, "shop"))] == ["release"]
+    assert [one.field for one in asyncio.run(drift.drift(asked, "shop"))] == ["release"]
     assert asked.notes == ["shop on web1 is not compared with a ledger: there is none here"]

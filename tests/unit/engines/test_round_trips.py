@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from builders import a_container, a_release, a_service
-from lading import check, context, events, fleet, settings, state
+from lading import context, events, settings, state
 from lading.compose import project, release
 from lading.deploy import start
 from lading.drivers.shell import observe
 from lading.engines import base, hosts
 from lading.inventory import hosts as inventory
 from lading.plan import planner
+from lading.queries import check, drift, where
 from lading.transport import command, recorder
 
 HOSTS = {name: inventory.Host(name) for name in ("web1", "web2", "web3")}
@@ -123,10 +124,10 @@ def test_where_drift_and_check_take_one_round_trip_a_host(app: str) -> None:
     hosted = Fleet(*releases(20))
     fleet_file = settings.Settings(Path("lading.yaml"), inventory.Inventory(HOSTS, {}))
     here = context.Context(fleet_file, {}, hosted.recorder, None, "ann")
-    rows = asyncio.run(fleet.where(here, app))
+    rows = asyncio.run(where.where(here, app))
     assert Counter((row.host, row.version) for row in rows) == {(name, "1"): 20 for name in HOSTS}
     assert hosted.counted() == dict.fromkeys(HOSTS, 1)
-    assert asyncio.run(fleet.drift(here, app)) == ()
+    assert asyncio.run(drift.drift(here, app)) == ()
     assert hosted.counted() == dict.fromkeys(HOSTS, 1)
     assert [row.host for row in asyncio.run(check.check(here))] == [check.HERE, *HOSTS]
     assert hosted.counted() == dict.fromkeys(HOSTS, 1)

@@ -7,17 +7,18 @@ from typing import Any
 
 import pytest
 
-from lading import context, errors, fleet, settings
+from lading import context, errors, settings
 from lading.deploy import resume
 from lading.inventory import hosts
 from lading.ledger import ledger
+from lading.queries import drift, logs
 from lading.transport import command, recorder
 
 Ask = Callable[[context.Context], Coroutine[Any, Any, Any]]
 VERBS: dict[str, Ask] = {
-    "drift": lambda here: fleet.drift(here, "nope"),
-    "logs": lambda here: fleet.logs(here, "nope"),
-    "logs -f": lambda here: fleet.logs(here, "nope", follow=True),
+    "drift": lambda here: drift.drift(here, "nope"),
+    "logs": lambda here: logs.logs(here, "nope"),
+    "logs -f": lambda here: logs.logs(here, "nope", follow=True),
     "resume": lambda here: resume.resume(here, "nope"),
 }
 
@@ -53,7 +54,7 @@ def test_a_host_that_does_not_answer_may_know_it(verb: str) -> None:
 
 
 def test_every_app_may_be_none() -> None:
-    assert asyncio.run(fleet.drift(here({"web1": ""}))) == ()
+    assert asyncio.run(drift.drift(here({"web1": ""}))) == ()
 
 
 class Told:

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import click
 
-from lading import check as checks
-from lading import fleet
 from lading.cli import completing, render, shared, terminal
+from lading.queries import check as checks
+from lading.queries import drift as drifts
+from lading.queries import logs as log_lines
+from lading.queries import where as places
 
 
 @click.command()
@@ -37,7 +39,7 @@ def where(config: str, app: str, to: tuple[str, ...], as_json: bool) -> int:
 
     async def work() -> int:
         async with shared.opened(config, compares=True) as context:
-            rows = await fleet.where(context, app, to)
+            rows = await places.where(context, app, to)
         render.document([row.as_json() for row in rows]) if as_json else render.where(rows)
         shared.notes(context)
         return shared.answered(context.silent)
@@ -56,7 +58,7 @@ def drift(config: str, app: str, to: tuple[str, ...], as_json: bool) -> int:
 
     async def work() -> int:
         async with shared.opened(config, compares=True) as context:
-            found = await fleet.drift(context, app, to)
+            found = await drifts.drift(context, app, to)
         render.document([one.as_json() for one in found]) if as_json else render.drift(found)
         shared.notes(context)
         return shared.answered(context.silent) or (1 if found else 0)
@@ -83,7 +85,7 @@ def logs(config: str, app: str, to: tuple[str, ...], follow: bool, service: str,
                 if terminal.lost_result() is not None:  # nobody reads on
                     context.stop.set()
 
-            await fleet.logs(context, app, to=to, service=service, follow=follow, tail=tail, emit=emit)
+            await log_lines.logs(context, app, to=to, service=service, follow=follow, tail=tail, emit=emit)
         return 0
 
     return shared.run(work())

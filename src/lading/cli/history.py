@@ -11,11 +11,11 @@ import click
 from lading import canonical, disk, errors, events
 from lading import context as contexts
 from lading import found as finding
-from lading import history as past
 from lading.cli import completing, render, shared, terminal
 from lading.ledger import deployments
 from lading.ledger import ledger as ledgers
 from lading.ledger import timings as times
+from lading.queries import history as past
 
 LINE_LIMIT = 16 << 20  # bytes in a line of an exported ledger
 NEW_FILE = "-o with a new file in a folder that is there"

@@ -1,0 +1,63 @@
+"""How one host differs from what it declares: the plan that was not run, and files edited by hand (pure)."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lading import canonical, state
+from lading.compose import ending, restore
+from lading.ledger import contradictions
+from lading.plan import planner, steps
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference between what a host declares and what is observed there."""
+
+    host: str
+    app: str
+    service: str
+    field: str
+    declared: str
+    observed: str
+
+    def as_json(self) -> dict[str, Any]:
+        """One entry of `drift --json`."""
+        return asdict(self)
+
+
+def contradicted(what: contradictions.Contradiction) -> Difference:
+    """Where a host contradicts the ledger, as a difference."""
+    seen = f"deployment {what.seen.deployment} (release {canonical.short(what.seen.release)})"
+    return Difference(what.host, what.app, "", "ledger", seen, what.why)
+
+
+def differences(host: str, app: state.AppState) -> tuple[Difference, ...]:
+    """How one app on one host differs from what it declares: the plan that was not run, and hand-edited files."""
+    found = [Difference(host, app.app, "", what, "", "damaged: it cannot be read") for what in app.damaged]
+    found += [Difference(host, app.app, "", "file", app.shipped_as(path), "edited by hand") for path in app.edited]
+    if app.open_intent is not None:
+        found.append(Difference(host, app.app, "", "deployment", str(app.open_intent["deployment"]), "not ended"))
+    if app.current is None:
+        owned = [c for c in app.containers if c.owned and not app.unreadable and not app.given_back]
+        return (*found, *(Difference(host, app.app, c.service, "declared", "", "runs without a record") for c in owned))
+    if app.current.release not in app.releases:
+        lost = [Difference(host, app.app, "", "release", app.current.release, "its files are gone")]
+        return (*found, *(lost if f"release {app.current.release}" not in app.damaged else ()))
+    made = restore.from_json(app.releases[app.current.release])
+    changes = planner.diff(host, made, app.current.generations, app, None)
+    jobs = {name for name in ending.finished(app.containers) if made.endings.get(name, "never") != "never"}
+    found += [_difference(host, app.app, change) for change in changes if change.service not in jobs]
+    found += [
+        Difference(host, app.app, c.service, "health", "healthy", "unhealthy")
+        for c in app.containers if c.health == "unhealthy" and c.status == "running"
+    ]
+    return tuple(found)
+
+
+def _difference(host: str, app: str, change: steps.Change) -> Difference:
+    if change.field == "service":
+        return Difference(host, app, change.service, "extra", "", "runs, but the release has no such service")
+    if change.field == "containers":
+        word = "missing" if change.old == "0" else "containers"
+        return Difference(host, app, change.service, word, change.new, change.old if change.old != "0" else "")
+    return Difference(host, app, change.service, change.field, change.new, change.old)

@@ -1,0 +1,24 @@
+"""In what hosts differ from what was deployed there, observed now."""
+
+from collections.abc import Sequence
+
+from lading import context as contexts
+from lading.queries import differences, look
+
+
+async def drift(context: contexts.Context, app: str = "", to: Sequence[str] = ()) -> tuple[differences.Difference, ...]:
+    """Everything in which hosts differ from what they declare; a host that does not answer is one difference.
+
+    Raises:
+        UnknownReleaseError: all hosts answer, and none knows the app.
+    """
+    seen, wrong = await look.compared(context, app, to)
+    await context.check_known(app, seen)
+    found = [differences.contradicted(one) for one in wrong]
+    for host in seen.hosts.values():
+        if host.unanswered:
+            found.append(differences.Difference(host.host, app, "", "host", "reachable", host.unanswered))
+        for one in host.apps.values():
+            if not app or one.app == app:
+                found += [each for each in differences.differences(host.host, one) if not (each.service and host.unanswered)]
+    return tuple(found)

@@ -1,0 +1,31 @@
+"""LOOK at the fleet for a question: one round trip per host, in parallel; compared with the ledger if there is one."""
+
+from collections.abc import Sequence
+
+from lading import context as contexts
+from lading import errors, spans, state
+from lading.drivers.shell import observe
+from lading.ledger import contradictions
+
+
+async def look(context: contexts.Context, app: str, to: Sequence[str]) -> state.FleetState:
+    """All chosen hosts (all of the fleet without *to*), one round trip each."""
+    _, chosen = context.choose(to)
+    seen = await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app, facts=False)
+    context.silent.update(seen.silent)
+    return seen
+
+
+async def compared(
+    context: contexts.Context, app: str, to: Sequence[str]
+) -> tuple[state.FleetState, tuple[contradictions.Contradiction, ...]]:
+    """What is seen, and where hosts contradict the ledger, which is asked first: a deployment may end in between."""
+    why = "it saw no deployment there" if context.ledger is not None else "there is none here"
+    try:
+        known = await context.commits(app)
+    except errors.LedgerError as wrong:
+        known, why = {}, wrong.message
+    seen = await look(context, app, to)
+    for name, apart in contradictions.uncompared(seen, known).items():
+        context.notes.append(f"{name} on {', '.join(spans.packed(apart))} is not compared with a ledger: {why}")
+    return seen, tuple(one for name in known for one in contradictions.found(name, seen, known[name]).values())
