@@ -15,7 +15,8 @@ from typing import Any
 
 from lading import errors, events
 from lading.cli import shared
-from lading.deploy import start
+from lading.deploy import deploy as deployment
+from lading.deploy.request import Request
 from lading.ledger import ledger
 
 Place = tuple[str, str, str]
@@ -47,14 +48,14 @@ def say(what: Mapping[str, Any]) -> None:
 
 async def deploy(order: Mapping[str, Any]) -> int:
     """The deployment of `lading deploy`, with a ledger that holds it."""
-    request = start.Request(Path(order["directory"]), tuple(order["to"]), version=order["version"],
-                            take_lease=bool(order.get("take_lease")))
+    request = Request(Path(order["directory"]), tuple(order["to"]), version=order["version"],
+                      take_lease=bool(order.get("take_lease")))
     async with shared.opened("", request.directory, with_ledger=True) as context:
         assert context.ledger is not None
         holding = HoldingLedger(context.ledger, [(kind, host, step) for kind, host, step in order["hold"]])
         await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(holding.lines), sys.stdin)
-        done = await start.deploy(shared.changed(context, ledger=holding), request)
+        done = await deployment.deploy(shared.changed(context, ledger=holding), request)
     say({"ended": done.as_json()})
     return 0 if done.result in ("succeeded", "unchanged") else 5
 

@@ -33,7 +33,8 @@ from lading.compose import (
     variables,
     worktree,
 )
-from lading.deploy import credentials, source, start
+from lading.deploy import credentials, source_selection
+from lading.deploy.request import Request
 from lading.inventory import hosts
 
 PUSHED = re.compile(r"digest: (sha256:[0-9a-f]{64})")
@@ -56,7 +57,7 @@ class Job:
     *worktree*: what the commit has not is pushed too; *overwrite*: so is what a tag has other content for.
     """
 
-    request: start.Request
+    request: Request
     environment: Mapping[str, str]
     fleet: settings.Settings
     push: bool
@@ -102,7 +103,7 @@ class Built:
         """The document of `build --json`."""
         return {
             "app": self.source.app, "version": self.source.version,
-            "revision": self.source.labels.get(source.REVISION), "notes": list(self.source.notes),
+            "revision": self.source.labels.get(source_selection.REVISION), "notes": list(self.source.notes),
             "images": [{"image": one.image, "services": list(one.services), "id": one.id, "digest": one.digest or None}
                        for one in self.images],
         }
@@ -116,8 +117,8 @@ async def build(job: Job) -> Built:
         LeftError: it was stopped.
     """
     made = _read(job.request, job.environment, job.fleet)
-    if job.push and not job.worktree and made.labels.get(source.REVISION, "").endswith(source.CHANGED):
-        commit = made.labels[source.REVISION].removesuffix(source.CHANGED)
+    if job.push and not job.worktree and made.labels.get(source_selection.REVISION, "").endswith(source_selection.CHANGED):
+        commit = made.labels[source_selection.REVISION].removesuffix(source_selection.CHANGED)
         raise errors.InputError(f"the work tree has changes that commit {commit[:12]} has not, and nobody else could build the image again",
                                 "commit them; or push them as they are: --source worktree")
     if job.push:
@@ -172,7 +173,7 @@ async def _check_tags(job: Job, ids: Mapping[str, str]) -> None:
                                 "another --version; or, if nobody relies on the tag, --overwrite")
 
 
-def _read(request: start.Request, environment: Mapping[str, str], fleet: settings.Settings) -> Source:
+def _read(request: Request, environment: Mapping[str, str], fleet: settings.Settings) -> Source:
     """The recipes of the version, and the labels of its source.
 
     Raises:
@@ -265,20 +266,20 @@ def _labels(
     """
     paths = [os.path.relpath(recipe.context, tree.project) for recipe in found.found.values()]
     labels, notes = {"org.opencontainers.image.version": version}, []
-    commit = worktree.commit(tree, files).removesuffix(source.CHANGED)
+    commit = worktree.commit(tree, files).removesuffix(source_selection.CHANGED)
     epoch = environment.get("SOURCE_DATE_EPOCH", "")
     if commit:
         asked = [os.path.normpath(tree.project / path) for path in (*paths, *files)]
         changed = bool(worktree.differing(tree, commit, asked) or worktree.untracked(tree, asked))
-        labels[source.REVISION] = commit + (source.CHANGED if changed else "")
+        labels[source_selection.REVISION] = commit + (source_selection.CHANGED if changed else "")
         if changed:
-            notes.append(f"the work tree has changes that commit {commit[:12]} has not: the image says {commit[:12]}…{source.CHANGED}")
+            notes.append(f"the work tree has changes that commit {commit[:12]} has not: the image says {commit[:12]}…{source_selection.CHANGED}")
         else:
             epoch = epoch or revision.time(tree, commit)
     else:
         notes.append("this is no Git work tree with a commit: the image does not say what it was built from")
     if address := worktree.remote(tree):
-        labels[source.SOURCE] = address
+        labels[source_selection.SOURCE] = address
     moment = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdecimal() else datetime.now(UTC)
     labels["org.opencontainers.image.created"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
     return labels, notes

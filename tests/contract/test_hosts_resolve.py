@@ -17,7 +17,8 @@ from registry_server import Serve, digest, manifest
 from lading import build, context, errors
 from lading import settings as fleets
 from lading.compose import registry
-from lading.deploy import bundling, credentials, exporting, start
+from lading.deploy import bundling, credentials, deploy, exporting, preparation
+from lading.deploy.request import Request
 from lading.inventory import hosts
 from lading.ledger import ledger
 from lading.queries import check
@@ -69,16 +70,16 @@ class Fleet:
     def plan(self, *to: str, **more: Any) -> str:
         """The digest that web is planned with."""
         done = asyncio.run(
-            start.rehearse(
-                self.context(), start.Request(self.folder, to or ("live",), version="1", **more)
+            preparation.prepare(
+                self.context(), Request(self.folder, to or ("live",), version="1", **more)
             )
         )
         return done.bundle.release.services["web"].image.partition("@")[2]
 
     def deploy(self, *to: str, **more: Any) -> str:
         done = asyncio.run(
-            start.deploy(
-                self.context(), start.Request(self.folder, to or ("live",), version="1", **more)
+            deploy.deploy(
+                self.context(), Request(self.folder, to or ("live",), version="1", **more)
             )
         )
         return done.result
@@ -210,7 +211,7 @@ def test_what_one_host_said_does_not_come_back_as_the_ledgers_word(fleet: Fleet)
     by_digest(fleet, ONE)
     fleet.has(f"{INSIDE}/team/app@{digest(ONE)}", ONE)
     named = asyncio.run(
-        start.rehearse(fleet.context(), start.Request(fleet.folder, ("live",), version="1"))
+        preparation.prepare(fleet.context(), Request(fleet.folder, ("live",), version="1"))
     )
     assert named.vouched == (f"{IMAGE}@{digest(ONE)}",)
 
@@ -283,7 +284,7 @@ def test_a_host_that_cannot_be_asked_ends_it(fleet: Fleet) -> None:
 
 def test_where_no_host_is_asked_it_is_refused_with_a_next_step(fleet: Fleet) -> None:
     here = fleet.context()
-    request = start.Request(fleet.folder, ("live",), version="1")
+    request = Request(fleet.folder, ("live",), version="1")
 
     def bundle(name: str, *, digests: bool = True) -> None:
         asyncio.run(
@@ -304,7 +305,7 @@ def test_where_no_host_is_asked_it_is_refused_with_a_next_step(fleet: Fleet) -> 
 
 
 def test_a_playbook_has_the_digest_on_which_the_hosts_agree(fleet: Fleet) -> None:
-    request = start.Request(fleet.folder, ("live",), version="1")
+    request = Request(fleet.folder, ("live",), version="1")
     asyncio.run(exporting.write(fleet.context(), request, fleet.folder / "out"))
     told = (fleet.folder / "out" / "playbook.yml").read_text()
     assert digest(ONE) in told
@@ -317,7 +318,7 @@ def test_nothing_is_built_that_cannot_be_pushed_from_here(fleet: Fleet) -> None:
     path.write_text(path.read_text().replace("web: {", "web: {build: ., "))
     here = fleet.context()
     job = build.Job(
-        start.Request(fleet.folder, (), version="1"),
+        Request(fleet.folder, (), version="1"),
         here.environment,
         here.settings,
         True,

@@ -12,7 +12,8 @@ from registry_server import Serve, manifest
 
 from lading import context, errors
 from lading import settings as fleets
-from lading.deploy import start
+from lading.deploy import deploy
+from lading.deploy.request import Request
 from lading.inventory import hosts
 from lading.transport import command, recorder
 
@@ -47,8 +48,8 @@ class Fleet:
         environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(self.folder)}
         return context.Context(known, environment, recorder.RecorderTransport(self.answer), None, "ann")
 
-    def request(self) -> start.Request:
-        return start.Request(self.folder, ("live",), version="1")
+    def request(self) -> Request:
+        return Request(self.folder, ("live",), version="1")
 
 
 @pytest.fixture
@@ -69,17 +70,17 @@ def folder(tmp_path: Path, serve: Serve) -> Path:
 def test_a_link_needs_the_right_for_where_it_leads(folder: Path, links: bytes, told: str, word: str, when: str) -> None:
     fleet = Fleet(folder, {when: links})
     with pytest.raises(errors.RightsError) as refused:
-        asyncio.run(start.deploy(fleet.context("host-path:/srv/shop"), fleet.request()))
+        asyncio.run(deploy.deploy(fleet.context("host-path:/srv/shop"), fleet.request()))
     assert told in refused.value.message and word in refused.value.hint and refused.value.exit_code == 4
     assert set(fleet.sent) <= {"observe", when, "release-lease"}
 
 
 def test_what_is_allowed_goes_on_and_is_told(folder: Path) -> None:
     fleet = Fleet(folder, dict.fromkeys(("observe", "lease"), b"1 /srv/shop/z\n"))
-    asyncio.run(start.deploy(fleet.context("host-path:/srv/shop"), fleet.request()))
+    asyncio.run(deploy.deploy(fleet.context("host-path:/srv/shop"), fleet.request()))
     assert fleet.sent[:4] == ["observe", "observe", "lease", "lease"] and "roll" in fleet.sent
     fleet = Fleet(folder, {"observe": b"1 /etc\n"})
-    assert "web: data/x on web2 leads to /etc: host-path:/etc" in asyncio.run(start.plan(fleet.context(), fleet.request())).warnings
+    assert "web: data/x on web2 leads to /etc: host-path:/etc" in asyncio.run(deploy.plan(fleet.context(), fleet.request())).warnings
 
 
 @pytest.mark.parametrize(("mounts", "told"), [
@@ -91,20 +92,20 @@ def test_what_lies_in_a_folder_that_a_container_writes(folder: Path, mounts: lis
     file = folder / "compose.yaml"
     file.write_text(file.read_text().replace('["./data/x:/host", "/srv/shop/y:/y"]', json.dumps(mounts)))
     with pytest.raises(errors.RightsError) as refused:
-        asyncio.run(start.deploy(Fleet(folder, {}).context("host-path:/srv/shop"), Fleet(folder, {}).request()))
+        asyncio.run(deploy.deploy(Fleet(folder, {}).context("host-path:/srv/shop"), Fleet(folder, {}).request()))
     assert told in refused.value.message
-    asyncio.run(start.deploy(Fleet(folder, {}).context("host-path"), Fleet(folder, {}).request()))
-    assert "may leave a link" not in str(asyncio.run(start.plan(Fleet(folder, {}).context(), Fleet(folder, {}).request())))
+    asyncio.run(deploy.deploy(Fleet(folder, {}).context("host-path"), Fleet(folder, {}).request()))
+    assert "may leave a link" not in str(asyncio.run(deploy.plan(Fleet(folder, {}).context(), Fleet(folder, {}).request())))
     file.write_text(file.read_text().replace(mounts[0], f"{mounts[0]}:ro"))
-    asyncio.run(start.deploy(Fleet(folder, {}).context("host-path:/srv/shop"), Fleet(folder, {}).request()))
+    asyncio.run(deploy.deploy(Fleet(folder, {}).context("host-path:/srv/shop"), Fleet(folder, {}).request()))
 
 
 def test_what_still_runs_may_leave_a_link_too(folder: Path) -> None:
     file = folder / "compose.yaml"
     fleet, after = Fleet(folder, {}), file.read_text()
     file.write_text(after.replace("./data/x:/host", "./data:/data"))
-    first = asyncio.run(start.deploy(fleet.context("host-path:/srv/shop"), fleet.request()))
+    first = asyncio.run(deploy.deploy(fleet.context("host-path:/srv/shop"), fleet.request()))
     assert first.result == "succeeded"
     file.write_text(after)
     with pytest.raises(errors.RightsError, match="data/x lies in data, where a container of web1 may leave a link"):
-        asyncio.run(start.deploy(fleet.context("host-path:/srv/shop"), fleet.request()))
+        asyncio.run(deploy.deploy(fleet.context("host-path:/srv/shop"), fleet.request()))

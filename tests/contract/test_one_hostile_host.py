@@ -17,7 +17,8 @@ from registry_server import Server, manifest
 
 from lading import canonical, context, errors
 from lading import settings as fleets
-from lading.deploy import remove, resume, rollback, start
+from lading.deploy import deploy, remove, resume, rollback
+from lading.deploy.request import Request
 from lading.engines import held
 from lading.inventory import hosts
 from lading.queries import check, drift, logs, where
@@ -70,8 +71,8 @@ class Fleet:
         environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(self.folder)}
         return context.Context(fleet_file, environment, recorder.RecorderTransport(self.answer), None, "ann")
 
-    def request(self, version: str) -> start.Request:
-        return start.Request(self.folder, ("live",), version=version)
+    def request(self, version: str) -> Request:
+        return Request(self.folder, ("live",), version=version)
 
     def again(self, lies: Mapping[str, Lie] | None = None) -> "Fleet":
         """The same hosts as they were."""
@@ -89,10 +90,10 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Fleet, 
     for machine in made.machines.values():
         machine.reaches = {f"inside.example/team/inner:{number}": manifest("linux/amd64", f"linux/v{number}") for number in "1234"}
     for version in "123":
-        assert asyncio.run(start.deploy(made.context(), made.request(version))).result == "succeeded"
+        assert asyncio.run(deploy.deploy(made.context(), made.request(version))).result == "succeeded"
     made.sent.clear()
     left = made.again()
-    asyncio.run(start.deploy(left.context(), left.request("4")))
+    asyncio.run(deploy.deploy(left.context(), left.request("4")))
     for name, one in left.machines.items():
         end = next(n for n, line in enumerate(one.journal) if '"committed"' in line and one.journal[n:] == one.journal[-1:])
         one.journal = one.journal[:end]
@@ -104,14 +105,14 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Fleet, 
 
 Verb = Callable[[Fleet], Coroutine[Any, Any, Any]]
 LOOKS: dict[str, Verb] = {
-    "plan": lambda f: start.plan(f.context(), f.request("4")),
+    "plan": lambda f: deploy.plan(f.context(), f.request("4")),
     "where": lambda f: where.where(f.context(), APP),
     "drift": lambda f: drift.drift(f.context(), APP),
     "logs": lambda f: logs.logs(f.context(), APP),
     "check": lambda f: check.check(f.context()),
 }
 CHANGES: dict[str, Verb] = {
-    "deploy": lambda f: start.deploy(f.context(), f.request("4")),
+    "deploy": lambda f: deploy.deploy(f.context(), f.request("4")),
     "rollback": lambda f: rollback.rollback(f.context(), APP, ["live"]),
     "remove": lambda f: remove.remove(f.context(), APP, ["live"]),
 }

@@ -11,7 +11,8 @@ from registry_server import Serve, manifest
 
 from lading import context, errors
 from lading import settings as fleets
-from lading.deploy import start
+from lading.deploy import deploy
+from lading.deploy.request import Request
 from lading.inventory import hosts
 from lading.transport import command, recorder
 
@@ -49,8 +50,8 @@ class Fleet:
         caller = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(self.folder), **environment}
         return context.Context(known, caller, recorder.RecorderTransport(self.answer), None, "ann")
 
-    def request(self) -> start.Request:
-        return start.Request(self.folder, ("live",), version="1")
+    def request(self) -> Request:
+        return Request(self.folder, ("live",), version="1")
 
 
 @pytest.fixture
@@ -75,14 +76,14 @@ def with_compose(fleet: Fleet, script: str) -> context.Context:
 
 def test_a_bundle_that_compose_refuses_is_refused_by_the_plan(fleet: Fleet) -> None:
     caller = with_compose(fleet, REFUSES_BUNDLES)
-    for verb in (start.plan, start.deploy):
+    for verb in (deploy.plan, deploy.deploy):
         with pytest.raises(errors.ComposeError, match="Compose refuses the bundle"):
             asyncio.run(verb(caller, fleet.request()))
     assert set(fleet.sent) == {"observe"}
 
 
 def test_a_key_that_compose_learned_later_is_named_in_the_plan(fleet: Fleet) -> None:
-    made = asyncio.run(start.plan(with_compose(fleet, KNOWS_MORE), fleet.request()))
+    made = asyncio.run(deploy.plan(with_compose(fleet, KNOWS_MORE), fleet.request()))
     assert [(one.service, one.key, one.right) for one in made.rights] == [
         ("web", "services.web.future", "refused:lading does not know this key")]
 
@@ -96,14 +97,14 @@ def test_keys_that_nothing_carries_out_are_refused_by_the_plan(more: str, key: s
     file = fleet.folder / "compose.yaml"
     file.write_text(file.read_text() + more)
     with pytest.raises(errors.ComposeError) as refused:
-        asyncio.run(start.plan(fleet.context(), fleet.request()))
+        asyncio.run(deploy.plan(fleet.context(), fleet.request()))
     assert refused.value.message.startswith(f"{key} is refused: ") and refused.value.line > 7
     assert fleet.sent == []
 
 
 def test_labels_of_files_are_planned_and_deployed(fleet: Fleet) -> None:
-    assert asyncio.run(start.plan(fleet.context(), fleet.request())).changes
-    done = asyncio.run(start.deploy(fleet.context(), fleet.request()))
+    assert asyncio.run(deploy.plan(fleet.context(), fleet.request())).changes
+    done = asyncio.run(deploy.deploy(fleet.context(), fleet.request()))
     assert (done.result, "roll" in fleet.sent) == ("succeeded", True)
     assert b'team: "shop"' in next(text for name, text in fleet.machine.files.items() if name.endswith("compose.overlay.yaml"))
 
@@ -111,11 +112,11 @@ def test_labels_of_files_are_planned_and_deployed(fleet: Fleet) -> None:
 def test_an_image_that_nobody_pulls_is_asked_of_no_registry(fleet: Fleet) -> None:
     file = fleet.folder / "compose.yaml"
     file.write_text(file.read_text() + "  own: {image: 'nowhere.example:9/own:1', pull_policy: never, healthcheck: {test: [CMD, 'true']}}\n")
-    made = asyncio.run(start.plan(fleet.context(), fleet.request()))
+    made = asyncio.run(deploy.plan(fleet.context(), fleet.request()))
     assert [one for one in made.warnings if "own" in one] == [
         "service own: pull_policy: never: each host must have nowhere.example:9/own:1; no registry is asked for it, and another image that "
         "gets this name later is not noticed"]
-    assert asyncio.run(start.deploy(fleet.context(), fleet.request())).result == "succeeded"
+    assert asyncio.run(deploy.deploy(fleet.context(), fleet.request())).result == "succeeded"
     kept = json.loads(next(iter(fleet.machine.releases.values())))
     assert kept["services"]["own"]["image"] == "nowhere.example:9/own:1"
 
@@ -124,17 +125,17 @@ def test_an_image_that_was_deployed_by_its_digest_keeps_it(fleet: Fleet) -> None
     """Who has `pull_policy: never` and an older lading has the digest in the release: nothing is recreated."""
     file = fleet.folder / "compose.yaml"
     before = file.read_text()
-    assert asyncio.run(start.deploy(fleet.context(), fleet.request())).result == "succeeded"
+    assert asyncio.run(deploy.deploy(fleet.context(), fleet.request())).result == "succeeded"
     (image,) = [one["image"] for one in json.loads(next(iter(fleet.machine.releases.values())))["services"].values()]
     file.write_text(before + "    pull_policy: never\n")
-    made = asyncio.run(start.plan(fleet.context(), fleet.request()))
+    made = asyncio.run(deploy.plan(fleet.context(), fleet.request()))
     assert "@sha256:" in image and not [one for one in made.changes if one.service]
 
 
 def test_other_policies_are_told(fleet: Fleet) -> None:
     file = fleet.folder / "compose.yaml"
     file.write_text(file.read_text() + "    pull_policy: build\n    build: .\n")
-    made = asyncio.run(start.plan(fleet.context(), fleet.request()))
+    made = asyncio.run(deploy.plan(fleet.context(), fleet.request()))
     assert any(one.startswith("service web: pull_policy: build is not carried out: hosts pull ") for one in made.warnings)
 
 
@@ -144,10 +145,10 @@ def test_nothing_of_a_service_that_is_left_out_is_asked_for(idle: str, fleet: Fl
     whole = file.read_text()
     registry = whole.partition('image: "')[2].partition("/")[0]
     file.write_text(f"{whole}  tool: {{image: '{registry}/team/gone:1', volumes: ['/opt/tools:/t'], {idle}}}\n")
-    asyncio.run(start.plan(fleet.context(), fleet.request()))
+    asyncio.run(deploy.plan(fleet.context(), fleet.request()))
     assert fleet.machine.binds == []
-    assert asyncio.run(start.deploy(fleet.context(), fleet.request())).result == "succeeded"
+    assert asyncio.run(deploy.deploy(fleet.context(), fleet.request())).result == "succeeded"
     assert fleet.machine.binds == []
     file.write_text(whole + f"  tool: {{image: '{registry}/team/gone:1', volumes: ['/opt/tools:/t']}}\n")
     with pytest.raises(errors.RegistryError, match="team/gone"):
-        asyncio.run(start.plan(fleet.context(), fleet.request()))
+        asyncio.run(deploy.plan(fleet.context(), fleet.request()))

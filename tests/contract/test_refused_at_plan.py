@@ -11,7 +11,8 @@ from a_machine import FACTS, Machine
 from registry_server import Server, manifest, pin, with_config
 
 from lading import context, errors, settings
-from lading.deploy import start
+from lading.deploy import deploy
+from lading.deploy.request import Request
 from lading.inventory import hosts
 from lading.plan import steps
 from lading.transport import command, recorder
@@ -43,7 +44,7 @@ def planned(registry: Server, folder: Path, version: str, *, more: str = "", fac
 
     fleet = settings.Settings(folder / "lading.yaml", hosts.Inventory({"web1": hosts.Host("web1")}, {}))
     here = context.Context(fleet, {"PATH": "/usr/bin:/bin"}, recorder.RecorderTransport(answer), None, "ann")
-    return asyncio.run(start.plan(here, start.Request(folder, ("web1",), version=version)))
+    return asyncio.run(deploy.plan(here, Request(folder, ("web1",), version=version)))
 
 
 def refused(*arguments: Any, **more: Any) -> str:

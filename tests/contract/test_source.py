@@ -10,7 +10,8 @@ from registry_server import Serve, Server, with_config
 
 from lading import errors
 from lading.compose import project, registry, revision, worktree
-from lading.deploy import source, start
+from lading.deploy import resolution, source_selection
+from lading.deploy.request import Request
 from lading.inventory import hosts
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
@@ -46,15 +47,15 @@ class Shop:
 
     def says(self, commit: str, address: str = "https://git.example/team/shop") -> None:
         """The image's labels."""
-        with_config(self.server, f'{{"config": {{"Labels": {{"{source.REVISION}": "{commit}", "{source.SOURCE}": "{address}"}}}}}}'.encode(),
+        with_config(self.server, f'{{"config": {{"Labels": {{"{source_selection.REVISION}": "{commit}", "{source_selection.SOURCE}": "{address}"}}}}}}'.encode(),
                     "team/shop:1.0")
 
-    def read(self, asked: start.Request, beside: Path | None = None) -> project.Reading:
-        return start.read_project(ENVIRONMENT, asked, NOWHERE, beside=beside)
+    def read(self, asked: Request, beside: Path | None = None) -> project.Reading:
+        return resolution.read_project(ENVIRONMENT, asked, NOWHERE, beside=beside)
 
-    def settle(self, request: start.Request | None = None) -> project.Reading:
-        asked = request or start.Request(self.app, ("x",), version="1.0")
-        return asyncio.run(source.settle(asked, self.read(asked), ENVIRONMENT, lambda _: registry.Access(), self.read))
+    def settle(self, request: Request | None = None) -> project.Reading:
+        asked = request or Request(self.app, ("x",), version="1.0")
+        return asyncio.run(source_selection.select_source(asked, self.read(asked), ENVIRONMENT, lambda _: registry.Access(), self.read))
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_nothing_to_say(shop: Shop) -> None:
     (shop.app / "notes").write_text("not in Git")
     done = shop.settle()
     assert (done.commit, done.warnings) == (shop.first, ())
-    assert shop.settle(start.Request(shop.app, ("x",), version="1.0", require_matching_source=True)).commit == shop.first
+    assert shop.settle(Request(shop.app, ("x",), version="1.0", require_matching_source=True)).commit == shop.first
 
 
 @pytest.mark.parametrize("change", ["committed", "not committed", "gone", "more"])
@@ -86,7 +87,7 @@ def test_the_commit_s_files_count(shop: Shop, change: str) -> None:
     if change in ("committed", "more", "gone"):
         shop.commit()
     before = shop.git("status", "--porcelain")
-    asked = start.Request(shop.app, ("x",), version="1.0")
+    asked = Request(shop.app, ("x",), version="1.0")
     done = shop.settle(asked)
     assert conf(done) == [b"one\n"]
     assert (done.commit, done.source, done.directory) == (shop.first, "git.example/team/shop#apps/shop", ".")
@@ -101,7 +102,7 @@ def test_the_commit_s_files_count(shop: Shop, change: str) -> None:
 def test_what_is_here_on_request(shop: Shop) -> None:
     shop.says(shop.first)
     (shop.app / "conf" / "a").write_text("two\n")
-    done = shop.settle(start.Request(shop.app, ("x",), version="1.0", source="worktree"))
+    done = shop.settle(Request(shop.app, ("x",), version="1.0", source="worktree"))
     assert conf(done) == [b"two\n"]
     assert done.commit == f"{shop.first}-dirty"
     assert done.warnings[-1].endswith("what is here counts (--source worktree)")
@@ -112,12 +113,12 @@ def test_files_named_by_hand(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Non
     (shop.app / "conf" / "a").write_text("two\n")
     monkeypatch.chdir(shop.top)
     for files in (("apps/shop/compose.yaml",), (str(shop.app / "compose.yaml"),)):
-        done = shop.settle(start.Request(Path(), ("x",), files, version="1.0"))
+        done = shop.settle(Request(Path(), ("x",), files, version="1.0"))
         assert (conf(done), done.compose_files) == ([b"one\n"], ("compose.yaml",))
 
 
 def test_nothing_tells(shop: Shop) -> None:
-    asked = start.Request(shop.app, ("x",), version="1.0")
+    asked = Request(shop.app, ("x",), version="1.0")
     strict = replace(asked, require_matching_source=True)
     with pytest.raises(errors.RegistryError):  # there is only what the server always has, without a configuration
         shop.settle(strict)
@@ -150,7 +151,7 @@ def test_a_commit_without_the_app(shop: Shop) -> None:
     shop.commit()
     shop.says(shop.first)
     with pytest.raises(errors.ComposeError, match=f"in commit {shop.first[:12]}, which the image was built from: there is no folder"):
-        shop.settle(start.Request(shop.top / "apps" / "moved", ("x",), version="1.0"))
+        shop.settle(Request(shop.top / "apps" / "moved", ("x",), version="1.0"))
 
 
 def test_read_only_repository(shop: Shop) -> None:
@@ -166,24 +167,24 @@ def test_read_only_repository(shop: Shop) -> None:
     ("https://git.example/team/other", False), ("https://else.example/team/shop", False), ("", True),
 ])
 def test_images_of_other_repositories_do_not_count(address: str, same: bool) -> None:
-    labels = {"shop:1": {source.REVISION: "ab" * 20, source.SOURCE: address}}
-    assert source.judge(labels, REMOTE) == source.Built("ab" * 20 if same else "")
-    assert source.judge(labels, "") == source.Built("ab" * 20)
+    labels = {"shop:1": {source_selection.REVISION: "ab" * 20, source_selection.SOURCE: address}}
+    assert source_selection.judge(labels, REMOTE) == source_selection.Built("ab" * 20 if same else "")
+    assert source_selection.judge(labels, "") == source_selection.Built("ab" * 20)
 
 
 def test_several_commits_decide_nothing() -> None:
-    found = source.judge({"a:1": {source.REVISION: "ab" * 20}, "b:1": {source.REVISION: "cd" * 20}, "c:1": {}}, REMOTE)
+    found = source_selection.judge({"a:1": {source_selection.REVISION: "ab" * 20}, "b:1": {source_selection.REVISION: "cd" * 20}, "c:1": {}}, REMOTE)
     assert (found.commit, found.doubt) == ("", "the images were built from different commits (a:1: abababababab, b:1: cdcdcdcdcdcd)")
 
 
 def test_without_git(tmp_path: Path) -> None:
     tree = worktree.Tree(tmp_path, tmp_path)
     (tmp_path / "compose.yaml").write_text("services: {web: {image: 'nowhere.example/shop:1.0'}}\n")
-    asked = start.Request(tmp_path, ("x",), app="shop", version="1.0")
-    reading = start.read_project(ENVIRONMENT, asked, NOWHERE)
+    asked = Request(tmp_path, ("x",), app="shop", version="1.0")
+    reading = resolution.read_project(ENVIRONMENT, asked, NOWHERE)
 
-    def settle(request: start.Request) -> project.Reading:
-        return asyncio.run(source.settle(request, reading, ENVIRONMENT, lambda _: registry.Access(), lambda asked, beside: reading))
+    def settle(request: Request) -> project.Reading:
+        return asyncio.run(source_selection.select_source(request, reading, ENVIRONMENT, lambda _: registry.Access(), lambda asked, beside: reading))
 
     assert settle(asked) is reading
     with pytest.raises(errors.InputError):

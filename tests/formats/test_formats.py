@@ -16,7 +16,7 @@ import pytest
 from host_shell import HostShell
 from lading import errors, events, state
 from lading.compose import bundle, overlay, plugin, restore
-from lading.deploy import running, start
+from lading.deploy import host_checks, running
 from lading.drivers.shell import observation, observe
 from lading.engines import host_commands
 from lading.inventory import hosts
@@ -263,10 +263,10 @@ NEWER: dict[str, tuple[Callable[[Path], None], str]] = {
 @pytest.mark.parametrize("case", NEWER)
 def test_a_newer_format_on_a_host_is_refused(case: str, host: HostShell) -> None:
     act, words = NEWER[case]
-    start.check_reachable(state.FleetState({"web1": look(host)}))
+    host_checks.check_reachable(state.FleetState({"web1": look(host)}))
     act(host.state)
     with pytest.raises(errors.ForeignError) as caught:
-        start.check_reachable(state.FleetState({"web1": look(host)}))
+        host_checks.check_reachable(state.FleetState({"web1": look(host)}))
     wrong = caught.value
     assert (wrong.exit_code, wrong.message, wrong.host) == (4, words, "web1")
     assert wrong.hint == "install the newer lading"

@@ -13,7 +13,7 @@ from lading import build as builds
 from lading import found as finding
 from lading import settings
 from lading.cli import deploying, progress, render, shared, terminal
-from lading.deploy import start
+from lading.deploy import deploy as deployment
 from lading.inventory import hosts
 
 
@@ -83,7 +83,7 @@ def ship(config: str, /, yes: bool, as_json: bool, source: str, overwrite: bool,
             confirm = shared.confirmer(shared.Answer(yes), question, render.plan)
             with lines:
                 context = shared.changed(context, on_event=lines.event, confirm=lines.paused(confirm))
-                done = await start.deploy(context, replace(request, digests=built.digests()))
+                done = await deployment.deploy(context, replace(request, digests=built.digests()))
         return deploying.finish(done, as_json, {"built": built.as_json()["images"]})
 
     return shared.run(work())

@@ -14,10 +14,12 @@ from lading import context as contexts
 from lading import found as finding
 from lading.cli import progress, render, shared, terminal
 from lading.deploy import adopt as adopting
-from lading.deploy import approval, bundling, ended, start
+from lading.deploy import approval, bundling, ended
+from lading.deploy import deploy as deployment
 from lading.deploy import remove as removing
 from lading.deploy import resume as resuming
 from lading.deploy import rollback as going_back
+from lading.deploy.request import Request
 from lading.plan import steps
 
 
@@ -45,7 +47,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def asked(project_directory: Path, to: tuple[str, ...], files: tuple[str, ...], app: str, version: str,
-          overrides: tuple[str, ...], **more: Any) -> start.Request:
+          overrides: tuple[str, ...], **more: Any) -> Request:
     """The request that the options make.
 
     Raises:
@@ -57,7 +59,7 @@ def asked(project_directory: Path, to: tuple[str, ...], files: tuple[str, ...], 
         if not equals or not name:
             raise errors.InputError(f"-e {pair!r} is not KEY=VALUE", "-e KEY=VALUE")
         pairs[name] = value
-    return start.Request(project_directory, to, files, app, version, pairs, **more)
+    return Request(project_directory, to, files, app, version, pairs, **more)
 
 
 @click.command()
@@ -75,7 +77,7 @@ def plan(config: str, /, as_json: bool, **words: Any) -> int:
 
     async def work() -> int:
         async with shared.opened(config, request.directory, asks_ledger=True) as context:
-            return shown(context, await start.plan(context, request), as_json)
+            return shown(context, await deployment.plan(context, request), as_json)
 
     return shared.run(work())
 
@@ -119,7 +121,7 @@ def deploy(ctx: click.Context, /, yes: bool, approved: str, as_json: bool, dry_r
     shared.must_answer(answer.given)
     request = asked(reason=reason, take_lease=take_lease, accepted=accepted, **words)
     question = "Deploy {plan.app} {plan.version} to {plan.destination} ({hosts} hosts)?"
-    return _change(ctx.obj, request.directory, answer, as_json, question, lambda c: start.deploy(c, request))
+    return _change(ctx.obj, request.directory, answer, as_json, question, lambda c: deployment.deploy(c, request))
 
 
 def _one_of(dry_run: bool, approved: str) -> None:

@@ -11,7 +11,21 @@ from typing import Any, TypeVar
 from lading import canonical, errors, state
 from lading import context as contexts
 from lading.compose import dialects, normal, parse, reference, release
-from lading.deploy import contradicting, ended, identity, pinning, policy, resume, running, start
+from lading.deploy import (
+    contradicting,
+    ended,
+    host_checks,
+    identity,
+    order,
+    pinning,
+    policy,
+    preparation,
+    resolution,
+    resume,
+    running,
+)
+from lading.deploy.preparation import Prepared
+from lading.deploy.request import Request
 from lading.drivers.shell import adoption as inspection
 from lading.drivers.shell import observe
 from lading.inventory import hosts
@@ -22,7 +36,7 @@ T = TypeVar("T")
 HINT = "DEST with only the hosts where it runs"
 
 
-async def plan(context: contexts.Context, request: start.Request) -> steps.Plan:
+async def plan(context: contexts.Context, request: Request) -> steps.Plan:
     """What `adopt` would record, and in what the running project differs from the file; nothing is changed.
 
     Raises:
@@ -31,7 +45,7 @@ async def plan(context: contexts.Context, request: start.Request) -> steps.Plan:
     return (await _prepare(context, request)).plan
 
 
-async def adopt(context: contexts.Context, request: start.Request) -> ended.Ended:
+async def adopt(context: contexts.Context, request: Request) -> ended.Ended:
     """Record a running project as a release of its app; its containers stay as they are, the same ids.
 
     Raises:
@@ -47,23 +61,24 @@ async def adopt(context: contexts.Context, request: start.Request) -> ended.Ende
         if all(one.result == "succeeded" for one in done):
             return done[-1]
         prepared = await _prepare(context, request)
-    job = await start.job(context, prepared)
+    job = await order.job(context, prepared)
     begin = {**job.begin, "verb": "adopt", "participants": list(prepared.plan.hosts), "keeps_containers": True}
     return await running.carry_out(context, replace(job, begin=begin), verb="adopt", reason=request.reason,
                                    plan=prepared.plan, commit=prepared.bundle.commit)
 
 
-async def _prepare(context: contexts.Context, request: start.Request) -> start.Prepared:
-    destination, chosen, reading, images = await start.resolve(context, request)
+async def _prepare(context: contexts.Context, request: Request) -> Prepared:
+    resolved = await resolution.resolve(context, request)
+    destination, chosen, reading = resolved.destination, resolved.chosen, resolved.reading
     app, nonce = reading.project.name, secrets.token_hex(16)
     seen, wrong = await contradicting.look(context, chosen, app, nonce=nonce)
-    start.check_reachable(seen)
+    host_checks.check_reachable(seen)
     contradicting.check(wrong)
     _check_free(app, seen)
-    identity.name(replace(reading, named=True), seen, partial(start.is_ours, context, destination), beside=request.take_over)
+    identity.name(replace(reading, named=True), seen, partial(preparation.is_ours, context, destination), beside=request.take_over)
     networks = sorted(one.name for one in reading.project.networks.values())
     found = await _all(_look(context.transport, one, app, networks) for one in chosen)
-    now = await pinning.now(context, chosen, images)
+    now = await pinning.now(context, chosen, resolved.images)
     pins = _pins(now, dict(zip(seen.hosts, found, strict=True)))
     made = release.build(reading, pins)
     compared = await _all(_compare(context, made, nonce, seen.hosts[one.name], there, one)
@@ -74,7 +89,7 @@ async def _prepare(context: contexts.Context, request: start.Request) -> start.P
                        warnings=tuple(dict.fromkeys([*made.warnings, *notes])), verb="adopt", source=made.source,
                        confirm=destination.confirm, unfinished=running.unfinished(seen, app),
                        rights=policy.planned(reading.rights, app, seen))
-    return start.Prepared(request, destination, chosen, made, whole, seen, now.platforms, nonce)
+    return Prepared(request, destination, chosen, made, whole, seen, now.platforms, nonce)
 
 
 def _pins(now: pinning.Now, found: Mapping[str, adoption.Running]) -> dict[str, str]:
@@ -135,7 +150,7 @@ async def _compare(
 ) -> tuple[steps.HostPlan, tuple[str, ...]]:
     """The plan of one host, and what people should know of it."""
     app = seen.apps.get(made.release.app, state.AppState(made.release.app))
-    numbers, fresh = planner.generations(start.salted(made, nonce), app.secrets)
+    numbers, fresh = planner.generations(preparation.salted_secrets(made, nonce), app.secrets)
     form = await asyncio.to_thread(normal.form, made, numbers, context.environment)
     tree = dialects.settled(parse.load(form.replace("@DIR@/", likeness.HERE).encode()))
     sources, pairs = adoption.to_look_at(tree, there)

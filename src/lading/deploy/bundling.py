@@ -7,14 +7,15 @@ from typing import Any
 
 from lading import disk, errors, settings
 from lading.compose import bundle, normal, project, reference, release
-from lading.deploy import start
+from lading.deploy import resolution
+from lading.deploy.request import Request
 from lading.inventory import hosts
 
 NEW = "-o with a new folder or .tar in a folder that is there"
 
 
 async def write(
-    request: start.Request, environment: Mapping[str, str], fleet: settings.Settings | None, output: Path, *,
+    request: Request, environment: Mapping[str, str], fleet: settings.Settings | None, output: Path, *,
     digests: bool,
 ) -> dict[str, Any]:
     """Write the bundle to a new folder or a .tar; the document of `bundle --json`.
@@ -28,12 +29,12 @@ async def write(
     destination = fleet.inventory.choose_ruled(request.to)[0] if fleet and request.to else nowhere
     pins: dict[str, str] = {}
     if digests and fleet is not None:
-        reading, found = await start.read_pinned(fleet, environment, request, destination)
+        reading, found = await resolution.read_pinned(fleet, environment, request, destination)
         _check_known(found.of_hosts)
         pins = {image: reference.pinned(image, pin.digest) for image, pin in found.pinned.items()}
         pins |= found.of_hosts
     else:
-        reading = start.read_project(environment, request, destination, fleet)
+        reading = resolution.read_project(environment, request, destination, fleet)
     made = release.build(reading, pins)
     files = [*bundle.release_files(made), *bundle.object_files(made, made.objects)]
     with disk.writing(output, NEW):

@@ -9,7 +9,9 @@ from typing import Any
 from lading import context as contexts
 from lading import disk, errors
 from lading.compose import bundle, hooks, normal, project, reference
-from lading.deploy import credentials, start
+from lading.deploy import credentials, preparation
+from lading.deploy.preparation import Prepared
+from lading.deploy.request import Request
 from lading.drivers.shell import observation
 from lading.engines import host_commands
 from lading.export import ansible
@@ -20,7 +22,7 @@ from lading.transport import command, reaching, target, trust
 NEW = "-o with a new folder in one that is there"
 
 
-async def write(context: contexts.Context, request: start.Request, output: Path) -> dict[str, Any]:
+async def write(context: contexts.Context, request: Request, output: Path) -> dict[str, Any]:
     """Write the folder of a playbook; the document of `export ansible --json`.
 
     Raises:
@@ -28,7 +30,7 @@ async def write(context: contexts.Context, request: start.Request, output: Path)
     """
     disk.check_new(output, NEW)
     _refuse_groups(context.settings.inventory.choose(request.to)[1])
-    prepared = await start.rehearse(context, request)
+    prepared = await preparation.prepare(context, request)
     _refuse(prepared)
     batches = rollout.batches([host.name for host in prepared.chosen], prepared.bundle.release.forth.parallelism)
     generations = {name: plan.generations for name, plan in prepared.plan.hosts.items()}
@@ -62,7 +64,7 @@ def _refuse_groups(chosen: Sequence[hosts.Host]) -> None:
             file=file, line=int(line), host=host.name)
 
 
-def _refuse(prepared: start.Prepared) -> None:
+def _refuse(prepared: Prepared) -> None:
     made = prepared.bundle.release
     if hooks.before(made.extension) is not None:
         raise errors.InputError("x-lading.hooks.before runs beside a running app, which a playbook of built-in modules cannot do",
@@ -85,7 +87,7 @@ def _file(path: str, text: str, executable: bool = False) -> project.ShippedFile
     return project.ShippedFile(path, text.encode(), executable)
 
 
-def _files(prepared: start.Prepared) -> list[project.ShippedFile]:
+def _files(prepared: Prepared) -> list[project.ShippedFile]:
     """What the playbook copies: the release, mounted files, the script that runs Compose; no secret."""
     made = prepared.bundle
     found = [(f"files/releases/{made.release.id}/", f) for f in bundle.release_files(made)]
@@ -97,7 +99,7 @@ def _files(prepared: start.Prepared) -> list[project.ShippedFile]:
     return moved
 
 
-def _registries(context: contexts.Context, prepared: start.Prepared) -> tuple[ansible.Registry, ...]:
+def _registries(context: contexts.Context, prepared: Prepared) -> tuple[ansible.Registry, ...]:
     """The registries that want a login, passwords by reference; one from a Docker configuration is asked for by a variable."""
     access = credentials.access(context.settings, context.environment)
     found = []

@@ -6,7 +6,7 @@ from dataclasses import replace
 from lading import context as contexts
 from lading import errors, events, state
 from lading.compose import release
-from lading.deploy import contradicting, ended, placing, resume, running, start
+from lading.deploy import contradicting, ended, host_checks, order, placing, resume, running
 from lading.engines import base, hosts
 from lading.inventory import hosts as inventory
 from lading.plan import steps
@@ -50,7 +50,7 @@ async def remove(
     }
     job = base.Job(
         plan=whole, release=release.empty(app), bundle=None, known={},
-        hosts={host.name: host for host in chosen}, deployment=start.new_id(), begin=begin,
+        hosts={host.name: host for host in chosen}, deployment=order.new_id(), begin=begin,
         state_dir=context.settings.state_dir, holder=context.actor, since=contexts.now(), url=context.url,
         take_lease=take_lease, stop=context.stop, own={name: _own(one) for name, one in there.items()},
     )
@@ -93,7 +93,7 @@ def _planned(
 
 async def _look(context: contexts.Context, chosen: Sequence[inventory.Host], app: str) -> state.FleetState:
     seen, wrong = await contradicting.look(context, chosen, app)
-    start.check_reachable(seen, readable=False)
+    host_checks.check_reachable(seen, readable=False)
     contradicting.check(wrong)
     return seen
 

@@ -8,7 +8,7 @@ from lading import canonical, errors, state
 from lading import context as contexts
 from lading.compose import ending
 from lading.compose import release as releases
-from lading.deploy import contradicting, ended, mounted, placing, policy, resume, running, start
+from lading.deploy import contradicting, ended, host_checks, mounted, order, placing, policy, resume, running
 from lading.engines import base
 from lading.inventory import hosts
 from lading.plan import mounts, planner, steps
@@ -68,9 +68,9 @@ async def rollback(
 
     job = base.Job(
         plan=whole, release=target, bundle=None, known={}, hosts={host.name: host for host in chosen},
-        deployment=start.new_id(), begin=begin, state_dir=context.settings.state_dir, holder=context.actor,
+        deployment=order.new_id(), begin=begin, state_dir=context.settings.state_dir, holder=context.actor,
         since=contexts.now(), url=context.url, take_lease=take_lease, keep_jobs=True, stop=context.stop,
-        more_logins=partial(start.logins, context, target),
+        more_logins=partial(order.logins, context, target),
         sources=list(mounts.sources), judge=judge,
         own={name: base.Own(prepared.kept[name], begin={**running.owner(one), **running.finished(one)}) for name, one in prepared.apps.items()},
     )
@@ -86,7 +86,7 @@ def _prepare(destination: hosts.Destination, seen: state.FleetState, app: str, r
     policy.check(app, asked, destination.allowed)
     plans = {name: _plan(name, target, apps[name], host) for name, host in seen.hosts.items()}
     for name, host in seen.hosts.items():
-        start.check_data(target, plans[name], host)
+        host_checks.check_data(target, plans[name], host)
     whole = planner.plan(target, destination.name, plans, [_way(target, apps.values())], back=True)
     owners = sorted({running.owner(one).get("source", "") for one in apps.values()})
     whole = replace(whole, verb="rollback", source=", ".join(owners), confirm=destination.confirm,
@@ -99,7 +99,7 @@ async def _look(context: contexts.Context, chosen: Sequence[hosts.Host], app: st
     turned = {path for host in seen.hosts.values() if app in host.apps for path in mounts.turned(host.apps[app])}
     if turned:  # rarely so: it is asked only then what lies there
         seen, wrong = await contradicting.look(context, chosen, app, volumes=(), data=sorted(turned))
-    start.check_reachable(seen)
+    host_checks.check_reachable(seen)
     contradicting.check(wrong)
     return seen
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from builders import a_container, a_release, a_service
 from lading import errors, state
 from lading.compose import restore
-from lading.deploy import rollback, running, start
+from lading.deploy import host_checks, rollback, running
 from lading.drivers.shell import observation, observe, parsers
 from lading.engines import preflight, watching
 from lading.ledger import deployments
@@ -68,7 +68,7 @@ def used(seen: state.HostState) -> None:
     told = deployments.from_journals(fleet_state)
     assert all(isinstance(text, str) for one in told for text in (one.verb, one.actor, one.started))
     deployments.attested(fleet_state)
-    if refused := refusal(lambda: start.check_reachable(fleet_state)):
+    if refused := refusal(lambda: host_checks.check_reachable(fleet_state)):
         assert refused.hint and refused.host == "h"
         return
     app = seen.apps.get("shop", state.AppState("shop"))
@@ -156,10 +156,10 @@ def test_a_damaged_host_is_refused_and_shown(file: str) -> None:
     assert ("unknown", f"{file}: damaged: it cannot be read") in [(row.state, row.drift[0]) for row in rows if row.service == ""]
     assert ("h", "shop", "", file) in {(d.host, d.app, d.service, d.field) for d in differences.differences("h", damaged.apps["shop"])}
     with pytest.raises(errors.ForeignError) as caught:
-        start.check_reachable(state.FleetState({"h": damaged}))
+        host_checks.check_reachable(state.FleetState({"h": damaged}))
     assert caught.value.message.startswith(f"/var/lib/lading/apps/shop/{file} is damaged")
     assert "lading remove shop --to h" in caught.value.hint
-    start.check_reachable(state.FleetState({"h": damaged}), readable=False)
+    host_checks.check_reachable(state.FleetState({"h": damaged}), readable=False)
     alone = answered({**found, f"{file}:shop": b"\0\0\0", "containers": b""})
     assert [row.state for row in listing.host_rows(alone, "")][:1] == ["unknown"]  # not: nothing is deployed
 
@@ -167,7 +167,7 @@ def test_a_damaged_host_is_refused_and_shown(file: str) -> None:
 def test_the_hint_is_the_current_that_the_journal_tells() -> None:
     closed = parts({**WHOLE, "journal:shop": JOURNAL[:2]})
     with pytest.raises(errors.ForeignError) as caught:
-        start.check_reachable(state.FleetState({"h": answered({**closed, "current:shop": b""})}))
+        host_checks.check_reachable(state.FleetState({"h": answered({**closed, "current:shop": b""})}))
     line = caught.value.hint.partition("printf '%s\\n' '")[2].partition("'")[0]
     told = state.current_from_json(json.loads(line))
     assert (told.release, told.version, told.deployment, dict(told.generations)) == (MADE.id, "1", "d1", {"var.P": 1})

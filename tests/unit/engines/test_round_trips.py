@@ -11,7 +11,7 @@ import pytest
 from builders import a_container, a_release, a_service
 from lading import context, events, settings, state
 from lading.compose import project, release
-from lading.deploy import start
+from lading.deploy import preparation
 from lading.drivers.shell import observe
 from lading.engines import base, hosts
 from lading.inventory import hosts as inventory
@@ -75,7 +75,7 @@ class Fleet:
         """The upgrade, planned."""
         seen = await observe.fleet(self.recorder, list(HOSTS.values()), state_dir="auto", app="shop")
         bundle = release.Bundle(self.new, (), {}, {})
-        plans = {name: start.plan_one(name, self.new, {}, host) for name, host in seen.hosts.items()}
+        plans = {name: preparation.plan_host(name, self.new, {}, host) for name, host in seen.hosts.items()}
         whole = planner.plan(self.new, "all", planner.hooked(self.new, plans))
         return base.Job(whole, self.new, bundle, {self.old.id: self.old}, HOSTS, "d1", {"source": "src"}, "auto", "ann", "now")
 

@@ -7,17 +7,14 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lading import errors
 from lading.compose import project, reference, registry, revision, worktree
-
-if TYPE_CHECKING:
-    from lading.deploy import start
+from lading.deploy.request import Request
 
 REVISION, SOURCE = "org.opencontainers.image.revision", "org.opencontainers.image.source"
 CHANGED = "-dirty"  # behind the commit of an image that was built from a work tree with changes
-Read = Callable[["start.Request", Path], project.Reading]  # a request for another folder, and the folder it stands for
+Read = Callable[[Request, Path], project.Reading]  # a request for another folder, and the folder it stands for
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +25,8 @@ class Built:
     doubt: str = ""
 
 
-async def settle(
-    request: "start.Request", reading: project.Reading, environment: Mapping[str, str],
+async def select_source(
+    request: Request, reading: project.Reading, environment: Mapping[str, str],
     access: Callable[[str], registry.Access], read: Read,
 ) -> project.Reading:
     """The reading to deploy: of the files of the image's commit, or of the work tree's, with a warning where they differ.
@@ -107,7 +104,7 @@ def _same(one: str, other: str) -> bool:
 
 
 def _choose(
-    request: "start.Request", reading: project.Reading, read: Read, tree: worktree.Tree, commit: str, changed: str,
+    request: Request, reading: project.Reading, read: Read, tree: worktree.Tree, commit: str, changed: str,
 ) -> project.Reading:
     """The files of *commit*, or those here if the request says so."""
     said = f"{changed} here: not as in commit {commit[:12]}, which the image was built from"
@@ -126,7 +123,7 @@ def _choose(
                   f"{said}; that commit's files count (--source worktree takes what is here)")
 
 
-def _moved(request: "start.Request", top: Path, there: Path) -> "start.Request":
+def _moved(request: Request, top: Path, there: Path) -> Request:
     """The request with its paths in the folder *there* instead of the work tree's *top*."""
 
     def move(path: Path) -> Path:

@@ -1,0 +1,75 @@
+"""The verb deploy: prepare, end what another run left open, carry out, say how it ended."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from lading import context as contexts
+from lading import state
+from lading.deploy import contradicting, ended, order, preparation, resume, running
+from lading.deploy.preparation import Prepared
+from lading.deploy.request import Request
+from lading.plan import steps
+
+
+async def plan(context: contexts.Context, request: Request) -> steps.Plan:
+    """What `deploy` would do, from observation, without a lease; nothing is changed anywhere.
+
+    Raises:
+        InputError, ForeignError, TransportError: as `deploy`.
+    """
+    return (await preparation.prepare(context, request)).plan
+
+
+async def deploy(context: contexts.Context, request: Request) -> ended.Ended:
+    """Bring the destination to a version: all hosts or none.
+
+    Raises:
+        InputError: the input is wrong; no host was contacted.
+        RefusedError: lease, preflight, owner or confirmation; nothing was changed.
+        TransportError: a host could not be looked at before the start; nothing was changed.
+        LedgerError: the intent could not be stored; nothing was changed.
+    """
+    prepared = await _prepare(context, request)
+    if await resume.end_open(context, prepared.plan.app, prepared.seen,
+                             take_lease=request.take_lease, before="the next deployment"):
+        prepared = await _prepare(context, request)
+    job = await order.job(context, prepared)
+    done = await running.carry_out(
+        context, job, verb="deploy", reason=request.reason, plan=prepared.plan,
+        commit=prepared.bundle.commit or context.commit)
+    if done.result != "unchanged":
+        return done
+    return replace(done, note=_unhealthy_note(prepared))
+
+
+async def _prepare(context: contexts.Context, request: Request) -> Prepared:
+    """A plan that may be carried out.
+
+    Hosts that contradict the ledger are refused unless a person has accepted them, or has approved
+    this plan by its hash: the plan shows the repair.
+    """
+    prepared = await preparation.prepare(context, request)
+    if not context.approved:
+        contradicting.check(prepared.contradictions, request.accepted)
+    return prepared
+
+
+def _unhealthy_note(prepared: Prepared) -> str:
+    """What matches the release and is not well, which a deployment of the same does not mend."""
+    name = prepared.plan.app
+    found: list[str] = []
+    for host, seen in prepared.seen.hosts.items():
+        if name in seen.apps:
+            found += _describe_unhealthy(host, seen.apps[name])
+    return "; ".join([*found, f"lading logs {name}"]) if found else ""
+
+
+def _describe_unhealthy(host: str, app: state.AppState) -> Iterator[str]:
+    """A line for each container that is unhealthy or was restarted by Docker."""
+    for container in app.containers:
+        if container.one_off:
+            continue
+        if container.status == "running" and container.health == "unhealthy":
+            yield f"{container.service} on {host} is unhealthy"
+        if container.restarts:
+            yield f"Docker restarted {container.service} on {host} ({container.restarts} in all)"

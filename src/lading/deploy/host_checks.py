@@ -1,0 +1,134 @@
+"""Refuse hosts by what was seen of them: silent, damaged, another's, unfit, or data at stake."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from lading import errors, state
+from lading.compose import owner, release
+from lading.deploy import running
+from lading.engines import preflight
+from lading.plan import mounts, steps
+from lading.transport import command
+
+KNOWN_FORMATS = ("", "1")
+"""The formats of a host's state that this lading reads; "" is a host without any."""
+
+
+def check_reachable(seen: state.FleetState, *, readable: bool = True) -> None:
+    """All hosts must answer before anything begins, and (*readable*) say what is deployed there.
+
+    Raises:
+        TransportError: one does not; of the kind that its answer was.
+        ForeignError: its state is of a newer lading, or damaged.
+    """
+    for name, host in seen.hosts.items():
+        _check_answer(name, host)
+        if not readable:
+            continue
+        for app in host.apps.values():
+            if app.unreadable:
+                raise damaged(name, f"{host.facts.state_dir}/apps/{app.app}/{app.unreadable}", app)
+
+
+def _check_answer(name: str, host: state.HostState) -> None:
+    if host.error_kind == "format":
+        raise errors.ForeignError(host.error, "install the newer lading", host=name, step="observe")
+    if not host.reachable:
+        kinds = {kind.kind: kind for kind in
+                 (errors.UnreachableError, errors.AuthenticationError, errors.HostKeyError)}
+        kind = kinds.get(host.error_kind, errors.CommandError)
+        raise kind(host.error, host.error_hint or f"lading check {name}", host=name, step="observe")
+    if host.facts.state_format not in KNOWN_FORMATS:
+        found, known = host.facts.state_format, KNOWN_FORMATS[-1]
+        raise errors.ForeignError(
+            f"the state there has format {found}, this lading knows {known}",
+            "install the newer lading", host=name, step="observe")
+
+
+def damaged(host: str, path: str, app: state.AppState) -> errors.ForeignError:
+    """The refusal of a host that cannot say what is deployed there: that is not "nothing"."""
+    mend = f"put {path} back from a backup"
+    if app.committed is not None:
+        line = json.dumps(app.committed.as_json())
+        write = f"printf '%s\\n' {command.quote(line)} >{command.quote(path)}"
+        mend = f"as its journal tells it: {write}"
+    return errors.ForeignError(
+        f"{path} is damaged, so that nobody can say what of {app.app} is deployed there",
+        f"on {host}, {mend}; "
+        f"or give it up there (volumes and data stay): lading remove {app.app} --to {host}",
+        host=host, step="observe")
+
+
+def check_owner(
+    bundle: release.Bundle, destination: str, host: state.HostState, *, take_over: bool, lost: bool
+) -> None:
+    """Refuse a host on which the project's name is another's.
+
+    *destination*: as the host would record it.
+    *lost*: the ledger saw a commit there that the host lacks.
+
+    Raises:
+        ForeignError: it is; what makes it ours is its hint.
+    """
+    app = bundle.release.app
+    why = preflight.ownership(app, bundle.source, destination, host, take_over, bundle.path,
+                              lost=lost)
+    if not why:
+        return
+    hint = _moving_in(host, app)
+    if "belongs to" in why or "for destination" in why:
+        hint = _taking_over(bundle.source)
+    raise errors.ForeignError(why, f"if that is right: {hint}", host=host.host, step="observe")
+
+
+def _taking_over(source: str) -> str:
+    """What to type where an app is another source's."""
+    if not owner.FOLDER.match(source):
+        return "--take-over"
+    return "--take-over; `source: NAME` in lading.yaml tells that it is the same project"
+
+
+def _moving_in(host: state.HostState, app: str) -> str:
+    """What to type where a project runs that is not lading's."""
+    adopt = f"lading adopt {app} --to {host.host}; or another name: --app NAME"
+    if host.apps.get(app, state.AppState(app)).current is None:
+        return adopt
+    return f"lading remove {app} --to {host.host} --keep-running, then {adopt}"
+
+
+def check_data(made: release.Release, plan: steps.HostPlan, seen: state.HostState) -> None:
+    """Refuse what would lose data on a host, or would be recorded there and never happen.
+
+    Raises:
+        PreflightError: there is something; what to do by hand is its hint.
+    """
+    app = seen.apps.get(made.app, state.AppState(made.app))
+    ran = app.current.generations if app.current is not None else {}
+    moved = [name.removeprefix("var.") for name, number in plan.generations.items()
+             if name.startswith("var.") and ran.get(name, number) != number]
+    found = mounts.problems(made, running.kept_release(app), seen, moved)
+    if found:
+        raise errors.PreflightError("; ".join(one.why for one in found), found[0].hint,
+                                    host=seen.host, step="plan")
+
+
+def check_hosts(
+    made: release.Release, plans: Mapping[str, steps.HostPlan], seen: state.FleetState,
+    platforms: Mapping[str, Sequence[str]],
+) -> None:
+    """Refuse hosts that cannot take a release, with all that is wrong on all of them.
+
+    Raises:
+        PreflightError: there is such a host.
+    """
+    wrong: dict[str, str] = {}
+    for name, host in seen.hosts.items():
+        problems = preflight.problems(made, plans[name], host, platforms)
+        if problems:
+            wrong[name] = "; ".join(problems)
+    if not wrong:
+        return
+    first, *others = wrong
+    told = "".join(f"; {name}: {wrong[name]}" for name in others)
+    raise errors.PreflightError(wrong[first] + told, preflight.remedy(seen.hosts[first]),
+                                host=first, step="preflight")

@@ -1,0 +1,270 @@
+"""A plan with all it is made from: resolve, observe, pin images, build the release, compare."""
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from lading import context as contexts
+from lading import state
+from lading.compose import bundle as bundles
+from lading.compose import normal, profiles, project, release, rights
+from lading.deploy import (
+    contradicting,
+    host_checks,
+    identity,
+    mounted,
+    pinning,
+    policy,
+    resolution,
+    running,
+)
+from lading.deploy.request import Request
+from lading.inventory import hosts
+from lading.plan import mounts, planner, steps
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan with all it was made from.
+
+    *nonce*: what the hashes of secrets were salted with when the hosts were asked.
+    *vouched*: the images whose digests do not rest on what hosts say alone.
+    *contradictions*: hosts that contradict the ledger.
+    *mounts*: what it mounts of hosts.
+    *expected*: Compose's normal form for each host with something to do, secrets included.
+    """
+
+    request: Request
+    destination: hosts.Destination
+    chosen: tuple[hosts.Host, ...]
+    bundle: release.Bundle
+    plan: steps.Plan
+    seen: state.FleetState
+    platforms: Mapping[str, Sequence[str]]
+    nonce: str
+    vouched: tuple[str, ...] = ("*",)
+    contradictions: contradicting.Wrong = field(default_factory=dict)
+    mounts: mounted.Mounted = field(default_factory=lambda: mounted.Mounted({}, frozenset()))
+    expected: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Observed:
+    """What was seen of the hosts; *added*: rights that links on them add to the project's own."""
+
+    seen: state.FleetState
+    contradictions: contradicting.Wrong
+    mounts: mounted.Mounted
+    added: tuple[rights.Right, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Images:
+    """Image → reference by digest; reference → its platforms; the images that are vouched for."""
+
+    pins: Mapping[str, str]
+    platforms: Mapping[str, Sequence[str]]
+    vouched: tuple[str, ...]
+
+
+async def prepare(context: contexts.Context, request: Request) -> Prepared:
+    """Plan a deployment; nothing is changed anywhere.
+
+    Raises:
+        InputError: the input is wrong; no host was contacted.
+        TransportError: a host could not be looked at.
+        RefusedError: rights, owner, data at stake, or a host that cannot take the release.
+    """
+    resolved = await resolution.resolve(context, request)
+    contradicting.check_names(request.accepted, resolved.chosen)
+    nonce = secrets.token_hex(16)
+    observed = await _observe(context, resolved, nonce)
+    policy.check(resolved.app, observed.added, resolved.destination.allowed)
+    ours = partial(is_ours, context, resolved.destination)
+    name = identity.name(resolved.reading, observed.seen, ours, beside=request.take_over)
+    if name != resolved.app:
+        return await prepare(context, replace(request, app=name))
+
+    images = await _pin_images(context, request, resolved, observed.seen)
+    bundle = release.build(resolved.reading, images.pins)
+    _check_owners(bundle, resolved.destination, observed, ours, take_over=request.take_over)
+    plan = _plan(bundle, resolved, observed, images, nonce, ours)
+    expected = await _expected_forms(bundle, plan, context.environment)
+    for form in dict.fromkeys(expected.values()):
+        policy.check_form(resolved.app, form, resolved.destination.allowed)
+    return Prepared(
+        request, resolved.destination, resolved.chosen, bundle, plan, observed.seen,
+        images.platforms, nonce, images.vouched, observed.contradictions, observed.mounts, expected)
+
+
+async def _observe(
+    context: contexts.Context, resolved: resolution.Resolved, nonce: str
+) -> _Observed:
+    """Look at the hosts: what runs there, what lies where the project mounts, where links lead."""
+    reading = resolved.reading
+    visible = mounted.of_reading(reading)
+    look = partial(
+        contradicting.look, context, resolved.chosen, resolved.app, nonce=nonce,
+        binds=_paths_of_hosts(reading), sources=list(visible.sources),
+        volumes=sorted(one.name for one in reading.project.volumes.values()))
+    places = {*reading.binds, *reading.host_data, *_secret_files(reading)}
+    seen, wrong = await look(data=sorted(places))
+    host_checks.check_reachable(seen)
+    below = _below(reading, seen)
+    if below - places:  # rarely so: only then it is asked what lies there
+        seen, wrong = await look(data=sorted(places | below))
+        host_checks.check_reachable(seen)
+
+    added: list[rights.Right] = []
+    for host in seen.hosts.values():
+        added += mounted.added(visible, resolved.app, host, reading.secrets, reading.plain,
+                               guarded=bool(resolved.destination.allowed))
+    return _Observed(seen, wrong, visible, tuple(added))
+
+
+def _paths_of_hosts(reading: project.Reading) -> list[str]:
+    """The absolute paths that must be on every host: bind mounts and seccomp profiles."""
+    found: set[str] = set()
+    for service in profiles.needed(reading.project):
+        found.update(mount.source for mount in service.mounts if mount.kind == "bind")
+        found.update(service.seccomp)
+    return sorted(path for path in found if path.startswith("/"))
+
+
+def _secret_files(reading: project.Reading) -> set[str]:
+    """The files of secrets, as the project names them."""
+    return {name.removeprefix("file.") for name in reading.secrets if name.startswith("file.")}
+
+
+def _below(reading: project.Reading, seen: state.FleetState) -> frozenset[str]:
+    """The host data of hosts that lies below what would ship now."""
+    name = reading.project.name
+    found: set[str] = set()
+    for host in seen.hosts.values():
+        if name in host.apps:
+            found |= mounts.nested(reading.binds, reading.host_data, host.apps[name])
+    return frozenset(found)
+
+
+def is_ours(context: contexts.Context, destination: hosts.Destination, recorded: str) -> bool:
+    """Whether a destination that a host recorded is the one that was asked for."""
+    return context.settings.inventory.alike(recorded, destination)
+
+
+async def _pin_images(
+    context: contexts.Context, request: Request, resolved: resolution.Resolved,
+    seen: state.FleetState,
+) -> _Images:
+    """The digest that each image is deployed by, and for which platforms it is there."""
+    app, local_images = resolved.app, resolved.reading.project.local_images
+    now = await pinning.now(context, resolved.chosen, resolved.images)
+    kept = await pinning.keep(context, now.pins, seen, app, by_hosts=now.by_hosts,
+                              named=request.digests, refresh=request.refresh)
+    local = await pinning.local(context, local_images - kept.pins.keys(), seen, app)
+    return _Images({**local, **kept.pins}, now.platforms, kept.vouched)
+
+
+def _check_owners(
+    bundle: release.Bundle, destination: hosts.Destination, observed: _Observed,
+    ours: Callable[[str], bool], *, take_over: bool,
+) -> None:
+    """Refuse hosts on which the app's name is another's.
+
+    Raises:
+        ForeignError: there is one.
+    """
+    app = bundle.release.app
+    for name, host in observed.seen.hosts.items():
+        recorded = destination.name
+        current = host.apps.get(app, state.AppState(app)).current
+        if current is not None and ours(current.destination):
+            recorded = current.destination
+        host_checks.check_owner(bundle, recorded, host, take_over=take_over,
+                                lost=name in observed.contradictions)
+
+
+def _plan(
+    bundle: release.Bundle, resolved: resolution.Resolved, observed: _Observed, images: _Images,
+    nonce: str, ours: Callable[[str], bool],
+) -> steps.Plan:
+    """The plan of all hosts.
+
+    Raises:
+        PreflightError: a host cannot take it, or data would be lost there.
+    """
+    made, seen, app = bundle.release, observed.seen, resolved.app
+    plans = _plan_hosts(bundle, observed, nonce)
+    for name, host in seen.hosts.items():
+        host_checks.check_data(made, plans[name], host)
+    unfinished = running.unfinished(seen, app)
+    if not unfinished:  # what is open there ends first, and may end what is wrong
+        host_checks.check_hosts(made, plans, seen, images.platforms)
+    notes = (
+        *bundle.warnings,
+        *contradicting.notes(observed.contradictions),
+        *mounted.notes(observed.added),
+        *identity.second(resolved.reading, seen, ours),
+    )
+    plan = planner.plan(made, resolved.destination.name, planner.hooked(made, plans), notes)
+    return replace(
+        plan, source=bundle.source, confirm=resolved.destination.confirm, unfinished=unfinished,
+        rights=policy.planned(resolved.reading.rights, app, seen))
+
+
+def _plan_hosts(
+    bundle: release.Bundle, observed: _Observed, nonce: str
+) -> dict[str, steps.HostPlan]:
+    hashed = salted_secrets(bundle, nonce)
+    plans = {}
+    for name, host in observed.seen.hosts.items():
+        contradiction = observed.contradictions.get(name)
+        why = contradiction.why if contradiction is not None else ""
+        plans[name] = plan_host(name, bundle.release, hashed, host, why)
+    return plans
+
+
+def plan_host(
+    name: str, made: release.Release, hashed: Mapping[str, str], seen: state.HostState,
+    contradiction: str = "",
+) -> steps.HostPlan:
+    """The plan of one host from what was seen there.
+
+    *hashed*: see `salted_secrets`. *contradiction*: in what the host contradicts the ledger.
+    """
+    app = seen.apps.get(made.app, state.AppState(made.app))
+    numbers, fresh = planner.generations(hashed, app.secrets)
+    data = seen.data if seen.volumes is not None else None
+    return planner.plan_host(name, made, numbers, fresh, app, running.kept_release(app),
+                             seen.attached(made.app), contradiction, seen.volumes, data)
+
+
+def salted_secrets(bundle: release.Bundle, nonce: str) -> dict[str, str]:
+    """Name → hash with *nonce* of each secret of a bundle, as hosts tell of those they keep."""
+    found = {}
+    for name, value in bundle.secrets.items():
+        kept = bundles.secret_content(name, value)
+        found[name] = hashlib.sha256(nonce.encode() + kept).hexdigest()
+    return found
+
+
+async def _expected_forms(
+    bundle: release.Bundle, plan: steps.Plan, environment: Mapping[str, str]
+) -> Mapping[str, str]:
+    """Compose's normal form for each host with something to do.
+
+    Compose is run once for all hosts with the same generations of secrets.
+    """
+    forms: dict[tuple[tuple[str, int], ...], str] = {}
+    expected: dict[str, str] = {}
+    for name, host in plan.hosts.items():
+        if not host.steps:
+            continue
+        generations = tuple(sorted(host.generations.items()))
+        if generations not in forms:
+            forms[generations] = await asyncio.to_thread(
+                normal.form, bundle, dict(generations), environment)
+        expected[name] = forms[generations]
+    return expected

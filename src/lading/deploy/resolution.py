@@ -1,0 +1,138 @@
+"""What is deployed and where, before hosts are asked: destination, files, variables, digests."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lading import context as contexts
+from lading import errors, settings
+from lading.compose import passing, profiles, project, read, reference, registry
+from lading.deploy import credentials, pinning, placing, policy, source_selection
+from lading.deploy.request import Request
+from lading.inventory import hosts
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A project and its destination, before a host is contacted.
+
+    *images*: what is known of them so far; some registries only hosts can ask.
+    """
+
+    destination: hosts.Destination
+    chosen: tuple[hosts.Host, ...]
+    reading: project.Reading
+    images: pinning.Found
+
+    @property
+    def app(self) -> str:
+        """The app's name, which is its Compose project's."""
+        return self.reading.project.name
+
+
+async def resolve(context: contexts.Context, request: Request) -> Resolved:
+    """Choose the hosts and read the project; only where a destination is in doubt is a host asked.
+
+    Raises:
+        InputError: a name, a file or a variable is wrong.
+        RightsError: the project asks for more than its destination allows.
+        RegistryError: a registry does not answer.
+    """
+    def app(destination: hosts.Destination) -> str:
+        reading = read_project(context.environment, request, destination, context.settings)
+        return reading.project.name
+
+    destination, chosen = await placing.place(context, request.to, app)
+    reading, images = await read_pinned(context.settings, context.environment, request, destination)
+    policy.check(reading.project.name, reading.rights, destination.allowed)
+    return Resolved(destination, chosen, reading, images)
+
+
+async def read_pinned(
+    fleet: settings.Settings, environment: Mapping[str, str], request: Request,
+    destination: hosts.Destination,
+) -> tuple[project.Reading, pinning.Found]:
+    """The files of the right commit, and what each image is now, as far as no host is needed."""
+    access = credentials.access(fleet, environment)
+
+    def read_beside(asked: Request, beside: Path) -> project.Reading:
+        return read_project(environment, asked, destination, fleet, beside=beside)
+
+    here = read_project(environment, request, destination, fleet)
+    reading = await source_selection.select_source(request, here, environment, access, read_beside)
+    return reading, await _ask_registries(reading, request, fleet, access)
+
+
+def read_project(
+    environment: Mapping[str, str], request: Request, destination: hosts.Destination,
+    fleet: settings.Settings | None = None, *, beside: Path | None = None,
+) -> project.Reading:
+    """The app's files and variables, under the project name that the destination wants.
+
+    Without a *fleet* file nothing of the caller's environment is passed on but VERSION.
+    *beside*: see `read.Request`.
+    """
+    pass_env, source = passing.Passing(), ""
+    if fleet is not None:
+        pass_env, source = fleet.pass_env_for(destination), fleet.source
+    asked = read.Request(
+        directory=request.directory, files=request.files, app=request.app, version=request.version,
+        overrides=request.overrides, environment=environment, destination=destination.variables,
+        beside=beside, pass_env=pass_env, source=source,
+        profiles=request.profiles, usual=destination.profiles,
+    )
+    reading = read.read(asked)
+    if not destination.project:
+        return reading
+    name = destination.project.replace("{app}", reading.project.name)
+    name = name.replace("{dest}", destination.name)
+    return read.read(replace(asked, project=name))
+
+
+async def _ask_registries(
+    reading: project.Reading, request: Request, fleet: settings.Settings,
+    access: Callable[[str], registry.Access],
+) -> pinning.Found:
+    """The digests of all images, those that the request names among them.
+
+    An image that nothing is started of may be gone.
+    """
+    known: set[str] = set()
+    for service in reading.project.services.values():
+        known.update(service.all_images)
+    started = {*request.digests}
+    for service in profiles.needed(reading.project):
+        started.update(service.all_images)
+    pulled = sorted(known - (reading.project.local_images - {*request.digests}))
+    if request.require_immutable:
+        _refuse_moving_tags(pulled)
+
+    asked = {image: _with_digest(image, request.digests) for image in pulled}
+    by_hosts = {image for image in pulled if fleet.by_hosts(reference.parse(image).registry)}
+    mine = {image: asked[image] for image in pulled if image not in by_hosts}
+    needed = [text for image, text in mine.items() if image in started]
+    others = [text for image, text in mine.items() if image not in started]
+
+    answers = await registry.resolve(needed, access)
+    answers |= await registry.findable(others, access)
+    pinned = {image: answers[text] for image, text in mine.items() if text in answers}
+    of_hosts = {image: asked[image] for image in pulled if image in by_hosts and image in started}
+    return pinning.Found(pinned, of_hosts)
+
+
+def _with_digest(image: str, digests: Mapping[str, str]) -> str:
+    """An image's reference, by the digest that was asked for if there is one."""
+    return reference.pinned(image, digests[image]) if image in digests else image
+
+
+def _refuse_moving_tags(images: Iterable[str]) -> None:
+    """Refuse tags that may name another image tomorrow.
+
+    Raises:
+        InputError: there is one.
+    """
+    for image in images:
+        parsed = reference.parse(image)
+        if not parsed.digest and reference.is_moving(parsed.tag):
+            raise errors.InputError(f"{image}: {parsed.tag or 'latest'} is a moving tag",
+                                    "name an immutable version, or leave --require-immutable away")
