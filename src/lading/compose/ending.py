@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal, Protocol
 
-from lading import state
 from lading.compose import services
 
 Ending = Literal["must", "may", "never"]
@@ -49,18 +48,3 @@ def _of(spec: Spec, awaited: Collection[str]) -> Ending:
     if policy in (*MAY_END, *RUNS_ON):
         return "may" if policy in MAY_END else "never"
     return "may" if spec.job else "never"  # a masked word: the release knows what it was
-
-
-def word(seen: state.ContainerState, ending: Ending) -> state.ServiceState:
-    """The one word for people. A health check may come from the image alone: who has one is not meant to end."""
-    return seen.state(ending == "must" or (ending == "may" and not seen.health))
-
-
-def finished(containers: Iterable[state.ContainerState]) -> tuple[str, ...]:
-    """The services all of whose containers have ended with code 0."""
-    ended: dict[str, bool] = {}
-    for one in containers:
-        if not one.one_off:
-            done = one.status == "exited" and one.exit_code == 0
-            ended[one.service] = done and ended.get(one.service, True)
-    return tuple(sorted(name for name, done in ended.items() if done))

@@ -29,6 +29,7 @@ from lading.deploy.request import Request
 from lading.drivers.shell import adoption as inspection
 from lading.drivers.shell import observe
 from lading.inventory import hosts
+from lading.placement import assignment
 from lading.plan import adoption, digests, likeness, planner, steps
 from lading.transport import base as transports
 
@@ -165,12 +166,14 @@ async def _compare(
     wrong = adoption.traps(tree, there, folder)
     if wrong:
         raise errors.PreflightError("; ".join(wrong), "then adopt again; nothing was changed", host=host.name, step="compare")
-    compared = adoption.compare(host.name, made.release, numbers, tree, there, app, folder)
+    placed = assignment.by_default(made.release)
+    compared = adoption.compare(host.name, made.release, numbers, tree, there, app, folder, placed=placed)
     first = steps.Change(host.name, "", "release", "", made.release.id)
     lacks = tuple(sorted(set(made.release.objects) - app.objects))
-    images = {name: spec.image for name, spec in made.release.active.items()}
+    images = {name: made.release.services[name].image for name in placed}
     todo = (steps.StoreRelease(made.release.id, lacks), steps.PullImages(images), steps.CommitRelease(made.release.id))
-    return steps.HostPlan(host.name, todo, (first, *compared.changes), None, numbers, fresh, compared.adopted), compared.notes
+    whole = steps.HostPlan(host.name, todo, (first, *compared.changes), None, numbers, fresh, compared.adopted, placed)
+    return whole, compared.notes
 
 
 def _wanted(made: release.Bundle, nonce: str, numbers: Mapping[str, int]) -> dict[str, tuple[str, ...]]:

@@ -16,7 +16,9 @@ from lading.drivers.shell import observation
 from lading.engines import host_commands
 from lading.export import ansible
 from lading.inventory import hosts
-from lading.plan import rollout, steps
+from lading.placement import assignment
+from lading.plan import steps
+from lading.rollout import rolling
 from lading.transport import command, reaching, target, trust
 
 NEW = "-o with a new folder in one that is there"
@@ -32,14 +34,15 @@ async def write(context: contexts.Context, request: Request, output: Path) -> di
     _refuse_groups(context.settings.inventory.choose(request.to)[1])
     prepared = await preparation.prepare(context, request)
     _refuse(prepared)
-    batches = rollout.batches([host.name for host in prepared.chosen], prepared.bundle.release.forth.parallelism)
+    batches = rolling.batches([host.name for host in prepared.chosen], prepared.bundle.release.forth.parallelism)
+    placed = assignment.by_default(prepared.bundle.release)
     generations = {name: plan.generations for name, plan in prepared.plan.hosts.items()}
     said, known = await _said(context, prepared.chosen)
     teams = context.settings.ansible.inventory if any(_by_team(context, host) for host in prepared.chosen) else ()
     what = ansible.Deployment(
         prepared.bundle.release, prepared.destination.name, batches, generations, _registries(context, prepared),
         context.settings.state_dir, prepared.bundle.source,
-        tuple([*([ansible.TEAMS] if teams else []), *(["inventory.yml"] if said else [])]))
+        tuple([*([ansible.TEAMS] if teams else []), *(["inventory.yml"] if said else [])]), placed)
     files = [_file("playbook.yml", ansible.playbook(what)), *([_file("inventory.yml", ansible.inventory(said))] if said else []),
              *known, *_files(prepared)]
     with disk.writing(output, NEW), tempfile.TemporaryDirectory(dir=output.resolve().parent) as name:

@@ -12,7 +12,9 @@ from lading.drivers.shell import observe
 from lading.engines import base, hosts
 from lading.inventory import hosts as inventory
 from lading.ledger import deployments
-from lading.plan import rollout, steps
+from lading.placement import assignment
+from lading.plan import steps
+from lading.rollout import rolling
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +144,11 @@ def _job(
     begun = {name: begin for name, host in seen.hosts.items()
              if (begin := _begun(host, app, deployment)) is not None}
     said = _agreed(begun)
-    plans = {name: _plan(name, begin) for name, begin in begun.items()}
-    whole = steps.Plan(app, str(said.get("version", "")), str(said.get("to", "")), str(said.get("destination", "")),
-                       plans, rollout.batches(list(plans), int(said.get("parallelism", 0))))
     asked = {"kind": "resumed", "actor": context.actor, "reason": reason, "url": context.url}
     own = {name: _own(seen.hosts[name].apps[app], begin, asked) for name, begin in begun.items()}
+    plans = {name: _plan(name, begin, own[name].release) for name, begin in begun.items()}
+    whole = steps.Plan(app, str(said.get("version", "")), str(said.get("to", "")), str(said.get("destination", "")),
+                       plans, rolling.batches(list(plans), int(said.get("parallelism", 0))))
     source = {"source": said.get("source", "")}
     return base.Job(
         plan=whole, release=release.empty(app), bundle=None, known={}, hosts={host.name: host for host in chosen},
@@ -169,11 +171,12 @@ def _own(app: state.AppState, begin: Mapping[str, Any], asked: Mapping[str, str]
     return base.Own(kept, kept.get(to) or release.empty(app.app), {**words, **asked}, staged=to in kept)
 
 
-def _plan(name: str, begin: Mapping[str, Any]) -> steps.HostPlan:
+def _plan(name: str, begin: Mapping[str, Any], to: release.Release | None) -> steps.HostPlan:
     before = state.current_from_json(begin["from"]) if begin.get("from") else None
     numbers = {key: int(value) for key, value in begin.get("generations", {}).items()}
     commit = steps.CommitRelease(str(begin.get("to", "")))
-    return steps.HostPlan(name, (commit,), (), before, numbers, adopted=state.adopted_from_json(begin))
+    placed = assignment.by_default(to) if to is not None else {}
+    return steps.HostPlan(name, (commit,), (), before, numbers, adopted=state.adopted_from_json(begin), placed=placed)
 
 
 def decide(

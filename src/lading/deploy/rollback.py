@@ -6,10 +6,10 @@ from functools import partial
 
 from lading import canonical, errors, state
 from lading import context as contexts
-from lading.compose import ending
 from lading.compose import release as releases
 from lading.deploy import contradicting, ended, host_checks, mounted, order, placing, policy, resume, running
 from lading.engines import base
+from lading.health import verdict
 from lading.inventory import hosts
 from lading.plan import mounts, planner, steps
 
@@ -157,7 +157,7 @@ def _plan(name: str, target: releases.Release, app: state.AppState, host: state.
     numbers = _numbers(target, app)
     whole = planner.plan_host(name, target, numbers, (), app, running.kept_release(app), host.attached(target.app),
                                volumes=host.volumes)
-    return planner.without_one_shots(whole, target, ending.finished(app.containers))
+    return planner.without_one_shots(whole, target, verdict.finished(app.containers))
 
 
 def _numbers(target: releases.Release, app: state.AppState) -> dict[str, int]:

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from lading import context as contexts
 from lading import errors, events, spans, state
-from lading.compose import ending, release, restore
+from lading.compose import release, restore
 from lading.deploy import approval, ended, recording
 from lading.engines import base, hosts
+from lading.health import verdict
 from lading.plan import steps
 from lading.transport import base as transports
 
@@ -126,7 +127,7 @@ def owner(app: state.AppState) -> dict[str, str]:
 
 def finished(app: state.AppState | None) -> dict[str, list[str]]:
     """What a deployment's record on a host says of the services that had ended well before: a way back does not run them again."""
-    return {"finished": list(ending.finished(app.containers))} if app is not None else {"finished": []}
+    return {"finished": list(verdict.finished(app.containers))} if app is not None else {"finished": []}
 
 
 def kept_releases(app: state.AppState | None) -> Mapping[str, release.Release]:

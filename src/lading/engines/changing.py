@@ -11,6 +11,7 @@ from lading import canonical, errors, events, shape, state
 from lading.compose import dialects, parse, release
 from lading.drivers.shell import commands, logs, observe
 from lading.engines import base, held, host_commands, watching
+from lading.health import watch
 from lading.plan import planner, steps
 from lading.transport import command
 
@@ -95,7 +96,7 @@ class Changing:
     async def roll(self, name: str) -> None:
         """Bring the host's services to the job's release and wait until they are good."""
         made, plan = self.job.at(name).release, self.job.plan.hosts[name]
-        judged = made.active
+        judged: Mapping[str, int] = plan.placed
         if self.job.keep_jobs:
             plan, judged, _ = host_commands.undo_plan(plan, made, self.job.at(name).finished)
         await self._bring_up(name, made, plan, judged, whole=False, verb="roll")
@@ -103,7 +104,7 @@ class Changing:
 
     async def _bring_up(
         self, name: str, made: release.Release, plan: steps.HostPlan,
-        judged: Mapping[str, release.ServiceSpec], whole: bool, verb: str,
+        judged: Mapping[str, int], whole: bool, verb: str,
     ) -> None:
         job = self.job
         common = {"v": state.JOURNAL_FORMAT, "deployment": job.deployment, "step": verb, "to": made.id}
@@ -119,8 +120,8 @@ class Changing:
             had=host_commands.anonymous(self.held.seen.get(name)) if verb == "roll" else {},
             again=[(s, made.services[s].content) for s in plan.services] if verb == "undo" or job.keep_jobs else (),
         )
-        watch = watching.Watch(
-            made, tuple(judged), frozenset(plan.services), plan.generations, plan.previous.adopted if plan.previous else {},
+        follows = watch.Watch(
+            made, judged, plan.services, plan.generations,
             lambda: job.stop.is_set() and verb == "roll",
             lambda text: job.show(events.ServiceAwaited(job.deployment, name, verb, text)),
         )
@@ -132,15 +133,16 @@ class Changing:
         awaited = host_commands.awaited(made, plan.services)
         if awaited:
             job.show(events.ServiceAwaited(job.deployment, name, verb, awaited))
-        await self._watched(self.held.send(name, what, watch.on_part), watch)
-        await self._judged(name, verb, watch, round(time.monotonic() - begun, 3))
+        parts = watching.parts_of(follows, plan.previous.adopted if plan.previous else {})
+        await self._watched(self.held.send(name, what, parts), follows)
+        await self._judged(name, verb, follows, round(time.monotonic() - begun, 3))
 
-    async def _watched(self, sent: Coroutine[Any, Any, command.Result], watch: watching.Watch) -> None:
+    async def _watched(self, sent: Coroutine[Any, Any, command.Result], follows: watch.Watch) -> None:
         """Until the command ends; one whose engine falls silent for longer than its services may take is given up."""
         task = asyncio.create_task(sent)
         try:
-            while not (await asyncio.wait({task}, timeout=watching.SILENCE / 6))[0]:
-                if watch.give_up():
+            while not (await asyncio.wait({task}, timeout=watch.SILENCE / 6))[0]:
+                if follows.is_stalled():
                     return
             await task
         finally:
@@ -148,17 +150,17 @@ class Changing:
                 task.cancel()
                 await asyncio.wait({task})
 
-    async def _judged(self, name: str, verb: str, watch: watching.Watch, seconds: float) -> None:
+    async def _judged(self, name: str, verb: str, follows: watch.Watch, seconds: float) -> None:
         job = self.job
-        for verdict in watch.verdicts:
+        for verdict in follows.verdicts:
             if verdict.word == "good":
                 await self.record(events.ServiceHealthy(job.deployment, name, verb, verdict.service, verdict.state))
-        if not watch.why:
+        if not follows.why:
             await self.record(events.StepEnded(job.deployment, name, verb, seconds=seconds))
             return
-        why = "interrupted" if watch.stopped else self.held.shown(watch.why)
-        log = () if watch.stopped else await self._last_lines(name, watch.failed)
-        for service in watch.failed:
+        why = "interrupted" if follows.stopped else self.held.shown(follows.why)
+        log = () if follows.stopped else await self._last_lines(name, follows.failed)
+        for service in follows.failed:
             await self.record(events.ServiceUnhealthy(job.deployment, name, verb, service, why, ()))
         await self.record(events.StepEnded(job.deployment, name, verb, error=why, seconds=seconds))
         raise held.Failure(name, verb, why, log)

@@ -72,9 +72,10 @@ def commit_command(
     tags = [commands.kept_image(job.plan.app, service, name) for name in gone for service in _kept_images(app, name)]
     foreign = {c.service for c in app.containers if c.id in plan.adopted} if app else set()  # they have no labels
     ends = job.release.endings
-    runs = {name: commands.Judged(spec.content, release.generation_label(spec, plan.generations), spec.replicas, name in fresh,
-                                 ends[name] == "may")
-            for name, spec in job.release.active.items() if ends[name] != "must" and name not in foreign and name not in job.left}
+    runs = {name: commands.Judged(job.release.services[name].content,
+                                 release.generation_label(job.release.services[name], plan.generations), replicas,
+                                 name in fresh, ends[name] == "may")
+            for name, replicas in plan.placed.items() if ends[name] != "must" and name not in foreign and name not in job.left}
     before = app or state.AppState(job.plan.app)
     deployed = before.becoming(job.release.id, job.deployment, plan.generations, back=job.begin.get("verb") == "rollback")
     return commands.commit(
@@ -111,15 +112,16 @@ def give_back_command(hold: commands.Hold, job: base.Job, app: state.AppState, r
 
 def undo_plan(
     plan: steps.HostPlan, old: release.Release, finished: Container[str] | None
-) -> tuple[steps.HostPlan, Mapping[str, release.ServiceSpec], bool]:
+) -> tuple[steps.HostPlan, Mapping[str, int], bool]:
     """The way back: *finished* one-shots stay as they are unless `x-lading.on_undo: run`; after a network step all is made anew."""
     left = old.left_on_the_way_back(finished)
-    judged = {name: spec for name, spec in old.active.items() if name not in left}
+    judged = {name: replicas for name, replicas in plan.placed.items() if name not in left}
     whole = any(isinstance(step, steps.RecreateNetwork) for step in plan.steps)
     start = tuple(judged) if whole else tuple(name for name in plan.services if name in judged)
     kept = [step for step in plan.steps if not isinstance(step, steps.StartServices)]
     return (
-        steps.HostPlan(plan.host, (*kept, steps.StartServices(start, whole or plan.anew)), plan.changes, plan.previous, plan.generations),
+        steps.HostPlan(plan.host, (*kept, steps.StartServices(start, whole or plan.anew)), plan.changes, plan.previous, plan.generations,
+                       placed=plan.placed),
         judged, whole,
     )
 

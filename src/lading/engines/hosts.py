@@ -9,7 +9,8 @@ from typing import Any
 from lading import errors, events, state
 from lading.drivers.shell import commands, observe
 from lading.engines import base, changing, held, host_commands
-from lading.plan import rollout, steps
+from lading.plan import steps
+from lading.rollout import rolling as rollouts
 from lading.transport import base as transports
 
 
@@ -196,7 +197,7 @@ class _Run:
 
     async def _undo_all(self, why: str) -> None:
         """Newest first: the last batch that was touched goes back before the one before it."""
-        for batch in rollout.way_back(self.changing.touched, self.job.plan.batches):
+        for batch in rollouts.undo_order(self.changing.touched, self.job.plan.batches):
             await asyncio.gather(*(self._undo(name, why) for name in batch))
 
     async def _undo(self, name: str, why: str) -> None:

@@ -10,6 +10,7 @@ from lading import state
 from lading.compose import release
 from lading.export import playbook_text
 from lading.inventory import hosts
+from lading.placement import assignment
 from lading.transport import command
 
 TEAMS = "INVENTORY"  # stands for the inventory of the team's own, which lies elsewhere wherever the playbook is run
@@ -41,6 +42,12 @@ class Deployment:
     state_dir: str
     source: str = ""
     inventories: tuple[str, ...] = ("inventory.yml",)
+    placed: assignment.Placed | None = None
+
+    @property
+    def runs(self) -> assignment.Placed:
+        """What each host runs of the release; by default all that was asked for."""
+        return assignment.by_default(self.made) if self.placed is None else self.placed
 
 
 def inventory(said: Mapping[str, Mapping[str, Any]]) -> str:
@@ -142,7 +149,7 @@ def _filled(text: str, words: Mapping[str, str]) -> str:
 def _variables(what: Deployment) -> dict[str, Any]:
     """What the tasks speak of, as the play's variables."""
     made = what.made
-    active = made.active
+    active = {name: made.services[name] for name in what.runs}
     found: dict[str, Any] = {
         "app_name": made.app,
         "app_current": {
@@ -152,7 +159,7 @@ def _variables(what: Deployment) -> dict[str, Any]:
         },
         "app_services": {
             name: {"images": [image for image in spec.all_images.values() if "@" in image], "content": spec.content, "ends": made.endings[name], "health": spec.health,
-                   "replicas": spec.replicas}
+                   "replicas": what.runs[name]}
             for name, spec in active.items()
         },
         "app_known": sorted(made.services),

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lading import state
-from lading.compose import ending, reference
+from lading.compose import reference
 from lading.compose import release as releases
+from lading.health import verdict
+from lading.placement import assignment
 from lading.plan import likeness, steps
 
 SERVICE = "com.docker.compose.service"
@@ -124,29 +126,28 @@ class Compared:
 
 def compare(
     host: str, made: releases.Release, numbers: Mapping[str, int], tree: Mapping[str, Any], seen: Running,
-    app: state.AppState, folder: str,
+    app: state.AppState, folder: str, *, placed: assignment.Placed | None = None,
 ) -> Compared:
     """Everything in which the running project is not what *made* wants; a container that is just so counts as the release's.
 
-    *folder*: the app's on the host.
+    *folder*: the app's on the host; *placed*: what the host is to run of it, by default all.
     """
+    placed = assignment.by_default(made) if placed is None else placed
     changes: list[steps.Change] = []
     adopted: dict[str, state.Adopted] = {}
     states = {c.id: c for c in app.containers}
     for name, spec in made.services.items():
-        mine = seen.of(name)
-        if spec.active and len(mine) != spec.replicas:
-            changes.append(steps.Change(host, name, "containers", str(len(mine)), str(spec.replicas)))
+        mine, expected = seen.of(name), verdict.expect(made, name, numbers, placed.get(name, 0))
+        if name in placed and len(mine) != expected.replicas:
+            changes.append(steps.Change(host, name, "containers", str(len(mine)), str(expected.replicas)))
         for raw in mine:
             found = likeness.differences(tree, name, raw, seen.evidence, spec.image)
             changes += [steps.Change(host, name, field, old, new) for field, old, new in found]
             one = states.get(str(raw["Id"]), state.ContainerState("", name, str(raw["Id"]), "", "", "", ""))
-            word = ending.word(one, made.endings[name])
-            if word in ("exited", "restarting", "paused", "unhealthy"):
-                changes.append(steps.Change(host, name, "state", word, "completed" if made.endings[name] == "must" else "running"))
-            label = releases.generation_label(spec, numbers) if spec.secrets else ""
-            if found or (one.content, one.image, one.secrets) != (spec.content, spec.image, label):
-                adopted[one.id] = _counts_as(spec, label, [field for field, _, _ in found], raw)
+            changes += [steps.Change(host, name, "state", wrong.state, "completed" if expected.ends == "must" else "running")
+                        for wrong in verdict.examine(expected, one) if wrong.kind == "state" and one.status]
+            if found or not verdict.is_same(expected, one, *verdict.IDENTITY):
+                adopted[one.id] = _counts_as(expected, [field for field, _, _ in found], raw)
     for raw in seen.containers:
         name = str((raw["Config"].get("Labels") or {}).get(SERVICE, ""))
         if name not in made.services:
@@ -155,9 +156,10 @@ def compare(
     return Compared(tuple(dict.fromkeys(changes)), adopted, tuple(_notes(host, made, changes, tree, seen, folder)))
 
 
-def _counts_as(spec: releases.ServiceSpec, label: str, found: Sequence[str], raw: Mapping[str, Any]) -> state.Adopted:
+def _counts_as(expected: verdict.Expected, found: Sequence[str], raw: Mapping[str, Any]) -> state.Adopted:
+    spec = expected.spec
     image = str(raw["Config"].get("Image")) if "image" in found else spec.image
-    return state.Adopted("", image) if found else state.Adopted(spec.content, image, label)
+    return state.Adopted("", image) if found else state.Adopted(spec.content, image, expected.label)
 
 
 def _notes(

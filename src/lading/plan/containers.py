@@ -1,58 +1,34 @@
-"""In what the containers of a service differ from what a release wants, every difference a change; which of them to keep (pure)."""
+"""In what the containers of a service differ from what a release wants, every difference a change (pure)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lading import canonical, state
-from lading.compose import ending, overlay, restore
+from lading.compose import overlay, restore
 from lading.compose import release as releases
-from lading.plan import mounts, rollout, steps
+from lading.health import verdict
+from lading.plan import mounts, steps
 
 SHOWN = 120  # characters of a value that are shown
 NAMED = 100  # entries of a mapping that are named where they differ
-HEALTH = {"healthy": 0, "running": 0, "completed": 0, "starting": 1}  # which container to keep; all others come last
 
 
 def changes(
-    host: str, release: releases.Release, spec: releases.ServiceSpec, numbers: Mapping[str, int],
+    host: str, release: releases.Release, expected: verdict.Expected, numbers: Mapping[str, int],
     app: state.AppState, old: releases.Release | None, there: mounts.Kept = mounts.UNASKED,
 ) -> list[steps.Change]:
     """Everything in which the containers of one service differ, all at once: whoever approves sees the whole."""
-    ends = release.endings[spec.name]
-    mine = ranked(spec, ends, numbers, app.containers)
+    spec, mine = expected.spec, verdict.ranked(expected, app.containers)
     found: list[steps.Change] = []
-    if len(mine) != spec.replicas:
-        found.append(steps.Change(host, spec.name, "containers", str(len(mine)), str(spec.replicas)))
-    for container in mine[: spec.replicas]:
+    if len(mine) != expected.replicas:
+        found.append(steps.Change(host, spec.name, "containers", str(len(mine)), str(expected.replicas)))
+    for container in mine[: expected.replicas]:
         known = before(spec.name, container.content, app, old)
         moved = mounts.changes(host, release, spec, container, known, there)
-        differing = fields(host, release, spec, container, known, moved)
-        differing += _secrets(host, spec, numbers, app, container, old)
-        found += differing or _unwell(host, spec, ends, container)
+        differing = fields(host, release, expected, container, known, moved)
+        differing += _secrets(host, expected, numbers, app, container, old)
+        found += differing or _unwell(host, expected, container)
     return list(dict.fromkeys(found))
-
-
-def ranked(
-    spec: releases.ServiceSpec, ends: ending.Ending, numbers: Mapping[str, int],
-    containers: Sequence[state.ContainerState],
-) -> list[state.ContainerState]:
-    """A service's containers, those to keep first: as the release says, then well, then the longest running.
-
-    Compose's number plays no part: the only good container may be the second.
-    """
-    label = releases.generation_label(spec, numbers) if spec.secrets else ""
-
-    def rank(seen: state.ContainerState) -> tuple[bool, int, str, str]:
-        right = (seen.content, seen.image, seen.secrets) == (spec.content, spec.image, label)
-        return not right, HEALTH.get(ending.word(seen, ends), len(HEALTH)), seen.since, seen.name
-
-    return sorted((c for c in containers if c.service == spec.name and not c.one_off), key=rank)
-
-
-def is_as_said(spec: releases.ServiceSpec, numbers: Mapping[str, int], seen: state.ContainerState) -> bool:
-    """Whether a container has the definition of the release, and the generations of its secrets."""
-    label = releases.generation_label(spec, numbers) if spec.secrets else ""
-    return (seen.content, seen.secrets) == (spec.content, label)
 
 
 def before(
@@ -69,12 +45,13 @@ def before(
 
 
 def _secrets(
-    host: str, spec: releases.ServiceSpec, numbers: Mapping[str, int], app: state.AppState,
+    host: str, expected: verdict.Expected, numbers: Mapping[str, int], app: state.AppState,
     seen: state.ContainerState, old: releases.Release | None,
 ) -> list[steps.Change]:
     """The secrets of which a container has another generation, none, or one too many; by name, never by value."""
-    if seen.secrets == (releases.generation_label(spec, numbers) if spec.secrets else ""):
+    if verdict.is_same(expected, seen, "secrets"):
         return []
+    spec = expected.spec
     has = _generations(spec.name, app, seen, old)
     if has is None:
         current = app.current.generations if app.current else {}
@@ -108,18 +85,22 @@ def _secret(host: str, service: str, name: str, word: str) -> steps.Change:
     return steps.Change(host, service, f"secret {name.partition('.')[2] or name}", old, word)
 
 
-def _unwell(
-    host: str, spec: releases.ServiceSpec, ends: ending.Ending, seen: state.ContainerState
-) -> list[steps.Change]:
-    word = ending.word(seen, ends)
-    if word in ("healthy", "running", "starting", "completed", "unhealthy"):
-        wrong = rollout.mismatch(spec, seen.secrets, seen)
-        return [steps.Change(host, spec.name, "attached", wrong, "as in the release")] if wrong else []
-    return [steps.Change(host, spec.name, "state", word, "completed" if ends == "must" else "running")]
+def _unwell(host: str, expected: verdict.Expected, seen: state.ContainerState) -> list[steps.Change]:
+    """Why a container that is what the release says must be made anew all the same.
+
+    One that only is unhealthy is not: the same release would come up the same.
+    """
+    name = expected.spec.name
+    found = verdict.examine(expected, seen)
+    down = [one for one in found if one.kind == "state" and one.state != "unhealthy"]
+    if down:
+        return [steps.Change(host, name, "state", down[0].state, "completed" if expected.ends == "must" else "running")]
+    loose = [one for one in found if one.kind in verdict.ATTACHED]
+    return [steps.Change(host, name, "attached", loose[0].why, "as in the release")] if loose else []
 
 
 def fields(
-    host: str, release: releases.Release, spec: releases.ServiceSpec, seen: state.ContainerState,
+    host: str, release: releases.Release, expected: verdict.Expected, seen: state.ContainerState,
     known: tuple[releases.Release, releases.ServiceSpec] | None, moved: Sequence[steps.Change] = (),
 ) -> list[steps.Change]:
     """The fields in which a service's definition differs from what runs.
@@ -127,10 +108,10 @@ def fields(
     *known*: the release and service by which the container was made. Without it nobody can name the fields, which is said.
     *moved*: its mounts that differ.
     """
-    found = list(moved)
-    if seen.image != spec.image:
+    spec, found = expected.spec, list(moved)
+    if not verdict.is_same(expected, seen, "image"):
         found.insert(0, steps.Change(host, spec.name, "image", seen.image, spec.image))
-    if seen.content == spec.content:
+    if verdict.is_same(expected, seen, "definition"):
         return found
     if known is None:
         return [*found, steps.Change(host, spec.name, "definition", seen.definition, spec.content[:12])]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from lading import state
 from lading.compose import overlay, variables
 from lading.compose import release as releases
+from lading.placement import assignment
 from lading.plan import steps
 
 NAMELESS = re.compile(r"[0-9a-f]{64}")  # how Docker names an anonymous volume
@@ -280,12 +281,13 @@ def _becomes(old: Mount | None, new: Mount | None, there: Kept) -> str:
 def resources(
     host: str,
     made: releases.Release,
+    placed: assignment.Placed,
     old: releases.Release | None,
     app: state.AppState,
     volumes: Mapping[str, state.Volume] | None,
 ) -> list[steps.Change]:
     """The volumes that a host will have anew, and the data that nothing of the app mounts any more; it stays."""
-    now, before = used(made), used(old) if old is not None else frozenset[str]()
+    now, before = used(made, placed), used(old) if old is not None else frozenset[str]()
     found = []
     for name in sorted(now - before if volumes is not None else ()):
         one = (volumes or {}).get(name)
@@ -293,7 +295,7 @@ def resources(
         found.append(steps.Change(host, "", f"volume {name}", _whose(one, made.app), becomes))
     found += [
         steps.Change(host, "", f"volume {name}", "mounted", "left behind: it stays, unused")
-        for name in sorted(before - now - frozenset(_still_mounted(made, app)))
+        for name in sorted(before - now - frozenset(_still_mounted(made, placed, app)))
     ]
     for container in app.containers:
         if container.service not in made.services and not container.one_off:
@@ -311,7 +313,7 @@ def _whose(one: state.Volume | None, app: str) -> str:
     return f"there already, of project {project}" if project else "there already, not made by Compose"
 
 
-def _still_mounted(made: releases.Release, app: state.AppState) -> Iterator[str]:
+def _still_mounted(made: releases.Release, placed: assignment.Placed, app: state.AppState) -> Iterator[str]:
     """The volumes that containers have and keep though the release does not say it."""
     for container in app.containers:
         spec = made.services.get(container.service)
@@ -319,7 +321,7 @@ def _still_mounted(made: releases.Release, app: state.AppState) -> Iterator[str]
             continue
         want = wanted(made, spec)
         for target, source in container.mounts.items():
-            if not spec.active or (target in want and want[target].is_open):
+            if container.service not in placed or (target in want and want[target].is_open):
                 yield source
 
 
@@ -331,9 +333,10 @@ def _left(host: str, app: str, container: state.ContainerState) -> Iterator[step
             yield steps.Change(host, container.service, f"{FIELD}{target}", what, "left behind: it stays, unused")
 
 
-def used(made: releases.Release) -> frozenset[str]:
-    """The names of the volumes that a release's services mount."""
-    return frozenset[str]().union(*(of_service(made, spec) for spec in made.active.values()))
+def used(made: releases.Release, placed: assignment.Placed | None = None) -> frozenset[str]:
+    """The names of the volumes that the services mount which a host runs of a release; *placed*: by default all."""
+    names = assignment.by_default(made) if placed is None else placed
+    return frozenset[str]().union(*(of_service(made, made.services[name]) for name in names))
 
 
 def of_service(made: releases.Release, spec: releases.ServiceSpec) -> frozenset[str]:
@@ -354,22 +357,26 @@ def problems(
     old: releases.Release | None,
     there: state.HostState,
     moved: Sequence[str] = (),
+    *,
+    placed: assignment.Placed | None = None,
 ) -> list[Problem]:
     """What of a release's volumes and mounts would lose data on a host, or not happen there at all.
 
-    *moved*: the secrets that have another value than those which run.
+    *moved*: the secrets that have another value than those which run; *placed*: what the host is to run, by default all.
     """
     app = there.apps.get(made.app, state.AppState(made.app))
-    return [*_volumes(made, old, there, moved), *_hidden(made, app, there)]
+    placed = assignment.by_default(made) if placed is None else placed
+    return [*_volumes(made, placed, old, there, moved), *_hidden(made, placed, app, there)]
 
 
 def _volumes(
     made: releases.Release,
+    placed: assignment.Placed,
     old: releases.Release | None,
     there: state.HostState,
     moved: Sequence[str],
 ) -> Iterator[Problem]:
-    names = used(made)
+    names = used(made, placed)
     for key, volume in made.volumes.items():
         name = str(volume["name"])
         if there.volumes is None or name not in names:
@@ -455,12 +462,12 @@ def _apart(said: Mapping[str, str], there: Mapping[str, str]) -> list[str]:
 
 
 def _hidden(
-    made: releases.Release, app: state.AppState, there: state.HostState
+    made: releases.Release, placed: assignment.Placed, app: state.AppState, there: state.HostState
 ) -> Iterator[Problem]:
     """The host data that files which ship would hide: containers find it there no more, nor what they wrote."""
     was = data_of(app)
     stays = overlay.host_data(made.overlay)
-    for name, where, path in _shipping(made):
+    for name, where, path in _shipping(made, placed):
         if app.releases or path == ".":
             met = [place for one in sorted(was) if (place := _meets(path, one, stays))]
         else:
@@ -476,10 +483,10 @@ def _hidden(
         )
 
 
-def _shipping(made: releases.Release) -> Iterator[tuple[str, str, str]]:
+def _shipping(made: releases.Release, placed: assignment.Placed) -> Iterator[tuple[str, str, str]]:
     """All that ships and is mounted: whose, where, and its path in the project."""
-    for name, spec in made.active.items():
-        for target, mount in sorted(wanted(made, spec).items()):
+    for name in placed:
+        for target, mount in sorted(wanted(made, made.services[name]).items()):
             if mount.kind == "shipped":
                 yield name, target, mount.source
     for key, object_ in sorted(overlay.shipped(made.overlay).configs.items()):

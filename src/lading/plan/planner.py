@@ -4,9 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from lading import state
-from lading.compose import ending, hooks, variables
+from lading.compose import hooks, variables
 from lading.compose import release as releases
-from lading.plan import containers, mounts, rollout, steps
+from lading.health import verdict
+from lading.placement import assignment
+from lading.plan import containers, mounts, steps
+from lading.rollout import rolling
 
 KEPT = 5  # releases that stay on a host
 
@@ -31,12 +34,15 @@ def generations(
 
 def diff(
     host: str, release: releases.Release, numbers: Mapping[str, int], app: state.AppState,
-    old: releases.Release | None, there: mounts.Kept = mounts.UNASKED,
+    old: releases.Release | None, there: mounts.Kept = mounts.UNASKED, *, placed: assignment.Placed | None = None,
 ) -> tuple[steps.Change, ...]:
-    """Everything in which a host differs from *release*; empty = it is there, as it should be."""
+    """Everything in which a host differs from *release*; empty = it is there, as it should be.
+
+    *placed*: what it is to run of it; by default all that was asked for.
+    """
     found: list[steps.Change] = []
-    for spec in release.active.values():
-        found += containers.changes(host, release, spec, numbers, app, old, there)
+    for expected in verdict.expected_of(release, assignment.by_default(release) if placed is None else placed, numbers):
+        found += containers.changes(host, release, expected, numbers, app, old, there)
     for name in sorted({c.service for c in app.containers if not c.one_off} - set(release.services)):
         found.append(steps.Change(host, name, "service", "running", "removed"))
     if old is not None:
@@ -68,20 +74,23 @@ def plan_host(
     host: str, release: releases.Release, numbers: Mapping[str, int], fresh: tuple[str, ...], app: state.AppState,
     old: releases.Release | None, attached: Mapping[str, Sequence[str]] | None = None, wrong: str = "",
     volumes: Mapping[str, state.Volume] | None = None, data: Mapping[str, bool] | None = None,
+    *, placed: assignment.Placed | None = None,
 ) -> steps.HostPlan:
     """The steps that bring one host to *release*; none if it is there already.
 
     *attached*: network → names of containers on it that are not the app's; *wrong*: why what the host has written down
-    does not count, so that it is written anew; *volumes* and *data*: what lies there, if it was asked for.
+    does not count, so that it is written anew; *volumes* and *data*: what lies there, if it was asked for;
+    *placed*: what the host is to run of the release; by default all that was asked for.
     """
     strangers = attached or {}
-    changes = diff(host, release, numbers, app, old, mounts.Kept(volumes, data))
+    placed = assignment.by_default(release) if placed is None else placed
+    changes = diff(host, release, numbers, app, old, mounts.Kept(volumes, data), placed=placed)
     if wrong:
         changes = (steps.Change(host, "", "record", wrong, "written anew"), *changes)
     current = app.current
     same = current is not None and current.release == release.id and dict(current.generations) == numbers
     if not changes and same and not app.edited:
-        return steps.HostPlan(host, (), (), current, numbers)
+        return steps.HostPlan(host, (), (), current, numbers, placed=placed)
     if not changes and same:
         changes = tuple(steps.Change(host, "", f"file {app.shipped_as(path)}", "edited by hand", "as shipped")
                         for path in app.edited)
@@ -94,105 +103,119 @@ def plan_host(
         and (old.networks[key] != network or variables.names(network["definition"]) & _moved(numbers, app))
     ]
     real = [str(release.networks[key]["name"]) for key in networks]
-    anew = bool(real) or _unseen(release, numbers, app, changes)
-    pulled = _pulled(host, release, app, changes, real)
+    anew = bool(real) or _unseen(release, placed, numbers, app, changes)
+    pulled = _pulled(host, release, placed, app, changes, real)
     if anew:
-        pulled = _together(host, release, app, changes, pulled)
-    start = sorted({*_named(release, changes), *(change.service for change in pulled if change.field != "stopped")})
+        pulled = _together(host, placed, app, changes, pulled)
+    start = sorted({*_named(placed, changes), *(change.service for change in pulled if change.field != "stopped")})
     todo: list[steps.Step] = [
         steps.StoreRelease(release.id, tuple(sorted(set(release.objects) - good))),
-        steps.PullImages({key: image for name, spec in release.services.items() if name in start or spec.active
-                          for key, image in spec.all_images.items() if spec.replicas or "@" in image}),
+        steps.PullImages(_images(release, {*start, *placed}, placed)),
     ]
     for name in real:
-        users = tuple(sorted(one for one, spec in release.active.items() if name in spec.networks))
+        users = tuple(sorted(one for one in placed if name in release.services[one].networks))
         todo.append(steps.RecreateNetwork(name, users, tuple(strangers.get(name, ()))))
-    todo += _surplus(release, numbers, app)
+    todo += _surplus(release, placed, numbers, app)
     if start:
         todo.append(steps.StartServices(tuple(start), anew))
     todo += _removals(release, app, old, strangers)
     todo.append(steps.CommitRelease(release.id))
     there = {c.id for c in app.containers if c.service in release.services}
     adopted = {key: one for key, one in (current.adopted if current else {}).items() if key in there}
-    changes = (*changes, *pulled, *_run_on(host, release, app, old), *mounts.resources(host, release, old, app, volumes))
-    return steps.HostPlan(host, tuple(todo), changes, current, numbers, fresh, adopted)
+    changes = (*changes, *pulled, *_run_on(host, release, placed, app, old), *mounts.resources(host, release, placed, old, app, volumes))
+    return steps.HostPlan(host, tuple(todo), changes, current, numbers, fresh, adopted, placed)
+
+
+def _images(release: releases.Release, services: Collection[str], placed: assignment.Placed) -> dict[str, str]:
+    """The images of *services*; of one that has no container there only those that can be pulled."""
+    found: dict[str, str] = {}
+    for name, spec in release.services.items():
+        if name in services:
+            known = spec.all_images.items()
+            found |= {key: image for key, image in known if placed.get(name, spec.replicas) or "@" in image}
+    return found
 
 
 def _run_on(
-    host: str, release: releases.Release, app: state.AppState, old: releases.Release | None
+    host: str, release: releases.Release, placed: assignment.Placed, app: state.AppState, old: releases.Release | None
 ) -> list[steps.Change]:
     """The services whose containers stay though nobody asks for their profiles any more."""
-    dropped = set(old.active if old is not None else ()) & (set(release.services) - set(release.active))
+    before = assignment.by_default(old) if old is not None else {}
+    dropped = set(before) & (set(release.services) - set(placed))
     there = {c.service for c in app.containers if not c.one_off}
     return [steps.Change(host, name, "service", "running", "runs on as it is: nobody asks for its profile any more")
             for name in sorted(dropped & there)]
 
 
-def _named(release: releases.Release, changes: Sequence[steps.Change]) -> set[str]:
+def _named(placed: assignment.Placed, changes: Sequence[steps.Change]) -> set[str]:
     """The services that must be started for what differs of themselves; fewer containers are no reason to start any."""
     fewer = {change for change in changes if change.field == "containers" and int(change.old) > int(change.new)}
-    return {change.service for change in changes if change.service in release.active and change not in fewer}
+    return {change.service for change in changes if change.service in placed and change not in fewer}
 
 
 def _pulled(
-    host: str, release: releases.Release, app: state.AppState, changes: Sequence[steps.Change], networks: Sequence[str],
+    host: str, release: releases.Release, placed: assignment.Placed, app: state.AppState,
+    changes: Sequence[steps.Change], networks: Sequence[str],
 ) -> list[steps.Change]:
     """What happens to containers because of something else than themselves, each with its reason."""
-    made = {c.service for c in changes if c.service in release.active and c.field != "state"}
-    made &= _named(release, changes)
+    specs = {name: release.services[name] for name in placed}
+    made = {c.service for c in changes if c.service in placed and c.field != "state"}
+    made &= _named(placed, changes)
     found: dict[str, steps.Change] = {}
     for network in networks:
         because = f"because network {network} is made anew"
-        for name, spec in release.active.items():
+        for name, spec in specs.items():
             if network in spec.networks and name not in made:
                 found.setdefault(name, steps.Change(host, name, "recreated", "", because))
         for name in sorted({c.service for c in app.containers if network in c.networks and not c.one_off}):
-            if name in release.services and name not in release.active:
+            if name in release.services and name not in placed:
                 found.setdefault(name, steps.Change(host, name, "stopped", "", f"{because}, and no deployment starts it"))
     while True:  # whoever is made on a recreated container must be recreated too
         remade = made | {name for name, change in found.items() if change.field == "recreated"}
-        tied = {name: _tie(spec, remade) for name, spec in release.active.items() if name not in remade}
+        tied = {name: _tie(spec, remade) for name, spec in specs.items() if name not in remade}
         more = {name: steps.Change(host, name, "recreated", "", f"because {why}") for name, why in tied.items() if why}
         if not more:
             break
         found |= more
-    found |= _restarted(host, release, app, remade)
+    found |= _restarted(host, release, placed, app, remade)
     return sorted(found.values(), key=lambda change: change.service)
 
 
 def _unseen(
-    release: releases.Release, numbers: Mapping[str, int], app: state.AppState, changes: Sequence[steps.Change]
+    release: releases.Release, placed: assignment.Placed, numbers: Mapping[str, int], app: state.AppState,
+    changes: Sequence[steps.Change],
 ) -> bool:
     """Whether a container has to go for a reason that Compose does not see: its volume has another name in the same definition."""
     moved = {change.service for change in changes if change.field.startswith(mounts.FIELD)}
-    return any(containers.is_as_said(release.active[c.service], numbers, c)
+    expected = {one.spec.name: one for one in verdict.expected_of(release, placed, numbers)}
+    return any(verdict.is_same(expected[c.service], c, "definition", "secrets")
                for c in app.containers if c.service in moved and not c.one_off)
 
 
 def _together(
-    host: str, release: releases.Release, app: state.AppState, changes: Sequence[steps.Change], pulled: Sequence[steps.Change],
+    host: str, placed: assignment.Placed, app: state.AppState, changes: Sequence[steps.Change], pulled: Sequence[steps.Change],
 ) -> list[steps.Change]:
     """*pulled* where Compose is told to make all that it starts anew: containers that it would have kept are recreated, too."""
     found = [replace(change, field="recreated") if change.field == "restarted" else change for change in pulled]
     there = {c.service for c in app.containers if not c.one_off}
     remade = {change.service for change in found} | {c.service for c in changes if c.field not in ("containers", "state")}
-    more = sorted((_named(release, changes) & there) - remade)
+    more = sorted((_named(placed, changes) & there) - remade)
     found += [steps.Change(host, name, "recreated", "", "because what is started with it is made anew") for name in more]
     return sorted(found, key=lambda change: change.service)
 
 
 def _restarted(
-    host: str, release: releases.Release, app: state.AppState, remade: Collection[str]
+    host: str, release: releases.Release, placed: assignment.Placed, app: state.AppState, remade: Collection[str]
 ) -> dict[str, steps.Change]:
     """The services that keep their containers, but are restarted since one that they depend on gets a new one.
 
     Compose does that itself for services of one `up`; one-shots are not run again for it.
     """
     there = {c.service for c in app.containers if not c.one_off}
-    ended = release.one_shots(ending.finished(app.containers))
+    ended = release.one_shots(verdict.finished(app.containers))
     found = {}
-    for name, spec in release.active.items():
-        causes = [one for one in spec.restarts_with if one in remade and one in there]
+    for name in placed:
+        causes = [one for one in release.services[name].restarts_with if one in remade and one in there]
         if causes and name not in remade and name in there and name not in ended:
             because = f"because {causes[0]} is recreated (depends_on: restart: true)"
             found[name] = steps.Change(host, name, "restarted", "", because)
@@ -210,13 +233,15 @@ def _tie(spec: releases.ServiceSpec, remade: Collection[str]) -> str:
     return ""
 
 
-def _surplus(release: releases.Release, numbers: Mapping[str, int], app: state.AppState) -> list[steps.Step]:
+def _surplus(
+    release: releases.Release, placed: assignment.Placed, numbers: Mapping[str, int], app: state.AppState
+) -> list[steps.Step]:
     """The containers above a service's replicas: those that are least as the release says, and least well."""
     found: list[steps.Step] = []
-    for name, spec in sorted(release.active.items()):
-        extra = containers.ranked(spec, release.endings[name], numbers, app.containers)[spec.replicas:]
+    for expected in sorted(verdict.expected_of(release, placed, numbers), key=lambda one: one.spec.name):
+        extra = verdict.ranked(expected, app.containers)[expected.replicas:]
         if extra:
-            found.append(steps.ScaleDown(name, tuple(container.id for container in extra)))
+            found.append(steps.ScaleDown(expected.spec.name, tuple(container.id for container in extra)))
     return found
 
 
@@ -284,7 +309,7 @@ def plan(
         said.append("an undo restores containers and configuration, not the data in volumes")
     return steps.Plan(
         release.app, release.version, release.id, destination, dict(hosts),
-        rollout.batches(busy, pace.parallelism), pace.delay, tuple(dict.fromkeys(said)),
+        rolling.batches(busy, pace.parallelism), pace.delay, tuple(dict.fromkeys(said)),
     )
 
 

@@ -125,7 +125,8 @@ Step = (
 class HostPlan:
     """The steps for one host, in order; no steps = unchanged. *previous* is what the host goes back to.
 
-    *adopted*: the containers that count as the release's though they have no labels of lading's.
+    *adopted*: the containers that count as the release's though they have no labels of lading's. *placed*: what the host is
+    to run of the release, service → containers.
     """
 
     host: str
@@ -135,6 +136,7 @@ class HostPlan:
     generations: Mapping[str, int] = field(default_factory=dict)
     fresh_secrets: tuple[str, ...] = ()
     adopted: Mapping[str, state.Adopted] = field(default_factory=dict)
+    placed: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def services(self) -> tuple[str, ...]:

@@ -4,8 +4,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lading import canonical, state
-from lading.compose import ending, restore
+from lading.compose import restore
+from lading.health import verdict
 from lading.ledger import contradictions
+from lading.placement import assignment
 from lading.plan import planner, steps
 
 
@@ -45,12 +47,11 @@ def differences(host: str, app: state.AppState) -> tuple[Difference, ...]:
         return (*found, *(lost if f"release {app.current.release}" not in app.damaged else ()))
     made = restore.from_json(app.releases[app.current.release])
     changes = planner.diff(host, made, app.current.generations, app, None)
-    jobs = {name for name in ending.finished(app.containers) if made.endings.get(name, "never") != "never"}
-    found += [_difference(host, app.app, change) for change in changes if change.service not in jobs]
-    found += [
-        Difference(host, app.app, c.service, "health", "healthy", "unhealthy")
-        for c in app.containers if c.health == "unhealthy" and c.status == "running"
-    ]
+    done = verdict.completed(made, app.containers)
+    found += [_difference(host, app.app, change) for change in changes if change.service not in done]
+    for expected in verdict.expected_of(made, assignment.by_default(made), app.current.generations):
+        sick = [one for one in verdict.problems(expected, app.containers) if (one.kind, one.state) == ("state", "unhealthy")]
+        found += [Difference(host, app.app, one.service, "health", "healthy", "unhealthy") for one in sick]
     return tuple(found)
 
 

@@ -5,9 +5,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lading import state
-from lading.compose import ending, restore
+from lading.compose import restore
 from lading.compose import release as releases
+from lading.health import verdict
 from lading.ledger import contradictions
+from lading.placement import assignment
 from lading.queries import differences
 
 
@@ -63,9 +65,9 @@ def _app_rows(host: str, app: state.AppState, wrong: contradictions.Contradictio
         for container in app.containers if not container.one_off
     ]
     present = {row.service for row in rows}
-    for name, spec in made.services.items():
-        if spec.active and name not in present and current is not None:
-            image, _, digest = spec.image.partition("@")
+    for name in _missing(app, made):
+        if name not in present and current is not None:
+            image, _, digest = made.services[name].image.partition("@")
             rows.append(Row(app.app, name, host, "", current.version, current.release, image, digest, "missing",
                             current.since, current.deployment, current.actor, tuple(drifted.get(name, ()))))
     present = {row.service for row in rows}
@@ -94,6 +96,15 @@ def _made(app: state.AppState) -> releases.Release:
     return restore.from_json(app.releases[app.current.release])
 
 
+def _missing(app: state.AppState, made: releases.Release) -> list[str]:
+    """The services of which there are too few containers."""
+    found = []
+    for expected in verdict.expected_of(made, assignment.by_default(made), {}):
+        kinds = {one.kind for one in verdict.problems(expected, app.containers)}
+        found += [expected.spec.name] if "missing" in kinds else []
+    return found
+
+
 def _row(
     host: str, app: state.AppState, seen: state.ContainerState, made: releases.Release,
     drift: tuple[str, ...],
@@ -102,7 +113,7 @@ def _row(
     known = _origin(app, seen)
     ends = made.endings.get(seen.service, "may")
     return Row(
-        app.app, seen.service, host, seen.name, known[1], known[0], image, digest, ending.word(seen, ends), seen.since,
+        app.app, seen.service, host, seen.name, known[1], known[0], image, digest, verdict.observed(seen, ends), seen.since,
         app.current.deployment if app.current and known[0] == app.current.release else "",
         app.current.actor if app.current and known[0] == app.current.release else "", drift, seen.adopted,
     )

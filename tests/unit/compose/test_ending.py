@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from builders import a_container, a_release, a_service
+from builders import a_release, a_service
 from lading.compose import ending, project, release, restore
 
 
@@ -40,15 +40,6 @@ def test_the_bytes_of_a_release_are_as_they_were() -> None:  # upgrading lading 
     job = a_release(a_service("web", restart="no", restart_written=True),
                     a_service("after", depends_on={"web": "service_completed_successfully"}))
     assert (job.wait("web"), job.bake("web"), job.wait("after")) == (900.0, 0.0, 60.0)
-
-
-def test_who_has_finished() -> None:
-    made = a_release(a_service("a"), a_service("b", replicas=2), a_service("c"), a_service("d"))
-    done = {"status": "exited", "exit_code": 0}
-    [a, b, c, d] = made.services.values()
-    seen = [a_container(a, **done), a_container(b, **done), a_container(b), a_container(c, status="exited", exit_code=1),
-            a_container(d, **done, one_off=True)]
-    assert ending.finished(seen) == ("a",)
 
 
 @pytest.mark.parametrize(("finished", "left"), [(("buckets",), {"buckets", "migrate"}), ((), {"migrate"}), (None, {"migrate", "worker"})])

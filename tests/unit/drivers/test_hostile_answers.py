@@ -14,6 +14,7 @@ from lading.compose import restore
 from lading.deploy import host_checks, rollback, running
 from lading.drivers.shell import observation, observe, parsers
 from lading.engines import preflight, watching
+from lading.health import watch
 from lading.ledger import deployments
 from lading.plan import planner
 from lading.queries import differences, listing
@@ -186,14 +187,15 @@ def test_a_damaged_release_is_not_kept_and_is_named() -> None:
 @pytest.mark.parametrize("content", [b"not json\n", b'{"labels": [1]}\n', b"\xff\xfe\n"])
 def test_a_snapshot_that_cannot_be_read_is_never_good(content: bytes) -> None:
     spec = MADE.services["web"]
-    watch = watching.Watch(MADE, ("web",), frozenset({"web"}), {}, {})
-    watch.on_part("up", "²\n".encode())
-    assert watch.status == 1
-    watch.on_part("containers", content)
-    assert watch.on_part("tick", b"") is False
-    assert "cannot be read" in watch.why
-    watch.stop = lambda: True
-    assert watch.on_part("tick", b"") is True
+    follows = watch.Watch(MADE, {"web": 1}, {"web"}, {})
+    on_part = watching.parts_of(follows, {})
+    on_part("up", "²\n".encode())
+    assert follows.status == 1
+    on_part("containers", content)
+    assert on_part("tick", b"") is False
+    assert "cannot be read" in follows.why
+    follows.stop = lambda: True
+    assert on_part("tick", b"") is True
     assert a_container(spec).service == "web"
 
 

@@ -10,7 +10,8 @@ from test_round_trips import HOSTS, Fleet, releases
 from builders import a_container, a_release, a_service, an_app
 from lading import events
 from lading.compose import release
-from lading.engines import base, held, host_commands, hosts, watching
+from lading.engines import base, held, host_commands, hosts
+from lading.health import watch
 from lading.inventory import hosts as inventory
 from lading.transport import base as transports
 from lading.transport import command
@@ -139,7 +140,7 @@ class Silent(Struck):
 def test_an_engine_that_falls_silent_is_given_up_when_its_services_have_had_their_time(
     monkeypatch: pytest.MonkeyPatch, wait: float, stopped: bool, why: str
 ) -> None:
-    monkeypatch.setattr(watching, "SILENCE", 0.03)
+    monkeypatch.setattr(watch, "SILENCE", 0.03)
     fleet = Silent(looks=0)
     fleet.new = replace(fleet.new, services={name: replace(spec, wait=wait) for name, spec in fleet.new.services.items()})
 

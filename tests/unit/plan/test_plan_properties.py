@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from builders import a_container, a_release, a_service
 from lading import state
-from lading.compose import ending, project, release
-from lading.plan import planner, rollout, steps
+from lading.compose import project, release
+from lading.plan import planner, steps
+from lading.rollout import rolling
 
 NAMES = ("db", "job", "side", "web")
 SECRETS = {"var.P": b"p", "file.key": b"k"}
@@ -125,7 +126,7 @@ HOSTS = st.lists(st.integers(1, 99).map("web{}".format), unique=True)
 
 @given(HOSTS, st.integers(-1, 8))
 def test_batches_hold_all_hosts_in_order_and_no_more_at_a_time(hosts: list[str], size: int) -> None:
-    found = rollout.batches(hosts, size)
+    found = rolling.batches(hosts, size)
     assert [name for batch in found for name in batch] == hosts
     limit = size if size > 0 else len(hosts)
     assert all(len(batch) == limit for batch in found[:-1]) and all(1 <= len(batch) <= limit for batch in found[-1:])
@@ -133,9 +134,9 @@ def test_batches_hold_all_hosts_in_order_and_no_more_at_a_time(hosts: list[str],
 
 @given(HOSTS, st.integers(0, 4), st.data())
 def test_the_way_back_is_the_way_there_newest_first(hosts: list[str], size: int, data: st.DataObject) -> None:
-    batched = rollout.batches(hosts, size)
+    batched = rolling.batches(hosts, size)
     touched = data.draw(st.sets(st.sampled_from(hosts))) if hosts else set()
-    back = rollout.way_back(sorted(touched), batched)
+    back = rolling.undo_order(sorted(touched), batched)
     assert sorted(name for batch in back for name in batch) == sorted(touched)
     places = [hosts.index(batch[0]) for batch in back]
     assert places == sorted(places, reverse=True)
@@ -198,46 +199,6 @@ def test_what_is_pruned_is_needed_by_nothing(given_: tuple[state.AppState, relea
     assert not {("var.P", ran[name]) for name in left if name in ran and name != made.id} & set(secrets)
 
 
-WORDS = st.sampled_from(("running", "exited", "created", "restarting", "paused", "dead", "removing"))
-
-
-@st.composite
-def judged(draw: st.DrawFn) -> tuple[release.Release, list[state.ContainerState], bool]:
-    awaits = draw(st.sampled_from((None, "service_started", "service_completed_successfully")))
-    made = a_release(a_service("web", replicas=draw(st.integers(1, 2)), restart=draw(st.sampled_from(("no", "always"))),
-                               restart_written=True, health=draw(st.sampled_from((None, project.Health())))),
-                     a_service("after", depends_on={"web": awaits} if awaits else {}))
-    spec = made.services["web"]
-    containers = [
-        a_container(spec, id=str(n), status=draw(WORDS), exit_code=draw(st.integers(0, 1)), restarts=draw(st.integers(0, 1)),
-                    health=draw(st.sampled_from(("", "healthy", "unhealthy", "starting"))),
-                    content=draw(st.sampled_from((spec.content, spec.content, "other"))), one_off=draw(st.booleans()))
-        for n in range(draw(st.integers(0, 3)))]
-    return made, containers, draw(st.booleans())
-
-
-@given(judged(), st.randoms(use_true_random=False))
-def test_a_verdict_is_good_only_if_every_container_is(case: tuple[release.Release, list[state.ContainerState], bool], chance: Any) -> None:
-    made, containers, fresh = case
-    spec, ends = made.services["web"], made.endings["web"]
-    verdict = rollout.judge(spec, "", containers, ends=ends, fresh=fresh)
-    mixed = list(containers)
-    chance.shuffle(mixed)
-    assert rollout.judge(spec, "", mixed, ends=ends, fresh=fresh).word == verdict.word
-    mine = [c for c in containers if not c.one_off]
-    words = {rollout.judge(replace(spec, replicas=1), "", [c], ends=ends, fresh=fresh).word for c in mine}
-    if len(mine) < spec.replicas:
-        assert (verdict.word, verdict.state) == ("failed", "missing")
-    else:
-        assert verdict.word == ("failed" if "failed" in words else "waiting" if "waiting" in words else "good")
-    if verdict.word == "good":
-        assert all(c.content == spec.content and ending.word(c, ends) in ("healthy", "running", "completed") for c in mine)
-        assert all((c.status, c.exit_code) == ("exited", 0) for c in mine if ends == "must")
-        assert all(c.health == "healthy" for c in mine if spec.health and ends != "must")
-    else:
-        assert verdict.why
-
-
 def test_what_a_container_still_mounts_is_not_pruned() -> None:
     made = [replace(a_release(a_service("web", f"r/web:{n}")), objects={f"o{n}": "conf"}) for n in range(7)]
     raws = {one.id: json.loads(one.canonical()) for one in made[:6]}
@@ -245,17 +206,3 @@ def test_what_a_container_still_mounts_is_not_pruned() -> None:
     stranger = a_container(made[0].services["web"], content="none of them", mounts={"/conf": "/s/apps/shop/objects/o0/a.conf"})
     app = state.AppState("shop", None, raws, journal, (stranger,))
     assert planner.prunable(app, made[6], {})[:2] == (tuple(sorted((made[0].id, made[1].id))), ("o1",))
-
-
-def test_a_restart_long_ago_is_no_crash_now() -> None:
-    made = a_release(a_service("web", restart="always"))
-    spec, ends = made.services["web"], made.endings["web"]
-    words = [rollout.judge(spec, "", [a_container(spec, restarts=3)], ends=ends, fresh=fresh).word for fresh in (False, True)]
-    assert words == ["good", "failed"]
-
-
-def test_one_good_container_does_not_outvote_one_that_waits() -> None:
-    spec = a_release(a_service("web", replicas=2, health=project.Health())).services["web"]
-    waits, good = a_container(spec, health="starting"), a_container(spec, health="healthy")
-    for order in ((waits, good), (good, waits)):
-        assert rollout.judge(spec, "", order, ends="never", fresh=True).word == "waiting"

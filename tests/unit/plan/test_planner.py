@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from builders import PIN, a_container, a_release, a_service, an_app
+from builders import a_container, a_release, a_service, an_app
 from lading import state
 from lading.compose import project, release
-from lading.plan import planner, rollout, steps
+from lading.plan import planner, steps
+from lading.rollout import rolling
 
 
 def planned(new: release.Release, old: release.Release, **more: object) -> steps.HostPlan:
@@ -136,51 +137,4 @@ def test_prune_spares_objects_of_the_new_release_and_drops_old_secrets() -> None
 
 @pytest.mark.parametrize(("limit", "wanted"), [(0, (("a", "b", "c"),)), (2, (("a", "b"), ("c",))), (1, (("a",), ("b",), ("c",)))])
 def test_batches(limit: int, wanted: tuple[tuple[str, ...], ...]) -> None:
-    assert rollout.batches(["a", "b", "c"], limit) == wanted
-
-
-AFTER = a_service("after", depends_on={"web": "service_completed_successfully"})
-MAY = a_release(WEB)
-RUNS_ON = a_release(a_service("web", "r/web:1", restart="always"))
-PORTS = a_release(a_service("web", "r/web:1", definition={"ports": [{"target": 80}]}))
-RETRIED = a_release(a_service("web", "r/web:1", restart="on-failure:5"))
-CHECKED = a_release(a_service("web", health=project.Health()))
-JOB = a_release(a_service("web", restart="no", restart_written=True), AFTER)
-RETRIED_JOB = a_release(a_service("web", restart="on-failure"), AFTER)
-ALWAYS_JOB = a_release(a_service("web", restart="always"), AFTER)
-ENDED = {"status": "exited", "exit_code": 0}
-
-
-@pytest.mark.parametrize(("made", "more", "word"), [
-    (MAY, {}, "good"), (MAY, ENDED, "good"), (MAY, {"status": "exited", "exit_code": 1}, "failed"), (MAY, {"restarts": 1}, "waiting"),
-    (MAY, {**ENDED, "health": "healthy"}, "failed"),  # the image has a health check
-    (RUNS_ON, {}, "good"), (RUNS_ON, ENDED, "failed"), (RUNS_ON, {"restarts": 1}, "failed"), (RUNS_ON, {"status": "restarting"}, "failed"),
-    (PORTS, {}, "good"), (PORTS, ENDED, "failed"),
-    (RETRIED, {"status": "restarting", "restarts": 2}, "waiting"), (RETRIED, {**ENDED, "restarts": 2}, "good"),
-    (MAY, {"status": "created"}, "waiting"), (MAY, {"status": "dead"}, "failed"), (MAY, {"status": "paused"}, "failed"),
-    (MAY, {"content": "other"}, "failed"), (MAY, {"image": "r/web:1" + PIN[:-1] + "b"}, "failed"),
-    (MAY, {"networks": {"shop_default": ""}}, "failed"), (MAY, {"secrets": "1"}, "failed"),
-    (CHECKED, {"health": "starting"}, "waiting"), (CHECKED, {"health": "healthy"}, "good"), (CHECKED, {"health": "unhealthy"}, "failed"),
-    (CHECKED, ENDED, "failed"),
-    (JOB, {}, "waiting"), (JOB, ENDED, "good"), (JOB, {"status": "exited", "exit_code": 1}, "failed"),
-    (RETRIED_JOB, {"status": "restarting", "restarts": 1, "exit_code": 1}, "waiting"), (ALWAYS_JOB, {"status": "restarting"}, "failed"),
-])  # DESIGN §4, Wait
-def test_verdicts(made: release.Release, more: dict[str, object], word: str) -> None:
-    spec = made.services["web"]
-    verdict = rollout.judge(spec, "", [a_container(spec, **more)], ends=made.endings["web"], fresh=True)
-    assert verdict.word == word
-    assert verdict.why or word == "good"
-
-
-@pytest.mark.parametrize(("made", "more", "kind"), [
-    (RUNS_ON, {}, "restart: always"), (PORTS, {}, "ports"), (CHECKED, {}, "a health check"), (MAY, {"health": "healthy"}, "a health check"),
-])
-def test_who_ended_well_and_is_meant_to_run_on_is_told_why(made: release.Release, more: dict[str, str], kind: str) -> None:
-    spec = made.services["web"]
-    seen = a_container(spec, **ENDED, **more)
-    why = rollout.judge(spec, "", [seen], ends=made.endings["web"], fresh=True).why
-    assert why == f"exited with code 0, but a service with {kind} is meant to run on"
-
-
-def test_a_missing_container_is_a_failure() -> None:
-    assert rollout.judge(MAY.services["web"], "", [], ends="may", fresh=True).state == "missing"
+    assert rolling.batches(["a", "b", "c"], limit) == wanted

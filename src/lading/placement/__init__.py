@@ -1,0 +1,1 @@
+"""WHERE: which services run on which host, how many containers of each, and why."""

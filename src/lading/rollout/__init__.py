@@ -1,0 +1,1 @@
+"""HOW FAST: hosts one after the other, and their way back."""
