@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from builders import a_release, a_service, an_app
+from builders import a_container, a_release, a_service, an_app
 from lading import state
 from lading.ledger import contradictions
 from lading.queries import differences, listing
@@ -56,3 +56,10 @@ def test_a_host_that_contradicts_the_ledger_and_has_nothing_of_the_app() -> None
     assert [(row.app, row.state, row.drift) for row in found if not row.service] == [
         ("lost", "unknown", ("ledger: it has no record of lost; next: lading deploy … --to web1 --accept-host web1",))]
     assert differences.contradicted(wrong).declared == f"deployment 20261128-100000-aaaa (release {'f' * 12})"
+
+
+def test_a_service_of_which_no_container_is_wanted_is_not_missing() -> None:
+    made = a_release(a_service("web"), a_service("idle", replicas=0), a_service("db"))
+    web = a_container(made.services["web"])
+    app = replace(an_app(made), containers=(web,))
+    assert [(row.service, row.state) for row in rows(app)] == [("db", "missing"), ("web", "running")]

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lading import state
-from lading.compose import restore
 from lading.compose import release as releases
+from lading.compose import restore
 from lading.health import verdict
 from lading.ledger import contradictions
 from lading.placement import assignment
