@@ -1,6 +1,6 @@
 """The verb deploy: prepare, end what another run left open, carry out, say how it ended."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from lading import context as contexts
@@ -8,6 +8,7 @@ from lading import state
 from lading.deploy import contradicting, ended, order, preparation, resume, running
 from lading.deploy.preparation import Prepared
 from lading.deploy.request import Request
+from lading.health import verdict
 from lading.plan import steps
 
 
@@ -56,20 +57,19 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
 
 def _unhealthy_note(prepared: Prepared) -> str:
     """What matches the release and is not well, which a deployment of the same does not mend."""
-    name = prepared.plan.app
+    name, made = prepared.plan.app, prepared.bundle.release
     found: list[str] = []
-    for host, seen in prepared.seen.hosts.items():
-        if name in seen.apps:
-            found += _describe_unhealthy(host, seen.apps[name])
+    for host, plan in prepared.plan.hosts.items():
+        seen = prepared.seen.hosts[host].apps.get(name, state.AppState(name))
+        for expected in verdict.expected_of(made, plan.placed, plan.generations):
+            found += _describe_unhealthy(host, verdict.problems(expected, seen.containers))
     return "; ".join([*found, f"lading logs {name}"]) if found else ""
 
 
-def _describe_unhealthy(host: str, app: state.AppState) -> Iterator[str]:
+def _describe_unhealthy(host: str, problems: Iterable[verdict.Problem]) -> Iterator[str]:
     """A line for each container that is unhealthy or was restarted by Docker."""
-    for container in app.containers:
-        if container.one_off:
-            continue
-        if container.status == "running" and container.health == "unhealthy":
-            yield f"{container.service} on {host} is unhealthy"
-        if container.restarts:
-            yield f"Docker restarted {container.service} on {host} ({container.restarts} in all)"
+    for one in problems:
+        if (one.kind, one.state) == ("state", "unhealthy"):
+            yield f"{one.service} on {host} is unhealthy"
+        if one.kind == "restarted":
+            yield f"{one.service} on {host}: {one.why}"
