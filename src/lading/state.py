@@ -13,7 +13,10 @@ ServiceState = Literal[
 
 @dataclass(frozen=True, slots=True)
 class ContainerState:
-    """One container as inspect shows it. *networks*: name → id; *mounts*: target → source or volume name."""
+    """One container as inspect shows it. *networks*: name → id; *mounts*: target → source or volume name.
+
+    *made_on*: the ids of the containers whose namespaces or volumes it shares.
+    """
 
     app: str
     service: str
@@ -37,6 +40,7 @@ class ContainerState:
     networks: Mapping[str, str] = field(default_factory=dict)
     mounts: Mapping[str, str] = field(default_factory=dict)
     ports: tuple[str, ...] = ()
+    made_on: tuple[str, ...] = ()
 
     @property
     def definition(self) -> str:

@@ -157,6 +157,7 @@ def test_a_container_in_full() -> None:
         "networks": {"a": {"NetworkID": "n1"}, "b": None},
         "mounts": [{"Destination": "/data", "Name": "shop_data", "Source": "/var/x"}, {"Destination": "/c", "Source": "/c"}],
         "ports": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}], "53/udp": None},
+        "volumes_from": ["ccc:ro"], "modes": ["container:bbb", "private", ""],
     }
     number = {**line, "id": "xyz", "labels": {**line["labels"], "com.docker.compose.container-number": "?"}}  # type: ignore[dict-item]
     broken, one = seen(containers=f"{json.dumps(line)}\n\n{json.dumps(number)}\n".encode()).apps["shop"].containers
@@ -164,7 +165,8 @@ def test_a_container_in_full() -> None:
         app="shop", service="web", id="abc", name="shop-web-2", image="r/web:1@sha256:0", image_id="sha256:1",
         status="exited", health="unhealthy", exit_code=137, oom_killed=True, restarts=3, content="c", secrets="4",
         owned=True, one_off=True, number=2, since="2026-01-02T00:00:00Z", working_dir="/srv",
-        networks={"a": "n1", "b": ""}, mounts={"/data": "shop_data", "/c": "/c"}, ports=("127.0.0.1:8080/tcp",))
+        networks={"a": "n1", "b": ""}, mounts={"/data": "shop_data", "/c": "/c"}, ports=("127.0.0.1:8080/tcp",),
+        made_on=("bbb", "ccc"))
     assert (broken.id, broken.number) == ("xyz", 1)
 
 

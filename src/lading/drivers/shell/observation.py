@@ -13,7 +13,8 @@ INSPECT = (
     '{"id":{{json .Id}},"name":{{json .Name}},"image":{{json .Config.Image}},"image_id":{{json .Image}},'
     '"labels":{{json .Config.Labels}},"state":{{json .State}},'
     '"restarts":{{json .RestartCount}},"networks":{{json .NetworkSettings.Networks}},"mounts":{{json .Mounts}},'
-    '"ports":{{json .HostConfig.PortBindings}}}'
+    '"volumes_from":{{json .HostConfig.VolumesFrom}},"modes":[{{json .HostConfig.NetworkMode}},'
+    '{{json .HostConfig.IpcMode}},{{json .HostConfig.PidMode}}],"ports":{{json .HostConfig.PortBindings}}}'
 )
 VOLUME = '{"name":{{json .Name}},"driver":{{json .Driver}},"options":{{json .Options}},"labels":{{json .Labels}}}'
 # Service, whether it is a one-off, content, secrets, state/health=code of an end, restarts
@@ -75,6 +76,8 @@ class _Inspected:
     networks: Mapping[str, Mapping[str, Any] | None] | None = None
     mounts: tuple[Mapping[str, Any], ...] | None = None
     ports: Mapping[str, tuple[Mapping[str, str], ...] | None] | None = None
+    volumes_from: tuple[str, ...] | None = None
+    modes: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,5 +230,12 @@ def _container(said: Mapping[str, Any]) -> state.ContainerState:
         since=now.get("StartedAt" if running else "FinishedAt", "")[:19] + "Z",
         working_dir=labels.get("com.docker.compose.project.working_dir", ""),
         networks={name: str((n or {}).get("NetworkID", "")) for name, n in (seen.networks or {}).items()},
-        mounts=mounts, ports=tuple(ports),
+        mounts=mounts, ports=tuple(ports), made_on=_made_on(seen),
     )
+
+
+def _made_on(seen: _Inspected) -> tuple[str, ...]:
+    """The containers whose namespaces or volumes one has, as Docker writes them: `container:ID`, and `ID:ro`."""
+    found = {mode.removeprefix("container:") for mode in seen.modes or () if mode.startswith("container:")}
+    found |= {one.partition(":")[0] for one in seen.volumes_from or ()}
+    return tuple(sorted(found))
