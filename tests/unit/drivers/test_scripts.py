@@ -180,7 +180,7 @@ def test_what_is_written_is_what_is_observed(host: HostShell) -> None:
     assert (dict(app.releases), sorted(app.objects)) == ({"cafe": release}, ["b" * 64])
     assert app.edited == ("files/a b.yml",)
     assert set(app.secrets) == {"var.A/B"} and set(app.secrets["var.A/B"]) == {2}
-    assert app.held and app.open_intent == app.journal[0]
+    assert app.held and app.open is not None and app.open.begun is app.journal[0]
     assert b"canary" not in b"".join(seen.parts.values())
     other = parsers.from_result("h", host.run(observation.observe("M", state_dir=str(host.state), app="shop", nonce="pepper")))
     assert other.apps["shop"].secrets != app.secrets  # salted: no dictionary helps who reads the answer
