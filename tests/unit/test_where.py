@@ -47,6 +47,13 @@ def test_every_difference_is_in_a_row(app: state.AppState) -> None:
     told = [one.partition(";")[0] for row in rows(app) for one in row.drift]
     found = [f"{one.field}: {one.observed or 'nothing'}" for one in differences.differences("web1", app)]
     assert sorted(told) == sorted(found)
+    assert [one.as_json()["app"] for one in differences.differences("web1", app)] == ["shop"] * len(found)
+
+
+def test_a_service_with_too_few_containers_has_the_rows_of_those_that_run() -> None:
+    made = a_release(a_service("web", replicas=2))
+    [row] = rows(an_app(made))
+    assert (row.service, row.container) == ("web", "shop-web-1")
 
 
 def test_a_host_that_contradicts_the_ledger_and_has_nothing_of_the_app() -> None:

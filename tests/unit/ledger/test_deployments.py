@@ -59,6 +59,10 @@ ENDS: list[tuple[list[Mapping[str, Any]], list[Mapping[str, Any]], str, dict[str
     ([line("committed")], [], "unknown", {"web1": "succeeded", "web2": "unknown"}),
     ([line("ended", result="removed")], [line("ended", result="removed")], "succeeded",
      {"web1": "succeeded", "web2": "succeeded"}),
+    ([line("committed", v=4)], [line("committed", v=4), line("ended", v=4, result="well")], "succeeded",
+     {"web1": "succeeded", "web2": "succeeded"}),
+    ([line("committed", v=4), line("ended", v=4, result="unwell")], [line("committed", v=4)], "partial",
+     {"web1": "unwell", "web2": "succeeded"}),
     ([line("ended", result="given back")], [line("ended", result="failed")], "partial", {"web1": "succeeded", "web2": "untouched"}),
 ]
 
