@@ -221,14 +221,15 @@ def what_is_left(
     begun, made = own.begun, own.release
     end = tuple(planner.end_of(made.id))
     plan = replace(_host_plan(name, own), steps=end)
-    if begun.keeps_containers or phase in ("rolled", "prepared"):
+    if begun.keeps_containers or phase == "prepared":
         return plan
     app = host.apps.get(made.app, state.AppState(made.app))
     before = own.kept.get(begun.before.release) if begun.before is not None else None
     whole = planner.plan_host(name, made, dict(begun.secret_versions), (), app, before, host.attached(made.app))
     if begun.verb == "rollback":
         whole = planner.without_one_shots(whole, made, begun.finished or ())
-    todo = tuple(step for step in whole.steps if steps.part_of(step) in ("roll", "tidy"))
+    parts = ("tidy",) if phase == "rolled" else ("roll", "tidy")
+    todo = tuple(step for step in whole.steps if steps.part_of(step) in parts)
     return replace(plan, steps=(*todo, *end))
 
 

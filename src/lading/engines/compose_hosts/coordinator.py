@@ -47,9 +47,9 @@ class Coordinator:
         compared = comparison.Forms()
         self.runs = {
             name: HostRun(name, order, connect(order.hosts[name]), record, compared)
-            for name in order.own if name in order.hosts
+            for name in order.hosts
         }
-        self.silent = {name: why for name, why in order.unreachable.items() if name not in self.runs}
+        self.silent = dict(order.unreachable)
         self.decided = order.committed
         self.failure: Failure | None = None
         self.settled = False
@@ -63,6 +63,7 @@ class Coordinator:
         async with self._renewing():
             await self._begin()
             await self._go_through(self.order.plan.phases)
+            await self._leave_what_is_open()
         return self._report()
 
     async def settle(self, way: base.Way) -> base.Report:
@@ -127,6 +128,7 @@ class Coordinator:
             if number and phase.delay:
                 await self._pause(phase.delay)
             if part == "commit":
+                self._check_prepared()
                 await self._decide_to_commit()
             elif part != "finish":
                 self._check_stop(part)
@@ -142,17 +144,25 @@ class Coordinator:
         if self.order.stop.is_set():
             raise Failure("", step, "interrupted", kind="stopped")
 
-    async def _decide_to_commit(self) -> None:
-        """The decision: with all participants prepared, in the ledger before the first host is told (rule 13).
+    def _check_prepared(self) -> None:
+        """A commit is decided only with all participants prepared; a stop still counts (rule 13).
 
         Raises:
-            Failure: somebody is not prepared; or the ledger could not store it, and no host is told.
+            Failure: somebody is not prepared, or it was stopped.
         """
-        late = [run.name for run in self.runs.values() if run.phase not in ("prepared", "committed")]
+        late = [run.name for run in self.runs.values() if run.phase != "prepared"]
         if late:
             raise Failure(late[0], "commit", "it is not prepared")
-        if not self.decided:
-            self._check_stop("commit")
+        self._check_stop("commit")
+
+    async def _decide_to_commit(self) -> None:
+        """The decision, in the ledger before the first host is told (rule 13).
+
+        Raises:
+            Failure: the ledger could not store it, and no host is told.
+        """
+        if self.decided:
+            return
         try:
             head = await self.order.decide()
         except errors.LedgerError as failed:
@@ -220,8 +230,10 @@ class Coordinator:
         """Confirm all leases, then go by the table (rules 11 and 12)."""
         if not await self._confirm():
             return
-        word = decision.decide(self._phases(), committed=self.decided, stop=stop)
-        if word == "in doubt" and way and self.order.without:
+        known = self._phases()
+        word = decision.decide(known, committed=self.decided, stop=stop)
+        silent = {name for name, phase in known.items() if phase == "silent"}
+        if word == "in doubt" and way and silent <= set(self.order.without):
             word = "forward" if way == "continue" else "undo"
         match word:
             case "forward":
@@ -234,10 +246,11 @@ class Coordinator:
                 await self._name(word)
 
     def _phases(self) -> dict[str, decision.Word]:
-        """Every participant with its phase; those that a person gave up for lost do not count."""
+        """Every participant with its phase; not those without which it was forced before, for that counts (rule 17)."""
         found: dict[str, decision.Word] = {name: run.phase for name, run in self.runs.items()}
         found |= dict.fromkeys(self.silent, "silent")
-        return {name: word for name, word in found.items() if name not in self.order.without}
+        given_up = {name for run in self.runs.values() for name in run.forced_without()}
+        return {name: word for name, word in found.items() if name not in given_up}
 
     async def _confirm(self) -> bool:
         """Whether all leases were ours at one moment; what the phases say counts only then."""
@@ -255,14 +268,16 @@ class Coordinator:
 
     async def _forward(self) -> None:
         """Commit on all that answer, then finish there."""
-        todo = [run for run in self.runs.values() if run.hold is not None]
+        held = [run for run in self.runs.values() if run.hold is not None]
+        todo = [run for run in held if run.phase in ("prepared", "committed")]
+        await asyncio.gather(*(run.undo("it was committed without this host") for run in held if run not in todo))
         commits = {run.name: (steps.CommitRelease(run.own_release),) for run in todo if run.phase == "prepared"}
         finishes = {run.name: (steps.FinishRelease(run.own_release),) for run in todo}
         try:
             if commits:
-                await self._take_phase(steps.Phase((commits,)))
-            if finishes:
-                await self._take_phase(steps.Phase((finishes,)))
+                await self._decide_to_commit()
+            await self._all(self.runs[name].carry_out(todo) for name, todo in commits.items())
+            await self._all(self.runs[name].carry_out(todo) for name, todo in finishes.items())
         except Failure as failure:
             self.failure = self.failure or failure
             return
@@ -306,6 +321,13 @@ class Coordinator:
                 run.end("unknown", "", run.lost or why)
         self._note_silent()
         self.settled = True
+
+    async def _leave_what_is_open(self) -> None:
+        """A plan that does not end its deployment leaves it open, and says so."""
+        open_runs = [run for run in self.runs.values() if run.hold is not None]
+        await asyncio.gather(*(run.leave() for run in open_runs))
+        for run in open_runs:
+            run.end("unknown", "", "the plan does not end here: lading resume " + self.order.plan.app)
 
     def _note_ended(self) -> None:
         """Hosts on which it had ended before."""

@@ -210,6 +210,11 @@ class HostRun:
             await self.driver.store.confirm(self.hold)
             self.last_heard = time.monotonic()
 
+    def forced_without(self) -> tuple[str, ...]:
+        """The hosts that a person gave up when this deployment was forced to an end here."""
+        mine = [one for one in self.seen.journal if isinstance(one, journal.Reached)]
+        return next((one.without for one in mine if one.deployment == self.deployment and one.without), ())
+
     def note_ended(self) -> None:
         """It had ended here before: how, its journal says."""
         if self.phase == "ended":

@@ -1,0 +1,394 @@
+"""A deployment on simulated hosts: what is sent is the plan; failures, lost answers, stops and takers end it as the protocol says."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as profile
+from hypothesis import strategies as st
+
+from builders import a_release, a_service
+from lading import context, errors, events, settings, state
+from lading.compose import project
+from lading.compose import release as releases
+from lading.deploy import order, takeover
+from lading.engines import base
+from lading.engines.compose_hosts import coordinator
+from lading.inventory import hosts as inventory
+from lading.plan import phases, planner, steps
+from lading.state import journal
+from simulated_hosts import Fault, SimulatedHost, connect, lost, no_fault
+
+NAMES = ("web1", "web2", "web3")
+HOSTS = {name: inventory.Host(name) for name in NAMES}
+
+
+def made(version: str, *names: str, **more: Any) -> releases.Release:
+    services = [a_service(name, f"r.example/{name}:{version}", health=project.Health()) for name in names or ("web",)]
+    return a_release(*services, version=version, plain={"VERSION": version}, **more)
+
+
+OLD, NEW = made("1", "web", "old"), made("2", "web")
+
+
+class Fleet:
+    """Three hosts on which OLD runs, and one who deploys NEW."""
+
+    def __init__(self, old: releases.Release | None = OLD, parallelism: int = 1) -> None:
+        self.hosts = {name: SimulatedHost(name, [old] if old else [], old) for name in NAMES}
+        self.recorded: list[events.Event] = []
+        self.parallelism = parallelism
+        self.engine = coordinator.ComposeHosts(connect(self.hosts))
+        fleet_file = settings.Settings(Path("lading.yaml"), inventory.Inventory(HOSTS, {}))
+        self.context = context.Context(fleet_file, {}, None, None, "ann")  # type: ignore[arg-type]
+
+    async def record(self, event: events.Event) -> None:
+        self.recorded.append(event)
+
+    def plan(self, new: releases.Release = NEW) -> steps.Plan:
+        plans = {}
+        for name, host in self.hosts.items():
+            app = host.app()
+            old = host.kept.get(app.current.release) if app.current else None
+            plans[name] = planner.plan_host(name, new, {}, (), app, old)
+        whole = planner.plan(new, "all", planner.hooked(new, plans))
+        batches = tuple((name,) for name in NAMES) if self.parallelism == 1 else (NAMES,)
+        return replace(whole, batches=batches, phases=phases.phases(whole.hosts, batches))
+
+    def order(self, plan: steps.Plan, new: releases.Release = NEW, deployment: str = "d1") -> base.DeploymentOrder:
+        becoming = {name: order.Becoming(new, host.app(), new.version, "src", "all") for name, host in self.hosts.items()}
+        return order.make(self.context, plan, becoming, list(HOSTS.values()), deployment=deployment)
+
+    def apply(self, plan: steps.Plan | None = None, new: releases.Release = NEW, **more: Any) -> base.Report:
+        plan = plan or self.plan(new)
+        return asyncio.run(self.engine.apply(replace(self.order(plan, new), **more), self.record))
+
+    def settle(self, way: base.Way = "", **more: Any) -> base.Report:
+        """What another process does with what is open."""
+        seen = state.FleetState({name: host.seen() for name, host in self.hosts.items()})
+
+        async def work() -> base.Report:
+            deployment = next(host.open for host in self.hosts.values() if host.open)
+            what = await takeover._order(self.context, "shop", deployment, seen, list(HOSTS.values()), takeover.Wish(way))
+            return await self.engine.settle(replace(what, **more), self.record, way)
+
+        return asyncio.run(work())
+
+    def runs(self) -> list[str]:
+        return [host.runs for host in self.hosts.values()]
+
+    def phases(self) -> list[str | None]:
+        return [host.phase for host in self.hosts.values()]
+
+
+def results(report: base.Report) -> list[str]:
+    return [report.outcome.hosts[name].result for name in NAMES]
+
+
+def sent(step: steps.Step) -> str:
+    """What a host is asked for by a step; "" = it goes with another."""
+    match step:
+        case steps.PullImages():
+            return "pull"
+        case steps.StoreRelease():
+            return "upload"
+        case steps.RecreateNetwork() | steps.ScaleDown() | steps.StartServices():
+            return f"roll {type(step).__name__}"
+        case steps.RemoveService() | steps.RemoveNetwork():
+            return f"tidy {type(step).__name__}"
+        case steps.VerifyServices():
+            return ""
+        case _:
+            return {"PrepareRelease": "prepare", "CommitRelease": "commit", "FinishRelease": "finish"}[type(step).__name__]
+
+
+@pytest.mark.parametrize("parallelism", [1, 3])
+def test_what_is_sent_is_the_plan(parallelism: int) -> None:
+    fleet = Fleet(parallelism=parallelism)
+    plan = fleet.plan()
+    report = fleet.apply(plan)
+    assert (report.outcome.result, report.why) == ("succeeded", "")
+    for name, host in fleet.hosts.items():
+        assert host.calls == ["begin", *filter(None, map(sent, plan.steps_of(name)))]
+    assert fleet.runs() == ["2", "2", "2"]
+    assert fleet.phases() == ["ended"] * 3
+
+
+def shuffled(plan: steps.Plan, order_of: Sequence[int], doubled: frozenset[int]) -> steps.Plan:
+    chosen: list[steps.Phase] = []
+    for index in order_of:
+        chosen += [plan.phases[index]] * (2 if index in doubled else 1)
+    return replace(plan, phases=tuple(chosen))
+
+
+@given(st.data())
+@profile(max_examples=40)
+def test_another_plan_sends_something_else(data: st.DataObject) -> None:
+    """Any order of phases, any of them left out or doubled: each host is asked for what the plan says until one refuses."""
+    plan = Fleet().plan()
+    order_of = data.draw(st.permutations(range(len(plan.phases))).flatmap(lambda all: st.sampled_from([all[:n] for n in range(1, len(all) + 1)])))
+    doubled = data.draw(st.frozensets(st.sampled_from(order_of)))
+    other = shuffled(plan, order_of, doubled)
+    fleet = Fleet()
+    asked: dict[str, list[str]] = {name: [] for name in NAMES}
+    fleet.apply(other)
+    for name, host in fleet.hosts.items():
+        asked[name] = host.calls[1:]
+        expected = [*filter(None, map(sent, other.steps_of(name)))]
+        common = [one for one, two in zip(asked[name], expected, strict=False) if one == two]
+        way_back = {"take", "confirm", "close", "leave", "undo StartServices", "undo", "remove_app", "commit", "finish"}
+        assert set(asked[name][len(common):]) <= way_back, (asked[name], expected)
+    if other.phases == plan.phases:
+        assert fleet.runs() == ["2", "2", "2"]
+
+
+def fails(call: str, on: str, error: Exception, fleet: Fleet, *, times: int = 1, effect: bool = False) -> None:
+    """The next *times* calls on a host fail, before or (*effect*) after they have had their effect."""
+    left = [times]
+
+    def fault(host: str, what: str) -> None:
+        if what == call and left[0]:
+            left[0] -= 1
+            raise error
+
+    host = fleet.hosts[on]
+    if effect:
+        host.after = fault
+    else:
+        host.before = fault
+
+
+@pytest.mark.parametrize("call", ["pull", "upload", "roll", "tidy", "prepare"])
+@pytest.mark.parametrize("effect", [False, True])
+@pytest.mark.parametrize("on", NAMES)
+def test_a_lost_answer_before_the_decision_takes_all_back(call: str, effect: bool, on: str) -> None:
+    fleet = Fleet()
+    fails(call, on, lost(on), fleet, effect=effect)
+    report = fleet.apply()
+    all_prepared = call == "prepare" and effect
+    touched = any("rolling" in [one.kind for one in host.journal] for host in fleet.hosts.values())
+    assert fleet.runs() == (["2"] * 3 if all_prepared else ["1"] * 3)
+    assert report.outcome.result == ("succeeded" if all_prepared else "rolled_back" if touched else "failed")
+    assert {host.open for host in fleet.hosts.values()} == {""}
+
+
+@pytest.mark.parametrize("call", ["commit", "finish"])
+@pytest.mark.parametrize("effect", [False, True])
+@pytest.mark.parametrize("on", NAMES)
+def test_a_lost_answer_after_the_decision_goes_forward(call: str, effect: bool, on: str) -> None:
+    fleet = Fleet()
+    fails(call, on, lost(on), fleet, effect=effect)
+    report = fleet.apply()
+    assert results(report) == ["succeeded"] * 3
+    assert fleet.phases() == ["ended"] * 3
+    assert [host.current.version for host in fleet.hosts.values() if host.current] == ["2"] * 3
+
+
+def test_a_service_that_never_gets_well_takes_all_back_the_newest_first() -> None:
+    fleet = Fleet()
+    fleet.hosts["web3"].sick.add(NEW.id)
+    report = fleet.apply()
+    assert results(report) == ["rolled_back"] * 3
+    assert (report.host, report.step) == ("web3", "roll")
+    undone = [event.host for event in fleet.recorded if isinstance(event, events.HostUndone)]
+    assert undone == ["web3", "web2", "web1"]
+    assert fleet.runs() == ["1", "1", "1"]
+
+
+def test_a_host_that_does_not_answer_any_more_stays_open_and_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coordinator, "PATIENCE", (0.0, 0.0, 0.0))
+    fleet = Fleet()
+    fails("roll", "web2", lost("web2"), fleet, times=1)
+    away = fleet.hosts["web2"].before
+
+    def gone(host: str, call: str) -> None:
+        away(host, call)
+        if fleet.hosts["web2"].phase == "staged" and call in ("take", "confirm"):
+            raise lost(host)
+
+    fleet.hosts["web2"].before = gone
+    report = fleet.apply()
+    assert results(report) == ["rolled_back", "unknown", "untouched"]
+    assert fleet.hosts["web2"].open == "d1"
+
+
+def stop_at(fleet: Fleet, call: str, on: str, event: asyncio.Event) -> None:
+    def fault(host: str, what: str) -> None:
+        if what == call:
+            event.set()
+
+    fleet.hosts[on].after = fault
+
+
+@pytest.mark.parametrize(("call", "on", "expected"), [
+    ("begin", "web1", "1"), ("upload", "web3", "1"), ("roll", "web1", "1"), ("roll", "web3", "1"), ("prepare", "web3", "2"), ("commit", "web1", "2"),
+])
+def test_a_stop_takes_back_until_all_are_prepared(call: str, on: str, expected: str) -> None:
+    fleet, stop = Fleet(), asyncio.Event()
+    stop_at(fleet, call, on, stop)
+    report = fleet.apply(stop=stop)
+    assert fleet.runs() == [expected] * 3
+    assert report.outcome.result == ("succeeded" if expected == "2" else "rolled_back" if call == "roll" else "failed")
+    assert {host.open for host in fleet.hosts.values()} == {""}
+
+
+class Killed(BaseException):
+    """The controller dies here."""
+
+
+def kill_at(fleet: Fleet, call: str, on: str, *, effect: bool) -> None:
+    def fault(host: str, what: str) -> None:
+        if what == call:
+            fleet.hosts[on].before = fleet.hosts[on].after = lambda host, call: None
+            raise Killed
+
+    if effect:
+        fleet.hosts[on].after = fault
+    else:
+        fleet.hosts[on].before = fault
+
+
+@pytest.mark.parametrize("effect", [False, True])
+@pytest.mark.parametrize("on", NAMES)
+@pytest.mark.parametrize("call", ["pull", "upload", "roll", "tidy", "prepare", "commit", "finish"])
+def test_whoever_comes_after_a_killed_controller_ends_it_the_same_everywhere(call: str, on: str, effect: bool) -> None:
+    fleet = Fleet()
+    kill_at(fleet, call, on, effect=effect)
+    with pytest.raises(Killed):
+        fleet.apply()
+    for host in fleet.hosts.values():
+        host.free()  # the lease has ended
+    if any(host.open for host in fleet.hosts.values()):
+        report = fleet.settle()
+        assert report.outcome.result in ("succeeded", "rolled_back", "failed"), report
+    assert {host.open for host in fleet.hosts.values()} == {""}
+    assert len(set(fleet.runs())) == 1
+    assert len({host.current.version for host in fleet.hosts.values() if host.current}) == 1
+
+
+def test_who_lives_is_not_disturbed() -> None:
+    fleet = Fleet()
+    kill_at(fleet, "roll", "web2", effect=False)
+    with pytest.raises(Killed):
+        fleet.apply()
+    with pytest.raises(errors.LeaseHeldError):
+        fleet.settle()
+    assert [host.lease.held for host in fleet.hosts.values()] == [True] * 3
+
+
+def test_hosts_that_contradict_each_other_are_named_and_left() -> None:
+    fleet = Fleet()
+    kill_at(fleet, "commit", "web1", effect=True)
+    with pytest.raises(Killed):
+        fleet.apply()
+    web3 = fleet.hosts["web3"]
+    web3.journal = [one for one in web3.journal if one.kind not in ("prepared", "committed")]
+    for host in fleet.hosts.values():
+        host.free()
+    report = fleet.settle()
+    assert results(report) == ["unknown"] * 3
+    assert "contradiction: web1: committed, web2: committed, web3: rolled" in report.why
+
+
+@pytest.mark.parametrize("way", ["continue", "undo"])
+def test_what_is_in_doubt_is_decided_by_a_person_who_gives_up_the_silent_host(way: base.Way, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coordinator, "PATIENCE", (0.0, 0.0, 0.0))
+    async def die() -> Mapping[str, object]:
+        raise Killed
+
+    fleet = Fleet()
+    with pytest.raises(Killed):
+        fleet.apply(decide=die)
+    for host in fleet.hosts.values():
+        host.free()
+
+    def silent(host: str, call: str) -> None:
+        raise lost(host)
+
+    fleet.hosts["web3"].before = silent
+    report = fleet.settle()
+    assert results(report) == ["unknown"] * 3
+    assert "in doubt" in report.why
+    report = fleet.settle(way, without=("web3",))
+    expected = "succeeded" if way == "continue" else "rolled_back"
+    assert results(report)[:2] == [expected] * 2
+    written = [one for one in fleet.hosts["web1"].journal if isinstance(one, journal.Reached) and one.without]
+    assert [one.without for one in written] == [("web3",)]
+    fleet.hosts["web3"].before = no_fault
+    assert results(fleet.settle())[2] == expected  # it comes back, and goes where the others went
+    assert {host.open for host in fleet.hosts.values()} == {""}
+
+
+KINDS = ("lost", "answer lost", "killed", "stopped")
+FAULTS = st.lists(st.tuples(st.sampled_from(NAMES), st.integers(1, 14), st.sampled_from(KINDS)), max_size=4)
+
+
+def plant(fleet: Fleet, faults: Sequence[tuple[str, int, str]], stop: asyncio.Event) -> None:
+    """Let the *n*th call of a host fail in some way; a killed controller does nothing more anywhere."""
+    dead: list[bool] = []
+
+    def planted(name: str) -> tuple[Fault, Fault]:
+        count = [0]
+
+        def at(effect: bool) -> None:
+            if dead:
+                raise Killed
+            for host, number, kind in faults:
+                if (host, number) != (name, count[0]):
+                    continue
+                if kind == "killed" and not effect:
+                    dead.append(True)
+                    raise Killed
+                if kind == ("answer lost" if effect else "lost"):
+                    raise lost(name)
+                if kind == "stopped" and not effect:
+                    stop.set()
+
+        def before(host: str, call: str) -> None:
+            count[0] += 1
+            at(effect=False)
+
+        return before, lambda host, call: at(effect=True)
+
+    for name, host in fleet.hosts.items():
+        host.before, host.after = planted(name)
+
+
+@given(st.lists(FAULTS, min_size=1, max_size=3))
+@profile(max_examples=60, deadline=None)
+def test_whatever_happens_one_more_deployment_ends_it_alike_on_all_hosts(stories: list[list[tuple[str, int, str]]]) -> None:
+    """Cuts, lost answers, stops and kills, of several controllers one after the other; then one without any."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(coordinator, "PATIENCE", (0.0, 0.0, 0.0))
+        patch.setattr(coordinator, "AGAIN", 0.0)
+        fleet = Fleet()
+        for faults in stories:
+            stop = asyncio.Event()
+            plant(fleet, faults, stop)
+            is_open = any(host.open for host in fleet.hosts.values())
+            try:
+                report = fleet.settle(stop=stop) if is_open else fleet.apply(stop=stop)
+            except (Killed, errors.LadingError):
+                report = None
+            for host in fleet.hosts.values():
+                host.before = host.after = no_fault
+                host.free()
+            if report is not None and report.outcome.result in ("succeeded", "rolled_back", "failed"):
+                check_alike(fleet, report.outcome.result)
+        if any(host.open for host in fleet.hosts.values()):
+            report = fleet.settle()
+            assert report.outcome.result in ("succeeded", "rolled_back", "failed"), report
+        check_alike(fleet)
+
+
+def check_alike(fleet: Fleet, result: str = "") -> None:
+    """Nothing is open, and all hosts run and declare one release; the one that was told."""
+    assert {host.open for host in fleet.hosts.values()} == {""}, fleet.phases()
+    assert len(set(fleet.runs())) == 1, fleet.runs()
+    assert {host.current.version for host in fleet.hosts.values() if host.current} == set(fleet.runs())
+    if result == "succeeded":
+        assert set(fleet.runs()) == {"2"}
