@@ -89,6 +89,14 @@ def planned(event: events.DeploymentPlanned, at: str) -> Deployment:
     )
 
 
+def requested(event: events.DeploymentRequested, at: str) -> Deployment:
+    """A deployment that was asked for at *at*, and of which no host has heard yet."""
+    return Deployment(
+        event.deployment, event.verb, event.app, event.version, "", event.destination, event.actor, event.reason,
+        "", event.url, "", at[:19] + "Z", "", "running", {}, "", event.ran_by,
+    )
+
+
 def ended(row: Deployment, event: events.DeploymentEnded, at: str) -> Deployment:
     """The same, ended."""
     return replace(row, ended=at[:19] + "Z", result=event.result, hosts=dict(event.hosts))
@@ -118,7 +126,9 @@ def listed(story: Iterable[tuple[events.Event, str]], told: Sequence[Deployment]
     """
     row, ends = None, []
     for event, at in story:
-        if isinstance(event, events.DeploymentPlanned) and event.verb != "resume":
+        if isinstance(event, events.DeploymentRequested):
+            row = requested(event, at)
+        elif isinstance(event, events.DeploymentPlanned) and event.verb != "resume":
             row = planned(event, at)
         elif isinstance(event, events.DeploymentEnded):
             row = ended(row, event, at) if row else None

@@ -78,7 +78,7 @@ def _story(base: stores.Base, id: str) -> list[tuple[events.Event, str]]:
 
 
 def _events(rows: Iterable[chain.Row]) -> list[tuple[events.Event, str]]:
-    chosen = [row for row in rows if row.kind in ("DeploymentPlanned", "DeploymentEnded")]
+    chosen = [row for row in rows if row.kind != "HostCommitted"]
     if len({row.writer for row in chosen}) > 1:
         chosen.sort(key=lambda row: row.at)
     return [(event(row), row.at) for row in chosen]
@@ -98,7 +98,7 @@ def _values(row: deployments.Deployment) -> tuple[str, ...]:
 
 def project(base: stores.Base, what: events.Event) -> None:
     """Let the list follow an event that was just stored."""
-    if isinstance(what, events.DeploymentPlanned | events.DeploymentEnded):
+    if isinstance(what, events.DeploymentRequested | events.DeploymentPlanned | events.DeploymentEnded):
         refresh(base, what.deployment)
 
 
@@ -201,6 +201,7 @@ def _agrees(base: stores.Base, own: deployments.Deployment) -> bool:
 
 
 def _is_planned(base: stores.Base, id: str) -> bool:
-    """Whether a row of the events, as it was written or not, is the intent of this deployment."""
+    """Whether a row of the events, as it was written or not, is the request or the intent of this deployment."""
     found = tables.rows(base, f"WHERE deployment=? AND {tables.MILESTONES}", (id,))
-    return any(row.kind == "DeploymentPlanned" and '"verb":"resume"' not in row.data for row in found)
+    kinds = [row.kind for row in found if '"verb":"resume"' not in row.data]
+    return "DeploymentRequested" in kinds or "DeploymentPlanned" in kinds

@@ -9,7 +9,9 @@ COLUMNS = ("deployment", "verb", "app", "version", "release", "destination", "ac
            "started", "ended", "result", "hosts", "origin")
 TOLD = ("host", "deployment", "verb", "app", "version", "release", "destination", "actor", "reason", "commit", "url",
         "source", "started", "ended", "result", "ran_by")
-MILESTONES = "kind IN ('DeploymentPlanned', 'DeploymentEnded', 'HostCommitted')"  # as the index events_kind has it
+MILESTONES = (  # as the index events_kind has it
+    "kind IN ('DeploymentRequested', 'DeploymentPlanned', 'DeploymentEnded', 'HostCommitted')"
+)
 INSERT_EVENT = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?)"
 PUT_DEPLOYMENT = (
     f"INSERT INTO deployments VALUES ({','.join('?' for _ in COLUMNS)}) ON CONFLICT (deployment) DO UPDATE SET "

@@ -56,6 +56,8 @@ class _Clock:
             case events.DeploymentPlanned():
                 self.begun = {(host, "lease"): at for host in event.hosts}
                 self.prepare, self.total = self.prepare + event.seconds, self.total + event.seconds
+            case events.DeploymentTakenOver():
+                self.begun = {(host, "lease"): at for host in event.hosts}
             case events.DeploymentEnded():
                 self.total += event.seconds
             case events.StepStarted():
@@ -72,7 +74,7 @@ class _Clock:
 
     def _follow(self, event: events.Event, at: str) -> None:
         """Keep from when to when the run was seen that has not ended."""
-        if isinstance(event, events.DeploymentPlanned):
+        if isinstance(event, events.DeploymentPlanned | events.DeploymentTakenOver):
             self.gaps += self.unended
             self.unended = [(at, at)]
         elif isinstance(event, events.DeploymentEnded):
