@@ -21,7 +21,7 @@ COLOURS = {
     "healthy": "green", "running": "green", "completed": "green", "starting": "yellow", "restarting": "red",
     "unhealthy": "red", "exited": "red", "paused": "yellow", "missing": "red", "unknown": "magenta",
     "succeeded": "green", "unchanged": "green", "rolled_back": "yellow", "failed": "red", "partial": "red",
-    "untouched": "dim",
+    "untouched": "dim", "unwell": "red", "refused": "yellow",
 }
 
 
@@ -117,14 +117,22 @@ def ended(done: endings.Ended) -> None:
     terminal.out(words + (f", deployment {done.deployment}" if done.deployment else ""))
     if done.note:
         terminal.err(f" note: {done.note}")
-    hints = {
-        "rolled_back": f"every host is back on what it ran before; lading logs {done.app}, lading show {done.deployment}",
-        "failed": f"no host was changed; lading show {done.deployment}",
-        "partial": f"hosts differ: lading where {done.app}; then lading resume {done.app} or deploy again",
-        "unknown": f"a host does not answer: lading where {done.app}; then lading resume {done.app}",
-    }
+    hints = _hints(done)
     if done.result in hints:
         terminal.err(f" hint: {hints[done.result]}")
+
+
+def _hints(done: endings.Ended) -> dict[str, str]:
+    """What to type after each result."""
+    partial = f"hosts differ: lading where {done.app}; then lading resume {done.app} or deploy again"
+    if any(host.result == "unwell" for host in done.report.outcome.hosts.values()):
+        partial = f"it is deployed, but not all services are well: lading logs {done.app}; the way back: lading rollback {done.app}"
+    return {
+        "rolled_back": f"every host is back on what it ran before; lading logs {done.app}, lading show {done.deployment}",
+        "failed": f"no host was changed; lading show {done.deployment}",
+        "partial": partial,
+        "unknown": f"a host does not answer: lading where {done.app}; then lading resume {done.app}",
+    }
 
 
 def _what(field: str, old: str, new: str) -> str:
