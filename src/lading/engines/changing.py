@@ -98,7 +98,7 @@ class Changing:
         made, plan = self.job.at(name).release, self.job.plan.hosts[name]
         judged: Mapping[str, int] = plan.placed
         if self.job.keep_jobs:
-            plan, judged, _ = host_commands.undo_plan(plan, made, self.job.at(name).finished)
+            plan, judged = host_commands.way_back(plan, made, self.job.at(name).finished)
         await self._bring_up(name, made, plan, judged, whole=False, verb="roll")
         self.fresh[name] = frozenset(plan.services)
 

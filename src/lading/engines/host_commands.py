@@ -4,7 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Collection, Container, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lading import state
@@ -110,20 +110,29 @@ def give_back_command(hold: commands.Hold, job: base.Job, app: state.AppState, r
     )
 
 
+def way_back(
+    plan: steps.HostPlan, old: release.Release, finished: Container[str] | None
+) -> tuple[steps.HostPlan, Mapping[str, int]]:
+    """A plan back to *old* and what is judged by it: *finished* one-shots stay as they are unless `x-lading.on_undo: run`."""
+    left = old.left_on_the_way_back(finished)
+    judged = {name: replicas for name, replicas in plan.placed.items() if name not in left}
+    start = tuple(name for name in plan.services if name in judged)
+    return _starting(plan, start, anew=plan.anew), judged
+
+
 def undo_plan(
     plan: steps.HostPlan, old: release.Release, finished: Container[str] | None
 ) -> tuple[steps.HostPlan, Mapping[str, int], bool]:
-    """The way back: *finished* one-shots stay as they are unless `x-lading.on_undo: run`; after a network step all is made anew."""
-    left = old.left_on_the_way_back(finished)
-    judged = {name: replicas for name, replicas in plan.placed.items() if name not in left}
+    """The way back of an undo, which has no plan that anybody approved: after a network step all is made anew."""
+    plan, judged = way_back(plan, old, finished)
     whole = any(isinstance(step, steps.RecreateNetwork) for step in plan.steps)
-    start = tuple(judged) if whole else tuple(name for name in plan.services if name in judged)
+    return (_starting(plan, tuple(judged), anew=True) if whole else plan), judged, whole
+
+
+def _starting(plan: steps.HostPlan, services: tuple[str, ...], *, anew: bool) -> steps.HostPlan:
+    """The plan with just these services to start."""
     kept = [step for step in plan.steps if not isinstance(step, steps.StartServices)]
-    return (
-        steps.HostPlan(plan.host, (*kept, steps.StartServices(start, whole or plan.anew)), plan.changes, plan.previous, plan.generations,
-                       placed=plan.placed),
-        judged, whole,
-    )
+    return replace(plan, steps=(*kept, steps.StartServices(services, anew)))
 
 
 def anonymous(app: state.AppState | None) -> dict[tuple[str, str], list[str]]:
