@@ -31,7 +31,7 @@ def reading(shop: Project, **more: Any) -> project.Reading:
 
 
 def started(got: project.Reading) -> set[str]:
-    return {name for name, service in got.project.services.items() if service.active}
+    return {name for name, service in got.project.services.items() if service.enabled}
 
 
 def by_compose(shop: Project, *words: str, **env: str) -> list[str]:

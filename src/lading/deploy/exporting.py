@@ -16,7 +16,6 @@ from lading.drivers.shell import observation
 from lading.engines import host_commands
 from lading.export import ansible
 from lading.inventory import hosts
-from lading.placement import assignment
 from lading.plan import steps
 from lading.rollout import rolling
 from lading.transport import command, reaching, target, trust
@@ -35,7 +34,7 @@ async def write(context: contexts.Context, request: Request, output: Path) -> di
     prepared = await preparation.prepare(context, request)
     _refuse(prepared)
     batches = rolling.batches([host.name for host in prepared.chosen], prepared.bundle.release.forth.parallelism)
-    placed = assignment.by_default(prepared.bundle.release)
+    placed = prepared.plan.assignment.on(prepared.chosen[0].name)  # a play has one list of services for all its hosts
     generations = {name: plan.generations for name, plan in prepared.plan.hosts.items()}
     said, known = await _said(context, prepared.chosen)
     teams = context.settings.ansible.inventory if any(_by_team(context, host) for host in prepared.chosen) else ()

@@ -9,6 +9,7 @@ from lading.compose import release
 from lading.deploy import contradicting, ended, host_checks, order, placing, resume, running
 from lading.engines import base, hosts
 from lading.inventory import hosts as inventory
+from lading.placement import assignment, choices
 from lading.plan import steps
 
 
@@ -22,7 +23,8 @@ async def plan(
     """
     destination, chosen = await placing.place(context, to, lambda _: app)
     seen = await _look(context, chosen, app)
-    return _planned(destination, seen, _there(app, seen, keep_running), app, volumes=volumes, keep_running=keep_running)
+    rows = choices.of_names(context.settings.inventory, to, destination, chosen)
+    return _planned(destination, rows, seen, _there(app, seen, keep_running), app, volumes=volumes, keep_running=keep_running)
 
 
 async def remove(
@@ -42,7 +44,8 @@ async def remove(
     if await resume.end_open(context, app, seen, take_lease=take_lease, before="it is removed"):
         seen = await _look(context, chosen, app)
     there = _there(app, seen, keep_running)
-    whole = _planned(destination, seen, there, app, volumes=volumes, keep_running=keep_running)
+    rows = choices.of_names(context.settings.inventory, to, destination, chosen)
+    whole = _planned(destination, rows, seen, there, app, volumes=volumes, keep_running=keep_running)
     begin = {
         "verb": "remove", "app": app, "destination": destination.name, "commit": "", "actor": context.actor,
         "reason": reason, "url": context.url, "plan": whole.hash, "participants": list(whole.hosts),
@@ -79,8 +82,8 @@ def _there(app: str, seen: state.FleetState, keep_running: bool) -> dict[str, st
 
 
 def _planned(
-    destination: inventory.Destination, seen: state.FleetState, there: Mapping[str, state.AppState], app: str, *,
-    volumes: bool, keep_running: bool,
+    destination: inventory.Destination, rows: Sequence[assignment.Row], seen: state.FleetState,
+    there: Mapping[str, state.AppState], app: str, *, volumes: bool, keep_running: bool,
 ) -> steps.Plan:
     plans = {name: _kept(name, one) if keep_running else _gone(name, one) for name, one in there.items()}
     data = ("containers, networks, volumes and host data stay" if keep_running else
@@ -88,7 +91,8 @@ def _planned(
     versions = {one.current.version for one in there.values() if one.current is not None}
     version = versions.pop() if len(versions) == 1 else ""
     return steps.Plan(app, version, "", destination.name, plans, (tuple(plans),), warnings=(data,), verb="remove",
-                      confirm=destination.confirm, unfinished=running.unfinished(seen, app))
+                      confirm=destination.confirm, unfinished=running.unfinished(seen, app),
+                      assignment=assignment.Assignment(tuple(rows)).only(list(plans), f"{app} is not deployed there"))
 
 
 async def _look(context: contexts.Context, chosen: Sequence[inventory.Host], app: str) -> state.FleetState:

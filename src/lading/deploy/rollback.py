@@ -11,6 +11,7 @@ from lading.deploy import contradicting, ended, host_checks, mounted, order, pla
 from lading.engines import base
 from lading.health import verdict
 from lading.inventory import hosts
+from lading.placement import assignment, choices
 from lading.plan import mounts, planner, steps
 
 
@@ -31,7 +32,8 @@ async def plan(context: contexts.Context, app: str, to: Sequence[str], *, releas
         UnknownReleaseError, RefusedError, TransportError: as `rollback`.
     """
     destination, chosen = await placing.place(context, to, lambda _: app)
-    return _prepare(destination, await _look(context, chosen, app), app, release).plan
+    rows = choices.of_names(context.settings.inventory, to, destination, chosen)
+    return _prepare(destination, rows, await _look(context, chosen, app), app, release).plan
 
 
 async def rollback(
@@ -53,7 +55,8 @@ async def rollback(
         return replace(done[-1], note=note, reached=all(one.result in ("succeeded", "rolled_back") for one in done))
     if done:
         seen = await _look(context, chosen, app)
-    prepared = _prepare(destination, seen, app, release)
+    rows = choices.of_names(context.settings.inventory, to, destination, chosen)
+    prepared = _prepare(destination, rows, seen, app, release)
     whole, target = prepared.plan, prepared.target
     begin = {
         "verb": "rollback", "app": app, "version": target.version, "commit": "", "actor": context.actor, "reason": reason,
@@ -77,19 +80,22 @@ async def rollback(
     return await running.carry_out(context, job, verb="rollback", reason=reason, plan=whole)
 
 
-def _prepare(destination: hosts.Destination, seen: state.FleetState, app: str, release: str) -> _Prepared:
+def _prepare(
+    destination: hosts.Destination, rows: Sequence[assignment.Row], seen: state.FleetState, app: str, release: str
+) -> _Prepared:
     apps = {name: _deployed(name, host, app) for name, host in seen.hosts.items()}
     kept = {name: running.kept_releases(one) for name, one in apps.items()}
     target = _same({name: kept[name][_target(name, one, release)] for name, one in apps.items()},
                    f"lading rollback {app} --release ID --to {destination.name}")
     asked = policy.of_release(target)
     policy.check(app, asked, destination.allowed)
-    plans = {name: _plan(name, target, apps[name], host) for name, host in seen.hosts.items()}
+    assigned = assignment.everywhere(target, rows)
+    plans = {name: _plan(name, target, assigned.on(name), apps[name], host) for name, host in seen.hosts.items()}
     for name, host in seen.hosts.items():
         host_checks.check_data(target, plans[name], host)
     whole = planner.plan(target, destination.name, plans, [_way(target, apps.values())], back=True)
     owners = sorted({running.owner(one).get("source", "") for one in apps.values()})
-    whole = replace(whole, verb="rollback", source=", ".join(owners), confirm=destination.confirm,
+    whole = replace(whole, verb="rollback", assignment=assigned, source=", ".join(owners), confirm=destination.confirm,
                     unfinished=running.unfinished(seen, app), rights=policy.planned(asked, app, seen))
     return _Prepared(whole, target, apps, kept)
 
@@ -153,10 +159,12 @@ def _target(host: str, app: state.AppState, wanted: str) -> str:
     return before[0]
 
 
-def _plan(name: str, target: releases.Release, app: state.AppState, host: state.HostState) -> steps.HostPlan:
+def _plan(
+    name: str, target: releases.Release, placed: assignment.Placed, app: state.AppState, host: state.HostState
+) -> steps.HostPlan:
     numbers = _numbers(target, app)
     whole = planner.plan_host(name, target, numbers, (), app, running.kept_release(app), host.attached(target.app),
-                               volumes=host.volumes)
+                               volumes=host.volumes, placed=placed)
     return planner.without_one_shots(whole, target, verdict.finished(app.containers))
 
 

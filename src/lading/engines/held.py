@@ -85,7 +85,7 @@ class Held:
         what = observation.lease(
             observe.marker(), state_dir=job.state_dir, app=job.plan.app, deployment=job.deployment, holder=job.holder,
             since=job.since, url=job.url, take=job.take_lease, grace=min(int(grace) + 1, 60), begin=begin,
-            nonce=job.nonce, binds=job.release.needed_binds, docker_info=job.docker_info.get(name, ""),
+            nonce=job.nonce, binds=preflight.needed_binds(job.release, plan.placed), docker_info=job.docker_info.get(name, ""),
             sources=job.sources,
         )
         result = await self.transport.run(job.hosts[name], what)
@@ -115,7 +115,7 @@ class Held:
                                       step="lease")
         if check:
             job.judge(seen)
-        problems = preflight.problems(job.release, plan, seen, job.platforms) if check else []
+        problems = preflight.problems(job.release, plan, seen, job.platforms, placed=plan.placed) if check else []
         await self.record(events.HostChecked(job.deployment, name, "preflight", problems=tuple(problems)))
         if problems:
             raise errors.PreflightError("; ".join(problems), preflight.remedy(seen), host=name, step="preflight")
