@@ -304,9 +304,10 @@ class _Reader(nodes.Reader):
                              "write the host's name or address, and the user's name, as they are")
         return value
 
-    def members(self, where: str, node: Any, fleet: hosts.Inventory) -> tuple[str, ...]:
-        """The hosts that a list of hosts, groups and patterns means, each once."""
+    def members(self, where: str, node: Any, fleet: hosts.Inventory) -> tuple[tuple[str, ...], dict[str, str]]:
+        """The hosts that a list of hosts, groups and patterns means, each once; and those that it leaves out, with its word for it."""
         found: dict[str, None] = {}
+        left: dict[str, str] = {}
         for name, item in zip(self.texts(node, f"{where}.hosts"), node.value, strict=True):
             if not patterns.is_pattern(name) and name not in {*fleet.hosts, *fleet.groups}:
                 near = difflib.get_close_matches(name, [*fleet.hosts, *fleet.group_names()], 1)
@@ -314,23 +315,26 @@ class _Reader(nodes.Reader):
                                  f"did you mean {near[0]}?" if near else "add it under hosts:")
             try:
                 found |= dict.fromkeys(fleet.expand(name))
+                left |= fleet.left_out(name)
             except errors.InputError as bad:
                 raise self.wrong(item, f"{where}: {bad.message}", bad.hint) from bad
-        return tuple(found)
+        return tuple(found), {host: word for host, word in left.items() if host not in found}
 
     def destination(self, name: str, node: Any, fleet: hosts.Inventory) -> hosts.Destination:
         where = f"destinations.{name}"
         got = self.known(node, where, "destinations.NAME")
         if "hosts" not in got:
             raise self.wrong(node, f"{where} names no hosts", "add: hosts: [...]")
+        members, left_out = self.members(where, got["hosts"], fleet)
         return hosts.Destination(
-            name, self.members(where, got["hosts"], fleet), self.words(got.get("labels"), f"{where}.labels"),
+            name, members, self.words(got.get("labels"), f"{where}.labels"),
             self.words(got.get("variables"), f"{where}.variables"),
             self.flag(got["confirm"], f"{where}.confirm") if "confirm" in got else False,
             self.text(got["project"], f"{where}.project") if "project" in got else "", self.transport(got, f"{where}."),
             self.pass_env(got, f"{where}."),
             self.allowed(name, got["allow"]) if "allow" in got else (),
             self.texts(got["profiles"], f"{where}.profiles") if "profiles" in got else None,
+            self.texts(got["hosts"], f"{where}.hosts"), left_out,
         )
 
     def allowed(self, name: str, node: Any) -> tuple[hosts.Allowed, ...]:

@@ -14,13 +14,16 @@ from typing import Any, NamedTuple, TypeVar
 
 import pytest
 import yaml
-from app_client import App, some
+from app_client import ALL_CASES, App, some
 
 Value = TypeVar("Value")
 SITES = ("one", "two")
 """Two services that have everything; the others are tied to one of them."""
 AT_A_SITE = ("image", "secret", "variable", "network", "config", "replicas", "volume", "renamed volume", "anonymous volume")
 KINDS = (*AT_A_SITE, "sidecar", "volumes_from", "depends_on restart", "profile", "service")
+
+GO_BACK = {"network", "replicas"}
+"""`make test` goes back from the pairs with these; `make corpus` from every pair, and there again."""
 
 
 class Change(NamedTuple):
@@ -226,7 +229,25 @@ def untruths(app: App, plan: Mapping[str, Any], *verb: str) -> list[str]:
     drift = app.lading("drift", app.name, "--to", "web1")
     if drift.returncode:
         found.append(f"drift: {drift.stdout}{drift.stderr}")
+    if found:
+        found += [json.dumps(plan["changes"]), json.dumps(plan["steps"])]
     return found
+
+
+def deployed(project: Project) -> list[str]:
+    """What is untrue of a deployment of the project as it is now, and of the plan after it."""
+    plan = document(project.app, "plan", *project.words())
+    found = untruths(project.app, plan, "deploy", *project.words())
+    again = document(project.app, "plan", *project.words())
+    if again["steps"]:
+        found.append(f"planned again: {again['changes']}")
+    return found
+
+
+def rolled_back(app: App) -> list[str]:
+    """What is untrue of the way back from there."""
+    verb = ("rollback", app.name, "--to", "web1")
+    return untruths(app, document(app, *verb, "--dry-run"), *verb)
 
 
 @pytest.mark.parametrize("number", some(range(len(KINDS) - 1)))
@@ -237,13 +258,14 @@ def test_pairs_of_changes(app: App, number: int) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     wrong = []
     for pair in at_sites(rounds()[number], number):
+        what = " and ".join(" ".join(change).strip() for change in pair)
         project.switch(*pair)
-        plan = document(app, "plan", *project.words())
-        found = untruths(app, plan, "deploy", *project.words())
-        again = document(app, "plan", *project.words())
-        if again["steps"]:
-            found.append(f"planned again: {again['changes']}")
-        if found:
-            what = " and ".join(" ".join(change).strip() for change in pair)
-            wrong += [what, *found, json.dumps(plan["changes"]), json.dumps(plan["steps"])]
+        wrong += [f"{what}: {one}" for one in deployed(project)]
+        if ALL_CASES or GO_BACK & {change.kind for change in pair}:
+            wrong += [f"back from {what}: {one}" for one in rolled_back(app)]
+            project.switch(*pair)
+        if ALL_CASES:
+            project.switch(*pair)
+            done = app.lading("deploy", *project.words(), "--yes")
+            assert done.returncode == 0, done.stdout + done.stderr
     assert not wrong, "\n".join(wrong)

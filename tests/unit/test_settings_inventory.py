@@ -64,7 +64,8 @@ destinations:
   live: {hosts: ["prod:!old", web3, db1], variables: {TZ: UTC}, confirm: true}
   old: {hosts: [web3]}
 """).inventory
-    assert found.destinations["live"].hosts == ("web1", "web2", "db1", "web3")
+    live = found.destinations["live"]
+    assert (live.hosts, live.written, live.left_out) == (("web1", "web2", "db1", "web3"), ("prod:!old", "web3", "db1"), {})
     assert found.choose(["live:!web1"])[0].variables == {"TZ": "UTC"}
     assert found.choose(["old"])[0].hosts == ("web3",)
 
@@ -74,6 +75,8 @@ def test_patterns_work_without_ansible_too(folder: Path) -> None:
     assert (found.destinations["web"].hosts, found.choose(["web:!w1"])[0].hosts, found.choose(["~[wd]1"])[0].hosts) == (
         ("w1", "w2"), ("w2",), ("w1", "d1"))
     assert found.hosts["w1"].origin == f"{folder}/lading.yaml:2"
+    part = load(folder, "hosts: {w1: {}, w2: {}, d1: {}}\ndestinations: {web: {hosts: ['w*:!w2', d1]}}\n").inventory
+    assert (part.destinations["web"].hosts, part.destinations["web"].left_out) == (("w1", "d1"), {"w2": "!w2"})
 
 
 @pytest.mark.parametrize(("text", "line", "message", "hint"), [

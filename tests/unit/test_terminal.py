@@ -13,6 +13,7 @@ from lading.cli import main, progress, render, terminal
 from lading.deploy import ended
 from lading.engines import base
 from lading.inventory import hosts
+from lading.placement import assignment
 from lading.plan import steps
 from lading.queries import check, differences, listing
 
@@ -62,7 +63,7 @@ def everything(text: str) -> None:
     render.line(text)
     render.LogLines().emit(text, text)
     plan = steps.Plan(text, text, text, text, {text: steps.HostPlan(text, (), (steps.Change(text, text, text, text, text),))},
-                      ((text,), (text,)), warnings=(text,))
+                      ((text,), (text,)), warnings=(text,), assignment=assignment.Assignment((assignment.Row(text, True, text),)))
     render.plan(plan)
     render.plan(steps.Plan(text, text, text, text, {}, ()))
     outcome = events.Outcome({text: events.HostOutcome("failed", text, text, text)})

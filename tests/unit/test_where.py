@@ -70,3 +70,9 @@ def test_a_service_of_which_no_container_is_wanted_is_not_missing() -> None:
     web = a_container(made.services["web"])
     app = replace(an_app(made), containers=(web,))
     assert [(row.service, row.state) for row in rows(app)] == [("db", "missing"), ("web", "running")]
+
+
+def test_a_service_with_too_few_containers_has_the_rows_of_those_that_are_there() -> None:
+    made = a_release(a_service("web", replicas=2))
+    [row] = rows(replace(an_app(made), containers=(a_container(made.services["web"]),)))
+    assert (row.state, row.drift) == ("running", ("containers: 1",))

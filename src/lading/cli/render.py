@@ -9,10 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lading import canonical
+from lading import canonical, spans
 from lading.cli import terminal
 from lading.deploy import ended as endings
 from lading.inventory import hosts as inventory
+from lading.placement import assignment as assignments
+from lading.placement import choices
 from lading.plan import steps
 from lading.queries import check as checks
 from lading.queries import differences, listing
@@ -60,9 +62,11 @@ def plan(made: steps.Plan) -> None:
     """A plan as a table of changes, on stderr (stdout belongs to the result)."""
     if made.empty:
         terminal.err(f"{made.app} {made.version}: nothing to do, {canonical.short(made.release)} is there already")
+        assignment(made.assignment)
         approvable(made)
         return
     terminal.err(f"{made.app} {made.version} → {made.destination}, release {canonical.short(made.release)}")
+    assignment(made.assignment)
     groups: dict[tuple[str, str, str, str], list[str]] = {}
     for c in made.changes:
         groups.setdefault((c.service or "(app)", c.field, c.old, c.new), []).append(c.host)
@@ -80,6 +84,15 @@ def plan(made: steps.Plan) -> None:
     for warning in made.warnings:
         terminal.err(f"note: {warning}")
     approvable(made)
+
+
+def assignment(made: assignments.Assignment) -> None:
+    """Each host that came into question, yes or no, and the rule that decided; those with one rule in one row."""
+    rows = []
+    for (chosen, rule), names in choices.grouped(made.rows).items():
+        rows.append((", ".join(spans.packed(names)), "yes" if chosen else "no", rule))
+    if rows:
+        table(("host", "chosen", "rule"), rows, error=True, fold=("host", "rule"))
 
 
 def approvable(made: steps.Plan) -> None:

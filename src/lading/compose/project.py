@@ -110,14 +110,14 @@ class Service:
         return self.definition.get("pull_policy") == "never" and "@" not in self.image
 
     @property
-    def active(self) -> bool:
+    def enabled(self) -> bool:
         """Whether a deployment starts it: services of a profile wait until somebody has asked for one of theirs."""
         return self.asked or not self.profiles
 
     @property
     def starts(self) -> bool:
         """Whether a deployment leaves a container of it."""
-        return self.active and self.replicas > 0
+        return self.enabled and self.replicas > 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote as percent
 
 from lading import canonical
-from lading.compose import ending, hooks, images, overlay, project, services, unheeded
+from lading.compose import ending, images, overlay, project, services, unheeded
 
 FORMAT = 1  # the newest "v" of a release that this lading reads
 SINCE = "since"  # key of a field's metadata: the format that came with it
@@ -125,16 +125,6 @@ class Release:
     def active(self) -> Mapping[str, ServiceSpec]:
         """The services that a deployment starts."""
         return {name: spec for name, spec in self.services.items() if spec.active}
-
-    @property
-    def needed_binds(self) -> tuple[str, ...]:
-        """The absolute paths that must be on a host: not those that only services mount of which there is to be no container."""
-        hook = hooks.before(self.extension)
-        idle = {name for name, spec in self.services.items() if not spec.replicas} - {hook.service if hook is not None else ""}
-        mounted: dict[bool, set[str]] = {True: set(), False: set()}
-        for name, spec in self.active.items():
-            mounted[name in idle] |= {str(one.get("source")) for one in spec.definition.get("volumes") or () if isinstance(one, Mapping)}
-        return tuple(path for path in self.absolute_binds if path not in mounted[True] - mounted[False])
 
     @functools.cached_property
     def all_images(self) -> Mapping[str, str]:
@@ -285,7 +275,7 @@ def _resource(resource: project.Resource) -> dict[str, Any]:
 def _absolute_binds(app: project.Project) -> set[str]:
     return {
         mount.source
-        for service in app.services.values() if service.active
+        for service in app.services.values() if service.enabled
         for mount in service.mounts if mount.kind == "bind" and mount.source.startswith("/")
     }
 
@@ -352,7 +342,7 @@ def _service(
         wait=_wait(service, job),
         bake=_bake(service, job),
         grace=service.stop_grace,
-        active=service.active,
+        active=service.enabled,
     )
 
 

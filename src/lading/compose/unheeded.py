@@ -11,7 +11,7 @@ def warnings(app: project.Project) -> tuple[str, ...]:
     said: list[str] = []
     local = app.local_images
     for name, service in sorted(app.services.items()):
-        if service.active:
+        if service.enabled:
             said += _pulling(name, service, local)
             said += _service(name, service.definition.get("deploy") or {})
     return tuple(said)

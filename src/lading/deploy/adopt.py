@@ -30,7 +30,7 @@ from lading.deploy.request import Request
 from lading.drivers.shell import adoption as inspection
 from lading.drivers.shell import observe
 from lading.inventory import hosts
-from lading.placement import assignment
+from lading.placement import assignment, choices
 from lading.plan import adoption, digests, likeness, phases, planner, steps
 from lading.transport import base as transports
 
@@ -81,7 +81,9 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     now = await pinning.now(context, chosen, resolved.images)
     pins = _pins(now, dict(zip(seen.hosts, found, strict=True)))
     made = release.build(reading, pins)
-    compared = await _all(_compare(context, made, nonce, seen.hosts[one.name], there, one)
+    rows = choices.of_names(context.settings.inventory, request.to, destination, chosen)
+    assigned = assignment.everywhere(made.release, rows)
+    compared = await _all(_compare(context, made, assigned.on(one.name), nonce, seen.hosts[one.name], there, one)
                           for one, there in zip(chosen, found, strict=True))
     plans = {host.host: host for host, _ in compared}
     notes = [note for _, told in compared for note in told]
@@ -89,7 +91,7 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
                        warnings=tuple(dict.fromkeys([*made.warnings, *notes])), verb="adopt", source=made.source,
                        confirm=destination.confirm, unfinished=on_host.unfinished(seen, app),
                        rights=policy.planned(reading.rights, app, seen),
-                       phases=phases.phases(plans, [tuple(plans)]))
+                       assignment=assigned, phases=phases.phases(plans, [tuple(plans)]))
     return Prepared(request, destination, chosen, made, whole, seen, now.platforms, nonce)
 
 
@@ -147,7 +149,8 @@ async def _look(transport: transports.Transport, host: hosts.Host, app: str, net
 
 
 async def _compare(
-    context: contexts.Context, made: release.Bundle, nonce: str, seen: state.HostState, there: adoption.Running, host: hosts.Host,
+    context: contexts.Context, made: release.Bundle, placed: assignment.Placed, nonce: str, seen: state.HostState,
+    there: adoption.Running, host: hosts.Host,
 ) -> tuple[steps.HostPlan, tuple[str, ...]]:
     """The plan of one host, and what people should know of it."""
     app = seen.apps.get(made.release.app, state.AppState(made.release.app))
@@ -166,7 +169,6 @@ async def _compare(
     wrong = adoption.traps(tree, there, folder)
     if wrong:
         raise errors.PreflightError("; ".join(wrong), "then adopt again; nothing was changed", host=host.name, step="compare")
-    placed = assignment.by_default(made.release)
     compared = adoption.compare(host.name, made.release, numbers, tree, there, app, folder, placed=placed)
     first = steps.Change(host.name, "", "release", "", made.release.id)
     lacks = tuple(sorted(set(made.release.objects) - app.objects))

@@ -12,11 +12,9 @@ from lading.compose import bundle, hooks, normal, project, reference
 from lading.deploy import credentials, preparation
 from lading.deploy.preparation import Prepared
 from lading.deploy.request import Request
-from lading.drivers.shell import observation
 from lading.engines import host_commands
 from lading.export import ansible
 from lading.inventory import hosts
-from lading.placement import assignment
 from lading.plan import steps
 from lading.rollout import rolling
 from lading.transport import command, reaching, target, trust
@@ -35,7 +33,7 @@ async def write(context: contexts.Context, request: Request, output: Path) -> di
     prepared = await preparation.prepare(context, request)
     _refuse(prepared)
     batches = rolling.batches([host.name for host in prepared.chosen], prepared.bundle.release.forth.parallelism)
-    placed = assignment.by_default(prepared.bundle.release)
+    placed = prepared.plan.assignment.on(prepared.chosen[0].name)  # a play has one list of services for all its hosts
     generations = {name: plan.generations for name, plan in prepared.plan.hosts.items()}
     said, known = await _said(context, prepared.chosen)
     teams = context.settings.ansible.inventory if any(_by_team(context, host) for host in prepared.chosen) else ()
@@ -97,7 +95,7 @@ def _files(prepared: Prepared) -> list[project.ShippedFile]:
     found += [("files/", f) for f in bundle.object_files(made, made.objects)]
     moved = [project.ShippedFile(lead + f.path, f.content, f.executable) for lead, f in found]
     for name, plan in prepared.plan.hosts.items():
-        script = observation.operator_script(host_commands.compose_function(made.release, plan.generations))
+        script = host_commands.compose_function(made.release, plan.generations).operator_script()
         moved.append(_file(f"files/compose/{name}", script, executable=True))
     return moved
 

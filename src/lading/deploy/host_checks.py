@@ -106,7 +106,7 @@ def check_data(made: release.Release, plan: steps.HostPlan, seen: state.HostStat
     ran = app.current.generations if app.current is not None else {}
     moved = [name.removeprefix("var.") for name, number in plan.generations.items()
              if name.startswith("var.") and ran.get(name, number) != number]
-    found = mounts.problems(made, on_host.current_release(app), seen, moved)
+    found = mounts.problems(made, on_host.current_release(app), seen, moved, placed=plan.placed)
     if found:
         raise errors.PreflightError("; ".join(one.why for one in found), found[0].hint,
                                     host=seen.host, step="plan")
@@ -123,7 +123,7 @@ def check_hosts(
     """
     wrong: dict[str, str] = {}
     for name, host in seen.hosts.items():
-        problems = preflight.problems(made, plans[name], host, platforms)
+        problems = preflight.problems(made, plans[name], host, platforms, placed=plans[name].placed)
         if problems:
             wrong[name] = "; ".join(problems)
     if not wrong:

@@ -23,6 +23,7 @@ from lading.deploy import (
 )
 from lading.deploy.request import Request
 from lading.inventory import hosts
+from lading.placement import assignment, choices
 from lading.plan import mounts, planner, steps
 
 
@@ -91,7 +92,10 @@ async def prepare(context: contexts.Context, request: Request) -> Prepared:
     images = await _pin_images(context, request, resolved, observed.seen)
     bundle = release.build(resolved.reading, images.pins)
     _check_owners(bundle, resolved.destination, observed, ours, take_over=request.take_over)
-    plan = _plan(bundle, resolved, observed, images, nonce, ours)
+    rows = choices.of_names(
+        context.settings.inventory, request.to, resolved.destination, resolved.chosen)
+    assigned = assignment.everywhere(bundle.release, rows)
+    plan = _plan(bundle, resolved, assigned, observed, images, nonce, ours)
     expected = await _expected_forms(bundle, plan, context.environment)
     for form in dict.fromkeys(expected.values()):
         policy.check_form(resolved.app, form, resolved.destination.allowed)
@@ -187,8 +191,8 @@ def _check_owners(
 
 
 def _plan(
-    bundle: release.Bundle, resolved: resolution.Resolved, observed: _Observed, images: _Images,
-    nonce: str, ours: Callable[[str], bool],
+    bundle: release.Bundle, resolved: resolution.Resolved, assigned: assignment.Assignment,
+    observed: _Observed, images: _Images, nonce: str, ours: Callable[[str], bool],
 ) -> steps.Plan:
     """The plan of all hosts.
 
@@ -196,7 +200,7 @@ def _plan(
         PreflightError: a host cannot take it, or data would be lost there.
     """
     made, seen, app = bundle.release, observed.seen, resolved.app
-    plans = _plan_hosts(bundle, observed, nonce)
+    plans = _plan_hosts(bundle, assigned, observed, nonce)
     for name, host in seen.hosts.items():
         host_checks.check_data(made, plans[name], host)
     unfinished = on_host.unfinished(seen, app)
@@ -210,35 +214,37 @@ def _plan(
     )
     plan = planner.plan(made, resolved.destination.name, planner.hooked(made, plans), notes)
     return replace(
-        plan, source=bundle.source, confirm=resolved.destination.confirm, unfinished=unfinished,
+        plan, assignment=assigned, source=bundle.source, confirm=resolved.destination.confirm, unfinished=unfinished,
         rights=policy.planned(resolved.reading.rights, app, seen))
 
 
 def _plan_hosts(
-    bundle: release.Bundle, observed: _Observed, nonce: str
+    bundle: release.Bundle, assigned: assignment.Assignment, observed: _Observed, nonce: str
 ) -> dict[str, steps.HostPlan]:
     hashed = salted_secrets(bundle, nonce)
     plans = {}
     for name, host in observed.seen.hosts.items():
         contradiction = observed.contradictions.get(name)
         why = contradiction.why if contradiction is not None else ""
-        plans[name] = plan_host(name, bundle.release, hashed, host, why)
+        plans[name] = plan_host(name, bundle.release, hashed, host, why, placed=assigned.on(name))
     return plans
 
 
 def plan_host(
     name: str, made: release.Release, hashed: Mapping[str, str], seen: state.HostState,
-    contradiction: str = "",
+    contradiction: str = "", *, placed: assignment.Placed | None = None,
 ) -> steps.HostPlan:
     """The plan of one host from what was seen there.
 
     *hashed*: see `salted_secrets`. *contradiction*: in what the host contradicts the ledger.
+    *placed*: what it is to run of the release; by default all that was asked for.
     """
     app = seen.apps.get(made.app, state.AppState(made.app))
     numbers, fresh = planner.generations(hashed, app.secrets)
     data = seen.data if seen.volumes is not None else None
     return planner.plan_host(name, made, numbers, fresh, app, on_host.current_release(app),
-                             seen.attached(made.app), contradiction, seen.volumes, data)
+                             seen.attached(made.app), contradiction, seen.volumes, data,
+                             placed=placed)
 
 
 def salted_secrets(bundle: release.Bundle, nonce: str) -> dict[str, str]:

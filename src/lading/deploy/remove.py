@@ -9,6 +9,7 @@ from lading.compose import release
 from lading.deploy import contradicting, ended, execution, host_checks, on_host, order, placing, takeover
 from lading.engines import base
 from lading.inventory import hosts as inventory
+from lading.placement import assignment, choices
 from lading.plan import phases, steps
 
 
@@ -22,7 +23,8 @@ async def plan(
     """
     destination, chosen = await placing.place(context, to, lambda _: app)
     seen = await _look(context, chosen, app)
-    return _planned(destination, seen, _there(app, seen, keep_running), app, volumes=volumes, keep_running=keep_running)
+    rows = choices.of_names(context.settings.inventory, to, destination, chosen)
+    return _planned(destination, rows, seen, _there(app, seen, keep_running), app, volumes=volumes, keep_running=keep_running)
 
 
 async def remove(
@@ -42,7 +44,8 @@ async def remove(
     if await takeover.end_open(context, app, seen, take_lease=take_lease, before="it is removed"):
         seen = await _look(context, chosen, app)
     there = _there(app, seen, keep_running)
-    plan = _planned(destination, seen, there, app, volumes=volumes, keep_running=keep_running)
+    rows = choices.of_names(context.settings.inventory, to, destination, chosen)
+    plan = _planned(destination, rows, seen, there, app, volumes=volumes, keep_running=keep_running)
     becoming = {name: _becoming(one, destination.name) for name, one in there.items()}
     wanted = order.make(context, plan, becoming, chosen, deployment=order.new_id(), reason=reason,
                         override=take_lease, keeps_containers=keep_running)
@@ -73,8 +76,8 @@ def _there(app: str, seen: state.FleetState, keep_running: bool) -> dict[str, st
 
 
 def _planned(
-    destination: inventory.Destination, seen: state.FleetState, there: Mapping[str, state.AppState], app: str, *,
-    volumes: bool, keep_running: bool,
+    destination: inventory.Destination, rows: Sequence[assignment.Row], seen: state.FleetState,
+    there: Mapping[str, state.AppState], app: str, *, volumes: bool, keep_running: bool,
 ) -> steps.Plan:
     plans = {name: _kept(name, one) if keep_running else _gone(name, one, volumes=volumes)
              for name, one in there.items()}
@@ -84,7 +87,8 @@ def _planned(
     version = versions.pop() if len(versions) == 1 else ""
     return steps.Plan(app, version, "", destination.name, plans, (tuple(plans),), warnings=(data,), verb="remove",
                       confirm=destination.confirm, unfinished=on_host.unfinished(seen, app),
-                      phases=phases.phases(plans, [tuple(plans)]))
+                      phases=phases.phases(plans, [tuple(plans)]),
+                      assignment=assignment.Assignment(tuple(rows)).only(list(plans), f"{app} is not deployed there"))
 
 
 async def _look(context: contexts.Context, chosen: Sequence[inventory.Host], app: str) -> state.FleetState:

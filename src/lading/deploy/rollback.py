@@ -22,6 +22,7 @@ from lading.deploy import (
 from lading.drivers import base as drivers
 from lading.health import verdict
 from lading.inventory import hosts
+from lading.placement import assignment, choices
 from lading.plan import mounts, planner, steps
 
 
@@ -42,7 +43,8 @@ async def plan(context: contexts.Context, app: str, to: Sequence[str], *, releas
         UnknownReleaseError, RefusedError, TransportError: as `rollback`.
     """
     destination, chosen = await placing.place(context, to, lambda _: app)
-    return _prepare(destination, await _look(context, chosen, app), app, release).plan
+    rows = choices.of_names(context.settings.inventory, to, destination, chosen)
+    return _prepare(destination, rows, await _look(context, chosen, app), app, release).plan
 
 
 async def rollback(
@@ -62,9 +64,21 @@ async def rollback(
         return _already_back(app, done)
     if done:
         seen = await _look(context, chosen, app)
+<<<<<<< HEAD
     prepared = _prepare(destination, seen, app, release)
     target = prepared.target
     sources = mounted.of_release(target)
+=======
+    rows = choices.of_names(context.settings.inventory, to, destination, chosen)
+    prepared = _prepare(destination, rows, seen, app, release)
+    whole, target = prepared.plan, prepared.target
+    begin = {
+        "verb": "rollback", "app": app, "version": target.version, "commit": "", "actor": context.actor, "reason": reason,
+        "url": context.url, "plan": whole.hash, "participants": [n for batch in whole.batches for n in batch],
+        "parallelism": max(map(len, whole.batches), default=0),
+    }
+    mounts = mounted.of_release(target)
+>>>>>>> next
 
     def judge(host: state.HostState) -> None:
         added = mounted.added(sources, app, host, {}, target.plain, guarded=bool(destination.allowed))
@@ -92,20 +106,29 @@ def _becoming(target: releases.Release, app: state.AppState) -> order.Becoming:
     return order.Becoming(target, app, target.version, app.current.source, app.current.destination, left)
 
 
-def _prepare(destination: hosts.Destination, seen: state.FleetState, app: str, release: str) -> _Prepared:
+def _prepare(
+    destination: hosts.Destination, rows: Sequence[assignment.Row], seen: state.FleetState, app: str, release: str
+) -> _Prepared:
     apps = {name: _deployed(name, host, app) for name, host in seen.hosts.items()}
     kept = {name: on_host.releases(one) for name, one in apps.items()}
     target = _same({name: kept[name][_target(name, one, release)] for name, one in apps.items()},
                    f"lading rollback {app} --release ID --to {destination.name}")
     asked = policy.of_release(target)
     policy.check(app, asked, destination.allowed)
-    plans = {name: _plan(name, target, apps[name], host) for name, host in seen.hosts.items()}
+    assigned = assignment.everywhere(target, rows)
+    plans = {name: _plan(name, target, assigned.on(name), apps[name], host) for name, host in seen.hosts.items()}
     for name, host in seen.hosts.items():
         host_checks.check_data(target, plans[name], host)
     whole = planner.plan(target, destination.name, plans, [_way(target, apps.values())], back=True)
+<<<<<<< HEAD
     owners = sorted({one.current.source for one in apps.values() if one.current is not None})
     whole = replace(whole, verb="rollback", source=", ".join(owners), confirm=destination.confirm,
                     unfinished=on_host.unfinished(seen, app), rights=policy.planned(asked, app, seen))
+=======
+    owners = sorted({running.owner(one).get("source", "") for one in apps.values()})
+    whole = replace(whole, verb="rollback", assignment=assigned, source=", ".join(owners), confirm=destination.confirm,
+                    unfinished=running.unfinished(seen, app), rights=policy.planned(asked, app, seen))
+>>>>>>> next
     return _Prepared(whole, target, apps, kept)
 
 
@@ -168,10 +191,17 @@ def _target(host: str, app: state.AppState, wanted: str) -> str:
     return before[0]
 
 
-def _plan(name: str, target: releases.Release, app: state.AppState, host: state.HostState) -> steps.HostPlan:
+def _plan(
+    name: str, target: releases.Release, placed: assignment.Placed, app: state.AppState, host: state.HostState
+) -> steps.HostPlan:
     numbers = _numbers(target, app)
+<<<<<<< HEAD
     whole = planner.plan_host(name, target, numbers, (), app, on_host.current_release(app), host.attached(target.app),
                                volumes=host.volumes)
+=======
+    whole = planner.plan_host(name, target, numbers, (), app, running.kept_release(app), host.attached(target.app),
+                               volumes=host.volumes, placed=placed)
+>>>>>>> next
     return planner.without_one_shots(whole, target, verdict.finished(app.containers))
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lading import shape, state
-from lading.compose import owner, release, services
+from lading.compose import hooks, owner, release, services
+from lading.placement import assignment
 from lading.plan import steps
 from lading.transport import command
 
@@ -19,21 +20,43 @@ ALSO = {"amd64": ("386",), "arm64": ("arm",)}  # what a processor runs beside it
 
 
 def problems(
-    made: release.Release, plan: steps.HostPlan, seen: state.HostState, platforms: Mapping[str, Sequence[str]]
+    made: release.Release, plan: steps.HostPlan, seen: state.HostState, platforms: Mapping[str, Sequence[str]],
+    *, placed: assignment.Placed | None = None,
 ) -> list[str]:
-    """Everything that speaks against this host, in words; empty = it may go on."""
+    """Everything that speaks against this host, in words; empty = it may go on.
+
+    *placed*: what it is to run of the release; by default all that was asked for.
+    """
     facts = seen.facts
+    placed = assignment.by_default(made) if placed is None else placed
     if facts.problem:
         return [facts.problem]
     found = tooling(facts)
     found += [f"{path} does not exist on the host" for path in facts.missing_paths]
-    found += _architecture(made, facts, platforms)
-    found += _external_networks(made, facts)
-    found += _foreign_containers(made, facts)
-    found += _runtimes(made, facts)
-    found += _too_old(made, facts)
+    found += _architecture(made, placed, facts, platforms)
+    found += _external_networks(made, placed, facts)
+    found += _foreign_containers(made, placed, facts)
+    found += _runtimes(made, placed, facts)
+    found += _too_old(made, placed, facts)
     found += _ports(made, plan, seen)
     return found
+
+
+def needed_binds(made: release.Release, placed: assignment.Placed) -> tuple[str, ...]:
+    """The absolute paths that must be on a host: not those that only services mount of which there is to be no container."""
+    hook = hooks.before(made.extension)
+    runs = {name for name, replicas in placed.items() if replicas} | ({hook.service} if hook is not None else set())
+    used, unused = set[str](), set[str]()
+    for name in placed:
+        (used if name in runs else unused).update(_sources(made.services[name]))
+    return tuple(path for path in made.absolute_binds if path in used or path not in unused)
+
+
+def _sources(spec: release.ServiceSpec) -> Iterator[str]:
+    """The paths and names that a service mounts."""
+    for mount in spec.definition.get("volumes") or ():
+        if isinstance(mount, Mapping):
+            yield str(mount.get("source"))
 
 
 def remedy(seen: state.HostState) -> str:
@@ -88,20 +111,20 @@ def version(text: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def _external_networks(made: release.Release, facts: state.Facts) -> list[str]:
+def _external_networks(made: release.Release, placed: assignment.Placed, facts: state.Facts) -> list[str]:
     """The external networks of services that start, as far as the engine has told which networks there are."""
-    used = {name for spec in made.active.values() for name in spec.networks}
+    used = frozenset[str]().union(*(made.services[name].networks for name in placed))
     wanted = sorted({str(one["name"]) for one in made.networks.values() if one["external"]} & used)
     return [f"the external network {name} does not exist (docker network create {name})" for name in wanted
             if facts.known_networks and name not in facts.known_networks]
 
 
-def _foreign_containers(made: release.Release, facts: state.Facts) -> list[str]:
+def _foreign_containers(made: release.Release, placed: assignment.Placed, facts: state.Facts) -> list[str]:
     """The containers outside the project that services need and the engine does not have; those of the project come with it."""
     own = {str(spec.definition.get("container_name")) for spec in made.services.values()}
     found: dict[str, None] = {}
-    for name, spec in sorted(made.active.items()):
-        for key, wanted in _of_others(spec.definition) if spec.replicas else ():
+    for name in sorted(placed):
+        for key, wanted in _of_others(made.services[name].definition) if placed[name] else ():
             mine = wanted in own or wanted.startswith(made.app + "-") or "$" in wanted
             there = wanted in facts.containers or (len(wanted) >= SHORT_ID and any(one.startswith(wanted) for one in facts.containers))
             if not mine and not there:
@@ -116,19 +139,19 @@ def _of_others(service: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "external_links", str(one).partition(":")[0]
 
 
-def _runtimes(made: release.Release, facts: state.Facts) -> list[str]:
+def _runtimes(made: release.Release, placed: assignment.Placed, facts: state.Facts) -> list[str]:
     """The runtimes that the engine does not know, as far as it told which it does; one of containerd's own needs no entry there."""
-    wanted = {str(spec.definition.get("runtime") or "") for spec in made.active.values() if spec.replicas}
+    wanted = {str(made.services[name].definition.get("runtime") or "") for name, replicas in placed.items() if replicas}
     return [f"the runtime {name} is not known to Docker (docker info -f '{{{{json .Runtimes}}}}')" for name in sorted(wanted - {"", *facts.runtimes})
             if facts.runtimes and not set(name) & set("./$")]
 
 
-def _too_old(made: release.Release, facts: state.Facts) -> list[str]:
+def _too_old(made: release.Release, placed: assignment.Placed, facts: state.Facts) -> list[str]:
     """The keys that Compose refuses with an engine of this age, or that the engine itself does."""
     has = version(facts.engine)
     found: dict[str, None] = {}
-    for name, spec in sorted(made.active.items()):
-        for key, needed in _demands(spec.definition):
+    for name in sorted(placed):
+        for key, needed in _demands(made.services[name].definition):
             if has < needed:
                 said = ".".join(map(str, needed))
                 found[f"service {name}: {key} needs Docker Engine {said}, the host has {facts.engine}"] = None
@@ -154,13 +177,14 @@ def _demands(service: Mapping[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]
 
 
 def _architecture(
-    made: release.Release, facts: state.Facts, platforms: Mapping[str, Sequence[str]]
+    made: release.Release, placed: assignment.Placed, facts: state.Facts, platforms: Mapping[str, Sequence[str]]
 ) -> list[str]:
     """The images that are there for none of the platforms that the host runs, or for another than the file's `platform:`."""
     mine = ARCHITECTURES.get(facts.architecture, facts.architecture)
     runs = [f"linux/{one}" for one in (mine, *ALSO.get(mine, ()))]
     found: dict[str, None] = {}
-    for name, spec in made.active.items():
+    for name in placed:
+        spec = made.services[name]
         read = made.as_read.get(name)
         asked = read.platform if read is not None else str(spec.definition.get("platform") or "")
         if "$" in asked:  # a release that is read back hides its value, and nobody can compare it

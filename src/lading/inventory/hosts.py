@@ -67,6 +67,7 @@ class Destination:
     *pass_env*: the variables of the caller's environment that those apps may use, as in lading.yaml.
     *allowed*: the lists of rights that count there, each for itself; none means that rights are only shown.
     *profiles*: of services that are started there though they have one; None leaves that to each app.
+    *written*: what its `hosts:` say; *left_out*: host → the part of them that took it out again.
     """
 
     name: str
@@ -79,6 +80,8 @@ class Destination:
     pass_env: tuple[str, ...] = ()
     allowed: tuple[Allowed, ...] = ()
     profiles: tuple[str, ...] | None = None
+    written: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,7 @@ class Inventory:
     def undecided(self, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """The hosts among *names* that are in several destinations, with these: one of them must be recorded or named."""
         found = {}
-        for name in _words(names):
+        for name in split_names(names):
             places = self._places(name) if name in self.hosts and name not in self.destinations else ()
             if len(places) > 1:
                 found[name] = places
@@ -160,7 +163,7 @@ class Inventory:
         self, names: Sequence[str], meaning: Callable[[str], Destination]
     ) -> tuple[Destination, tuple[Host, ...]]:
         """What *names* mean together, each by its *meaning*."""
-        wanted = _words(names)
+        wanted = split_names(names)
         if not wanted or not all(wanted):
             raise errors.InputError(
                 "no destination was given" if not any(wanted) else "an empty name in --to",
@@ -221,6 +224,19 @@ class Inventory:
         """
         return dataclasses.replace(self, destinations={})._one(name).hosts
 
+    def left_out(self, name: str) -> Mapping[str, str]:
+        """The hosts that a pattern for the `hosts:` of a destination takes out again, with its part that does."""
+        return dataclasses.replace(self, destinations={}).search(name).left_out if patterns.is_pattern(name) else {}
+
+    def search(self, pattern: str) -> patterns.Found:
+        """What a pattern means among hosts, groups and destinations.
+
+        Raises:
+            InputError: it means nothing.
+        """
+        groups = dict(self.groups) | {name: one.hosts for name, one in self.destinations.items()}
+        return patterns.evaluate(pattern, tuple(self.hosts), groups)
+
     def reached(self, default: str) -> "Inventory":
         """The same with each host's transport decided: its own, else that of its destinations, else *default*.
 
@@ -257,13 +273,12 @@ class Inventory:
 
     def _pattern(self, text: str) -> Destination:
         """The destinations that a pattern takes hosts from by their names give it their variables."""
-        groups = dict(self.groups) | {name: one.hosts for name, one in self.destinations.items()}
-        found = patterns.evaluate(text, tuple(self.hosts), groups)
+        found = self.search(text)
         named = [self.destinations[name] for name in found.named if name in self.destinations]
         return _joined(text, found.hosts, named) if named else Destination(text, found.hosts)
 
 
-def _words(names: Sequence[str]) -> list[str]:
+def split_names(names: Sequence[str]) -> list[str]:
     """The names of `--to`, several by comma; a pattern is one, commas included."""
     found: list[str] = []
     for name in names:

@@ -4,7 +4,7 @@ import difflib
 import fnmatch
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lading import errors
 from lading.inventory import ranges
@@ -18,10 +18,14 @@ _SUBSCRIPT = re.compile(r"(.+)\[(?:(-?[0-9]+)|([0-9]+)[:-]([0-9]*))\]")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The hosts that a pattern means, and the groups and destinations it takes hosts from by their names."""
+    """The hosts that a pattern means, and the groups and destinations it takes hosts from by their names.
+
+    *left_out*: host → the part, with its & or !, that took it out again.
+    """
 
     hosts: tuple[str, ...]
     named: tuple[str, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 def is_pattern(text: str) -> bool:
@@ -58,13 +62,15 @@ def evaluate(text: str, hosts: Sequence[str], groups: Mapping[str, Sequence[str]
     for word in [word for word in words if word[0] not in "&!"] or ["all"]:
         those = search.one(word)
         found, named = found | dict.fromkeys(those.hosts), named | dict.fromkeys(those.named)
+    left_out: dict[str, str] = {}
     for word in words:
         if word[0] in "&!":
             those, keep = search.one(word[1:]), word[0] == "&"
             meant = set(those.hosts)
-            found = {host: None for host in found if (host in meant) == keep}
+            left_out |= {host: word for host in found if (host in meant) != keep}
+            found = {host: None for host in found if host not in left_out}
             named |= dict.fromkeys(those.named if keep else ())
-    return Found(tuple(found), tuple(named))
+    return Found(tuple(found), tuple(named), left_out)
 
 
 class _Search:

@@ -1,12 +1,62 @@
 """Which services run on which host, how many containers of each, and which rule decided: a value of the plan (pure)."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from lading.compose import release as releases
 
 Placed = Mapping[str, int]  # what one host runs of a release: service → containers
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One host that came into question: whether it was taken, the *rule* that decided, and what it is to run."""
+
+    host: str
+    chosen: bool
+    rule: str
+    services: Placed = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """One entry of "assignment" in `plan --json`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Every host that came into question, the chosen ones first; between a destination and a plan."""
+
+    rows: tuple[Row, ...] = ()
+
+    @functools.cached_property
+    def _services(self) -> Mapping[str, Placed]:
+        return {row.host: row.services for row in self.rows}
+
+    def on(self, host: str) -> Placed:
+        """What a host is to run; nothing, if it was not chosen."""
+        return self._services.get(host, {})
+
+    def only(self, hosts: Sequence[str], rule: str) -> "Assignment":
+        """The same, where of the chosen hosts only *hosts* are left; *rule*: what decided against the others."""
+        dropped = [replace(row, chosen=False, rule=rule, services={})
+                   for row in self.rows if row.chosen and row.host not in hosts]
+        names = {row.host for row in dropped}
+        kept = [row for row in self.rows if row.host not in names]
+        return Assignment(tuple(sorted([*kept, *dropped], key=lambda row: not row.chosen)))
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """The field "assignment" of `plan --json`."""
+        return [row.as_json() for row in self.rows]
+
+
 def by_default(release: releases.Release) -> dict[str, int]:
     """What a host runs where nothing else is said: every service whose profiles were asked for, as often as the file says."""
     return {name: spec.replicas for name, spec in release.active.items()}
+
+
+def everywhere(release: releases.Release, rows: Sequence[Row]) -> Assignment:
+    """The assignment by default: all chosen hosts run all services."""
+    placed = by_default(release)
+    return Assignment(tuple(replace(row, services=placed) if row.chosen else row for row in rows))

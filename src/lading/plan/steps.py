@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, assert_never
 
 from lading import state
+from lading.placement import assignment as assignments
 
 FORMAT = 1  # "v" of the document of `plan --json`
 LATER = "later"  # key of a field's metadata: it came after the first plans, and stands in a document only where it is set
@@ -231,7 +232,8 @@ class Plan:
 
     *phases*: what is carried out, in this order, and nothing else; *batches*: the hosts in the order of the roll.
     *source*: to whom the app will belong on the hosts; *confirm*: the destination wants a person's yes; *unfinished*:
-    host → another deployment that is open there, so that nothing can be approved yet.
+    host → another deployment that is open there, so that nothing can be approved yet. *assignment*: every host that came
+    into question, and the rule that decided; no part of what is approved, since the hosts themselves are.
     """
 
     app: str
@@ -247,12 +249,16 @@ class Plan:
     confirm: bool = False
     unfinished: Mapping[str, str] = field(default_factory=dict)
     rights: tuple[Right, ...] = ()
+<<<<<<< HEAD
     phases: tuple[Phase, ...] = ()
 
     def steps_of(self, host: str) -> tuple[Step, ...]:
         """All that is done on a host, in order."""
         batches = [batch for phase in self.phases for batch in phase.batches]
         return tuple(step for batch in batches for step in batch.get(host, ()))
+=======
+    assignment: assignments.Assignment = field(default_factory=assignments.Assignment)
+>>>>>>> next
 
     @property
     def empty(self) -> bool:
@@ -266,8 +272,8 @@ class Plan:
 
     def as_json(self) -> dict[str, Any]:
         """The document of `plan --json`; no hash while another deployment is open."""
-        return {**self._bound(), "confirm": self.confirm, "open": dict(self.unfinished),
-                "hash": None if self.unfinished else self.hash}
+        return {**self._bound(), "assignment": self.assignment.as_json(), "confirm": self.confirm,
+                "open": dict(self.unfinished), "hash": None if self.unfinished else self.hash}
 
     def _bound(self) -> dict[str, Any]:
         """What an approval is bound to: everything that will be done, where, to whose app; no secret's value."""

@@ -75,19 +75,6 @@ def test_a_release_of_a_newer_lading_is_an_error() -> None:
         state.release_from_json("cafe", {"v": 2})
 
 
-def test_the_paths_that_only_services_of_no_container_mount_need_not_be_there() -> None:
-    def mounting(name: str, replicas: int, *paths: str) -> project.Service:
-        volumes = [{"type": "bind", "source": path, "target": f"/in{path}"} for path in paths]
-        return a_service(name, replicas=replicas, mounts=tuple(project.Mount("bind", path, f"/in{path}") for path in paths),
-                         definition={"volumes": [*volumes, "a secret text"]})
-
-    made = a_release(mounting("web", 1, "/srv", "/both"), mounting("idle", 0, "/idle", "/both"), mounting("migrate", 0, "/hook"),
-                     extension={"hooks": {"before": {"service": "migrate"}}})
-    assert made.absolute_binds == ("/both", "/hook", "/idle", "/srv")
-    assert made.needed_binds == ("/both", "/hook", "/srv")
-    assert a_release(mounting("idle", 0, "/idle")).needed_binds == ()
-
-
 def test_a_changed_seccomp_profile_is_another_content() -> None:
     def content(text: bytes, **more: str) -> str:
         files = (project.ShippedFile("app/sec/own.json", text), project.ShippedFile("app/compose.yaml", b"services: {}\n"))

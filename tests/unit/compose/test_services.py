@@ -39,7 +39,7 @@ def test_a_service_in_full() -> None:
         ({"path": "./e.env"},), {"db": "service_healthy", "x": ""}, ("data", "db", "vpn"), "on-failure:3", True,
         project.Health(90.0, 30.0, 5, 0.5), 120.0, 3, project.Rollout(2, 1.0, 10.0), project.Rollout(1, 5.0, 0.0), ("tool",),
         "linux/arm64", True, ("A", "B"))
-    assert not one.active
+    assert not one.enabled
 
 
 def test_which_services_leave_a_container() -> None:

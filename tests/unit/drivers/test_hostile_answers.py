@@ -16,6 +16,7 @@ from lading.drivers.shell import observation, observe, parsers
 from lading.engines import preflight, watching
 from lading.health import watch
 from lading.ledger import deployments
+from lading.placement import assignment
 from lading.plan import planner
 from lading.queries import differences, listing
 from lading.transport import command
@@ -81,7 +82,8 @@ def used(seen: state.HostState) -> None:
 
     def back() -> None:
         mine = rollback._deployed("h", seen, "shop")
-        rollback._plan("h", known[rollback._target("h", mine, "")], mine, seen)
+        made = known[rollback._target("h", mine, "")]
+        rollback._plan("h", made, assignment.by_default(made), mine, seen)
 
     refused = refusal(back)
     assert refused is None or (isinstance(refused, errors.UnknownReleaseError) and refused.hint)

@@ -10,6 +10,7 @@ from builders import PIN, a_container, a_journal, a_release, a_service, an_app
 from lading import state
 from lading.compose import project, restore
 from lading.engines import preflight
+from lading.placement import assignment
 from lading.plan import steps
 
 GOOD = state.Facts(engine="20.10.24+dfsg1", compose="v2.24.4-desktop.1", architecture="x86_64", context="default",
@@ -189,3 +190,18 @@ def test_a_runtime_is_known_to_the_engine(runtime: str, known: tuple[str, ...], 
     made = a_release(a_service("web", definition={"runtime": runtime} if runtime else {}))
     found = preflight.problems(made, START, state.HostState("h", replace(GOOD, runtimes=known)), {})
     assert found == (["the runtime nvidia is not known to Docker (docker info -f '{{json .Runtimes}}')"] if refused else [])
+
+
+def test_the_paths_that_only_services_of_no_container_mount_need_not_be_there() -> None:
+    def mounting(name: str, replicas: int, *paths: str) -> project.Service:
+        volumes = [{"type": "bind", "source": path, "target": f"/in{path}"} for path in paths]
+        return a_service(name, replicas=replicas, mounts=tuple(project.Mount("bind", path, f"/in{path}") for path in paths),
+                         definition={"volumes": [*volumes, "a secret text"]})
+
+    made = a_release(mounting("web", 1, "/srv", "/both"), mounting("idle", 0, "/idle", "/both"), mounting("migrate", 0, "/hook"),
+                     extension={"hooks": {"before": {"service": "migrate"}}})
+    assert made.absolute_binds == ("/both", "/hook", "/idle", "/srv")
+    assert preflight.needed_binds(made, assignment.by_default(made)) == ("/both", "/hook", "/srv")
+    assert preflight.needed_binds(made, {"idle": 1, "migrate": 0}) == ("/both", "/hook", "/idle", "/srv")
+    alone = a_release(mounting("idle", 0, "/idle"))
+    assert preflight.needed_binds(alone, assignment.by_default(alone)) == ()
