@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 VERSION = 1  # "v" of every event that is stored
 
-HostResult = Literal["succeeded", "unchanged", "untouched", "rolled_back", "failed", "unknown"]
+HostResult = Literal["succeeded", "unwell", "unchanged", "untouched", "rolled_back", "failed", "unknown"]
 WholeResult = Literal["succeeded", "unchanged", "rolled_back", "failed", "partial", "unknown"]
 
 

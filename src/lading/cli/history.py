@@ -95,7 +95,7 @@ def _as_json(shown: past.Shown, took: times.Timings | None) -> dict[str, Any]:
     stored = [{"at": s.at, "writer": s.writer, "seq": s.seq, **events.to_json(s.event)} for s in shown.events]
     keys = {key: list(names) for key, names in shown.row.keys.items()}
     found = {**shown.row.as_json(), **({"keys": keys} if keys else {}), "images": dict(shown.images) or None, "events": stored,
-             "journal": [{"on": host, **line} for host, line in shown.journal]}
+             "journal": [{"on": host, **record.raw} for host, record in shown.journal]}
     return found | ({"timings": took.as_json()} if took else {})
 
 
@@ -112,8 +112,7 @@ def _show(shown: past.Shown, took: times.Timings | None) -> None:
                       for s in shown.events], fold=("data",))
     if shown.journal:
         render.table(("at", "journal of", "step", "record"),
-                     [(str(line.get("at", ""))[11:19], host, str(line.get("step") or "-"), str(line.get("kind", "?")))
-                      for host, line in shown.journal])
+                     [(record.at[11:19], host, record.step or "-", record.kind) for host, record in shown.journal])
     for name, why in shown.unreachable.items():
         render.line(f"what the journal of {name} tells is not shown: {why}")
 

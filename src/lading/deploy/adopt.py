@@ -118,7 +118,7 @@ async def _all(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 def _check_free(app: str, seen: state.FleetState) -> None:
     mine = {name: host.apps.get(app, state.AppState(app)) for name, host in seen.hosts.items()}
-    if any(one.open_intent for one in mine.values()):
+    if any(one.open for one in mine.values()):
         return
     for name, one in mine.items():
         if (current := one.current) is not None:

@@ -12,6 +12,7 @@ from lading.drivers.shell import observe, resolving
 from lading.inventory import hosts
 from lading.ledger import contradictions
 from lading.plan import digests
+from lading.state import journal
 from lading.transport import command
 
 
@@ -181,7 +182,7 @@ def _gone_on(seen: state.HostState, app: str, last: contradictions.Committed) ->
     """Whether a host's journal has a commit that this ledger saw, and another one after it."""
     mine = seen.apps.get(app)
     lines = mine.journal if mine is not None else ()
-    committed = [str(line["deployment"]) for line in lines if line.get("kind") == "committed"]
+    committed = [record.deployment for record in journal.commits(lines)]
     return last.deployment in committed[:-1]
 
 

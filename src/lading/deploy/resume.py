@@ -15,6 +15,7 @@ from lading.ledger import deployments
 from lading.placement import assignment
 from lading.plan import steps
 from lading.rollout import rolling
+from lading.state import journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +98,16 @@ def _open(seen: state.FleetState) -> tuple[tuple[str, str], ...]:
     found = dict[tuple[str, str], None]()
     for host in seen.hosts.values():
         for name, one in host.apps.items():
-            if one.open_intent is not None:
-                found[name, str(one.open_intent["deployment"])] = None
+            if one.open is not None:
+                found[name, one.open.begun.deployment] = None
     return tuple(found)
 
 
 def _begun(host: state.HostState, app: str, deployment: str) -> Mapping[str, Any] | None:
     """A host's own record of a deployment that is open there."""
     mine = host.apps.get(app)
-    begin = mine.open_intent if mine is not None else None
-    return begin if begin is not None and begin["deployment"] == deployment else None
+    left = mine.open if mine is not None else None
+    return left.begun.raw if left is not None and left.begun.deployment == deployment else None
 
 
 async def _one(
@@ -213,7 +214,7 @@ def decide(
 
 def _says_committed(host: state.HostState, app: str, deployment: str) -> bool:
     lines = host.apps[app].journal if app in host.apps else ()
-    return any(line.get("kind") == "committed" and line.get("deployment") == deployment for line in lines)
+    return any(record.deployment == deployment for record in journal.commits(lines))
 
 
 async def _decided(context: contexts.Context, deployment: str) -> deployments.Decision:

@@ -106,9 +106,9 @@ def unfinished(seen: state.FleetState, app: str) -> dict[str, str]:
     """The hosts on which a deployment of an app is open, with its id."""
     found = {}
     for name, host in seen.hosts.items():
-        begun = host.apps[app].open_intent if app in host.apps else None
-        if begun is not None:
-            found[name] = str(begun["deployment"])
+        left = host.apps[app].open if app in host.apps else None
+        if left is not None:
+            found[name] = left.begun.deployment
     return found
 
 

@@ -107,7 +107,7 @@ class Changing:
         judged: Mapping[str, int], whole: bool, verb: str,
     ) -> None:
         job = self.job
-        common = {"v": state.JOURNAL_FORMAT, "deployment": job.deployment, "step": verb, "to": made.id}
+        common = {"v": 3, "deployment": job.deployment, "step": verb, "to": made.id}
         wait = int(max((made.wait(one) + made.bake(one) for one in judged), default=60)) + 30
         networks = [s for s in plan.steps if isinstance(s, steps.RecreateNetwork)]
         what = commands.roll(
@@ -201,7 +201,7 @@ class Changing:
         """Bring the host back to its previous release, or to nothing if there was none; verified, lease freed."""
         seen = await self.held.reach(name)
         job, previous, hold = self.job.at(name), self.job.plan.hosts[name].previous, self.held.holds[name]
-        common = {"v": state.JOURNAL_FORMAT, "deployment": job.deployment, "to": previous.release if previous else ""}
+        common = {"v": 3, "deployment": job.deployment, "to": previous.release if previous else ""}
         intent = json.dumps({"kind": "intent", "step": "undo", **common})
         if job.begin.get("keeps_containers"):  # adopt, remove --keep-running: what runs was and stays as it is
             pass

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 
-from lading import errors, events, shape, state
+from lading import errors, events, shape, spans, state
 from lading.compose import masking
 from lading.drivers.shell import commands, observation, observe
 from lading.engines import base, preflight, words
@@ -77,8 +77,8 @@ class Held:
         grace = max((spec.grace for made in (job.release, old) if made for spec in made.services.values()), default=10)
         begin = json.dumps({
             "kind": "begin", "deployment": job.deployment, **job.begin,
-            **state.participants_as_json(job.begin.get("participants", ())),
-            "v": state.JOURNAL_FORMAT, "to": job.release.id,
+            "participants": spans.packed(job.begin.get("participants", ())),
+            "v": 3, "to": job.release.id,
             "from": plan.previous.as_json() if plan.previous else None, "generations": dict(plan.generations),
             **state.adopted_as_json(plan.adopted),
         }, ensure_ascii=False)

@@ -50,7 +50,7 @@ def written(job: base.Job, plan: steps.HostPlan, ledger: Mapping[str, object]) -
 
     *ledger*: where the ledger ends now, so that a ledger whose end was cut off is noticed.
     """
-    line = {"v": state.JOURNAL_FORMAT, "kind": "committed", "deployment": job.deployment, "to": job.release.id,
+    line = {"v": 3, "kind": "committed", "deployment": job.deployment, "to": job.release.id,
             "version": job.release.version, **({"ledger": dict(ledger)} if ledger else {})}
     current = state.Current(
         job.plan.app, job.release.id, job.release.version, job.deployment, job.holder, job.since,

@@ -232,7 +232,7 @@ def ownership(
         return f"project {app} has containers that lading did not make ({strangers[0].name}, from {origin})"
     if mine.given_back and mine.current is None and any(c.owned for c in mine.containers):
         return f"{app} was given back (lading remove --keep-running), and its containers are there"
-    if mine.current is None and any(c.owned for c in mine.containers) and mine.open_intent is None and not lost:
+    if mine.current is None and any(c.owned for c in mine.containers) and mine.open is None and not lost:
         origin = next(c.working_dir for c in mine.containers if c.owned)
         return f"{app} was deployed with another state folder (from {origin}), perhaps by another SSH user"
     if mine.current is None or take_over:

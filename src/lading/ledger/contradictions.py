@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from lading import canonical, state
+from lading.state import journal
 
 PLAYBOOK = "ansible-playbook"  # the deployment that an exported playbook writes into `current`; it has no journal
 WINDOW = 500  # lines that a host shows of a journal (commands.files.APP_STATE)
@@ -68,24 +68,24 @@ def _why(app: state.AppState, known: Committed) -> str:
     if app.unreadable:
         return ""
     what = f"deployment {known.deployment} (release {canonical.short(known.release)})"
-    at = next((number for number, line in enumerate(app.journal) if _is(line, known.deployment)), -1)
+    at = next((number for number, record in enumerate(app.journal) if _commits(record, known.deployment)), -1)
     if at < 0:
         return _lacking(app, known, what)
-    line, later = app.journal[at], app.journal[at + 1:]
+    line, later = app.journal[at].raw, app.journal[at + 1:]
     if not canonical.is_named(known.release, str(line.get("to", ""))) or known.line not in ("", state.hash_of_line(line)):
         return f"its journal tells {what} otherwise than this ledger saw it committed there"
-    if any(map(_moves_on, later)) or app.open_intent is not None:
+    if any(map(_moves_on, later)) or app.open is not None:
         return ""
     return _current(app, known, what)
 
 
-def _is(line: Mapping[str, Any], deployment: str) -> bool:
-    return bool(line.get("kind") == "committed" and line.get("deployment") == deployment)
+def _commits(record: journal.Record, deployment: str) -> bool:
+    return record.kind == "committed" and record.deployment == deployment
 
 
-def _moves_on(line: Mapping[str, Any]) -> bool:
+def _moves_on(record: journal.Record) -> bool:
     """Whether `current` may be another from here on."""
-    return line.get("kind") == "committed" or line.get("result") in ("removed", "given back")
+    return isinstance(record, journal.Reached) and (record.kind == "committed" or record.result in journal.GONE)
 
 
 def _lacking(app: state.AppState, known: Committed, what: str) -> str:
@@ -99,9 +99,9 @@ def _lacking(app: state.AppState, known: Committed, what: str) -> str:
     return f"its journal lacks {what}, which this ledger saw committed there: an old snapshot, or not its own journal"
 
 
-def _newest(journal: Sequence[Mapping[str, Any]]) -> str:
+def _newest(lines: Sequence[journal.Record]) -> str:
     """The newest deployment of a journal: their ids begin with the time."""
-    return max(str(line.get("deployment", "")) for line in journal)
+    return max(record.deployment for record in lines)
 
 
 def _current(app: state.AppState, known: Committed, what: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from lading import events, state
 from lading.ledger import chain
+from lading.state import journal
 
 ENDS: Mapping[str, events.HostResult] = {"committed": "succeeded", "undone": "rolled_back"}
 UNSURE = ("unknown", "running")
@@ -184,21 +185,35 @@ def from_journals(seen: state.FleetState) -> tuple[Deployment, ...]:
 def _told_by(name: str, host: state.HostState) -> list[Deployment]:
     found: dict[str, Deployment] = {}
     for app in host.apps.values():
-        for line in app.journal:
-            key, kind = str(line.get("deployment", "")), str(line.get("kind", ""))
-            if kind == "begin" and _is_shaped(line):
-                found[key] = _begun(name, line)
-            elif key in found and (kind in ENDS or kind == "ended"):
-                last = "succeeded" if line.get("result") in ("removed", "given back") else "untouched"
-                result = ENDS.get(kind, last)
-                until = max(found[key].ended, _word(line, "at"))
-                found[key] = replace(found[key], hosts={name: result}, result=_whole({name: result}), ended=until)
+        for record in app.journal:
+            known = found.get(record.deployment)
+            if isinstance(record, journal.Begun):
+                found |= {record.deployment: _begun(name, record.raw)} if _is_shaped(record.raw) else {}
+            elif known is not None and isinstance(record, journal.Reached) and _tells_an_end(record):
+                result = _result(record)
+                until = max(known.ended, _word(record.raw, "at"))
+                found[record.deployment] = replace(
+                    known, hosts={name: result}, result=_whole({name: result}), ended=until)
     return sorted(found.values(), key=lambda one: one.started)[-LOOK:]
 
 
-def _lines(seen: state.FleetState) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Host and line of all journals that were read."""
-    return ((name, line) for name, host in seen.hosts.items() for app in host.apps.values() for line in app.journal)
+def _tells_an_end(record: journal.Reached) -> bool:
+    """Whether it says how a deployment goes out: a commit is not undone any more, though it may not have ended."""
+    return record.phase in journal.CLOSED or record.phase == "committed"
+
+
+def _result(record: journal.Reached) -> events.HostResult:
+    """How a deployment went on a host, by the record that tells its end."""
+    if record.kind in ENDS:
+        return ENDS[record.kind]
+    if record.result == "unwell":
+        return "unwell"
+    return "succeeded" if record.result in ("well", *journal.GONE) else "untouched"
+
+
+def _lines(seen: state.FleetState) -> Iterator[tuple[str, journal.Record]]:
+    """Host and record of all journals that were read."""
+    return ((name, record) for name, host in seen.hosts.items() for app in host.apps.values() for record in app.journal)
 
 
 def _word(line: Mapping[str, Any], key: str) -> str:
@@ -225,20 +240,21 @@ def _begun(host: str, line: Mapping[str, Any]) -> Deployment:
     )
 
 
-def journal(seen: state.FleetState, deployment: str) -> tuple[tuple[str, Mapping[str, Any]], ...]:
-    """(host, line) of all that the journals tell of one deployment, in the order of each host."""
-    return tuple((host, line) for host, line in _lines(seen) if line.get("deployment") == deployment)
+def told_of(seen: state.FleetState, deployment: str) -> tuple[tuple[str, journal.Record], ...]:
+    """(host, record) of all that the journals tell of one deployment, in the order of each host."""
+    return tuple((host, record) for host, record in _lines(seen) if record.deployment == deployment)
 
 
 def attested(seen: state.FleetState) -> tuple[chain.Attested, ...]:
     """What the hosts' journals say of ledgers: the head of the committing ledger, in each `committed`."""
     found = []
     begun: dict[tuple[str, str], Mapping[str, Any]] = {}
-    for host, line in _lines(seen):
+    for host, record in _lines(seen):
+        line = record.raw
         head, deployment = line.get("ledger"), _word(line, "deployment")
-        if line.get("kind") == "begin":
+        if isinstance(record, journal.Begun):
             begun[host, deployment] = line
-        if line.get("kind") == "committed" and isinstance(head, Mapping) and isinstance(head.get("seq"), int):
+        if record.kind == "committed" and isinstance(head, Mapping) and isinstance(head.get("seq"), int):
             begin = begun.get((host, deployment), {})
             found.append(chain.Attested(host, deployment, _word(line, "at"), _word(head, "writer"), head["seq"],
                                         _word(head, "hash"), _word(begin, "actor"), _word(begin, "ran_by")))

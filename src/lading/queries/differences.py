@@ -37,8 +37,8 @@ def differences(host: str, app: state.AppState) -> tuple[Difference, ...]:
     """How one app on one host differs from what it declares: the plan that was not run, and hand-edited files."""
     found = [Difference(host, app.app, "", what, "", "damaged: it cannot be read") for what in app.damaged]
     found += [Difference(host, app.app, "", "file", app.shipped_as(path), "edited by hand") for path in app.edited]
-    if app.open_intent is not None:
-        found.append(Difference(host, app.app, "", "deployment", str(app.open_intent["deployment"]), "not ended"))
+    if app.open is not None:
+        found.append(Difference(host, app.app, "", "deployment", app.open.begun.deployment, "not ended"))
     if app.current is None:
         owned = [c for c in app.containers if c.owned and not app.unreadable and not app.given_back]
         return (*found, *(Difference(host, app.app, c.service, "declared", "", "runs without a record") for c in owned))

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from lading import canonical, errors, state
 from lading import context as contexts
 from lading.compose import restore
 from lading.drivers.shell import observe
 from lading.ledger import chain, contradictions, deployments, ledger
+from lading.state import journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Shown:
 
     row: deployments.Deployment
     events: tuple[deployments.Stored, ...]
-    journal: tuple[tuple[str, Mapping[str, Any]], ...]
+    journal: tuple[tuple[str, journal.Record], ...]
     images: Mapping[str, str]
     unreachable: Mapping[str, str] = field(default_factory=dict)
 
@@ -61,7 +61,7 @@ async def show(context: contexts.Context, prefix: str) -> Shown:
     """
     kept = _ledger(context)
     row = await kept.deployment(prefix)
-    journal: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    told: tuple[tuple[str, journal.Record], ...] = ()
     silent: Mapping[str, str] = {}
     if row is None or row.origin or not row.ended:
         seen = await _look(context, row.app if row else "", ())
@@ -71,8 +71,8 @@ async def show(context: contexts.Context, prefix: str) -> Shown:
         if row is None:
             contexts.check_answered(silent, f"whether there is a deployment {prefix}")
             raise errors.UnknownReleaseError(f"neither the ledger nor a host knows a deployment {prefix}", "lading history")
-        journal = deployments.journal(seen, row.deployment)
-    return Shown(row, await kept.events(row.deployment), journal, await _images(kept, row.release), silent)
+        told = deployments.told_of(seen, row.deployment)
+    return Shown(row, await kept.events(row.deployment), told, await _images(kept, row.release), silent)
 
 
 async def _images(kept: ledger.Ledger, release: str) -> dict[str, str]:

@@ -81,12 +81,11 @@ def _of_no_container(host: str, app: state.AppState, what: differences.Differenc
     words = f"{what.field}: {what.observed or 'nothing'}"
     if what.field == "ledger":
         words += f"; next: lading deploy … --to {host} --accept-host {host}"
-    begun = app.open_intent if what.field == "deployment" else None
-    if begun is None:
+    left = app.open if what.field == "deployment" else None
+    if left is None:
         return Row(app.app, what.service, host, "", "", "", "", "", "unknown", "", "", "", (words,))
-    version, release, since, deployment, actor = (
-        str(begun.get(key) or "") for key in ("version", "to", "at", "deployment", "actor"))
-    return Row(app.app, "", host, "", version, release, "", "", "unknown", since, deployment, actor,
+    one = left.begun
+    return Row(app.app, "", host, "", one.version, one.to, "", "", "unknown", one.at, one.deployment, one.actor,
                (f"{words}; next: lading resume {app.app}",))
 
 

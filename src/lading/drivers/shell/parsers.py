@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from lading import canonical, shape, state
 from lading.drivers.shell import observation
+from lading.state import journal
 from lading.transport import command
 
 _LISTENER = re.compile(r"(?:[0-9A-Fa-f]{8}|[0-9A-Fa-f]{32}):[0-9A-Fa-f]{1,4}")
@@ -132,22 +133,24 @@ def _app(
 
 def _journal(
     damaged: list[str], text: str, folders: Mapping[str, str], spend: Spend, named: dict[int, int]
-) -> tuple[Mapping[str, Any], ...]:
+) -> tuple[journal.Record, ...]:
     """The lines that can be read; noted in *damaged* if there are others and none of these: a torn line is no loss.
 
     *named*: how many participants the spans stand for that were read on this host, by their id, and all together.
     """
-    torn, found = list[str](), list[Mapping[str, Any]]()
+    torn, found = list[str](), list[journal.Record]()
     for written in text.split("\n"):
         spend()
-        line = _read(torn, "journal", written, state.journal_from_json) if written.strip() else None
-        if line is None:
+        if not written.strip():
             continue
-        found.append(_named(line, folders))
-        spans = line.get("participants", ()) if line.get("v", 1) != 1 else ()
-        if id(spans) not in named:
-            named[id(spans)] = len(spans)
-            named[_TOTAL] = named.get(_TOTAL, 0) + len(spans)
+        record = _read(torn, "journal", written, lambda line: journal.read(_named(line, folders)))
+        if record is None:
+            continue
+        found.append(record)
+        names = record.participants if isinstance(record, journal.Begun) else ()
+        if id(names) not in named:
+            named[id(names)] = len(names)
+            named[_TOTAL] = named.get(_TOTAL, 0) + len(names)
         if named[_TOTAL] > NAME_LIMIT:
             raise ValueError(f"its journals name more than {NAME_LIMIT:,} participants")
     damaged += torn[:1] if not found else []

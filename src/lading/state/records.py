@@ -1,0 +1,146 @@
+"""What a host keeps of an app beside its journal: `current`, releases, and what lies with a release (pure)."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from lading import canonical, shape
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What a container that was adopted counts as, until its service changes: it has no labels of lading's.
+
+    *content* and *secrets* as its labels would say; *content* "" = it differs from the release it was adopted with.
+    """
+
+    content: str
+    image: str
+    secrets: str = ""
+
+
+def adopted_as_json(adopted: Mapping[str, Adopted]) -> dict[str, Any]:
+    """Container id → what it counts as: the field "adopted" of `current` and of a journal's `begin`; {} without any."""
+    return {"adopted": {name: asdict(one) for name, one in adopted.items()}} if adopted else {}
+
+
+def adopted_from_json(stored: Mapping[str, Any]) -> dict[str, Adopted]:
+    """`adopted_as_json` read back from the object that it is a field of; what a newer lading added is left out.
+
+    Raises:
+        ValueError: it is another thing than it should be.
+    """
+    found: Mapping[str, Any] = shape.fitting(stored.get("adopted") or {}, Mapping[str, Mapping[str, Any]], "adopted")
+    known = Adopted.__slots__
+    return {name: shape.made(Adopted, {key: value for key, value in one.items() if key in known}) for name, one in found.items()}
+
+
+BEHIND = 20  # releases before another that are noted with it; fewer are kept
+WHOLE = 64  # hex digits of an id; in format 1 of `current`, and in formats 1 and 2 of the journal, releases had 12
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """What a host says is deployed: the file `current` of an app. *generations*: secret name → number.
+
+    *adopted*: the containers that were adopted and not recreated since, by id.
+    """
+
+    app: str
+    release: str
+    version: str
+    deployment: str
+    actor: str = ""
+    since: str = ""
+    source: str = ""
+    destination: str = ""
+    generations: Mapping[str, int] = field(default_factory=dict)
+    adopted: Mapping[str, Adopted] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The object stored on the host."""
+        return {
+            "v": 2 if len(self.release) == WHOLE else 1, "app": self.app, "release": self.release, "version": self.version, "deployment": self.deployment,
+            "actor": self.actor, "since": self.since, "source": self.source, "destination": self.destination,
+            "generations": dict(self.generations), **adopted_as_json(self.adopted),
+        }
+
+
+def hash_of_current(current: Current) -> str:
+    """The SHA-256 of what `current` says."""
+    return canonical.digest(current.as_json())
+
+
+NAMES = ("to", "release", "deployment", "app", "hook", "step")  # they become parts of paths on a host
+
+
+class NewerError(ValueError):
+    """It was written by a newer lading."""
+
+
+def known(what: str, version: Any, newest: int = 1) -> None:
+    if isinstance(version, int) and version > newest:
+        raise NewerError(f"{what} format {version}, this lading knows {newest}")
+    if version not in range(1, newest + 1):
+        raise ValueError(f"{what} no format")
+
+
+def current_from_json(stored: Mapping[str, Any]) -> Current:
+    """`Current.as_json` read back; what a newer lading of the same format added is left out.
+
+    Raises:
+        NewerError: it was written by a newer lading.
+        ValueError: a field is missing, or another thing than it should be.
+    """
+    known("`current` has", stored.get("v"), 2)
+    shape.words(stored, NAMES)
+    words = {key: value for key, value in stored.items() if key in Current.__slots__ and key != "adopted"}
+    return replace(shape.made(Current, words), adopted=adopted_from_json(stored))
+
+
+class Kept(dict[str, Any]):
+    """A release that hosts keep, as its file says it; never changed. Those that keep the same one share it: it is its own hash."""
+
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+
+def release_from_json(name: str, stored: Mapping[str, Any]) -> Kept:
+    """The file `release.json` of a release that a host keeps, as it is.
+
+    Raises:
+        NewerError: it was written by a newer lading.
+        ValueError: it does not say its format.
+    """
+    known(f"release {name} has", stored.get("v"))
+    return Kept(stored)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What is needed to go back to a release, as it lies with it on a host (`deployed.json`), written at its commit.
+
+    *generations*: secret name → number, with which it ran; *order*: the greatest is the last that was committed;
+    *behind*: the releases before it, nearest first.
+    """
+
+    deployment: str
+    generations: Mapping[str, int] = field(default_factory=dict)
+    order: int = 0
+    behind: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The object stored on the host."""
+        return {"v": 1, "deployment": self.deployment, "generations": dict(self.generations), "order": self.order,
+                "behind": list(self.behind)}
+
+
+def deployed_from_json(stored: Mapping[str, Any]) -> Deployed:
+    """`Deployed.as_json` read back; what a newer lading of the same format added is left out.
+
+    Raises:
+        NewerError: it was written by a newer lading.
+        ValueError: a field is missing, or another thing than it should be.
+    """
+    known("`deployed.json` has", stored.get("v"))
+    return shape.made(Deployed, {key: value for key, value in stored.items() if key in Deployed.__slots__})
+
