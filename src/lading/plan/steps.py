@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, Literal, assert_never
 
 from lading import state
 
@@ -94,6 +94,13 @@ class StartServices:
 
 
 @dataclass(frozen=True, slots=True)
+class VerifyServices:
+    """Wait until these services are as the release says, and well, for as long as each of them must stay so."""
+
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveService:
     """Remove a service that the release no longer has, by container id, after everything else was verified."""
 
@@ -109,16 +116,75 @@ class RemoveNetwork:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveApp:
+    """Remove the app from the host: *kept* = its containers run on, only lading's own files go; *data*: volumes go too."""
+
+    kept: bool = False
+    data: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareRelease:
+    """Look once more: what was verified still is so; from now on only all hosts together go forward or back."""
+
+    release: str
+
+
+@dataclass(frozen=True, slots=True)
 class CommitRelease:
-    """Make the release the host's `current`, prune, free the lease."""
+    """Make the release the host's `current`; nothing takes it back any more."""
+
+    release: str
+
+
+@dataclass(frozen=True, slots=True)
+class FinishRelease:
+    """Look a last time, start what has died since, prune, free the lease."""
 
     release: str
 
 
 Step = (
-    StoreRelease | PullImages | RunHook | RecreateNetwork | ScaleDown | StartServices | RemoveService | RemoveNetwork
-    | CommitRelease
+    StoreRelease | PullImages | RunHook | RecreateNetwork | ScaleDown | StartServices | VerifyServices | RemoveService
+    | RemoveNetwork | RemoveApp | PrepareRelease | CommitRelease | FinishRelease
 )
+
+Part = Literal["stage", "hook", "roll", "tidy", "remove", "prepare", "commit", "finish"]
+"""A part of the story of a deployment; also the name of the step in events, errors and progress."""
+
+
+def part_of(step: Step) -> Part:
+    """The part of the story that a step belongs to: its neighbours of the same part go with it in one command."""
+    match step:
+        case StoreRelease() | PullImages():
+            return "stage"
+        case RunHook():
+            return "hook"
+        case RecreateNetwork() | ScaleDown() | StartServices() | VerifyServices():
+            return "roll"
+        case RemoveService() | RemoveNetwork():
+            return "tidy"
+        case RemoveApp():
+            return "remove"
+        case PrepareRelease():
+            return "prepare"
+        case CommitRelease():
+            return "commit"
+        case FinishRelease():
+            return "finish"
+        case _:
+            assert_never(step)
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Steps that hosts take together: batch after batch, *delay* seconds between two; all end it before the next begins.
+
+    *batches*: in each, host → its steps, in order.
+    """
+
+    batches: tuple[Mapping[str, tuple[Step, ...]], ...]
+    delay: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +225,7 @@ def _written(step: Step) -> dict[str, Any]:
 class Plan:
     """What will be done: per host, in batches of hosts, *delay* seconds between two; a value, carried out by an engine.
 
+    *phases*: what is carried out, in this order, and nothing else; *batches*: the hosts in the order of the roll.
     *source*: to whom the app will belong on the hosts; *confirm*: the destination wants a person's yes; *unfinished*:
     host → another deployment that is open there, so that nothing can be approved yet.
     """
@@ -176,6 +243,12 @@ class Plan:
     confirm: bool = False
     unfinished: Mapping[str, str] = field(default_factory=dict)
     rights: tuple[Right, ...] = ()
+    phases: tuple[Phase, ...] = ()
+
+    def steps_of(self, host: str) -> tuple[Step, ...]:
+        """All that is done on a host, in order."""
+        batches = [batch for phase in self.phases for batch in phase.batches]
+        return tuple(step for batch in batches for step in batch.get(host, ()))
 
     @property
     def empty(self) -> bool:
