@@ -1,110 +1,96 @@
-"""What an engine is given and gives back: a job, and an outcome per host."""
+"""What an engine is given and gives back: an order, and an outcome per host; `Engine` is what every engine can do."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Literal, Protocol
 
 from lading import events, state
 from lading.compose import release as releases
-from lading.drivers.shell import commands
+from lading.drivers import base as drivers
 from lading.inventory import hosts
 from lading.plan import steps
+from lading.state import journal
+
+Way = Literal["", "continue", "undo"]
+"""How a person wants an open deployment to end; "" = as the protocol's table says."""
 
 
 def anything(seen: state.HostState) -> None:
-    """The judge of a job that is never refused for what a host's links lead to."""
+    """The judge of an order that is never refused for what a host's links lead to."""
 
 
 async def no_ledger() -> Mapping[str, object]:
-    """What is attested where nothing is kept."""
+    """The decision to commit where nothing is kept."""
     return {}
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
-    """What of a job is one host's own, from that host's records alone: no other host has a say in it.
+class HostOrder:
+    """What of an order is one host's own, from that host's records alone: no other host has a say in it.
 
-    *known*: the releases that it keeps, by id; *release*: what it becomes, if not what the job says;
-    *begin*: what its record says otherwise than the job's; *staged*: whether what it becomes lies
-    there, so that it can be committed.
+    *begun*: the record with which the deployment begins there, or has begun; *release*: what the host
+    becomes; *kept*: the releases that it keeps, by id; *left*: services that are not run again, since
+    they have ended well on the way there; *stored*: whether what it becomes lies there already.
     """
 
-    known: Mapping[str, releases.Release]
-    release: releases.Release | None = None
-    begin: Mapping[str, Any] = field(default_factory=dict)
-    staged: bool = True
+    begun: journal.Begun
+    release: releases.Release
+    kept: Mapping[str, releases.Release] = field(default_factory=dict)
+    left: frozenset[str] = frozenset()
+    stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """All that carrying out a plan needs. *begin*: the record that every host keeps, without kind and fence.
+class DeploymentOrder:
+    """All that carrying out a plan needs; made by one factory for all verbs that change anything.
 
-    *bundle* is None for a rollback to what the hosts keep; *known*: releases by id, for undo; *own*: what differs by host
-    (`at`); *expected*: the
-    Compose normal form that every host's own Compose must arrive at ("" = not compared); *composes*: the version of each
-    host's Compose, and under "" of the one here; *stop* is set by the first
-    Ctrl-C or SIGTERM; *keep_jobs*: services that are meant to end are not run again (a way back); *platforms*: what each image is there for;
-    *docker_info*: what `docker info` said on each host when the plan was made;
-    *vouched*: the images whose digests do not rest on what hosts say alone;
-    *sources*: what is mounted of hosts (`docker.observe`); *judge* raises where a host makes something else of it than is allowed;
-    *attest*: where the ledger ends now (writer, seq, hash), for the hosts' journals at commit;
-    *more_logins*: asked for where a kept image is gone and its registry does not give it to everybody;
-    *show*: is told what is only of interest while it lasts, and is not recorded.
+    *hosts*: where the participants are reached; *own*: what differs by host; *bundle* is None for what
+    the hosts keep already; *logins*: for registries; *more_logins*: asked for where a kept image is gone
+    and its registry does not give it to everybody. *expected*: host → Compose's normal form, which the
+    host's own Compose must arrive at; *composes*: the version of each host's Compose, under "" of the
+    one here. *look*: host → what is looked at with the lease; *platforms*: what each image is there for.
+    *judge* raises where a host makes something else of it than is allowed. *decide* stores the decision
+    to commit and tells where the ledger ends then. *stop* is set by the first Ctrl-C or SIGTERM.
+    *show* is told what is of interest only while it lasts. *override*: leases of living holders are taken.
+    *vouched*: the images whose digests do not rest on what hosts say alone. *replan*: for an open
+    deployment, what is left to do on a host, from what is seen there. *committed*: whether the ledger
+    has a decision to commit it. *unreachable*: participants that cannot be asked, and why; *without*: those
+    that a person gives up for lost.
     """
 
-    plan: steps.Plan
-    release: releases.Release
-    bundle: releases.Bundle | None
-    known: Mapping[str, releases.Release]
-    hosts: Mapping[str, hosts.Host]
     deployment: str
-    begin: Mapping[str, Any]
-    state_dir: str
+    plan: steps.Plan
+    hosts: Mapping[str, hosts.Host]
+    own: Mapping[str, HostOrder]
     holder: str
     since: str
+    process: str
     url: str = ""
-    nonce: str = ""
-    take_lease: bool = False
-    logins: Sequence[commands.Login] = ()
-    platforms: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    expected: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
+    override: bool = False
+    bundle: releases.Bundle | None = None
+    logins: Sequence[drivers.Login] = ()
+    more_logins: Callable[[], Sequence[drivers.Login]] = tuple
+    expected: Mapping[str, str] = field(default_factory=dict, repr=False)
     composes: Mapping[str, str] = field(default_factory=dict)
-    keep_jobs: bool = False
-    docker_info: Mapping[str, str] = field(default_factory=dict)
-    attest: Callable[[], Awaitable[Mapping[str, object]]] = no_ledger
-    stop: asyncio.Event = field(default_factory=asyncio.Event)
-    own: Mapping[str, Own] = field(default_factory=dict)
+    look: Mapping[str, drivers.Look] = field(default_factory=dict)
+    platforms: Mapping[str, Sequence[str]] = field(default_factory=dict)
     vouched: tuple[str, ...] = ("*",)
-    sources: Sequence[str] = ()
     judge: Callable[[state.HostState], None] = anything
-    more_logins: Callable[[], Sequence[commands.Login]] = tuple
+    decide: Callable[[], Awaitable[Mapping[str, object]]] = no_ledger
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
     show: Callable[[events.Event], None] = lambda _: None
+    unreachable: Mapping[str, str] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
+    replan: "Callable[[str, state.HostState, journal.Phase], steps.HostPlan] | None" = None
+    committed: bool = False
 
-    @property
-    def finished(self) -> tuple[str, ...] | None:
-        """The services that had ended well before it began, of a job `at` a host; None if that host's record does not say."""
-        written = self.begin.get("finished")
-        return None if written is None else tuple(map(str, written))
-
-    @property
-    def left(self) -> frozenset[str]:
-        """The services that it does not run again: the one-shots of a way back."""
-        back = self.begin.get("verb") == "rollback"
-        return self.release.left_on_the_way_back(self.finished) if back else frozenset()
-
-    def at(self, host: str) -> "Job":
-        """The job as it is for one host."""
-        own = self.own.get(host)
-        if own is None:
-            return self
-        begin = {**self.begin, **own.begin}
-        return replace(self, release=own.release or self.release, begin=begin, known=own.known)
-
-    def staged(self, host: str) -> bool:
-        """Whether a host that another run left open can be committed there."""
-        own = self.own.get(host)
-        return own is None or own.staged
+    def for_ledger(
+        self, decide: Callable[[], Awaitable[Mapping[str, object]]], show: Callable[[events.Event], None]
+    ) -> "DeploymentOrder":
+        """The same order, with who stores its decision and who is shown what happens."""
+        return replace(self, decide=decide, show=show)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +105,26 @@ class Report:
 
 
 class Engine(Protocol):
-    """Carries out a job; awaits *record* before each change."""
+    """Carries out orders; awaits *record* before each change."""
 
-    async def run(self, job: Job, record: events.Record) -> Report:
-        """Carry the job out on all hosts or none; a failing host is a value in the report.
+    async def apply(self, order: DeploymentOrder, record: events.Record) -> Report:
+        """Carry a plan out on all hosts or none; a host that fails is a value in the report.
+
+        Raises:
+            RefusedError, TransportError: before anything was changed on any host.
+        """
+        ...
+
+    async def settle(self, order: DeploymentOrder, record: events.Record, way: Way) -> Report:
+        """End a deployment that another process left open, as its participants' journals say, or a person.
+
+        Raises:
+            LeaseHeldError: whoever works on it lives.
+        """
+        ...
+
+    async def remove(self, order: DeploymentOrder, record: events.Record) -> Report:
+        """Carry out a plan that takes an app away: each host for itself, for nothing can be taken back.
 
         Raises:
             RefusedError, TransportError: before anything was changed on any host.

@@ -1,0 +1,313 @@
+"""What can be done on one host, in two ports: what lading keeps there, and the containers (no script, no transport).
+
+`HostStore` needs files and locks, so a shell. `ContainerRuntime` needs a container engine, however it is spoken to.
+Every method raises `Refused` where the host did not do it and says why, and a TransportError where it did not answer.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from lading import state
+from lading.compose import release as releases
+from lading.inventory import hosts
+from lading.plan import steps
+from lading.state import journal
+
+
+class Refused(Exception):
+    """A host did not do what it was told, and nothing else either; *kind* in one word, *text*: its own words."""
+
+    def __init__(self, kind: str, text: str = "") -> None:
+        super().__init__(f"{kind}: {text}" if text else kind)
+        self.kind, self.text = kind, text
+
+
+LOST_LEASE = "fence"  # the kind of a refusal: somebody else has the lease now
+HELD = "held"  # … somebody who lives has it
+CLOSED = "closed"  # … this deployment has ended here, or another one is open
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Credentials of one registry for the time of a pull.
+
+    *identity*: *password* is the registry's entry in a Docker configuration, since nobody can log in
+    with such a token.
+    """
+
+    registry: str
+    username: str
+    password: bytes = field(repr=False)
+    identity: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is looked at with the lease: *nonce* salts the hashes of secrets; *binds*: host paths that must be there;
+    *sources*: what is mounted of the host, of which it says where that really leads; *engine_info*: what the engine
+    said in the look before, "" = it is asked.
+    """
+
+    nonce: str = ""
+    binds: Sequence[str] = ()
+    sources: Sequence[str] = ()
+    engine_info: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A lease that is wanted. *record*: how the deployment begins here, or who takes it over; *override*: also from a
+    holder that lives; *grace*: seconds that its containers need to stop; *holder*, *since*, *url*: for people.
+    """
+
+    app: str
+    record: journal.Begun | journal.Taken
+    holder: str
+    since: str
+    url: str = ""
+    override: bool = False
+    grace: int = 10
+    look: Look = Look()
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What a deployment holds on a host: its lease, by fence."""
+
+    app: str
+    deployment: str
+    fence: int
+    process: str
+    holder: str
+    since: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Acquired:
+    """The answer to a claim. *hold* is None where there is nothing to hold: the deployment never began here, or has ended.
+
+    *phase*: in which the deployment is here, None = it never began; *seen*: what there is.
+    """
+
+    hold: Hold | None
+    phase: journal.Phase | None
+    seen: state.HostState
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A release for a host. *bundle* is None where the host keeps it; *objects*: the ids of shipped files that it lacks;
+    *fresh_secrets*: names of the secrets that it lacks; *app*: what was seen of the app there.
+    """
+
+    release: releases.Release
+    bundle: releases.Bundle | None
+    objects: Sequence[str]
+    secret_versions: Mapping[str, int]
+    fresh_secrets: Sequence[str]
+    app: state.AppState
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """Images that a host shall have. *images*: "SERVICE" or "SERVICE+1" → reference; *kept*: it had them once, for they
+    are of a release that it keeps.
+    """
+
+    release: str
+    images: Mapping[str, str]
+    logins: Sequence[Login] = ()
+    kept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """Bring services of a host up. *steps*: what is done, in this order; *verb*: "roll" or "undo".
+
+    *restores*: it is a way back, so anonymous volumes that were left behind are mounted again; *whole*: all of the
+    app's containers are stopped first; *spares*: services whose ended containers stay as they are; *patience*: seconds
+    in which it must be judged; *services*: all that are started.
+    """
+
+    release: releases.Release
+    secret_versions: Mapping[str, int]
+    app: state.AppState
+    steps: Sequence[steps.RecreateNetwork | steps.ScaleDown | steps.StartServices]
+    patience: int
+    verb: str = "roll"
+    restores: bool = False
+    whole: bool = False
+    spares: Sequence[str] = ()
+
+
+class Watcher(Protocol):
+    """Who is told what happens during a roll; `health.watch.Watch` is one."""
+
+    def started(self, status: int, output: str) -> None:
+        """Compose has ended, with this exit status and these last lines."""
+        ...
+
+    def snapshot(self, containers: Sequence[state.ContainerState]) -> bool:
+        """These are the app's containers now; True = seen enough."""
+        ...
+
+    def unreadable(self, why: str) -> bool:
+        """What the engine says of the containers cannot be read; True = seen enough."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A service that is run once beside the app, or before it: *timeout* in seconds."""
+
+    release: releases.Release
+    secret_versions: Mapping[str, int]
+    app: state.AppState
+    step: steps.RunHook
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What the release no longer has. *release*: the one that still runs, which knows how its services want to be stopped;
+    *services*: those of it that go, None = all.
+    """
+
+    steps: Sequence[steps.RemoveService | steps.RemoveNetwork]
+    release: releases.Release | None
+    secret_versions: Mapping[str, int]
+    app: state.AppState
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """An app that leaves a host. *step*: what of it goes; *undo*: it is the way back of a first deployment, and lading's
+    own files stay; *release*: what runs there.
+    """
+
+    step: steps.RemoveApp
+    release: releases.Release | None
+    secret_versions: Mapping[str, int]
+    app: state.AppState
+    undo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit. *record*: its line in the journal; *current*, *deployed*: what is written; *release*: what is committed."""
+
+    record: journal.Reached
+    release: releases.Release
+    current: state.Current
+    deployed: state.Deployed
+    app: state.AppState
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What goes when a deployment has ended: *releases* by folder, *objects*, *secrets* (name, version)."""
+
+    releases: Sequence[str] = ()
+    objects: Sequence[str] = ()
+    secrets: Sequence[tuple[str, int]] = ()
+    tags: Sequence[str] = ()
+
+
+Containers = Sequence[state.ContainerState]
+Result = Literal["well", "unwell", "removed", "given back"]
+
+
+class HostStore(Protocol):
+    """What lading keeps on one host: lease, journal, releases, secrets."""
+
+    async def acquire(self, claim: Claim) -> Acquired:
+        """Take the lease and its fence, write the record, and look."""
+        ...
+
+    async def confirm(self, hold: Hold) -> journal.Phase:
+        """Whether the lease is still held, and in which phase the deployment is; the lease is renewed."""
+        ...
+
+    async def upload(self, hold: Hold, what: Upload) -> str:
+        """Store a release, and what the host's own Compose makes of it: `@DIR@` stands for the app's folder."""
+        ...
+
+    async def prepare(self, hold: Hold, expected: Containers | None) -> Containers | None:
+        """The deployment is prepared, if the app's containers are as *expected*, to the state of each; then None.
+
+        Else nothing is written, and they are returned as they are, to be judged. *expected* None: nobody knows them yet.
+        """
+        ...
+
+    async def commit(self, hold: Hold, what: Commit) -> None:
+        """Write that the release is deployed."""
+        ...
+
+    async def finish(
+        self, hold: Hold, result: Result, expected: Containers | None, pruned: Pruned
+    ) -> Containers | None:
+        """The deployment has ended here as *result* says, if the containers are as *expected*; prune, free the lease; then None.
+
+        Else nothing is done, and they are returned. *expected* None: however they are.
+        """
+        ...
+
+    async def close(self, hold: Hold, record: journal.Reached) -> None:
+        """The deployment was undone here, or nothing was done; free the lease."""
+        ...
+
+    async def leave(self, hold: Hold) -> None:
+        """Free the lease; the deployment stays open."""
+        ...
+
+
+class ContainerRuntime(Protocol):
+    """The containers of one host."""
+
+    async def look(self, app: str) -> state.HostState:
+        """What there is of an app; a host that does not answer is a value."""
+        ...
+
+    async def pull(self, hold: Hold, what: Pull) -> None:
+        """Pull what is not there, and tag all so that a prune spares them."""
+        ...
+
+    async def run_hook(self, hold: Hold, what: Hook) -> tuple[int, str]:
+        """Run a service once; its exit status, and its last lines."""
+        ...
+
+    async def roll(self, hold: Hold, what: Roll, watcher: Watcher, tell: Callable[[str], None]) -> None:
+        """Bring services up, then show *watcher* what there is until it has seen enough.
+
+        *tell* hears what people should know, such as that a volume is gone.
+        """
+        ...
+
+    async def remove(self, hold: Hold, what: Removal) -> None:
+        """Remove containers and networks."""
+        ...
+
+    async def remove_app(self, hold: Hold, what: Departure) -> None:
+        """Remove an app."""
+        ...
+
+    async def start(self, hold: Hold, containers: Sequence[str]) -> None:
+        """Start containers that have died, by id."""
+        ...
+
+    async def last_lines(self, app: str, services: Sequence[str]) -> Mapping[str, str]:
+        """The last lines that services have said, by service; {} if nobody knows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HostDriver:
+    """Both ports of one host."""
+
+    store: HostStore
+    runtime: ContainerRuntime
+
+
+Connect = Callable[[hosts.Host], HostDriver]
+"""How an engine gets at a host."""
