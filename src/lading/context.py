@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lading import errors, events, provenance, settings, state
+from lading.engines import base as engines
 from lading.inventory import hosts
 from lading.plan import steps
 from lading.transport import base
@@ -48,6 +49,8 @@ class Context:
     """What people should know beside the result of a look; whoever looks adds to it."""
     silent: dict[str, str] = field(default_factory=dict)
     ran_by: str = ""
+    engine: "engines.Engine | None" = None
+    """Who carries orders out; bootstrap hands it in. Verbs that only look have none."""
 
     async def record(self, event: events.Event) -> None:
         """Store an event, then show it; awaited by the engine before each change.

@@ -7,7 +7,7 @@ from typing import Any, Literal
 VERSION = 1  # "v" of every event that is stored
 
 HostResult = Literal["succeeded", "unwell", "unchanged", "untouched", "rolled_back", "failed", "unknown"]
-WholeResult = Literal["succeeded", "unchanged", "rolled_back", "failed", "partial", "unknown"]
+WholeResult = Literal["succeeded", "unchanged", "rolled_back", "failed", "partial", "unknown", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,40 @@ class Event:
     deployment: str
     host: str = ""
     step: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentRequested(Event):
+    """Somebody wants a deployment: its id is given out, and will have a result, also if it is refused.
+
+    *destination*: as it was asked for; *actor*, *ran_by*: see `DeploymentPlanned`.
+    """
+
+    verb: str = "deploy"
+    app: str = ""
+    version: str = ""
+    destination: str = ""
+    actor: str = ""
+    reason: str = ""
+    url: str = ""
+    ran_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentTakenOver(Event):
+    """Another process takes up a deployment that was left open, to end it; *hosts*: on which it is open.
+
+    *way*: what a person asked for, "" = as the protocol says; *without*: hosts that the person gives up.
+    """
+
+    app: str = ""
+    actor: str = ""
+    reason: str = ""
+    url: str = ""
+    ran_by: str = ""
+    hosts: tuple[str, ...] = ()
+    way: str = ""
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +216,7 @@ class KeyTrusted(Event):
 KINDS: Mapping[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
-        DeploymentPlanned, DeploymentEnded, LeaseTaken, LeaseLost, HostChecked, HostLost, BundleStored, ImagePulled,
+        DeploymentRequested, DeploymentTakenOver, DeploymentPlanned, DeploymentEnded, LeaseTaken, LeaseLost, HostChecked, HostLost, BundleStored, ImagePulled,
         HookEnded, StepStarted, StepEnded, ServiceHealthy, ServiceUnhealthy, HostCommitted, HostUndone, StateSeen,
         KeyTrusted,
     )
@@ -257,6 +291,8 @@ class Outcome:
             return "unchanged"
         if seen <= {"succeeded", "unchanged"}:
             return "succeeded"
+        if seen <= {"succeeded", "unchanged", "unwell"}:
+            return "partial"
         if seen <= {"untouched", "unchanged"}:
             return "failed"
         if seen <= {"rolled_back", "untouched", "unchanged"}:

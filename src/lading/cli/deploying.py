@@ -14,10 +14,9 @@ from lading import context as contexts
 from lading import found as finding
 from lading.cli import progress, render, shared, terminal
 from lading.deploy import adopt as adopting
-from lading.deploy import approval, bundling, ended
+from lading.deploy import approval, bundling, ended, takeover
 from lading.deploy import deploy as deployment
 from lading.deploy import remove as removing
-from lading.deploy import resume as resuming
 from lading.deploy import rollback as going_back
 from lading.deploy.request import Request
 from lading.plan import steps
@@ -262,25 +261,30 @@ def remove(config: str, app: str, to: tuple[str, ...], volumes: bool, keep_runni
 @shared.to_option
 @click.option("--continue", "forward", is_flag=True, help="Decide what is in doubt: it was committed.")
 @click.option("--undo", "back", is_flag=True, help="Decide what is in doubt: it was not.")
+@click.option("--lost", multiple=True, metavar="HOST", help="Decide without this host, which is given up for lost.")
 @click.option("--yes", is_flag=True, expose_value=False, help="Nothing is asked, with or without it.")
 @shared.json_option
 @shared.verbose_option
 @click.pass_obj
-def resume(config: str, app: str, to: tuple[str, ...], forward: bool, back: bool, as_json: bool) -> int:
+def resume(
+    config: str, app: str, to: tuple[str, ...], forward: bool, back: bool, lost: tuple[str, ...], as_json: bool
+) -> int:
     """Finish or undo what another run left open, from the hosts' own records; without --to on every host.
 
     "Nothing is open" is said, with exit code 0, only when all hosts that were asked have answered; else 6 and their names.
     """
     if forward and back:
         raise errors.InputError("--continue and --undo exclude each other", "name one")
+    if lost and not (forward or back):
+        raise errors.InputError("--lost says which hosts are given up, not what becomes of the others", "add --continue or --undo")
+    wish = takeover.Wish("continue" if forward else "undo" if back else "", lost)
 
     async def work() -> int:
         lines = progress.Progress(live=False)
         async with shared.opened(config, with_ledger=True) as context:
             _, asked = context.choose(to)
             terminal.err(f"asking {', '.join(spans.packed([host.name for host in asked]))} what is open")
-            found = await resuming.resume(shared.changed(context, on_event=lines.event), app, to=to,
-                                          choice="continue" if forward else "undo" if back else "")
+            found = await takeover.resume(shared.changed(context, on_event=lines.event), app, to=to, wish=wish)
         if not found.ended:
             contexts.check_answered(found.silent, "whether something is open")
         _resumed(found, as_json)
@@ -292,7 +296,7 @@ def resume(config: str, app: str, to: tuple[str, ...], forward: bool, back: bool
     return shared.run(work())
 
 
-def _resumed(found: resuming.Resumed, as_json: bool) -> None:
+def _resumed(found: takeover.Resumed, as_json: bool) -> None:
     if as_json:
         render.document([one.as_json() for one in found.ended])
         return

@@ -14,15 +14,16 @@ from lading.compose import dialects, normal, parse, reference, release
 from lading.deploy import (
     contradicting,
     ended,
+    execution,
     host_checks,
     identity,
+    on_host,
     order,
     pinning,
     policy,
     preparation,
     resolution,
-    resume,
-    running,
+    takeover,
 )
 from lading.deploy.preparation import Prepared
 from lading.deploy.request import Request
@@ -30,7 +31,7 @@ from lading.drivers.shell import adoption as inspection
 from lading.drivers.shell import observe
 from lading.inventory import hosts
 from lading.placement import assignment
-from lading.plan import adoption, digests, likeness, planner, steps
+from lading.plan import adoption, digests, likeness, phases, planner, steps
 from lading.transport import base as transports
 
 T = TypeVar("T")
@@ -56,16 +57,14 @@ async def adopt(context: contexts.Context, request: Request) -> ended.Ended:
         LedgerError: the intent could not be stored; nothing was changed.
     """
     prepared = await _prepare(context, request)
-    done = await resume.end_open(context, prepared.plan.app, prepared.seen, take_lease=request.take_lease,
+    done = await takeover.end_open(context, prepared.plan.app, prepared.seen, take_lease=request.take_lease,
                                  before="it is adopted")
     if done:
         if all(one.result == "succeeded" for one in done):
             return done[-1]
         prepared = await _prepare(context, request)
-    job = await order.job(context, prepared)
-    begin = {**job.begin, "verb": "adopt", "participants": list(prepared.plan.hosts), "keeps_containers": True}
-    return await running.carry_out(context, replace(job, begin=begin), verb="adopt", reason=request.reason,
-                                   plan=prepared.plan, commit=prepared.bundle.commit)
+    wanted = await order.of_prepared(context, prepared, deployment=order.new_id(), keeps_containers=True)
+    return await execution.carry_out(context, wanted, commit=prepared.bundle.commit)
 
 
 async def _prepare(context: contexts.Context, request: Request) -> Prepared:
@@ -88,8 +87,9 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     notes = [note for _, told in compared for note in told]
     whole = steps.Plan(app, reading.version, made.release.id, destination.name, plans,
                        warnings=tuple(dict.fromkeys([*made.warnings, *notes])), verb="adopt", source=made.source,
-                       confirm=destination.confirm, unfinished=running.unfinished(seen, app),
-                       rights=policy.planned(reading.rights, app, seen))
+                       confirm=destination.confirm, unfinished=on_host.unfinished(seen, app),
+                       rights=policy.planned(reading.rights, app, seen),
+                       phases=phases.phases(plans, [tuple(plans)]))
     return Prepared(request, destination, chosen, made, whole, seen, now.platforms, nonce)
 
 
@@ -171,7 +171,8 @@ async def _compare(
     first = steps.Change(host.name, "", "release", "", made.release.id)
     lacks = tuple(sorted(set(made.release.objects) - app.objects))
     images = {name: made.release.services[name].image for name in placed}
-    todo = (steps.StoreRelease(made.release.id, lacks), steps.PullImages(images), steps.CommitRelease(made.release.id))
+    end = planner.end_of(made.release.id)
+    todo = (steps.PullImages(images), steps.StoreRelease(made.release.id, lacks), *end)
     whole = steps.HostPlan(host.name, todo, (first, *compared.changes), None, numbers, fresh, compared.adopted, placed)
     return whole, compared.notes
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from lading import context as contexts
 from lading import state
-from lading.deploy import contradicting, ended, order, preparation, resume, running
+from lading.deploy import contradicting, ended, execution, order, preparation, takeover
 from lading.deploy.preparation import Prepared
 from lading.deploy.request import Request
 from lading.health import verdict
@@ -31,13 +31,11 @@ async def deploy(context: contexts.Context, request: Request) -> ended.Ended:
         LedgerError: the intent could not be stored; nothing was changed.
     """
     prepared = await _prepare(context, request)
-    if await resume.end_open(context, prepared.plan.app, prepared.seen,
+    if await takeover.end_open(context, prepared.plan.app, prepared.seen,
                              take_lease=request.take_lease, before="the next deployment"):
         prepared = await _prepare(context, request)
-    job = await order.job(context, prepared)
-    done = await running.carry_out(
-        context, job, verb="deploy", reason=request.reason, plan=prepared.plan,
-        commit=prepared.bundle.commit or context.commit)
+    wanted = await order.of_prepared(context, prepared, deployment=order.new_id())
+    done = await execution.carry_out(context, wanted, commit=prepared.bundle.commit or context.commit)
     if done.result != "unchanged":
         return done
     return replace(done, note=_unhealthy_note(prepared))

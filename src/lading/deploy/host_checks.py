@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from lading import errors, state
 from lading.compose import owner, release
-from lading.deploy import running
+from lading.deploy import on_host
 from lading.engines import preflight
 from lading.plan import mounts, steps
 from lading.transport import command
@@ -106,7 +106,7 @@ def check_data(made: release.Release, plan: steps.HostPlan, seen: state.HostStat
     ran = app.current.generations if app.current is not None else {}
     moved = [name.removeprefix("var.") for name, number in plan.generations.items()
              if name.startswith("var.") and ran.get(name, number) != number]
-    found = mounts.problems(made, running.kept_release(app), seen, moved)
+    found = mounts.problems(made, on_host.current_release(app), seen, moved)
     if found:
         raise errors.PreflightError("; ".join(one.why for one in found), found[0].hint,
                                     host=seen.host, step="plan")

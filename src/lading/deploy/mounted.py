@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lading import state
 from lading.compose import keys, masking, project, release, rights, variables
-from lading.deploy import policy, running
+from lading.deploy import on_host, policy
 
 UNSEEN = "?"  # the argument of a right over nobody knows what: only the bare right gives it
 
@@ -81,7 +81,7 @@ def added(
 
 def _written(mounted: Mounted, app: str, seen: state.HostState) -> frozenset[str]:
     """Where containers of the app write: those that run, and those that will."""
-    kept = running.kept_release(seen.apps.get(app, state.AppState(app)))
+    kept = on_host.current_release(seen.apps.get(app, state.AppState(app)))
 
     if kept is None:
         return mounted.written

@@ -1,18 +1,52 @@
-"""What an engine is ordered to do: the job of a prepared deployment, its id, its logins."""
+"""What an engine is ordered to do: one factory for all verbs that change anything; ids, records, logins."""
 
 import asyncio
 import json
 import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from lading import context as contexts
 from lading import state
 from lading.compose import plugin, reference, registry, release
-from lading.deploy import credentials, host_checks, mounted, policy, running
+from lading.deploy import credentials, host_checks, mounted, on_host, policy
 from lading.deploy.preparation import Prepared
-from lading.drivers.shell import commands
+from lading.drivers import base as drivers
 from lading.engines import base
-from lading.transport import command
+from lading.inventory import hosts
+from lading.plan import steps
+from lading.state import journal
+
+
+@dataclass(frozen=True, slots=True)
+class Becoming:
+    """What one host becomes, and whose it is there: *app* is what was seen of the app, *before* what was deployed.
+
+    *left*: services that are not run again.
+    """
+
+    release: release.Release
+    app: state.AppState
+    version: str
+    source: str
+    destination: str
+    left: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What carrying out needs beside the plan; see `engines.base.DeploymentOrder`, whose names these are."""
+
+    bundle: release.Bundle | None = None
+    logins: Sequence[drivers.Login] = ()
+    more_logins: Callable[[], Sequence[drivers.Login]] = tuple
+    expected: Mapping[str, str] = field(default_factory=dict, repr=False)
+    composes: Mapping[str, str] = field(default_factory=dict)
+    look: Mapping[str, drivers.Look] = field(default_factory=dict)
+    platforms: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    vouched: tuple[str, ...] = ("*",)
+    judge: Callable[[state.HostState], None] = base.anything
 
 
 def new_id() -> str:
@@ -20,7 +54,48 @@ def new_id() -> str:
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
-def logins(context: contexts.Context, made: release.Release) -> tuple[commands.Login, ...]:
+def new_process() -> str:
+    """The word by which a process is known to hold a lease: random, for ids of processes come again."""
+    return secrets.token_hex(8)
+
+
+def make(
+    context: contexts.Context, plan: steps.Plan, becoming: Mapping[str, Becoming], where: Sequence[hosts.Host], *,
+    deployment: str, means: Means = Means(), reason: str = "", commit: str = "", override: bool = False,
+    keeps_containers: bool = False,
+) -> base.DeploymentOrder:
+    """The order to carry out *plan*, with the record with which the deployment begins on each host that has something to do.
+
+    *where*: how the hosts are reached; *override*: leases of living holders are taken; *keeps_containers*:
+    no container is touched, forth or back.
+    """
+    busy = [name for name, host in plan.hosts.items() if host.steps]
+    process = new_process()
+    common = journal.Begun(
+        deployment, verb=plan.verb, app=plan.app, commit=commit, actor=context.actor, reason=reason,
+        url=context.url, plan=plan.hash, ran_by=context.ran_by, process=process, participants=tuple(busy),
+        batches=plan.batches, keeps_containers=keeps_containers,
+    )
+    own = {name: _own(common, plan.hosts[name], becoming[name]) for name in busy}
+    return base.DeploymentOrder(
+        deployment, plan, {host.name: host for host in where if host.name in own}, own, context.actor,
+        contexts.now(), process, url=context.url, reason=reason, override=override, stop=context.stop,
+        show=context.on_event, bundle=means.bundle, logins=means.logins, more_logins=means.more_logins,
+        expected=means.expected, composes=means.composes, look=means.look, platforms=means.platforms,
+        vouched=means.vouched, judge=means.judge,
+    )
+
+
+def _own(common: journal.Begun, plan: steps.HostPlan, what: Becoming) -> base.HostOrder:
+    begun = replace(
+        common, version=what.version, source=what.source, destination=what.destination, to=what.release.id,
+        before=plan.previous, secret_versions=dict(plan.generations), finished=on_host.finished(what.app),
+        adopted=plan.adopted,
+    )
+    return base.HostOrder(begun, what.release, on_host.releases(what.app), what.left)
+
+
+def logins(context: contexts.Context, made: release.Release) -> tuple[drivers.Login, ...]:
     """The registries of a release that want a login, with credentials by value."""
     access = credentials.access(context.settings, context.environment)
     images = [image for image in made.all_images.values() if "@" in image]
@@ -32,13 +107,14 @@ def logins(context: contexts.Context, made: release.Release) -> tuple[commands.L
         entry = known.password
         if known.identity:
             entry = json.dumps({registry.docker_name(name): known.as_docker_keeps()})[1:-1]
-        secret = command.Secret(entry.encode())
-        found.append(commands.Login(name, known.username, secret, known.identity))
+        found.append(drivers.Login(name, known.username, entry.encode(), known.identity))
     return tuple(found)
 
 
-async def job(context: contexts.Context, prepared: Prepared) -> base.Job:
-    """What the engine is given, after preflight on what was seen.
+async def of_prepared(
+    context: contexts.Context, prepared: Prepared, *, deployment: str, keeps_containers: bool = False
+) -> base.DeploymentOrder:
+    """The order of a prepared deployment, after preflight on what was seen.
 
     Raises:
         PreflightError: a host cannot take the release.
@@ -53,28 +129,18 @@ async def job(context: contexts.Context, prepared: Prepared) -> base.Job:
                               guarded=bool(allowed))
         policy.check(made.app, added, allowed)
 
-    begin = {
-        "verb": "deploy", "app": made.app, "version": made.version,
-        "destination": prepared.destination.name, "source": bundle.source,
-        "commit": bundle.commit or context.commit,
-        "actor": context.actor, "reason": prepared.request.reason, "url": context.url,
-        "plan": plan.hash,
-        "participants": [name for batch in plan.batches for name in batch],
-        "parallelism": max(map(len, plan.batches), default=0),
-    }
-    composes = {name: host.facts.compose for name, host in seen.hosts.items()}
-    own = {}
+    becoming, look, composes = {}, {}, {"": await asyncio.to_thread(plugin.version, context.environment)}
     for name, host in seen.hosts.items():
-        app = host.apps.get(made.app)
-        own[name] = base.Own(running.kept_releases(app), begin=running.finished(app))
-    return base.Job(
-        plan=plan, release=made, bundle=bundle, known={},
-        hosts={host.name: host for host in prepared.chosen}, deployment=new_id(), begin=begin,
-        state_dir=context.settings.state_dir, holder=context.actor, since=contexts.now(),
-        url=context.url, nonce=prepared.nonce, take_lease=prepared.request.take_lease,
-        logins=logins(context, made),
-        platforms=prepared.platforms, expected=prepared.expected, stop=context.stop,
-        composes={"": await asyncio.to_thread(plugin.version, context.environment), **composes},
-        docker_info={name: host.facts.docker_info for name, host in seen.hosts.items()},
-        own=own, vouched=prepared.vouched, sources=list(prepared.mounts.sources), judge=judge,
+        app = host.apps.get(made.app, state.AppState(made.app))
+        becoming[name] = Becoming(made, app, made.version, bundle.source, prepared.destination.name)
+        look[name] = drivers.Look(prepared.nonce, made.needed_binds, tuple(prepared.mounts.sources), host.facts.docker_info)
+        composes[name] = host.facts.compose
+    means = Means(
+        bundle=bundle, logins=logins(context, made), expected=prepared.expected, composes=composes, look=look,
+        platforms=prepared.platforms, vouched=prepared.vouched, judge=judge,
+    )
+    return make(
+        context, plan, becoming, prepared.chosen, deployment=deployment, means=means,
+        reason=prepared.request.reason, commit=bundle.commit or context.commit,
+        override=prepared.request.take_lease, keeps_containers=keeps_containers,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from lading import context as contexts
 from lading import events, state
 from lading.compose import masking, reference, registry, release, restore
-from lading.deploy import credentials, running
+from lading.deploy import credentials, on_host
 from lading.drivers.shell import observe, resolving
 from lading.inventory import hosts
 from lading.ledger import contradictions
@@ -125,7 +125,7 @@ async def keep(
     Raises:
         RefusedError: hosts disagree about one, and the ledger does not know it.
     """
-    hosts_say = {name: _images(running.kept_release(host.apps.get(app, state.AppState(app))))
+    hosts_say = {name: _images(on_host.current_release(host.apps.get(app, state.AppState(app))))
                  for name, host in seen.hosts.items()}
     ledger = {} if refresh else await _ledger_says(context, seen, app)
     told = digests.Told(pins, hosts_say, ledger, by_hosts or {})
@@ -145,7 +145,7 @@ async def local(
     if not images:
         return {}
     ledger = await _ledger_says(context, seen, app)
-    said = [_images(running.kept_release(host.apps.get(app, state.AppState(app)))) for host in seen.hosts.values()]
+    said = [_images(on_host.current_release(host.apps.get(app, state.AppState(app)))) for host in seen.hosts.values()]
     found: dict[str, str] = {}
     for image in images:
         known = {ledger[image]} if image in ledger else {one.get(image, "") for one in said}

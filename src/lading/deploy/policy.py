@@ -5,7 +5,7 @@ from typing import Any
 
 from lading import errors, state
 from lading.compose import dialects, overlay, parse, release, rights, variables
-from lading.deploy import running
+from lading.deploy import on_host
 from lading.inventory import hosts
 from lading.plan import steps
 
@@ -79,7 +79,7 @@ def planned(asked: Sequence[rights.Right], app: str, seen: state.FleetState) -> 
     """The rights of a plan, each with the hosts on which the app could not do that until now."""
     before: dict[str, set[tuple[str, str]]] = {}
     for name, host in seen.hosts.items():
-        kept = running.kept_release(host.apps.get(app, state.AppState(app)))
+        kept = on_host.current_release(host.apps.get(app, state.AppState(app)))
         before[name] = {(one.service, one.word) for one in of_release(kept)} if kept else set()
     return tuple(_planned(asked, before))
 

@@ -16,10 +16,10 @@ from lading.deploy import (
     host_checks,
     identity,
     mounted,
+    on_host,
     pinning,
     policy,
     resolution,
-    running,
 )
 from lading.deploy.request import Request
 from lading.inventory import hosts
@@ -199,7 +199,7 @@ def _plan(
     plans = _plan_hosts(bundle, observed, nonce)
     for name, host in seen.hosts.items():
         host_checks.check_data(made, plans[name], host)
-    unfinished = running.unfinished(seen, app)
+    unfinished = on_host.unfinished(seen, app)
     if not unfinished:  # what is open there ends first, and may end what is wrong
         host_checks.check_hosts(made, plans, seen, images.platforms)
     notes = (
@@ -237,7 +237,7 @@ def plan_host(
     app = seen.apps.get(made.app, state.AppState(made.app))
     numbers, fresh = planner.generations(hashed, app.secrets)
     data = seen.data if seen.volumes is not None else None
-    return planner.plan_host(name, made, numbers, fresh, app, running.kept_release(app),
+    return planner.plan_host(name, made, numbers, fresh, app, on_host.current_release(app),
                              seen.attached(made.app), contradiction, seen.volumes, data)
 
 

@@ -46,15 +46,23 @@ class Recording:
             if self.failed is None and self._stored < number:
                 await self._store()
 
-    async def attest(self) -> Mapping[str, object]:
-        """Where the ledger's chain ends, for the hosts' journals at commit; nothing if it lags behind or cannot be read."""
-        if self.failed is not None:
-            return {}
-        try:
-            return await self.context.attest()
-        except errors.LedgerError as failed:
-            self.failed = failed
-            return {}
+    async def decide(self, deployment: str) -> Mapping[str, object]:
+        """Store the decision to commit, and all that came before it, before any host is told (docs/protocol.md, rule 13).
+
+        Where the ledger's chain ends then, for the hosts' journals.
+
+        Raises:
+            LedgerError: it could not be stored.
+        """
+        await self(events.StepStarted(deployment, "", "commit"))
+        async with self._lock:
+            if self.waiting:
+                await self._store()
+            if self.waiting:
+                assert self.failed is not None
+                raise self.failed
+            self.failed = None
+        return await self.context.attest()
 
     async def catch_up(self) -> str:
         """Try once more to store what waits; what the ledger lacks, in words, or ""."""

@@ -6,10 +6,10 @@ from dataclasses import replace
 from lading import context as contexts
 from lading import errors, events, state
 from lading.compose import release
-from lading.deploy import contradicting, ended, host_checks, order, placing, resume, running
-from lading.engines import base, hosts
+from lading.deploy import contradicting, ended, execution, host_checks, on_host, order, placing, takeover
+from lading.engines import base
 from lading.inventory import hosts as inventory
-from lading.plan import steps
+from lading.plan import phases, steps
 
 
 async def plan(
@@ -39,27 +39,21 @@ async def remove(
     """
     destination, chosen = await placing.place(context, to, lambda _: app)
     seen = await _look(context, chosen, app)
-    if await resume.end_open(context, app, seen, take_lease=take_lease, before="it is removed"):
+    if await takeover.end_open(context, app, seen, take_lease=take_lease, before="it is removed"):
         seen = await _look(context, chosen, app)
     there = _there(app, seen, keep_running)
-    whole = _planned(destination, seen, there, app, volumes=volumes, keep_running=keep_running)
-    begin = {
-        "verb": "remove", "app": app, "destination": destination.name, "commit": "", "actor": context.actor,
-        "reason": reason, "url": context.url, "plan": whole.hash, "participants": list(whole.hosts),
-        **({"keeps_containers": True} if keep_running else {}),
-    }
-    job = base.Job(
-        plan=whole, release=release.empty(app), bundle=None, known={},
-        hosts={host.name: host for host in chosen}, deployment=order.new_id(), begin=begin,
-        state_dir=context.settings.state_dir, holder=context.actor, since=contexts.now(), url=context.url,
-        take_lease=take_lease, stop=context.stop, own={name: _own(one) for name, one in there.items()},
-    )
+    plan = _planned(destination, seen, there, app, volumes=volumes, keep_running=keep_running)
+    becoming = {name: _becoming(one, destination.name) for name, one in there.items()}
+    wanted = order.make(context, plan, becoming, chosen, deployment=order.new_id(), reason=reason,
+                        override=take_lease, keeps_containers=keep_running)
+    done = await execution.carry_out(context, wanted, act=_remove)
+    if not keep_running:
+        return done
+    return replace(done, note="; ".join(filter(None, [done.note, *_stays(app, seen, done)])))
 
-    async def act(engine: hosts.HostsEngine, what: base.Job, record: events.Record) -> base.Report:
-        return await engine.remove(what, record, volumes=volumes)
 
-    done = await running.carry_out(context, job, verb="remove", reason=reason, plan=whole, act=act)
-    return replace(done, note="; ".join(filter(None, [done.note, *_stays(app, seen, done)]))) if keep_running else done
+async def _remove(engine: base.Engine, wanted: base.DeploymentOrder, record: events.Record) -> base.Report:
+    return await engine.remove(wanted, record)
 
 
 def _there(app: str, seen: state.FleetState, keep_running: bool) -> dict[str, state.AppState]:
@@ -82,13 +76,15 @@ def _planned(
     destination: inventory.Destination, seen: state.FleetState, there: Mapping[str, state.AppState], app: str, *,
     volumes: bool, keep_running: bool,
 ) -> steps.Plan:
-    plans = {name: _kept(name, one) if keep_running else _gone(name, one) for name, one in there.items()}
+    plans = {name: _kept(name, one) if keep_running else _gone(name, one, volumes=volumes)
+             for name, one in there.items()}
     data = ("containers, networks, volumes and host data stay" if keep_running else
             "volumes and host data are removed too" if volumes else "volumes and host data stay")
     versions = {one.current.version for one in there.values() if one.current is not None}
     version = versions.pop() if len(versions) == 1 else ""
     return steps.Plan(app, version, "", destination.name, plans, (tuple(plans),), warnings=(data,), verb="remove",
-                      confirm=destination.confirm, unfinished=running.unfinished(seen, app))
+                      confirm=destination.confirm, unfinished=on_host.unfinished(seen, app),
+                      phases=phases.phases(plans, [tuple(plans)]))
 
 
 async def _look(context: contexts.Context, chosen: Sequence[inventory.Host], app: str) -> state.FleetState:
@@ -98,27 +94,27 @@ async def _look(context: contexts.Context, chosen: Sequence[inventory.Host], app
     return seen
 
 
-def _own(app: state.AppState) -> base.Own:
+def _becoming(app: state.AppState, destination: str) -> order.Becoming:
     """What is written of one host: the version and the source that leave it."""
-    current, kept = app.current, running.kept_releases(app)
-    words = {"version": current.version, "source": current.source} if current is not None else {}
-    return base.Own(kept, kept.get(current.release) if current is not None else None, words)
+    current = app.current
+    made = on_host.current_release(app) or release.empty(app.app)
+    version, source = (current.version, current.source) if current is not None else ("", "")
+    return order.Becoming(made, app, version, source, destination)
 
 
-def _gone(name: str, app: state.AppState) -> steps.HostPlan:
+def _gone(name: str, app: state.AppState, *, volumes: bool) -> steps.HostPlan:
     """The plan of removing an app from one host: every service with all its containers."""
-    services: dict[str, list[str]] = {}
-    for container in app.containers:
-        services.setdefault(container.service, []).append(container.id)
-    gone = tuple(steps.RemoveService(service, tuple(ids)) for service, ids in sorted(services.items()))
+    services = {container.service for container in app.containers}
+    gone = steps.RemoveApp(tuple(sorted(container.id for container in app.containers)), data=volumes)
     changes = tuple(steps.Change(name, service, "service", "running", "removed") for service in sorted(services))
-    return steps.HostPlan(name, (*gone, steps.CommitRelease("")), changes, app.current)
+    generations = app.current.generations if app.current is not None else {}
+    return steps.HostPlan(name, (gone,), changes, app.current, generations)
 
 
 def _kept(name: str, app: state.AppState) -> steps.HostPlan:
     """The plan of giving an app back on one host."""
     change = steps.Change(name, "", "lading's files", app.current.release if app.current else "", "removed")
-    return steps.HostPlan(name, (steps.CommitRelease(""),), (change,), app.current)
+    return steps.HostPlan(name, (steps.RemoveApp(kept=True),), (change,), app.current)
 
 
 def _stays(app: str, seen: state.FleetState, done: ended.Ended) -> list[str]:

@@ -7,8 +7,19 @@ from functools import partial
 from lading import canonical, errors, state
 from lading import context as contexts
 from lading.compose import release as releases
-from lading.deploy import contradicting, ended, host_checks, mounted, order, placing, policy, resume, running
-from lading.engines import base
+from lading.deploy import (
+    contradicting,
+    ended,
+    execution,
+    host_checks,
+    mounted,
+    on_host,
+    order,
+    placing,
+    policy,
+    takeover,
+)
+from lading.drivers import base as drivers
 from lading.health import verdict
 from lading.inventory import hosts
 from lading.plan import mounts, planner, steps
@@ -46,40 +57,44 @@ async def rollback(
     """
     destination, chosen = await placing.place(context, to, lambda _: app)
     seen = await _look(context, chosen, app)
-    done = await resume.end_open(context, app, seen, take_lease=take_lease, before="the way back")
+    done = await takeover.end_open(context, app, seen, take_lease=take_lease, before="the way back")
     if done and not release and any(one.result != "succeeded" for one in done):
-        taken = f"{done[-1].version} was open and has been taken back; to go further back: lading rollback {app}"
-        note = "; ".join(filter(None, [done[-1].note, taken]))
-        return replace(done[-1], note=note, reached=all(one.result in ("succeeded", "rolled_back") for one in done))
+        return _already_back(app, done)
     if done:
         seen = await _look(context, chosen, app)
     prepared = _prepare(destination, seen, app, release)
-    whole, target = prepared.plan, prepared.target
-    begin = {
-        "verb": "rollback", "app": app, "version": target.version, "commit": "", "actor": context.actor, "reason": reason,
-        "url": context.url, "plan": whole.hash, "participants": [n for batch in whole.batches for n in batch],
-        "parallelism": max(map(len, whole.batches), default=0),
-    }
-    mounts = mounted.of_release(target)
+    target = prepared.target
+    sources = mounted.of_release(target)
 
     def judge(host: state.HostState) -> None:
-        added = mounted.added(mounts, app, host, {}, target.plain, guarded=bool(destination.allowed))
+        added = mounted.added(sources, app, host, {}, target.plain, guarded=bool(destination.allowed))
         policy.check(app, added, destination.allowed)
 
-    job = base.Job(
-        plan=whole, release=target, bundle=None, known={}, hosts={host.name: host for host in chosen},
-        deployment=order.new_id(), begin=begin, state_dir=context.settings.state_dir, holder=context.actor,
-        since=contexts.now(), url=context.url, take_lease=take_lease, keep_jobs=True, stop=context.stop,
-        more_logins=partial(order.logins, context, target),
-        sources=list(mounts.sources), judge=judge,
-        own={name: base.Own(prepared.kept[name], begin={**running.owner(one), **running.finished(one)}) for name, one in prepared.apps.items()},
-    )
-    return await running.carry_out(context, job, verb="rollback", reason=reason, plan=whole)
+    becoming = {name: _becoming(target, one) for name, one in prepared.apps.items()}
+    look = {name: drivers.Look(binds=target.needed_binds, sources=tuple(sources.sources)) for name in becoming}
+    means = order.Means(more_logins=partial(order.logins, context, target), look=look, judge=judge)
+    wanted = order.make(context, prepared.plan, becoming, chosen, deployment=order.new_id(), means=means,
+                        reason=reason, override=take_lease)
+    return await execution.carry_out(context, wanted)
+
+
+def _already_back(app: str, done: Sequence[ended.Ended]) -> ended.Ended:
+    """What was fled is gone: a deployment was open, and has been taken back; that is as far as one step goes."""
+    taken = f"{done[-1].version} was open and has been taken back; to go further back: lading rollback {app}"
+    note = "; ".join(filter(None, [done[-1].note, taken]))
+    return replace(done[-1], note=note, reached=all(one.result in ("succeeded", "rolled_back") for one in done))
+
+
+def _becoming(target: releases.Release, app: state.AppState) -> order.Becoming:
+    """What a host goes back to: it belongs to whom it belonged, as that host has it."""
+    assert app.current is not None
+    left = target.left_on_the_way_back(on_host.finished(app))
+    return order.Becoming(target, app, target.version, app.current.source, app.current.destination, left)
 
 
 def _prepare(destination: hosts.Destination, seen: state.FleetState, app: str, release: str) -> _Prepared:
     apps = {name: _deployed(name, host, app) for name, host in seen.hosts.items()}
-    kept = {name: running.kept_releases(one) for name, one in apps.items()}
+    kept = {name: on_host.releases(one) for name, one in apps.items()}
     target = _same({name: kept[name][_target(name, one, release)] for name, one in apps.items()},
                    f"lading rollback {app} --release ID --to {destination.name}")
     asked = policy.of_release(target)
@@ -88,9 +103,9 @@ def _prepare(destination: hosts.Destination, seen: state.FleetState, app: str, r
     for name, host in seen.hosts.items():
         host_checks.check_data(target, plans[name], host)
     whole = planner.plan(target, destination.name, plans, [_way(target, apps.values())], back=True)
-    owners = sorted({running.owner(one).get("source", "") for one in apps.values()})
+    owners = sorted({one.current.source for one in apps.values() if one.current is not None})
     whole = replace(whole, verb="rollback", source=", ".join(owners), confirm=destination.confirm,
-                    unfinished=running.unfinished(seen, app), rights=policy.planned(asked, app, seen))
+                    unfinished=on_host.unfinished(seen, app), rights=policy.planned(asked, app, seen))
     return _Prepared(whole, target, apps, kept)
 
 
@@ -155,7 +170,7 @@ def _target(host: str, app: state.AppState, wanted: str) -> str:
 
 def _plan(name: str, target: releases.Release, app: state.AppState, host: state.HostState) -> steps.HostPlan:
     numbers = _numbers(target, app)
-    whole = planner.plan_host(name, target, numbers, (), app, running.kept_release(app), host.attached(target.app),
+    whole = planner.plan_host(name, target, numbers, (), app, on_host.current_release(app), host.attached(target.app),
                                volumes=host.volumes)
     return planner.without_one_shots(whole, target, verdict.finished(app.containers))
 

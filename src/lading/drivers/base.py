@@ -23,6 +23,7 @@ class Refused(Exception):
         self.kind, self.text = kind, text
 
 
+UP_TIMEOUT = 900  # seconds that bringing services up may take, waiting for dependencies included
 LOST_LEASE = "fence"  # the kind of a refusal: somebody else has the lease now
 HELD = "held"  # … somebody who lives has it
 CLOSED = "closed"  # … this deployment has ended here, or another one is open
@@ -128,7 +129,7 @@ class Roll:
 
     *restores*: it is a way back, so anonymous volumes that were left behind are mounted again; *whole*: all of the
     app's containers are stopped first; *spares*: services whose ended containers stay as they are; *patience*: seconds
-    in which it must be judged; *services*: all that are started.
+    in which it must be judged; *starts*: all services that are started.
     """
 
     release: releases.Release
@@ -140,6 +141,7 @@ class Roll:
     restores: bool = False
     whole: bool = False
     spares: Sequence[str] = ()
+    starts: Sequence[str] = ()
 
 
 class Watcher(Protocol):
@@ -170,14 +172,15 @@ class Hook:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What the release no longer has. *release*: the one that still runs, which knows how its services want to be stopped;
-    *services*: those of it that go, None = all.
+    """What the release no longer has. *release*: what ran until now, which knows how its services want to be stopped;
+    *undo*: it is part of the way back.
     """
 
     steps: Sequence[steps.RemoveService | steps.RemoveNetwork]
     release: releases.Release | None
     secret_versions: Mapping[str, int]
     app: state.AppState
+    undo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +190,7 @@ class Departure:
     """
 
     step: steps.RemoveApp
-    release: releases.Release | None
+    release: releases.Release
     secret_versions: Mapping[str, int]
     app: state.AppState
     undo: bool = False
@@ -195,23 +198,31 @@ class Departure:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit. *record*: its line in the journal; *current*, *deployed*: what is written; *release*: what is committed."""
+    """A commit. *record*: its line in the journal; *current*, *deployed*: what is written; *release*: what is committed,
+    with these *secret_versions*.
+    """
 
     record: journal.Reached
     release: releases.Release
     current: state.Current
     deployed: state.Deployed
     app: state.AppState
+    secret_versions: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What goes when a deployment has ended: *releases* by folder, *objects*, *secrets* (name, version)."""
+    """What goes when a deployment has ended. *releases*: ids; *objects*: ids; *secrets*: (name, version).
 
-    releases: Sequence[str] = ()
-    objects: Sequence[str] = ()
-    secrets: Sequence[tuple[str, int]] = ()
-    tags: Sequence[str] = ()
+    *app*: what was seen of the app; *release*: what is deployed now. An older lading named folders by 12
+    digits of an id: the driver knows which folders and tags are meant.
+    """
+
+    releases: Sequence[str]
+    objects: Sequence[str]
+    secrets: Sequence[tuple[str, int]]
+    app: state.AppState
+    release: releases.Release
 
 
 Containers = Sequence[state.ContainerState]

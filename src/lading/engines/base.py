@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from lading import events, state
@@ -85,12 +85,6 @@ class DeploymentOrder:
     without: tuple[str, ...] = ()
     replan: "Callable[[str, state.HostState, journal.Phase], steps.HostPlan] | None" = None
     committed: bool = False
-
-    def for_ledger(
-        self, decide: Callable[[], Awaitable[Mapping[str, object]]], show: Callable[[events.Event], None]
-    ) -> "DeploymentOrder":
-        """The same order, with who stores its decision and who is shown what happens."""
-        return replace(self, decide=decide, show=show)
 
 
 @dataclass(frozen=True, slots=True)

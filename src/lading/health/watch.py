@@ -4,11 +4,26 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from lading import state
-from lading.compose import release
+from lading.compose import ending, release
 from lading.health import verdict
 from lading.placement import assignment
 
 SILENCE = 30.0  # seconds without a snapshot after which an engine counts as silent
+
+
+def awaited(made: release.Release, services: Collection[str], limit: int) -> str:
+    """What Compose itself waits for while it brings *services* up, in words; "" if they await nothing of each other.
+
+    *limit*: seconds that it may wait.
+    """
+    words = {ending.COMPLETED: "to end", "service_healthy": "to become healthy"}
+    found: set[str] = set()
+    for name in services:
+        for other, condition in made.services[name].depends_on.items():
+            word = words.get(condition.removesuffix(release.AND_RESTART), "")
+            if word and other in services:
+                found.add(f"{other} {word}")
+    return f"waits for {', '.join(sorted(found))} (at most {limit} s)" if found else ""
 
 
 class Watch:

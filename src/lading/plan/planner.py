@@ -8,7 +8,7 @@ from lading.compose import hooks, variables
 from lading.compose import release as releases
 from lading.health import verdict
 from lading.placement import assignment
-from lading.plan import containers, mounts, steps
+from lading.plan import containers, mounts, phases, steps
 from lading.rollout import rolling
 
 KEPT = 5  # releases that stay on a host
@@ -109,8 +109,8 @@ def plan_host(
         pulled = _together(host, placed, app, changes, pulled)
     start = sorted({*_named(placed, changes), *(change.service for change in pulled if change.field != "stopped")})
     todo: list[steps.Step] = [
-        steps.StoreRelease(release.id, tuple(sorted(set(release.objects) - good))),
         steps.PullImages(_images(release, {*start, *placed}, placed)),
+        steps.StoreRelease(release.id, tuple(sorted(set(release.objects) - good))),
     ]
     for name in real:
         users = tuple(sorted(one for one in placed if name in release.services[one].networks))
@@ -118,12 +118,18 @@ def plan_host(
     todo += _surplus(release, placed, numbers, app)
     if start:
         todo.append(steps.StartServices(tuple(start), anew))
+    todo.append(steps.VerifyServices(tuple(sorted(placed))))
     todo += _removals(release, app, old, strangers)
-    todo.append(steps.CommitRelease(release.id))
+    todo += end_of(release.id)
     there = {c.id for c in app.containers if c.service in release.services}
     adopted = {key: one for key, one in (current.adopted if current else {}).items() if key in there}
     changes = (*changes, *pulled, *_run_on(host, release, placed, app, old), *mounts.resources(host, release, placed, old, app, volumes))
     return steps.HostPlan(host, tuple(todo), changes, current, numbers, fresh, adopted, placed)
+
+
+def end_of(release: str) -> list[steps.Step]:
+    """How every deployment of a release ends on a host: prepared, committed, finished."""
+    return [steps.PrepareRelease(release), steps.CommitRelease(release), steps.FinishRelease(release)]
 
 
 def _images(release: releases.Release, services: Collection[str], placed: assignment.Placed) -> dict[str, str]:
@@ -264,15 +270,39 @@ def without_one_shots(plan: steps.HostPlan, release: releases.Release, finished:
     jobs = release.left_on_the_way_back(finished)
     if not plan.steps or not jobs:
         return plan
-    todo: list[steps.Step] = []
-    for step in plan.steps:
-        left = replace(step, services=tuple(name for name in step.services if name not in jobs)) if isinstance(
-            step, steps.StartServices) else step
-        if not isinstance(left, steps.StartServices) or left.services:
-            todo.append(left)
+    todo = [left for left in (_without(step, jobs) for step in plan.steps) if left is not None]
     before = plan.previous.release if plan.previous else ""
     changes = tuple(change for change in plan.changes if change.service not in jobs)
-    return replace(plan, steps=tuple(todo), changes=changes or (steps.Change(plan.host, "", "release", before, release.id),))
+    changes = changes or (steps.Change(plan.host, "", "release", before, release.id),)
+    return replace(plan, steps=tuple(todo), changes=changes)
+
+
+def _without(step: steps.Step, services: Collection[str]) -> steps.Step | None:
+    """A step that leaves *services* alone; None if nothing is left of it."""
+    if not isinstance(step, steps.StartServices | steps.VerifyServices):
+        return step
+    others = tuple(name for name in step.services if name not in services)
+    if isinstance(step, steps.StartServices) and not others:
+        return None
+    return replace(step, services=others)
+
+
+def way_back(
+    plan: steps.HostPlan, old: releases.Release, finished: Collection[str] | None
+) -> tuple[steps.HostPlan, bool]:
+    """The undo of a host: its plan, and whether all of the app's containers are stopped first.
+
+    *finished* one-shots stay as they are, unless `x-lading.on_undo: run`; after a network step all is
+    made anew, for nobody knows what Compose has left of it.
+    """
+    left = old.left_on_the_way_back(finished)
+    judged = tuple(sorted(name for name in plan.placed if name not in left))
+    whole = any(isinstance(step, steps.RecreateNetwork) for step in plan.steps)
+    start = judged if whole else tuple(name for name in plan.services if name in judged)
+    kept = [step for step in plan.steps if not isinstance(step, steps.StartServices | steps.VerifyServices)]
+    started: list[steps.Step] = [steps.StartServices(start, whole or plan.anew)] if start else []
+    todo = (*kept, *started, steps.VerifyServices(judged))
+    return replace(plan, steps=todo, changes=()), whole
 
 
 def hooked(release: releases.Release, hosts: Mapping[str, steps.HostPlan]) -> dict[str, steps.HostPlan]:
@@ -283,10 +313,10 @@ def hooked(release: releases.Release, hosts: Mapping[str, steps.HostPlan]) -> di
         return found
     run = steps.RunHook("before", hook.service, hook.command, hook.timeout)
     todo: list[steps.Step] = []
+    images = release.services[hook.service].all_images
     for step in hosts[name].steps:
-        todo.append(replace(step, images={**step.images, **release.services[hook.service].all_images})
-                    if isinstance(step, steps.PullImages) else step)
-        if isinstance(step, steps.PullImages):
+        todo.append(replace(step, images={**step.images, **images}) if isinstance(step, steps.PullImages) else step)
+        if isinstance(step, steps.StoreRelease):
             todo.append(run)
     found[name] = replace(hosts[name], steps=tuple(todo))
     return found
@@ -307,9 +337,10 @@ def plan(
         said.append("anonymous volumes that its last containers had are mounted again, where they are still there")
     if any(release.volumes) and busy:
         said.append("an undo restores containers and configuration, not the data in volumes")
+    batches = rolling.batches(busy, pace.parallelism)
     return steps.Plan(
-        release.app, release.version, release.id, destination, dict(hosts),
-        rolling.batches(busy, pace.parallelism), pace.delay, tuple(dict.fromkeys(said)),
+        release.app, release.version, release.id, destination, dict(hosts), batches, pace.delay,
+        tuple(dict.fromkeys(said)), phases=phases.phases(hosts, batches, pace.delay),
     )
 
 

@@ -117,8 +117,12 @@ class RemoveNetwork:
 
 @dataclass(frozen=True, slots=True)
 class RemoveApp:
-    """Remove the app from the host: *kept* = its containers run on, only lading's own files go; *data*: volumes go too."""
+    """Remove the app from the host. *kept*: its containers run on, only lading's own files go; *data*: volumes go, too.
 
+    *containers*: the ids of those that go.
+    """
+
+    containers: tuple[str, ...] = ()
     kept: bool = False
     data: bool = False
 
@@ -273,7 +277,7 @@ class Plan:
             "batches": [list(batch) for batch in self.batches], "delay": self.delay,
             "steps": [
                 {"host": host.host, "kind": type(step).__name__, **_written(step)}
-                for host in self.hosts.values() for step in host.steps
+                for host in self.hosts.values() for step in self.steps_of(host.host)
             ],
             "changes": [asdict(change) for change in self.changes],
             "warnings": list(self.warnings),

@@ -4,11 +4,9 @@ The rules are those of docs/protocol.md; their numbers stand beside what follows
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Awaitable, Iterable, Sequence
 
-from lading import errors, events, state
+from lading import errors, events
 from lading.drivers import base as drivers
 from lading.engines import base, comparison, decision
 from lading.engines.compose_hosts.failure import Failure

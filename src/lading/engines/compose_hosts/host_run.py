@@ -8,10 +8,11 @@ from itertools import groupby
 from typing import Any, TypeVar, assert_never
 
 from lading import canonical, errors, events, state
-from lading.compose import ending, masking
+from lading.compose import masking
 from lading.compose import release as releases
 from lading.drivers import base as drivers
-from lading.engines import base, comparison, decision, preflight, words
+from lading.drivers import refusals
+from lading.engines import base, comparison, decision, preflight
 from lading.engines.compose_hosts.failure import Failure
 from lading.health import verdict, watch
 from lading.plan import planner, steps
@@ -48,6 +49,7 @@ class HostRun:
         self.fresh: frozenset[str] = frozenset()
         self.outcome: events.HostOutcome | None = None
         self.busy = asyncio.Lock()
+        self.ledger_head: Mapping[str, object] = {}  # where the committing ledger ends, once the decision lies there
         self._compared = compared
         self._began = self.last_heard = time.monotonic()
 
@@ -114,10 +116,10 @@ class HostRun:
 
     async def _refused(self, step: str, refused: drivers.Refused) -> Failure:
         if refused.kind in (drivers.LOST_LEASE, drivers.HELD):
-            self.overtaken = words.holder(refused.text)
+            self.overtaken = refusals.holder(refused.text)
             self.hold = None
             await self.record(events.LeaseLost(self.deployment, self.name, step, holder=self.overtaken))
-        return Failure(self.name, step, self._shown(words.refusal(refused.kind, refused.text)), kind=refused.kind)
+        return Failure(self.name, step, self._shown(refusals.describe(refused.kind, refused.text)), kind=refused.kind)
 
     async def begin(self) -> None:
         """Take the lease, and refuse a host that has changed since the plan, or cannot take the release.
@@ -129,7 +131,7 @@ class HostRun:
         try:
             await self._acquire(self._own.begun)
         except drivers.Refused as refused:
-            raise words.refused(self.name, self.order.plan.app, refused.kind, refused.text) from refused
+            raise refusals.lease_error(self.name, self.order.plan.app, refused.kind, refused.text) from refused
         except errors.TransportError as lost:
             self.lost, self.phase = lost.message, "silent"
             raise
@@ -341,7 +343,7 @@ class HostRun:
 
         begun = await self._announce(verb)
         self.touched, self.phase = True, "rolling" if verb == "roll" else "undoing"
-        awaited = ending.awaited(made, started)
+        awaited = watch.awaited(made, started, drivers.UP_TIMEOUT)
         if awaited:
             tell(awaited)
         stops = (lambda: self.order.stop.is_set()) if verb == "roll" else (lambda: False)
@@ -455,7 +457,7 @@ class HostRun:
         release, begun = self._own.release, self._own.begun
         ledger = self.ledger_head
         record = journal.Reached(self.deployment, phase="committed", to=release.id, version=release.version,
-                                 ledger=ledger, without=self.without)
+                                 ledger=ledger, without=self.order.without)
         current = state.Current(
             self.order.plan.app, release.id, release.version, self.deployment, self.order.holder, self.order.since,
             begun.source, begun.destination, dict(self.plan.generations), self.plan.adopted,
@@ -468,11 +470,6 @@ class HostRun:
         await self.record(events.HostCommitted(
             self.deployment, self.name, "commit", release=release.id,
             line=journal.hash_of_line(record.as_json()), current=state.hash_of_current(current)))
-
-    ledger_head: Mapping[str, Any] = {}
-    """Where the committing ledger ends, once the decision lies there."""
-    without: tuple[str, ...] = ()
-    """The hosts that a person gave up for lost."""
 
     async def _finish(self) -> None:
         """Start what has died since once more, note how it ended, prune, free the lease."""
@@ -550,7 +547,7 @@ class HostRun:
         before = self._before()
         now = before.release if before else ""
         if self.hold is not None:
-            record = journal.Reached(self.deployment, phase="undone", to=now, without=self.without)
+            record = journal.Reached(self.deployment, phase="undone", to=now, without=self.order.without)
             try:
                 await self._ask("release-lease", self.driver.store.close(self._held, record))
             except Failure as failure:
@@ -572,7 +569,7 @@ class HostRun:
         else:
             await self._restore(begun.before)
         now = begun.before.release if begun.before else ""
-        record = journal.Reached(self.deployment, phase="undone", to=now, without=self.without)
+        record = journal.Reached(self.deployment, phase="undone", to=now, without=self.order.without)
         await self._ask("undo", self.driver.store.close(self._held, record))
         self.hold, self.phase = None, "undone"
 
@@ -585,7 +582,7 @@ class HostRun:
         app = host.apps.get(old.app, state.AppState(old.app))
         plan = planner.plan_host(self.name, old, dict(before.generations), (), app, self._own.release,
                                  host.attached(old.app))
-        plan, whole = planner.way_back(plan, old, begun_finished(self._own.begun))
+        plan, whole = planner.way_back(plan, old, self._own.begun.finished)
         rolling = [step for step in plan.steps if steps.part_of(step) == "roll"]
         self.seen = app
         await self._bring_up("undo", old, before.generations, rolling, restores=True, whole=whole)
@@ -605,11 +602,6 @@ class HostRun:
                 self.lost = seen.error or self.lost
                 raise Failure(self.name, "undo", seen.unanswered)
             await asyncio.sleep(0.5)
-
-
-def begun_finished(begun: journal.Begun) -> tuple[str, ...] | None:
-    """The one-shots that had ended well before a deployment; None if its record does not say."""
-    return begun.finished
 
 
 class Recognising:

@@ -1,0 +1,156 @@
+"""Confirm, store the intent, let the engine work, store how it ended: the same for every verb that changes anything."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from functools import partial
+
+from lading import context as contexts
+from lading import errors, events, spans
+from lading.deploy import approval, ended, recording
+from lading.engines import base
+from lading.transport import base as transports
+
+Act = Callable[[base.Engine, base.DeploymentOrder, events.Record], Awaitable[base.Report]]
+
+
+async def apply(engine: base.Engine, order: base.DeploymentOrder, record: events.Record) -> base.Report:
+    """What most verbs want of an engine: all hosts or none."""
+    return await engine.apply(order, record)
+
+
+async def carry_out(
+    context: contexts.Context, order: base.DeploymentOrder, *, commit: str = "", act: Act = apply
+) -> ended.Ended:
+    """Carry an order out and say how it ended; nothing to do = `unchanged`, without a question and without an entry.
+
+    *commit*: the commit that the files were read from.
+
+    Raises:
+        NotConfirmedError, PlanChangedError: the answer was no, or another plan was approved; nothing was changed.
+        RefusedError, TransportError, LedgerError: before anything was changed.
+    """
+    started, plan = contexts.now(), order.plan
+    approval.check(context, plan)
+    if plan.empty:
+        return _unchanged(context, order, started)
+    prepared = time.monotonic() - context.began
+    await context.record(_requested(context, order))
+    try:
+        if not context.confirm(plan):
+            raise errors.NotConfirmedError("not confirmed; nothing was changed", "answer y, or add --yes")
+        await _keep_release(context, order)
+        await context.record(_planned(context, order, commit, round(prepared, 3)))
+    except errors.RefusedError as refused:
+        await context.record(_refusal(order, refused))
+        raise
+    return await _work(context, order, act, started)
+
+
+async def take_over(context: contexts.Context, order: base.DeploymentOrder, way: base.Way) -> ended.Ended:
+    """End a deployment that another process left open.
+
+    Raises:
+        LeaseHeldError: whoever works on it lives.
+    """
+    started, plan = contexts.now(), order.plan
+    open_on = tuple(order.own)
+    await context.record(events.DeploymentTakenOver(
+        order.deployment, app=plan.app, actor=context.actor, reason=order.reason, url=context.url,
+        ran_by=context.ran_by, hosts=open_on, way=way, without=order.without))
+
+    async def settle(engine: base.Engine, what: base.DeploymentOrder, record: events.Record) -> base.Report:
+        return await engine.settle(what, record, way)
+
+    return await _work(context, order, settle, started)
+
+
+async def _work(
+    context: contexts.Context, order: base.DeploymentOrder, act: Act, started: str
+) -> ended.Ended:
+    begun = time.monotonic()
+    record = recording.Recording(context)
+    order = replace(order, decide=partial(record.decide, order.deployment), show=context.on_event)
+    assert context.engine is not None, "verbs that change anything are given an engine"
+    try:
+        report = await act(context.engine, order, record)
+    except errors.LadingError as refused:
+        await record(_refusal(order, refused))
+        await record.catch_up()
+        raise
+    await record(_end(order, report, time.monotonic() - begun))
+    lacks = await record.catch_up()
+    return replace(_ended(context, order, report, report.outcome.result, started), note=lacks)
+
+
+async def _keep_release(context: contexts.Context, order: base.DeploymentOrder) -> None:
+    """The ledger keeps what is deployed."""
+    made = next((own.release for own in order.own.values()), None)
+    if context.ledger is not None and made is not None and made.id == order.plan.release:
+        await context.ledger.keep(made.canonical())
+
+
+def _unchanged(context: contexts.Context, order: base.DeploymentOrder, started: str) -> ended.Ended:
+    release = order.plan.release
+    hosts = {name: events.HostOutcome("unchanged", release, release) for name in order.plan.hosts}
+    report = base.Report(events.Outcome(hosts))
+    return replace(_ended(context, order, report, "unchanged", started), deployment="")
+
+
+def _requested(context: contexts.Context, order: base.DeploymentOrder) -> events.DeploymentRequested:
+    plan = order.plan
+    return events.DeploymentRequested(
+        order.deployment, verb=plan.verb, app=plan.app, version=plan.version, destination=plan.destination,
+        actor=context.actor, reason=order.reason, url=context.url, ran_by=context.ran_by)
+
+
+def _planned(
+    context: contexts.Context, order: base.DeploymentOrder, commit: str, seconds: float
+) -> events.DeploymentPlanned:
+    plan = order.plan
+    changes = tuple(
+        {"host": c.host, "service": c.service, "field": c.field, "old": c.old, "new": c.new} for c in plan.changes
+    )
+    return events.DeploymentPlanned(
+        order.deployment, verb=plan.verb, app=plan.app, version=plan.version, release=plan.release,
+        destination=plan.destination, hosts=tuple(plan.hosts), source=plan.source, commit=commit,
+        actor=context.actor, reason=order.reason, url=context.url, plan=plan.hash, changes=changes,
+        seconds=seconds, vouched=order.vouched, ran_by=context.ran_by, keys=_keys(context, order),
+    )
+
+
+def _keys(context: contexts.Context, order: base.DeploymentOrder) -> Mapping[str, tuple[str, ...]]:
+    """The fingerprints of the SSH keys that let this run in, and on which of the plan's hosts."""
+    found: dict[str, list[str]] = {}
+    for name, host in order.hosts.items():
+        key = transports.key_of(context.transport, host)
+        if key and name in order.plan.hosts:
+            found.setdefault(key, []).append(name)
+    return {key: tuple(spans.packed(names)) for key, names in found.items()}
+
+
+def _refusal(order: base.DeploymentOrder, refused: errors.LadingError) -> events.DeploymentEnded:
+    """How a deployment ended that was refused: no host was changed."""
+    result = "refused" if isinstance(refused, errors.RefusedError) else "failed"
+    return events.DeploymentEnded(
+        order.deployment, result=result, error=refused.message,
+        hosts=dict.fromkeys(order.plan.hosts, "untouched"))
+
+
+def _end(order: base.DeploymentOrder, report: base.Report, seconds: float) -> events.DeploymentEnded:
+    return events.DeploymentEnded(
+        order.deployment, result=report.outcome.result,
+        hosts={name: host.result for name, host in report.outcome.hosts.items()},
+        error=f"{report.host} {report.step}: {report.why}".strip(": ") if report.why else "",
+        seconds=round(seconds, 3),
+    )
+
+
+def _ended(
+    context: contexts.Context, order: base.DeploymentOrder, report: base.Report, result: str, started: str
+) -> ended.Ended:
+    plan = order.plan
+    return ended.Ended(
+        order.deployment, plan.app, plan.version, plan.release, plan.destination, result, started,
+        contexts.now(), context.actor, order.reason, report,
+    )
