@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from lading import state
-from lading.compose import release as releases
+from lading.compose.release import Bundle, Release
 from lading.inventory import hosts
 from lading.plan import steps
 from lading.state import journal
@@ -103,8 +103,8 @@ class Upload:
     *fresh_secrets*: names of the secrets that it lacks; *app*: what was seen of the app there.
     """
 
-    release: releases.Release
-    bundle: releases.Bundle | None
+    release: Release
+    bundle: Bundle | None
     objects: Sequence[str]
     secret_versions: Mapping[str, int]
     fresh_secrets: Sequence[str]
@@ -132,7 +132,7 @@ class Roll:
     in which it must be judged; *starts*: all services that are started.
     """
 
-    release: releases.Release
+    release: Release
     secret_versions: Mapping[str, int]
     app: state.AppState
     steps: Sequence[steps.RecreateNetwork | steps.ScaleDown | steps.StartServices]
@@ -164,7 +164,7 @@ class Watcher(Protocol):
 class Hook:
     """A service that is run once beside the app, or before it: *timeout* in seconds."""
 
-    release: releases.Release
+    release: Release
     secret_versions: Mapping[str, int]
     app: state.AppState
     step: steps.RunHook
@@ -177,7 +177,7 @@ class Removal:
     """
 
     steps: Sequence[steps.RemoveService | steps.RemoveNetwork]
-    release: releases.Release | None
+    release: Release | None
     secret_versions: Mapping[str, int]
     app: state.AppState
     undo: bool = False
@@ -190,7 +190,7 @@ class Departure:
     """
 
     step: steps.RemoveApp
-    release: releases.Release
+    release: Release
     secret_versions: Mapping[str, int]
     app: state.AppState
     undo: bool = False
@@ -203,7 +203,7 @@ class Commit:
     """
 
     record: journal.Reached
-    release: releases.Release
+    release: Release
     current: state.Current
     deployed: state.Deployed
     app: state.AppState
@@ -222,7 +222,7 @@ class Pruned:
     objects: Sequence[str]
     secrets: Sequence[tuple[str, int]]
     app: state.AppState
-    release: releases.Release
+    release: Release
 
 
 Containers = Sequence[state.ContainerState]
