@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from host_shell import HostShell
+from host_shell import HostShell, by_compose
 from lading import errors, events, state
 from lading.compose import bundle, overlay, plugin, restore
 from lading.deploy import host_checks, running
@@ -177,8 +177,8 @@ def generations(app: state.AppState, wanted: str) -> dict[str, int]:
 @pytest.mark.parametrize("name", RELEASES)
 def test_compose_reads_a_kept_release_with_todays_command(name: str, host: HostShell) -> None:
     app, made = seen(host), restore.from_bytes((RELEASES[name] / "release.json").read_bytes())
-    function = host_commands.compose_function(made, generations(app, name), app)
-    script = f'A={host.app()}\n{function}compose config --format json'
+    call = host_commands.compose_function(made, generations(app, name), app)
+    script = by_compose(call.values(), host.app(), "config", "--format", "json")
     done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
     services = json.loads(done.stdout)["services"]
     assert {key: (one["image"], one["labels"]["lading.content"]) for key, one in services.items()} == {

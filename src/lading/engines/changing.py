@@ -207,12 +207,12 @@ class Changing:
             pass
         elif previous is None:
             stop = host_commands.stopped(job.release, self.job.plan.hosts[name].generations, self.held.seen.get(name))
-            what = commands.vanish(observe.marker(), hold, record=intent, volumes=False, forget=False, stop=stop)
+            what = commands.remove_app(observe.marker(), hold, record=intent, volumes=False, forget=False, stop=stop)
             await self.held.send(name, what)
         else:
             await self._restore(name, previous, seen, intent)
         record = json.dumps({"kind": "undone", **common})
-        await self.held.send(name, commands.undone(observe.marker(), hold, record=record))
+        await self.held.send(name, commands.release_lease(observe.marker(), hold, record=record))
 
     async def _restore(self, name: str, previous: state.Current, seen: state.HostState, intent: str) -> None:
         job = self.job.at(name)

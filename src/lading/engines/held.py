@@ -147,7 +147,7 @@ class Held:
         async def one(name: str) -> None:
             try:
                 await self.transport.run(self.job.hosts[name],
-                                         commands.undone(observe.marker(), self.holds[name], record=line))
+                                         commands.release_lease(observe.marker(), self.holds[name], record=line))
             except errors.TransportError as lost:
                 self.lost[name] = lost.message
 

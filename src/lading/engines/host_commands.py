@@ -9,7 +9,7 @@ from typing import Any
 
 from lading import state
 from lading.compose import bundle, ending, overlay, project, release, restore
-from lading.drivers.shell import commands, observation, observe
+from lading.drivers.shell import commands, compose_call, observe
 from lading.engines import base
 from lading.plan import mounts, planner, steps
 from lading.transport import command
@@ -17,12 +17,12 @@ from lading.transport import command
 _TARGET = re.compile(r"/[A-Za-z0-9_.,:@+/ -]*")  # what stands in YAML as it is
 
 
-def compose_function(made: release.Release, numbers: Mapping[str, int], app: state.AppState | None = None) -> str:
-    """The shell function that runs Compose for a release with these secret generations; *app*: what a host keeps."""
+def compose_function(made: release.Release, numbers: Mapping[str, int], app: state.AppState | None = None) -> compose_call.ComposeCall:
+    """Compose for a release with these secret generations; *app*: what a host keeps."""
     variables = {
         release.secret_path(name): numbers.get(name, 0) for name in made.secrets if name.startswith("var.")
     }
-    return observation.compose_function(
+    return compose_call.compose_call(
         made.app, folder(made.id, app), made.directory, made.compose_files, variables,
         release.interpolation(made, numbers, ""), made.profiles,
     )
@@ -82,7 +82,7 @@ def commit_command(
         observe.marker(), hold, record=json.dumps(what.line), release=folder(job.release.id, app),
         deployed=json.dumps(deployed.as_json(), separators=(",", ":")),
         current=json.dumps(what.current.as_json(), separators=(",", ":")),
-        script=observation.operator_script(compose_function(job.release, plan.generations, app)), runs=runs, releases=gone,
+        script=compose_function(job.release, plan.generations, app).operator_script(), runs=runs, releases=gone,
         objects=objects, secrets=[f"{release.secret_path(name)}/{number}" for name, number in old], tags=tags,
     )
 
@@ -103,7 +103,7 @@ def give_back_command(hold: commands.Hold, job: base.Job, app: state.AppState, r
     kept = {(name, int(number)) for name, number in (current.generations if current else {}).items()}
     secrets = [f"{release.secret_path(name)}/{number}" for name, known in app.secrets.items() for number in known
                if (name, number) not in kept and release.secret_path(name) not in mounted]
-    return commands.give_back(
+    return commands.detach_app(
         observe.marker(), hold, record=record, release=folder(current.release, app) if current else "",
         ended=json.dumps({"v": 1, "kind": "ended", "deployment": job.deployment, "result": "given back"}),
         objects=sorted(app.objects - set(made.objects if made else ()) - mounted), secrets=secrets,
@@ -161,7 +161,7 @@ def awaited(made: release.Release, services: Collection[str]) -> str:
 
 def stopped(
     made: release.Release | None, numbers: Mapping[str, int], app: state.AppState | None, services: Collection[str] | None = None
-) -> str:
+) -> commands.Stop | None:
     """What stops the services of *made* that have a `pre_stop`, before their containers are removed: only Compose runs it.
 
     *services*: which of them go; None = all. A hook that fails, or takes more than two minutes, keeps nobody.
@@ -169,8 +169,8 @@ def stopped(
     found = [name for name, spec in made.services.items() if spec.definition.get("pre_stop")] if made is not None else []
     chosen = [name for name in found if services is None or name in services]
     if made is None or not chosen:
-        return ""
-    return f"{compose_function(made, numbers, app)}LIMIT=120\ncompose stop {command.join(chosen)} >/dev/null 2>&1\n"
+        return None
+    return commands.Stop(compose_function(made, numbers, app), chosen)
 
 
 def hook_command(

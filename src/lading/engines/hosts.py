@@ -112,9 +112,9 @@ class _Run:
                 else:
                     before = self.job.plan.hosts[name].previous
                     stop = host_commands.stopped(self.job.at(name).release, before.generations if before else {}, self.held.seen.get(name))
-                    what = commands.vanish(observe.marker(), hold, record=record, volumes=volumes, forget=True, stop=stop)
+                    what = commands.remove_app(observe.marker(), hold, record=record, volumes=volumes, forget=True, stop=stop)
                     await self.held.send(name, what)
-                    await self.held.send(name, commands.undone(observe.marker(), hold, record=line))
+                    await self.held.send(name, commands.release_lease(observe.marker(), hold, record=line))
             except held.Failure as failure:
                 failures.append(failure)
                 self._set(name, "unknown" if name in self.held.lost else "failed", "", failure.why)

@@ -30,8 +30,8 @@ class Struck(Fleet):
 
     def answer(self, host: inventory.Host, what: command.Command) -> command.Result:
         if what.name == "release-lease":
-            line = next(line for line in what.script.splitlines() if line.startswith("jot '"))
-            self.journaled.append((host.name, json.loads(line[5:-1])["kind"]))
+            line = next(line for line in what.script.splitlines() if line.startswith("RECORD="))
+            self.journaled.append((host.name, json.loads(line.removeprefix("RECORD=").strip("'"))["kind"]))
         if what.name == "last-lines":
             return command.Result(0, {"end": b""})
         if what.name == "undo":
@@ -187,9 +187,9 @@ def test_an_undo_mounts_the_anonymous_volumes_again_that_the_old_containers_had(
     fleet = Mounting()
     asyncio.run(fleet.upgrade())
     name, spec = next(iter(fleet.old.services.items()))
-    assert f"\nhad {name} {spec.content} '{ANONYMOUS} /data'\n" in fleet.scripts["web2", "roll"]  # written before anything is changed
-    assert "\nmount_again " not in fleet.scripts["web2", "roll"]
-    assert f"\nmount_again {name} {spec.content}" in fleet.scripts["web2", "undo"]
+    assert f"\nHAD='{name} {spec.content} {ANONYMOUS} /data'\n" in fleet.scripts["web2", "roll"]  # written before anything is changed
+    assert "\nAGAIN=''\n" in fleet.scripts["web2", "roll"]
+    assert f"\nAGAIN='{name} {spec.content}" in fleet.scripts["web2", "undo"]
 
 
 def test_a_rollback_mounts_them_again_too() -> None:
@@ -200,7 +200,7 @@ def test_a_rollback_mounts_them_again_too() -> None:
 
     asyncio.run(story())
     name, spec = next(iter(fleet.new.services.items()))
-    assert f"\nmount_again {name} {spec.content}" in fleet.scripts["web1", "roll"]
+    assert f"\nAGAIN='{name} {spec.content}" in fleet.scripts["web1", "roll"]
 
 
 def test_a_rollback_over_a_changed_network_starts_what_its_plan_names() -> None:  # an undo makes everything anew
