@@ -23,6 +23,7 @@ lint: setup
 	$(BIN)/mypy
 	for file in tests/conftest.py tests/*/conftest.py; do $(BIN)/mypy $$file || exit 1; done
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python scripts/shell_lint.py
 	$(BIN)/python scripts/docs.py --check
 
 # The tests wait more than they work: as many files at once as LANES says, each lane with a lab of its own

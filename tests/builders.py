@@ -1,9 +1,11 @@
 """Short honest makers of values for unit tests."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from lading import state
 from lading.compose import project, release
+from lading.state import journal
 
 PIN = "@sha256:" + "a" * 64
 
@@ -51,3 +53,8 @@ def an_app(made: release.Release, *containers: state.ContainerState, **more: Any
     current = state.Current("shop", made.id, made.version, "d1", generations=more.pop("generations", {}))
     running = containers or tuple(a_container(spec) for spec in made.active.values())
     return state.AppState("shop", current, {made.id: raw}, containers=running, objects=frozenset(made.objects), **more)
+
+
+def a_journal(*lines: Mapping[str, Any]) -> tuple[journal.Record, ...]:
+    """The journal of an app on a host, as lading reads it from its lines."""
+    return tuple(map(journal.read, lines))

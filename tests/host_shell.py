@@ -10,12 +10,19 @@ from typing import Any
 
 import pytest
 
+from lading.drivers.shell import scripts
 from lading.drivers.shell.commands import Hold
 from lading.inventory import hosts
 from lading.transport import base, command, local
 
 Answers = Mapping[str, str | int]
 """What `docker` answers: a pattern of its arguments (`*` = anything) → standard output, or an exit status with an error."""
+
+
+def by_compose(values: Mapping[str, str], folder: Path, *words: str) -> str:
+    """A script that calls Compose as lading's scripts do, with these *values*, for the app in a *folder*."""
+    given = command.assign({**values, "app_dir": str(folder)})
+    return f"{given}{scripts.parts('compose')}compose {command.join(words)}\n"
 
 
 class HostShell:

@@ -11,7 +11,7 @@ import pytest
 from lading.cli.main import cli
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CHANGELOG.md", ROOT / "lab" / "README.md",
+PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CHANGELOG.md", ROOT / "lab" / "README.md", ROOT / "protocol" / "README.md",
          *sorted((ROOT / "docs").rglob("*.md"))]
 VERBS = set(cli.list_commands(click.Context(cli)))
 

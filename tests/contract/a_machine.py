@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from host_shell import by_compose
 from lading.drivers.shell import observation
 from lading.transport import command
 
@@ -20,7 +21,6 @@ AT = "2026-11-28T10:00:00Z"
 FACTS = ("state=/s\nformat=1\nfs=ext4\nfree=9000\ndockerfree=9000\nengine=27.0.1\nid=E\ncompose=2.40.3\narch=x86_64\n"
          "context=default \n")
 _NAME = re.compile(r"([A-Z][A-Z0-9_]*)=")
-_JOT = re.compile(r"jot ('(?:[^']|'\\'')*')")
 
 
 def assignments(script: str) -> dict[str, str]:
@@ -69,10 +69,6 @@ class Machine:
         """Add a line to the journal."""
         self.journal.append(f'{{"at":"{AT}",{line[1:]}')
 
-    def jotted(self, script: str) -> list[str]:
-        """The lines that a script writes to the journal by themselves."""
-        return ["".join(shlex.split(found)) for found in _JOT.findall(script)]
-
     def do_observe(self, what: command.Command, words: Mapping[str, str]) -> dict[str, bytes]:
         """All that is there."""
         self.binds += words.get("BINDS", "").split()
@@ -102,9 +98,9 @@ class Machine:
 
     def do_lease(self, what: command.Command, words: Mapping[str, str]) -> dict[str, bytes]:
         """Taken, unless another deployment has it."""
-        if self.lease["state"] == "held" and self.lease["deployment"] != words["D"] and words["TAKE"] != "1":
+        if self.lease["state"] == "held" and self.lease["deployment"] != words["DEPLOYMENT"] and words["TAKE"] != "1":
             return {"refused": b"held\nholder=somebody\n"}
-        self.lease = {"fence": str(int(self.lease["fence"]) + 1), "state": "held", "deployment": words["D"], "expires": "99"}
+        self.lease = {"fence": str(int(self.lease["fence"]) + 1), "state": "held", "deployment": words["DEPLOYMENT"], "expires": "99"}
         self.jot(words["BEGIN"])
         return {"fence": self.lease["fence"].encode(), **self.do_observe(what, words)}
 
@@ -116,19 +112,17 @@ class Machine:
             with tarfile.open(fileobj=io.BytesIO(tar)) as opened:
                 self.files |= {one.name: opened.extractfile(one).read() for one in opened if one.isfile()}  # type: ignore[union-attr]
         self.releases |= {name.split("/")[1]: self.files[name] for name in self.files if name.endswith("/release.json")}
-        begin = what.script.index("compose(){")
-        function = what.script[begin:what.script.index("; }\n", begin) + 4]
         with tempfile.TemporaryDirectory() as folder:
             for path, file in self.files.items():
                 (Path(folder) / path).parent.mkdir(parents=True, exist_ok=True)
                 (Path(folder) / path).write_bytes(file)
-            done = subprocess.run(["/bin/sh", "-c", f"A={folder}\n{function}compose config --no-path-resolution"], capture_output=True,
-                                  check=True, timeout=60)
+            text = by_compose({"COMPOSE": words["COMPOSE"]}, Path(folder), "config", "--no-path-resolution")
+            done = subprocess.run(["/bin/sh", "-c", text], capture_output=True, check=True, timeout=60)
             return {"dir": folder.encode(), "config": done.stdout}
 
     def do_roll(self, what: command.Command, words: Mapping[str, str]) -> dict[str, bytes]:
         """The services that the intent names run as the release says."""
-        intent = json.loads(self.jotted(what.script)[0])
+        intent = json.loads(words["INTENT"])
         made = json.loads(self.releases[intent["to"]])
         for service in intent["services"]:
             self.containers[service] = container(self.app, service, made["services"][service], intent["deployment"])
@@ -145,11 +139,10 @@ class Machine:
 
     def do_commit(self, what: command.Command, words: Mapping[str, str]) -> dict[str, bytes]:
         """Refused where something runs otherwise than it was judged."""
-        for line in what.script.splitlines():
-            if line.startswith("runs "):
-                _, service, content, _, count, *_ = shlex.split(line)
-                if count != "0" and self.containers.get(service, {}).get("labels", {}).get("lading.content") != content:
-                    return {"refused": f"changed\n{service}\n".encode()}
+        for line in words["JUDGED"].splitlines():
+            service, content, count, *_ = line.split()
+            if count != "0" and self.containers.get(service, {}).get("labels", {}).get("lading.content") != content:
+                return {"refused": f"changed\n{service}\n".encode()}
         self.jot(words["RECORD"])
         self.current = words["CURRENT"]
         self.lease["state"] = "free"
@@ -157,15 +150,14 @@ class Machine:
 
     def do_release_lease(self, what: command.Command, words: Mapping[str, str]) -> dict[str, bytes]:
         """The journal has a line more, and the lease is free."""
-        for line in self.jotted(what.script):
-            self.jot(line)
+        self.jot(words["RECORD"])
         self.lease["state"] = "free"
         return {}
 
     def do_vanish(self, what: command.Command, words: Mapping[str, str]) -> dict[str, bytes]:
         """All containers go, and what lading keeps if the script says so."""
         self.containers = {}
-        if '"$A/releases"' in what.script:
+        if words["FORGET"] == "1":
             self.releases, self.current, self.files = {}, "", {}
         return {}
 

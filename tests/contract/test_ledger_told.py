@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from a_ledger import FIRST, Book, Place, a_plan, a_story, an_end, foreign
 
+from builders import a_journal
 from lading import events, state
 from lading.ledger import deployments, ledger, projection, releases
 
@@ -99,9 +100,9 @@ def test_a_host_cannot_flood_the_ledger(book: Book, monkeypatch: pytest.MonkeyPa
 
 def test_one_look_takes_a_bounded_part_of_a_journal() -> None:
     """FINDINGS A4: one `history` stored 99,831 forged rows "by alice"."""
-    lines = tuple({"v": 1, "kind": "begin", "deployment": f"20261124-101500-{number:06x}", "verb": "deploy", "app": "shop",
+    lines = a_journal(*({"v": 1, "kind": "begin", "deployment": f"20261124-101500-{number:06x}", "verb": "deploy", "app": "shop",
                    "actor": "alice\x1b[2J" * 100, "participants": ["web1", "web2"], "to": "r1", "at": "2026-11-24T10:15:00Z"}
-                  for number in range(99_831))
+                  for number in range(99_831)))
     seen = state.FleetState({"web2": state.HostState("web2", apps={"shop": state.AppState("shop", journal=lines)})})
     found = deployments.from_journals(seen)
     assert len(found) == deployments.LOOK

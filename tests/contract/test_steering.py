@@ -93,7 +93,13 @@ def test_profiles_are_kept_with_the_release_and_change_none_that_has_none(shop: 
     made = release.build(reading(shop, profiles=("tools", "debug")), {}).release
     kept = restore.from_bytes(made.canonical())
     assert kept.profiles == ("debug", "tools")
-    assert "docker compose --profile debug --profile tools -p" in host_commands.compose_function(kept, {})
+    assert host_commands.compose_function(kept, {}).options[:5] == ["--profile", "debug", "--profile", "tools", "-p"]
+
+
+def test_a_compose_file_with_a_newline_in_its_name_is_refused(shop: Project) -> None:
+    shop.write({"a\nb.yaml": SERVICES})
+    with pytest.raises(errors.ComposeError, match=r"there is a newline in the name 'a\\nb\.yaml'"):
+        reading(shop, files=("a\nb.yaml",))
 
 
 @pytest.mark.parametrize("separator", ["", "COMPOSE_PATH_SEPARATOR=,\n"])

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from host_shell import HostShell
+from host_shell import HostShell, by_compose
 from lading import errors, events, state
 from lading.compose import bundle, overlay, plugin, restore
 from lading.deploy import host_checks, running
@@ -23,6 +23,7 @@ from lading.inventory import hosts
 from lading.ledger import deployments, ledger, timings
 from lading.plan import planner
 from lading.queries import differences, listing
+from lading.state import journal
 from lading.transport import local
 
 V1 = Path(__file__).parent / "v1"
@@ -102,10 +103,11 @@ def test_a_deployment_that_was_left_open(host: HostShell) -> None:
     lines = (host.app() / "journal").read_text().splitlines(keepends=True)
     cut = next(number for number, line in enumerate(lines) if json.loads(line)["kind"] == "undone")
     (host.app() / "journal").write_text("".join(lines[:cut]))
-    begin = seen(host).open_intent
-    assert begin is not None
-    assert (begin["deployment"], begin["participants"], begin["verb"]) == ("20261124-110407-b7b9", ["web1"], "deploy")
-    before = state.current_from_json(begin["from"])
+    left = seen(host).open
+    assert left is not None
+    begun, before = left.begun, left.begun.before
+    assert (begun.deployment, begun.participants, begun.verb) == ("20261124-110407-b7b9", ("web1",), "deploy")
+    assert before is not None
     assert (before.release, before.version, dict(before.generations)) == (
         IDS["c0186b515193"], "1.1.0", {"file.token.txt": 1, "var.GREETING": 1})
 
@@ -116,7 +118,7 @@ def test_the_lease_is_taken_over_with_the_next_fence(host: HostShell) -> None:
         since="2026-11-25T10:00:00Z", url="", take=False, grace=1, begin='{"v": 1, "kind": "begin", "deployment": "d2"}',
         nonce="", binds=())
     assert host.run(what).text("fence").strip() == "6"
-    assert seen(host).open_intent is not None
+    assert seen(host).open is not None
 
 
 def test_an_app_that_was_adopted() -> None:
@@ -125,27 +127,33 @@ def test_an_app_that_was_adopted() -> None:
     assert json.loads(json.dumps(current.as_json())) == json.loads(kept)
     store = current.adopted["96cfad048b74bb48bfd755d86ac16194954ed94e72d8cb4e92b7df23f2eb2b50"]
     assert (store.content, store.image.partition("@")[0], store.secrets) == ("6b42da8af1d0a1a4b8be68dab1e899bc", "registry.lab:5000/store:1", "")
-    journal = tuple(state.journal_from_json(json.loads(line)) for line in lines)
-    begun = [line for line in journal if line["kind"] == "begin"]
-    assert [(line["verb"], line.get("keeps_containers", False)) for line in begun] == [("adopt", True), ("deploy", False)]
-    assert state.adopted_from_json(begun[0]) == current.adopted == state.current_from_json(begun[1]["from"]).adopted
-    left = state.AppState("shop", journal=journal[:1])
-    assert left.open_intent is not None
-    assert left.open_intent["keeps_containers"]
+    told = tuple(journal.read(json.loads(line)) for line in lines)
+    begun = [record for record in told if isinstance(record, journal.Begun)]
+    assert [(one.verb, one.keeps_containers) for one in begun] == [("adopt", True), ("deploy", False)]
+    assert begun[1].before is not None
+    assert begun[0].adopted == current.adopted == begun[1].before.adopted
+    left = state.AppState("shop", journal=told[:1]).open
+    assert left is not None
+    assert left.begun.keeps_containers
 
 
 def test_whole_ids() -> None:
     """`current` of format 2, a journal of format 3, and what the ledger notes of them at the commit."""
     folder = V1.parent / "v2"
     current = state.current_from_json(json.loads((folder / "current").read_text()))
-    begin, committed = (state.journal_from_json(json.loads(line)) for line in (folder / "journal").read_text().splitlines())
+    begun, committed = (journal.read(json.loads(line)) for line in (folder / "journal").read_text().splitlines())
     assert (current.release, current.deployment) == (IDS["c0186b515193"], "20261128-221500-5c1e")
-    assert (begin["v"], begin["to"], begin["participants"]) == (3, current.release, ("web1", "web2", "web3", "web4"))
-    assert state.current_from_json(begin["from"]).release == IDS["dfa3a5086413"]
+    assert isinstance(begun, journal.Begun)
+    assert (begun.raw["v"], begun.to, begun.participants) == (3, current.release, ("web1", "web2", "web3", "web4"))
+    assert begun.before is not None
+    assert begun.before.release == IDS["dfa3a5086413"]
+    assert isinstance(committed, journal.Reached)
+    assert (committed.kind, committed.phase) == ("committed", "ended")  # up to format 3 it closes
+    assert state.AppState("shop", journal=(begun, committed)).open is None
     seen = events.from_json(json.loads((folder / "events.jsonl").read_text()))
     assert isinstance(seen, events.HostCommitted)
     assert (seen.release, seen.line, seen.current) == (
-        committed["to"], state.hash_of_line(committed), state.hash_of_current(current))
+        committed.to, state.hash_of_line(committed.raw), state.hash_of_current(current))
 
 
 @pytest.mark.parametrize("name", RELEASES)
@@ -162,14 +170,15 @@ def test_releases(name: str) -> None:
 
 
 def generations(app: state.AppState, wanted: str) -> dict[str, int]:
-    return next(dict(line["generations"]) for line in reversed(app.journal) if line["kind"] == "begin" and line["to"] == IDS[wanted])
+    begun = [record for record in app.journal if isinstance(record, journal.Begun) and record.to == IDS[wanted]]
+    return dict(begun[-1].secret_versions)
 
 
 @pytest.mark.parametrize("name", RELEASES)
 def test_compose_reads_a_kept_release_with_todays_command(name: str, host: HostShell) -> None:
     app, made = seen(host), restore.from_bytes((RELEASES[name] / "release.json").read_bytes())
-    function = host_commands.compose_function(made, generations(app, name), app)
-    script = f'A={host.app()}\n{function}compose config --format json'
+    call = host_commands.compose_function(made, generations(app, name), app)
+    script = by_compose(call.values(), host.app(), "config", "--format", "json")
     done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
     services = json.loads(done.stdout)["services"]
     assert {key: (one["image"], one["labels"]["lading.content"]) for key, one in services.items()} == {
@@ -254,7 +263,7 @@ def newer(path: str, version: int = 2) -> Callable[[Path], None]:
 
 NEWER: dict[str, tuple[Callable[[Path], None], str]] = {
     "current": (newer("apps/shop/current", 3), "`current` has format 3, this lading knows 2"),
-    "journal": (newer("apps/shop/journal", 4), "`journal` has a line of format 4, this lading knows 3"),
+    "journal": (newer("apps/shop/journal", 5), "`journal` has a line of format 5, this lading knows 4"),
     "release": (newer("apps/shop/releases/c0186b515193/release.json"), "release c0186b515193 has format 2, this lading knows 1"),
     "state folder": (lambda root: [(root / "format").write_text("2\n")].clear(), "the state there has format 2, this lading knows 1"),
 }

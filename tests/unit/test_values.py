@@ -36,13 +36,6 @@ def test_the_whole_is_honest(results: list[events.HostResult], whole: str) -> No
     assert outcome.result == whole
 
 
-def test_open_intent() -> None:
-    begin = {"kind": "begin", "deployment": "d2"}
-    assert state.AppState("a", journal=({"kind": "ended", "deployment": "d1"}, begin)).open_intent == begin
-    for end in ("committed", "undone", "ended"):
-        assert state.AppState("a", journal=(begin, {"kind": end, "deployment": "d2"})).open_intent is None
-
-
 @pytest.mark.parametrize(("change", "held"), [({}, True), ({"now": "100"}, False), ({"nowboot": "c"}, False), ({"state": "free"}, False)])
 def test_lease_by_uptime_and_boot(change: dict[str, str], held: bool) -> None:
     lease = {"state": "held", "boot": "b", "nowboot": "b", "expires": "99", "now": "50", **change}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from builders import a_container, a_release, a_service, an_app
+from builders import a_container, a_journal, a_release, a_service, an_app
 from lading import state
 from lading.ledger import contradictions
 from lading.queries import differences, listing
@@ -20,7 +20,7 @@ def rows(app: state.AppState, *wrong: contradictions.Contradiction) -> list[list
 
 
 def test_an_open_deployment() -> None:
-    [first, *others] = rows(an_app(MADE, journal=(BEGIN,)))
+    [first, *others] = rows(an_app(MADE, journal=a_journal(BEGIN)))
     assert (first.service, first.state, first.version, first.release, first.deployment, first.since, first.actor) == (
         "", "unknown", "2.0.0", "f" * 64, "20261128-100000-aaaa", "2026-11-28T10:00:00Z", "ann")
     assert first.drift == ("deployment: not ended; next: lading resume shop",)
@@ -40,13 +40,20 @@ def test_what_is_about_no_container(more: dict[str, Any], words: str) -> None:
 
 
 @pytest.mark.parametrize("app", [
-    an_app(MADE), an_app(MADE, journal=(BEGIN,), edited=("files/a", "files/b")), an_app(MADE, damaged=("journal", "release x")),
+    an_app(MADE), an_app(MADE, journal=a_journal(BEGIN), edited=("files/a", "files/b")), an_app(MADE, damaged=("journal", "release x")),
     replace(an_app(MADE), containers=an_app(MADE).containers[:1]), replace(an_app(MADE), current=None),
 ])
 def test_every_difference_is_in_a_row(app: state.AppState) -> None:
     told = [one.partition(";")[0] for row in rows(app) for one in row.drift]
     found = [f"{one.field}: {one.observed or 'nothing'}" for one in differences.differences("web1", app)]
     assert sorted(told) == sorted(found)
+    assert [one.as_json()["app"] for one in differences.differences("web1", app)] == ["shop"] * len(found)
+
+
+def test_a_service_with_too_few_containers_has_the_rows_of_those_that_run() -> None:
+    made = a_release(a_service("web", replicas=2))
+    [row] = rows(an_app(made))
+    assert (row.service, row.container) == ("web", "shop-web-1")
 
 
 def test_a_host_that_contradicts_the_ledger_and_has_nothing_of_the_app() -> None:

@@ -575,6 +575,7 @@ def _reading(
     tree = chosen.tree
     root = shipping.root(tree, cargo)
     directory = tree.project.relative_to(root).as_posix()
+    sources.check_names((directory, *chosen.files))
     return project.Reading(
         project=_project(model),
         version=version,

@@ -2,7 +2,7 @@
 
 import os
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -71,6 +71,17 @@ def check_folder(directory: Path) -> None:
     """
     if not disk.is_folder(directory):
         raise worktree.refuse(f"there is no folder {directory}", "lading … -C FOLDER")
+
+
+def check_names(paths: Iterable[str]) -> None:
+    """Refuse a name with a newline in it: a host is told the project's folder and its Compose files a line each.
+
+    Raises:
+        ComposeError: there is one.
+    """
+    for path in paths:
+        if "\n" in path:
+            raise worktree.refuse(f"there is a newline in the name {path!r}", "rename the file or the folder")
 
 
 def choose(directory: Path, files: Sequence[str], named: worktree.Spot | None = None) -> tuple[Path, tuple[str, ...]]:

@@ -214,13 +214,18 @@ def containers_of(service: str, containers: Iterable[state.ContainerState]) -> l
 
 
 def ranked(expected: Expected, containers: Iterable[state.ContainerState]) -> list[state.ContainerState]:
-    """A service's containers, those to keep first: as the release says, then well, then the longest running.
+    """A service's containers, those to keep first: as the release says, then well, then those that others are made on,
+    then the longest running.
 
     Compose's number plays no part: the only good container may be the second.
     """
-    def rank(seen: state.ContainerState) -> tuple[bool, int, str, str]:
+    containers = tuple(containers)
+    under = {id_ for one in containers for id_ in one.made_on}
+
+    def rank(seen: state.ContainerState) -> tuple[bool, int, bool, str, str]:
         right = is_same(expected, seen, *IDENTITY)
-        return not right, RANK.get(observed(seen, expected.ends), len(RANK)), seen.since, seen.name
+        health = RANK.get(observed(seen, expected.ends), len(RANK))
+        return not right, health, seen.id not in under, seen.since, seen.name
 
     return sorted(containers_of(expected.spec.name, containers), key=rank)
 

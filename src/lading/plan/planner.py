@@ -104,9 +104,8 @@ def plan_host(
     ]
     real = [str(release.networks[key]["name"]) for key in networks]
     anew = bool(real) or _unseen(release, placed, numbers, app, changes)
-    pulled = _pulled(host, release, placed, app, changes, real)
-    if anew:
-        pulled = _together(host, placed, app, changes, pulled)
+    surplus = _surplus(release, placed, numbers, app)
+    pulled = _pulled(host, release, placed, app, changes, real, surplus, anew=anew)
     start = sorted({*_named(placed, changes), *(change.service for change in pulled if change.field != "stopped")})
     todo: list[steps.Step] = [
         steps.PullImages(_images(release, {*start, *placed}, placed)),
@@ -115,7 +114,7 @@ def plan_host(
     for name in real:
         users = tuple(sorted(one for one in placed if name in release.services[one].networks))
         todo.append(steps.RecreateNetwork(name, users, tuple(strangers.get(name, ()))))
-    todo += _surplus(release, placed, numbers, app)
+    todo += surplus
     if start:
         todo.append(steps.StartServices(tuple(start), anew))
     todo.append(steps.VerifyServices(tuple(sorted(placed))))
@@ -161,30 +160,80 @@ def _named(placed: assignment.Placed, changes: Sequence[steps.Change]) -> set[st
 
 def _pulled(
     host: str, release: releases.Release, placed: assignment.Placed, app: state.AppState,
-    changes: Sequence[steps.Change], networks: Sequence[str],
+    changes: Sequence[steps.Change], networks: Sequence[str], surplus: Sequence[steps.ScaleDown], *, anew: bool,
 ) -> list[steps.Change]:
-    """What happens to containers because of something else than themselves, each with its reason."""
-    specs = {name: release.services[name] for name in placed}
-    made = {c.service for c in changes if c.service in placed and c.field != "state"}
-    made &= _named(placed, changes)
+    """What happens to containers because of something else than themselves, each with its reason.
+
+    *surplus*: those that go since they are too many; *anew*: Compose is told to make all that it starts anew.
+    """
+    made, named = _remade(placed, changes), _named(placed, changes)
+    there = {c.service for c in app.containers if not c.one_off}
+    found = _on_networks(host, release, placed, app, networks, made)
+    found |= _on_surplus(host, placed, app, surplus, {*made, *found})
+    while True:  # who is made on a recreated container, or started beside it, may be recreated too
+        remade = made | {name for name, change in found.items() if change.field == "recreated"}
+        restarted = _restarted(host, release, placed, app, remade)
+        more = _tied(release, placed, remade)
+        if anew:
+            reasons = dict.fromkeys(named & there, "because what is started with it is made anew")
+            reasons |= {name: change.new for name, change in restarted.items()}
+            more = {name: why for name, why in reasons.items() if name not in remade} | more
+        if not more:
+            break
+        found |= {name: steps.Change(host, name, "recreated", "", why) for name, why in more.items()}
+    found |= restarted
+    return sorted(found.values(), key=lambda change: change.service)
+
+
+def _remade(placed: assignment.Placed, changes: Sequence[steps.Change]) -> set[str]:
+    """The services all of whose containers are replaced for what differs of themselves, or of which there was none."""
+    found = set()
+    for change in changes:
+        more = change.field == "containers" and change.old != "0"
+        if change.service in placed and change.field != "state" and not more:
+            found.add(change.service)
+    return found
+
+
+def _on_networks(
+    host: str, release: releases.Release, placed: assignment.Placed, app: state.AppState, networks: Sequence[str],
+    made: Collection[str],
+) -> dict[str, steps.Change]:
+    """What becomes of the services on *networks*, which are made anew; *made*: those that are replaced anyhow."""
     found: dict[str, steps.Change] = {}
     for network in networks:
         because = f"because network {network} is made anew"
-        for name, spec in specs.items():
-            if network in spec.networks and name not in made:
+        for name in placed:
+            if network in release.services[name].networks and name not in made:
                 found.setdefault(name, steps.Change(host, name, "recreated", "", because))
         for name in sorted({c.service for c in app.containers if network in c.networks and not c.one_off}):
             if name in release.services and name not in placed:
                 found.setdefault(name, steps.Change(host, name, "stopped", "", f"{because}, and no deployment starts it"))
-    while True:  # whoever is made on a recreated container must be recreated too
-        remade = made | {name for name, change in found.items() if change.field == "recreated"}
-        tied = {name: _tie(spec, remade) for name, spec in specs.items() if name not in remade}
-        more = {name: steps.Change(host, name, "recreated", "", f"because {why}") for name, why in tied.items() if why}
-        if not more:
-            break
-        found |= more
-    found |= _restarted(host, release, placed, app, remade)
-    return sorted(found.values(), key=lambda change: change.service)
+    return found
+
+
+def _on_surplus(
+    host: str, placed: assignment.Placed, app: state.AppState, surplus: Sequence[steps.ScaleDown], made: Collection[str],
+) -> dict[str, steps.Change]:
+    """The services whose containers are made on one that goes since it is one too many."""
+    whose = {id_: step.service for step in surplus for id_ in step.containers}
+    found = {}
+    for seen in app.containers:
+        under = sorted(whose[id_] for id_ in seen.made_on if id_ in whose)
+        if under and seen.service in placed and seen.service not in made and not seen.one_off:
+            because = f"because it is made on a container of {under[0]} that goes"
+            found[seen.service] = steps.Change(host, seen.service, "recreated", "", because)
+    return found
+
+
+def _tied(release: releases.Release, placed: assignment.Placed, remade: Collection[str]) -> dict[str, str]:
+    """The services whose containers are made on recreated ones, each with the reason."""
+    found = {}
+    for name in placed:
+        why = "" if name in remade else _tie(release.services[name], remade)
+        if why:
+            found[name] = f"because {why}"
+    return found
 
 
 def _unseen(
@@ -196,18 +245,6 @@ def _unseen(
     expected = {one.spec.name: one for one in verdict.expected_of(release, placed, numbers)}
     return any(verdict.is_same(expected[c.service], c, "definition", "secrets")
                for c in app.containers if c.service in moved and not c.one_off)
-
-
-def _together(
-    host: str, placed: assignment.Placed, app: state.AppState, changes: Sequence[steps.Change], pulled: Sequence[steps.Change],
-) -> list[steps.Change]:
-    """*pulled* where Compose is told to make all that it starts anew: containers that it would have kept are recreated, too."""
-    found = [replace(change, field="recreated") if change.field == "restarted" else change for change in pulled]
-    there = {c.service for c in app.containers if not c.one_off}
-    remade = {change.service for change in found} | {c.service for c in changes if c.field not in ("containers", "state")}
-    more = sorted((_named(placed, changes) & there) - remade)
-    found += [steps.Change(host, name, "recreated", "", "because what is started with it is made anew") for name in more]
-    return sorted(found, key=lambda change: change.service)
 
 
 def _restarted(
@@ -241,9 +278,9 @@ def _tie(spec: releases.ServiceSpec, remade: Collection[str]) -> str:
 
 def _surplus(
     release: releases.Release, placed: assignment.Placed, numbers: Mapping[str, int], app: state.AppState
-) -> list[steps.Step]:
+) -> list[steps.ScaleDown]:
     """The containers above a service's replicas: those that are least as the release says, and least well."""
-    found: list[steps.Step] = []
+    found: list[steps.ScaleDown] = []
     for expected in sorted(verdict.expected_of(release, placed, numbers), key=lambda one: one.spec.name):
         extra = verdict.ranked(expected, app.containers)[expected.replicas:]
         if extra:

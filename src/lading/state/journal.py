@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 from lading import canonical, shape, spans
@@ -11,7 +12,7 @@ FORMAT = 4  # "v" of the lines that are written now; up to 3, `committed` closed
 Phase = Literal[
     "begun", "staged", "rolling", "rolled", "failed", "prepared", "committed", "ended", "undoing", "undone"
 ]
-PHASES = frozenset(get_args(Phase))
+PHASES: Mapping[str, Phase] = {phase: phase for phase in get_args(Phase)}  # the word of a line → its phase
 CLOSED = frozenset({"ended", "undone"})
 GONE = frozenset({"removed", "given back"})  # results of an `ended` after which nothing is deployed
 _OLD_STEPS: Mapping[str, Phase] = {"stage": "begun", "roll": "rolling", "tidy": "rolled", "undo": "undoing"}
@@ -21,14 +22,17 @@ _WORDS = ("at", "kind", "deployment", "step", "verb", "app", "version", "destina
 _SHAPE: Mapping[str, Any] = {
     **dict.fromkeys(_WORDS, str),
     "participants": tuple[str, ...], "batches": tuple[tuple[str, ...], ...], "finished": tuple[str, ...],
-    "without": tuple[str, ...], "parallelism": int, "fence": int, "rc": int,
+    "without": tuple[str, ...], "keeps_containers": bool, "parallelism": int, "fence": int, "rc": int,
     "generations": Mapping[str, int], "ledger": Mapping[str, Any],
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One line. *at*: ISO 8601 UTC, added by the host; *raw*: the line as it stands there, {} before it is written."""
+    """One line. *at*: ISO 8601 UTC, added by the host.
+
+    *raw*: the line as it stands there, but for participants, which are by name; {} before it is written.
+    """
 
     deployment: str
     at: str = ""
@@ -36,13 +40,13 @@ class Record:
 
     @property
     def kind(self) -> str:
-        """The word of the line."""
-        return str(self.raw.get("kind", ""))
+        """The word of the line, or that which it will have."""
+        return str((self.raw or self.as_json())["kind"])
 
     @property
     def step(self) -> str:
-        """The step that it is about, if it is about one."""
-        return str(self.raw.get("step", ""))
+        """The step that it is about, or will be; "" if it is about none."""
+        return str((self.raw or self.as_json()).get("step", ""))
 
     def as_json(self) -> dict[str, Any]:
         """The object of the line, without the time; kind and deployment come first, as the scripts read them."""
@@ -207,7 +211,7 @@ def read(line: Mapping[str, Any]) -> Record:
         return Reached(*common, phase="ended", to=line.get("to", ""), version=line.get("version", ""),
                        ledger=line.get("ledger", {}), result="well")
     if kind in PHASES:
-        return Reached(*common, phase=kind, to=line.get("to", ""), version=line.get("version", ""),  # type: ignore[arg-type]
+        return Reached(*common, phase=PHASES[kind], to=line.get("to", ""), version=line.get("version", ""),
                        result=line.get("result", ""), ledger=line.get("ledger", {}),
                        without=tuple(line.get("without", ())))
     if kind == "intent":
@@ -223,7 +227,7 @@ def _begun(line: Mapping[str, Any], common: tuple[str, str, Mapping[str, Any]]) 
         raise ValueError("from is not what it should be")
     packed = line.get("v", 1) > 1
     names = tuple(line.get("participants", ()))
-    batches = tuple(spans.unpacked(tuple(batch)) for batch in line.get("batches", ()))
+    batches = _unpacked(tuple(tuple(batch) for batch in line.get("batches", ())))
     words = ("app", "version", "destination", "source", "commit", "actor", "reason", "url", "plan", "ran_by",
              "process", "to")
     finished = line.get("finished")
@@ -239,6 +243,20 @@ def _begun(line: Mapping[str, Any], common: tuple[str, str, Mapping[str, Any]]) 
         finished=None if finished is None else tuple(finished), adopted=records.adopted_from_json(line),
         keeps_containers=bool(line.get("keeps_containers", False)),
     )
+
+
+@lru_cache(maxsize=256)
+def _unpacked(batches: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+    """Batches by name: together as few as one list of names, and the same value for equal ones, as `spans.unpacked`."""
+    found = list[tuple[str, ...]]()
+    total = 0
+    for words in batches:
+        names = spans.unpacked(words)
+        total += len(names)
+        if total > spans.LIMIT:
+            raise ValueError("batches stand for too many hosts")
+        found.append(names)
+    return tuple(found)
 
 
 def _intent(line: Mapping[str, Any], common: tuple[str, str, Mapping[str, Any]]) -> Record:

@@ -24,7 +24,10 @@ ServiceState = Literal[
 
 @dataclass(frozen=True, slots=True)
 class ContainerState:
-    """One container as inspect shows it. *networks*: name → id; *mounts*: target → source or volume name."""
+    """One container as inspect shows it. *networks*: name → id; *mounts*: target → source or volume name.
+
+    *made_on*: the ids of the containers whose namespaces or volumes it shares.
+    """
 
     app: str
     service: str
@@ -48,6 +51,7 @@ class ContainerState:
     networks: Mapping[str, str] = field(default_factory=dict)
     mounts: Mapping[str, str] = field(default_factory=dict)
     ports: tuple[str, ...] = ()
+    made_on: tuple[str, ...] = ()
 
     @property
     def definition(self) -> str:
@@ -65,6 +69,7 @@ class ContainerState:
             return "completed" if job and self.exit_code == 0 and self.status == "exited" else "exited"
         return "starting" if self.status == "created" else "unknown"
 
+
 def recognised(
     containers: Sequence[ContainerState], adopted: Mapping[str, records.Adopted]
 ) -> tuple[ContainerState, ...]:
@@ -80,6 +85,7 @@ def is_helper(labels: Mapping[str, str]) -> bool:
     word = "com.docker.compose."
     own = {name.removeprefix(word) for name in labels if name.startswith(word)}
     return own == {"project", "service", "version"} and "lading.app" not in labels
+
 
 def _walked(path: list[str], to: str, *, back: bool) -> list[str]:
     """The way here once a release was committed, *back* along it or onwards."""

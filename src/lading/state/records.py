@@ -79,6 +79,12 @@ class NewerError(ValueError):
 
 
 def known(what: str, version: Any, newest: int = 1) -> None:
+    """Check the format that something says it has.
+
+    Raises:
+        NewerError: it is newer than *newest*.
+        ValueError: it is none.
+    """
     if isinstance(version, int) and version > newest:
         raise NewerError(f"{what} format {version}, this lading knows {newest}")
     if version not in range(1, newest + 1):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from builders import a_release, a_service
+from builders import a_journal, a_release, a_service
 from lading import context, errors, settings, state
 from lading.cli import shared
 from lading.deploy import approval, resume, running
@@ -98,7 +98,7 @@ def test_a_plan_without_a_hash_is_not_kept(tmp_path: Path) -> None:
 
 def open_on_web1() -> state.FleetState:
     begun = {"kind": "begin", "deployment": "20261128-210500-4f2a", "participants": ["web1"]}
-    return state.FleetState({"web1": state.HostState("web1", apps={"shop": state.AppState("shop", journal=(begun,))}),
+    return state.FleetState({"web1": state.HostState("web1", apps={"shop": state.AppState("shop", journal=a_journal(begun))}),
                              "web2": state.HostState("web2")})
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from host_shell import Answers, HostShell
-from lading.drivers.shell import commands, observation, parsers
+from lading.drivers.shell import commands, observation, parsers, scripts
 from lading.queries import check
 
+SNAPSHOT = f"APP=shop\n{scripts.parts('snapshot')}part() {{ echo \"part $1\"; }}\n"
 INFO = "engine=26.1\nid=AB:CD\narch=x86_64\nctx=default\nplugin=v2.40.3\n\nruntimes=runc \nroot=/\n"
 
 
@@ -70,7 +71,7 @@ def test_a_folder_that_the_host_named_is_not_asked_for_again(host: HostShell, ho
                           begin='{"kind":"begin"}', nonce="", binds=()))
     host.lines()
     hold = replace(host.hold(), state_dir="auto", folder=str(home))
-    assert host.run(commands.undone("M", hold, record='{"kind":"undone"}')).status == 0
+    assert host.run(commands.release_lease("M", hold, record='{"kind":"undone"}')).status == 0
     assert host.lines() == []
     assert "state=free" in (home / "apps/shop/lease").read_text()
 
@@ -78,7 +79,7 @@ def test_a_folder_that_the_host_named_is_not_asked_for_again(host: HostShell, ho
 def test_a_snapshot_after_a_container_was_replaced_shows_the_new_one(host: HostShell) -> None:
     host.docker({"ps -aq*": "new\n", "container inspect* old": 1, "container inspect* new": '{"id":"new"}\n'})
     script = host.folder / "script"
-    script.write_text("APP=shop; ids=old; part(){ echo \"part $1\"; }\n" + observation.SNAPSHOT + "snapshot\nsnapshot\n")
+    script.write_text(SNAPSHOT + "ids=old\nsnapshot\nsnapshot\n")
 
     done = subprocess.run(["/bin/sh", "-eu", str(script)], capture_output=True, text=True, check=True)
     assert done.stdout == 'part containers\n{"id":"new"}\npart tick\npart next\n' * 2
@@ -89,7 +90,7 @@ def test_a_snapshot_after_a_container_was_replaced_shows_the_new_one(host: HostS
 def test_an_engine_that_does_not_answer_is_no_snapshot_of_nothing(host: HostShell, broken: str) -> None:
     host.docker({"ps -aq*": "c1\n", "container inspect*": "{}\n", broken: 1})
     script = host.folder / "script"
-    script.write_text("APP=shop; ids=; part(){ echo \"part $1\"; }\n" + observation.SNAPSHOT + "snapshot\necho goes on\n")
+    script.write_text(SNAPSHOT + "ids=\nsnapshot\necho goes on\n")
     done = subprocess.run(["/bin/sh", "-eu", str(script)], capture_output=True, text=True, check=True)
     assert done.stdout == "goes on\n"
 
@@ -97,7 +98,7 @@ def test_an_engine_that_does_not_answer_is_no_snapshot_of_nothing(host: HostShel
 def test_the_end_of_the_input_ends_the_watch_at_once(host: HostShell) -> None:
     host.docker({"ps -aq*": "c1\n", "container inspect*": "{}\n"})
     script = host.folder / "script"
-    script.write_text("APP=shop; part(){ echo \"part $1\"; }\n" + observation.SNAPSHOT + commands.WATCH_STATE)
+    script.write_text(SNAPSHOT + "watch_containers\npart end\n")
     done = subprocess.run(["/bin/sh", "-eu", str(script)], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
     assert done.stdout == "part containers\n{}\npart tick\npart next\npart end\n"
 
@@ -106,7 +107,7 @@ def test_a_container_that_ends_or_tells_of_its_health_is_looked_at_at_once(host:
     host.docker({"ps -aq*": "c1\n", "container inspect*": "{}\n", "events*": "exec_start: x\nhealth_status: healthy\nexec_die\ndie\n"})
     host.program("timeout", '#!/bin/sh\nshift\nexec "$@"\n')  # no second passes: one look at the beginning, all others by events
     script = host.folder / "script"
-    script.write_text("APP=shop; part(){ echo \"part $1\"; }\n" + observation.SNAPSHOT + commands.WATCH_STATE)
+    script.write_text(SNAPSHOT + "watch_containers\npart end\n")
     with subprocess.Popen(["/bin/sh", "-eu", str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as watch:
         assert watch.stdin is not None and watch.stdout is not None
         said = [watch.stdout.readline() for _ in range(12)]

@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 from host_shell import Answers, HostShell
-from lading.drivers.shell import commands, observation
+from lading.drivers.shell import commands, compose_call, observation
 from lading.transport import command
 
 INTENT, RESULT = {"kind": "intent"}, {"kind": "result"}
-COMPOSE = observation.compose_function("shop", "cafe", ".", ("c.yml",), {}, {})
+COMPOSE = compose_call.compose_call("shop", "cafe", ".", ("c.yml",), {}, {})
 NAMED = {"intent": json.dumps(INTENT), "result": json.dumps(RESULT)}
 WEB = "r/web:1@sha256:0"
 
@@ -400,7 +400,7 @@ def test_what_starts_again_with_its_engine_is_waited_for_at_the_commit(held: Hos
 
 
 def test_an_undone_host_is_free_and_says_so(held: HostShell) -> None:
-    assert held.run(commands.undone("M", held.hold(), record='{"kind":"undone"}')).status == 0
+    assert held.run(commands.release_lease("M", held.hold(), record='{"kind":"undone"}')).status == 0
     assert (held.lease()["state"], held.journal()[-1]) == ("free", {"kind": "undone"})
 
 
@@ -414,7 +414,7 @@ def test_vanish_takes_data_only_when_asked(held: HostShell, volumes: bool, forge
     (app / "project/data").mkdir(parents=True)
     (app / "current").write_text("{}")
     held.docker(GONE)
-    done = held.run(commands.vanish("M", held.hold(), record='{"kind":"gone"}', volumes=volumes, forget=forget))
+    done = held.run(commands.remove_app("M", held.hold(), record='{"kind":"gone"}', volumes=volumes, forget=forget))
     assert done.status == 0
     wanted = ["rm -f c1", "network rm shop_default", *(["volume rm shop_data"] if volumes else []),
               *(["image rm lading-keep/shop/web:cafe"] if forget else [])]
@@ -427,7 +427,7 @@ def test_vanish_takes_data_only_when_asked(held: HostShell, volumes: bool, forge
     ({"rm -f*": 1}, "a container stayed"), ({"volume rm*": 1}, "a volume stayed"), ({"network rm*": 1}, "network shop_default stays: refused")])
 def test_vanish_says_what_stayed(held: HostShell, answers: Answers, said: str) -> None:
     held.docker(answers, GONE)
-    done = held.run(commands.vanish("M", held.hold(), record='{"kind":"gone"}', volumes=True, forget=True))
+    done = held.run(commands.remove_app("M", held.hold(), record='{"kind":"gone"}', volumes=True, forget=True))
     assert (done.status, done.text("refused")) == (40, f"remove\n{said}")
 
 
@@ -438,7 +438,7 @@ def test_an_app_is_given_back(held: HostShell) -> None:
                  "secrets/var.P/1", "secrets/var.P/2", "project/db", "compose", "current"):
         (app / path).parent.mkdir(parents=True, exist_ok=True)
         (app / path).write_text("x")
-    done = held.run(commands.give_back("M", held.hold(), record=NAMED["intent"], ended='{"kind":"ended"}', release="cafe", objects=["o2"],
+    done = held.run(commands.detach_app("M", held.hold(), record=NAMED["intent"], ended='{"kind":"ended"}', release="cafe", objects=["o2"],
                                       secrets=["var.P/1"]))
     assert done.status == 0
     gone = ("releases/cafe/release.json", "releases/old", "objects/o2", "secrets/var.P/1", "current")
@@ -452,8 +452,8 @@ def test_an_app_is_given_back(held: HostShell) -> None:
 
 def test_whoever_has_a_pre_stop_is_stopped_before_it_is_removed(held: HostShell) -> None:
     held.docker({"compose*stop*": 3, "ps -aq*": "i1\n", "rm -f i1": ""})
-    done = held.run(commands.vanish("M", held.hold(), record='{"kind":"gone"}', volumes=False, forget=False,
-                                   stop=f"{COMPOSE}compose stop web >/dev/null 2>&1\n"))
+    done = held.run(commands.remove_app("M", held.hold(), record='{"kind":"gone"}', volumes=False, forget=False,
+                                   stop=commands.Stop(COMPOSE, ["web"])))
     lines = held.lines()
     [stop] = [number for number, line in enumerate(lines) if line.startswith("compose") and line.endswith("stop web")]
     assert (done.status, stop < lines.index("rm -f i1")) == (0, True)

@@ -4,14 +4,14 @@ import subprocess
 
 import pytest
 
-from host_shell import HostShell
-from lading.drivers.shell import commands, logs, observation
+from host_shell import HostShell, by_compose
+from lading.drivers.shell import commands, compose_call, logs
 
 VALUES = {"LADING_DIR": "dropped", "LADING_GEN_web": "it's $3"}
 
 
-def compose(directory: str = ".") -> str:
-    return observation.compose_function("shop", "cafe", directory, ("docker-compose.yml", "b c.yml"), {"var.A%2FB": 2}, VALUES)
+def compose(directory: str = ".") -> compose_call.ComposeCall:
+    return compose_call.compose_call("shop", "cafe", directory, ("docker-compose.yml", "b c.yml"), {"var.A%2FB": 2}, VALUES)
 
 
 def environment(host: HostShell) -> dict[str, str]:
@@ -27,16 +27,17 @@ def test_compose_gets_exactly_the_release(
     host.docker({"*": "done\n"})
     monkeypatch.setenv("VERSION", "9.9-of-the-host")
     monkeypatch.setenv("DOCKER_HOST", "unix:///run/other.sock")
-    app, function = host.app(), compose(directory)
+    app, call = host.app(), compose(directory)
     app.mkdir(parents=True)
     if by_hand:
         script = app / "compose"
-        script.write_text(observation.operator_script(function))
+        script.write_text(call.operator_script())
         script.chmod(0o755)
         assert len(script.read_text().splitlines()) == 3
         subprocess.run([script, "ps", "a b"], check=True, stdout=subprocess.DEVNULL)
     else:
-        subprocess.run(["/bin/sh"], input=f"A={app}\n{function}compose ps 'a b'\n".encode(), check=True, stdout=subprocess.DEVNULL)
+        text = by_compose(call.values(), app, "ps", "a b")
+        subprocess.run(["/bin/sh"], input=text.encode(), check=True, stdout=subprocess.DEVNULL)
     release = f"{app}/releases/cafe"
     files = f"{release}/files/{directory}".rstrip("/.")
     assert host.lines() == [

@@ -7,6 +7,7 @@ import pytest
 from lading import canonical, state
 from lading.compose import restore
 from lading.drivers.shell import parsers
+from lading.state import journal
 
 CURRENT = {"v": 1, "app": "shop", "release": "r1", "version": "1", "deployment": "d"}
 
@@ -118,8 +119,9 @@ def test_a_release_of_an_older_lading_has_its_whole_id() -> None:
     }).apps["shop"]
     assert app.current is not None and app.current.release == id
     assert (list(app.releases), dict(app.folders), app.damaged) == ([id], {id[:12]: id}, ())
-    assert [line["to"] for line in app.journal] == [id, "0123456789ab"]  # what is not kept has no other name
-    assert app.journal[0]["from"]["release"] == id
+    assert [record.to for record in app.journal if isinstance(record, journal.Begun)] == [id, "0123456789ab"]  # what is not kept has no other name
+    assert [record.before.release for record in app.journal
+            if isinstance(record, journal.Begun) and record.before is not None] == [id]
     assert (app.folder(id), app.folder("f" * 64), app.edited) == (id[:12], "f" * 64, ("files/a.yml",))
 
 
@@ -157,6 +159,7 @@ def test_a_container_in_full() -> None:
         "networks": {"a": {"NetworkID": "n1"}, "b": None},
         "mounts": [{"Destination": "/data", "Name": "shop_data", "Source": "/var/x"}, {"Destination": "/c", "Source": "/c"}],
         "ports": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}], "53/udp": None},
+        "volumes_from": ["ccc:ro"], "modes": ["container:bbb", "private", ""],
     }
     number = {**line, "id": "xyz", "labels": {**line["labels"], "com.docker.compose.container-number": "?"}}  # type: ignore[dict-item]
     broken, one = seen(containers=f"{json.dumps(line)}\n\n{json.dumps(number)}\n".encode()).apps["shop"].containers
@@ -164,7 +167,8 @@ def test_a_container_in_full() -> None:
         app="shop", service="web", id="abc", name="shop-web-2", image="r/web:1@sha256:0", image_id="sha256:1",
         status="exited", health="unhealthy", exit_code=137, oom_killed=True, restarts=3, content="c", secrets="4",
         owned=True, one_off=True, number=2, since="2026-01-02T00:00:00Z", working_dir="/srv",
-        networks={"a": "n1", "b": ""}, mounts={"/data": "shop_data", "/c": "/c"}, ports=("127.0.0.1:8080/tcp",))
+        networks={"a": "n1", "b": ""}, mounts={"/data": "shop_data", "/c": "/c"}, ports=("127.0.0.1:8080/tcp",),
+        made_on=("bbb", "ccc"))
     assert (broken.id, broken.number) == ("xyz", 1)
 
 
@@ -184,3 +188,18 @@ def test_what_lies_with_a_release_is_read_by_its_whole_id() -> None:
     assert (dict(app.deployed), app.damaged) == ({"r1": note}, ())
     torn = seen(app__shop=b"", release__shop__r1=b'{"v": 1}', deployed__shop__r1=said[:-2]).apps["shop"]
     assert (dict(torn.deployed), torn.damaged) == ({}, ("deployed r1",))
+
+
+@pytest.mark.parametrize("change", [{"to": {}}, {"to": ["r"]}, {"from": {"v": 1, "release": {}}}])
+def test_a_line_whose_release_is_no_name_is_damage(change: dict[str, object]) -> None:
+    line = {"v": 3, "kind": "begin", "deployment": "d", **change}
+    app = seen(**{"app:shop": b"", "journal:shop": json.dumps(line).encode()}).apps["shop"]
+    assert (app.journal, app.damaged) == ((), ("journal",))
+
+
+def test_what_stands_for_many_hosts_is_counted_and_what_names_them_is_not() -> None:
+    batches = [{"v": 4, "kind": "begin", "deployment": "d", "batches": [[f"web[{number}:90000]"]]} for number in range(3)]
+    with pytest.raises(ValueError, match="more than 200,000 participants"):
+        seen(**{"app:shop": b"", "journal:shop": "\n".join(map(json.dumps, batches)).encode()})
+    line = json.dumps({"v": 1, "kind": "begin", "deployment": "d", "participants": [f"web{n}" for n in range(1000)]})
+    assert len(seen(**{"app:shop": b"", "journal:shop": "\n".join([line] * 201).encode()}).apps["shop"].journal) == 201

@@ -14,11 +14,12 @@ import pytest
 
 from host_shell import HostShell
 from lading import state
-from lading.drivers.shell import commands, observation, parsers, scripts
+from lading.drivers.shell import commands, compose_call, observation, parsers, scripts
 from lading.inventory import hosts
 from lading.transport import command, local
 
 BOOT = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+COMPOSE = compose_call.compose_call("shop", "cafe", ".", ("c.yml",), {}, {})
 LEFTOVER = "0123456789ab_shop-web-1"
 
 
@@ -36,8 +37,7 @@ def lease_command(host: HostShell, deployment: str = "d1", *, force: bool = Fals
 
 
 def act(host: HostShell, deployment: str = "d1", fence: int = 1) -> command.Result:
-    body = 'jot \'{"kind":"act"}\'\npart end\n'
-    return host.run(commands.guarded("act", "M", host.hold(deployment, fence), body, timeout=60))
+    return host.run(commands.tidy("M", host.hold(deployment, fence), intent='{"kind":"act"}', containers=(), networks=()))
 
 
 def refusal(result: command.Result) -> str:
@@ -113,7 +113,7 @@ def test_who_takes_over_waits_for_a_command_that_is_about_to_end(host: HostShell
 
 def test_an_upload_whose_controller_is_gone_is_ended_by_who_takes_over(host: HostShell) -> None:  # a half-open connection
     take(host)
-    whole = commands.stage("M", host.hold(), release="cafe", tar=b"x" * 10, images={}, logins=(), compose="", timeout=600)
+    whole = commands.stage("M", host.hold(), release="cafe", tar=b"x" * 10, images={}, logins=(), compose=COMPOSE, timeout=600)
     cut = dataclasses.replace(whole, payload=(b"xxx",))  # the rest never comes, nor does the end
 
     async def story() -> tuple[command.Result, command.Result]:
@@ -130,7 +130,7 @@ def test_an_upload_whose_controller_is_gone_is_ended_by_who_takes_over(host: Hos
     taken, ended = asyncio.run(asyncio.wait_for(story(), 60))
     assert (taken.status, taken.text("fence")) == (0, "2")
     assert ended.status != 0
-    assert host.run(commands.undone("M", host.hold("d1", 2), record='{"kind":"undone"}')).status == 0
+    assert host.run(commands.release_lease("M", host.hold("d1", 2), record='{"kind":"undone"}')).status == 0
     assert not [path.name for path in host.app().iterdir() if path.name.startswith(("incoming", "op.info"))]
 
 
@@ -180,7 +180,7 @@ def test_what_is_written_is_what_is_observed(host: HostShell) -> None:
     assert (dict(app.releases), sorted(app.objects)) == ({"cafe": release}, ["b" * 64])
     assert app.edited == ("files/a b.yml",)
     assert set(app.secrets) == {"var.A/B"} and set(app.secrets["var.A/B"]) == {2}
-    assert app.held and app.open_intent == app.journal[0]
+    assert app.held and app.open is not None and app.open.begun is app.journal[0]
     assert b"canary" not in b"".join(seen.parts.values())
     other = parsers.from_result("h", host.run(observation.observe("M", state_dir=str(host.state), app="shop", nonce="pepper")))
     assert other.apps["shop"].secrets != app.secrets  # salted: no dictionary helps who reads the answer
@@ -287,6 +287,6 @@ def test_what_the_user_may_not_see_is_not_said_to_be_missing() -> None:
         (top / "there").touch()
         (top / "shut").mkdir(mode=0o000)
         paths = [f"{top}/{path}" for path in ("there", "not", "not/at/all", "there/below", "shut", "shut/inside", "shut/in/side")]
-        script = f"{scripts.GONE}for p in {' '.join(paths)} /not-there/at-all; do ! gone \"$p\" || echo \"$p\"; done"
+        script = f"STATE_DIR=/; {scripts.parts('facts')}for p in {' '.join(paths)} /not-there/at-all; do ! is_gone \"$p\" || echo \"$p\"; done"
         done = subprocess.run([*somebody, "/bin/sh", "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == [f"{top}/not", f"{top}/not/at/all", f"{top}/there/below", "/not-there/at-all"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from builders import PIN, a_container, a_release, a_service, an_app
+from builders import PIN, a_container, a_journal, a_release, a_service, an_app
 from lading import state
 from lading.compose import project, restore
 from lading.engines import preflight
@@ -151,8 +151,8 @@ LOST = replace(OURS, current=None, containers=(a_container(SPEC, working_dir="/h
     (replace(MINE, containers=(replace(THEIRS, working_dir=""),)), False, "from an unknown folder"),
     (replace(MINE, containers=(replace(THEIRS, one_off=True),)), False, ""),
     (LOST, False, "deployed with another state folder (from /home/bob/.lading/x)"),
-    (replace(LOST, journal=({"kind": "begin", "deployment": "d"},)), False, ""),
-    (replace(LOST, journal=({"kind": "ended", "result": "given back"},)), False, "was given back (lading remove --keep-running)"),
+    (replace(LOST, journal=a_journal({"kind": "begin", "deployment": "d"})), False, ""),
+    (replace(LOST, journal=a_journal({"kind": "ended", "deployment": "d", "result": "given back"})), False, "was given back (lading remove --keep-running)"),
     (replace(LOST, containers=(replace(THEIRS, one_off=True),)), False, ""),
     (replace(MINE, current=replace(MINE.current, source="git:b")), False, "belongs to git:b, this is git:a"),  # type: ignore[type-var]
     (replace(MINE, current=replace(MINE.current, source="git:b")), True, ""),  # type: ignore[type-var]

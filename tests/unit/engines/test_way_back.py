@@ -13,6 +13,7 @@ from lading.compose import release
 from lading.engines import base, held, host_commands, hosts
 from lading.health import watch
 from lading.inventory import hosts as inventory
+from lading.plan import steps
 from lading.transport import base as transports
 from lading.transport import command
 
@@ -29,8 +30,8 @@ class Struck(Fleet):
 
     def answer(self, host: inventory.Host, what: command.Command) -> command.Result:
         if what.name == "release-lease":
-            line = next(line for line in what.script.splitlines() if line.startswith("jot '"))
-            self.journaled.append((host.name, json.loads(line[5:-1])["kind"]))
+            line = next(line for line in what.script.splitlines() if line.startswith("RECORD="))
+            self.journaled.append((host.name, json.loads(line.removeprefix("RECORD=").strip("'"))["kind"]))
         if what.name == "last-lines":
             return command.Result(0, {"end": b""})
         if what.name == "undo":
@@ -186,9 +187,9 @@ def test_an_undo_mounts_the_anonymous_volumes_again_that_the_old_containers_had(
     fleet = Mounting()
     asyncio.run(fleet.upgrade())
     name, spec = next(iter(fleet.old.services.items()))
-    assert f"\nhad {name} {spec.content} '{ANONYMOUS} /data'\n" in fleet.scripts["web2", "roll"]  # written before anything is changed
-    assert "\nmount_again " not in fleet.scripts["web2", "roll"]
-    assert f"\nmount_again {name} {spec.content}" in fleet.scripts["web2", "undo"]
+    assert f"\nHAD='{name} {spec.content} {ANONYMOUS} /data'\n" in fleet.scripts["web2", "roll"]  # written before anything is changed
+    assert "\nAGAIN=''\n" in fleet.scripts["web2", "roll"]
+    assert f"\nAGAIN='{name} {spec.content}" in fleet.scripts["web2", "undo"]
 
 
 def test_a_rollback_mounts_them_again_too() -> None:
@@ -199,7 +200,25 @@ def test_a_rollback_mounts_them_again_too() -> None:
 
     asyncio.run(story())
     name, spec = next(iter(fleet.new.services.items()))
-    assert f"\nmount_again {name} {spec.content}" in fleet.scripts["web1", "roll"]
+    assert f"\nAGAIN='{name} {spec.content}" in fleet.scripts["web1", "roll"]
+
+
+def test_a_rollback_over_a_changed_network_starts_what_its_plan_names() -> None:  # an undo makes everything anew
+    fleet = Mounting()
+    fleet.old, fleet.new = releases(2)
+
+    async def story() -> None:
+        job = await fleet.job()
+        plan = job.plan.hosts["web1"]
+        todo = (steps.RecreateNetwork("shop_default", ("s1",)), steps.StartServices(("s1",), anew=True))
+        approved = replace(plan, steps=todo)
+        job = replace(job, keep_jobs=True, plan=replace(job.plan, hosts={**job.plan.hosts, "web1": approved}))
+        await hosts.HostsEngine(fleet.recorder).run(job, fleet.record)
+
+    asyncio.run(story())
+    lines = [line for line in fleet.scripts["web1", "roll"].splitlines() if " up -d " in line]
+    assert lines
+    assert {line.partition("--force-recreate ")[2].partition(" 2>&1")[0] for line in lines} == {"s1"}
 
 
 def test_of_several_containers_nobody_can_tell_whose_is_which() -> None:

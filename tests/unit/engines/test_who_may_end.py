@@ -36,13 +36,14 @@ class Ending(Fleet):
             return command.Result(0, {"end": b""})
         if what.name == "undo":
             self.runs[host.name] = self.old
-            self.back += [line for line in what.script.splitlines() if "compose up" in line]
+            self.back += [line for line in what.script.splitlines() if line.startswith("set -- ")]
             return command.Result(0, {"up": b"0\n", "containers": self._containers(self.old), "tick": b"", "end": b""})
-        self.stopped += [line for line in what.script.splitlines() if line.startswith("compose stop")]
+        self.stopped += [line for line in what.script.splitlines() if line.startswith("STOP=")]
         if what.name == "vanish":
             return command.Result(0, {"end": b""})
         if what.name == "commit":
-            self.judged = {line.split()[1] for line in what.script.splitlines() if line.startswith("runs ")}
+            judged = what.script.partition("\nJUDGED='")[2].partition("'\n")[0]
+            self.judged = {line.split()[0] for line in judged.splitlines()}
         found = super().answer(host, what)
         if what.name == "roll" and self.broken == "post_start":
             return command.Result(0, {**found.parts, "up": b"1\nshop-web-1 hook exited with status 3"})
@@ -174,7 +175,7 @@ def test_compose_stops_who_has_a_pre_stop_before_it_is_removed() -> None:
     old = a_release(a_service("web", restart="always", rollout=AT_ONCE), a_service("gone", **HOOKED))
     fleet = Ending(old, a_release(a_service("web", restart="always", rollout=AT_ONCE), version="2"), {})
     assert asyncio.run(fleet.run([])).outcome.result == "succeeded"
-    assert fleet.stopped == ["compose stop gone >/dev/null 2>&1"] * 3
+    assert fleet.stopped == ["STOP=gone"] * 3
 
     async def removed() -> base.Report:
         job = await fleet.job()
@@ -183,4 +184,4 @@ def test_compose_stops_who_has_a_pre_stop_before_it_is_removed() -> None:
 
     fleet.runs, fleet.stopped = dict.fromkeys(HOSTS, old), []
     assert asyncio.run(removed()).outcome.result == "succeeded"
-    assert fleet.stopped == ["compose stop gone >/dev/null 2>&1"] * 3
+    assert fleet.stopped == ["STOP=gone"] * 3

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from builders import a_journal
 from lading import state
 from lading.ledger import contradictions
+from lading.state import journal
 
 ID, OTHER = "a" * 64, "b" * 64
 MINE, LATER = "20261128-100000-aaaa", "20261128-120000-bbbb"
@@ -16,11 +18,16 @@ LINE = {"at": "2026-11-28T10:00:09Z", "v": 3, "kind": "committed", "deployment":
 BEGIN = {"v": 3, "kind": "begin", "deployment": MINE, "to": ID}
 SEEN = contradictions.Committed(MINE, ID, "2026-11-28T10:00:10Z", state.hash_of_line(LINE), state.hash_of_current(CURRENT))
 OLD = replace(SEEN, release=ID[:12], line="", current="")  # as an older lading stored it
-HONEST = state.AppState("shop", CURRENT, journal=(BEGIN, LINE))
+HONEST = state.AppState("shop", CURRENT, journal=a_journal(BEGIN, LINE))
 
 
 def begun(deployment: str, verb: str = "deploy") -> dict[str, Any]:
     return {"v": 3, "kind": "begin", "deployment": deployment, "to": OTHER, "verb": verb}
+
+
+def then(*lines: Mapping[str, Any]) -> tuple[journal.Record, ...]:
+    """The journal of the honest host, and what came later."""
+    return (*HONEST.journal, *a_journal(*lines))
 
 
 def why(app: state.AppState | None, known: contradictions.Committed = SEEN) -> str:
@@ -37,16 +44,16 @@ def committed(deployment: str, to: str = OTHER) -> dict[str, Any]:
 @pytest.mark.parametrize("known", [SEEN, OLD])
 @pytest.mark.parametrize("app", [
     HONEST,
-    replace(HONEST, journal=(*HONEST.journal, begun(LATER))),
-    replace(HONEST, current=None, journal=(*HONEST.journal, begun(LATER, "remove"))),
-    replace(HONEST, current=replace(CURRENT, release=OTHER, deployment=LATER), journal=(*HONEST.journal, begun(LATER), committed(LATER))),
-    replace(HONEST, current=None, journal=(*HONEST.journal, begun(LATER), {"kind": "ended", "deployment": LATER, "result": "removed"})),
-    replace(HONEST, current=None, journal=(*HONEST.journal, {"kind": "ended", "deployment": LATER, "result": "given back"})),
-    replace(HONEST, journal=(*HONEST.journal, begun(LATER), {"kind": "undone", "deployment": LATER})),
+    replace(HONEST, journal=then(begun(LATER))),
+    replace(HONEST, current=None, journal=then(begun(LATER, "remove"))),
+    replace(HONEST, current=replace(CURRENT, release=OTHER, deployment=LATER), journal=then(begun(LATER), committed(LATER))),
+    replace(HONEST, current=None, journal=then(begun(LATER), {"kind": "ended", "deployment": LATER, "result": "removed"})),
+    replace(HONEST, current=None, journal=then({"kind": "ended", "deployment": LATER, "result": "given back"})),
+    replace(HONEST, journal=then(begun(LATER), {"kind": "undone", "deployment": LATER})),
     replace(HONEST, journal=(), damaged=("journal",)),  # that is told as damage
     replace(HONEST, current=None, damaged=("current",)),
     replace(HONEST, current=replace(CURRENT, release=OTHER, deployment="ansible-playbook")),
-    replace(HONEST, journal=tuple({"kind": "intent", "deployment": LATER} for _ in range(contradictions.WINDOW))),
+    replace(HONEST, journal=a_journal(*[{"kind": "intent", "deployment": LATER}] * contradictions.WINDOW)),
 ], ids=lambda one: str(len(getattr(one, "journal", ""))))
 def test_news_and_damage_are_no_contradiction(app: state.AppState, known: contradictions.Committed) -> None:
     assert why(app, known) == ""
@@ -55,11 +62,11 @@ def test_news_and_damage_are_no_contradiction(app: state.AppState, known: contra
 LACKING: Mapping[str, tuple[state.AppState | None, str]] = {
     "reinstalled": (None, "it has no record of shop"),
     "emptied": (state.AppState("shop"), "it has no record of shop"),
-    "old snapshot": (replace(HONEST, journal=(begun("20261127-1"), committed("20261127-1"))), "its journal lacks deployment " + MINE),
-    "another journal": (replace(HONEST, journal=(committed(LATER),)), "its journal lacks"),
-    "only begun": (replace(HONEST, journal=(BEGIN,)), "its journal lacks"),
-    "a long old journal": (replace(HONEST, journal=tuple(committed("20261127-1") for _ in range(contradictions.WINDOW))), "its journal lacks"),
-    "another release": (replace(HONEST, journal=(BEGIN, committed(MINE))), "otherwise than this ledger saw"),
+    "old snapshot": (replace(HONEST, journal=a_journal(begun("20261127-1"), committed("20261127-1"))), "its journal lacks deployment " + MINE),
+    "another journal": (replace(HONEST, journal=a_journal(committed(LATER))), "its journal lacks"),
+    "only begun": (replace(HONEST, journal=a_journal(BEGIN)), "its journal lacks"),
+    "a long old journal": (replace(HONEST, journal=a_journal(*[committed("20261127-1")] * contradictions.WINDOW)), "its journal lacks"),
+    "another release": (replace(HONEST, journal=a_journal(BEGIN, committed(MINE))), "otherwise than this ledger saw"),
     "current of before": (replace(HONEST, current=replace(CURRENT, deployment="20261127-1")), "its `current` is not what"),
     "current of another release": (replace(HONEST, current=replace(CURRENT, release=OTHER)), "its `current` is not what"),
     "current is gone": (replace(HONEST, current=None), "its `current` is gone"),
@@ -76,7 +83,7 @@ def test_contradictions(case: str, known: contradictions.Committed) -> None:
 @pytest.mark.parametrize(("app", "words"), [
     (replace(HONEST, current=replace(CURRENT, actor="bob")), "its `current` is not what"),
     (replace(HONEST, current=replace(CURRENT, since="2099-01-01T00:00:00Z")), "its `current` is not what"),
-    (replace(HONEST, journal=(BEGIN, {**LINE, "version": "9"})), "otherwise than this ledger saw"),
+    (replace(HONEST, journal=a_journal(BEGIN, {**LINE, "version": "9"})), "otherwise than this ledger saw"),
 ])
 def test_bytes_that_an_older_lading_did_not_store(app: state.AppState, words: str) -> None:
     assert words in why(app)
@@ -91,7 +98,7 @@ def test_a_current_that_was_mended_as_the_journal_tells_it() -> None:
 
 def test_two_releases_that_begin_alike_are_two() -> None:
     alike = ID[:12] + OTHER[12:]
-    assert "otherwise" in why(replace(HONEST, journal=(BEGIN, committed(MINE, alike))), replace(SEEN, line=""))
+    assert "otherwise" in why(replace(HONEST, journal=a_journal(BEGIN, committed(MINE, alike))), replace(SEEN, line=""))
 
 
 def test_only_hosts_that_answer_and_that_the_ledger_knows_are_compared() -> None:

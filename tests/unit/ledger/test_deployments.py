@@ -1,12 +1,16 @@
 """Deployments as history shows them: from events, from hosts' journals, and both in one."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from builders import a_journal
 from lading import events, state
+from lading.drivers.shell import parsers
 from lading.ledger import chain, deployments
+from lading.state import journal
 
 ID = "20261124-101500-ab12"
 AT = "2026-11-24T10:15:01.234567Z"
@@ -15,7 +19,7 @@ AT = "2026-11-24T10:15:01.234567Z"
 def begin(**more: Any) -> dict[str, Any]:
     return {"at": "2026-11-24T11:15:00Z", "v": 1, "kind": "begin", "deployment": ID, "verb": "deploy", "app": "shop",
             "version": "1.1.0", "destination": "web", "source": "git", "commit": "c0ffee", "actor": "ann@here", "reason": "why",
-            "url": None, "participants": ["web1", "web2"], "to": "r1", **more}
+            "url": "", "participants": ["web1", "web2"], "to": "r1", **more}
 
 
 def line(kind: str, **more: Any) -> dict[str, Any]:
@@ -26,7 +30,7 @@ def seen(**journals: list[Mapping[str, Any]] | str) -> state.FleetState:
     """Hosts by name, each with its journal of the app shop, or the reason why it does not answer."""
     return state.FleetState({
         name: state.HostState(name, error=found) if isinstance(found, str)
-        else state.HostState(name, apps={"shop": state.AppState("shop", journal=tuple(found))})
+        else state.HostState(name, apps={"shop": state.AppState("shop", journal=a_journal(*found))})
         for name, found in journals.items()
     })
 
@@ -55,6 +59,10 @@ ENDS: list[tuple[list[Mapping[str, Any]], list[Mapping[str, Any]], str, dict[str
     ([line("committed")], [], "unknown", {"web1": "succeeded", "web2": "unknown"}),
     ([line("ended", result="removed")], [line("ended", result="removed")], "succeeded",
      {"web1": "succeeded", "web2": "succeeded"}),
+    ([line("committed", v=4)], [line("committed", v=4), line("ended", v=4, result="well")], "succeeded",
+     {"web1": "succeeded", "web2": "succeeded"}),
+    ([line("committed", v=4), line("ended", v=4, result="unwell")], [line("committed", v=4)], "partial",
+     {"web1": "unwell", "web2": "succeeded"}),
     ([line("ended", result="given back")], [line("ended", result="failed")], "partial", {"web1": "succeeded", "web2": "untouched"}),
 ]
 
@@ -88,7 +96,9 @@ FORGED: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("case", FORGED)
 def test_what_has_an_odd_shape_is_left_out(case: str) -> None:
-    assert deployments.from_journals(seen(web1=[begin(**FORGED[case]), begin(deployment="good")]))[0].deployment == "good"
+    lines = "\n".join(map(json.dumps, (begin(**FORGED[case]), begin(deployment="good"))))
+    host = parsers.host_state("web1", [("app:shop", b""), ("journal:shop", lines.encode())])
+    assert [one.deployment for one in deployments.from_journals(state.FleetState({"web1": host}))] == ["good"]
 
 
 def test_what_a_host_tells_is_bounded() -> None:
@@ -115,8 +125,9 @@ def test_lines_without_a_beginning_are_left_out() -> None:
 
 def test_the_journal_of_one_deployment() -> None:
     other = line("intent") | {"deployment": "other"}
-    assert deployments.journal(seen(web1=[begin(), other], web2=[line("undone")]), ID) == (
-        ("web1", begin()), ("web2", line("undone")))
+    told = deployments.told_of(seen(web1=[begin(), other], web2=[line("undone")]), ID)
+    assert told == (("web1", journal.read(begin())), ("web2", journal.read(line("undone"))))
+    assert [record.kind for _, record in told] == ["begin", "undone"]
 
 
 def test_who_made_what_is_attested() -> None:
@@ -129,7 +140,7 @@ def test_what_hosts_attest() -> None:
     head = {"writer": "w", "seq": 7, "hash": "ff"}
     found = deployments.attested(seen(
         web1=[line("committed", ledger=head), line("committed"), line("undone", ledger=head)],
-        web2=[line("committed", ledger="torn"), line("committed", ledger={"seq": "7"})]))
+        web2=[line("committed", ledger={"seq": "7"})]))
     assert found == (chain.Attested("web1", ID, "2026-11-24T11:16:00Z", "w", 7, "ff"),)
 
 

@@ -8,11 +8,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import a_container, a_release, a_service
+from builders import a_container, a_journal, a_release, a_service
 from lading import state
 from lading.compose import project, release
 from lading.plan import planner, steps
 from lading.rollout import rolling
+from lading.state import journal
 
 NAMES = ("db", "job", "side", "web")
 SECRETS = {"var.P": b"p", "file.key": b"k"}
@@ -167,16 +168,16 @@ def histories(draw: st.DrawFn) -> tuple[state.AppState, release.Release, dict[st
     raws = {one.id: json.loads(one.canonical()) for one in made}
     names = list(raws)
     order = draw(st.lists(st.sampled_from(names), max_size=14))
-    journal = tuple(
-        {"kind": kind, "to": name, "generations": {"var.P": names.index(name)}}
-        for name in order for kind in draw(st.sampled_from((("begin", "committed"), ("begin",), ("committed",)))))
+    told = a_journal(*(
+        {"kind": kind, "deployment": "d", "to": name, "generations": {"var.P": names.index(name)}}
+        for name in order for kind in draw(st.sampled_from((("begin", "committed"), ("begin",), ("committed",))))))
     here = draw(st.sets(st.sampled_from(names)))
     runs = draw(st.lists(st.sampled_from(made), max_size=2))
     containers = tuple(
         a_container(one.services["web"], mounts={"/c": f"/s/objects/{draw(st.sampled_from(('o0', 'o9')))}/a"}) for one in runs)
     number = draw(st.integers(0, 8))
     current = draw(st.sampled_from((None, state.Current("shop", names[0], "0", "d", generations={"var.P": number}))))
-    app = state.AppState("shop", current, {name: raws[name] for name in here}, journal, containers,
+    app = state.AppState("shop", current, {name: raws[name] for name in here}, told, containers,
                          {"var.P": dict.fromkeys(range(9), "h")}, frozenset(f"o{n}" for n in range(5)))
     return app, draw(st.sampled_from(made)), {"var.P": draw(st.integers(0, 8))}
 
@@ -195,14 +196,14 @@ def test_what_is_pruned_is_needed_by_nothing(given_: tuple[state.AppState, relea
     assert not any(name in source for name in objects for c in app.containers for source in c.mounts.values())
     assert ("var.P", numbers["var.P"]) not in secrets
     assert app.current is None or ("var.P", app.current.generations["var.P"]) not in secrets
-    ran = {line["to"]: line["generations"]["var.P"] for line in app.journal if line["kind"] == "begin"}
+    ran = {record.to: record.secret_versions["var.P"] for record in app.journal if isinstance(record, journal.Begun)}
     assert not {("var.P", ran[name]) for name in left if name in ran and name != made.id} & set(secrets)
 
 
 def test_what_a_container_still_mounts_is_not_pruned() -> None:
     made = [replace(a_release(a_service("web", f"r/web:{n}")), objects={f"o{n}": "conf"}) for n in range(7)]
     raws = {one.id: json.loads(one.canonical()) for one in made[:6]}
-    journal = tuple({"kind": "committed", "to": one.id} for one in made)
+    told = a_journal(*({"kind": "committed", "deployment": "d", "to": one.id} for one in made))
     stranger = a_container(made[0].services["web"], content="none of them", mounts={"/conf": "/s/apps/shop/objects/o0/a.conf"})
-    app = state.AppState("shop", None, raws, journal, (stranger,))
+    app = state.AppState("shop", None, raws, told, (stranger,))
     assert planner.prunable(app, made[6], {})[:2] == (tuple(sorted((made[0].id, made[1].id))), ("o1",))

@@ -177,6 +177,83 @@ def test_who_is_restarted_because_of_another_is_named() -> None:  # depends_on: 
     assert planner.plan_host("h", new, {}, (), without, old).services == ("db",)
 
 
+def tied_services(replicas: int, mtu: str = "") -> release.Release:
+    """`base`, who is made on it or restarts with it, and `next`, on whose network nobody else is."""
+    base = a_service("base", replicas=replicas, networks=("back",))
+    side = a_service("side", tied_to=("base",), definition={"network_mode": "service:base"}, networks=())
+    web = a_service("web", restarts_with=("base",), depends_on={"base": "service_started"}, networks=("back",))
+    networks = {"default": project.Resource("default", "shop_default", {"mtu": mtu} if mtu else {}),
+                "back": project.Resource("back", "shop_back", {})}
+    return a_release(base, side, web, a_service("next"), networks=networks)
+
+
+def of_base(made: release.Release, *bases: dict[str, Any]) -> state.AppState:
+    """The services of `tied_services` on a host, `side` made on the container of `base` with id "one"."""
+    others = [a_container(spec, made_on=("one",) if name == "side" else ()) for name, spec in made.active.items() if name != "base"]
+    return an_app(made, *(a_container(made.services["base"], **base) for base in bases), *others)
+
+
+def shown(plan: steps.HostPlan) -> list[tuple[str, str, str]]:
+    return [(change.service, change.field, change.new) for change in plan.changes]
+
+
+def test_one_container_more_changes_no_other() -> None:  # Compose keeps what is there, and stops nobody for it
+    old, new = tied_services(1), tied_services(2)
+    plan = planner.plan_host("h", new, {}, (), of_base(old, {"id": "one"}), old)
+    assert shown(plan) == [("base", "containers", "2")]
+    assert plan.services == ("base",)
+
+
+def test_who_is_made_on_a_container_that_is_lost_is_recreated() -> None:
+    made = tied_services(1)
+    plan = planner.plan_host("h", made, {}, (), of_base(made), made)
+    assert shown(plan) == [("base", "containers", "1"), ("side", "recreated", "because base is (network_mode: service:base)")]
+
+
+def test_who_is_made_on_what_is_started_beside_a_network_is_recreated_too() -> None:
+    old, new = tied_services(1), tied_services(2, mtu="1400")
+    plan = planner.plan_host("h", new, {}, (), of_base(old, {"id": "one"}), old)
+    assert shown(plan)[2:] == [
+        ("base", "recreated", "because what is started with it is made anew"),
+        ("next", "recreated", "because network shop_default is made anew"),
+        ("side", "recreated", "because base is (network_mode: service:base)"),
+        ("web", "recreated", "because base is recreated (depends_on: restart: true)")]
+    assert plan.services == ("base", "next", "side", "web")
+
+
+def test_who_restarts_with_what_compose_makes_anew_is_named_too() -> None:
+    def version(mtu: str, tag: str) -> release.Release:
+        first = a_service("first", restarts_with=("base",), depends_on={"base": "service_started"}, networks=("back",))
+        second = a_service("second", restarts_with=("first",), depends_on={"first": "service_started"}, networks=("back",))
+        return a_release(
+            a_service("base", f"r/base:{tag}", networks=("back",)), first, second, a_service("next"),
+            networks={"default": project.Resource("default", "shop_default", {"mtu": mtu}),
+                      "back": project.Resource("back", "shop_back", {})})
+
+    old = version("1", "1")
+    plan = planner.plan_host("h", version("2", "2"), {}, (), an_app(old), old)
+    assert [one for one in shown(plan) if one[0] in ("first", "second")] == [
+        ("first", "recreated", "because base is recreated (depends_on: restart: true)"),
+        ("second", "recreated", "because first is recreated (depends_on: restart: true)")]
+
+
+def test_the_container_that_others_are_made_on_stays() -> None:
+    old, new = tied_services(2), tied_services(1)
+    app = of_base(old, {"id": "one", "since": LATE}, {"id": "two", "since": EARLY})
+    plan = planner.plan_host("h", new, {}, (), app, old)
+    assert (removed(plan), shown(plan)) == (["two"], [("base", "containers", "1")])
+
+
+def test_who_is_made_on_a_container_that_goes_is_recreated() -> None:
+    old, new = tied_services(2), tied_services(1)
+    app = of_base(old, {"id": "one", "health": "unhealthy"}, {"id": "two"})
+    plan = planner.plan_host("h", new, {}, (), app, old)
+    assert removed(plan) == ["one"]
+    assert shown(plan) == [
+        ("base", "containers", "1"), ("side", "recreated", "because it is made on a container of base that goes")]
+    assert plan.services == ("side",)
+
+
 def test_a_container_of_a_profile_on_a_network_that_is_made_anew_is_named() -> None:
     def version(mtu: str) -> release.Release:
         return a_release(a_service("web"), a_service("tool", profiles=("tool",)),

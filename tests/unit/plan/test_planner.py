@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from builders import a_container, a_release, a_service, an_app
+from builders import a_container, a_journal, a_release, a_service, an_app
 from lading import state
 from lading.compose import project, release
 from lading.plan import planner, steps
@@ -106,7 +106,7 @@ def test_generations_come_back() -> None:
 def test_prune_spares_what_containers_use() -> None:
     made = [a_release(a_service("web", f"r/web:{n}"), plain={"VERSION": str(n)}) for n in range(8)]
     app = an_app(made[0])
-    journal = tuple({"kind": "committed", "to": one.id} for one in made)
+    journal = a_journal(*({"kind": "committed", "deployment": "d", "to": one.id} for one in made))
     raw = {one.id: {"services": {"web": {"content": one.services["web"].content}}} for one in made}
     app = state.AppState("shop", app.current, raw, journal, app.containers)
     dropped, _, _ = planner.prunable(app, made[7], {})
@@ -115,7 +115,7 @@ def test_prune_spares_what_containers_use() -> None:
 
 def test_what_runs_in_every_release_keeps_none_of_them() -> None:
     made = [a_release(a_service("web", f"r/web:{n}"), DB, plain={"VERSION": str(n)}) for n in range(8)]
-    journal = tuple({"kind": "committed", "to": one.id} for one in made)
+    journal = a_journal(*({"kind": "committed", "deployment": "d", "to": one.id} for one in made))
     raw = {one.id: json.loads(one.canonical()) for one in made[:7]}
     app = state.AppState("shop", an_app(made[6]).current, raw, journal, an_app(made[6]).containers)
     assert set(planner.prunable(app, made[7], {})[0]) == {made[0].id, made[1].id, made[2].id}
@@ -125,8 +125,9 @@ def test_prune_spares_objects_of_the_new_release_and_drops_old_secrets() -> None
     made = [a_release(a_service("web", f"r/web:{n}"), plain={"VERSION": str(n)}) for n in range(7)]
     raw = {one.id: {**json.loads(one.canonical()), "objects": {f"o{n}": "x", "first" if not n else "o": "y"}}
            for n, one in enumerate(made[:6])}
-    journal = tuple(line for n, one in enumerate(made) for line in (
-        {"kind": "begin", "to": one.id, "generations": {"var.P": n}}, {"kind": "committed", "to": one.id}))
+    journal = a_journal(*(line for n, one in enumerate(made) for line in (
+        {"kind": "begin", "deployment": "d", "to": one.id, "generations": {"var.P": n}},
+        {"kind": "committed", "deployment": "d", "to": one.id})))
     app = state.AppState("shop", an_app(made[5]).current, raw, journal, (),
                                  {"var.P": dict.fromkeys(range(7), "hash")})
     again = replace(made[6], objects={"first": "y"})

@@ -5,8 +5,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lading.drivers.shell import observation, scripts
+from lading.drivers.shell import compose_call, scripts
 from lading.transport import command
+
+Values = Mapping[str, str | int]
 
 UP_TIMEOUT = 900  # seconds that `docker compose up` may take, waiting for dependencies included
 
@@ -41,57 +43,26 @@ class Login:
     identity: bool = False
 
 
-def guarded(
-    name: str, marker: str, hold: Hold, body: str, *, timeout: int, changes: bool = True,
-    payload: tuple[bytes | command.Secret, ...] = (), more: Mapping[str, str | int] | None = None,
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """What Compose stops before it is removed: *services* that have a `pre_stop`."""
+
+    compose: compose_call.ComposeCall
+    services: Sequence[str]
+
+
+def _under_lease(
+    name: str, script: str, marker: str, hold: Hold, values: Values, words: Sequence[str] = (), *, timeout: int,
+    more: Sequence[str] = (), changes: bool = True, payload: tuple[bytes | command.Secret, ...] = (),
 ) -> command.Command:
     """A script that runs only while *hold* is valid; it extends the lease to its own time-out + 30 s."""
-    values = {
-        "M": marker, "APP": hold.app, "STATE": hold.state_dir, "AT": hold.folder, "D": hold.deployment, "F": hold.fence, "T": timeout,
-        "CHANGES": int(changes), "STEP": name, "HOLDER": hold.holder, "SINCE": hold.since, "URL": hold.url, **(more or {}),
+    given: dict[str, str | int] = {
+        "MARKER": marker, "APP": hold.app, "STATE_DIR": hold.state_dir, "KNOWN_STATE_DIR": hold.folder,
+        "DEPLOYMENT": hold.deployment, "FENCE": hold.fence, "HOLDER": hold.holder, "SINCE": hold.since, "URL": hold.url,
+        "STEP": name, "TIMEOUT": timeout, "CHANGES": int(changes), **values,
     }
-    quiet = "trap '' HUP PIPE\n" if changes else ""
-    script = command.assign(values) + scripts.PRELUDE + scripts.STATE_DIR + scripts.LEASE + quiet + scripts.GUARD + body
-    return command.Command(name, script, marker, payload, timeout, changes)
-
-
-UNPACK = """I=$A/incoming.$D; rm -rf "$A"/incoming.*
-if [ "$TAR" -gt 0 ]; then
-mkdir "$I" && head -c "$TAR" | tar -xpof - -C "$I" 2>"$A/tar.err" || { e=$(tail -n 1 "$A/tar.err"); rm -rf "$I" "$A/tar.err"; refuse upload "$e"; }
-rm -f "$A/tar.err"; chmod -R a+rX "$I"
-[ ! -d "$I/objects" ] || find "$I/objects" -mindepth 1 -type d -exec chmod u=rwx,go=rx,g-s {} +
-for o in "$I"/objects/*; do [ -e "$o" ] || continue; n=$A/objects/${o##*/}
-if [ -f "$n" ] && [ -f "$o" ]; then { cat "$o" >"$n"; } 2>/dev/null || mv -f "$o" "$n"; elif [ ! -e "$n" ]; then mv "$o" "$A/objects/"; fi; done
-for s in "$I"/secrets/*/*; do [ -f "$s" ] || continue; d=${s%/*}; d=$A/secrets/${d##*/}; mkdir -p "$d" && mv "$s" "$d/"; done
-if [ -d "$I/releases/$R" ]; then rm -rf "$A/releases/$R.old"; [ ! -d "$A/releases/$R" ] || mv "$A/releases/$R" "$A/releases/$R.old"
-mv "$I/releases/$R" "$A/releases/" || refuse upload "cannot store the release"
-[ ! -f "$A/releases/$R.old/deployed.json" ] || mv "$A/releases/$R.old/deployed.json" "$A/releases/$R/"; rm -rf "$A/releases/$R.old"; fi
-rm -rf "$I"; sync -f "$A" 2>/dev/null || sync
-fi
-"""
-# A folder of another SSH user's that ships cannot be removed: it gets another name, and goes with that user's next commit.
-PRUNE = """rm -rf "$A"/objects/*.gone 2>/dev/null
-prune(){ rm -rf "$A/objects/$1" 2>/dev/null || mv "$A/objects/$1" "$A/objects/$1.gone"; }
-"""
-PULL = """C=
-clean(){ [ -z "$C" ] || rm -rf "$C"; }
-trap clean EXIT; trap 'clean; exit 143' TERM INT HUP
-config(){ [ -z "$C" ] || return 0; for d in /dev/shm "${XDG_RUNTIME_DIR:-/nowhere}"; do [ -w "$d" ] || continue
-rm -rf "$d/lading.$APP".*; C=$(mktemp -d "$d/lading.$APP.XXXXXX") && return 0; done
-refuse login "no folder in memory for registry credentials (/dev/shm, XDG_RUNTIME_DIR)"; }
-has(){ docker image inspect "$1" >/dev/null 2>&1; }
-login(){ config; e=$(printf '%s' "$3" | docker --config "$C" login -u "$2" --password-stdin "$1" 2>&1 >/dev/null) ||
-refuse login "$1" "$(printf '%s\\n' "$e" | tail -n 1)"; }
-given(){ config; printf '{"auths":{%s}}' "$1" >"$C/config.json" || refuse login "cannot write $C"; }
-pull(){ has "$1" && return 0; config; e=$(docker --config "$C" pull -q "$1" 2>&1 >/dev/null) || refuse "$LACKS" "$1" "$(printf '%s\\n' "$e" | tail -n 1)"
-part pulled; printf '%s\\n' "$1"; }
-keep(){ docker tag "$1" "$2" || refuse pull "$1" "cannot tag it"; }
-"""
-
-
-KEPT_TAGS = """for i in $(docker images -q --filter "reference=lading-keep/$KEEP/*" --format "{{.Repository}}:{{.Tag}}"); do
-docker image rm "$i" >/dev/null 2>&1; done
-"""
+    needed = [*([] if hold.folder else ["engine-state-dir"]), *more]
+    return command.Command(name, scripts.script(script, given, words, needed), marker, payload, timeout, changes)
 
 
 def kept_image(app: str, service: str, release: str) -> str:
@@ -100,221 +71,101 @@ def kept_image(app: str, service: str, release: str) -> str:
     *service*: its name, or "NAME+1" for an image that stands elsewhere than in its `image:`.
     """
     name, _, number = service.partition("+")
-    words = [re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") or "x" for word in (app, name)]
-    return f"lading-keep/{'/'.join(words)}{f'__{number}' if number else ''}:{release}"
+    suffix = f"__{number}" if number else ""
+    return f"lading-keep/{_slug(app)}/{_slug(name)}{suffix}:{release}"
+
+
+def _slug(name: str) -> str:
+    """A name in lower case, as Docker takes it in that of an image."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "x"
 
 
 def stage(
     marker: str, hold: Hold, *, release: str, tar: bytes, images: Mapping[str, str], logins: Sequence[Login],
-    compose: str, kept: bool = False, timeout: int = 1800,
+    compose: compose_call.ComposeCall, kept: bool = False, timeout: int = 1800,
 ) -> command.Command:
     """Upload (one stream, atomic renames), log in and pull by digest in memory, tag, and show the host's own config.
 
-    *images*: service → reference by digest, or without one what nobody pulls; *kept*: they were on the host once, for they are
-    those of a release that it keeps.
+    *images*: service → reference by digest, or without one what nobody pulls; *kept*: they were on the host once, for they
+    are those of a release that it keeps.
     """
-    lines = [UNPACK, PULL]
-    for index, login in enumerate(logins):
-        lines.append(f"P{index}=$(head -c {len(login.password.value)})\n")
-    lines.append(scripts.WATCH)
-    distinct = [image for image in dict.fromkeys(images.values()) if "@" in image]
-    lines += [f"has {command.quote(i)} || refuse absent {command.quote(i)}\n" for i in dict.fromkeys(images.values()) if "@" not in i]
-    absent = " && ".join(f"has {command.quote(image)}" for image in distinct) or "true"
-    entries = ",".join(f"$P{index}" for index, login in enumerate(logins) if login.identity)
-    tries = f'given "{entries}"\n' if entries else ""
-    tries += "".join(
-        f'login {command.quote(login.registry)} {command.quote(login.username)} "$P{index}"\n'
-        for index, login in enumerate(logins) if not login.identity
-    )
-    pulls = "".join(f"pull {command.quote(image)}\n" for image in distinct)
-    lines.append(f"if ! {{ {absent}; }}; then :\n{tries}{pulls}fi\n")
-    lines += [
-        f"keep {command.quote(image)} {command.quote(kept_image(hold.app, service, release))}\n"
-        for service, image in images.items()
-    ]
-    lines += [compose, 'part dir; printf "%s\\n" "$A"\npart config\ncompose config --no-path-resolution 2>"$A/config.err" || '
-              '{ e=$(tail -n 3 "$A/config.err"); rm -f "$A/config.err"; refuse config "$e"; }\nrm -f "$A/config.err"\n', scripts.END]
-    payload: tuple[bytes | command.Secret, ...] = (command.Secret(tar), *(login.password for login in logins))
-    return guarded("stage", marker, hold, "".join(lines), timeout=timeout, changes=False, payload=payload,
-                   more={"TAR": len(tar), "R": release, "LACKS": "gone" if kept else "pull"})
-
-
-# Containers are stopped for a network, never removed: Compose makes the new ones from the old ones, whose anonymous volumes
-# go on with them. What has ended of the services SPARE stays as it is.
-NETWORKS = scripts.LEFTOVERS + """halt(){ for c in $(docker ps -q --no-trunc --filter "$1" --filter status=paused); do docker unpause $c >/dev/null; done
-ids=$(docker ps -q --no-trunc --filter "$1"); [ -z "$ids" ] || e=$(docker stop $ids 2>&1 >/dev/null) || refuse network "its containers do not stop: $e"; }
-let_go(){ docker ps -a --no-trunc --filter "network=$1" --format '{{.ID}} {{.State}} {{.Label "com.docker.compose.service"}}' |
-while read -r c state service; do case "$state $SPARE " in exited*" $service "*) continue;; esac; docker network disconnect -f "$1" $c; done; }
-scale_down(){ docker rm -f "$1" >/dev/null 2>&1 || ! docker container inspect "$1" >/dev/null 2>&1 || refuse remove "container $1 stays"; }
-on_network(){ docker ps -aq --no-trunc --filter "network=$1" | while read -r c; do
-[ "$(docker inspect -f '{{index .Config.Labels "com.docker.compose.project"}}' $c)" = "$APP" ] || printf '%s\\n' $c; done; }
-names(){ docker inspect -f '{{.Name}}' "$@" 2>/dev/null | tr -d / | tr '\\n' ' '; }
-take_down(){ for c in $(on_network "$1"); do docker inspect -f "{{.Id}} {{with index .NetworkSettings.Networks \\"$1\\"}}\
-{{with .IPAMConfig}}{{or .IPv4Address \\"-\\"}}{{else}}-{{end}}{{range .Aliases}} {{.}}{{end}}{{end}}" $c |
-while read -r line; do printf '%s %s\\n' "$1" "$line"; done >>"$A/detached" || refuse state "cannot write $A"; sync "$A/detached" 2>/dev/null || sync
-docker network disconnect -f "$1" $c || refuse network "$(names $c)cannot be detached from $1"; done
-halt "network=$1"; let_go "$1"
-docker network inspect "$1" >/dev/null 2>&1 || return 0
-e=$(docker network rm "$1" 2>&1 >/dev/null) || refuse network "$1 cannot be removed: $e"; }
-attach(){ [ -f "$A/detached" ] || return 0
-while read -r net c ip more; do docker inspect $c >/dev/null 2>&1 || continue
-set --; [ "$ip" = - ] || set -- --ip "$ip"; for a in $more; do [ "$a" = "$(printf %.12s $c)" ] || set -- "$@" --alias "$a"; done
-[ -n "$(docker ps -aq --filter "id=$c" --filter "network=$net")" ] && continue
-e=$(docker network connect "$@" "$net" $c 2>&1) || { lost="$lost$(names $c)cannot be attached to $net again: $e; "; }
-done <"$A/detached"
-[ -z "$lost" ] && rm -f "$A/detached"; }
-"""
-# Compose hands the anonymous volumes of a container on to the one that replaces it, but not over one that has no mount there.
-# The file `anonymous` says which ones a service's container had, by what it ran as: SERVICE CONTENT VOLUME TARGET. On the way
-# back to that content those which no container has are mounted by name; a volume that is gone is told of.
-ANONYMOUS = """had(){ k="$1 $2 "; shift 2
-{ grep -v "^$k" "$A/anonymous" 2>/dev/null; for v; do printf '%s%s\\n' "$k" "$v"; done; } | tail -n 1000 >"$A/anonymous.new" &&
-mv "$A/anonymous.new" "$A/anonymous" || refuse state "cannot write $A"; sync "$A/anonymous" 2>/dev/null || sync; }
-again(){ first=1; while read -r s c v t; do [ "$s $c" = "$1 $2" ] || continue
-docker volume inspect "$v" >/dev/null 2>&1 || { gone="$gone$s: $t: its anonymous volume $v is gone, so it has a new, empty one
-"; continue; }
-[ -z "$(docker ps -aq --filter "volume=$v")" ] || continue
-[ -z "$first" ] || { first=; printf '  "%s":\\n    volumes:\\n' "$s" >>"$A/again.yaml"; }
-printf '      - {type: volume, source: "%s", target: "%s"}\\n' "$v" "$t" >>"$A/again.yaml"
-all="$all  \"$v\": {name: \"$v\", external: true}
-"; done <"$A/anonymous"; }
-mount_again(){ all=; gone=; [ -f "$A/anonymous" ] || return 0
-echo services: >"$A/again.yaml" || refuse state "cannot write $A"
-while [ $# -gt 0 ]; do again "$1" "$2"; shift 2; done
-[ -z "$gone" ] || { part gone; printf %s "$gone"; }
-[ -n "$all" ] || return 0
-printf 'volumes:\\n%s' "$all" >>"$A/again.yaml"; }
-"""
-REMOVE_NETWORK = """on=$(on_network "$n"); [ -z "$on" ] || refuse remove "network $n stays; on it: $(names $on)"
-e=$(docker network rm "$n" 2>&1 >/dev/null) || case $e in *"No such network"*) ;; *) refuse remove "network $n stays: $e";; esac"""
-# A snapshot every second, and whenever a container of the app ends or tells of its health; until stdin ends. The engine is
-# not asked to choose the events: 20.10 knows no filter that finds "health_status: healthy" by what it is called.
-WATCH_STATE = """exec 3<&0
-n=0; ids=
-{ docker events --filter type=container --filter "label=com.docker.compose.project=$APP" --format '{{.Action}}' 3<&- 2>/dev/null &
-told=$!; while :; do printf 'tick\\n'; timeout 1 cat <&3 >/dev/null 2>&1 && break; done; kill $told 2>/dev/null; } 9>&- |
-while read -r action; do case $action in tick|die|health_status*) [ $((n % 4)) != 0 ] || ids=; n=$((n + 1)); snapshot;; esac; done
-part end
-exit 0
-"""
+    distinct = list(dict.fromkeys(images.values()))
+    entries = [login for login in logins if login.identity]
+    others = [login for login in logins if not login.identity]
+    passwords = [login.password for login in (*entries, *others)]
+    values: Values = {
+        **compose.values(), "RELEASE": release, "SIZE": len(tar), "LACKS": "gone" if kept else "pull",
+        "LOCAL": scripts.lines([image for image in distinct if "@" not in image]),
+        "PULLED": scripts.lines([image for image in distinct if "@" in image]),
+        "KEPT": scripts.lines([f"{image} {kept_image(hold.app, name, release)}" for name, image in images.items()]),
+        "PASSWORDS": " ".join(str(len(password.value)) for password in passwords), "ENTRIES": len(entries),
+        "LOGINS": scripts.lines([f"{login.registry} {login.username}" for login in others]),
+    }
+    return _under_lease("stage", "stage", marker, hold, values, timeout=timeout, changes=False,
+                        payload=(command.Secret(tar), *passwords))
 
 
 def roll(
-    marker: str, hold: Hold, *, intent: str, compose: str, services: Sequence[str], networks: Sequence[str],
+    marker: str, hold: Hold, *, intent: str, compose: compose_call.ComposeCall, services: Sequence[str], networks: Sequence[str],
     spare: Sequence[str], whole: bool, result: str, wait: int, name: str = "roll", surplus: Sequence[str] = (),
-    anew: bool = False, had: Mapping[tuple[str, str], Sequence[str]] | None = None, again: Sequence[tuple[str, str]] = (),
+    anew: bool = False, had: Mapping[tuple[str, str], Sequence[str]] | None = None,
+    again: Sequence[tuple[str, str]] = (),
 ) -> command.Command:
     """Journal the intent, bring up exactly *services*, journal the result, then show snapshots until stdin ends.
 
-    *networks* are removed first, with the project's containers on them stopped; containers of others are detached, noted in the
-    file `detached`, and attached again (by whoever brings the network back); *whole*: all of the project's containers are
-    stopped first (undo after a network step); ended ones of the services *spare* stay. *anew*: Compose recreates all of
-    *services*. Volumes are never touched. *result*: a JSON object without its rc.
+    *networks* are removed first, with the project's containers on them stopped; containers of others are detached, noted
+    in the file `detached`, and attached again (by whoever brings the network back); *whole*: all of the project's
+    containers are stopped first (undo after a network step); ended ones of the services *spare* stay. *anew*: Compose
+    recreates all of *services*. Volumes are never touched. *result*: a JSON object without its rc.
     *surplus*: ids of containers above a service's replicas; they go before Compose would choose some by their number.
     *had*: (service, content) → "VOLUME TARGET" of each anonymous volume that its container has now; *again*: those whose
     last ones are mounted again (the way back).
     """
-    lines = [command.assign({"SPARE": " " + " ".join(spare)}), observation.SNAPSHOT, NETWORKS, ANONYMOUS, compose, f"jot {command.quote(intent)} || refuse state 'cannot write the journal'\n"]
-    lines += [f"had {command.join([*whose, *volumes])}\n" for whose, volumes in (had or {}).items()]
-    for container in surplus:
-        lines.append(f"scale_down {command.quote(container)}\n")
-    if whole:
-        lines.append('leftovers; halt "label=com.docker.compose.project=$APP"\n')
-    lines += [f"take_down {command.quote(network)}\n" for network in networks]
-    lines.append("rc=0; out=; lost=\n")
-    if services:
-        chosen = ("--force-recreate " if anew else "") + command.join(services)
-        options = "up -d --no-deps --no-build --pull never --quiet-pull"
-        plainly = f"out=$(compose {options} {chosen} 2>&1) || rc=$?\n"
-        lines += _mounting_again(again, f"{options} {chosen}", plainly) if again else [plainly]
-    lines.append(f"""jot {command.quote(result[:-1] + ',"rc":')}$rc'}}'\n""")
-    lines.append('attach; [ -z "$lost" ] || refuse network "$lost"\n')
-    lines.append("part up; printf '%s\\n' \"$rc\"; printf '%s\\n' \"$out\" | tail -n 20\n")
-    lines.append(WATCH_STATE)
-    return guarded(name, marker, hold, "".join(lines), timeout=UP_TIMEOUT + wait)
-
-
-def _mounting_again(again: Sequence[tuple[str, str]], up: str, plainly: str) -> list[str]:
-    """The script that brings services *up* with the anonymous volumes that they had, *plainly* where there are none."""
-    wanted = command.join([word for pair in again for word in pair])
-    return [
-        f'mount_again {wanted}\nif [ -n "$all" ]; then\n',
-        f'out=$(compose -f "$A/again.yaml" {up} 2>&1) || rc=$?\nelse\n', plainly, 'fi\nrm -f "$A/again.yaml"\n',
-    ]
-
-
-HOOK = """swept(){ ids=$(docker ps -aq --filter "label=com.docker.compose.project=$P" --filter label=com.docker.compose.oneoff=True)
-[ -z "$ids" ] || docker rm -f $ids >/dev/null; }
-clean(){ rm -f "$Y"; swept
-[ "$rc" = 0 ] || { sleep 1; swept; }
-if [ "$P" != "$APP" ] || [ "$rc" != 0 ]; then for n in $(docker network ls -q --filter "label=com.docker.compose.project=$P"); do docker network rm "$n" >/dev/null 2>&1; done; fi; }
-known(){ docker "$1" inspect "$3" >/dev/null 2>&1 && printf '  %s: !override {name: %s, external: true}\\n' "$2" "$4" && return
-printf '  %s: {name: "%s"}\\n' "$2" "$P-$5"; }
-Y=$A/hook.yaml; rc=1; P=$APP-hook-$D
-[ -n "$(docker ps -aq --filter "label=com.docker.compose.project=$APP")" ] || P=$APP
-"""
+    mounted = [f"{service} {content} {volume}" for (service, content), volumes in (had or {}).items() for volume in volumes]
+    values: Values = {
+        **compose.values(), "INTENT": intent, "RESULT": result, "SPARE": "".join(f" {service}" for service in spare),
+        "WHOLE": int(whole), "ANEW": int(anew), "NETWORKS": scripts.lines(networks), "SURPLUS": scripts.lines(surplus),
+        "HAD": scripts.lines(mounted), "AGAIN": scripts.lines([" ".join(pair) for pair in again]),
+    }
+    more = [*(["take-down"] if networks or whole else []), *(["anonymous"] if mounted or again else [])]
+    return _under_lease(name, "roll", marker, hold, values, services, timeout=UP_TIMEOUT + wait, more=more)
 
 
 def hook(
-    marker: str, hold: Hold, *, service: str, compose: str, overlay: str, networks: Mapping[str, str],
+    marker: str, hold: Hold, *, service: str, compose: compose_call.ComposeCall, overlay: str, networks: Mapping[str, str],
     volumes: Mapping[str, str], needed: Sequence[str], timeout: int, intent: str, result: str,
 ) -> command.Command:
     """Run *service* once with *overlay* on top of the release, and answer with its status and last lines.
 
     Beside a running app it is a throw-away project on the existing *networks* and *volumes* (key → real name;
-    *needed*: names of those that the service mounts); where the app has no container yet there is nothing to disturb, and the app's own project
-    makes them. Nothing of the app is recreated in either case.
+    *needed*: names of those that the service mounts); where the app has no container yet there is nothing to disturb,
+    and the app's own project makes them. Nothing of the app is recreated in either case.
     """
-    lines = [compose, f"jot {command.quote(intent)} || refuse state 'cannot write the journal'\n", HOOK]
-    lines += [
-        f'[ "$P" = "$APP" ] || docker volume inspect {command.quote(name)} >/dev/null 2>&1 || refuse hook '
-        f"{command.quote(f'volume {name} does not exist yet: deploy once without the hook')}\n" for name in needed
-    ]
-    lines += ['{ printf %s "$OVERLAY"\nif [ "$P" != "$APP" ]; then :\n']
+    words: list[str] = []
     for kind, found in (("network", networks), ("volume", volumes)):
-        if found:
-            lines.append(f"printf '{kind}s:\\n'\n")
         for index, (key, name) in enumerate(found.items()):
-            words = command.join([kind, json.dumps(key), name, json.dumps(name), str(index)])
-            lines.append(f"known {words}\n")
-    lines.append('fi; } >"$Y" || refuse state "cannot write $A"\n')
-    lines.append(f"LIMIT={timeout}\nout=$(compose -p \"$P\" -f \"$Y\" run --rm --no-deps -T {command.quote(service)} 2>&1); rc=$?\n")
-    lines.append(f"""clean\njot {command.quote(result[:-1] + ',"rc":')}$rc'}}'\n""")
-    lines.append("part hook; printf '%s\\n' \"$rc\"; printf '%s\\n' \"$out\" | tail -n 50\npart end\nexit 0\n")
-    return guarded("hook", marker, hold, "".join(lines), timeout=timeout + 90, more={"OVERLAY": overlay})
+            words += [kind, json.dumps(key), name, json.dumps(name), str(index)]
+    values: Values = {**compose.values(), "SERVICE": service, "OVERLAY": overlay, "NEEDED": scripts.lines(needed), "LIMIT": timeout,
+              "INTENT": intent, "RESULT": result}
+    return _under_lease("hook", "hook", marker, hold, values, words, timeout=timeout + 90)
 
 
 def tidy(
-    marker: str, hold: Hold, *, intent: str, containers: Sequence[str], networks: Sequence[str], stop: str = ""
+    marker: str, hold: Hold, *, intent: str, containers: Sequence[str], networks: Sequence[str], stop: Stop | None = None
 ) -> command.Command:
     """Remove what the release no longer has: containers by id, networks by name; never a volume.
 
-    *stop*: what Compose stops first (`host_commands.stopped`).
+    *stop*: what Compose stops first.
     """
-    body = NETWORKS + f"jot {command.quote(intent)} || refuse state 'cannot write the journal'\n" + stop
-    if containers:
-        body += f"docker rm -f {command.join(containers)} >/dev/null || refuse remove 'a container stayed'\n"
-    for network in networks:
-        body += f"n={command.quote(network)}; {REMOVE_NETWORK}\n"
-    return guarded("tidy", marker, hold, body + "part end\nexit 0\n", timeout=120)
+    values = {"INTENT": intent, "NETWORKS": scripts.lines(networks), **_stopping(stop)}
+    more = [*(["remove-network"] if networks else []), *(["stop-services"] if stop else [])]
+    return _under_lease("tidy", "tidy", marker, hold, values, containers, timeout=120, more=more)
 
 
-# Between a service's verdict and the commit lie the other batches, and whoever else works on the host. runs SERVICE CONTENT
-# SECRETS REPLICAS FRESH MAYEND: all its containers are good; FRESH = 1: it was just started, so that a restart of its own is a
-# crash; MAYEND = 1: an end with code 0 is good, too.
-# An engine that is away, and what starts again with it, has half a minute.
-STILL_THERE = f"""n=0; while :; do have=; away=
-ids=$(docker ps -aq --no-trunc --filter "label={observation.PROJECT}=$APP" 2>/dev/null) || away="the engine does not answer"
-[ -z "$ids" ] || have=$(docker container inspect --format {command.quote(observation.STILL)} $ids 2>/dev/null)
-[ -n "$away" ] || case $have in *" running/starting "*) ;; *) break;; esac
-[ $n -lt 30 ] || break; n=$((n + 1)); sleep 1; done
-runs(){{ found=0; IFS='
-'; for line in $have; do case $line in "$1 False $2 $3 "*) found=$((found + 1)); line=${{line#"$1 False $2 $3 "}}
-case $line in "running 0"|"running/healthy 0") ;; "running "*|"running/healthy "*) [ "$5" = 0 ] || refuse changed "$1" "it restarts";;
-exited=0" "*) [ "$6" = 1 ] || refuse changed "$1" "it has ended";;
-*) line=${{line% *}}; line=${{line%=*}}; refuse changed "$1" "it is ${{line#running/}}";; esac;; esac; done; unset IFS
-[ $found -ge "$4" ] || refuse changed "$1" "$away"; }}
-"""
+def _stopping(stop: Stop | None) -> dict[str, str]:
+    if stop is None:
+        return {"STOP": ""}
+    return {**stop.compose.values(), "STOP": " ".join(stop.services)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,71 +180,52 @@ class Judged:
 
 
 def commit(
-    marker: str, hold: Hold, *, record: str, release: str, deployed: str, current: str, script: str, runs: Mapping[str, Judged], releases: Sequence[str],
-    objects: Sequence[str], secrets: Sequence[str], tags: Sequence[str],
+    marker: str, hold: Hold, *, record: str, release: str, deployed: str, current: str, script: str,
+    runs: Mapping[str, Judged], releases: Sequence[str], objects: Sequence[str], secrets: Sequence[str], tags: Sequence[str],
 ) -> command.Command:
-    """`committed` in the journal, *deployed* with the release in folder *release*, switch `current`, write the operator's script, prune, free the lease.
+    """`committed` in the journal, *deployed* with the release, switch `current`, write the operator's script, prune, free.
 
     Refused before anything is written if one of the services *runs* does not run any more as it was judged.
     """
-    lines = [STILL_THERE] if runs else []
-    lines += [f"runs {command.join([name, one.content, one.secrets, str(one.replicas), str(int(one.fresh)), str(int(one.may_end))])}\n" for name, one in runs.items()]
-    lines += [
-        'jot "$RECORD" || refuse state "cannot write the journal"\n',
-        'd=$A/releases/$R/deployed.json; printf "%s\\n" "$DEPLOYED" >"$d.new" && mv "$d.new" "$d" && { sync "$d" || sync; }\n',
-        'printf "%s\\n" "$CURRENT" >"$A/current.new" && mv "$A/current.new" "$A/current" && { sync "$A/current" || sync; }\n',
-        'printf "%s" "$SCRIPT" >"$A/compose.new" && chmod 755 "$A/compose.new" && mv "$A/compose.new" "$A/compose"\n',
+    judged = [
+        f"{name} {one.content} {one.replicas} {int(one.fresh)} {int(one.may_end)} {one.secrets}" for name, one in runs.items()
     ]
-    lines += [f'rm -rf "$A"/releases/{command.quote(name)}\n' for name in releases]
-    lines += [PRUNE, *(f"prune {command.quote(name)}\n" for name in objects)]
-    lines += [f'rm -f "$A"/secrets/{command.quote(name)}\n' for name in secrets]
-    if tags:
-        lines.append(f"docker image rm {command.join(tags)} >/dev/null 2>&1\n")
-    lines += [scripts.FREE, "part end\nexit 0\n"]
-    return guarded("commit", marker, hold, "".join(lines), timeout=120,
-                   more={"RECORD": record, "R": release, "DEPLOYED": deployed, "CURRENT": current, "SCRIPT": script})
+    values: Values = {
+        "RECORD": record, "RELEASE": release, "DEPLOYED": deployed, "CURRENT": current, "SCRIPT": script,
+        "JUDGED": scripts.lines(judged), "DROP_RELEASES": scripts.lines(releases), **_dropped(objects, secrets),
+    }
+    more = ["as-judged"] if runs else []
+    return _under_lease("commit", "commit", marker, hold, values, tags, timeout=120, more=more)
 
 
-def undone(marker: str, hold: Hold, *, record: str) -> command.Command:
+def _dropped(objects: Sequence[str], secrets: Sequence[str]) -> dict[str, str]:
+    return {"DROP_OBJECTS": scripts.lines(objects), "DROP_SECRETS": scripts.lines(secrets)}
+
+
+def release_lease(marker: str, hold: Hold, *, record: str) -> command.Command:
     """Journal how it ended here and free the lease; nothing else is changed."""
-    body = f"jot {command.quote(record)}\n{scripts.FREE}part end\nexit 0\n"
-    return guarded("release-lease", marker, hold, body, timeout=60)
+    return _under_lease("release-lease", "release-lease", marker, hold, {"RECORD": record}, timeout=60)
 
 
-def give_back(
+def detach_app(
     marker: str, hold: Hold, *, record: str, ended: str, release: str, objects: Sequence[str], secrets: Sequence[str]
 ) -> command.Command:
     """lading's own files of an app go, its containers stay with what they mount and what the file `compose` reads.
 
     *release* stays without its release.json; *objects* and *secrets* go; `current` goes last but for the line *ended*.
     """
-    lines = ['jot "$RECORD" || refuse state "cannot write the journal"\n',
-             'for r in "$A"/releases/*; do [ "${r##*/}" = "$R" ] || rm -rf "$r"; done; rm -f "$A/releases/$R/release.json" "$A/releases/$R/deployed.json"\n']
-    lines += [PRUNE, *(f"prune {command.quote(name)}\n" for name in objects)]
-    lines += [f'rm -f "$A"/secrets/{command.quote(name)}\n' for name in secrets]
-    lines += [KEPT_TAGS, 'rm -f "$A/current"; jot "$ENDED"\n', scripts.FREE, "part end\nexit 0\n"]
-    return guarded("give-back", marker, hold, "".join(lines), timeout=120,
-                   more={"RECORD": record, "ENDED": ended, "R": release, "KEEP": kept_image(hold.app, "x", "x").split("/")[1]})
+    values: Values = {"RECORD": record, "ENDED": ended, "RELEASE": release, "KEEP": _slug(hold.app), **_dropped(objects, secrets)}
+    return _under_lease("give-back", "detach-app", marker, hold, values, timeout=120)
 
 
-def vanish(
-    marker: str, hold: Hold, *, record: str, volumes: bool, forget: bool, stop: str = ""
+def remove_app(
+    marker: str, hold: Hold, *, record: str, volumes: bool, forget: bool, stop: Stop | None = None
 ) -> command.Command:
     """Remove the app's containers and networks (undo of a first deployment, and `remove`).
 
     *volumes*: its volumes and host data too; *forget*: lading's own files of the app, but for the journal; *stop*: what
-    Compose stops first (`host_commands.stopped`).
+    Compose stops first.
     """
-    label = '--filter "label=com.docker.compose.project=$APP"'
-    lines = [
-        NETWORKS, f"jot {command.quote(record)} || refuse state 'cannot write the journal'\n", stop,
-        f"ids=$(docker ps -aq --no-trunc {label}); [ -z \"$ids\" ] || docker rm -f $ids >/dev/null || refuse remove 'a container stayed'\n",
-        f"for n in $(docker network ls {label} --format '{{{{.Name}}}}'); do {REMOVE_NETWORK}; done\n",
-    ]
-    if volumes:
-        lines.append(f"for v in $(docker volume ls -q {label}); do docker volume rm $v >/dev/null || refuse remove 'a volume stayed'; done\n"
-                     'rm -rf "$A/project" 2>/dev/null || part left\n')
-    if forget:
-        lines.append(f'{KEPT_TAGS}rm -rf "$A/releases" "$A/objects" "$A/secrets" "$A/current" "$A/compose" "$A/anonymous"; rmdir "$A/project" 2>/dev/null\n')
-    keep = kept_image(hold.app, "x", "x").split("/")[1]
-    return guarded("vanish", marker, hold, "".join(lines) + "part end\nexit 0\n", timeout=300, more={"KEEP": keep})
+    values: Values = {"RECORD": record, "VOLUMES": int(volumes), "FORGET": int(forget), "KEEP": _slug(hold.app), **_stopping(stop)}
+    more = [*(["kept-tags"] if forget else []), *(["stop-services"] if stop else [])]
+    return _under_lease("vanish", "remove-app", marker, hold, values, timeout=300, more=more)

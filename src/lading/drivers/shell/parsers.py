@@ -19,7 +19,7 @@ PORT_LIMIT = 70_000  # published ports of a host that are looked at
 LINE_LIMIT = 200_000  # lines of one part: a host with all ports in use and 500 lines of journal for each of 100 apps has fewer
 LINK_LIMIT = 10_000  # sources of mounts that a host says something of
 PATH_LIMIT = 4096  # PATH_MAX of Linux
-NAME_LIMIT = 200_000  # participants that all lines of a host's journals name, equal lists counted once
+NAME_LIMIT = 200_000  # hosts that all lines of a host's journals name in spans, equal lists counted once
 _REMEMBERED = 1 << 20  # characters of a release that is read once for a fleet
 _TOTAL = 0  # no object has this id
 T = TypeVar("T")
@@ -111,14 +111,14 @@ def _app(
         if one_deployed is not None:
             deployed[id] = one_deployed
     kept = dict(read.values())
-    journal = _journal(damaged, texts.get("journal", ""), folders, spend, named)
+    records = _journal(damaged, texts.get("journal", ""), folders, spend, named)
     if current is not None:
         current = replace(current, release=folders.get(current.release, current.release))
     return state.AppState(
         app=name,
         current=current,
         releases=kept,
-        journal=journal,
+        journal=records,
         damaged=tuple(damaged),
         containers=state.recognised(containers, current.adopted if current else {}),
         secrets=_secrets(texts.get("secrets", "")),
@@ -136,7 +136,7 @@ def _journal(
 ) -> tuple[journal.Record, ...]:
     """The lines that can be read; noted in *damaged* if there are others and none of these: a torn line is no loss.
 
-    *named*: how many participants the spans stand for that were read on this host, by their id, and all together.
+    *named*: how many hosts the spans stand for that were read on this host, by their list's id, and all together.
     """
     torn, found = list[str](), list[journal.Record]()
     for written in text.split("\n"):
@@ -147,14 +147,23 @@ def _journal(
         if record is None:
             continue
         found.append(record)
-        names = record.participants if isinstance(record, journal.Begun) else ()
-        if id(names) not in named:
-            named[id(names)] = len(names)
-            named[_TOTAL] = named.get(_TOTAL, 0) + len(names)
-        if named[_TOTAL] > NAME_LIMIT:
+        for spans, stand_for in _spans(record):
+            if spans not in named:
+                named[spans] = stand_for
+                named[_TOTAL] = named.get(_TOTAL, 0) + stand_for
+        if named.get(_TOTAL, 0) > NAME_LIMIT:
             raise ValueError(f"its journals name more than {NAME_LIMIT:,} participants")
     damaged += torn[:1] if not found else []
     return tuple(found)
+
+
+def _spans(record: journal.Record) -> Iterator[tuple[int, int]]:
+    """The lists of a record that were written in spans: the id of each, and for how many hosts it stands."""
+    if not isinstance(record, journal.Begun):
+        return
+    if record.raw.get("v", 1) != 1:
+        yield id(record.participants), len(record.participants)
+    yield id(record.batches), sum(map(len, record.batches))
 
 
 def _release(damaged: list[str], folder: str, text: str) -> tuple[str, state.Kept] | None:
@@ -178,11 +187,16 @@ _kept_once = lru_cache(maxsize=256)(_kept)  # read once, for most hosts of a fle
 def _named(line: Mapping[str, Any], folders: Mapping[str, str]) -> Mapping[str, Any]:
     """A line of the journal; the releases that it names by 12 digits by their ids, where the host keeps them."""
     found, before = dict(line), line.get("from")
-    if line.get("to") in folders:
-        found["to"] = folders[line["to"]]
-    if isinstance(before, Mapping) and before.get("release") in folders:
-        found["from"] = {**before, "release": folders[before["release"]]}
+    if "to" in line:
+        found["to"] = _whole(line["to"], folders)
+    if isinstance(before, Mapping) and "release" in before:
+        found["from"] = {**before, "release": _whole(before["release"], folders)}
     return found
+
+
+def _whole(name: object, folders: Mapping[str, str]) -> object:
+    """The id of a release that a folder of the host is named after; another thing as it is, for its reader to refuse."""
+    return folders.get(name, name) if isinstance(name, str) else name
 
 
 def _read(damaged: list[str], what: str, text: str | None, as_: Callable[[dict[str, Any]], T]) -> T | None:

@@ -15,28 +15,6 @@ _TIMEOUT = PATIENCE + 20
 _ANSWER = re.compile(rb"HTTP/1\.[01] (\d{3}) [^\n]*\r?\n(?:[^\n]+\r?\n)*\r?\n")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _SAID = 300  # characters of an engine's words
-_FOLDER = """C=; here=; asked=
-clean(){ [ -z "$C" ] || rm -rf "$C"; }
-trap clean EXIT; trap 'clean; exit 143' TERM INT HUP
-for d in /dev/shm "${XDG_RUNTIME_DIR:-/nowhere}" /tmp; do [ -w "$d" ] || continue
-C=$(mktemp -d "$d/lading-ask.XXXXXX" 2>/dev/null) && break; done
-[ -n "$C" ] || refuse state "no folder for a pipe to the engine (/dev/shm, /tmp)"
-"""
-# `docker system dial-stdio` is the client's own way to its engine's API, whatever socket or address
-# that has. It is given a pipe that stays open: an engine gives a question up when its end is
-# closed. The question, with the login in it, is in that pipe only.
-_ASK = """ask(){ if [ -n "$3" ] && docker image inspect "$3" </dev/null >/dev/null 2>&1; then
-head -c "$2" >/dev/null; here="$here $1"; return 0; fi
-mkfifo "$C/q$1" || refuse state "cannot make a pipe in $C"
-exec 4<>"$C/q$1"; rm -f "$C/q$1"
-timeout $PATIENCE docker system dial-stdio <&4 >"$C/a$1" 2>"$C/e$1" &
-asked="$asked $!"; head -c "$2" >&4; exec 4>&-; }
-"""
-_TELL = """for p in $asked; do wait "$p"; done
-for n in $here; do part "here$n"; done
-for a in "$C"/a*; do [ -f "$a" ] || continue; n=${a##*/a}
-part "answer$n"; head -c 262144 "$a"; part "error$n"; tail -n 1 "$C/e$n" | head -c 1000; done
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +34,11 @@ def resolve(marker: str, questions: Sequence[Question]) -> command.Command:
     Of an image by digest that is on the host already, nothing is asked.
     """
     wires = [_request(one) for one in questions]
-    asks = ""
-    for number, (one, wire) in enumerate(zip(questions, wires, strict=True)):
-        looked_for = one.name if "@" in one.name else ""
-        asks += f"ask {number} {len(wire)} {command.quote(looked_for)}\n"
-    values = command.assign({"M": marker, "PATIENCE": PATIENCE})
-    script = "".join([values, scripts.PRELUDE, _FOLDER, _ASK, asks, scripts.WATCH, _TELL, scripts.END])
-    payload = tuple(map(command.Secret, wires))
-    return command.Command("resolve", script, marker, payload, timeout=_TIMEOUT)
+    words: list[str] = []
+    for one, wire in zip(questions, wires, strict=True):
+        words += [str(len(wire)), one.name if "@" in one.name else ""]
+    text = scripts.script("resolve", {"MARKER": marker, "PATIENCE": PATIENCE}, words)
+    return command.Command("resolve", text, marker, tuple(map(command.Secret, wires)), timeout=_TIMEOUT)
 
 
 def answers(questions: Sequence[Question], result: command.Result) -> dict[str, digests.Resolved]:

@@ -1,0 +1,76 @@
+# Run SERVICE once, and answer with its status and its last lines; nothing of the app is made anew.
+# Beside a running app it is a throw-away project on the networks and volumes that are there. Where the app has no container
+# yet there is nothing to disturb, and the app's own project makes them.
+# INTENT, RESULT: the lines of the journal, before and after; OVERLAY: a Compose file on top of the release's; NEEDED: volumes
+# that it mounts, a line each; the words: KIND KEY NAME JSON_NAME NUMBER of each network and volume; LIMIT: its time.
+# needs: prelude state-dir lease under-lease each-line compose
+# may need: engine-state-dir
+
+# need_volume NAME: it is not made by a hook
+need_volume() {
+    docker volume inspect "$1" >/dev/null 2>&1 ||
+        refuse hook "volume $1 does not exist yet: deploy once without the hook"
+}
+
+# print_resource KIND KEY NAME JSON_NAME NUMBER: the app's own one, or one of the throw-away project
+print_resource() {
+    if docker "$1" inspect "$3" >/dev/null 2>&1; then
+        printf '  %s: !override {name: %s, external: true}\n' "$2" "$4"
+    else
+        printf '  %s: {name: "%s"}\n' "$2" "$project-$5"
+    fi
+}
+
+print_overlay() {
+    printf %s "$OVERLAY"
+    [ "$project" != "$APP" ] || return 0
+    kind=
+    while [ $# -gt 0 ]; do
+        [ "$kind" = "$1" ] || printf '%ss:\n' "$1"
+        kind=$1
+        print_resource "$@"
+        shift 5
+    done
+}
+
+remove_one_offs() {
+    ids=$(docker ps -aq --filter "$of_project" --filter label=com.docker.compose.oneoff=True)
+    # shellcheck disable=SC2086 # ids
+    [ -z "$ids" ] || docker rm -f $ids >/dev/null
+}
+
+remove_networks() {
+    for network in $(docker network ls -q --filter "$of_project"); do
+        docker network rm "$network" >/dev/null 2>&1
+    done
+}
+
+clean_up() {
+    rm -f "$overlay"
+    remove_one_offs
+    if [ "$status" != 0 ]; then # the engine may have been about to start it
+        sleep 1
+        remove_one_offs
+    fi
+    if [ "$project" != "$APP" ] || [ "$status" != 0 ]; then
+        remove_networks
+    fi
+}
+
+find_state_dir
+under_lease
+journal_or_refuse "$INTENT"
+overlay=$app_dir/hook.yaml
+project=$APP-hook-$DEPLOYMENT
+[ -n "$(docker ps -aq --filter "$of_app")" ] || project=$APP
+of_project="label=com.docker.compose.project=$project"
+[ "$project" = "$APP" ] || each_line need_volume "$NEEDED"
+print_overlay "$@" >"$overlay" || refuse state "cannot write $app_dir"
+output=$(compose -p "$project" -f "$overlay" run --rm --no-deps -T "$SERVICE" 2>&1)
+status=$?
+clean_up
+journal_result "$status"
+part hook
+printf '%s\n' "$status"
+printf '%s\n' "$output" | tail -n 50
+finish

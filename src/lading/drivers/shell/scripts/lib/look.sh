@@ -1,0 +1,74 @@
+# What is on a host.
+# APP: one app, or "" for all of lading's; FILTER: its containers by label; WHOSE: by a pattern of PROJECT APP.
+# needs: prelude state-dir app-state container-format
+# may need: facts links volumes
+
+# tell_apps: one app, and whose the others are: one of the same source under another name is the same app
+tell_apps() {
+    if [ -z "$APP" ]; then
+        for folder in "$state_dir"/apps/*/; do
+            folder=${folder%/}
+            tell_app "${folder##*/}"
+        done
+        return 0
+    fi
+    tell_app "$APP"
+    part others
+    cat "$state_dir"/apps/*/current 2>/dev/null
+}
+
+# tell_silence: what an engine that does not answer says, if it says something
+tell_silence() {
+    said=$(docker ps -q 2>&1 >/dev/null)
+    part silent
+    printf '%s\n' "${said:-the engine does not answer}"
+}
+
+# list_containers: ids, from what tell_facts has listed if it has
+list_containers() {
+    if [ -n "${listed:-}" ]; then
+        ids=$(printf '%s\n' "$listed" | sed -n "s/^c=\([0-9a-f]*\) $WHOSE\$/\1/p")
+    elif ! ids=$(docker ps -aq --no-trunc --filter "label=$FILTER" 2>/dev/null); then
+        tell_silence
+        part containers
+    fi
+}
+
+# list_adopted: the containers of adopted apps have no label of lading's
+list_adopted() {
+    # shellcheck disable=SC2013 # no app's name has a space in it
+    for file in $(grep -sl '"adopted":' "$state_dir"/apps/*/current); do
+        folder=${file%/current}
+        ids="$ids $(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=${folder##*/}")"
+    done
+    # shellcheck disable=SC2086 # ids
+    ids=$(printf '%s\n' $ids | sort -u)
+}
+
+tell_containers() {
+    part containers
+    list_containers
+    [ -n "$APP" ] || list_adopted
+    [ -n "$ids" ] || return 0
+    # shellcheck disable=SC2086 # ids
+    docker container inspect --format "$container_format" $ids 2>/dev/null && return 0
+    said=$(docker ps -q 2>&1 >/dev/null) && return 0 # one of them has gone in the meantime
+    part silent
+    printf '%s\n' "${said:-the engine does not answer}"
+}
+
+# look SOURCE…: in few packets, for each costs at both ends; FACTS, VOLUMES: 1 = of the host and its volumes, too
+look() {
+    {
+        if [ "$FACTS" = 1 ]; then
+            tell_facts
+        else
+            part facts
+            printf 'state=%s\n' "$state_dir"
+        fi
+        [ $# = 0 ] || tell_links "$@"
+        tell_apps
+        tell_containers
+        [ "$VOLUMES" = 0 ] || tell_volumes
+    } | dd obs=65536 2>/dev/null
+}

@@ -1,0 +1,28 @@
+# What every script begins with. MARKER announces the parts of the answer; APP is the app's name, or empty.
+
+set -u
+LC_ALL=C
+export LC_ALL
+of_app="label=com.docker.compose.project=${APP:-}"
+newline='
+'
+
+# part NAME: what follows on stdout is this part of the answer
+part() {
+    printf '\n%s %s\n' "$MARKER" "$1"
+}
+
+# finish: the answer is whole
+finish() {
+    part end
+    [ -z "${watcher:-}" ] || kill "$watcher" 2>/dev/null
+    exit 0
+}
+
+# refuse KIND [LINE…]: nothing more is done, and the answer says why
+refuse() {
+    part refused
+    printf '%s\n' "$@"
+    part end
+    exit 40
+}

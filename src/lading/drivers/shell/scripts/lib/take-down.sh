@@ -1,0 +1,44 @@
+# Containers are stopped for a network, never removed: Compose makes the new ones from the old ones, whose anonymous volumes
+# go on with them.
+# SPARE: services of which what has ended stays as it is, each with a space before it.
+# needs: prelude half-made networks strangers
+
+# stop_containers FILTER
+stop_containers() {
+    for container in $(docker ps -q --no-trunc --filter "$1" --filter status=paused); do
+        docker unpause "$container" >/dev/null
+    done
+    ids=$(docker ps -q --no-trunc --filter "$1")
+    [ -n "$ids" ] || return 0
+    # shellcheck disable=SC2086 # ids
+    said=$(docker stop $ids 2>&1 >/dev/null) || refuse network "its containers do not stop: $said"
+}
+
+# disconnect_containers NETWORK
+disconnect_containers() {
+    docker ps -a --no-trunc --filter "network=$1" \
+        --format '{{.ID}} {{.State}} {{.Label "com.docker.compose.service"}}' |
+        while read -r container state service; do
+            case "$state $SPARE " in
+            exited*" $service "*) ;;
+            *) docker network disconnect -f "$1" "$container" ;;
+            esac
+        done
+}
+
+# take_down_network NETWORK: so that Compose makes it anew
+take_down_network() {
+    for container in $(strangers_on "$1"); do
+        detach_stranger "$1" "$container"
+    done
+    stop_containers "network=$1"
+    disconnect_containers "$1"
+    docker network inspect "$1" >/dev/null 2>&1 || return 0
+    said=$(docker network rm "$1" 2>&1 >/dev/null) || refuse network "$1 cannot be removed: $said"
+}
+
+# stop_app: all of it, before everything is made anew
+stop_app() {
+    settle_half_made
+    stop_containers "$of_app"
+}

@@ -1,0 +1,271 @@
+"""The plan is the truth: whatever two things change at once, the containers that change are exactly those that it names.
+
+One project is walked through pairs of changes; each deployment begins where the last one ended. Before each, `plan --json`
+says what becomes of every container; afterwards the engine says what became of it. Then nothing may drift, and a second
+plan must be empty.
+"""
+
+import json
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
+
+import pytest
+import yaml
+from app_client import ALL_CASES, App, some
+
+Value = TypeVar("Value")
+SITES = ("one", "two")
+"""Two services that have everything; the others are tied to one of them."""
+AT_A_SITE = ("image", "secret", "variable", "network", "config", "replicas", "volume", "renamed volume", "anonymous volume")
+KINDS = (*AT_A_SITE, "sidecar", "volumes_from", "depends_on restart", "profile", "service")
+
+GO_BACK = {"network", "replicas"}
+"""`make test` goes back from the pairs with these; `make corpus` from every pair, and there again."""
+
+
+class Change(NamedTuple):
+    """One thing that is switched from one of its two values to the other; *site*: where, if there is a choice."""
+
+    kind: str
+    site: str = ""
+
+
+Pair = tuple[Change, Change]
+
+
+def rounds() -> list[list[tuple[str, str]]]:
+    """All pairs of kinds, as a tournament: in each round every kind meets one other."""
+    first, *others = KINDS
+    found = []
+    for _ in others:
+        table = [first, *others]
+        half = len(table) // 2
+        found.append(list(zip(table[:half], reversed(table[half:]), strict=True)))
+        others = [others[-1], *others[:-1]]
+    return found
+
+
+def at_sites(pairs: Sequence[tuple[str, str]], seed: int) -> list[Pair]:
+    """The pairs of a round, in an order and each at sites that *seed* decides: at one service, or at both."""
+    chance = random.Random(seed)
+    changes = [(_at(one, chance), _at(other, chance)) for one, other in pairs]
+    chance.shuffle(changes)
+    return changes
+
+
+def _at(kind: str, chance: random.Random) -> Change:
+    return Change(kind, chance.choice(SITES) if kind in AT_A_SITE else "")
+
+
+@dataclass
+class Project:
+    """The project as it is now: which of its changes are *switched*."""
+
+    app: App
+    switched: set[Change] = field(default_factory=set)
+
+    def switch(self, *changes: Change) -> None:
+        """Make these changes, or take them back."""
+        self.switched ^= set(changes)
+        self.write()
+
+    def write(self) -> None:
+        """Write the Compose file and what it ships."""
+        text = yaml.safe_dump(self._compose(), sort_keys=False)
+        (self.app.folder / "docker-compose.yml").write_text(text)
+        for site in SITES:
+            (self.app.folder / f"{site}.conf").write_text(self._one_of("config", site, "first\n", "second\n"))
+
+    def words(self) -> list[str]:
+        """What `plan` and `deploy` are given."""
+        found = ["--version", "1.0.0", "--to", "web1"]
+        for site in SITES:
+            found += ["-e", f"TOKEN_{site}={self._one_of('secret', site, 'token-first', 'token-second')}"]
+            found += ["-e", f"LEVEL_{site}={self._one_of('variable', site, 'quiet', 'loud')}"]
+        return [*found, *self._one_of("profile", "", ["--profile", "debug"], [])]
+
+    def _one_of(self, kind: str, site: str, first: Value, second: Value) -> Value:
+        return second if Change(kind, site) in self.switched else first
+
+    def _compose(self) -> dict[str, Any]:
+        services = {site: self._site(site) for site in SITES}
+        services["side"] = _service(network_mode=f"service:{self._one_of('sidecar', '', *SITES)}")
+        services["reader"] = _service(
+            networks=["net-one"], volumes_from=[f"{self._one_of('volumes_from', '', *SITES)}:ro"]
+        )
+        cause = self._one_of("depends_on restart", "", *SITES)
+        services["web"] = _service(
+            networks=["net-two"],
+            depends_on={cause: {"condition": "service_started", "restart": True}},
+        )
+        services["extra"] = _service(networks=["net-two"], profiles=["debug"])
+        services |= self._one_of("service", "", {"leaving": _service(networks=["net-one"])}, {})
+        return {
+            "name": self.app.name,
+            "x-lading": {"plain": [f"LEVEL_{site}" for site in SITES]},
+            "services": services,
+            "networks": {f"net-{site}": self._network(site) for site in SITES},
+            "volumes": {f"data-{site}": self._volume(site) for site in SITES}
+            | {f"other-{site}": {} for site in SITES},
+            "configs": {f"conf-{site}": {"file": f"./{site}.conf"} for site in SITES},
+        }
+
+    def _site(self, site: str) -> dict[str, Any]:
+        volume = self._one_of("volume", site, f"data-{site}", f"other-{site}")
+        return _service(
+            image=f"registry.lab:5000/hello:{self._one_of('image', site, '1.0.0', '1.1.0')}",
+            environment={"TOKEN": f"${{TOKEN_{site}}}", "LEVEL": f"${{LEVEL_{site}}}"},
+            networks=[f"net-{site}"],
+            configs=[f"conf-{site}"],
+            scale=self._one_of("replicas", site, 1, 2),
+            volumes=[f"{volume}:/data", *self._one_of("anonymous volume", site, ["/scratch"], [])],
+        )
+
+    def _network(self, site: str) -> dict[str, Any]:
+        return {"labels": {"is": self._one_of("network", site, "first", "second")}}
+
+    def _volume(self, site: str) -> dict[str, Any]:
+        return {"name": f"{self.app.name}-{self._one_of('renamed volume', site, 'first', 'second')}-{site}"}
+
+
+def _service(**keys: Any) -> dict[str, Any]:
+    """A service that does nothing, and stops at once."""
+    common = {
+        "image": "registry.lab:5000/hello:1.0.0",
+        "entrypoint": ["sleep", "1000000"],
+        "stop_signal": "SIGKILL",
+        "restart": "always",
+        "deploy": {"update_config": {"monitor": "1ms"}},
+    }
+    return common | keys
+
+
+class Seen(NamedTuple):
+    """A container: whose, since when it runs, and whether it does."""
+
+    service: str
+    started: str
+    running: bool
+
+
+def containers(app: App) -> dict[str, Seen]:
+    """What the engine says, by id."""
+    label = f"label=com.docker.compose.project={app.name}"
+    form = '{{index .Config.Labels "com.docker.compose.service"}} {{.Id}} {{.State.StartedAt}} {{.State.Running}}'
+    told = app.lab.exec("web1", f"docker inspect -f '{form}' $(docker ps -aq --filter {label})").stdout
+    found = {}
+    for line in told.splitlines():
+        service, id_, started, running = line.split(" ")
+        found[id_] = Seen(service, started, running == "true")
+    return found
+
+
+def planned(plan: Mapping[str, Any], before: Mapping[str, Seen]) -> list[str]:
+    """What becomes of each container by the words of a plan, a line each."""
+    fields: dict[str, dict[str, Mapping[str, str]]] = {}
+    for change in plan["changes"]:
+        fields.setdefault(change["service"], {})[change["field"]] = change
+    leave = {one for step in plan["steps"] for one in step.get("containers", ())}
+    found = []
+    for id_, seen in before.items():
+        word = _word(fields.get(seen.service, {}))
+        found.append(f"{seen.service} {id_[:12]} {'gone' if id_ in leave else word}")
+    there = Counter(seen.service for seen in before.values())
+    for service, told in fields.items():
+        count = int(told["containers"]["new"]) if "containers" in told else there[service]
+        new = count if _word(told) == "gone" else count - there[service]
+        found += [f"{service} new"] * new
+    return sorted(found)
+
+
+def _word(fields: Mapping[str, Mapping[str, str]]) -> str:
+    """What becomes of a service's containers, if they are not taken away by id."""
+    if set(fields) - {"containers", "state", "restarted", "stopped", "service"}:
+        return "gone"
+    if {"state", "restarted"} & set(fields):
+        return "restarted"
+    return "stopped" if "stopped" in fields else "same"
+
+
+def happened(before: Mapping[str, Seen], after: Mapping[str, Seen]) -> list[str]:
+    """What became of each container, in the same words."""
+    found = []
+    for id_, seen in before.items():
+        found.append(f"{seen.service} {id_[:12]} {_fate(seen, after.get(id_))}")
+    found += [f"{seen.service} new" for id_, seen in after.items() if id_ not in before]
+    return sorted(found)
+
+
+def _fate(before: Seen, after: Seen | None) -> str:
+    if after is None:
+        return "gone"
+    if before.running and not after.running:
+        return "stopped"
+    return "same" if before == after else "restarted"
+
+
+def document(app: App, *words: str) -> dict[str, Any]:
+    """What `plan --json`, or another verb's, says."""
+    done = app.lading(*words, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def untruths(app: App, plan: Mapping[str, Any], *verb: str) -> list[str]:
+    """Do it; in what that which happened is not what *plan* said, and whether more is to be done."""
+    before = containers(app)
+    done = app.lading(*verb, "--yes")
+    if done.returncode:
+        return [done.stdout + done.stderr]
+    said, was = planned(plan, before), happened(before, containers(app))
+    found = [f"planned, but did not happen: {one}" for one in sorted(set(said) - set(was))]
+    found += [f"happened, but was not planned: {one}" for one in sorted(set(was) - set(said))]
+    if not found and said != was:
+        found = [f"planned {said}, happened {was}"]
+    drift = app.lading("drift", app.name, "--to", "web1")
+    if drift.returncode:
+        found.append(f"drift: {drift.stdout}{drift.stderr}")
+    if found:
+        found += [json.dumps(plan["changes"]), json.dumps(plan["steps"])]
+    return found
+
+
+def deployed(project: Project) -> list[str]:
+    """What is untrue of a deployment of the project as it is now, and of the plan after it."""
+    plan = document(project.app, "plan", *project.words())
+    found = untruths(project.app, plan, "deploy", *project.words())
+    again = document(project.app, "plan", *project.words())
+    if again["steps"]:
+        found.append(f"planned again: {again['changes']}")
+    return found
+
+
+def rolled_back(app: App) -> list[str]:
+    """What is untrue of the way back from there."""
+    verb = ("rollback", app.name, "--to", "web1")
+    return untruths(app, document(app, *verb, "--dry-run"), *verb)
+
+
+@pytest.mark.parametrize("number", some(range(len(KINDS) - 1)))
+def test_pairs_of_changes(app: App, number: int) -> None:
+    project = Project(app)
+    project.write()
+    done = app.lading("deploy", *project.words(), "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    wrong = []
+    for pair in at_sites(rounds()[number], number):
+        what = " and ".join(" ".join(change).strip() for change in pair)
+        project.switch(*pair)
+        wrong += [f"{what}: {one}" for one in deployed(project)]
+        if ALL_CASES or GO_BACK & {change.kind for change in pair}:
+            wrong += [f"back from {what}: {one}" for one in rolled_back(app)]
+            project.switch(*pair)
+        if ALL_CASES:
+            project.switch(*pair)
+            done = app.lading("deploy", *project.words(), "--yes")
+            assert done.returncode == 0, done.stdout + done.stderr
+    assert not wrong, "\n".join(wrong)
