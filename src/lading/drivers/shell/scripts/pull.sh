@@ -1,8 +1,8 @@
-# Store what was uploaded, pull the images, and show what the host's own Compose makes of the release.
-# LOCAL: images that nobody pulls, PULLED: those that are pulled, by digest, KEPT: an image and the tag that spares it from a
-# prune; a line each. PASSWORDS: the size of each, which follow the upload on stdin; the first ENTRIES of them are entries of
-# a Docker configuration, the others belong to LOGINS, lines REGISTRY USER.
-# needs: prelude state-dir lease under-lease each-line unpack pull end-with-stdin compose
+# Pull images, and tag all so that a prune spares them.
+# LOCAL: images that nobody pulls, PULLED: those that are pulled, by digest, KEPT: an image and the tag that spares it; a line
+# each. PASSWORDS: the size of each, which follow on stdin; the first ENTRIES of them are entries of a Docker configuration,
+# the others belong to LOGINS, lines REGISTRY USER.
+# needs: prelude state-dir under-lease each-line pull heartbeat
 # may need: engine-state-dir
 
 need_image() {
@@ -38,29 +38,17 @@ keep_image() {
     docker tag "${1% *}" "${1#* }" || refuse pull "${1% *}" "cannot tag it"
 }
 
-refuse_config() {
-    said=$(tail -n 3 "$app_dir/config.err")
-    rm -f "$app_dir/config.err"
-    refuse config "$said"
-}
-
 find_state_dir
 under_lease
-unpack
 forget_credentials_at_exit
 for size in $PASSWORDS; do
     set -- "$@" "$(head -c "$size")"
 done
-end_with_stdin
+live_on_bytes beat
 each_line need_image "$LOCAL"
 if ! has_all; then
     log_in_all "$@"
     each_line pull_image "$PULLED"
 fi
 each_line keep_image "$KEPT"
-part dir
-printf '%s\n' "$app_dir"
-part config
-compose config --no-path-resolution 2>"$app_dir/config.err" || refuse_config
-rm -f "$app_dir/config.err"
 finish
