@@ -1,20 +1,23 @@
 """A host for unit tests: a folder, the real /bin/sh, and a `docker` that answers from a table and notes each line."""
 
 import asyncio
+import contextlib
 import json
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from lading.drivers.shell import scripts
-from lading.drivers.shell.commands import Hold
+from lading.drivers import base as drivers
+from lading.drivers.shell import driver
 from lading.inventory import hosts
 from lading.transport import base, command, local
 
+T = TypeVar("T")
 Answers = Mapping[str, str | int]
 """What `docker` answers: a pattern of its arguments (`*` = anything) → standard output, or an exit status with an error."""
 
@@ -86,6 +89,24 @@ class HostShell:
         """The app's lease file."""
         return dict(line.split("=", 1) for line in (self.app() / "lease").read_text().splitlines())
 
-    def hold(self, deployment: str = "d1", fence: int = 1) -> Hold:
+    def hold(self, deployment: str = "d1", fence: int = 1, process: str = "p1") -> drivers.Hold:
         """What a deployment holds there."""
-        return Hold(str(self.state), "shop", deployment, fence, "ann@laptop", "2026-11-24T10:00:00Z", "https://ci/1")
+        return drivers.Hold("shop", deployment, fence, process, "ann@laptop", "2026-11-24T10:00:00Z", "https://ci/1", 0)
+
+    @contextlib.asynccontextmanager
+    async def ports(self) -> AsyncIterator[drivers.HostDriver]:
+        """The host's two ports, over the real wire."""
+        transport = local.LocalTransport()
+        try:
+            yield driver.connect(transport, str(self.state))(hosts.Host("here"))
+        finally:
+            await transport.close()
+
+    def ask(self, question: Callable[[drivers.HostDriver], Awaitable[T]]) -> T:
+        """What one question to the host's ports is answered."""
+
+        async def asked() -> T:
+            async with self.ports() as ports:
+                return await question(ports)
+
+        return asyncio.run(asked())

@@ -64,21 +64,10 @@ async def rollback(
         return _already_back(app, done)
     if done:
         seen = await _look(context, chosen, app)
-<<<<<<< HEAD
-    prepared = _prepare(destination, seen, app, release)
-    target = prepared.target
-    sources = mounted.of_release(target)
-=======
     rows = choices.of_names(context.settings.inventory, to, destination, chosen)
     prepared = _prepare(destination, rows, seen, app, release)
-    whole, target = prepared.plan, prepared.target
-    begin = {
-        "verb": "rollback", "app": app, "version": target.version, "commit": "", "actor": context.actor, "reason": reason,
-        "url": context.url, "plan": whole.hash, "participants": [n for batch in whole.batches for n in batch],
-        "parallelism": max(map(len, whole.batches), default=0),
-    }
-    mounts = mounted.of_release(target)
->>>>>>> next
+    target = prepared.target
+    sources = mounted.of_release(target)
 
     def judge(host: state.HostState) -> None:
         added = mounted.added(sources, app, host, {}, target.plain, guarded=bool(destination.allowed))
@@ -120,15 +109,9 @@ def _prepare(
     for name, host in seen.hosts.items():
         host_checks.check_data(target, plans[name], host)
     whole = planner.plan(target, destination.name, plans, [_way(target, apps.values())], back=True)
-<<<<<<< HEAD
     owners = sorted({one.current.source for one in apps.values() if one.current is not None})
-    whole = replace(whole, verb="rollback", source=", ".join(owners), confirm=destination.confirm,
-                    unfinished=on_host.unfinished(seen, app), rights=policy.planned(asked, app, seen))
-=======
-    owners = sorted({running.owner(one).get("source", "") for one in apps.values()})
     whole = replace(whole, verb="rollback", assignment=assigned, source=", ".join(owners), confirm=destination.confirm,
-                    unfinished=running.unfinished(seen, app), rights=policy.planned(asked, app, seen))
->>>>>>> next
+                    unfinished=on_host.unfinished(seen, app), rights=policy.planned(asked, app, seen))
     return _Prepared(whole, target, apps, kept)
 
 
@@ -195,13 +178,8 @@ def _plan(
     name: str, target: releases.Release, placed: assignment.Placed, app: state.AppState, host: state.HostState
 ) -> steps.HostPlan:
     numbers = _numbers(target, app)
-<<<<<<< HEAD
     whole = planner.plan_host(name, target, numbers, (), app, on_host.current_release(app), host.attached(target.app),
-                               volumes=host.volumes)
-=======
-    whole = planner.plan_host(name, target, numbers, (), app, running.kept_release(app), host.attached(target.app),
                                volumes=host.volumes, placed=placed)
->>>>>>> next
     return planner.without_one_shots(whole, target, verdict.finished(app.containers))
 
 

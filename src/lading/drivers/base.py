@@ -74,7 +74,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What a deployment holds on a host: its lease, by fence."""
+    """What a deployment holds on a host: its lease, by fence; *grace*: seconds that its containers need to stop."""
 
     app: str
     deployment: str
@@ -83,6 +83,7 @@ class Hold:
     holder: str
     since: str
     url: str = ""
+    grace: int = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +115,14 @@ class Upload:
 @dataclass(frozen=True, slots=True)
 class Pull:
     """Images that a host shall have. *images*: "SERVICE" or "SERVICE+1" → reference; *kept*: it had them once, for they
-    are of a release that it keeps.
+    are of a release that it keeps; *folder*: as which it keeps that, "" = by its id.
     """
 
     release: str
     images: Mapping[str, str]
     logins: Sequence[Login] = ()
     kept: bool = False
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,8 +234,8 @@ Result = Literal["well", "unwell", "removed", "given back"]
 class HostStore(Protocol):
     """What lading keeps on one host: lease, journal, releases, secrets."""
 
-    async def acquire(self, claim: Claim) -> Acquired:
-        """Take the lease and its fence, write the record, and look."""
+    async def acquire(self, claim: Claim, tell: Callable[[str], None] = ...) -> Acquired:
+        """Take the lease and its fence, write the record, and look; *tell* hears who or what is waited for."""
         ...
 
     async def confirm(self, hold: Hold) -> journal.Phase:
@@ -264,8 +266,11 @@ class HostStore(Protocol):
         """
         ...
 
-    async def close(self, hold: Hold, record: journal.Reached) -> None:
-        """The deployment was undone here, or nothing was done; free the lease."""
+    async def close(self, hold: Hold, record: journal.Reached, *, untouched: bool = False) -> None:
+        """The deployment was undone here, or nothing was done; free the lease.
+
+        *untouched*: no container was touched, forth or back, so that there was nothing to undo, however far it had come.
+        """
         ...
 
     async def leave(self, hold: Hold) -> None:

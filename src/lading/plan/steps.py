@@ -249,16 +249,13 @@ class Plan:
     confirm: bool = False
     unfinished: Mapping[str, str] = field(default_factory=dict)
     rights: tuple[Right, ...] = ()
-<<<<<<< HEAD
+    assignment: assignments.Assignment = field(default_factory=assignments.Assignment)
     phases: tuple[Phase, ...] = ()
 
     def steps_of(self, host: str) -> tuple[Step, ...]:
         """All that is done on a host, in order."""
         batches = [batch for phase in self.phases for batch in phase.batches]
         return tuple(step for batch in batches for step in batch.get(host, ()))
-=======
-    assignment: assignments.Assignment = field(default_factory=assignments.Assignment)
->>>>>>> next
 
     @property
     def empty(self) -> bool:

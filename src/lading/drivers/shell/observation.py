@@ -7,7 +7,9 @@ from typing import Any
 
 from lading import shape, state
 from lading.compose import probe as probes
-from lading.drivers.shell import scripts
+from lading.drivers import base
+from lading.drivers.shell import guarded, scripts
+from lading.state import journal
 from lading.transport import command
 
 _STATE = {"Status": str, "ExitCode": int | None, "StartedAt": str, "FinishedAt": str, "Health": Mapping[str, Any] | None}
@@ -77,22 +79,26 @@ def _lines(paths: Sequence[str]) -> str:
     return scripts.lines([path for path in paths if "\n" not in path])
 
 
-def lease(
-    marker: str, *, state_dir: str, app: str, deployment: str, holder: str, since: str, url: str, take: bool,
-    grace: int, begin: str, nonce: str, binds: Sequence[str], docker_info: str = "",
-    sources: Sequence[str] = (),
-) -> command.Command:
-    """Take the lease and its fence, write the deployment's record (*begin*, a JSON object), and look again.
-
-    *docker_info*: what it said in the look before (`Facts.docker_info`); "" = it is asked. *sources*: see `observe`.
-    """
+def lease(marker: str, claim: base.Claim, state_dir: str, timeout: int) -> command.Command:
+    """Take the lease and its fence, write the record, and look again."""
+    record, look = claim.record, claim.look
+    begins = isinstance(record, journal.Begun)
+    taken = journal.Taken(record.deployment, actor=record.actor, reason=record.reason, url=record.url, process=record.process)
     values: dict[str, str | int] = {
-        "MARKER": marker, "APP": app, "STATE_DIR": state_dir, "DEPLOYMENT": deployment, "HOLDER": holder, "SINCE": since,
-        "URL": url, "TAKE": int(take), "GRACE": grace, "BEGIN": begin, "NONCE": nonce, **_whose(app),
-        "FACTS": 1, "BINDS": _lines(binds), "VOLUMES": 0, "ENGINE_INFO": docker_info,
+        "MARKER": marker, "APP": claim.app, "STATE_DIR": state_dir, "DEPLOYMENT": record.deployment,
+        "PROCESS": record.process, "HOLDER": scripts.lines([claim.holder]), "SINCE": scripts.lines([claim.since]),
+        "URL": scripts.lines([claim.url]), "OVERRIDE": int(claim.override), "GRACE": claim.grace,
+        "MODE": "begin" if begins else "take", "RECORD": _without_fence(record), "TAKEN": _without_fence(taken),
+        "NONCE": look.nonce, **_whose(claim.app), "FACTS": 1, "BINDS": _lines(look.binds), "VOLUMES": 0,
+        "ENGINE_INFO": look.engine_info,
     }
-    text = scripts.script("lease", values, sources, ["links"] if sources else [])
-    return command.Command("lease", text, marker, timeout=60 + 6 * grace, changes=True)
+    text = scripts.script("lease", values, look.sources, ["links"] if look.sources else [])
+    return command.Command("lease", text, marker, timeout=timeout, beats=True)
+
+
+def _without_fence(record: journal.Record) -> str:
+    """The line of a record whose fence the host adds."""
+    return guarded.as_line({key: value for key, value in record.as_json().items() if key != "fence"})
 
 
 def parse_containers(text: str, spend: Callable[[], None] = lambda: None) -> tuple[state.ContainerState, ...]:

@@ -1,7 +1,7 @@
 # lading's own files of an app go; its containers stay with what they mount and what the file `compose` reads.
-# RECORD, ENDED: the lines of the journal, before and after; RELEASE: the folder that stays, without its release.json.
+# BEFORE, ENDED: the lines of the journal, before and after; RELEASE: the folder that stays, without its release.json.
 # `current` goes last.
-# needs: prelude state-dir lease under-lease prune kept-tags
+# needs: prelude state-dir under-lease prune kept-tags
 # may need: engine-state-dir
 
 remove_releases() {
@@ -13,11 +13,11 @@ remove_releases() {
 
 find_state_dir
 under_lease
-journal_or_refuse "$RECORD"
+journal_or_refuse "$BEFORE"
 remove_releases
 prune
 remove_kept_tags
 rm -f "$app_dir/current"
-journal_append "$ENDED"
-release_lease
+journal_or_refuse "$ENDED"
+free_lease
 finish

@@ -1,13 +1,15 @@
-# Remove the app's containers and networks: undo of a first deployment, and `remove`.
-# RECORD: the line of the journal; STOP: services that Compose stops first; VOLUMES: 1 = its volumes and host data too;
-# FORGET: 1 = lading's own files of the app, but for the journal.
-# needs: prelude state-dir lease under-lease remove-network
+# Remove the app's containers and networks: the way back of a first deployment, and `remove`.
+# BEFORE, REFUSED: the lines of the journal, before it, and if it is refused halfway; AFTER: the one when all is done. STOP:
+# services that Compose stops first; the words: the containers' ids, none = all; VOLUMES: 1 = its volumes and host data, too;
+# FORGET: 1 = lading's own files of the app, but for the journal, and the deployment has ended.
+# needs: prelude state-dir under-lease change remove-network heartbeat
 # may need: engine-state-dir kept-tags stop-services
 
+# remove_containers ID…
 remove_containers() {
-    ids=$(docker ps -aq --no-trunc --filter "$of_app")
-    # shellcheck disable=SC2086 # ids
-    [ -z "$ids" ] || docker rm -f $ids >/dev/null || refuse remove "a container stayed"
+    # shellcheck disable=SC2046 # ids
+    [ $# != 0 ] || set -- $(docker ps -aq --no-trunc --filter "$of_app")
+    [ $# = 0 ] || docker rm -f "$@" >/dev/null || refuse remove "a container stayed"
 }
 
 remove_networks() {
@@ -32,10 +34,13 @@ forget_app() {
 
 find_state_dir
 under_lease
-journal_or_refuse "$RECORD"
+begin_change "$BEFORE"
 [ -z "$STOP" ] || stop_services
-remove_containers
+remove_containers "$@"
 remove_networks
 [ "$VOLUMES" = 0 ] || remove_data
 [ "$FORGET" = 0 ] || forget_app
+end_change "$AFTER"
+hush
+[ "$FORGET" = 0 ] || free_lease
 finish

@@ -1,8 +1,10 @@
-# Bring up exactly the services that are the words, and show how their containers do until stdin ends.
-# INTENT, RESULT: the lines of the journal, before and after; SURPLUS: ids of containers above a service's replicas, which go
-# before Compose would choose some by their number; NETWORKS: those that change; WHOLE: 1 = all of the app is stopped first;
-# ANEW: 1 = Compose makes all of the services anew; HAD, AGAIN: see lib/anonymous.sh. Volumes are never touched.
-# needs: prelude state-dir lease under-lease each-line compose snapshot strangers
+# Bring services up, step by step, and show how their containers do for as long as somebody looks.
+# STEPS: a line for each, in order: surplus ID = a container above a service's replicas goes, before Compose would choose one
+# by its number; network NAME = it is made anew; up SERVICE… ; anew SERVICE… = with new containers, also where Compose sees no
+# reason. WHOLE: 1 = all of the app is stopped first. ROLLING, RESULT, REFUSED: the lines of the journal, before, after (with
+# Compose's status, which is no verdict), and if it is refused halfway; HAD, AGAIN: see lib/anonymous.sh. Volumes are never
+# touched.
+# needs: prelude state-dir under-lease change each-line compose snapshot strangers
 # may need: engine-state-dir take-down anonymous
 
 # remove_surplus ID
@@ -11,9 +13,9 @@ remove_surplus() {
         refuse remove "container $1 stays"
 }
 
-# bring_up SERVICE…: what Compose said as output, how it ended as status
+# bring_up OPTION… SERVICE…: what Compose said as output, how it ended as status; after a failure nothing more is brought up
 bring_up() {
-    [ "$ANEW" = 0 ] || set -- --force-recreate "$@"
+    [ "$status" = 0 ] || return 0
     set -- up -d --no-deps --no-build --pull never --quiet-pull "$@"
     if [ -n "$AGAIN" ] && write_again; then
         set -- -f "$app_dir/again.yaml" "$@"
@@ -22,18 +24,31 @@ bring_up() {
     [ -z "$AGAIN" ] || rm -f "$app_dir/again.yaml"
 }
 
+# take_step LINE
+take_step() {
+    # shellcheck disable=SC2086 # words
+    case $1 in
+    "surplus "*) remove_surplus "${1#* }" ;;
+    "network "*) take_down_network "${1#* }" ;;
+    "up "*) bring_up ${1#* } ;;
+    "anew "*) bring_up --force-recreate ${1#* } ;;
+    *) refuse state "unknown step: $1" ;;
+    esac
+}
+
 find_state_dir
 under_lease
-journal_or_refuse "$INTENT"
+begin_change "$ROLLING"
 [ -z "$HAD" ] || note_anonymous
-each_line remove_surplus "$SURPLUS"
 [ "$WHOLE" = 0 ] || stop_app
-each_line take_down_network "$NETWORKS"
 status=0
 output=
-[ $# = 0 ] || bring_up "$@"
-journal_result "$status"
+each_line take_step "$STEPS"
 attach_strangers
+end_change "$(with_number "$RESULT" rc "$status")"
+hush
+rm -f "$app_dir/op.info"
+exec 9>&-
 part up
 printf '%s\n' "$status"
 printf '%s\n' "$output" | tail -n 20

@@ -1,12 +1,23 @@
-# Remove what the release no longer has: containers, the words, by their ids; networks by name; never a volume.
-# INTENT: the line of the journal; NETWORKS: a line each; STOP: services that Compose stops first.
-# needs: prelude state-dir lease under-lease each-line
+# Remove what the release no longer has; never a volume.
+# STEPS: a line for each, in order: remove ID… = containers; network NAME. STOP: services that Compose stops first. INTENT,
+# RESULT, REFUSED: the lines of the journal, before, after, and if it is refused halfway.
+# needs: prelude state-dir under-lease change each-line heartbeat
 # may need: engine-state-dir remove-network stop-services
+
+# take_step LINE
+take_step() {
+    # shellcheck disable=SC2086 # ids
+    case $1 in
+    "remove "*) docker rm -f ${1#* } >/dev/null || refuse remove "a container stayed" ;;
+    "network "*) remove_network "${1#* }" ;;
+    *) refuse state "unknown step: $1" ;;
+    esac
+}
 
 find_state_dir
 under_lease
-journal_or_refuse "$INTENT"
+begin_change "$INTENT"
 [ -z "$STOP" ] || stop_services
-[ $# = 0 ] || docker rm -f "$@" >/dev/null || refuse remove "a container stayed"
-each_line remove_network "$NETWORKS"
+each_line take_step "$STEPS"
+end_change "$(with_number "$RESULT" rc 0)"
 finish

@@ -1,17 +1,6 @@
-# How a deployment gets the lease.
-# TAKE: 1 = also from a holder that is not gone; GRACE: seconds that the containers need to stop.
-# needs: prelude state-dir lease
-
-# terminate_stale: end what a dead controller left that may be ended: an upload or a pull whose connection is half-open
-# would wait for its own time-out. op.info names the parent of such a script, which is its `timeout`, and that passes the
-# signal on. Fails where there is none: a command that changes containers is never ended.
-terminate_stale() {
-    pid=$(sed -n 's/^ends //p' "$app_dir/op.info" 2>/dev/null)
-    [ -n "$pid" ] || return 1
-    case $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) in
-    timeout*) kill -TERM "$pid" 2>/dev/null ;;
-    esac
-}
+# How a deployment gets the lease: whoever holds it is waited for, and refused only if he lives.
+# OVERRIDE: 1 = also from a holder that lives; PROCESS: ours, which may have it already.
+# needs: prelude state-dir lease heartbeat
 
 # make_app_dir: the app's folder, in a state folder of the format that we know
 make_app_dir() {
@@ -24,39 +13,64 @@ make_app_dir() {
     { : >>"$app_dir/op.lock" && : >>"$app_dir/journal"; } 2>/dev/null || refuse state "cannot write $app_dir"
 }
 
-# held_by_another: by a deployment of this start of the machine
-held_by_another() {
-    [ "$lease_state" = held ] && [ "$lease_deployment" != "$DEPLOYMENT" ] && [ "$lease_boot" = "$boot" ]
+# terminate_stale: end what a dead controller left that may be ended: an upload or a pull whose connection is half-open
+# would wait for its own time-out. op.info names the parent of such a script, which is its `timeout`, and that passes the
+# signal on. A command that changes containers is never ended.
+terminate_stale() {
+    pid=$(sed -n 's/^ends //p' "$app_dir/op.info" 2>/dev/null)
+    [ -n "$pid" ] || return 0
+    case $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) in
+    timeout*) kill -TERM "$pid" 2>/dev/null ;;
+    esac
 }
 
-# lock_lease_for_us: the lease is locked, and may be taken
-lock_lease_for_us() {
+# look_at_lease: with the lease locked
+look_at_lease() {
     lock_lease || refuse busy "the lease file is locked"
     read_lease
     read_uptime
-    if [ "$TAKE" != 1 ] && held_by_another && [ "$lease_expires" -gt "$uptime" ]; then
+}
+
+# may_take_lease: nobody else holds it who may live
+may_take_lease() {
+    [ "$OVERRIDE" != 1 ] || return 0
+    ! lease_lives || [ "${lease_process:-another}" = "$PROCESS" ]
+}
+
+# refuse_if_alive: its controller has renewed it since the first look, or is of an older lading, which does not say
+refuse_if_alive() {
+    [ -n "$first_beat" ] || first_beat=$lease_process/$lease_fence/$lease_beat
+    if [ -z "$lease_process" ] || [ "$first_beat" != "$lease_process/$lease_fence/$lease_beat" ]; then
         refuse held "$(cat "$app_dir/lease")" "left=$((lease_expires - uptime))"
     fi
 }
 
-# lock_op: as in under_lease, but for a command that is still at it there is as much time as containers need to stop
-lock_op() {
-    exec 9>>"$app_dir/op.lock"
-    ! flock -n 9 || return 0
-    patience=$((3 * GRACE))
-    [ "$patience" -le 30 ] || patience=30
-    ! terminate_stale || patience=15
-    flock -w "$patience" 9
+# tell_awaited WORD TEXT: what is waited for, when that changes
+tell_awaited() {
+    [ "$awaited" != "$1" ] || return 0
+    awaited=$1
+    printf '\n%s awaited\n%s\n%s\n\n%s waits\n' "$MARKER" "$1" "$2" "$MARKER"
 }
 
-# acquire_lease: FENCE. The locks are taken in the order of under_lease, so the lease is read anew under the first one.
+# acquire_lease: fd 9 is the lock op.lock, fd 8 the lease's. They are taken in the order of under_lease, so the lease is read
+# anew under both.
 acquire_lease() {
-    make_app_dir
-    lock_lease_for_us
-    exec 8>&-
-    lock_op || refuse busy "$(sed 1q "$app_dir/op.info" 2>/dev/null)"
-    lock_lease_for_us
-    FENCE=$((lease_fence + 1))
-    write_lease $((uptime + 90)) held || refuse state "cannot write $app_dir"
-    exec 8>&-
+    exec 9>>"$app_dir/op.lock"
+    first_beat='' awaited=''
+    while :; do
+        look_at_lease
+        if ! may_take_lease; then
+            refuse_if_alive
+            tell_awaited holder "$(cat "$app_dir/lease")"
+        else
+            unlock_lease
+            flock -n 9 && break
+            terminate_stale
+            tell_awaited command "$(sed 1q "$app_dir/op.info" 2>/dev/null)"
+        fi
+        unlock_lease
+        wait_alone 1
+    done
+    look_at_lease
+    may_take_lease || refuse held "$(cat "$app_dir/lease")" "left=$((lease_expires - uptime))"
 }

@@ -14,13 +14,22 @@ part() {
 
 # finish: the answer is whole
 finish() {
+    hush
     part end
-    [ -z "${watcher:-}" ] || kill "$watcher" 2>/dev/null
     exit 0
+}
+
+# hush: nobody else writes into the answer any more, or ends this script
+hush() {
+    [ -n "${watcher:-}" ] || return 0
+    kill "$watcher" 2>/dev/null
+    wait "$watcher" 2>/dev/null
+    watcher=
 }
 
 # refuse KIND [LINE…]: nothing more is done, and the answer says why
 refuse() {
+    hush
     part refused
     printf '%s\n' "$@"
     part end

@@ -47,6 +47,5 @@ pull_image() {
     make_credentials
     said=$(docker --config "$credentials" pull -q "$1" 2>&1 >/dev/null) ||
         refuse "$LACKS" "$1" "$(printf '%s\n' "$said" | tail -n 1)"
-    part pulled
-    printf '%s\n' "$1"
+    printf '\n%s pulled\n%s\n' "$MARKER" "$1"
 }

@@ -1,22 +1,37 @@
-# What changes an app runs under its lease, one command at a time.
-# STEP: its name; TIMEOUT: how long it may take; CHANGES: 1 = it changes containers, so that nothing ends it halfway.
-# needs: prelude state-dir lease
+# What changes an app runs under its lease, one command at a time, in a phase that allows it.
+# STEP: its name; CHANGES: 1 = it changes containers, so that nothing ends it halfway; ALLOWED: the phases, a word each;
+# GRACE: seconds that the containers need to stop.
+# needs: prelude state-dir lease journal heartbeat wait-quiet
 
-# under_lease: refused if a command still runs there, or if another deployment holds the lease. Else fd 9 is the lock
-# op.lock, which all that this script starts inherits: it lives as long as the last of that does.
+# under_lease: refused if a command still runs there, if somebody else has the lease, or in another phase. Else fd 9 is the
+# lock op.lock, which all that this script starts inherits: it lives as long as the last of that does. What changes containers
+# renews its lease until hush; after a command of which nobody knows what became of it, it waits until the engine is quiet.
 under_lease() {
     [ "$CHANGES" != 1 ] || trap '' HUP PIPE
     exec 9>>"$app_dir/op.lock"
     flock -w 3 9 || refuse busy "$(sed 1q "$app_dir/op.info" 2>/dev/null)"
+    check_lease 0
+    printf '%s %s since %s, pid %s\n' "$DEPLOYMENT" "$STEP" "$(now)" $$ >"$app_dir/op.info"
+    if [ "$CHANGES" != 1 ]; then
+        printf 'ends %s\n' "$PPID" >>"$app_dir/op.info"
+        return 0
+    fi
+    renew_while_alive
+    [ -z "$unanswered" ] || wait_quiet
+}
+
+# check_lease BEATS: that the lease is ours, and the phase is right; then it is renewed
+check_lease() {
     lock_lease || refuse busy "the lease file is locked"
     read_lease
     read_uptime
-    case "$lease_deployment $lease_fence $lease_state" in
-    "$DEPLOYMENT $FENCE held") ;;
-    *) refuse fence "$(cat "$app_dir/lease" 2>/dev/null)" ;;
+    is_ours || refuse fence "$(cat "$app_dir/lease" 2>/dev/null)"
+    read_journal
+    [ "${open:-$DEPLOYMENT}" = "$DEPLOYMENT" ] || refuse phase "$open is open"
+    case " $ALLOWED " in
+    *" $phase "*) ;;
+    *) refuse phase "$phase" ;;
     esac
-    write_lease $((uptime + TIMEOUT + 30)) held
-    exec 8>&-
-    printf '%s %s since %s, pid %s\n' "$DEPLOYMENT" "$STEP" "$(now)" $$ >"$app_dir/op.info"
-    [ "$CHANGES" = 1 ] || printf 'ends %s\n' $PPID >>"$app_dir/op.info"
+    extend_lease "$1" || refuse state "cannot write $app_dir"
+    unlock_lease
 }

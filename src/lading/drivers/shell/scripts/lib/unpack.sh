@@ -36,12 +36,17 @@ store_release() {
     rm -rf "$release.old"
 }
 
-unpack() {
+# receive_upload: as the folder incoming
+receive_upload() {
     incoming=$app_dir/incoming.$DEPLOYMENT
     rm -rf "$app_dir"/incoming.*
-    [ "$SIZE" -gt 0 ] || return 0
-    extract
+    [ "$SIZE" = 0 ] || extract
     rm -f "$app_dir/tar.err"
+}
+
+# store_upload: where each part of it belongs
+store_upload() {
+    [ -d "$incoming" ] || return 0
     chmod -R a+rX "$incoming"
     [ ! -d "$incoming/objects" ] ||
         find "$incoming/objects" -mindepth 1 -type d -exec chmod u=rwx,go=rx,g-s {} +

@@ -1,0 +1,54 @@
+"""One host as a driver has it: its transport, where lading's state is there, and what becomes of an answer."""
+
+from collections.abc import Sequence
+
+from lading.drivers import base
+from lading.drivers.shell import guarded, observe
+from lading.inventory import hosts
+from lading.transport import base as transports
+from lading.transport import command
+
+
+class Bound:
+    """One host; *folder*: where lading's state is, once the host has said it, which spares it from asking its engine."""
+
+    def __init__(self, transport: transports.Transport, host: hosts.Host, state_dir: str) -> None:
+        self.transport, self.host, self.state_dir = transport, host, state_dir
+        self.folder = ""
+
+    @property
+    def common(self) -> dict[str, str | int]:
+        """Where lading's state is, as every script takes it."""
+        return {"STATE_DIR": self.state_dir, "KNOWN_STATE_DIR": self.folder}
+
+    def guarded(
+        self, name: str, doing: str, hold: base.Hold, values: guarded.Values, words: Sequence[str] = (), *,
+        timeout: int, more: Sequence[str] = (), ends: bool = False,
+        payload: tuple[bytes | command.Secret, ...] = (), step: str = "",
+    ) -> command.Command:
+        """See `guarded.guarded`."""
+        return guarded.guarded(
+            name, doing, hold, self.common, values, words, marker=observe.marker(), timeout=timeout, more=more,
+            ends=ends, payload=payload, step=step,
+        )
+
+    async def send(self, what: command.Command, on_part: transports.OnPart | None = None) -> command.Result:
+        """Run a command to its end.
+
+        Raises:
+            Refused: the host did not do it, and says why; or its answer is not whole.
+            TransportError: it did not answer.
+        """
+        answer = await self.transport.run(self.host, what, on_part)
+        if "refused" in answer.parts:
+            kind, _, text = answer.text("refused").partition("\n")
+            raise base.Refused(kind, text)
+        if "end" not in answer.parts:
+            raise base.Refused("broken", f"ended with status {answer.status}: {last_line(answer.stderr)}")
+        return answer
+
+
+def last_line(text: str) -> str:
+    """What a program said last."""
+    said = text.strip().splitlines()
+    return said[-1] if said else "no output"

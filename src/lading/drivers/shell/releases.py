@@ -1,0 +1,139 @@
+"""What of a release a host's Compose, its folders and its tags are told: calls, names, what stops before it goes (pure)."""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lading import state
+from lading.compose import bundle, project, restore
+from lading.compose import release as releases
+from lading.drivers import base
+from lading.drivers.shell import compose_call, scripts
+from lading.plan import mounts
+
+_TARGET = re.compile(r"/[A-Za-z0-9_.,:@+/ -]*")  # what stands in YAML as it is
+
+
+def call(
+    made: releases.Release, versions: Mapping[str, int], app: state.AppState
+) -> compose_call.ComposeCall:
+    """Compose for a release with these secret versions; *app*: what a host keeps."""
+    secrets = {releases.secret_path(name): versions.get(name, 0) for name in made.secrets if name.startswith("var.")}
+    return compose_call.compose_call(
+        made.app, app.folder(made.id), made.directory, made.compose_files, secrets,
+        releases.interpolation(made, versions, ""), made.profiles,
+    )
+
+
+def kept_image(app: str, service: str, release: str) -> str:
+    """The tag that spares an image of a kept release from a prune (lower case, as Docker wants it).
+
+    *service*: its name, or "NAME+1" for an image that stands elsewhere than in its `image:`.
+    """
+    name, _, number = service.partition("+")
+    suffix = f"__{number}" if number else ""
+    return f"lading-keep/{slug(app)}/{slug(name)}{suffix}:{release}"
+
+
+def slug(name: str) -> str:
+    """A name in lower case, as Docker takes it in that of an image."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "x"
+
+
+def uploaded(what: base.Upload) -> bytes:
+    """The tar of what a host lacks of a release; nothing where it keeps all of it."""
+    if what.bundle is None:
+        return b""
+    folder = what.app.folder(what.release.id)
+    files = [_moved(one, f"releases/{folder}/") for one in bundle.release_files(what.bundle)]
+    files += bundle.object_files(what.bundle, what.objects)
+    for name in what.fresh_secrets:
+        place = f"secrets/{releases.secret_path(name)}/{what.secret_versions[name]}"
+        files.append(project.ShippedFile(place, bundle.secret_content(name, what.bundle.secrets[name])))
+    return bundle.tar(files)
+
+
+def _moved(file: project.ShippedFile, lead: str) -> project.ShippedFile:
+    return project.ShippedFile(lead + file.path, file.content, file.executable)
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What goes of a host's folder of an app, by names there, and tags."""
+
+    releases: Sequence[str]
+    objects: Sequence[str]
+    secrets: Sequence[str]
+    tags: Sequence[str]
+
+    def values(self) -> dict[str, str]:
+        """The variables of a script that prunes."""
+        return {"DROP_OBJECTS": scripts.lines(self.objects), "DROP_SECRETS": scripts.lines(self.secrets)}
+
+
+def dropped(what: base.Pruned) -> Dropped:
+    """What goes when a deployment has ended: also a folder in which an older lading keeps the same release."""
+    app = what.app
+    gone = [name for name, id in app.folders.items() if id in what.releases or name != app.folder(id)]
+    tags = [kept_image(app.app, service, name) for name in gone for service in _kept_images(app, name)]
+    return Dropped(gone, what.objects, [f"{releases.secret_path(name)}/{number}" for name, number in what.secrets], tags)
+
+
+def _kept_images(app: state.AppState, folder: str) -> Iterable[str]:
+    """Under which names the images of the release in a folder are kept."""
+    raw = app.releases.get(app.folders[folder])
+    if raw is None:
+        return ()
+    return [key for spec in restore.from_json(raw).services.values() for key in spec.all_images]
+
+
+def given_back(release: releases.Release, app: state.AppState) -> Dropped:
+    """What goes of an app whose containers stay: all that none of them mounts, and that the file `compose` does not read."""
+    current = app.current
+    mounted = {part for one in app.containers for source in one.mounts.values() for part in source.split("/")}
+    kept = {(name, int(number)) for name, number in (current.generations if current else {}).items()}
+    needed = release.objects if current is not None and current.release == release.id else {}
+    objects = sorted(app.objects - set(needed) - mounted)
+    return Dropped((), objects, sorted(_unused_secrets(app, kept, mounted)), ())
+
+
+def _unused_secrets(app: state.AppState, kept: Collection[tuple[str, int]], mounted: Collection[str]) -> Iterable[str]:
+    for name, known in app.secrets.items():
+        path = releases.secret_path(name)
+        if path not in mounted:
+            yield from (f"{path}/{number}" for number in known if (name, number) not in kept)
+
+
+def stopping(
+    made: releases.Release | None, versions: Mapping[str, int], app: state.AppState,
+    services: Collection[str] | None = None,
+) -> dict[str, str]:
+    """The variables of a script that stops the services of *made* that have a `pre_stop`, before it removes them.
+
+    Only Compose runs that. *services*: which of them go; None = all.
+    """
+    if made is None:
+        return {"STOP": ""}
+    hooked = [name for name, spec in made.services.items() if spec.definition.get("pre_stop")]
+    chosen = [name for name in hooked if services is None or name in services]
+    if not chosen:
+        return {"STOP": ""}
+    return {**call(made, versions, app).values(), "STOP": " ".join(chosen)}
+
+
+def anonymous(app: state.AppState) -> list[str]:
+    """The anonymous volumes of an app's containers, as scripts/lib/anonymous.sh notes them.
+
+    Of a service with several containers nobody could tell whose is which.
+    """
+    containers = [one for one in app.containers if not one.one_off and one.content]
+    several = {name for name, count in Counter(one.service for one in containers).items() if count > 1}
+    found: list[str] = []
+    for one in containers:
+        if one.service in several:
+            continue
+        for target, source in sorted(one.mounts.items()):
+            if mounts.NAMELESS.fullmatch(source) and _TARGET.fullmatch(target):
+                found.append(f"{one.service} {one.content} {source} {target}")
+    return found

@@ -1,0 +1,230 @@
+"""The containers of a host, over its shell: `docker` and `docker compose`, called by scripts."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import assert_never
+
+from lading import shape, state
+from lading.compose import overlay
+from lading.compose import release as made_of
+from lading.drivers import base
+from lading.drivers.shell import bound, guarded, logs, observation, observe, releases, scripts
+from lading.plan import mounts, steps
+from lading.state import journal
+from lading.transport import command
+
+
+class ShellRuntime:
+    """See `drivers.base.ContainerRuntime`."""
+
+    def __init__(self, host: bound.Bound) -> None:
+        self._host = host
+
+    async def look(self, app: str) -> state.HostState:
+        """What there is of an app; a host that does not answer is a value."""
+        return await observe.host(self._host.transport, self._host.host, state_dir=self._host.state_dir, app=app)
+
+    async def pull(self, hold: base.Hold, what: base.Pull) -> None:
+        """Pull what is not there, and tag all so that a prune spares them."""
+        images = list(dict.fromkeys(what.images.values()))
+        entries = [login for login in what.logins if login.identity]
+        others = [login for login in what.logins if not login.identity]
+        passwords = [command.Secret(login.password) for login in (*entries, *others)]
+        tags = [f"{image} {releases.kept_image(hold.app, name, what.folder or what.release)}"
+                for name, image in what.images.items()]
+        values: guarded.Values = {
+            "LACKS": "gone" if what.kept else "pull",
+            "LOCAL": scripts.lines([image for image in images if "@" not in image]),
+            "PULLED": scripts.lines([image for image in images if "@" in image]),
+            "KEPT": scripts.lines(tags), "ENTRIES": len(entries),
+            "PASSWORDS": " ".join(str(len(password.value)) for password in passwords),
+            "LOGINS": scripts.lines([f"{login.registry} {login.username}" for login in others]),
+        }
+        await self._host.send(self._host.guarded(
+            "pull", "pull", hold, values, timeout=1800, ends=True, payload=tuple(passwords), step="stage"))
+
+    async def run_hook(self, hold: base.Hold, what: base.Hook) -> tuple[int, str]:
+        """Run a service once; its exit status, and its last lines."""
+        made, step = what.release, what.step
+        used = mounts.of_service(made, made.services[step.service])
+        limit = max(1, round(step.timeout))
+        values: guarded.Values = {
+            **releases.call(made, what.secret_versions, what.app).values(), "SERVICE": step.service,
+            "OVERLAY": overlay.write({"services": {step.service: _once(step)}}),
+            "NEEDED": scripts.lines([str(v["name"]) for v in made.volumes.values() if v["name"] in used]),
+            "LIMIT": limit, "INTENT": guarded.line(journal.Intent(hold.deployment, doing="hook", hook=step.hook)),
+            "RESULT": guarded.line(journal.Done(hold.deployment, doing="hook", hook=step.hook)),
+        }
+        answer = await self._host.send(self._host.guarded(
+            "hook", "hook", hold, values, list(_resources(made)), timeout=limit + 90))
+        status, _, said = answer.text("hook").partition("\n")
+        return shape.whole(status.strip(), 1), said
+
+    async def roll(
+        self, hold: base.Hold, what: base.Roll, watcher: base.Watcher, tell: Callable[[str], None]
+    ) -> None:
+        """Bring services up, then show *watcher* what there is until it has seen enough."""
+        networks = any(isinstance(step, steps.RecreateNetwork) for step in what.steps)
+        starts = [name for step in what.steps if isinstance(step, steps.StartServices) for name in step.services]
+        had = releases.anonymous(what.app) if what.verb == "roll" else []
+        again = [f"{name} {what.release.services[name].content}" for name in starts] if what.restores else []
+        values: guarded.Values = {
+            **releases.call(what.release, what.secret_versions, what.app).values(), **_roll_lines(hold, what),
+            "STEPS": scripts.lines([line for step in what.steps for line in _roll_step(step)]),
+            "SPARE": "".join(f" {name}" for name in what.spares), "WHOLE": int(what.whole),
+            "HAD": scripts.lines(had), "AGAIN": scripts.lines(again), "LIMIT": base.UP_TIMEOUT,
+        }
+        more = [*(["take-down"] if networks or what.whole else []), *(["anonymous"] if had or again else [])]
+        command = self._host.guarded(
+            "roll", what.verb, hold, values, timeout=base.UP_TIMEOUT + what.patience, more=more)
+        await self._host.send(command, _Shown(watcher, tell).part)
+
+    async def remove(self, hold: base.Hold, what: base.Removal) -> None:
+        """Remove containers and networks."""
+        doing = "undo" if what.undo else "tidy"
+        services = [step.service for step in what.steps if isinstance(step, steps.RemoveService)]
+        networks = any(isinstance(step, steps.RemoveNetwork) for step in what.steps)
+        before: journal.Record = journal.Intent(hold.deployment, doing="tidy")
+        if what.undo:
+            before = journal.Reached(hold.deployment, phase="undoing")
+        values = {
+            **releases.stopping(what.release, what.secret_versions, what.app, services),
+            "STEPS": scripts.lines([_tidy_step(step) for step in what.steps]), "INTENT": guarded.line(before),
+            "RESULT": guarded.result(hold.deployment, doing), "REFUSED": guarded.result(hold.deployment, doing, rc=40),
+        }
+        more = [*(["remove-network"] if networks else []), *(["stop-services"] if values["STOP"] else [])]
+        await self._host.send(self._host.guarded("tidy", doing, hold, values, timeout=300, more=more))
+
+    async def remove_app(self, hold: base.Hold, what: base.Departure) -> None:
+        """Remove an app; but for the way back, this is the end of its deployment here."""
+        if what.step.kept:
+            await self._give_back(hold, what)
+            return
+        doing = "undo" if what.undo else "remove"
+        before: journal.Record = journal.Intent(hold.deployment, doing=doing)
+        after = guarded.line(journal.Reached(hold.deployment, phase="ended", result="removed"))
+        if what.undo:
+            before = journal.Reached(hold.deployment, phase="undoing")
+            after = guarded.result(hold.deployment, doing, rc=0)
+        values: dict[str, str | int] = {
+            **releases.stopping(what.release, what.secret_versions, what.app), "BEFORE": guarded.line(before),
+            "REFUSED": guarded.result(hold.deployment, doing, rc=40), "AFTER": after, "VOLUMES": int(what.step.data),
+            "FORGET": int(not what.undo), "KEEP": releases.slug(hold.app),
+        }
+        more = [*([] if what.undo else ["kept-tags"]), *(["stop-services"] if values["STOP"] else [])]
+        await self._host.send(self._host.guarded(
+            "remove-app", doing, hold, values, what.step.containers, timeout=300, more=more))
+
+    async def _give_back(self, hold: base.Hold, what: base.Departure) -> None:
+        """lading's own files go, the containers stay."""
+        gone = releases.given_back(what.release, what.app)
+        ended = journal.Reached(hold.deployment, phase="ended", result="given back")
+        current = what.app.current
+        values: guarded.Values = {
+            **gone.values(), "BEFORE": guarded.line(journal.Intent(hold.deployment, doing="remove")),
+            "ENDED": guarded.line(ended), "RELEASE": what.app.folder(current.release) if current else "",
+            "KEEP": releases.slug(hold.app),
+        }
+        await self._host.send(self._host.guarded("detach-app", "remove", hold, values, timeout=120))
+
+    async def start(self, hold: base.Hold, containers: Sequence[str]) -> None:
+        """Start containers that have died, by id."""
+        values = {
+            "INTENT": guarded.line(journal.Intent(hold.deployment, doing="start")),
+            "RESULT": guarded.result(hold.deployment, "start"),
+            "REFUSED": guarded.result(hold.deployment, "start", rc=40),
+        }
+        await self._host.send(self._host.guarded("start", "start", hold, values, containers, timeout=300))
+
+    async def last_lines(self, app: str, services: Sequence[str]) -> Mapping[str, str]:
+        """The last lines that services have said, by service."""
+        answer = await self._host.transport.run(
+            self._host.host, logs.last_lines(observe.marker(), app=app, services=services))
+        return {name: answer.text(f"log:{name}") for name in services if f"log:{name}" in answer.parts}
+
+
+class _Shown:
+    """Shows a watcher what comes while services are brought up."""
+
+    def __init__(self, watcher: base.Watcher, tell: Callable[[str], None]) -> None:
+        self._watcher, self._tell = watcher, tell
+        self._containers = b""
+
+    def part(self, name: str, content: bytes) -> bool:
+        """Take a part of the answer; True = seen enough."""
+        text = content.decode("utf-8", "replace")
+        match name:
+            case "gone":
+                for line in text.strip().splitlines():
+                    self._tell(line)
+            case "up":
+                status, _, said = text.strip().partition("\n")
+                self._watcher.started(shape.whole(status, 1), said)
+            case "containers":
+                self._containers = content
+            case "tick":
+                return self._snapshot()
+        return False
+
+    def _snapshot(self) -> bool:
+        try:
+            found = observation.parse_containers(self._containers.decode("utf-8", "replace"))
+        except ValueError as wrong:
+            return self._watcher.unreadable(str(wrong))
+        return self._watcher.snapshot(found)
+
+
+def _roll_lines(hold: base.Hold, what: base.Roll) -> dict[str, str]:
+    """The lines of the journal around a roll, or the way back, which is in one phase until it is closed."""
+    if what.verb == "undo":
+        return {
+            "ROLLING": guarded.line(journal.Reached(hold.deployment, phase="undoing", to=what.release.id)),
+            "RESULT": guarded.result(hold.deployment, "undo"),
+            "REFUSED": guarded.result(hold.deployment, "undo", rc=40),
+        }
+    return {
+        "ROLLING": guarded.line(journal.Reached(hold.deployment, phase="rolling", to=what.release.id)),
+        "RESULT": guarded.line(journal.Reached(hold.deployment, phase="rolled")),
+        "REFUSED": guarded.line(journal.Reached(hold.deployment, phase="failed")),
+    }
+
+
+def _roll_step(step: steps.RecreateNetwork | steps.ScaleDown | steps.StartServices) -> Iterator[str]:
+    """A step as lines of scripts/roll.sh."""
+    match step:
+        case steps.RecreateNetwork():
+            yield f"network {step.network}"
+        case steps.ScaleDown():
+            yield from (f"surplus {id}" for id in step.containers)
+        case steps.StartServices():
+            if step.services:
+                yield f"{'anew' if step.anew else 'up'} {' '.join(step.services)}"
+        case _:
+            assert_never(step)
+
+
+def _tidy_step(step: steps.RemoveService | steps.RemoveNetwork) -> str:
+    """A step as a line of scripts/tidy.sh."""
+    match step:
+        case steps.RemoveService():
+            return f"remove {' '.join(step.containers)}"
+        case steps.RemoveNetwork():
+            return f"network {step.network}"
+        case _:
+            assert_never(step)
+
+
+def _once(step: steps.RunHook) -> dict[str, object]:
+    """How a hook's service differs from its own definition."""
+    own: dict[str, object] = dict.fromkeys(("container_name", "depends_on", "labels", "ports"), overlay.RESET)
+    if step.command is not None:
+        own["command"] = overlay.Override(step.command)
+    return own
+
+
+def _resources(made: made_of.Release) -> Iterator[str]:
+    """The words of scripts/hook.sh: KIND KEY NAME JSON_NAME NUMBER of each of the app's own networks and volumes."""
+    for kind, declared in (("network", made.networks), ("volume", made.volumes)):
+        own = {key: str(one["name"]) for key, one in declared.items() if not one["external"]}
+        for number, (key, name) in enumerate(own.items()):
+            yield from (kind, json.dumps(key), name, json.dumps(name), str(number))

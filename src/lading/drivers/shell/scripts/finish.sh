@@ -1,0 +1,24 @@
+# The deployment has ended here, if the app's containers are as EXPECTED; else they are shown, to be judged.
+# ENDED: the line of the journal; DROP_RELEASES: folders of releases that go, a line each; the words: tags of theirs.
+# needs: prelude state-dir under-lease as-expected each-line prune heartbeat
+# may need: engine-state-dir
+
+remove_release() {
+    rm -rf "$app_dir/releases/$1"
+}
+
+find_state_dir
+under_lease
+if is_as_expected; then
+    journal_or_refuse "$ENDED"
+    each_line remove_release "$DROP_RELEASES"
+    prune
+    [ $# = 0 ] || docker image rm "$@" >/dev/null 2>&1
+    hush
+    free_lease
+    part ended
+else
+    hush
+    tell_containers
+fi
+finish

@@ -1,0 +1,139 @@
+"""lading's own files on a host, over its shell: the lease, the journal, releases, secrets."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import cast
+
+from lading import errors, shape
+from lading.drivers import base
+from lading.drivers.shell import bound, guarded, observation, observe, releases
+from lading.state import journal
+from lading.transport import command
+
+WAITING = 1200  # seconds that a holder, or its last command, is waited for
+
+
+class ShellStore:
+    """See `drivers.base.HostStore`."""
+
+    def __init__(self, host: bound.Bound) -> None:
+        self._host = host
+
+    async def acquire(self, claim: base.Claim, tell: Callable[[str], None] = lambda _: None) -> base.Acquired:
+        """Take the lease and its fence, write the record, and look; *tell* hears who or what is waited for."""
+        marker = observe.marker()
+        what = observation.lease(marker, claim, self._host.state_dir, WAITING + 12 * claim.grace)
+
+        def heard(name: str, content: bytes) -> bool:
+            if name == "awaited":
+                tell(_awaited(content.decode("utf-8", "replace")))
+            return False
+
+        answer = await self._host.send(what, heard)
+        fence, phase = shape.whole(answer.text("fence")), answer.text("phase")
+        if fence < 0 or phase not in (*journal.PHASES, "none"):
+            raise base.Refused("broken", "it does not say what it did with the lease")
+        seen = observe.answered(self._host.host.name, answer)
+        if not seen.reachable:
+            raise errors.ForeignError(seen.error, seen.error_hint, host=seen.host, step="lease")
+        self._host.folder = seen.facts.state_dir
+        return base.Acquired(_held(claim, fence), None if phase == "none" else cast(journal.Phase, phase), seen)
+
+    async def confirm(self, hold: base.Hold) -> journal.Phase:
+        """Whether the lease is still held, and in which phase the deployment is; the lease is renewed."""
+        answer = await self._host.send(self._host.guarded("confirm", "confirm", hold, {}, timeout=30))
+        phase = answer.text("phase")
+        if phase not in guarded.OPEN:
+            raise base.Refused("broken", f"it is in no phase that is open: {phase}")
+        return cast(journal.Phase, phase)
+
+    async def upload(self, hold: base.Hold, what: base.Upload) -> str:
+        """Store a release, and what the host's own Compose makes of it."""
+        folder = what.app.folder(what.release.id)
+        tar = releases.uploaded(what)
+        values: guarded.Values = {
+            **releases.call(what.release, what.secret_versions, what.app).values(), "RELEASE": folder, "SIZE": len(tar),
+            "STAGED": guarded.line(journal.Reached(hold.deployment, phase="staged")),
+        }
+        answer = await self._host.send(self._host.guarded(
+            "upload", "upload", hold, values, timeout=1800, ends=True, payload=(command.Secret(tar),), step="stage"))
+        form = answer.parts.get("config", b"").decode("utf-8", "replace").strip()
+        form = form.replace(answer.text("dir"), "@DIR@")
+        return form.replace(f"@DIR@/releases/{folder}/", f"@DIR@/releases/{what.release.id}/")
+
+    async def prepare(self, hold: base.Hold, expected: base.Containers | None) -> base.Containers | None:
+        """The deployment is prepared, if the app's containers are as *expected*; else they are returned."""
+        values = {"EXPECTED": guarded.expected(expected),
+                  "PREPARED": guarded.line(journal.Reached(hold.deployment, phase="prepared"))}
+        answer = await self._host.send(self._host.guarded("prepare", "prepare", hold, values, timeout=120))
+        return None if "prepared" in answer.parts else _containers(answer)
+
+    async def commit(self, hold: base.Hold, what: base.Commit) -> None:
+        """Write that the release is deployed."""
+        values = {
+            "COMMITTED": guarded.line(what.record), "RELEASE": what.app.folder(what.release.id),
+            "DEPLOYED": _compact(what.deployed.as_json()), "CURRENT": _compact(what.current.as_json()),
+            "SCRIPT": releases.call(what.release, what.secret_versions, what.app).operator_script(),
+        }
+        await self._host.send(self._host.guarded("commit", "commit", hold, values, timeout=120))
+
+    async def finish(
+        self, hold: base.Hold, result: base.Result, expected: base.Containers | None, pruned: base.Pruned
+    ) -> base.Containers | None:
+        """The deployment has ended here, if the app's containers are as *expected*; else they are returned."""
+        gone = releases.dropped(pruned)
+        record = journal.Reached(hold.deployment, phase="ended", result=result)
+        values = {**gone.values(), "DROP_RELEASES": "\n".join(gone.releases), "ENDED": guarded.line(record),
+                  "EXPECTED": guarded.expected(expected, "any")}
+        answer = await self._host.send(self._host.guarded("finish", "finish", hold, values, gone.tags, timeout=180))
+        return None if "ended" in answer.parts else _containers(answer)
+
+    async def close(self, hold: base.Hold, record: journal.Reached, *, untouched: bool = False) -> None:
+        """The deployment was undone here, or nothing was done; free the lease.
+
+        *untouched*: no container was touched, forth or back, so that nothing was to be undone, however far it had come.
+        """
+        values = {"UNDOING": guarded.line(replace(record, phase="undoing")), "UNDONE": guarded.line(record)}
+        doing = "close untouched" if untouched else "close"
+        await self._host.send(self._host.guarded(
+            "close", doing, hold, values, timeout=120, step="release-lease"))
+
+    async def leave(self, hold: base.Hold) -> None:
+        """Free the lease; the deployment stays open."""
+        values = {"LEFT": guarded.line(journal.Left(hold.deployment))}
+        await self._host.send(self._host.guarded("leave", "leave", hold, values, timeout=60, step="release-lease"))
+
+
+def _held(claim: base.Claim, fence: int) -> base.Hold | None:
+    """What is held by a fence; nothing by 0."""
+    if not fence:
+        return None
+    return base.Hold(claim.app, claim.record.deployment, fence, claim.record.process, claim.holder, claim.since,
+                     claim.url, claim.grace)
+
+
+def _awaited(text: str) -> str:
+    """Who or what is waited for, in words."""
+    kind, _, rest = text.strip().partition("\n")
+    if kind == "command":
+        return f"a command that still runs there: {rest}"
+    lease = dict(line.split("=", 1) for line in rest.splitlines() if "=" in line)
+    return (f"deployment {lease.get('deployment', '?')} of {lease.get('holder', 'somebody')}, which may be dead "
+            f"(its lease ends within 30 s)")
+
+
+def _containers(answer: command.Result) -> base.Containers:
+    """The containers that a script shows.
+
+    Raises:
+        Refused: what the engine says of them cannot be read.
+    """
+    try:
+        return observation.parse_containers(answer.text("containers"))
+    except ValueError as wrong:
+        raise base.Refused("engine", str(wrong)) from wrong
+
+
+def _compact(said: Mapping[str, object]) -> str:
+    return json.dumps(said, separators=(",", ":"))
