@@ -130,7 +130,7 @@ class Store:
 
     host: SimulatedHost
 
-    async def acquire(self, claim: drivers.Claim) -> drivers.Acquired:
+    async def acquire(self, claim: drivers.Claim, tell: Callable[[str], None] = lambda _: None) -> drivers.Acquired:
         host, record = self.host, claim.record
         begins = isinstance(record, journal.Begun)
         host.asked("begin" if begins else "take")
@@ -190,8 +190,8 @@ class Store:
         self.host.after(self.host.name, "finish")
         return None
 
-    async def close(self, hold: drivers.Hold, record: journal.Reached) -> None:
-        self.host.asked("close", hold)
+    async def close(self, hold: drivers.Hold, record: journal.Reached, *, untouched: bool = False) -> None:
+        self.host.asked("undo" if untouched else "close", hold)
         self.host.write(record)
         self.host.free()
         self.host.after(self.host.name, "close")

@@ -17,6 +17,8 @@ from lading import canonical, errors, provenance, settings
 from lading import context as contexts
 from lading import found as finding
 from lading.cli import completing, main, terminal
+from lading.drivers.shell import driver
+from lading.engines.compose_hosts import coordinator
 from lading.ledger import ledger
 from lading.plan import steps
 from lading.transport import ansible, ansible_session, base, command, routed, ssh, telling
@@ -179,8 +181,9 @@ async def opened(
     if questions:
         kept = await _asked(fleet)
     asker = contexts.who(os.environ)
+    engine = coordinator.ComposeHosts(driver.connect(transport, fleet.state_dir))
     context = contexts.Context(fleet, dict(os.environ), transport, kept, asker.actor, asker.url, asker.commit,
-                               ran_by=contexts.process_owner())
+                               ran_by=contexts.process_owner(), engine=engine)
     signals(context.stop, says=with_ledger or questions)
     try:
         yield context

@@ -12,7 +12,6 @@ from lading.compose import bundle, hooks, normal, project, reference
 from lading.deploy import credentials, preparation
 from lading.deploy.preparation import Prepared
 from lading.deploy.request import Request
-from lading.engines import host_commands
 from lading.export import ansible
 from lading.inventory import hosts
 from lading.plan import steps
@@ -95,7 +94,7 @@ def _files(prepared: Prepared) -> list[project.ShippedFile]:
     found += [("files/", f) for f in bundle.object_files(made, made.objects)]
     moved = [project.ShippedFile(lead + f.path, f.content, f.executable) for lead, f in found]
     for name, plan in prepared.plan.hosts.items():
-        script = host_commands.compose_function(made.release, plan.generations).operator_script()
+        script = releases.call(made.release, plan.generations, state.AppState(made.release.app)).operator_script()
         moved.append(_file(f"files/compose/{name}", script, executable=True))
     return moved
 

@@ -13,7 +13,7 @@ from lading.compose import plugin, reference, registry, release
 from lading.deploy import credentials, host_checks, mounted, on_host, policy
 from lading.deploy.preparation import Prepared
 from lading.drivers import base as drivers
-from lading.engines import base
+from lading.engines import base, preflight
 from lading.inventory import hosts
 from lading.plan import steps
 from lading.state import journal
@@ -133,7 +133,7 @@ async def of_prepared(
     for name, host in seen.hosts.items():
         app = host.apps.get(made.app, state.AppState(made.app))
         becoming[name] = Becoming(made, app, made.version, bundle.source, prepared.destination.name)
-        look[name] = drivers.Look(prepared.nonce, made.needed_binds, tuple(prepared.mounts.sources), host.facts.docker_info)
+        look[name] = drivers.Look(prepared.nonce, preflight.needed_binds(made, plan.hosts[name].placed), tuple(prepared.mounts.sources), host.facts.docker_info)
         composes[name] = host.facts.compose
     means = Means(
         bundle=bundle, logins=logins(context, made), expected=prepared.expected, composes=composes, look=look,

@@ -20,6 +20,7 @@ from lading.deploy import (
     takeover,
 )
 from lading.drivers import base as drivers
+from lading.engines import preflight
 from lading.health import verdict
 from lading.inventory import hosts
 from lading.placement import assignment, choices
@@ -74,7 +75,8 @@ async def rollback(
         policy.check(app, added, destination.allowed)
 
     becoming = {name: _becoming(target, one) for name, one in prepared.apps.items()}
-    look = {name: drivers.Look(binds=target.needed_binds, sources=tuple(sources.sources)) for name in becoming}
+    look = {name: drivers.Look(binds=preflight.needed_binds(target, host.placed), sources=tuple(sources.sources))
+            for name, host in prepared.plan.hosts.items()}
     means = order.Means(more_logins=partial(order.logins, context, target), look=look, judge=judge)
     wanted = order.make(context, prepared.plan, becoming, chosen, deployment=order.new_id(), means=means,
                         reason=reason, override=take_lease)

@@ -155,13 +155,16 @@ class HostRun:
             self.order.override, self._grace(), self.order.look.get(self.name, drivers.Look()),
         )
         async with self.busy:
-            acquired = await self.driver.store.acquire(claim)
+            acquired = await self.driver.store.acquire(claim, self._tell_waiting)
         self.lost = self.overtaken = ""
         self.last_heard = time.monotonic()
         self.hold, self.phase, self.host = acquired.hold, acquired.phase or "none", acquired.seen
         self.seen = acquired.seen.apps.get(self.order.plan.app, state.AppState(self.order.plan.app))
         if acquired.hold is not None:
             await self.record(events.LeaseTaken(self.deployment, self.name, "lease", fence=acquired.hold.fence))
+
+    def _tell_waiting(self, text: str) -> None:
+        self.order.show(events.ServiceAwaited(self.deployment, self.name, "lease", f"waits for {text}"))
 
     def _grace(self) -> int:
         """Seconds that the slowest service of either release may take to stop."""
@@ -275,7 +278,8 @@ class HostRun:
         await self._ended("stage", begun)
 
     async def _pull(self, step: steps.PullImages) -> None:
-        what = drivers.Pull(self._own.release.id, step.images, self.order.logins, kept=self.order.bundle is None)
+        what = drivers.Pull(self._own.release.id, step.images, self.order.logins,
+                            kept=self.order.bundle is None, folder=self.seen.folder(self._own.release.id))
         try:
             await self._ask("stage", self.driver.runtime.pull(self._held, what))
         except Failure as failure:
@@ -575,7 +579,8 @@ class HostRun:
             await self._restore(begun.before)
         now = begun.before.release if begun.before else ""
         record = journal.Reached(self.deployment, phase="undone", to=now, without=self.order.without)
-        await self._ask("undo", self.driver.store.close(self._held, record))
+        close = self.driver.store.close(self._held, record, untouched=begun.keeps_containers)
+        await self._ask("undo", close)
         self.hold, self.phase = None, "undone"
 
     async def _restore(self, before: state.Current) -> None:
