@@ -42,6 +42,14 @@ class HostShell:
         self.program("sync", "#!/bin/sh\n")  # nor does the power go
         self.docker({})
 
+    @classmethod
+    def second(cls, one: "HostShell") -> "HostShell":
+        """Another host, with the same Docker: a state folder of its own."""
+        other = object.__new__(cls)
+        other.folder, other.bin, other.state = one.folder, one.bin, one.folder / "second"
+        other.state.mkdir()
+        return other
+
     def docker(self, *tables: Answers) -> None:
         """From now on Docker answers so, the first pattern that fits counts; without one: status 1 with an error."""
         lines = ["#!/bin/sh", f'printf "%s\\n" "$*" >>{self.folder}/lines', f'[ "$1" != compose ] || env >{self.folder}/env', 'case "$*" in']

@@ -1,0 +1,411 @@
+"""The ten stories of the protocol, over the real scripts: what broke before its rules were made does not any more."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from a_party import C1, DOCKER, MADE, Enough, Party, kinds, set_lease
+from host_shell import HostShell
+from lading import state
+from lading.drivers import base
+from lading.drivers.shell import guarded
+from lading.plan import steps
+from lading.state import journal
+
+UPTIME = Path("/proc/uptime")
+
+
+def uptime() -> float:
+    return float(UPTIME.read_text().split()[0])
+
+
+def refused(kind: str, text: str = ".*") -> "pytest.RaisesExc[base.Refused]":
+    return pytest.raises(base.Refused, match=f"^{kind}: {text}")
+
+
+def test_a_deployment_from_begin_to_end(host: HostShell) -> None:
+    one = Party(host).come_to("ended")
+    assert kinds(host) == ["begin", "staged", "rolling", "rolled", "prepared", "committed", "ended"]
+    current = json.loads((host.app() / "current").read_text())
+    assert state.current_from_json(current) == state.Current("shop", MADE.id, "1", "d1")
+    assert host.lease() | {"expires": "", "boot": ""} == {
+        "deployment": "d1", "fence": "1", "boot": "", "expires": "", "state": "free", "holder": "ann@laptop",
+        "since": "2026-11-24T10:00:00Z", "url": "https://ci/1", "process": "p1", "length": "30", "beat": "0", "from": "0"}
+    assert (one.take().hold, one.take().phase) == (None, "ended")
+    assert Party(host, "d2").begin().hold is not None
+
+
+def test_1_whoever_was_overtaken_on_one_host_is_told_when_he_confirms(host: HostShell) -> None:
+    here, there = Party(host), Party(HostShell.second(host))
+    here.begin()
+    there.begin()
+    Party(there.host, process="p2").take(override=True)
+    assert here.confirm() == "begun"
+    with refused("fence", "deployment=d1\nfence=2"):
+        there.confirm()
+
+
+def test_2_a_fence_is_not_given_twice_when_the_power_brings_an_old_lease_back(host: HostShell) -> None:
+    Party(host).begin()
+    old = (host.app() / "lease").read_text()
+    assert Party(host).take().hold == host.hold(fence=2)
+    (host.app() / "lease").write_text(old)
+    assert Party(host).take().hold == host.hold(fence=3)
+    (host.app() / "lease").write_text("")
+    assert Party(host).take().hold == host.hold(fence=4)
+    (host.app() / "lease").unlink()
+    assert Party(host).take().hold == host.hold(fence=5)
+
+
+def test_3_what_the_engine_does_late_is_waited_for_also_by_the_same_process(host: HostShell) -> None:
+    one = Party(host).come_to("staged")
+    host.docker({"compose*up*": "$KILLED"}, DOCKER)
+    killing = 'case "$*" in compose*up*) kill -KILL $(sed "s/.*pid //;1q" ' + f'{host.app()}/op.info);; esac\n'
+    host.program("docker", (host.bin / "docker").read_text().replace("case", killing + "case", 1))
+    with refused("broken"):
+        one.roll()
+    assert kinds(host)[-1] == "rolling"
+    host.docker({"ps*{{.State}}": "c1 shop-web-1 running\n"}, DOCKER)
+    host.lines()
+    assert one.take().phase == "rolling"
+    assert len([line for line in host.lines() if line.endswith("{{.State}}")]) == 2  # two looks, which are equal
+    one.take()
+    assert not [line for line in host.lines() if line.endswith("{{.State}}")]  # it was waited for
+
+
+def test_4_a_roll_that_comes_after_its_undo_is_not_carried_out(host: HostShell) -> None:
+    one = Party(host).come_to("staged")
+    late = one.hold
+    one.take()
+    one.undo()
+    host.lines()
+    with refused("fence", "deployment=d1\nfence=2"):
+        Party(host, held=late).roll()
+    with refused("phase", "undoing"):
+        one.roll()
+    assert not [line for line in host.lines() if line.startswith("compose")]
+    one.close()
+    with refused("fence"):
+        one.undo()
+
+
+def test_5_who_gives_the_lease_back_leaves_the_deployment_open(host: HostShell) -> None:
+    one = Party(host).come_to("rolled")
+    one.leave()
+    assert (kinds(host)[-1], host.lease()["state"]) == ("left", "free")
+    assert Party(host, process="p2").take().phase == "rolled"
+
+
+def test_6_nothing_begins_over_a_deployment_that_is_open(host: HostShell) -> None:
+    Party(host).come_to("begun").leave()
+    with refused("open", "d1"):
+        Party(host, "d2").begin()
+    assert (kinds(host), host.lease()["state"]) == (["begin", "left"], "free")
+
+
+def test_7_a_commit_that_was_cut_off_is_open_and_done_again(host: HostShell) -> None:
+    Party(host).come_to("committed")
+    (host.app() / "current").unlink()
+    set_lease(host, {"expires": 0})
+    with refused("open", "d1"):
+        Party(host, "d2").begin()
+    other = Party(host, process="p2")
+    assert other.take().phase == "committed"
+    other.commit()
+    other.finish()
+    assert (host.app() / "current").exists()
+    assert kinds(host)[-3:] == ["committed", "taken", "ended"]
+
+
+def test_8_and_9_nobody_undoes_what_was_committed(host: HostShell) -> None:
+    one = Party(host).come_to("prepared")
+    one.commit()
+    host.lines()
+    with refused("phase", "committed"):
+        one.undo()
+    with refused("phase", "committed"):
+        one.close()
+    with refused("phase", "committed"):
+        one.close(untouched=True)
+    assert host.lines() == []
+
+
+def test_10_nobody_commits_what_was_not_prepared_here(host: HostShell) -> None:
+    one = Party(host).come_to("rolled")
+    with refused("phase", "rolled"):
+        one.commit()
+    with refused("phase", "rolled"):
+        one.finish()
+    assert not (host.app() / "current").exists()
+
+
+def test_what_is_allowed_in_which_phase_is_what_the_model_allows() -> None:
+    model = {
+        "upload": {"begun", "staged"}, "roll": {"staged", "rolling", "rolled", "failed"}, "prepare": {"rolled", "prepared"},
+        "commit": {"prepared", "committed"}, "finish": {"committed"}, "close": {"begun", "staged", "undoing"},
+        "undo": {"begun", "staged", "rolling", "rolled", "failed", "prepared", "undoing"},
+    }
+    model["leave"] = model["confirm"] = model["undo"] | {"committed"}
+    allowed = {doing: set(guarded.ALLOWED[doing]) for doing in model}
+    assert allowed == {**model, "prepare": model["prepare"] | {"staged"}}  # where there is nothing to roll
+    assert all("committed" not in guarded.ALLOWED[doing] for doing in ("pull", "hook", "tidy", "remove", "close untouched"))
+
+
+# The lease
+
+
+def test_a_lease_whose_holder_lives_is_refused_and_says_who(host: HostShell) -> None:
+    """The holder renews it while it is waited for."""
+    one = Party(host).come_to("begun")
+
+    async def story() -> None:
+        async with host.ports() as ports:
+            other = Party(host, process="p2")
+            claim = other.claim(journal.Taken("d1", process="p2"))
+            asked = asyncio.create_task(ports.store.acquire(claim, other.told.append))
+            while not other.told:
+                await asyncio.sleep(0.05)
+            assert other.told == ["deployment d1 of ann@laptop, which may be dead (its lease ends within 30 s)"]
+            async with host.ports() as mine:
+                await mine.store.confirm(one.hold)
+            with refused("held", "(.*\n)*holder=ann@laptop\nsince=.*\nurl=https://ci/1\n"):
+                await asked
+
+    asyncio.run(asyncio.wait_for(story(), 60))
+    assert one.confirm() == "begun"
+
+
+def test_a_lease_whose_holder_is_dead_is_taken_once_it_has_ended(host: HostShell) -> None:
+    Party(host).come_to("begun")
+    set_lease(host, {"expires": int(uptime()) + 2})
+    other = Party(host, process="p2")
+    begun = time.monotonic()
+    assert other.take().hold == host.hold(fence=2, process="p2")
+    assert time.monotonic() - begun > 1
+    assert other.told
+
+
+@pytest.mark.parametrize("void", [
+    {"boot": "another"}, {"state": "free"}, {"expires": 0},
+    {"expires": 10**9},  # the machine's clock has begun anew, and its boot id with it was given to two
+])
+def test_a_lease_that_does_not_live_is_taken_at_once(host: HostShell, void: dict[str, object]) -> None:
+    Party(host).come_to("begun")
+    set_lease(host, void)
+    other = Party(host, process="p2")
+    assert (other.take().phase, other.told) == ("begun", [])
+
+
+def test_a_lease_of_an_older_lading_lives_until_it_ends(host: HostShell) -> None:
+    """It does not say which process has it, how long it is, or whether that lives."""
+    Party(host).come_to("begun")
+    kept = ("deployment", "fence", "boot", "state", "holder", "since", "url")
+    old = {**{key: value for key, value in host.lease().items() if key in kept}, "expires": int(uptime()) + 900}
+    (host.app() / "lease").write_text("".join(f"{key}={value}\n" for key, value in old.items()))
+    with refused("held"):
+        Party(host).take()
+    set_lease(host, {"expires": 1})
+    assert Party(host).take().hold == host.hold(fence=2)
+
+
+def test_two_processes_of_one_deployment_are_two(host: HostShell) -> None:
+    Party(host).come_to("begun")
+    set_lease(host, {"expires": int(uptime()) + 1})
+    other = Party(host, process="p2")
+    other.take()
+    assert other.told  # the first one was waited for
+    assert Party(host, process="p2").take().hold == host.hold(fence=3, process="p2")  # its own is taken at once
+
+
+def test_what_runs_is_waited_for_and_named(host: HostShell) -> None:
+    one = Party(host).come_to("begun")
+    (host.app() / "op.info").write_text("d1 roll since then, pid 7\n")
+    script = "echo locked; while [ ! -e go ]; do /bin/sleep 0.05; done"
+    with subprocess.Popen(["flock", str(host.app() / "op.lock"), "sh", "-c", script], stdout=subprocess.PIPE,
+                          cwd=host.folder) as last:
+        assert last.stdout is not None and last.stdout.readline() == b"locked\n"
+
+        async def story() -> None:
+            async with host.ports() as ports:
+                asked = asyncio.create_task(ports.store.acquire(one.claim(journal.Taken("d1", process="p1")), one.told.append))
+                while not one.told:
+                    await asyncio.sleep(0.05)
+                (host.folder / "go").touch()
+                await asked
+
+        asyncio.run(asyncio.wait_for(story(), 60))
+    assert one.told == ["a command that still runs there: d1 roll since then, pid 7"]
+
+
+def test_nothing_is_held_of_what_never_began_or_has_ended(host: HostShell) -> None:
+    host.docker(DOCKER)
+    never = Party(host).take()
+    assert (never.hold, never.phase, host.journal(), (host.app() / "lease").exists()) == (None, None, [], False)
+    one = Party(host)
+    one.begin()
+    one.close()
+    assert (one.take().hold, one.take().phase) == (None, "undone")
+    with refused("closed", "undone"):
+        one.begin()
+
+
+# The journal
+
+
+TORN = '{"at":"2026-11-29T10:00:00Z","v":4,"kind":"rolled","deploy'
+
+
+def test_a_line_that_was_cut_off_is_ended_before_the_next(host: HostShell) -> None:
+    one = Party(host).come_to("staged")
+    with (host.app() / "journal").open("a") as file:
+        file.write(TORN)
+    assert one.confirm() == "staged"
+    one.roll()
+    lines = (host.app() / "journal").read_text().splitlines()
+    assert lines[2] == TORN and '"kind":"rolling"' in lines[3]
+
+
+def old(kind: str, more: str = "", version: int = 3) -> str:
+    return f'{{"at":"2026-01-01T10:00:00Z","kind": "{kind}", "v": {version}, "deployment": "d0"{more}}}\n'
+
+
+WORDS = ', "reason": "\\"kind\\": \\"ended\\", \\"deployment\\": \\"d0\\"", "ledger": {"deployment": "d0", "kind": "undone"}'
+
+
+@pytest.mark.parametrize(("lines", "phase"), [
+    (old("begin", WORDS), "begun"),
+    (old("begin") + old("intent", ', "step": "roll"'), "rolling"),
+    (old("begin") + old("intent", ', "step": "roll"') + old("result", ', "step": "roll","rc":0'), "rolling"),
+    (old("begin") + old("intent", ', "step": "roll"') + old("intent", ', "step": "tidy"'), "rolled"),
+    (old("begin") + old("intent", ', "step": "undo"') + old("left"), "undoing"),
+    (old("begin") + old("committed", version=1), "ended"),
+    (old("begin") + old("ended", ', "result": "failed"'), "ended"),
+    (old("begin") + old("resumed") + old("undone"), "undone"),
+    (old("begin") + old("begin").replace("d0", "d9"), None),
+])
+def test_the_journals_of_older_ladings_are_read(host: HostShell, lines: str, phase: str | None) -> None:
+    host.docker(DOCKER)
+    host.app().mkdir(parents=True)
+    (host.app() / "journal").write_text(lines)
+    taken = Party(host, "d0").take()
+    if phase in ("ended", "undone"):
+        assert (taken.hold, taken.phase) == (None, phase)
+        return
+    if phase is None:  # another one began over it, as once was possible: it is not the open one
+        assert taken.hold is None
+        return
+    assert (taken.hold, taken.phase) == (host.hold("d0"), phase)
+    known = taken.seen.apps["shop"].open
+    assert known is not None and known.phase == phase  # as Python reads it
+
+
+def test_after_what_was_interrupted_the_engine_is_waited_for_before_anything_else(host: HostShell) -> None:
+    one = Party(host).come_to("rolled")
+    with (host.app() / "journal").open("a") as file:
+        file.write(f'{{"at":"x",{guarded.line(journal.Intent("d1", doing="tidy"))[1:]}\n')
+    host.docker({"ps*{{.State}}": "c1 shop-web-1 running\n"}, DOCKER)
+    host.lines()
+    one.prepare()
+    assert len([line for line in host.lines() if line.endswith("{{.State}}")]) == 2
+
+
+# Prepare, finish
+
+
+C2 = state.ContainerState("", "", "c1", "", "", "", "exited", exit_code=1)
+
+
+def test_prepared_is_only_what_still_is_as_it_was_judged(host: HostShell) -> None:
+    one = Party(host).come_to("rolled")
+    assert [found.id for found in one.prepare((C2,)) or ()] == ["c1"]
+    assert [found.status for found in one.prepare(None) or ()] == ["running"]
+    assert [found.status for found in one.prepare(()) or ()] == ["running"]
+    assert kinds(host)[-1] == "rolled"
+    assert one.prepare((C1,)) is None
+    assert one.prepare((C1,)) is None
+    assert kinds(host)[-2:] == ["rolled", "prepared"]
+
+
+def test_an_engine_that_is_away_is_not_one_without_containers(host: HostShell) -> None:
+    one = Party(host).come_to("rolled")
+    host.docker({"ps*": 1})
+    with refused("engine", "refused"):
+        one.prepare(())
+    host.docker({"ps*": ""})
+    assert one.prepare(()) is None
+
+
+def test_a_deployment_ends_unwell_however_its_containers_are(host: HostShell) -> None:
+    one = Party(host).come_to("committed")
+    assert [found.id for found in one.finish("well", (C2,)) or ()] == ["c1"]
+    assert (kinds(host)[-1], host.lease()["state"]) == ("committed", "held")
+    host.docker({"start*": ""}, DOCKER)
+    host.ask(lambda ports: ports.runtime.start(one.hold, ["c1"]))
+    assert "start c1" in host.lines()
+    assert one.finish("unwell", None) is None
+    assert (host.journal()[-1]["result"], host.lease()["state"]) == ("unwell", "free")
+
+
+# A roll
+
+
+def test_a_roll_does_its_steps_in_their_order(host: HostShell) -> None:
+    done = []
+    todo = (steps.ScaleDown("web", ("c8", "c9")), steps.StartServices(("db",), anew=True), steps.StartServices(("web", "job")))
+    for order in (todo, todo[::-1]):
+        one = Party(host).come_to("staged") if not done else one
+        host.docker({"rm*": ""}, DOCKER)
+        assert one.roll(steps=order).status == 0
+        lines = [line for line in host.lines() if line.startswith(("rm", "compose"))]
+        done.append([" ".join(word for word in line.split() if word in ("rm", "c8", "c9", "db", "web", "job", "--force-recreate"))
+                     for line in lines])
+    assert done[0] == ["rm c8", "rm c9", "--force-recreate db", "web job"]
+    assert done[1] == ["web job", "--force-recreate db", "rm c8", "rm c9"]
+
+
+def test_what_compose_says_is_no_verdict_and_a_refusal_in_the_middle_is(host: HostShell) -> None:
+    one = Party(host).come_to("staged")
+    host.docker({"compose*up*": 17, "rm*": 1}, DOCKER)
+    assert (one.roll().status, host.journal()[-1]) == (17, {"v": 4, "kind": "rolled", "deployment": "d1", "rc": 17})
+    with refused("remove", "container c1 stays"):
+        one.roll(steps=(steps.ScaleDown("web", ("c1",)),))
+    assert kinds(host)[-2:] == ["rolling", "failed"]
+    with refused("remove", "container c1 stays"):
+        one.undo(steps=(steps.ScaleDown("web", ("c1",)),))
+    assert host.journal()[-1] == {"v": 4, "kind": "result", "deployment": "d1", "step": "undo", "rc": 40}
+    one.undo()
+    one.close()
+    assert kinds(host)[-3:] == ["undoing", "result", "undone"]
+
+
+def test_whoever_watches_holds_no_command_up(host: HostShell) -> None:
+    """Containers are only looked at by then: another command may run."""
+    one = Party(host).come_to("staged")
+    watched = Enough(snapshots=1000)
+
+    async def story() -> None:
+        async with host.ports() as ports:
+            what = base.Roll(MADE, {}, state.AppState("shop"), (steps.StartServices(("web",)),), 60)
+            rolling = asyncio.create_task(ports.runtime.roll(one.hold, what, watched, one.told.append))
+            while not watched.seen:
+                await asyncio.sleep(0.05)
+            assert await ports.store.prepare(one.hold, (C1,)) is None
+            rolling.cancel()
+            await asyncio.wait({rolling})
+
+    asyncio.run(asyncio.wait_for(story(), 60))
+    assert kinds(host)[-1] == "prepared"
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, signal.SIG_DFL)
+    except ProcessLookupError:
+        return False
+    return True
