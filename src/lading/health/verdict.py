@@ -125,33 +125,47 @@ def examine(expected: Expected, seen: state.ContainerState, *, fresh: bool = Fal
 
 
 def mismatches(expected: Expected, seen: state.ContainerState) -> list[Problem]:
-    """In what a container is not what the release says: the one comparison that every verb rests on."""
-    spec = expected.spec
-    pairs: list[tuple[Kind, bool, str]] = [
-        ("definition", seen.content == spec.content, f"it runs another definition ({seen.definition})"),
-        ("image", seen.image == spec.image, f"it runs {seen.image}, not {spec.image}"),
-        ("secrets", seen.secrets == expected.label, "it runs with other secrets"),
-    ]
+    """In what a container is not what the release says: what it is, and what is attached to it while it runs."""
+    found = [(kind, _describe(kind, expected.spec, seen)) for kind in differing(expected, seen)]
     if seen.status == "running":
-        pairs += _attachments(spec, seen)
+        found += _detached(expected.spec, seen)
+    if not found:
+        return []
     word = observed(seen, expected.ends)
-    return [Problem(spec.name, kind, "failed", word, why, seen.id) for kind, same, why in pairs if not same]
+    return [Problem(expected.spec.name, kind, "failed", word, why, seen.id) for kind, why in found]
+
+
+def differing(expected: Expected, seen: state.ContainerState) -> list[Kind]:
+    """By which of IDENTITY a container is another than the release's: the one comparison that every verb rests on."""
+    found: list[Kind] = []
+    if seen.content != expected.spec.content:
+        found.append("definition")
+    if seen.image != expected.spec.image:
+        found.append("image")
+    if seen.secrets != expected.label:
+        found.append("secrets")
+    return found
 
 
 def is_same(expected: Expected, seen: state.ContainerState, *kinds: Kind) -> bool:
-    """Whether a container is what the release says in all of *kinds*."""
-    return not any(one.kind in kinds for one in mismatches(expected, seen))
+    """Whether a container is the release's in all of *kinds*, which are of IDENTITY."""
+    return not any(kind in kinds for kind in differing(expected, seen))
 
 
-def _attachments(spec: release.ServiceSpec, seen: state.ContainerState) -> list[tuple[Kind, bool, str]]:
-    """Whether each network, mount and port that a service has is attached to its container."""
-    networks = {name for name, id_ in seen.networks.items() if id_}
-    wanted: tuple[tuple[Kind, Sequence[str], Collection[str]], ...] = (
-        ("network", spec.networks, networks), ("mount", spec.mounts, seen.mounts), ("port", spec.ports, seen.ports))
-    found: list[tuple[Kind, bool, str]] = []
-    for kind, names, have in wanted:
-        found += [(kind, name in have, f"{kind} {name} is not attached") for name in names]
-    return found
+def _describe(kind: Kind, spec: release.ServiceSpec, seen: state.ContainerState) -> str:
+    if kind == "definition":
+        return f"it runs another definition ({seen.definition})"
+    if kind == "image":
+        return f"it runs {seen.image}, not {spec.image}"
+    return "it runs with other secrets"
+
+
+def _detached(spec: release.ServiceSpec, seen: state.ContainerState) -> list[tuple[Kind, str]]:
+    """The networks, mounts and ports of a service that its container lacks."""
+    lost: list[tuple[Kind, str]] = [("network", name) for name in spec.networks if not seen.networks.get(name)]
+    lost += [("mount", target) for target in spec.mounts if target not in seen.mounts]
+    lost += [("port", port) for port in spec.ports if port not in seen.ports]
+    return [(kind, f"{kind} {name} is not attached") for kind, name in lost]
 
 
 def _condition(expected: Expected, seen: state.ContainerState, fresh: bool) -> list[Problem]:
