@@ -164,3 +164,14 @@ def test_the_plan_says_of_each_host_whether_and_why(fleet: Fleet) -> None:
         {"host": "web1", "chosen": True, "rule": "destination live, hosts: [web*:!web2]", "services": {"web": 1}},
         {"host": "web2", "chosen": False, "rule": "!web2 in hosts: of destination live", "services": {}}]
     assert (made.hash, made.hosts["web1"].placed) == (plain.hash, {"web": 1})
+
+
+def test_a_deployment_with_nothing_to_do_says_what_is_not_well(fleet: Fleet) -> None:
+    assert asyncio.run(deploy.deploy(fleet.context(), fleet.request())).result == "succeeded"
+    again = asyncio.run(deploy.deploy(fleet.context(), fleet.request()))
+    assert (again.result, again.note) == ("unchanged", "")
+    web = fleet.machine.containers["web"]
+    web["state"]["Health"], web["restarts"] = {"Status": "unhealthy"}, 3
+    again = asyncio.run(deploy.deploy(fleet.context(), fleet.request()))
+    assert (again.result, again.note) == (
+        "unchanged", "web on web1 is unhealthy; web on web1: Docker restarted it 3 times; lading logs shop")
