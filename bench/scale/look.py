@@ -16,7 +16,7 @@ async def look(app: str, destination: str) -> dict[str, object]:
     async with shared.opened("", Path()) as context:
         for name in ("cold", "open"):
             begun = time.perf_counter()
-            rows = await where.where(context, app, (destination,))
+            rows = (await where.where(context, app, (destination,))).rows
             found[name] = time.perf_counter() - begun
             found[f"states {name}"] = [row.state for row in rows]
     return found

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lading import errors, events, provenance, settings, state
+from lading import errors, events, provenance, settings, spans, state
+from lading.compose import complaints
 from lading.inventory import hosts
 from lading.plan import steps
 from lading.transport import base
@@ -83,7 +84,11 @@ class Context:
             return
         check_answered(seen.silent, f"whether there is an app {app}")
         if self.ledger is None or not await self.ledger.history(app, 1):
-            raise errors.UnknownReleaseError(f"there is no app {app} on {', '.join(seen.hosts)}", "lading where")
+            there = {name for host in seen.hosts.values() for name in host.others}
+            known = sorted({*there, *await self.commits()})
+            hint = complaints.nearest(app, known)
+            raise errors.UnknownReleaseError(
+                f"there is no app {app} on {', '.join(spans.packed(list(seen.hosts)))}", f"{hint} lading where".strip())
 
     def choose(self, names: Sequence[str]) -> tuple[hosts.Destination, tuple[hosts.Host, ...]]:
         """The destination and hosts meant by `--to`; no name at all means every host (only for verbs that look)."""

@@ -52,7 +52,7 @@ def test_where_and_drift_of_one_host() -> None:
     app = an_app(made, web, stranger)
     rows = {row.service: row for row in listing.host_rows(state.HostState("h", apps={"shop": app}), "")}
     assert {name: row.state for name, row in rows.items()} == {"web": "exited", "old": "running", "db": "missing"}
-    assert (rows["web"].version, rows["web"].release, rows["old"].version) == ("1", made.id, "")
+    assert (rows["web"].app_version, rows["web"].release, rows["old"].app_version) == ("1", made.id, "")
     found = {(one.service, one.field) for one in differences.differences("h", app)}
     assert found == {("web", "state"), ("db", "missing"), ("old", "extra")}
     assert differences.differences("h", an_app(made)) == ()

@@ -147,7 +147,7 @@ def _words(stored: deployments.Stored) -> str:
     """What an event says beyond its kind, in a few words."""
     data = events.to_json(stored.event)["data"]
     said = "; ".join(f"{k}: {v}" for k, v in data.items() if v and k not in ("changes", "log", "hosts"))
-    return canonical.short(said)[:160]
+    return canonical.short(said)
 
 
 @asynccontextmanager

@@ -31,16 +31,21 @@ def check(config: str, dest: tuple[str, ...], as_json: bool) -> int:
 @click.command()
 @shared.maybe_app_argument
 @shared.to_option
+@click.option("--all", "everything", is_flag=True, help="One-shots that have ended well, too.")
+@click.option("--wide", is_flag=True, help="Also image, digest, label, release, deployment, drift.")
 @shared.json_option
 @shared.verbose_option
 @click.pass_obj
-def where(config: str, app: str, to: tuple[str, ...], as_json: bool) -> int:
+def where(config: str, app: str, to: tuple[str, ...], everything: bool, wide: bool, as_json: bool) -> int:
     """Which version runs where, and in what state, observed now; exit 6 if a host has not answered."""
 
     async def work() -> int:
         async with shared.opened(config, compares=True) as context:
-            rows = await places.where(context, app, to)
-        render.document([row.as_json() for row in rows]) if as_json else render.where(rows)
+            answer = await places.where(context, app, to)
+        if as_json:
+            render.document([row.as_json() for row in answer.rows])
+        else:
+            render.where(answer, everything=everything, wide=wide)
         shared.notes(context)
         return shared.answered(context.silent)
 

@@ -11,7 +11,7 @@ from lading import state
 from lading.compose import bundle, ending, overlay, project, release, restore
 from lading.drivers.shell import commands, compose_call, observe
 from lading.engines import base
-from lading.plan import mounts, planner, steps
+from lading.plan import attribution, mounts, planner, steps
 from lading.transport import command
 
 _TARGET = re.compile(r"/[A-Za-z0-9_.,:@+/ -]*")  # what stands in YAML as it is
@@ -45,16 +45,22 @@ class Written:
     current: state.Current
 
 
-def written(job: base.Job, plan: steps.HostPlan, ledger: Mapping[str, object]) -> Written:
-    """What a host writes when it commits the job's release.
+def written(
+    job: base.Job, plan: steps.HostPlan, ledger: Mapping[str, object], app: state.AppState | None = None
+) -> Written:
+    """What a host writes when it commits the job's release; *app* is what was seen there before.
 
     *ledger*: where the ledger ends now, so that a ledger whose end was cut off is noticed.
     """
+    mine = state.Changed(job.deployment, job.holder, job.since, job.release.id)
+    started = [name for name in plan.services if name not in job.left]
+    before = app or state.AppState(job.plan.app)
     line = {"v": 3, "kind": "committed", "deployment": job.deployment, "to": job.release.id,
             "version": job.release.version, **({"ledger": dict(ledger)} if ledger else {})}
     current = state.Current(
         job.plan.app, job.release.id, job.release.version, job.deployment, job.holder, job.since,
         str(job.begin.get("source", "")), str(job.begin.get("destination", "")), dict(plan.generations), plan.adopted,
+        attribution.after(before, mine, started),
     )
     return Written(line, current)
 
@@ -81,7 +87,7 @@ def commit_command(
     return commands.commit(
         observe.marker(), hold, record=json.dumps(what.line), release=folder(job.release.id, app),
         deployed=json.dumps(deployed.as_json(), separators=(",", ":")),
-        current=json.dumps(what.current.as_json(), separators=(",", ":")),
+        current=json.dumps(what.current.file_as_json(), separators=(",", ":")),
         script=compose_function(job.release, plan.generations, app).operator_script(), runs=runs, releases=gone,
         objects=objects, secrets=[f"{release.secret_path(name)}/{number}" for name, number in old], tags=tags,
     )

@@ -159,7 +159,7 @@ class _Run:
 
         async def one(name: str) -> None:
             job, seen = self.job.at(name), self.held.seen.get(name)
-            note = host_commands.written(job, job.plan.hosts[name], ledger)
+            note = host_commands.written(job, job.plan.hosts[name], ledger, seen)
             what = host_commands.commit_command(self.held.holds[name], job, job.plan.hosts[name], seen, note,
                                                 self.changing.fresh.get(name, frozenset()))
             try:

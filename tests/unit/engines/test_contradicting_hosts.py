@@ -69,7 +69,7 @@ def test_it_is_refused(verb: str, case: str, kept: ledger.Ledger) -> None:
 def test_where_and_drift_name_it(case: str, kept: ledger.Ledger) -> None:
     asked, _ = here(WRONG[case], kept)
     assert [one.host for one in asyncio.run(drift.drift(asked, "shop")) if one.field == "ledger"] == ["web1"]
-    told = [row.drift[0] for row in asyncio.run(where.where(asked)) if row.app == "shop" and not row.service]
+    told = [row.drift[0] for row in asyncio.run(where.where(asked)).rows if row.app == "shop" and not row.service]
     assert [one.endswith("--accept-host web1") for one in told if one.startswith("ledger: ")] == [True]
 
 
