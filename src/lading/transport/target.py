@@ -19,6 +19,7 @@ from lading.transport import algorithms, command, offered, reaching, trust
 _PORT = 22  # of SSH
 _TRIES = 5  # connections that the server dropped in the banner (MaxStartups)
 _LOST = (asyncssh.ConnectionLost, ConnectionResetError, BrokenPipeError)
+_NO_WAY = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 _CERTIFICATE = {  # what asyncssh says of a host's certificate, in words
     "Certificate expired": "has expired",
@@ -212,9 +213,9 @@ class Target:
         wrong = _numbers(failure)
         if errno.ECONNREFUSED in wrong or "refused" in text:
             return self.unreachable("refuses the connection")
-        if wrong and "Connect call failed" in text:
+        if wrong & _NO_WAY or "Connect call failed" in text:
             told = ", ".join(os.strerror(number).lower() for number in sorted(wrong))
-            return self.unreachable(f"cannot be reached: {told}")
+            return self.unreachable(f"cannot be reached: {told or text}")
         return self.unreachable(f"cannot be reached: {text or type(failure).__name__}")
 
     def _no_common(self, failure: asyncssh.KeyExchangeFailed) -> errors.UnreachableError:
