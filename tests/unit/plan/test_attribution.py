@@ -80,7 +80,8 @@ def test_an_undo_changes_what_it_brings_back() -> None:
 
 
 def test_a_deployment_that_is_open_is_at_work_still() -> None:
-    assert attribution.of_container(app(*JOURNAL[:3]), NEW) == BY_BEN
+    hook = close(BEN, "2026-11-28T12:00:05Z", "intent", step="hook")
+    assert attribution.of_container(app(*JOURNAL[:3], hook), NEW) == BY_BEN
     killed = begin("20261129-080000-cccc", "eve", "2026-11-29T08:00:01Z")
     assert attribution.of_container(app(*JOURNAL[:3], killed), NEW) == BY_BEN
 
