@@ -4,12 +4,13 @@ import asyncio
 import json
 from typing import Any
 
+from test_round_trips import HOSTS, Fleet, inspected
+
 from builders import a_container, a_release, a_service
 from lading import state
 from lading.compose import project
 from lading.inventory import hosts as inventory
 from lading.transport import command
-from test_round_trips import HOSTS, Fleet, inspected
 
 BEFORE = "20261101-100000-aaaa"
 JOURNAL = (
@@ -47,9 +48,9 @@ def test_what_a_commit_notes() -> None:
     hosted = Noted()
     assert asyncio.run(hosted.upgrade()).outcome.result == "succeeded"
     before = {"deployment": BEFORE, "actor": "ben", "since": "2026-11-01T10:00:00Z", "release": "e" * 64}
-    assert {name: one["changed"] for name, one in hosted.current.items()} == dict.fromkeys(HOSTS, [
-        {"deployment": "d1", "actor": "ann", "since": "now", "release": hosted.new.id, "of": ["web"]},
-        {**before, "of": ["db0000000000", "web000000000"]},
-    ])
+    mine = {"deployment": "d1", "actor": "ann", "since": "now", "release": hosted.new.id}
+    assert list(hosted.current) == list(HOSTS)
+    for written in hosted.current.values():
+        assert written["changed"] == [{**mine, "of": ["web"]}, {**before, "of": ["db0000000000", "web000000000"]}]
     read = state.current_from_json(hosted.current["web1"])
     assert (read.changed["db0000000000"].actor, read.changed["web"].actor) == ("ben", "ann")
