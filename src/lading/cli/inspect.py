@@ -45,7 +45,7 @@ def where(config: str, app: str, to: tuple[str, ...], everything: bool, wide: bo
         if as_json:
             render.document([row.as_json() for row in answer.rows])
         else:
-            render.where(answer, everything=everything, wide=wide)
+            render.where(answer, app, everything=everything, wide=wide)
         shared.notes(context)
         return shared.answered(context.silent)
 

@@ -169,10 +169,11 @@ def change(old: str, new: str) -> str:
     return f"{short[0]} → {short[1]}"
 
 
-def where(answer: places.Answer, *, everything: bool = False, wide: bool = False) -> None:
-    """What runs where: in words, then as a table. *everything*: one-shots that have ended well, too."""
+def where(answer: places.Answer, app: str = "", *, everything: bool = False, wide: bool = False) -> None:
+    """What runs where: in words, then as a table. *app*: what was asked for; *everything*: ended one-shots, too."""
     if not answer.rows:
-        line("nothing is deployed with lading on these hosts")
+        line(f"{app} is not deployed on these hosts: lading history {app}" if app
+             else "nothing is deployed with lading on these hosts")
         return
     for text in (*answer.lines, *where_table.notes(answer.rows)):
         paragraph(text)
