@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lading import errors, events, provenance, settings, spans, state
-from lading.compose import complaints
+from lading.compose import complaints, plugin
 from lading.inventory import hosts
 from lading.plan import steps
 from lading.transport import base
@@ -49,6 +49,8 @@ class Context:
     """What people should know beside the result of a look; whoever looks adds to it."""
     silent: dict[str, str] = field(default_factory=dict)
     ran_by: str = ""
+    compose: plugin.Answers = field(default_factory=plugin.Answers, repr=False)
+    """What Compose has answered in this call."""
 
     async def record(self, event: events.Event) -> None:
         """Store an event, then show it; awaited by the engine before each change.
