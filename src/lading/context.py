@@ -9,17 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lading import errors, events, provenance, settings, spans, state
 from lading.compose import complaints, plugin
 from lading.inventory import hosts
+from lading.ledger import contradictions
+from lading.ledger import ledger as ledgers
 from lading.plan import steps
 from lading.transport import base
-
-if TYPE_CHECKING:
-    from lading.ledger import contradictions
-    from lading.ledger import ledger as ledgers
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +30,10 @@ class Context:
     by the first Ctrl-C or SIGTERM; *began* is a reading of the monotonic clock at the start of the call.
     """
 
-    settings: "settings.Settings"
+    settings: settings.Settings
     environment: Mapping[str, str]
     transport: base.Transport
-    ledger: "ledgers.Ledger | None"
+    ledger: ledgers.Ledger | None
     actor: str
     url: str = ""
     commit: str = ""
@@ -69,7 +66,7 @@ class Context:
         head = await self.ledger.head()
         return {"writer": head.writer, "seq": head.seq, "hash": head.hash}
 
-    async def commits(self, app: str = "") -> Mapping[str, Mapping[str, "contradictions.Committed"]]:
+    async def commits(self, app: str = "") -> Mapping[str, Mapping[str, contradictions.Committed]]:
         """App (all without *app*) → host → the last commit that the ledger saw there; nothing without a ledger."""
         if self.ledger is None:
             return {}
@@ -149,7 +146,7 @@ def ledger_path(environment: Mapping[str, str]) -> Path:
     return settings.state_home(environment) / "ledger.db"
 
 
-def ledger_place(fleet: "settings.Settings | None", environment: Mapping[str, str]) -> Path | str:
+def ledger_place(fleet: settings.Settings | None, environment: Mapping[str, str]) -> Path | str:
     """Where the ledger lies: a file of this user's, or the URL that the fleet file refers to.
 
     Raises:

@@ -1,6 +1,7 @@
 """Events, outcomes, states: both ways to JSON, and the words that people see."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -102,7 +103,7 @@ def test_moving_tags(tag: str, moving: bool) -> None:
 def test_example_of_the_fleet_file_loads(tmp_path: Path) -> None:
     path = tmp_path / "lading.yaml"
     path.write_text(options.example())
-    assert settings.load(path).inventory.destinations["production"].hosts == ("web1",)
+    assert settings.load(path, os.environ).inventory.destinations["production"].hosts == ("web1",)
 
 
 BASE = "lading: 1\nhosts:\n  web1: {}\n"
@@ -120,7 +121,7 @@ def test_fleet_file_is_refused(tmp_path: Path, text: str, line: int, message: st
     path = tmp_path / "lading.yaml"
     path.write_text(text)
     with pytest.raises(errors.SettingsError) as caught:
-        settings.load(path)
+        settings.load(path, os.environ)
     assert (caught.value.file, caught.value.line) == (str(path), line)
     assert message in caught.value.message
     assert hint in caught.value.hint
