@@ -77,11 +77,18 @@ def began_at(deployment: str) -> str:
     return f"{year}-{month}-{day}T{hour}:{minute}:{second}Z"
 
 
-def of_container(app: state.AppState, seen: state.ContainerState) -> state.Changed | None:
-    """The deployment that last changed a container; None where nothing tells it, such as of one that was made by hand."""
-    if seen.adopted or not seen.owned:
-        return None
+def of_containers(app: state.AppState) -> dict[str, state.Changed]:
+    """Container id → the deployment that last changed it; without those of which nothing tells, such as one made by hand."""
     known = runs(app)
+    found: dict[str, state.Changed] = {}
+    for seen in app.containers:
+        by = _of_container(app, seen, known) if seen.owned and not seen.adopted else None
+        if by is not None:
+            found[seen.id] = by
+    return found
+
+
+def _of_container(app: state.AppState, seen: state.ContainerState, known: Sequence[Run]) -> state.Changed | None:
     moment = seen.created or ("" if seen.restarts else seen.since)
     by_time = next((run.changed for run in known if moment and run.covers(moment)), None)
     if by_time is not None:
@@ -92,8 +99,8 @@ def of_container(app: state.AppState, seen: state.ContainerState) -> state.Chang
     by_service = remembered.get(seen.service)
     if by_service is None or _contradicted(app, seen, by_service):
         return None
-    timed = [run for run in known if run.changed.deployment == by_service.deployment]
-    return None if timed and seen.created else by_service  # the journal tells when it was at work, and that was not then
+    is_told = any(run.changed.deployment == by_service.deployment for run in known)
+    return None if is_told and seen.created else by_service  # when it was at work is known, and that was not then
 
 
 def _contradicted(app: state.AppState, seen: state.ContainerState, by: state.Changed) -> bool:
@@ -112,8 +119,8 @@ def after(app: state.AppState, mine: state.Changed, started: Collection[str]) ->
     given more containers.
     """
     found = dict.fromkeys(sorted(started), mine)
+    known = of_containers(app)
     for container in app.containers:
-        known = of_container(app, container) if not container.one_off else None
-        if known is not None:
-            found[container.id[:state.BRIEF]] = known
+        if container.id in known and not container.one_off:
+            found[container.id[:state.BRIEF]] = known[container.id]
     return found

@@ -122,8 +122,9 @@ def _app_rows(host: str, app: state.AppState, wrong: contradictions.Contradictio
     found = differences.differences(host, app)
     for one in found:
         drifted.setdefault(one.service, []).append(f"{one.field}: {one.observed or 'nothing'}")
+    changed = attribution.of_containers(app)
     rows = [
-        _row(host, app, container, made, tuple(drifted.get(container.service, ())))
+        _row(host, app, container, made, tuple(drifted.get(container.service, ())), changed.get(container.id))
         for container in app.containers if not container.one_off
     ]
     present = {row.service for row in rows}
@@ -178,16 +179,16 @@ def _made(app: state.AppState) -> releases.Release:
 
 def _row(
     host: str, app: state.AppState, seen: state.ContainerState, made: releases.Release,
-    drift: tuple[str, ...],
+    drift: tuple[str, ...], by: state.Changed | None,
 ) -> Row:
     image, _, digest = seen.image.partition("@")
     release, app_version = _origin(app, seen)
     ends = made.endings.get(seen.service, "may")
-    by = attribution.of_container(app, seen) or state.Changed("")
+    deployment, actor = (by.deployment, by.actor) if by is not None else ("", "")
     return Row(
         app.app, seen.service, host, seen.name,
         version.shown(image, digest or seen.image_id, label=seen.version_label, title=seen.title_label),
-        release, image, digest, verdict.observed(seen, ends), seen.since, by.deployment, by.actor, drift, seen.adopted,
+        release, image, digest, verdict.observed(seen, ends), seen.since, deployment, actor, drift, seen.adopted,
         destination(app), app_version, seen.version_label, seen.restarts, ends != "never",
         bool(differences.ended_unwell(app)),
     )

@@ -39,10 +39,15 @@ def app(*journal: dict[str, Any], changed: dict[str, state.Changed] | None = Non
     return replace(found, current=current)
 
 
+def by(seen: state.AppState, container: state.ContainerState) -> state.Changed | None:
+    """Who changed one container."""
+    return attribution.of_containers(replace(seen, containers=(container,))).get(container.id)
+
+
 def test_the_journal_tells_who_was_at_work_when_a_container_was_made() -> None:
     seen = app(*JOURNAL)
-    assert attribution.of_container(seen, OLD) == BY_ANN
-    assert attribution.of_container(seen, NEW) == BY_BEN
+    assert by(seen, OLD) == BY_ANN
+    assert by(seen, NEW) == BY_BEN
 
 
 @pytest.mark.parametrize("seen", [
@@ -51,63 +56,63 @@ def test_the_journal_tells_who_was_at_work_when_a_container_was_made() -> None:
     replace(OLD, created="", since="2026-11-28T12:00:05Z", restarts=1),  # a crash while somebody deployed
 ])
 def test_nobody_is_named_whom_nothing_tells(seen: state.ContainerState) -> None:
-    assert attribution.of_container(app(*JOURNAL), seen) is None
+    assert by(app(*JOURNAL), seen) is None
 
 
 def test_without_a_time_of_its_making_its_start_counts() -> None:
-    assert attribution.of_container(app(*JOURNAL), replace(NEW, created="")) == BY_BEN
+    assert by(app(*JOURNAL), replace(NEW, created="")) == BY_BEN
 
 
 def test_current_remembers_what_the_journal_has_no_more() -> None:
     seen = app(changed={"web": BY_BEN, OLD.id: BY_ANN})
-    assert attribution.of_container(seen, OLD) == BY_ANN
-    assert attribution.of_container(seen, NEW) == BY_BEN
-    assert attribution.of_container(app(), OLD) is None  # written by an older lading
+    assert by(seen, OLD) == BY_ANN
+    assert by(seen, NEW) == BY_BEN
+    assert by(app(), OLD) is None  # written by an older lading
 
 
 def test_what_is_remembered_of_a_service_is_not_said_of_another_container() -> None:
     by_hand = replace(NEW, created="2026-11-28T15:00:00Z")
-    assert attribution.of_container(app(*JOURNAL, changed={"web": BY_BEN}), by_hand) is None
+    assert by(app(*JOURNAL, changed={"web": BY_BEN}), by_hand) is None
     other = replace(NEW, created="", since="", content="another definition")
-    assert attribution.of_container(app(changed={"web": BY_BEN}), other) is None
+    assert by(app(changed={"web": BY_BEN}), other) is None
     pruned = replace(BY_BEN, release="f" * 64)
-    assert attribution.of_container(app(changed={"web": pruned}), other) == pruned
+    assert by(app(changed={"web": pruned}), other) == pruned
 
 
 def test_an_undo_changes_what_it_brings_back() -> None:
     journal = (*JOURNAL[:2], JOURNAL[2], close(BEN, "2026-11-28T12:00:20Z", "undone"))
-    assert attribution.of_container(app(*journal), NEW) == BY_BEN
+    assert by(app(*journal), NEW) == BY_BEN
 
 
 def test_a_deployment_that_is_open_is_at_work_still() -> None:
     hook = close(BEN, "2026-11-28T12:00:05Z", "intent", step="hook")
-    assert attribution.of_container(app(*JOURNAL[:3], hook), NEW) == BY_BEN
+    assert by(app(*JOURNAL[:3], hook), NEW) == BY_BEN
     killed = begin("20261129-080000-cccc", "eve", "2026-11-29T08:00:01Z")
-    assert attribution.of_container(app(*JOURNAL[:3], killed), NEW) == BY_BEN
+    assert by(app(*JOURNAL[:3], killed), NEW) == BY_BEN
 
 
 @pytest.mark.parametrize("result", ["removed", "given back"])
 def test_what_was_before_a_removal_counts_no_more(result: str) -> None:
     gone = close(BEN, "2026-11-28T13:00:00Z", "ended", result=result)
-    assert attribution.of_container(app(*JOURNAL, gone), OLD) is None
+    assert by(app(*JOURNAL, gone), OLD) is None
 
 
 def test_an_adoption_changes_no_container() -> None:
     journal = (begin(BEN, "ben", "2026-11-28T12:00:01Z", keeps_containers=True), close(BEN, "2026-11-28T12:00:20Z"))
-    assert attribution.of_container(app(*journal), NEW) is None
+    assert by(app(*journal), NEW) is None
 
 
 def test_a_playbook_has_no_journal_and_current_says_when_it_ended() -> None:
     seen = app(*JOURNAL[:2])
     assert seen.current is not None
     played = replace(seen.current, deployment="ansible-playbook", since="2026-11-28T12:01:00Z")
-    by = attribution.of_container(replace(seen, current=played), NEW)
-    assert by is not None
-    assert (by.deployment, by.actor, by.since) == ("ansible-playbook", "ben", "2026-11-28T12:01:00Z")
-    assert attribution.of_container(replace(seen, current=played), OLD) == BY_ANN
+    played_by = by(replace(seen, current=played), NEW)
+    assert played_by is not None
+    assert (played_by.deployment, played_by.actor, played_by.since) == ("ansible-playbook", "ben", "2026-11-28T12:01:00Z")
+    assert by(replace(seen, current=played), OLD) == BY_ANN
     alone = replace(seen, current=played, journal=())
-    assert attribution.of_container(alone, OLD) == by
-    assert attribution.of_container(replace(alone, current=None), OLD) is None
+    assert by(alone, OLD) == played_by
+    assert by(replace(alone, current=None), OLD) is None
 
 
 def test_a_commit_keeps_whom_the_others_had() -> None:
@@ -119,8 +124,8 @@ def test_a_commit_keeps_whom_the_others_had() -> None:
     another = replace(NEW, id="id-web-2", created="2026-11-29T09:00:09Z")
     assert seen.current is not None
     scaled = replace(seen, current=replace(seen.current, changed=attribution.after(seen, mine, ["web"])))
-    assert attribution.of_container(scaled, NEW) == BY_BEN  # one more container was made beside it
-    assert attribution.of_container(scaled, another) == mine
+    assert by(scaled, NEW) == BY_BEN  # one more container was made beside it
+    assert by(scaled, another) == mine
 
 
 @pytest.mark.parametrize(("deployment", "time"), [
