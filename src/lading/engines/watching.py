@@ -9,7 +9,7 @@ from lading.transport import base as transports
 
 
 def parts_of(follows: watch.Watch, adopted: Mapping[str, state.Adopted]) -> transports.OnPart:
-    """What hands each part on to *follows*; *adopted*: containers that have no labels of lading's."""
+    """What hands each part on to *follows*; *adopted*: containers without labels of lading's."""
     containers = ""
 
     def on_part(name: str, content: bytes) -> bool:
