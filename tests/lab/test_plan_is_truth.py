@@ -95,6 +95,11 @@ class Project:
             found += ["-e", f"LEVEL_{site}={self._one_of('variable', site, 'quiet', 'loud')}"]
         return [*found, *self._one_of("profile", "", ["--profile", "debug"], [])]
 
+    @property
+    def cause(self) -> str:
+        """The service with which `web` is to restart."""
+        return self._one_of("depends_on restart", "", *SITES)
+
     def _one_of(self, kind: str, site: str, first: Value, second: Value) -> Value:
         return second if Change(kind, site) in self.switched else first
 
@@ -104,10 +109,9 @@ class Project:
         services["reader"] = _service(
             networks=["net-one"], volumes_from=[f"{self._one_of('volumes_from', '', *SITES)}:ro"]
         )
-        cause = self._one_of("depends_on restart", "", *SITES)
         services["web"] = _service(
             networks=["net-two"],
-            depends_on={cause: {"condition": "service_started", "restart": True}},
+            depends_on={self.cause: {"condition": "service_started", "restart": True}},
         )
         services["extra"] = _service(networks=["net-two"], profiles=["debug"])
         services |= self._one_of("service", "", {"leaving": _service(networks=["net-one"])}, {})
@@ -159,22 +163,30 @@ def _service(**keys: Any) -> dict[str, Any]:
 
 
 class Seen(NamedTuple):
-    """A container: whose, since when it runs, and whether it does."""
+    """A container: whose, since when it runs, whether it does, and on which containers it is made."""
 
     service: str
     started: str
     running: bool
+    made_on: tuple[str, ...]
+
+
+LOOK = (
+    '{"id":{{json .Id}},"labels":{{json .Config.Labels}},"state":{{json .State}},'
+    '"mode":{{json .HostConfig.NetworkMode}},"from":{{json .HostConfig.VolumesFrom}}}'
+)
 
 
 def containers(app: App) -> dict[str, Seen]:
     """What the engine says, by id."""
     label = f"label=com.docker.compose.project={app.name}"
-    form = '{{index .Config.Labels "com.docker.compose.service"}} {{.Id}} {{.State.StartedAt}} {{.State.Running}}'
-    told = app.lab.exec("web1", f"docker inspect -f '{form}' $(docker ps -aq --filter {label})").stdout
+    told = app.lab.exec("web1", f"docker inspect -f '{LOOK}' $(docker ps -aq --filter {label})").stdout
     found = {}
-    for line in told.splitlines():
-        service, id_, started, running = line.split(" ")
-        found[id_] = Seen(service, started, running == "true")
+    for one in map(json.loads, told.splitlines()):
+        under = [one["mode"].removeprefix("container:")] if one["mode"].startswith("container:") else []
+        under += [each.partition(":")[0] for each in one["from"] or ()]
+        service, now = one["labels"]["com.docker.compose.service"], one["state"]
+        found[one["id"]] = Seen(service, now["StartedAt"], now["Running"], tuple(under))
     return found
 
 
@@ -230,16 +242,31 @@ def document(app: App, *words: str) -> dict[str, Any]:
     return found
 
 
-def untruths(app: App, plan: Mapping[str, Any], *verb: str) -> list[str]:
-    """Do it; in what that which happened is not what *plan* said."""
-    before = containers(app)
-    done = app.lading(*verb, "--yes")
+def untruths(project: Project, plan: Mapping[str, Any], *verb: str) -> list[str]:
+    """Do it; in what that which happened is not what *plan* said, nor what the Compose file says."""
+    before = containers(project.app)
+    done = project.app.lading(*verb, "--yes")
     if done.returncode:
         return [done.stdout + done.stderr]
-    said, was = Counter(planned(plan, before)), Counter(happened(before, containers(app)))
+    after = containers(project.app)
+    said, was = Counter(planned(plan, before)), Counter(happened(before, after))
     found = [f"planned, but did not happen: {one}" for one in (said - was).elements()]
     found += [f"happened, but was not planned: {one}" for one in (was - said).elements()]
+    found += torn(after) + missed(project.cause, before, after)
     return [*found, json.dumps(plan["changes"]), json.dumps(plan["steps"])] if found else []
+
+
+def torn(after: Mapping[str, Seen]) -> list[str]:
+    """The containers that are made on one that is gone."""
+    return [f"{seen.service} is made on a container that is gone" for seen in after.values() if set(seen.made_on) - set(after)]
+
+
+def missed(cause: str, before: Mapping[str, Seen], after: Mapping[str, Seen]) -> list[str]:
+    """Whether `web` went on though *cause*, with which it is to restart, got another container."""
+    gone = {seen.service for id_, seen in before.items() if id_ not in after}
+    new = {seen.service for id_, seen in after.items() if id_ not in before}
+    went_on = [seen for id_, seen in before.items() if seen.service == "web" and after.get(id_) == seen]
+    return [f"web did not restart with {cause}"] if went_on and cause in gone & new else []
 
 
 def unfinished(project: Project) -> list[str]:
@@ -256,14 +283,14 @@ def unfinished(project: Project) -> list[str]:
 def deployed(project: Project) -> list[str]:
     """What is untrue of a deployment of the project as it is now."""
     plan = document(project.app, "plan", *project.words())
-    return untruths(project.app, plan, "deploy", *project.words()) + unfinished(project)
+    return untruths(project, plan, "deploy", *project.words()) + unfinished(project)
 
 
 def rolled_back(project: Project) -> list[str]:
     """What is untrue of the way back to what the project is now."""
     verb = ("rollback", project.app.name, "--to", "web1")
     plan = document(project.app, *verb, "--dry-run")
-    return untruths(project.app, plan, *verb) + unfinished(project)
+    return untruths(project, plan, *verb) + unfinished(project)
 
 
 @pytest.mark.parametrize("pairs", walks(), ids=count())
