@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-
 from a_party import C1, DOCKER, MADE, Enough, Party, kinds, set_lease
+
 from host_shell import HostShell
 from lading import state
 from lading.drivers import base
