@@ -4,6 +4,7 @@ For connections that carry no stdin and give output only at the end. The launche
 a folder in memory, starts the same remote line as everywhere in a session of its own, and each poll fetches what it has
 written since, in base64. Output waits for its reader (64 pieces of at most 64 KiB); the end of stdin is a file. When
 nobody has polled for SILENCE seconds, stdin ends and output is dropped: what may be cancelled is, what changes goes on.
+A command that answers beats gets a byte now and then, but only if somebody has polled since the last one.
 
 Other users of the host read the arguments of programs, and write to /dev/shm too. So everything lies in a home that
 `mktemp` makes for one session (0700): its name may be known. Every line first enters the home and then asks whether it
@@ -20,6 +21,7 @@ SILENCE = 20  # seconds
 LEFT = "lading-left"  # what `leave_all` answers
 HOMELESS = 45  # the status of a line whose session has no home any more
 _LINE = 48 * 1024  # characters of base64; Linux takes arguments of 128 KiB, and a FIFO holds 64
+_TICK = 0.2  # seconds that `feed` sleeps between two looks
 _PIECES = 6  # of at most 64 KiB, in one answer
 
 POLL = """W=${0%/*}; o=$1 e=$2
@@ -46,7 +48,9 @@ pump(){ n=0; while dd bs=65536 count=1 of="$W/$1.new" && [ -s "$W/$1.new" ]; do
 mv "$W/$1.new" "$W/$1.$n"; n=$((n + 1))
 while [ -e "$W/$1.$((n - 64))" ] && [ ! -e "$W/gone" ]; do sleep 0.1; done
 done; true >"$W/$1.eof"; }
-feed(){ rm -f "$W/input"; cat; while [ -d "$W" ] && [ ! -e "$W/eof" ]; do sleep 0.2; done; }
+beat(){ read -r b <"$W/beat" || return 0; [ "$b" != "$old" ] || return 0; old=$b; n=0; printf .; }
+feed(){ rm -f "$W/input"; cat; old=; n=0
+while [ -d "$W" ] && [ ! -e "$W/eof" ]; do sleep 0.2; n=$((n + 1)); [ @TICKS@ = 0 ] || [ $n -lt @TICKS@ ] || beat; done; }
 watch(){ old=; n=0; while sleep 1; [ -d "$W" ]; do b=; read -r b <"$W/beat"
 if [ "$b" = "$old" ]; then n=$((n + 1)); else n=0; old=$b; fi
 [ $n -lt @SILENCE@ ] || { true >"$W/gone"; true >"$W/eof"; }
@@ -117,15 +121,15 @@ def home(answer: str) -> str:
     return found[1] if found else ""
 
 
-def launcher(place: Place, line: str, sent: bytes) -> bytes:
+def launcher(place: Place, line: str, sent: bytes, beats: float = 0.0) -> bytes:
     """The file to be run on the host: it starts *line* with *sent* on its stdin, at *place*, and answers as a first poll.
 
-    It does nothing before it has been read to its end, and nothing with an input that is not whole.
+    With *beats*, a byte follows every so many seconds as long as polls come. It does nothing before it has been read to its end, and nothing with an input that is not whole.
     """
     words = {
         "@ENTER@": ENTER, "@POLL@": POLL, "@RUN@": RUN, "@LINE@": line, "@HOME@": place.home,
         "@NUMBER@": str(place.number), "@PIECES@": str(_PIECES), "@SILENCE@": str(SILENCE),
-        "@SUM@": hashlib.sha256(sent).hexdigest(),
+        "@SUM@": hashlib.sha256(sent).hexdigest(), "@TICKS@": str(round(beats / _TICK)),
     }
     text = LAUNCH
     for word, value in words.items():
