@@ -1,6 +1,7 @@
 # Run a command between FIFOs in the folder where this file lies, and store what it writes in pieces.
 # LINE: the command; SILENCE: seconds without a poll after which its stdin ends and its output is dropped; TICKS: after so
-# many looks a byte follows its input, 0 = never; HOME_DIR: the session's folder, which goes with the last command. The words: the umask and the folder that it runs in.
+# many looks a byte follows its input, 0 = never; HOME_DIR: the session's folder, which goes with the last command.
+# The words: the umask and the folder that it runs in.
 
 work=${0%/*}
 
@@ -23,11 +24,11 @@ feed() {
     rm -f "$work/input"
     cat
     polled=
-    ticks=0
+    looks=0
     while [ -d "$work" ] && [ ! -e "$work/eof" ]; do
         sleep 0.2
-        ticks=$((ticks + 1))
-        [ "$TICKS" = 0 ] || [ "$ticks" -lt "$TICKS" ] || pass_beat
+        looks=$((looks + 1))
+        [ "$TICKS" = 0 ] || [ "$looks" -lt "$TICKS" ] || pass_beat
     done
 }
 
@@ -35,7 +36,7 @@ pass_beat() {
     read -r beat <"$work/beat" || return 0
     [ "$beat" != "$polled" ] || return 0
     polled=$beat
-    ticks=0
+    looks=0
     printf .
 }
 
