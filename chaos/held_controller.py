@@ -8,13 +8,15 @@ and waits for a line on stdin; at its end it prints {"ended": DOCUMENT} or {"err
 
 import asyncio
 import json
+import os
+import signal
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lading import errors, events
-from lading.cli import shared
+from lading import bootstrap, errors, events
 from lading.deploy import deploy as deployment
 from lading.deploy.request import Request
 from lading.ledger import ledger
@@ -50,12 +52,14 @@ async def deploy(order: Mapping[str, Any]) -> int:
     """The deployment of `lading deploy`, with a ledger that holds it."""
     request = Request(Path(order["directory"]), tuple(order["to"]), version=order["version"],
                       take_lease=bool(order.get("take_lease")))
-    async with shared.opened("", request.directory, with_ledger=True) as context:
+    async with bootstrap.opened(os.environ, request.directory, use=bootstrap.LedgerUse.WRITTEN) as context:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, context.stop.set)
         assert context.ledger is not None
         holding = HoldingLedger(context.ledger, [(kind, host, step) for kind, host, step in order["hold"]])
         await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(holding.lines), sys.stdin)
-        done = await deployment.deploy(shared.changed(context, ledger=holding), request)
+        done = await deployment.deploy(replace(context, ledger=holding), request)
     say({"ended": done.as_json()})
     return 0 if done.result in ("succeeded", "unchanged") else 5
 

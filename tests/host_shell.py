@@ -11,9 +11,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from lading.drivers.shell import scripts
 from lading.drivers import base as drivers
-from lading.drivers.shell import driver
+from lading.drivers.shell import driver, scripts
 from lading.inventory import hosts
 from lading.transport import base, command, local
 

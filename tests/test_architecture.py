@@ -80,6 +80,45 @@ def test_one_door_to_the_terminal() -> None:
     assert sorted(set(found)) == [("render.py", "Console"), ("render.py", "Text")]
 
 
+def imported(path: Path) -> set[str]:
+    """The modules that a file imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def test_only_the_tests_and_the_documents_know_the_command_line() -> None:
+    """The bench and the chaos matrix drive lading through `bootstrap.py`, as a server does."""
+    found = [path.name for path in python_files() if {"bench", "chaos"} & {*path.relative_to(ROOT).parts[:1]}
+             and any(name.startswith("lading.cli") for name in imported(path))]
+    assert found == []
+
+
+def source_files() -> Iterator[tuple[str, str]]:
+    """Each module of lading by its path, with its text."""
+    for path in python_files():
+        if path.is_relative_to(ROOT / "src"):
+            yield path.relative_to(ROOT / "src" / "lading").as_posix(), path.read_text()
+
+
+def test_transports_and_ledgers_are_built_in_one_place() -> None:
+    """But for what Tab offers, which opens the user's own file alone and needs nothing else of what a verb is given."""
+    built = re.compile(r"\b(?:SshTransport|AnsibleTransport|RoutedTransport|TellingTransport|ledgers?\.open_(?:ledger|for_questions))\(")
+    assert [name for name, text in source_files() if built.search(text)] == ["bootstrap.py", "cli/completing.py"]
+
+
+def test_the_caller_s_environment_comes_in_at_the_door() -> None:
+    """`cli/` hands it to `bootstrap.py`; `transport/ansible_program.py` is a program of its own."""
+    found = [name for name, text in source_files()
+             if not name.startswith("cli/") and any("environ" in ast.unparse(node) for node in ast.walk(ast.parse(text))
+                                                    if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "os")]
+    assert found == ["transport/ansible_program.py"]
+
+
 def test_facts_have_tests() -> None:
     named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "facts.md").read_text()))
     defined = {node.name for path in python_files() if path.name.startswith("test_") for node in functions(ast.parse(path.read_text()))}

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,9 @@ def test_wheel_installs_outside_the_checkout(tmp_path: Path) -> None:
     again = subprocess.run([CHECKOUT / "scripts" / "wheel", tmp_path / "b"], text=True, capture_output=True, check=True)
     wheel, other = Path(built.stdout.strip()), Path(again.stdout.strip())
     assert wheel.read_bytes() == other.read_bytes()
+    names = zipfile.ZipFile(wheel).namelist()
+    shell = [path.relative_to(CHECKOUT / "src").as_posix() for path in (CHECKOUT / "src").rglob("*.sh")]
+    assert "lading/drivers/shell/scripts/commit.sh" in shell and set(shell) <= set(names)
     run(sys.executable, "-m", "venv", tmp_path / "venv", cwd=tmp_path)
     pip = (tmp_path / "venv/bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check")
     run(*pip, "--require-hashes", "-r", CHECKOUT / "requirements" / "runtime.txt", cwd=tmp_path)

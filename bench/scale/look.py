@@ -2,21 +2,21 @@
 
 import asyncio
 import json
+import os
 import sys
 import time
-from pathlib import Path
 
-from lading.cli import shared
+from lading import bootstrap
 from lading.queries import where
 
 
 async def look(app: str, destination: str) -> dict[str, object]:
     """How long each look took in seconds, and the states that were seen."""
     found: dict[str, object] = {}
-    async with shared.opened("", Path()) as context:
+    async with bootstrap.opened(os.environ) as context:
         for name in ("cold", "open"):
             begun = time.perf_counter()
-            rows = await where.where(context, app, (destination,))
+            rows = (await where.where(context, app, (destination,))).rows
             found[name] = time.perf_counter() - begun
             found[f"states {name}"] = [row.state for row in rows]
     return found

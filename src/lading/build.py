@@ -196,7 +196,7 @@ def _read(request: Request, environment: Mapping[str, str], fleet: settings.Sett
         read.lay_out(laid, closure)
         base, merged = (_uninterpolated(plugin.Compose(binary, names, laid), app, closure, tree)
                         for names in (files, (*files, *override)))
-        given = _given(asked, tree, plugin.Compose(binary, files, laid), recipes.needed(base, merged, bare), closure)
+        given = _given(asked, tree, recipes.needed(base, merged, bare), closure)
     found = recipes.recipes(base, merged, bare, {**given, recipes.VERSION: version, values.OWN: app},
                             lambda service, key: parse.locate(closure.all, ("services", service, "build", key)))
     for image, recipe in list(found.found.items()):
@@ -241,7 +241,7 @@ def _bare(closure: sources.Closure) -> dict[str, tuple[str, ...]]:
 
 
 def _given(
-    asked: read.Request, tree: worktree.Tree, compose: plugin.Compose, wanted: frozenset[str], closure: sources.Closure
+    asked: read.Request, tree: worktree.Tree, wanted: frozenset[str], closure: sources.Closure
 ) -> dict[str, str]:
     """The values of *wanted* variables: -e, what is passed on of the environment, a `.env` that Git tracks."""
     above = {**asked.passed, **asked.overrides}
@@ -251,7 +251,7 @@ def _given(
     if tree.modes is not None and place.is_file() and tree.tracked(place):
         content = worktree.content(tree, place, ".env", (".env", 0))
         inner = values.dotenv_needs(content.decode("utf-8", "replace"), ".env", wanted)
-        own = values.dotenv(compose, ".env", content, {name: above[name] for name in values.names(inner) if name in above})
+        own = values.dotenv(".env", content, {name: above[name] for name in values.names(inner) if name in above})
     if kept := asked.withheld((wanted | values.names(inner)) - {recipes.VERSION, values.OWN}):
         raise asked.pass_env.refusal({name: values.used_at(name, closure.all, inner) for name in kept})
     return {name: value for name, value in {**own, **above}.items() if name in wanted}

@@ -9,17 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from lading import errors, events, provenance, settings, state
+from lading import errors, events, provenance, settings, spans, state
+from lading.compose import complaints, plugin
 from lading.engines import base as engines
 from lading.inventory import hosts
+from lading.ledger import contradictions
+from lading.ledger import ledger as ledgers
 from lading.plan import steps
 from lading.transport import base
-
-if TYPE_CHECKING:
-    from lading.ledger import contradictions
-    from lading.ledger import ledger as ledgers
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +31,10 @@ class Context:
     by the first Ctrl-C or SIGTERM; *began* is a reading of the monotonic clock at the start of the call.
     """
 
-    settings: "settings.Settings"
+    settings: settings.Settings
     environment: Mapping[str, str]
     transport: base.Transport
-    ledger: "ledgers.Ledger | None"
+    ledger: ledgers.Ledger | None
     actor: str
     url: str = ""
     commit: str = ""
@@ -49,8 +47,10 @@ class Context:
     """What people should know beside the result of a look; whoever looks adds to it."""
     silent: dict[str, str] = field(default_factory=dict)
     ran_by: str = ""
-    engine: "engines.Engine | None" = None
+    engine: engines.Engine | None = None
     """Who carries orders out; bootstrap hands it in. Verbs that only look have none."""
+    compose: plugin.Answers = field(default_factory=plugin.Answers, repr=False)
+    """What Compose has answered in this call."""
 
     async def record(self, event: events.Event) -> None:
         """Store an event, then show it; awaited by the engine before each change.
@@ -69,7 +69,7 @@ class Context:
         head = await self.ledger.head()
         return {"writer": head.writer, "seq": head.seq, "hash": head.hash}
 
-    async def commits(self, app: str = "") -> Mapping[str, Mapping[str, "contradictions.Committed"]]:
+    async def commits(self, app: str = "") -> Mapping[str, Mapping[str, contradictions.Committed]]:
         """App (all without *app*) → host → the last commit that the ledger saw there; nothing without a ledger."""
         if self.ledger is None:
             return {}
@@ -86,7 +86,11 @@ class Context:
             return
         check_answered(seen.silent, f"whether there is an app {app}")
         if self.ledger is None or not await self.ledger.history(app, 1):
-            raise errors.UnknownReleaseError(f"there is no app {app} on {', '.join(seen.hosts)}", "lading where")
+            there = {name for host in seen.hosts.values() for name in host.others}
+            known = sorted({*there, *await self.commits()})
+            hint = complaints.nearest(app, known)
+            raise errors.UnknownReleaseError(
+                f"there is no app {app} on {', '.join(spans.packed(list(seen.hosts)))}", f"{hint} lading where".strip())
 
     def choose(self, names: Sequence[str]) -> tuple[hosts.Destination, tuple[hosts.Host, ...]]:
         """The destination and hosts meant by `--to`; no name at all means every host (only for verbs that look)."""
@@ -145,7 +149,7 @@ def ledger_path(environment: Mapping[str, str]) -> Path:
     return settings.state_home(environment) / "ledger.db"
 
 
-def ledger_place(fleet: "settings.Settings | None", environment: Mapping[str, str]) -> Path | str:
+def ledger_place(fleet: settings.Settings | None, environment: Mapping[str, str]) -> Path | str:
     """Where the ledger lies: a file of this user's, or the URL that the fleet file refers to.
 
     Raises:

@@ -41,7 +41,7 @@ def load(found: Found, environment: Mapping[str, str], directory: Path = Path())
         home, entries = settings.state_home(environment), allowed.entries(found.path, top)
         where = "" if directory.resolve() == Path.cwd() else f" -C {shlex.quote(str(directory))}"
         allowed.check(home, found.path, entries, f"look at these entries; if they are meant: lading config allow{where}")
-    return settings.read(found.path, top)
+    return settings.read(found.path, top, environment)
 
 
 def entries(path: Path) -> tuple[allowed.Entry, ...]:
@@ -62,7 +62,7 @@ def names(found: Found, environment: Mapping[str, str]) -> list[str]:
     top = settings.parse_file(found.path)
     home = settings.state_home(environment)
     counts = found.named or allowed.allows(home, found.path, allowed.entries(found.path, top))
-    return settings.names(found.path, top, inventory=counts)
+    return settings.names(found.path, top, environment, inventory=counts)
 
 
 def own_ledger(found: Found | None, environment: Mapping[str, str]) -> Path | None:

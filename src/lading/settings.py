@@ -90,13 +90,13 @@ def state_home(environment: Mapping[str, str]) -> Path:
     return Path(environment.get("XDG_STATE_HOME") or Path(environment.get("HOME", "/")) / ".local/state") / "lading"
 
 
-def load(path: Path) -> Settings:
+def load(path: Path, environment: Mapping[str, str]) -> Settings:
     """Read and check a fleet file that the user has named.
 
     Raises:
         SettingsError: with file, line, and the nearest right name where one is unknown.
     """
-    return read(path, parse_file(path))
+    return read(path, parse_file(path), environment)
 
 
 def parse_file(path: Path) -> Any:
@@ -117,22 +117,22 @@ def parse_file(path: Path) -> Any:
     return documents[0] if documents else None
 
 
-def read(path: Path, top: Any) -> Settings:
-    """The settings of a fleet file that was parsed; what its inventory takes to be read is run.
+def read(path: Path, top: Any, environment: Mapping[str, str]) -> Settings:
+    """The settings of a fleet file that was parsed; what its inventory takes to be read is run, in *environment*.
 
     Raises:
         SettingsError: with file, line, and the nearest right name where one is unknown.
     """
-    return _Reader(path).settings(top)
+    return _Reader(path, environment).settings(top)
 
 
-def names(path: Path, top: Any, *, inventory: bool) -> list[str]:
+def names(path: Path, top: Any, environment: Mapping[str, str], *, inventory: bool) -> list[str]:
     """What `--to` may name, as far as files tell it; *inventory*: those of an Ansible inventory too. Nothing is run.
 
     Raises:
         SettingsError: the file is wrong.
     """
-    return _Reader(path).names(top, inventory=inventory)
+    return _Reader(path, environment).names(top, inventory=inventory)
 
 
 def shared_ledger(path: Path, top: Any) -> str:
@@ -161,8 +161,9 @@ def _env_names(node: Any) -> Iterator[str]:
 class _Reader(nodes.Reader):
     """Turns the fleet file into Settings."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, environment: Mapping[str, str] | None = None) -> None:
         super().__init__(path, [option.path for option in options.OPTIONS])
+        self.environment = environment or {}
 
     def settings(self, node: Any) -> Settings:
         top = self.known(node, "", "")
@@ -204,7 +205,7 @@ class _Reader(nodes.Reader):
         if not inventory or not path:
             return written
         folder = self.path.parent
-        known = ansible.read(folder / disk.expanded(path), (), os.environ, folder, programs=False)
+        known = ansible.read(folder / disk.expanded(path), (), self.environment, folder, programs=False)
         return [*written, *known.group_names(), *known.hosts]
 
     def pass_env(self, got: Mapping[str, Any], where: str) -> tuple[str, ...]:
@@ -270,8 +271,12 @@ class _Reader(nodes.Reader):
             raise self.wrong(top["inventory"], "there is no such inventory", f"correct the path: {self.path.parent / disk.expanded(path)} is not there")
         told, folder = self.ansible(top.get("ansible"), path), self.path.parent
         password = told.vault_password_file or (told.vault_password_command[0] if len(told.vault_password_command) == 1 else "")
-        own = {"ANSIBLE_CONFIG": told.config, "ANSIBLE_VAULT_PASSWORD_FILE": password}
-        return ansible.read(folder / disk.expanded(path), labels, {**os.environ, **{k: v for k, v in own.items() if v}}, folder)
+        environment = dict(self.environment)
+        if told.config:
+            environment["ANSIBLE_CONFIG"] = told.config
+        if password:
+            environment["ANSIBLE_VAULT_PASSWORD_FILE"] = password
+        return ansible.read(folder / disk.expanded(path), labels, environment, folder)
 
     def inventory(self, top: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
         """The path of the Ansible inventory and the variables that become labels; "" if the hosts are named here."""

@@ -334,4 +334,4 @@ def test_the_fleet_file_names_the_password_of_a_vault(place: Place, monkeypatch:
     written(place.folder / "inventory", {"hosts": "[web]\nweb1\n"})
     place.encrypt("inventory/group_vars/web/vault.yml", "ansible_user: operator\n")
     (place.folder / "lading.yaml").write_text("lading: 1\ninventory: inventory\nansible: {vault_password_file: password}\n")
-    assert settings.load(place.folder / "lading.yaml").inventory.hosts["web1"].user == "operator"
+    assert settings.load(place.folder / "lading.yaml", os.environ).inventory.hosts["web1"].user == "operator"

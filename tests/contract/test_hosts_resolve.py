@@ -57,7 +57,7 @@ class Fleet:
             "HOME": str(self.folder),
             "SECRET": "pass-of-ci",
         }
-        known = fleets.load(self.folder / "lading.yaml")
+        known = fleets.load(self.folder / "lading.yaml", environment)
         return context.Context(
             known, environment, recorder.RecorderTransport(self.answer), self.book, "ann"
         )

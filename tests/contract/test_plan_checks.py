@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -152,3 +152,26 @@ def test_nothing_of_a_service_that_is_left_out_is_asked_for(idle: str, fleet: Fl
     file.write_text(whole + f"  tool: {{image: '{registry}/team/gone:1', volumes: ['/opt/tools:/t']}}\n")
     with pytest.raises(errors.RegistryError, match="team/gone"):
         asyncio.run(deploy.plan(fleet.context(), fleet.request()))
+
+
+def test_the_plan_says_of_each_host_whether_and_why(fleet: Fleet) -> None:
+    caller = fleet.context()
+    live = hosts.Destination("live", ("web1",), written=("web*:!web2",), left_out={"web2": "!web2"})
+    inventory = hosts.Inventory({"web1": WEB, "web2": hosts.Host("web2")}, {"live": live})
+    known = replace(caller, settings=replace(caller.settings, inventory=inventory))
+    made, plain = (asyncio.run(deploy.plan(one, fleet.request())) for one in (known, caller))
+    assert made.as_json()["assignment"] == [
+        {"host": "web1", "chosen": True, "rule": "destination live, hosts: [web*:!web2]", "services": {"web": 1}},
+        {"host": "web2", "chosen": False, "rule": "!web2 in hosts: of destination live", "services": {}}]
+    assert (made.hash, made.hosts["web1"].placed) == (plain.hash, {"web": 1})
+
+
+def test_a_deployment_with_nothing_to_do_says_what_is_not_well(fleet: Fleet) -> None:
+    assert asyncio.run(deploy.deploy(fleet.context(), fleet.request())).result == "succeeded"
+    again = asyncio.run(deploy.deploy(fleet.context(), fleet.request()))
+    assert (again.result, again.note) == ("unchanged", "")
+    web = fleet.machine.containers["web"]
+    web["state"]["Health"], web["restarts"] = {"Status": "unhealthy"}, 3
+    again = asyncio.run(deploy.deploy(fleet.context(), fleet.request()))
+    assert (again.result, again.note) == (
+        "unchanged", "web on web1 is unhealthy; web on web1: Docker restarted it 3 times; lading logs shop")

@@ -9,7 +9,7 @@ import pytest
 from registry_server import Serve, Server, with_config
 
 from lading import errors
-from lading.compose import project, registry, revision, worktree
+from lading.compose import project, read, registry, revision, worktree
 from lading.deploy import resolution, source_selection
 from lading.deploy.request import Request
 from lading.inventory import hosts
@@ -50,12 +50,12 @@ class Shop:
         with_config(self.server, f'{{"config": {{"Labels": {{"{source_selection.REVISION}": "{commit}", "{source_selection.SOURCE}": "{address}"}}}}}}'.encode(),
                     "team/shop:1.0")
 
-    def read(self, asked: Request, beside: Path | None = None) -> project.Reading:
-        return resolution.read_project(ENVIRONMENT, asked, NOWHERE, beside=beside)
+    def find(self, asked: Request, beside: Path | None = None) -> read.Files:
+        return resolution.find_files(ENVIRONMENT, asked, NOWHERE, beside=beside)
 
     def settle(self, request: Request | None = None) -> project.Reading:
         asked = request or Request(self.app, ("x",), version="1.0")
-        return asyncio.run(source_selection.select_source(asked, self.read(asked), ENVIRONMENT, lambda _: registry.Access(), self.read))
+        return asyncio.run(source_selection.select_source(asked, self.find(asked), lambda _: registry.Access(), self.find))
 
 
 @pytest.fixture
@@ -181,12 +181,12 @@ def test_without_git(tmp_path: Path) -> None:
     tree = worktree.Tree(tmp_path, tmp_path)
     (tmp_path / "compose.yaml").write_text("services: {web: {image: 'nowhere.example/shop:1.0'}}\n")
     asked = Request(tmp_path, ("x",), app="shop", version="1.0")
-    reading = resolution.read_project(ENVIRONMENT, asked, NOWHERE)
+    here = resolution.find_files(ENVIRONMENT, asked, NOWHERE)
 
     def settle(request: Request) -> project.Reading:
-        return asyncio.run(source_selection.select_source(request, reading, ENVIRONMENT, lambda _: registry.Access(), lambda asked, beside: reading))
+        return asyncio.run(source_selection.select_source(request, here, lambda _: registry.Access(), lambda asked, beside: here))
 
-    assert settle(asked) is reading
+    assert settle(asked) == read.read_files(here)
     with pytest.raises(errors.InputError):
         settle(replace(asked, require_matching_source=True))
     assert revision.find(tree, "ab" * 20) == ""

@@ -250,6 +250,11 @@ async def test_nobody_listens(server: sshd_server.Sshd, connect: Connect) -> Non
     assert caught.value.host == "web1"
 
 
+async def test_no_network_leads_there(connect: Connect) -> None:
+    with pytest.raises(errors.UnreachableError, match=r"cannot be reached: network is unreachable"):
+        await hello(connect(), hosts.Host("web1", address="127.255.255.255"))
+
+
 async def test_a_name_that_does_not_exist(connect: Connect) -> None:
     with pytest.raises(errors.UnreachableError, match="cannot be resolved"):
         await hello(connect(), hosts.Host("no-such-host.invalid"))

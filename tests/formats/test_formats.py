@@ -80,7 +80,12 @@ def named(value: Any) -> Any:
 
 
 def test_where_and_drift(host: HostShell) -> None:
-    assert [row.as_json() for row in listing.host_rows(look(host), "shop")] == frozen("where.json")
+    told = {row["service"]: row for row in frozen("where.json")}
+    # what was said of all containers then: the app's version, and its newest deployment; the first one made this container
+    told["store"] |= {"version": "1", "deployment": "20261124-110354-d87b"}
+    shown = {row.service: row.as_json() for row in listing.host_rows(look(host), "shop")}
+    assert {name: {key: row[key] for key in told[name]} for name, row in shown.items()} == told
+    assert {row["app_version"] for row in shown.values()} == {"1.0.0"}
     assert differences.differences("web1", seen(host)) == ()
     current = seen(host).current
     assert current is not None

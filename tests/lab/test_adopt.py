@@ -24,7 +24,7 @@ def test_a_running_project_is_adopted_as_it_is(app: App, playbook: Playbook) -> 
     assert all_lives(app) == before
 
     rows = {(r["host"], r["service"]): r for r in app.where()}
-    assert {(r["version"], r["release"], r["adopted"]) for r in rows.values()} == {("1.0.0", told["release"], True)}
+    assert {(r["app_version"], r["release"], r["adopted"], r["actor"]) for r in rows.values()} == {("1.0.0", told["release"], True, None)}
     assert rows["web1", "migrate"]["state"] == "completed"
     assert drift(app) == set()
     assert {r["app"] for r in json.loads(app.lading("where", "--json").stdout)} >= {app.name}

@@ -42,7 +42,7 @@ def by_ansible(app: App, lab: Lab, tmp_path: Path) -> Iterator[App]:
     raised.mkdir()
     (raised / "raised.yml").write_text(f"ansible_become: true\n{secret}")
     (tmp_path / "lading.yaml").write_text(FLEET.format(lab=lab.fleet))
-    assert {h.transport for h in settings.load(tmp_path / "lading.yaml").inventory.hosts.values()} == {"ansible"}
+    assert {h.transport for h in settings.load(tmp_path / "lading.yaml", os.environ).inventory.hosts.values()} == {"ansible"}
     before = app.environment
     app.environment = {"LADING_CONFIG": str(tmp_path / "lading.yaml")}
     yield app

@@ -12,13 +12,14 @@ import subprocess
 import termios
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from app_client import LADING, App
 
 CHANGE = {"host", "service", "field", "old", "new"}
 ROW = {"app", "service", "host", "container", "version", "release", "image", "digest", "state", "since", "deployment",
-       "actor", "drift"}
+       "actor", "drift", "destination", "app_version", "label", "restarts", "one_shot", "unwell", "silent"}
 
 
 class Terminal:
@@ -111,6 +112,35 @@ def test_a_terminal_that_is_closed_is_the_first_ctrl_c(app: App, terminals: list
     assert json.loads(app.lading("history", app.name, "--json").stdout)[0]["result"] == "rolled_back"
 
 
+def someone_else_deploys(app: App, before: dict[str, dict[str, Any]]) -> None:
+    """The next version by ben: what it leaves alone keeps its own version, time and person; what nobody knows is an error."""
+    assert app.deploy("1.1.0", env={"USER": "ben"}).returncode == 0
+    rows = {(row["host"], row["service"]): row for row in app.where("--to", "web1,web2")}
+    for host, store in before.items():
+        after = rows[host, "store"]
+        assert (after["version"], after["app_version"]) == ("1", "1.1.0")
+        assert {key: after[key] for key in ("since", "actor", "deployment")} == {
+            key: store[key] for key in ("since", "actor", "deployment")}
+        assert str(rows[host, "web"]["actor"]).startswith("ben@")
+        assert rows[host, "web"]["deployment"] > store["deployment"]
+        noted = json.loads(app.lab.exec(host, f"cat /var/lib/lading/apps/{app.name}/current").stdout)["changed"]
+        assert [one["deployment"] for one in noted if "web" in one["of"]] == [rows[host, "web"]["deployment"]]
+    shown = app.lading("where", app.name, "--to", "web1,web2").stdout.splitlines()
+    assert shown[0] == f"{app.name} web1,web2: 1.1.0 on 2 hosts"
+    assert shown[2].split() == ["APP", "DEST", "SERVICE", "HOST", "VERSION", "STATE", "SINCE", "BY"]
+    assert [line.split()[2:5] for line in shown[3:]] == [
+        ["store", "web1", "1"], ["store", "web2", "1"], ["web", "web1", "1.1.0"], ["web", "web2", "1.1.0"]]
+    assert "completed" in app.lading("where", app.name, "--to", "web1", "--all").stdout
+    near = app.lading("where", app.name + "x", "--to", "web1")
+    assert (near.returncode, f"did you mean `{app.name}`?" in near.stderr) == (2, True), near.stderr
+    service = app.lading("logs", app.name, "--to", "web1", "--service", "wep")
+    assert (service.returncode, "did you mean `web`?" in service.stderr) == (2, True), service.stderr
+    back = app.lading("rollback", app.name, "--to", "web1", "--yes", env={"USER": "eve"})
+    assert back.returncode == 0, back.stderr
+    people = {row["service"]: str(row["actor"]).partition("@")[0] for row in app.where("--to", "web1")}
+    assert (people["web"], people["store"]) == ("eve", str(before["web1"]["actor"]).partition("@")[0])
+
+
 def test_one_document_on_stdout(app: App) -> None:  # the contract of --json
     planned = app.lading("plan", "--version", "1.0.0", "--to", "web1,web2", "--json")
     told = json.loads(planned.stdout)
@@ -133,6 +163,7 @@ def test_one_document_on_stdout(app: App) -> None:  # the contract of --json
     assert "\x1b" not in done.stdout + done.stderr
     empty = json.loads(app.lading("plan", "--version", "1.0.0", "--to", "web1,web2", "--json").stdout)
     assert (empty["steps"], empty["changes"]) == ([], [])
+    someone_else_deploys(app, {row["host"]: row for row in rows if row["service"] == "store"})
 
 
 def test_bundle_is_what_ships(app: App) -> None:  # R28

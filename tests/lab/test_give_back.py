@@ -33,7 +33,7 @@ def test_an_app_is_given_back_as_it_runs(app: App, playbook: Playbook, lab: Lab)
     assert f"still belongs to {playbook.folder}" in told["note"]
     assert lives(app, "web1") == before
     assert drift(app) == set()
-    assert {(r["service"], r["version"], r["release"]) for r in app.where()} == {
+    assert {(r["service"], r["app_version"], r["release"]) for r in app.where()} == {
         ("web", None, None), ("migrate", None, None), ("store", None, None)}
     listing = lab.exec("web1", f"cd {folder} && find . -type f").stdout
     assert [name for name in ("current", "release.json") if name in listing] == []
@@ -60,7 +60,7 @@ def test_plain_compose_goes_on_and_lading_takes_it_again(app: App, playbook: Pla
     again = adopt(app, "--yes", to="web1", version="1.1.0", env=ENV)
     assert (again.returncode, "differ" in again.stderr) == (0, False), again.stderr
     assert (lives(app, "web1"), drift(app)) == (before, set())
-    rows = {r["service"]: (r["version"], r.get("adopted", False)) for r in app.where()}
+    rows = {r["service"]: (r["app_version"], r.get("adopted", False)) for r in app.where()}
     assert rows == {"web": ("1.1.0", False), "migrate": ("1.1.0", False), "store": ("1.1.0", True)}
     unchanged = app.deploy("1.1.0", "--json", to="web1", env=ENV)
     assert json.loads(unchanged.stdout)["result"] == "unchanged"

@@ -116,7 +116,7 @@ def told(app: App, lab: Lab, deployment: str, host: str = "web1") -> list[tuple[
 def test_parts_against_hosts(job: Job, lab: Lab) -> None:  # R54 R59 R61
     planned = job.sh(job.plan, "1.0.0")
     assert planned.returncode == 0, planned.stderr
-    assert not job.app.where()
+    assert job.app.lading("where", job.app.name).returncode == 2  # nobody knows it yet
     assert job.sh(job.deploy, "1.0.0", APPROVED_BY="ops").returncode == 4  # nobody's yes to this plan
     assert job.result()["error"]["kind"] == "not_confirmed"
     assert job.sh(job.deploy, "1.0.0", APPROVED_BY="ops", **job.approved("1.0.0")).returncode == 0

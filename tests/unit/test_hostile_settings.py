@@ -37,7 +37,7 @@ def load(path: Path, content: bytes) -> fleet_files.Settings | errors.SettingsEr
     path.write_bytes(content)
     found: fleet_files.Settings | errors.SettingsError
     try:
-        found = fleet_files.load(path)
+        found = fleet_files.load(path, {})
     except errors.SettingsError as refused:
         found = refused
     if isinstance(found, errors.SettingsError):
@@ -87,7 +87,7 @@ def test_what_is_no_file(tmp_path: Path, kind: str) -> None:
     else:
         path.symlink_to("/dev/zero" if kind == "device" else path)
     with pytest.raises(errors.SettingsError, match="cannot be read") as caught:
-        fleet_files.load(path)
+        fleet_files.load(path, {})
     assert caught.value.hint
 
 

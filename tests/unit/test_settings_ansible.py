@@ -1,5 +1,6 @@
 """What the fleet file says of Ansible: which hosts are reached by it, inventories, the vault password by reference."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from lading import errors, settings
 
 def load(folder: Path, lines: str) -> settings.Settings:
     (folder / "lading.yaml").write_text(f"lading: 1\n{lines}\n")
-    return settings.load(folder / "lading.yaml")
+    return settings.load(folder / "lading.yaml", os.environ)
 
 
 def test_ssh_unless_said_otherwise(tmp_path: Path) -> None:

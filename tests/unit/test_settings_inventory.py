@@ -1,6 +1,7 @@
 """`inventory:` in lading.yaml: groups and patterns as destinations, labels, and errors with the file and line to correct."""
 
 import json
+import os
 from pathlib import Path
 
 import click.testing
@@ -36,7 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def load(folder: Path, text: str) -> settings.Settings:
     (folder / "lading.yaml").write_text(f"lading: 1\n{text}")
-    return settings.load(folder / "lading.yaml")
+    return settings.load(folder / "lading.yaml", os.environ)
 
 
 def refused(folder: Path, text: str) -> errors.SettingsError:
@@ -133,7 +134,7 @@ def test_a_configuration_that_anybody_could_have_put_there_does_not_count(folder
 
 def test_the_example_loads(tmp_path: Path) -> None:
     (tmp_path / "lading.yaml").write_text(options.example())
-    assert list(settings.load(tmp_path / "lading.yaml").inventory.hosts) == ["web1"]
+    assert list(settings.load(tmp_path / "lading.yaml", os.environ).inventory.hosts) == ["web1"]
 
 
 def test_hosts_list_shows_groups_origins_and_what_is_not_heeded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

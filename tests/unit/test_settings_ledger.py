@@ -1,5 +1,6 @@
 """Where the fleet file says that the ledger is: SQLite, or a URL by reference."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from lading import context, errors, settings
 
 def load(folder: Path, line: str) -> settings.Settings:
     (folder / "lading.yaml").write_text(f"lading: 1\n{line}\n")
-    return settings.load(folder / "lading.yaml")
+    return settings.load(folder / "lading.yaml", os.environ)
 
 
 @pytest.mark.parametrize("line", ["", "ledger: sqlite", "ledger:"])

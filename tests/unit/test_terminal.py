@@ -2,6 +2,7 @@
 
 import json
 import unicodedata
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +16,7 @@ from lading.engines import base
 from lading.inventory import hosts
 from lading.placement import assignment
 from lading.plan import steps
-from lading.queries import check, differences, listing
+from lading.queries import check, differences, listing, where
 
 hostile = st.text(st.one_of(st.sampled_from("\x1b\x9b\x07\x08\r\n\t\0\x7f\u202e\u2028\ud800[]31mA;é"), st.characters()), max_size=30)
 on_capture = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -56,7 +57,8 @@ def test_documents_are_json_with_escapes(capsys: pytest.CaptureFixture[str], val
 def everything(text: str) -> None:
     """All that lading prints, with *text* in every place that may come from outside."""
     row = listing.Row(text, text, text, text, text, text, text, text, "running", text, text, text, (text,))
-    render.where([row])
+    whole = replace(row, service="", destination=text, label=text)
+    render.where(where.Answer((row, whole, replace(whole, silent=True)), (text,)), wide=True)
     render.drift([differences.Difference(text, text, text, text, text, text)])
     render.check([check.Checked(text, {"ssh": (False, text), "docker": (True, text)}, (text,))])
     render.hosts(hosts.Inventory({text: hosts.Host(text, text, text, labels={text: text})}, {text: hosts.Destination(text, (text,))}))

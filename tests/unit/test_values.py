@@ -1,6 +1,7 @@
 """Events, outcomes, states: both ways to JSON, and the words that people see."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def test_where_and_drift_of_one_host() -> None:
     app = an_app(made, web, stranger)
     rows = {row.service: row for row in listing.host_rows(state.HostState("h", apps={"shop": app}), "")}
     assert {name: row.state for name, row in rows.items()} == {"web": "exited", "old": "running", "db": "missing"}
-    assert (rows["web"].version, rows["web"].release, rows["old"].version) == ("1", made.id, "")
+    assert (rows["web"].app_version, rows["web"].release, rows["old"].app_version) == ("1", made.id, "")
     found = {(one.service, one.field) for one in differences.differences("h", app)}
     assert found == {("web", "state"), ("db", "missing"), ("old", "extra")}
     assert differences.differences("h", an_app(made)) == ()
@@ -102,7 +103,7 @@ def test_moving_tags(tag: str, moving: bool) -> None:
 def test_example_of_the_fleet_file_loads(tmp_path: Path) -> None:
     path = tmp_path / "lading.yaml"
     path.write_text(options.example())
-    assert settings.load(path).inventory.destinations["production"].hosts == ("web1",)
+    assert settings.load(path, os.environ).inventory.destinations["production"].hosts == ("web1",)
 
 
 BASE = "lading: 1\nhosts:\n  web1: {}\n"
@@ -120,7 +121,7 @@ def test_fleet_file_is_refused(tmp_path: Path, text: str, line: int, message: st
     path = tmp_path / "lading.yaml"
     path.write_text(text)
     with pytest.raises(errors.SettingsError) as caught:
-        settings.load(path)
+        settings.load(path, os.environ)
     assert (caught.value.file, caught.value.line) == (str(path), line)
     assert message in caught.value.message
     assert hint in caught.value.hint

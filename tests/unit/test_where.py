@@ -76,3 +76,53 @@ def test_a_service_with_too_few_containers_has_the_rows_of_those_that_are_there(
     made = a_release(a_service("web", replicas=2))
     [row] = rows(replace(an_app(made), containers=(a_container(made.services["web"]),)))
     assert (row.state, row.drift) == ("running", ("containers: 1",))
+
+
+def test_what_docker_restarts_and_what_is_unhealthy_is_drift_and_a_state() -> None:
+    web = a_container(MADE.services["web"], restarts=3, health="healthy")
+    db = a_container(MADE.services["db"], health="unhealthy")
+    app = an_app(MADE, web, db)
+    found = {one.service: one.as_json() for one in differences.differences("web1", app)}
+    common = {"host": "web1", "app": "shop"}
+    assert found == {
+        "web": {**common, "service": "web", "field": "restarts", "declared": "0", "observed": "Docker restarted it 3 times"},
+        "db": {**common, "service": "db", "field": "health", "declared": "healthy", "observed": "unhealthy"},
+    }
+    assert [(row.service, row.words, row.restarts) for row in rows(app)] == [
+        ("db", "unhealthy", 0), ("web", "healthy, restarted 3×", 3)]
+
+
+def test_a_container_that_was_left_alone_keeps_whose_it_is() -> None:
+    ann, ben = "20261101-100000-aaaa", "20261128-120000-bbbb"
+    db = a_container(MADE.services["db"], image="postgres:15", created="2026-11-01T10:00:09Z", since="2026-11-01T10:00:10Z")
+    web = a_container(MADE.services["web"], created="2026-11-28T12:00:09Z", since="2026-11-28T12:00:10Z")
+    journal = tuple(
+        {"v": 3, "kind": kind, "deployment": deployment, "actor": actor, "at": at, "to": MADE.id}
+        for deployment, actor, begun, ended in (
+            (ann, "ann", "2026-11-01T10:00:01Z", "2026-11-01T10:00:20Z"), (ben, "ben", "2026-11-28T12:00:01Z", "2026-11-28T12:00:20Z"))
+        for kind, at in (("begin", begun), ("committed", ended))
+    )
+    app = an_app(MADE, web, db, journal=a_journal(*journal))
+    assert app.current is not None
+    newest = replace(app.current, deployment=ben, actor="ben", destination="production")
+    found = {row.service: row for row in rows(replace(app, current=newest))}
+    assert (found["db"].version, found["db"].since, found["db"].deployment, found["db"].actor) == (
+        "15", "2026-11-01T10:00:10Z", ann, "ann")
+    assert (found["web"].deployment, found["web"].actor, found["web"].destination) == (ben, "ben", "production")
+    made_by_hand = replace(db, created="2026-11-20T00:00:00Z")
+    by_hand = replace(app, current=newest, containers=(made_by_hand,))
+    assert {row.service: row.as_json()["actor"] for row in rows(by_hand)}["db"] is None
+
+
+def test_what_is_not_known_is_null_and_no_number_is() -> None:
+    [silent] = listing.host_rows(state.HostState("web1", error="no route"), "")
+    assert silent.as_json() == {
+        "app": None, "service": None, "host": "web1", "container": None, "version": None, "release": None, "image": None,
+        "digest": None, "state": "unknown", "since": None, "deployment": None, "actor": None, "drift": ["no route"],
+        "destination": None, "app_version": None, "label": None, "restarts": 0, "one_shot": False, "unwell": False, "silent": True}
+
+
+def test_what_must_end_may_be_tried_again() -> None:
+    made = a_release(a_service("once"), a_service("web", depends_on={"once": "service_completed_successfully"}))
+    once = a_container(made.services["once"], restarts=2)
+    assert differences.differences("web1", an_app(made, once, a_container(made.services["web"]))) == ()

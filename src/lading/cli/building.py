@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
+from lading import bootstrap, settings
 from lading import build as builds
-from lading import found as finding
-from lading import settings
-from lading.cli import deploying, progress, render, shared, terminal
+from lading.bootstrap import LedgerUse
+from lading.cli import deploying, options, progress, prompts, render, session, signals, terminal
 from lading.deploy import deploy as deployment
 from lading.inventory import hosts
 
@@ -29,23 +29,22 @@ def pushing_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @deploying.file_options
 @pushing_options
 @click.option("--push", is_flag=True, help="Push the images to their registry.")
-@shared.json_option
+@options.json_option
 @click.pass_obj
 def build(config: str, /, push: bool, as_json: bool, source: str, overwrite: bool, **words: Any) -> int:
     """Build a version's images from `build:`, in the Compose file or its override, with OCI labels; push them."""
     request = deploying.asked(to=(), **words)
-    found = finding.find(request.directory, os.environ, config)
-    fleet = settings.Settings(Path(), hosts.Inventory({}, {}))
-    if found is not None:
-        fleet = finding.load(found, os.environ, request.directory)
+    fleet = bootstrap.load_if_any(os.environ, request.directory, config)
+    if fleet is None:
+        fleet = settings.Settings(Path(), hosts.Inventory({}, {}))
 
     async def work() -> builds.Built:
         stop = asyncio.Event()
-        shared.signals(stop, says=False)
+        signals.watch(stop, says=False)
         job = builds.Job(request, dict(os.environ), fleet, push, _say, stop, source == "worktree", overwrite)
         return await builds.build(job)
 
-    built = shared.run(work())
+    built = session.run(work())
     if as_json:
         render.document(built.as_json())
         return 0
@@ -58,35 +57,35 @@ def build(config: str, /, push: bool, as_json: bool, source: str, overwrite: boo
 @click.command()
 @deploying.file_options
 @pushing_options
-@shared.to_option
-@shared.yes_option
-@shared.json_option
-@shared.reason_option
-@shared.take_option
-@shared.verbose_option
+@options.to_option
+@options.yes_option
+@options.json_option
+@options.reason_option
+@options.take_option
+@options.verbose_option
 @click.option("--take-over", is_flag=True, help="The app belongs to this source and destination from now on.")
 @click.pass_obj
 def ship(config: str, /, yes: bool, as_json: bool, source: str, overwrite: bool, **words: Any) -> int:
     """Build a version, push it, and deploy exactly the digests that were pushed."""
-    shared.must_answer(yes)
+    prompts.must_answer(yes)
     request = deploying.asked(**words)
 
     async def work() -> int:
-        lines = progress.Progress(live=shared.interactive() and not as_json)
-        async with shared.opened(config, request.directory, with_ledger=True) as context:
+        lines = progress.Progress(live=prompts.interactive() and not as_json and not session.verbose())
+        async with session.opened(config, request.directory, use=LedgerUse.WRITTEN) as context:
             destination, _ = context.settings.inventory.choose_ruled(request.to)
             if destination.confirm:
-                shared.must_ask(destination.name, yes)
+                prompts.must_ask(destination.name, yes)
             job = builds.Job(request, context.environment, context.settings, True, _say, context.stop, source == "worktree", overwrite)
             built = await builds.build(job)
             question = "Deploy {plan.app} {plan.version} to {plan.destination} ({hosts} hosts)?"
-            confirm = shared.confirmer(shared.Answer(yes), question, render.plan)
+            confirm = prompts.confirmer(prompts.Answer(yes), question, render.plan)
             with lines:
-                context = shared.changed(context, on_event=lines.event, confirm=lines.paused(confirm))
+                context = session.changed(context, on_event=lines.event, confirm=lines.paused(confirm))
                 done = await deployment.deploy(context, replace(request, digests=built.digests()))
         return deploying.finish(done, as_json, {"built": built.as_json()["images"]})
 
-    return shared.run(work())
+    return session.run(work())
 
 
 def _say(text: str) -> None:

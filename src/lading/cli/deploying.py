@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from lading import canonical, errors, settings, spans
+from lading import bootstrap, canonical, errors, settings, spans
 from lading import context as contexts
-from lading import found as finding
-from lading.cli import progress, render, shared, terminal
+from lading.bootstrap import LedgerUse
+from lading.cli import options, progress, prompts, render, session, terminal
 from lading.deploy import adopt as adopting
 from lading.deploy import approval, bundling, ended, takeover
 from lading.deploy import deploy as deployment
@@ -63,22 +63,22 @@ def asked(project_directory: Path, to: tuple[str, ...], files: tuple[str, ...], 
 
 @click.command()
 @source_options
-@shared.to_option
+@options.to_option
 @click.option("--refresh", is_flag=True, help="Look up the digest of every tag anew.")
 @click.option("--require-immutable", is_flag=True, help="Refuse moving tags such as latest.")
 @click.option("--take-over", is_flag=True, help="The app belongs to this source and destination from now on.")
-@shared.json_option
-@shared.verbose_option
+@options.json_option
+@options.verbose_option
 @click.pass_obj
 def plan(config: str, /, as_json: bool, **words: Any) -> int:
     """Show what deploy would do; nothing is changed, no lease is taken."""
     request = asked(**words)
 
     async def work() -> int:
-        async with shared.opened(config, request.directory, asks_ledger=True) as context:
+        async with session.opened(config, request.directory, use=LedgerUse.ASKED) as context:
             return shown(context, await deployment.plan(context, request), as_json)
 
-    return shared.run(work())
+    return session.run(work())
 
 
 def shown(context: contexts.Context, made: steps.Plan, as_json: bool) -> int:
@@ -95,19 +95,19 @@ def shown(context: contexts.Context, made: steps.Plan, as_json: bool) -> int:
 
 @click.command()
 @source_options
-@shared.to_option
-@shared.yes_option
-@shared.plan_option
-@shared.json_option
+@options.to_option
+@options.yes_option
+@options.plan_option
+@options.json_option
 @click.option("--dry-run", is_flag=True, help="The same as lading plan.")
-@shared.reason_option
+@options.reason_option
 @click.option("--refresh", is_flag=True, help="Look up the digest of every tag anew.")
 @click.option("--require-immutable", is_flag=True, help="Refuse moving tags such as latest.")
-@shared.take_option
+@options.take_option
 @click.option("--take-over", is_flag=True, help="The app belongs to this source and destination from now on.")
 @click.option("--accept-host", "accepted", multiple=True, metavar="HOST",
               help="Put this host right, though it contradicts the ledger; repeat it for several.")
-@shared.verbose_option
+@options.verbose_option
 @click.pass_context
 def deploy(ctx: click.Context, /, yes: bool, approved: str, as_json: bool, dry_run: bool, reason: str, take_lease: bool,
            accepted: tuple[str, ...], **words: Any) -> int:
@@ -116,8 +116,8 @@ def deploy(ctx: click.Context, /, yes: bool, approved: str, as_json: bool, dry_r
     if dry_run:
         code: int = ctx.invoke(plan, as_json=as_json, **words)
         return code
-    answer = shared.Answer(yes, approved)
-    shared.must_answer(answer.given)
+    answer = prompts.Answer(yes, approved)
+    prompts.must_answer(answer.given)
     request = asked(reason=reason, take_lease=take_lease, accepted=accepted, **words)
     question = "Deploy {plan.app} {plan.version} to {plan.destination} ({hosts} hosts)?"
     return _change(ctx.obj, request.directory, answer, as_json, question, lambda c: deployment.deploy(c, request))
@@ -136,19 +136,19 @@ def _one_of(dry_run: bool, approved: str) -> None:
 
 
 def _change(
-    config: str, directory: Path, answer: shared.Answer, as_json: bool, question: str,
+    config: str, directory: Path, answer: prompts.Answer, as_json: bool, question: str,
     act: Callable[[contexts.Context], Awaitable[ended.Ended]],
 ) -> int:
     async def work() -> int:
-        lines = progress.Progress(live=shared.interactive() and not as_json and not shared.verbose())
-        async with shared.opened(config, directory, with_ledger=True) as context:
-            confirm = shared.confirmer(answer, question, partial(_look_at, context))
+        lines = progress.Progress(live=prompts.interactive() and not as_json and not session.verbose())
+        async with session.opened(config, directory, use=LedgerUse.WRITTEN) as context:
+            confirm = prompts.confirmer(answer, question, partial(_look_at, context))
             with lines:
-                done = await act(shared.changed(context, on_event=lines.event, confirm=lines.paused(confirm),
+                done = await act(session.changed(context, on_event=lines.event, confirm=lines.paused(confirm),
                                                 approved=answer.approved))
         return finish(done, as_json)
 
-    return shared.run(work())
+    return session.run(work())
 
 
 def _look_at(context: contexts.Context, made: steps.Plan) -> None:
@@ -164,45 +164,45 @@ def finish(done: ended.Ended, as_json: bool, more: Mapping[str, Any] | None = No
 
 
 @click.command()
-@shared.app_argument
+@options.app_argument
 @partial(file_options, named=False)
-@shared.to_option
-@shared.yes_option
-@shared.plan_option
-@shared.json_option
+@options.to_option
+@options.yes_option
+@options.plan_option
+@options.json_option
 @click.option("--dry-run", is_flag=True, help="Only show what differs.")
-@shared.reason_option
-@shared.take_option
-@shared.verbose_option
+@options.reason_option
+@options.take_option
+@options.verbose_option
 @click.pass_obj
 def adopt(config: str, /, app: str, yes: bool, approved: str, as_json: bool, dry_run: bool, **words: Any) -> int:
     """Take over a running Compose project: compare it with the file, show what differs, record it; nothing is recreated."""
     request = asked(app=app, **words)
 
     async def look() -> int:
-        async with shared.opened(config, request.directory) as context:
+        async with session.opened(config, request.directory) as context:
             return shown(context, await adopting.plan(context, request), as_json)
 
     _one_of(dry_run, approved)
     if dry_run:
-        return shared.run(look())
-    answer = shared.Answer(yes, approved)
-    shared.must_answer(answer.given)
+        return session.run(look())
+    answer = prompts.Answer(yes, approved)
+    prompts.must_answer(answer.given)
     question = "Adopt {plan.app} as {plan.version} on {plan.destination} ({hosts} hosts)? No container is touched."
     return _change(config, request.directory, answer, as_json, question, lambda c: adopting.adopt(c, request))
 
 
 @click.command()
-@shared.app_argument
-@shared.to_option
+@options.app_argument
+@options.to_option
 @click.option("--release", default="", metavar="ID", help="A kept release (id or version) instead of the previous one.")
-@shared.yes_option
-@shared.plan_option
-@shared.json_option
+@options.yes_option
+@options.plan_option
+@options.json_option
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
-@shared.reason_option
-@shared.take_option
-@shared.verbose_option
+@options.reason_option
+@options.take_option
+@options.verbose_option
 @click.pass_obj
 def rollback(config: str, app: str, to: tuple[str, ...], release: str, yes: bool, approved: str, as_json: bool,
              dry_run: bool, reason: str, take_lease: bool) -> int:
@@ -210,8 +210,8 @@ def rollback(config: str, app: str, to: tuple[str, ...], release: str, yes: bool
     _one_of(dry_run, approved)
     if dry_run:
         return _rehearse(config, as_json, lambda c: going_back.plan(c, app, to, release=release))
-    answer = shared.Answer(yes, approved)
-    shared.must_answer(answer.given)
+    answer = prompts.Answer(yes, approved)
+    prompts.must_answer(answer.given)
     question = "Roll {plan.app} back to {plan.version} on {plan.destination} ({hosts} hosts)?"
     return _change(config, Path(), answer, as_json, question, lambda c: going_back.rollback(
         c, app, to, release=release, reason=reason, take_lease=take_lease))
@@ -221,24 +221,24 @@ def _rehearse(config: str, as_json: bool, plan_of: Callable[[contexts.Context], 
     """Show what a verb on a deployed app would do; nothing is changed, no lease is taken."""
 
     async def work() -> int:
-        async with shared.opened(config, asks_ledger=True) as context:
+        async with session.opened(config, use=LedgerUse.ASKED) as context:
             return shown(context, await plan_of(context), as_json)
 
-    return shared.run(work())
+    return session.run(work())
 
 
 @click.command()
-@shared.app_argument
-@shared.to_option
+@options.app_argument
+@options.to_option
 @click.option("--volumes", is_flag=True, help="Remove its volumes and host data too.")
 @click.option("--keep-running", is_flag=True, help="Only lading's files go; containers, networks and data stay.")
-@shared.yes_option
-@shared.plan_option
-@shared.json_option
+@options.yes_option
+@options.plan_option
+@options.json_option
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
-@shared.reason_option
-@shared.take_option
-@shared.verbose_option
+@options.reason_option
+@options.take_option
+@options.verbose_option
 @click.pass_obj
 def remove(config: str, app: str, to: tuple[str, ...], volumes: bool, keep_running: bool, yes: bool, approved: str,
            as_json: bool, dry_run: bool, reason: str, take_lease: bool) -> int:
@@ -248,8 +248,8 @@ def remove(config: str, app: str, to: tuple[str, ...], volumes: bool, keep_runni
     _one_of(dry_run, approved)
     if dry_run:
         return _rehearse(config, as_json, lambda c: removing.plan(c, app, to, volumes=volumes, keep_running=keep_running))
-    answer = shared.Answer(yes, approved)
-    shared.must_answer(answer.given)
+    answer = prompts.Answer(yes, approved)
+    prompts.must_answer(answer.given)
     question = ("Give {plan.app} back on {plan.destination} ({hosts} hosts), its containers running?" if keep_running
                 else "Remove {plan.app} from {plan.destination} ({hosts} hosts)?")
     return _change(config, Path(), answer, as_json, question, lambda c: removing.remove(
@@ -257,14 +257,14 @@ def remove(config: str, app: str, to: tuple[str, ...], volumes: bool, keep_runni
 
 
 @click.command()
-@shared.maybe_app_argument
-@shared.to_option
+@options.maybe_app_argument
+@options.to_option
 @click.option("--continue", "forward", is_flag=True, help="Decide what is in doubt: it was committed.")
 @click.option("--undo", "back", is_flag=True, help="Decide what is in doubt: it was not.")
 @click.option("--lost", multiple=True, metavar="HOST", help="Decide without this host, which is given up for lost.")
 @click.option("--yes", is_flag=True, expose_value=False, help="Nothing is asked, with or without it.")
-@shared.json_option
-@shared.verbose_option
+@options.json_option
+@options.verbose_option
 @click.pass_obj
 def resume(
     config: str, app: str, to: tuple[str, ...], forward: bool, back: bool, lost: tuple[str, ...], as_json: bool
@@ -281,19 +281,19 @@ def resume(
 
     async def work() -> int:
         lines = progress.Progress(live=False)
-        async with shared.opened(config, with_ledger=True) as context:
+        async with session.opened(config, use=LedgerUse.WRITTEN) as context:
             _, asked = context.choose(to)
             terminal.err(f"asking {', '.join(spans.packed([host.name for host in asked]))} what is open")
-            found = await takeover.resume(shared.changed(context, on_event=lines.event), app, to=to, wish=wish)
+            found = await takeover.resume(session.changed(context, on_event=lines.event), app, to=to, wish=wish)
         if not found.ended:
             contexts.check_answered(found.silent, "whether something is open")
         _resumed(found, as_json)
         good = ("succeeded", "unchanged", "rolled_back")
         if not all(one.result in good for one in found.ended):
             return 5
-        return shared.answered(found.silent)
+        return session.answered(found.silent)
 
-    return shared.run(work())
+    return session.run(work())
 
 
 def _resumed(found: takeover.Resumed, as_json: bool) -> None:
@@ -311,14 +311,14 @@ def _resumed(found: takeover.Resumed, as_json: bool) -> None:
 @click.option("--to", multiple=True, metavar="DEST", help="Take this destination's variables.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A new folder, or a .tar file.")
 @click.option("--no-digests", is_flag=True, help="Ask no registry; images keep their tags.")
-@shared.json_option
+@options.json_option
 @click.pass_obj
 def bundle(config: str, /, output: Path, no_digests: bool, as_json: bool, **words: Any) -> int:
     """Write what a deployment would upload, without secrets, to look at."""
     request = asked(**words)
     needed = bool(request.to) or not no_digests
-    fleet = shared.load(config, request.directory) if needed else _fleet_if_any(config, request.directory)
-    made = shared.run(bundling.write(request, dict(os.environ), fleet, output, digests=not no_digests))
+    fleet = session.load(config, request.directory) if needed else _fleet_if_any(config, request.directory)
+    made = session.run(bundling.write(request, dict(os.environ), fleet, output, digests=not no_digests))
     if as_json:
         render.document(made)
     else:
@@ -328,10 +328,7 @@ def bundle(config: str, /, output: Path, no_digests: bool, as_json: bool, **word
 
 def _fleet_if_any(config: str, directory: Path) -> settings.Settings | None:
     """The fleet file for its `pass_env`, where it may be read at all; without one nothing of the environment is passed on."""
-    found = finding.find(directory, os.environ, config)
-    if found is None:
-        return None
     try:
-        return finding.load(found, os.environ, directory)
+        return bootstrap.load_if_any(os.environ, directory, config)
     except errors.NotAllowedError:
         return None

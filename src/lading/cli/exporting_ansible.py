@@ -6,19 +6,20 @@ from typing import Any
 import click
 
 from lading import canonical, errors
-from lading.cli import deploying, render, shared
+from lading.bootstrap import LedgerUse
+from lading.cli import deploying, options, render, session
 from lading.deploy import exporting
 
 
 @click.command()
 @click.argument("name", metavar="[APP]", default="")
 @deploying.source_options
-@shared.to_option
+@options.to_option
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A new folder.")
 @click.option("--refresh", is_flag=True, help="Look up the digest of every tag anew.")
 @click.option("--take-over", is_flag=True, help="The app belongs to this source and destination from now on.")
-@shared.json_option
-@shared.verbose_option
+@options.json_option
+@options.verbose_option
 @click.pass_obj
 def ansible(config: str, /, name: str, app: str, output: Path, as_json: bool, **words: Any) -> int:
     """A stand-alone playbook that deploys the app without lading, with its files."""
@@ -27,7 +28,7 @@ def ansible(config: str, /, name: str, app: str, output: Path, as_json: bool, **
     request = deploying.asked(app=app or name, **words)
 
     async def work() -> int:
-        async with shared.opened(config, request.directory, asks_ledger=True) as context:
+        async with session.opened(config, request.directory, use=LedgerUse.ASKED) as context:
             made = await exporting.write(context, request, output)
         if as_json:
             render.document(made)
@@ -36,4 +37,4 @@ def ansible(config: str, /, name: str, app: str, output: Path, as_json: bool, **
                         f"{made['destination']}: {len(made['files'])} files in {output}; run: {made['run']}")
         return 0
 
-    return shared.run(work())
+    return session.run(work())

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from lading import allowed, disk, errors, settings
+from lading import allowed, bootstrap, disk, errors, settings
 from lading import found as finding
-from lading.cli import completing, render, shared, terminal
+from lading.cli import completing, options, prompts, render, session, terminal
 from lading.queries import check as checks
 
 PINS = "in lading.yaml: ssh: {known_hosts: PATH}, a file in a folder that is there"
@@ -22,8 +22,8 @@ PINS = "in lading.yaml: ssh: {known_hosts: PATH}, a file in a folder that is the
 @click.option("--username", help="User of the registry; its password comes from REGISTRY_PASSWORD.")
 @click.option("--ca", default="", help="File with the certificate of the registry's own authority.")
 @click.option("--trust/--no-trust", default=True, help="Look at the host's key and pin it.")
-@shared.yes_option
-@shared.verbose_option
+@options.yes_option
+@options.verbose_option
 @click.pass_obj
 def init(
     config: str, address: str | None, user: str | None, registry: str | None, username: str | None, ca: str,
@@ -48,13 +48,13 @@ def init(
               "pass_env: []"]
     with disk.writing(path, "lading --config PATH init"):
         path.write_text("\n".join(lines) + "\n")
-    settings.load(path)
+    settings.load(path, os.environ)
     _allow(path)
     render.line(f"wrote {path}")
     if not trust:
         return 0
     code = _trust(str(path), (), yes, False)
-    return code or shared.run(_check(str(path)))
+    return code or session.run(_check(str(path)))
 
 
 def _asked(given: str | None, option: str, question: str, default: str | None = None) -> str:
@@ -73,7 +73,7 @@ def _asked(given: str | None, option: str, question: str, default: str | None = 
 
 
 async def _check(config: str) -> int:
-    async with shared.opened(config) as context:
+    async with session.opened(config) as context:
         found = await checks.check(context)
     render.check(found)
     return 0 if all(one.good for one in found) else 6
@@ -85,11 +85,11 @@ def hosts() -> None:
 
 
 @hosts.command("list")
-@shared.json_option
+@options.json_option
 @click.pass_obj
 def hosts_list(config: str, as_json: bool) -> int:
     """The hosts and destinations of the fleet file."""
-    found = shared.load(config, Path()).inventory
+    found = session.load(config, Path()).inventory
     if as_json:
         render.document([
             {"host": h.name, "address": h.address or None, "user": h.user or None, "port": h.port or 22,
@@ -106,8 +106,8 @@ def hosts_list(config: str, as_json: bool) -> int:
 @hosts.command("trust")
 @click.argument("names", nargs=-1, shell_complete=completing.destinations)
 @click.option("--replace", is_flag=True, help="Replace keys that differ (the host was installed anew).")
-@shared.yes_option
-@shared.verbose_option
+@options.yes_option
+@options.verbose_option
 @click.pass_obj
 def hosts_trust(config: str, names: tuple[str, ...], replace: bool, yes: bool) -> int:
     """Show the keys' fingerprints, and pin them beside the fleet file."""
@@ -115,21 +115,21 @@ def hosts_trust(config: str, names: tuple[str, ...], replace: bool, yes: bool) -
 
 
 def _trust(config: str, names: tuple[str, ...], yes: bool, replace: bool) -> int:
-    shared.must_answer(yes)
-    found = shared.load(config, Path())
+    prompts.must_answer(yes)
+    found = session.load(config, Path())
     chosen = found.inventory.choose(names)[1] if names else found.inventory.reachable()
     path = found.ssh.known_hosts
     with disk.writing(path, PINS):
         pinned = path.read_text(errors="surrogateescape").splitlines() if path.exists() else []
 
     async def work() -> list[tuple[str, list[tuple[str, str, str]]]]:
-        transport = shared.over_ssh(found)
+        transport = bootstrap.over_ssh(found, session.teller())
         try:
             return [(host.name, await transport.fetch_host_keys(host)) for host in chosen]
         finally:
             await transport.close()
 
-    for name, keys in shared.run(work()):
+    for name, keys in session.run(work()):
         pinned = _pin(name, keys, pinned, yes, replace)
     with disk.writing(path, PINS):
         path.write_text("\n".join(pinned) + "\n", errors="surrogateescape")
@@ -164,7 +164,7 @@ def config() -> None:
 @config.command("allow")
 @click.option("-C", "--project-directory", default=".", type=click.Path(path_type=Path), help="Where the search begins.")
 @click.option("--show", is_flag=True, help="Only show the entries, and whether they are allowed.")
-@shared.yes_option
+@options.yes_option
 @click.pass_obj
 def config_allow(config: str, project_directory: Path, show: bool, yes: bool) -> int:
     """Allow the entries of the fleet file found here that run programs, read the environment or lead out of its folder.
@@ -187,7 +187,7 @@ def config_allow(config: str, project_directory: Path, show: bool, yes: bool) ->
         known = allowed.allows(home, found.path, entries)
         render.line("allowed" if known else "not allowed: lading config allow")
         return 0
-    shared.must_answer(yes)
+    prompts.must_answer(yes)
     if not yes and not terminal.confirm("Allow these entries, for you on this machine?"):
         raise errors.NotConfirmedError("not confirmed; nothing was allowed", "answer y, or add --yes")
     allowed.allow(home, found.path, digest)

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from lading import canonical, disk, errors, events
+from lading import bootstrap, canonical, disk, errors, events
 from lading import context as contexts
-from lading import found as finding
-from lading.cli import completing, render, shared, terminal
+from lading.bootstrap import LedgerUse
+from lading.cli import completing, options, render, session, terminal
 from lading.ledger import deployments
 from lading.ledger import ledger as ledgers
 from lading.ledger import timings as times
@@ -22,25 +22,25 @@ NEW_FILE = "-o with a new file in a folder that is there"
 
 
 @click.command()
-@shared.maybe_app_argument
-@shared.to_option
+@options.maybe_app_argument
+@options.to_option
 @click.option("--limit", default=50, show_default=True, help="How many, newest first.")
 @click.option("--offline", is_flag=True, help="Ask no host; only what this ledger knows.")
-@shared.json_option
-@shared.verbose_option
+@options.json_option
+@options.verbose_option
 @click.pass_obj
 def history(config: str, app: str, to: tuple[str, ...], limit: int, offline: bool, as_json: bool) -> int:
     """Who deployed what, when, with which result; what was done elsewhere is read from the hosts."""
 
     async def work() -> int:
-        async with shared.opened(config, questions=True) as context:
+        async with session.opened(config, use=LedgerUse.QUESTIONED) as context:
             found = await past.history(context, app, to=to, limit=limit, offline=offline)
         if as_json and not found.rows:
             contexts.check_answered(found.unreachable, "whether anything was done")
         render.document([row.as_json() for row in found.rows]) if as_json else _history(found)
-        return shared.answered(found.unreachable) if as_json else _exit(found.unreachable)
+        return session.answered(found.unreachable) if as_json else _exit(found.unreachable)
 
-    return shared.run(work())
+    return session.run(work())
 
 
 def _exit(unread: Mapping[str, str]) -> int:
@@ -72,23 +72,23 @@ def _listed(found: past.History) -> None:
 @click.command()
 @click.argument("deployment", shell_complete=completing.recent)
 @click.option("--timings", is_flag=True, help="Seconds per phase and host.")
-@shared.json_option
-@shared.verbose_option
+@options.json_option
+@options.verbose_option
 @click.pass_obj
 def show(config: str, deployment: str, timings: bool, as_json: bool) -> int:
     """One deployment, event by event; the beginning of its id is enough."""
 
     async def work() -> int:
-        async with shared.opened(config, questions=True) as context:
+        async with session.opened(config, use=LedgerUse.QUESTIONED) as context:
             shown = await past.show(context, deployment)
         took = times.timings(shown.events) if timings else None
         if as_json:
             render.document(_as_json(shown, took))
         else:
             _show(shown, took)
-        return shared.answered(shown.unreachable) if as_json else _exit(shown.unreachable)
+        return session.answered(shown.unreachable) if as_json else _exit(shown.unreachable)
 
-    return shared.run(work())
+    return session.run(work())
 
 
 def _as_json(shown: past.Shown, took: times.Timings | None) -> dict[str, Any]:
@@ -147,14 +147,13 @@ def _words(stored: deployments.Stored) -> str:
     """What an event says beyond its kind, in a few words."""
     data = events.to_json(stored.event)["data"]
     said = "; ".join(f"{k}: {v}" for k, v in data.items() if v and k not in ("changes", "log", "hosts"))
-    return canonical.short(said)[:160]
+    return canonical.short(said)
 
 
 @asynccontextmanager
 async def _ledger(config: str) -> AsyncIterator[ledgers.Ledger]:
     """The ledger alone; without a fleet file it is the user's own."""
-    found = finding.find(Path(), os.environ, config)
-    kept = await ledgers.open_ledger(contexts.ledger_place(finding.load(found, os.environ) if found else None, os.environ))
+    kept = await bootstrap.open_ledger(os.environ, bootstrap.load_if_any(os.environ, config=config))
     try:
         yield kept
     finally:
@@ -168,9 +167,9 @@ def ledger() -> None:
 
 @ledger.command()
 @click.option("--hosts", is_flag=True, help="Compare with what the hosts' journals attest: sees a cut or rewritten ledger.")
-@shared.to_option
-@shared.json_option
-@shared.verbose_option
+@options.to_option
+@options.json_option
+@options.verbose_option
 @click.pass_obj
 def verify(config: str, hosts: bool, to: tuple[str, ...], as_json: bool) -> int:
     """Name what is not as it was written, hosts that contradict it, and what could not be checked; exit 7 if anything is
@@ -180,10 +179,10 @@ def verify(config: str, hosts: bool, to: tuple[str, ...], as_json: bool) -> int:
         if not hosts and not to:
             async with _ledger(config) as kept:
                 return await past.verify(kept)
-        async with shared.opened(config, with_ledger=True) as context:
+        async with session.opened(config, use=LedgerUse.WRITTEN) as context:
             return await past.verify_with_hosts(context, to)
 
-    found = shared.run(work())
+    found = session.run(work())
     if as_json:
         render.document(_verified_json(found))
     else:
@@ -225,17 +224,17 @@ def _verified(found: past.Verified) -> None:
 
 
 @ledger.command()
-@shared.json_option
-@shared.verbose_option
+@options.json_option
+@options.verbose_option
 @click.pass_obj
 def rebuild(config: str, as_json: bool) -> int:
     """Make the list of deployments anew from events and hosts, and say what is lost; exit 6 if a host cannot be read."""
 
     async def work() -> past.Rebuilt:
-        async with shared.opened(config, with_ledger=True) as context:
+        async with session.opened(config, use=LedgerUse.WRITTEN) as context:
             return await past.rebuild(context)
 
-    found = shared.run(work())
+    found = session.run(work())
     rows = found.history.rows
     if as_json:
         render.document({"deployments": len(rows), "from_hosts": found.history.elsewhere, "releases": found.releases,
@@ -264,14 +263,14 @@ def export(config: str, output: Path | None) -> int:
             with disk.writing(output, NEW_FILE), output.open("w", encoding="utf-8") as file:
                 await kept.export_to(lambda line: file.write(f"{line}\n"))
 
-    shared.run(work())
+    session.run(work())
     return 0
 
 
 @ledger.command()
 @click.argument("host")
-@shared.json_option
-@shared.verbose_option
+@options.json_option
+@options.verbose_option
 @click.pass_obj
 def forget(config: str, host: str, as_json: bool) -> int:
     """Take away all that a host has told this ledger; what was made with this ledger stays. No host is asked."""
@@ -280,7 +279,7 @@ def forget(config: str, host: str, as_json: bool) -> int:
         async with _ledger(config) as kept:
             return await kept.forget(host)
 
-    rows, releases = shared.run(work())
+    rows, releases = session.run(work())
     if not rows and not releases:
         raise errors.InputError(f"{host} has told this ledger of nothing", "lading history")
     if as_json:
@@ -299,6 +298,6 @@ def import_(config: str, file: str) -> int:
         async with _ledger(config) as kept:
             return await kept.merge(disk.lines(file, limit=LINE_LIMIT), "" if file == "-" else file), kept.place
 
-    new, place = shared.run(work())
+    new, place = session.run(work())
     render.line(f"{new} new rows in {place}")
     return 0

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,14 +11,16 @@ from rich.table import Table
 from rich.text import Text
 
 from lading import canonical, spans
-from lading.cli import terminal
+from lading import context as contexts
+from lading.cli import terminal, where_table
 from lading.deploy import ended as endings
 from lading.inventory import hosts as inventory
 from lading.placement import assignment as assignments
 from lading.placement import choices
 from lading.plan import steps
 from lading.queries import check as checks
-from lading.queries import differences, listing
+from lading.queries import differences
+from lading.queries import where as places
 
 COLOURS = {
     "healthy": "green", "running": "green", "completed": "green", "starting": "yellow", "restarting": "red",
@@ -36,20 +39,32 @@ def console(error: bool = False) -> Console:
 line, document = terminal.out, terminal.document
 
 
+def paragraph(text: str) -> None:
+    """A sentence of the result: on a terminal broken between words, else on one line."""
+    whole = terminal.one_line(text)
+    if not sys.stdout.isatty():
+        line(whole)
+        return
+    for part in textwrap.wrap(whole, console().width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False):
+        line(part)
+
+
 def cell(value: str, style: str = "") -> Text:
     """A text as a part of a line; words that are results or states have their colour."""
-    return Text(terminal.one_line(value), style=style or COLOURS.get(value.split(" ")[0], ""))
+    return Text(terminal.one_line(value), style=style or COLOURS.get(value.split(" ")[0].rstrip(","), ""))
 
 
 def table(
     columns: Sequence[str], rows: Sequence[Sequence[str]], *, error: bool = False, fold: Sequence[str] = (),
+    whole: bool = False,
 ) -> None:
     """A table without lines; words that are results or states have their colour; *error*: on stderr.
 
-    A column that says nothing in any row is left out; only those in *fold* are broken over lines where it is narrow.
+    A column that says nothing in any row is left out, unless the *whole* table is wanted; only those in *fold* are broken
+    over lines where it is narrow.
     """
     made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    kept = [n for n in range(len(columns)) if not rows or any(row[n] not in ("", "-") for row in rows)]
+    kept = [n for n in range(len(columns)) if whole or not rows or any(row[n] not in ("", "-") for row in rows)]
     for number in kept:
         widest = max([len(columns[number]), *(len(row[number]) for row in rows)]) if columns[number] not in fold else None
         made.add_column(columns[number].upper(), overflow="fold", min_width=widest)
@@ -162,20 +177,20 @@ def change(old: str, new: str) -> str:
     return f"{short[0]} → {short[1]}"
 
 
-def moment(text: str) -> str:
-    """A stored time (ISO 8601, UTC) as people read it in a table."""
-    return text.replace("T", " ").removesuffix("Z")[:16] or "-"
-
-
-def where(rows: Sequence[listing.Row]) -> None:
-    """What runs where, as a table."""
-    if not rows:
-        line("nothing is deployed with lading on these hosts")
+def where(answer: places.Answer, app: str = "", *, everything: bool = False, wide: bool = False) -> None:
+    """What runs where: in words, then as a table. *app*: what was asked for; *everything*: ended one-shots, too."""
+    if not answer.rows:
+        line(f"{app} is not deployed on these hosts: lading history {app}" if app
+             else "nothing is deployed with lading on these hosts")
         return
-    table(("app", "service", "host", "version", "state", "release", "since (UTC)", "by", "drift"), [
-        (r.app or "-", r.service or "-", r.host, (r.version or "?") + (" (adopted)" if r.adopted else ""), r.state,
-         canonical.short(r.release) or "-", moment(r.since), r.actor or "-", canonical.short("; ".join(r.drift))) for r in rows
-    ], fold=("drift",))
+    for text in (*answer.lines, *where_table.notes(answer.rows)):
+        paragraph(text)
+    shown = where_table.chosen(answer.rows, everything=everything)
+    if not shown:
+        return
+    made = where_table.made(shown, wide=wide, width=console().width, today=contexts.now()[:10])
+    line("")
+    table(made.columns, made.rows, fold=made.folded, whole=True)
 
 
 def drift(found: Sequence[differences.Difference]) -> None:

@@ -3,8 +3,9 @@
 import functools
 import os
 import posixpath
+import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lading import errors, fence, process
@@ -23,6 +24,22 @@ SHORT_BIND = b"services: {a: {image: a, volumes: ['/a:/b']}}\n"
 REMOTES_OFF = {"COMPOSE_EXPERIMENTAL_GIT_REMOTE": "0", "COMPOSE_EXPERIMENTAL_OCI_REMOTE": "0"}
 
 
+@dataclass(slots=True)
+class Answers:
+    """What Compose has answered in this call of lading: it is not asked the same again.
+
+    Its answer follows from the files, the variables and the options alone, and those are the keys.
+    *stand_in*: the name under which it is asked of an app that nobody has named, for the hosts may know its name; or "".
+    """
+
+    known: dict[tuple[object, ...], process.Finished] = field(default_factory=dict, repr=False)
+    stand_in: str = ""
+
+    def use_stand_in(self) -> None:
+        """Ask under a name that stands nowhere else, so that it can be replaced in the answers."""
+        self.stand_in = self.stand_in or f"lading-{secrets.token_hex(16)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Compose:
     """One way to call `docker compose config` for a project that is laid out in a snapshot."""
@@ -30,21 +47,37 @@ class Compose:
     binary: str
     files: tuple[str, ...]
     laid: snapshot.Snapshot
+    answers: Answers = field(default_factory=Answers)
 
     def config(
-        self, name: str, values: Mapping[str, str], *options: str, model: bytes = b"", absolute: bool = False,
-        profiles: Sequence[str] = ("*",),
+        self, name: str, values: Mapping[str, str], *options: str, absolute: bool = False, profiles: Sequence[str] = ("*",),
     ) -> process.Finished:
-        """Run it with nothing but *values* as variables, for the files or for *model*.
+        """Run it with nothing but *values* as variables, unless it has answered that already.
 
         Paths stay as written, or become *absolute*, in the snapshot. The variables come in a file, as on a host: in the
         environment some names would steer the programs that are run.
         """
+        if absolute:  # such an answer names this snapshot
+            return self._run(name, values, options, profiles)
+        options = ("--no-path-resolution", *options)
+        below = self.laid.project.relative_to(self.laid.top)
+        key = (self.binary, below, self.files, name, options, tuple(profiles),
+               frozenset(values.items()), frozenset(self.laid.laid.items()))
+        if key not in self.answers.known:
+            self.answers.known[key] = self._run(name, values, options, profiles)
+        return self.answers.known[key]
+
+    def _run(
+        self, name: str, values: Mapping[str, str], options: Sequence[str], profiles: Sequence[str]
+    ) -> process.Finished:
         given = self.laid.hidden(bundle.plain_env(values).encode()) if values else os.devnull
-        argv = ["--env-file", given, *(part for one in profiles for part in ("--profile", one)), "-p", name]
-        argv += [part for file in (["-"] if model else self.files) for part in ("-f", file)]
-        argv += ["config", *([] if absolute else ["--no-path-resolution"]), *options]
-        done = run([self.binary, *argv], folder=self.laid.project, readable=self.laid.root, stdin=model,
+        argv = ["--env-file", given]
+        for profile in profiles:
+            argv += ["--profile", profile]
+        argv += ["-p", name]
+        for file in self.files:
+            argv += ["-f", file]
+        done = run([self.binary, *argv, "config", *options], folder=self.laid.project, readable=self.laid.root,
                    descriptors=self.laid.descriptors)
         said = self.laid.relative(done.stderr.decode("utf-8", "replace"))
         return process.Finished(done.status, done.stdout, said.encode())

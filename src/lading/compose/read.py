@@ -1,6 +1,8 @@
 """Compose files and the caller's values → Reading: everything that a release is made of; errors carry file and line."""
 
+import contextlib
 import json
+import os
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +20,7 @@ from lading.compose import (
     dotenv,
     images,
     masking,
+    outline,
     parse,
     passing,
     plugin,
@@ -37,8 +40,9 @@ from lading.transport import command
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the caller asks for; *project* is the destination's name for the project, filled in, or "".
+    """What the caller asks for.
 
+    *project*: what the destination calls the project, or ""; {app} in it stands for the app's own name.
     *beside*: the project folder that *directory* stands for, where env files and secrets lie that Git does not track.
     *environment* is the caller's whole one; only what *pass_env* lets through becomes a variable of the project.
     *source*: what lading.yaml calls the source of a project without a repository's address.
@@ -113,12 +117,69 @@ class Model:
         return self.values.reached(found)
 
 
-def read(request: Request) -> project.Reading:
-    """Read a project for one version; nothing outside this machine is contacted.
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files of a project, found and parsed, and its name; Compose has not read them yet."""
+
+    request: Request
+    chosen: dotenv.Chosen
+    closure: sources.Closure
+    name: str
+    answers: plugin.Answers
+
+    @property
+    def tree(self) -> worktree.Tree:
+        """The work tree that they lie in."""
+        return self.chosen.tree
+
+    @property
+    def named(self) -> bool:
+        """Whether somebody has named the app, and not just its repository."""
+        by_file = any(one.value("name") for one in self.closure.main)
+        return bool(self.request.project or self.request.app or self.chosen.name or by_file)
+
+    @property
+    def source(self) -> str:
+        """Whose the app is, see `worktree.source`."""
+        return worktree.source(self.tree, self.request.source)
+
+    @property
+    def version(self) -> str:
+        """The version that is asked for, or that the images' texts give by default; "" if there is none."""
+        services = {name: {"image": text} for name, text in outline.image_texts(self.closure).items()}
+        return _version(self.request, {"services": services}, self.closure.all)
+
+    @property
+    def given(self) -> Mapping[str, str]:
+        """The variables that are known before Compose reads the files."""
+        given = {**self.request.early(self.chosen), values.OWN: self.name}
+        if self.version:
+            given[values.VERSION] = self.version
+        return {**values.local_values(self.closure, frozenset(), given), **given}
+
+    @property
+    def images(self) -> Mapping[str, str]:
+        """Service → image, as far as that is certain before Compose merges the files."""
+        return outline.images(self.closure, self.given)
+
+    def paths(self) -> list[str]:
+        """The files that steer what is read, relative to the work tree's top: Compose files, and env files of includes."""
+        found = [*self.chosen.paths, *(one.path for one in self.closure.all), *(one.path for one in self.closure.locals)]
+        return _from_top(self.tree, found)
+
+
+def _from_top(tree: worktree.Tree, paths: Iterable[str]) -> list[str]:
+    """Paths of the project folder as seen from the work tree's top, without those that lie elsewhere."""
+    inside = (Path(os.path.normpath(tree.project / path)) for path in paths)
+    return sorted({path.relative_to(tree.top).as_posix() for path in inside if path.is_relative_to(tree.top)})
+
+
+def find(request: Request, answers: plugin.Answers | None = None) -> Files:
+    """The files of a project; no program but Git is run. *answers*: what Compose has answered before.
 
     Raises:
-        ComposeError: the files, or what they refer to, cannot be shipped.
-        InputError: Compose or Git is missing.
+        ComposeError: a file is missing or wrong, or nothing names the app.
+        InputError: Git does not read the work tree.
     """
     dotenv.check_typed(request.overrides, "-e")
     dotenv.check_typed(request.destination, "the destination's `variables:`")
@@ -129,10 +190,49 @@ def read(request: Request) -> project.Reading:
         tree, chosen = replace(tree, beside=own), dotenv.beside(chosen, own, request.given)
     closure = sources.closure(tree, chosen.files)
     checks.check_shape(closure.main, [one for one, _ in closure.included])
-    binary = plugin.find(request.environment)
+    name = project_name(closure.main, request, replace(chosen, tree=tree.beside or tree))
+    files = Files(request, replace(chosen, tree=tree), closure, name, answers or plugin.Answers())
+    if not files.named:
+        files.answers.use_stand_in()
+    return files
+
+
+def read(request: Request) -> project.Reading:
+    """Read a project for one version; nothing outside this machine is contacted.
+
+    Raises:
+        ComposeError: the files, or what they refer to, cannot be shipped.
+        InputError: Compose or Git is missing.
+    """
+    return read_files(find(request))
+
+
+def read_files(files: Files) -> project.Reading:
+    """The same, for files that were found.
+
+    Raises:
+        ComposeError, InputError: as `read`.
+    """
+    with merged(files) as whole:
+        return whole.read()
+
+
+@contextlib.contextmanager
+def merged(files: Files) -> Iterator["Merged"]:
+    """The project as Compose merges its files, before variables are filled in.
+
+    Raises:
+        ComposeError: Compose refuses the files.
+        InputError: Compose is missing.
+    """
+    tree, closure = files.tree, files.closure
+    binary = plugin.find(files.request.environment)
     with snapshot.opened(tree.project.relative_to(tree.top).as_posix()) as laid:
         lay_out(laid, closure)
-        return _Reader(request, replace(chosen, tree=tree), closure, plugin.Compose(binary, chosen.files, laid)).read()
+        compose = plugin.Compose(binary, files.chosen.files, laid, files.answers)
+        raw = _raw(files, compose)
+        checks.check_agreement(raw, closure.main, closure.all)
+        yield Merged(files, compose, raw)
 
 
 def lay_out(laid: snapshot.Snapshot, closure: sources.Closure) -> None:
@@ -148,32 +248,42 @@ def lay_out(laid: snapshot.Snapshot, closure: sources.Closure) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
-    """A project whose files are laid out for Compose."""
+class Merged:
+    """A project whose files are laid out for Compose and merged by it; *raw*: before interpolation."""
 
-    request: Request
-    chosen: dotenv.Chosen
-    closure: sources.Closure
+    files: Files
     compose: plugin.Compose
+    raw: Mapping[str, Any]
+
+    def paths(self) -> list[str]:
+        """The files that the project names, relative to the work tree's top, as far as they are known by now."""
+        filled = _filled(self.raw, self.files.given)
+        found: list[str] = []
+        for service in (filled.get("services") or {}).values():
+            found += [path for path, _, _ in env_paths(service, {})]
+            found += [str(path) for path in service.get("label_file") or ()]
+            found += services.seccomp(service)
+            found += [mount.source for mount in services.mounts(service) if mount.source.startswith((".", "/"))]
+        for kind in ("configs", "secrets"):
+            found += [str(one["file"]) for one in (filled.get(kind) or {}).values() if one and one.get("file")]
+        return sorted({*self.files.paths(), *_from_top(self.files.tree, found)})
 
     def read(self) -> project.Reading:
         """Read it whole; if that is refused, without the services that nobody needs: they may be wrong, as with Compose."""
-        tree, request, documents = self.chosen.tree, self.request, self.closure.all
-        name = project_name(self.closure.main, request, replace(self.chosen, tree=tree.beside or tree))
-        raw = written(_raw(self.compose, name), documents)
-        checks.check_agreement(raw, self.closure.main, documents)
+        request, chosen = self.files.request, self.files.chosen
         try:
-            return self._read(name, raw, frozenset())
+            return self._read(self.raw, frozenset())
         except errors.ComposeError:
-            needless = profiles.needless(raw, request.asked_profiles(self.chosen.profiles), request.early(self.chosen))
+            needless = profiles.needless(self.raw, request.asked_profiles(chosen.profiles), request.early(chosen))
             if not needless:
                 raise
-            profiles.check_typed(raw, request.profiles, request.early(self.chosen))
-            return self._read(name, raw, needless)
+            profiles.check_typed(self.raw, request.profiles, request.early(chosen))
+            return self._read(self.raw, needless)
 
-    def _read(self, name: str, whole: Mapping[str, Any], needless: frozenset[str]) -> project.Reading:
+    def _read(self, whole: Mapping[str, Any], needless: frozenset[str]) -> project.Reading:
         """Read it, but not the *needless* services; *whole*: the files before interpolation."""
-        request, chosen, closure, compose = self.request, self.chosen, self.closure, self.compose
+        files, compose, name = self.files, self.compose, self.files.name
+        request, chosen, closure = files.request, files.chosen, files.closure
         tree, asked = chosen.tree, request.asked_profiles(chosen.profiles)
         raw = profiles.without(whole, needless) if needless else whole
         version = _version(request, raw, closure.all)
@@ -186,8 +296,7 @@ class _Reader:
         for path in _read_as_written(raw, given.all):
             compose.laid.make_way(path)
         some = profiles.also(raw, asked, request.early(chosen)) if needless else (profiles.ALL,)
-        done = compose.config(name, given.all, profiles=some)
-        settled = _settled(written(done, closure.all, given), compose.binary)
+        settled = _settled(_ask(files, compose, given, active=some), compose.binary)
         resolved = profiles.without(settled, needless) if needless else settled
         checks.check_services(resolved, raw, closure.all)
         if needless:
@@ -201,16 +310,59 @@ class _Reader:
         shipping.tell(tree, cargo)
         if request.version and "VERSION" not in values.names(needs):
             cargo.warnings.append(f"no file uses ${{VERSION}}: {version} only names this release")
-        return _reading(request, version, chosen, model, cargo, closure)
+        return _reading(files, version, model, cargo)
 
 
-def _raw(compose: plugin.Compose, name: str) -> process.Finished:
+def _filled(value: Any, given: Mapping[str, str]) -> Any:
+    """A tree with its variables filled in; those that are not known count as empty."""
+    if isinstance(value, Mapping):
+        return {key: _filled(one, given) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_filled(one, given) for one in value]
+    return variables.substitute(value, given) if isinstance(value, str) else value
+
+
+def _raw(files: Files, compose: plugin.Compose) -> dict[str, Any]:
     """The project as Compose merges it, before interpolation; whether this Compose is able to is asked meanwhile."""
     with ThreadPoolExecutor(1) as beside:
         told = beside.submit(plugin.version_of, compose.binary)
-        done = compose.config(name, {}, "--no-interpolate")
-        told.result()
-    return done
+        try:
+            return _ask(files, compose, None, "--no-interpolate")
+        finally:
+            told.result()
+
+
+def _ask(
+    files: Files, compose: plugin.Compose, given: values.Values | None, *options: str,
+    active: Sequence[str] = (profiles.ALL,),
+) -> dict[str, Any]:
+    """The tree that Compose writes of the files.
+
+    It is asked under the stand-in for a name that may still change, so that another name needs no other answer; what it
+    refuses, it refuses under the name itself.
+
+    Raises:
+        ComposeError: what it complained of, without secret values.
+    """
+    known = given.all if given is not None else {}
+    stand_in = files.answers.stand_in
+    if stand_in:
+        own = {values.OWN: stand_in} if values.OWN in known else {}
+        done = compose.config(stand_in, {**known, **own}, *options, profiles=active)
+        if done.status == 0:
+            tree: dict[str, Any] = _renamed(parse.load(done.stdout), stand_in, files.name)
+            return tree
+    done = compose.config(files.name, known, *options, profiles=active)
+    return written(done, files.closure.all, given)
+
+
+def _renamed(value: Any, before: str, after: str) -> Any:
+    """A tree with one text in place of another, wherever it stands."""
+    if isinstance(value, Mapping):
+        return {_renamed(key, before, after): _renamed(one, before, after) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_renamed(one, before, after) for one in value]
+    return value.replace(before, after) if isinstance(value, str) else value
 
 
 def _settled(resolved: Mapping[str, Any], binary: str) -> dict[str, Any]:
@@ -227,8 +379,10 @@ def _by_service(needs: Sequence[values.Need]) -> dict[str, frozenset[str]]:
 
 
 def project_name(main: Sequence[parse.Document], request: Request, chosen: dotenv.Chosen) -> str:
-    """The destination's name for the project, else COMPOSE_PROJECT_NAME of a tracked `.env` (unless there is `--app`), else
-    top-level `name:`, else `--app`, else the repository's (T5). A top-level `name:` is cleaned as Compose does it.
+    """The app's name, in the destination's words if it has any for the project.
+
+    It is COMPOSE_PROJECT_NAME of a tracked `.env` (unless there is `--app`), else top-level `name:`, cleaned as Compose
+    does it, else `--app`, else the repository's (T5).
 
     Raises:
         ComposeError: the files and `--app` differ, or nothing gives a name, or none that Compose takes.
@@ -239,8 +393,9 @@ def project_name(main: Sequence[parse.Document], request: Request, chosen: doten
     if written and request.app and written != request.app:
         raise worktree.refuse(f"the files call the app {written}, the command line {request.app}",
                               f"the app is called {written}: name it so, or not at all", where)
-    name = request.project or written or request.app or _cleaned(worktree.name(chosen.tree))
-    if not name:
+    own = written or request.app or _cleaned(worktree.name(chosen.tree))
+    name = request.project.replace("{app}", own) if request.project else own
+    if not name or (not own and "{app}" in request.project):
         example = _cleaned(chosen.tree.project.name) or "NAME"
         raise worktree.refuse("nothing names the app: no `name:`, no --app, no repository with an address or a folder for it",
                               f"name: {example} at the top of {main[0].path}, or --app {example}", (main[0].path, 1))
@@ -358,7 +513,7 @@ def _values(
 
     needs = [*values.model_needs(raw), *demanded]
     values.check_names(values.names(needs), closure.all, needs)
-    inner = _add_dotenvs(chosen, values.names(needs), layers, compose)
+    inner = _add_dotenvs(chosen, values.names(needs), layers)
     try:
         needs += _env_files(tree, closure.all, raw, pick(values.names(needs)), cargo)
     except errors.ComposeError:
@@ -368,7 +523,7 @@ def _values(
     more, behind = values.local_needs(closure, values.names(needs))
     needs += [*more, *_demanded_by_name(closure.main)]
     found = values.names(needs)
-    inner += _add_dotenvs(chosen, found, layers, compose)
+    inner += _add_dotenvs(chosen, found, layers)
     check([*needs, *inner])
     given = pick(found)
     values.encodable(given)
@@ -387,7 +542,7 @@ def _values(
 
 
 def _add_dotenvs(
-    chosen: dotenv.Chosen, found: frozenset[str], layers: list[Mapping[str, str]], compose: plugin.Compose
+    chosen: dotenv.Chosen, found: frozenset[str], layers: list[Mapping[str, str]]
 ) -> list[values.Need]:
     """Put each `.env` below the other layers, if Git tracks it and one of *found* is nowhere else.
 
@@ -395,12 +550,12 @@ def _add_dotenvs(
     """
     inner: list[values.Need] = []
     for path in chosen.paths:
-        inner += _add_dotenv(chosen.tree, path, found, layers, compose)
+        inner += _add_dotenv(chosen.tree, path, found, layers)
     return inner
 
 
 def _add_dotenv(
-    tree: worktree.Tree, path: str, found: frozenset[str], layers: list[Mapping[str, str]], compose: plugin.Compose
+    tree: worktree.Tree, path: str, found: frozenset[str], layers: list[Mapping[str, str]]
 ) -> list[values.Need]:
     wanted = any(not any(name in layer for layer in layers) for name in found - {"VERSION", values.OWN})
     if not wanted or tree.modes is None or not (tree.project / path).is_file():
@@ -411,7 +566,7 @@ def _add_dotenv(
     content = worktree.content(tree, real, path, (path, 0))
     inner = values.dotenv_needs(content.decode("utf-8", "replace"), path, found)
     above = {name: layer[name] for layer in reversed(layers) for name in values.names(inner) if name in layer}
-    layers.append(values.dotenv(compose, path, content, above))
+    layers.append(values.dotenv(path, content, above))
     return inner
 
 
@@ -569,10 +724,10 @@ def _files(
 
 
 def _reading(
-    request: Request, version: str, chosen: dotenv.Chosen, model: Model, cargo: shipping.Cargo, closure: sources.Closure,
+    files: Files, version: str, model: Model, cargo: shipping.Cargo
 ) -> project.Reading:
     """Put together what was found."""
-    tree = chosen.tree
+    chosen, tree, closure = files.chosen, files.tree, files.closure
     root = shipping.root(tree, cargo)
     directory = tree.project.relative_to(root).as_posix()
     sources.check_names((directory, *chosen.files))
@@ -588,9 +743,9 @@ def _reading(
         secrets={**model.values.secret, **dict(sorted(cargo.secrets.items()))},
         uses={name: _uses(model, name, cargo) for name in model.resolved["services"]},
         by_includes={name: model.values.by_includes(model.names(name)) for name in model.resolved["services"]},
-        source=worktree.source(tree, request.source),
+        source=files.source,
         path=str(tree.project),
-        named=bool(request.project or request.app or chosen.name or any(one.value("name") for one in closure.main)),
+        named=files.named,
         profiles=model.profiles,
         commit=worktree.commit(tree, cargo.paths()),
         warnings=tuple(dict.fromkeys(cargo.warnings)),

@@ -1,6 +1,7 @@
 """The files that Compose is given: laid out in a private folder as lading has read them, secret ones in memory."""
 
 import contextlib
+import hashlib
 import os
 import posixpath
 import tempfile
@@ -16,12 +17,14 @@ class Snapshot:
     """A private folder: *top* stands for the work tree's, *project* for the project folder; all that is read lies in *root*.
 
     Compose sees nothing of the work tree itself, so that it reads neither more than lading has read nor other bytes.
+    *laid*: what lies there, path → hash of the content.
     """
 
     root: Path
     top: Path
     project: Path
     descriptors: list[int] = field(default_factory=list)
+    laid: dict[str, str] = field(default_factory=dict)
     opened: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     def add(self, path: str, content: bytes) -> None:
@@ -29,12 +32,14 @@ class Snapshot:
         target = self._target(path)
         if not os.path.lexists(target):
             target.write_bytes(content)
+            self._note(target, content)
 
     def add_secret(self, path: str, content: bytes) -> None:
         """Lay out a file whose content does not go to the disk."""
         target = self._target(path)
         if not os.path.lexists(target):
             self.link(target, content)
+            self._note(target, content)
 
     def put_secret(self, path: str, content: bytes) -> None:
         """Lay out a secret file anew."""
@@ -48,6 +53,10 @@ class Snapshot:
             folder = Path(os.path.normpath(self.project.joinpath(*parts[:number])))
             if part == ".." and folder.is_relative_to(self.top):
                 folder.mkdir(parents=True, exist_ok=True)
+                self._note(folder)
+
+    def _note(self, target: Path, content: bytes = b"") -> None:
+        self.laid[os.path.relpath(target, self.project)] = hashlib.sha256(content).hexdigest()
 
     def link(self, target: Path, content: bytes) -> None:
         """Make *target* a link to a file in memory; where the system has none, a file that only its owner may read."""

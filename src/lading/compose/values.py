@@ -1,12 +1,13 @@
 """Which variables a project needs, and who gives their values: -e, the environment, the destination, a tracked .env."""
 
 import posixpath
+from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from lading import errors
-from lading.compose import env_files, images, parse, plugin, sources, variables, worktree
+from lading.compose import env_files, images, parse, sources, variables, worktree
 
 REFUSED = ("HOME", "PATH", "PWD", "USER")  # other ones on the host than here
 OWN = "COMPOSE_PROJECT_NAME"  # Compose sets it itself, from -p
@@ -241,19 +242,24 @@ def used_at(name: str, documents: Sequence[parse.Document], needs: Sequence[Need
     return next((one.where for one in needs if one.where[1] and name in names([one])), found) if not found[1] else found
 
 
-def dotenv(compose: plugin.Compose, path: str, content: bytes, given: Mapping[str, str]) -> dict[str, str]:
-    """The variables of an env file, read by Compose itself; *path* is how it is called.
+def dotenv(path: str, content: bytes, given: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a `.env`, read as Compose reads it; *path* is how it is called.
 
     Raises:
-        ComposeError: Compose cannot read it.
+        ComposeError: Compose could not read it.
     """
-    place = compose.laid.hidden(content)
-    model = f'services: {{x: {{image: x, env_file: ["{place}"]}}}}\n'.encode()
-    done = compose.config("x", given, model=model)
-    if done.status:
-        raise worktree.refuse(f"{path} cannot be read: {done.error_text.replace(place, path)}", "correct the file", (path, 0))
-    read = parse.load(done.stdout)["services"]["x"].get("environment") or {}
-    return {name: variables.plain_text(str(value)) for name, value in read.items() if value is not None}
+    found: dict[str, str] = {}
+    known = ChainMap(dict(given), found)
+    for one in read_env_file(content.decode("utf-8", "replace"), path):
+        for lack in variables.lacking(one.template, known):
+            if not lack.operator.endswith("?"):
+                continue
+            why = f"{lack.name} is not set" + (f": {lack.argument}" if lack.argument else "")
+            raise worktree.refuse(f"{path} cannot be read: {why}", how(lack.name), (path, one.line))
+        value = one.given(known)
+        if value is not None:
+            found[one.key] = value
+    return found
 
 
 def local_values(closure: sources.Closure, found: frozenset[str], given: Mapping[str, str]) -> dict[str, str]:

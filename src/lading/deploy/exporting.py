@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from lading import context as contexts
-from lading import disk, errors
+from lading import disk, errors, state
 from lading.compose import bundle, hooks, normal, project, reference
 from lading.deploy import credentials, preparation
 from lading.deploy.preparation import Prepared
 from lading.deploy.request import Request
+from lading.drivers.shell import releases
 from lading.export import ansible
 from lading.inventory import hosts
 from lading.plan import steps

@@ -1,12 +1,12 @@
 """What is deployed and where, before hosts are asked: destination, files, variables, digests."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from lading import context as contexts
 from lading import errors, settings
-from lading.compose import passing, profiles, project, read, reference, registry
+from lading.compose import passing, plugin, profiles, project, read, reference, registry
 from lading.deploy import credentials, pinning, placing, policy, source_selection
 from lading.deploy.request import Request
 from lading.inventory import hosts
@@ -39,38 +39,48 @@ async def resolve(context: contexts.Context, request: Request) -> Resolved:
         RegistryError: a registry does not answer.
     """
     def app(destination: hosts.Destination) -> str:
-        reading = read_project(context.environment, request, destination, context.settings)
-        return reading.project.name
+        return find_files(context.environment, request, destination, context.settings).name
 
     destination, chosen = await placing.place(context, request.to, app)
-    reading, images = await read_pinned(context.settings, context.environment, request, destination)
+    reading, images = await read_pinned(
+        context.settings, context.environment, request, destination, context.compose)
     policy.check(reading.project.name, reading.rights, destination.allowed)
     return Resolved(destination, chosen, reading, images)
 
 
 async def read_pinned(
     fleet: settings.Settings, environment: Mapping[str, str], request: Request,
-    destination: hosts.Destination,
+    destination: hosts.Destination, answers: plugin.Answers | None = None,
 ) -> tuple[project.Reading, pinning.Found]:
     """The files of the right commit, and what each image is now, as far as no host is needed."""
     access = credentials.access(fleet, environment)
 
-    def read_beside(asked: Request, beside: Path) -> project.Reading:
-        return read_project(environment, asked, destination, fleet, beside=beside)
+    here = find_files(environment, request, destination, fleet, answers=answers)
 
-    here = read_project(environment, request, destination, fleet)
-    reading = await source_selection.select_source(request, here, environment, access, read_beside)
+    def find_beside(asked: Request, beside: Path) -> read.Files:
+        return find_files(environment, asked, destination, fleet, beside=beside, answers=here.answers)
+
+    reading = await source_selection.select_source(request, here, access, find_beside)
     return reading, await _ask_registries(reading, request, fleet, access)
 
 
 def read_project(
     environment: Mapping[str, str], request: Request, destination: hosts.Destination,
-    fleet: settings.Settings | None = None, *, beside: Path | None = None,
+    fleet: settings.Settings | None = None,
 ) -> project.Reading:
-    """The app's files and variables, under the project name that the destination wants.
+    """The app's files and variables, under the project name that the destination wants."""
+    return read.read_files(find_files(environment, request, destination, fleet))
+
+
+def find_files(
+    environment: Mapping[str, str], request: Request, destination: hosts.Destination,
+    fleet: settings.Settings | None = None, *, beside: Path | None = None,
+    answers: plugin.Answers | None = None,
+) -> read.Files:
+    """The app's files, and its name at the destination; Compose is not asked for that.
 
     Without a *fleet* file nothing of the caller's environment is passed on but VERSION.
-    *beside*: see `read.Request`.
+    *beside*: see `read.Request`. *answers*: see `read.find`.
     """
     pass_env, source = passing.Passing(), ""
     if fleet is not None:
@@ -78,15 +88,10 @@ def read_project(
     asked = read.Request(
         directory=request.directory, files=request.files, app=request.app, version=request.version,
         overrides=request.overrides, environment=environment, destination=destination.variables,
-        beside=beside, pass_env=pass_env, source=source,
-        profiles=request.profiles, usual=destination.profiles,
+        project=destination.project.replace("{dest}", destination.name), beside=beside,
+        pass_env=pass_env, source=source, profiles=request.profiles, usual=destination.profiles,
     )
-    reading = read.read(asked)
-    if not destination.project:
-        return reading
-    name = destination.project.replace("{app}", reading.project.name)
-    name = name.replace("{dest}", destination.name)
-    return read.read(replace(asked, project=name))
+    return read.find(asked, answers)
 
 
 async def _ask_registries(

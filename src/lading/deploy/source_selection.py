@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lading import errors
-from lading.compose import project, reference, registry, revision, worktree
+from lading.compose import project, read, reference, registry, revision, worktree
 from lading.deploy.request import Request
 
 REVISION, SOURCE = "org.opencontainers.image.revision", "org.opencontainers.image.source"
 CHANGED = "-dirty"  # behind the commit of an image that was built from a work tree with changes
-Read = Callable[[Request, Path], project.Reading]  # a request for another folder, and the folder it stands for
+Find = Callable[[Request, Path], read.Files]
+"""The files of a request for another folder, and the folder that it stands for."""
+Access = Callable[[str], registry.Access]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,39 +27,109 @@ class Built:
     doubt: str = ""
 
 
-async def select_source(
-    request: Request, reading: project.Reading, environment: Mapping[str, str],
-    access: Callable[[str], registry.Access], read: Read,
-) -> project.Reading:
-    """The reading to deploy: of the files of the image's commit, or of the work tree's, with a warning where they differ.
+async def select_source(request: Request, here: read.Files, access: Access, find: Find) -> project.Reading:
+    """Read the files that count: of the images' commit, or of the work tree; a difference is a warning.
+
+    Which files count is known before Compose reads any, so that it reads only those. What the files here say of the
+    images is compared with what Compose makes of them.
 
     Raises:
         InputError: they differ, or nothing tells (RegistryError: no label can be read), and the request demands that they match.
     """
-    tree = worktree.look(Path(reading.path), environment)
-    mine = own_images(reading) if tree.modes is not None else []
-    labels, lost = await _labels(mine, access)
+    images = _own(here.images, here.version)
+    reading, read_here = await _select(request, here, access, find, images)
+    exact = own_images(reading)
+    if not read_here or exact == images:
+        return reading
+    return (await _select(request, here, access, find, exact))[0]
+
+
+async def _select(
+    request: Request, here: read.Files, access: Access, find: Find, images: Sequence[str]
+) -> tuple[project.Reading, bool]:
+    """The reading for what *images* tell, and whether it is of the files here."""
+    tree = here.tree
+    labels, lost = await _labels(images if tree.modes is not None else [], access)
     built = judge(labels, worktree.remote(tree))
     commit = revision.find(tree, built.commit) if built.commit else ""
     doubt = built.doubt
     if built.commit and not commit:
         doubt = f"the image was built from commit {built.commit[:12]}, which this clone does not have"
-    if request.require_matching_source and not commit:
-        raise lost or errors.InputError(doubt or f"no image of {reading.project.name} says which commit of this repository it was "
-                                "built from", "lading build --push makes such images; git fetch --unshallow gets old commits")
-    if not commit:
-        return _noted(reading, f"{doubt}: the files as they are here count") if doubt else reading
+    if commit:
+        return _read_matching(request, here, commit, find)
+    if request.require_matching_source:
+        raise lost or errors.InputError(
+            doubt or f"no image of {here.name} says which commit of this repository it was built from",
+            "lading build --push makes such images; git fetch --unshallow gets old commits")
+    reading = read.read_files(here)
+    return _noted(reading, f"{doubt}: the files as they are here count") if doubt else reading, True
+
+
+def _read_matching(
+    request: Request, here: read.Files, commit: str, find: Find
+) -> tuple[project.Reading, bool]:
+    """The reading for images that were built from *commit*, and whether it is of the files here.
+
+    Raises:
+        InputError: the files here differ, and the request demands that they match.
+    """
+    tree = here.tree
+    commit_counts = request.source != "worktree" and not request.require_matching_source
+    if commit_counts and worktree.differing(tree, commit, here.paths()):
+        return _read_commit(request, here, commit, find), False
+    with read.merged(here) as merged:
+        if commit_counts and worktree.differing(tree, commit, merged.paths()):
+            return _read_commit(request, here, commit, find), False
+        reading = merged.read()
     changed = worktree.differing(tree, commit, revision.paths(tree, reading))
     if not changed:
-        return replace(reading, commit=commit)
-    return _choose(request, reading, read, tree, commit, ", ".join(changed))
+        return replace(reading, commit=commit), True
+    if commit_counts:
+        return _read_commit(request, here, commit, find), False
+    said = _difference(changed, commit)
+    if request.require_matching_source:
+        raise errors.InputError(said, f"git checkout {commit[:12]}, or build a version of what is here: lading build --push")
+    return _noted(reading, f"{said}; what is here counts (--source worktree)"), True
+
+
+def _difference(changed: Sequence[str], commit: str) -> str:
+    return f"{', '.join(changed)} here: not as in commit {commit[:12]}, which the image was built from"
+
+
+def _read_commit(request: Request, here: read.Files, commit: str, find: Find) -> project.Reading:
+    """The reading of *commit*'s files; what Git does not track is taken from here."""
+    tree = here.tree
+    with tempfile.TemporaryDirectory(prefix="lading-") as name:
+        there = revision.lay_out(tree, commit, Path(name).resolve())
+        try:
+            taken = read.read_files(find(_moved(request, tree.top, there), tree.project))
+        except errors.ComposeError as wrong:
+            raise errors.ComposeError(f"in commit {commit[:12]}, which the image was built from: {wrong.message}",
+                                      f"{wrong.hint}; or --source worktree", file=wrong.file, line=wrong.line) from wrong
+    taken = replace(taken, source=here.source, path=str(tree.project), commit=commit)
+    changed = worktree.differing(tree, commit, {*here.paths(), *revision.paths(tree, taken)})
+    if not changed:
+        return taken
+    return _noted(taken, f"{_difference(changed, commit)}; that commit's files count (--source worktree takes what is here)")
 
 
 def own_images(reading: project.Reading) -> list[str]:
     """The images that carry the version as their tag: those that are built for it."""
     local = reading.project.local_images
-    images = sorted({service.image for service in reading.project.services.values()} - local)
-    return [image for image in images if reading.version and reference.parse(image).tag == reading.version]
+    images = {name: service.image for name, service in reading.project.services.items() if service.image not in local}
+    return _own(images, reading.version)
+
+
+def _own(images: Mapping[str, str], version: str) -> list[str]:
+    return [image for image in sorted(set(images.values())) if version and _tag(image) == version]
+
+
+def _tag(image: str) -> str:
+    """The tag of an image, "" if its text is none: whoever reads the whole project says so."""
+    try:
+        return reference.parse(image).tag
+    except errors.ComposeError:
+        return ""
 
 
 async def _labels(
@@ -101,26 +173,6 @@ def _same(one: str, other: str) -> bool:
         return bare.rstrip("/").removesuffix(".git").lower()
 
     return short(one) == short(other)
-
-
-def _choose(
-    request: Request, reading: project.Reading, read: Read, tree: worktree.Tree, commit: str, changed: str,
-) -> project.Reading:
-    """The files of *commit*, or those here if the request says so."""
-    said = f"{changed} here: not as in commit {commit[:12]}, which the image was built from"
-    if request.require_matching_source:
-        raise errors.InputError(said, f"git checkout {commit[:12]}, or build a version of what is here: lading build --push")
-    if request.source == "worktree":
-        return _noted(reading, f"{said}; what is here counts (--source worktree)")
-    with tempfile.TemporaryDirectory(prefix="lading-") as name:
-        there = revision.lay_out(tree, commit, Path(name).resolve())
-        try:
-            taken = read(_moved(request, tree.top, there), tree.project)
-        except errors.ComposeError as wrong:
-            raise errors.ComposeError(f"in commit {commit[:12]}, which the image was built from: {wrong.message}",
-                                      f"{wrong.hint}; or --source worktree", file=wrong.file, line=wrong.line) from wrong
-    return _noted(replace(taken, source=reading.source, path=reading.path, commit=commit),
-                  f"{said}; that commit's files count (--source worktree takes what is here)")
 
 
 def _moved(request: Request, top: Path, there: Path) -> Request:

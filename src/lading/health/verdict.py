@@ -1,4 +1,4 @@
-"""The one judge: what is not as the release says, of a service and of its containers, from what inspect shows (pure)."""
+"""The one judge: what of services and containers is not as the release says, by inspect (pure)."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,17 +9,23 @@ from lading.compose import ending, release, services
 from lading.placement import assignment
 
 Word = Literal["waiting", "good", "failed"]
-Kind = Literal["missing", "definition", "image", "secrets", "network", "mount", "port", "state", "pending", "restarted"]
-IDENTITY: tuple[Kind, ...] = ("definition", "image", "secrets")  # by these a container is known as the release's
+Kind = Literal[
+    "missing", "definition", "image", "secrets", "network", "mount", "port",
+    "state", "pending", "restarted",
+]
+IDENTITY: tuple[Kind, ...] = ("definition", "image", "secrets")
+"""By these a container is known as the release's."""
 ATTACHED: tuple[Kind, ...] = ("network", "mount", "port")
-RANK = {"healthy": 0, "running": 0, "completed": 0, "starting": 1}  # which container to keep first; all others come last
+RANK = {"healthy": 0, "running": 0, "completed": 0, "starting": 1}
+"""Which container to keep first, by its state; all others come last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
     """What the containers of one service are to be on one host.
 
-    *ends*: whether they must or may end; *label*: the versions that its secrets must have, as their label says them.
+    *ends*: whether they must or may end.
+    *label*: the versions that its secrets must have, as a container's label says them.
     """
 
     spec: release.ServiceSpec
@@ -30,9 +36,10 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is not as it should be, in words (*why*); *container* is "" where it is about the service as a whole.
+    """One thing that is not as it should be; *why* says it in words.
 
-    *word*: "failed" = it will not become good by itself, "waiting" = it may, "good" = it only is worth telling.
+    *word*: "failed" = it will not become good by itself, "waiting" = it may, "good" = it is only
+    worth telling. *container*: its id; "" = it is about the service as a whole.
     """
 
     service: str
@@ -54,12 +61,18 @@ class Verdict:
 
 
 def expect(
-    made: release.Release, name: str, secret_versions: Mapping[str, int], replicas: int | None = None
+    made: release.Release, name: str, secret_versions: Mapping[str, int],
+    replicas: int | None = None,
 ) -> Expected:
-    """What the containers of service *name* are to be; *replicas*: how many, if not as many as the release says."""
+    """What the containers of service *name* are to be.
+
+    *replicas*: how many; by default as many as the release says.
+    """
     spec = made.services[name]
     label = release.generation_label(spec, secret_versions) if spec.secrets else ""
-    return Expected(spec, made.endings[name], label, spec.replicas if replicas is None else replicas)
+    if replicas is None:
+        replicas = spec.replicas
+    return Expected(spec, made.endings[name], label, replicas)
 
 
 def expected_of(
@@ -71,13 +84,15 @@ def expected_of(
 
 def still_good(
     made: release.Release, placed: assignment.Placed, secret_versions: Mapping[str, int],
-    containers: Sequence[state.ContainerState], *, fresh: Collection[str] = (), left: Collection[str] = (),
+    containers: Sequence[state.ContainerState], *,
+    fresh: Collection[str] = (), left: Collection[str] = (),
 ) -> list[Problem]:
-    """What speaks against a release on a host that has been rolled: nothing, if every service of it is good.
+    """What speaks against a release on a host that was rolled: nothing, if every service is good.
 
-    *placed*: what the host runs of it; *fresh*: the services that this deployment started, of which a restart is a crash;
-    *left*: those that it leaves as they are, such as one-shots on a way back. Containers that were adopted have been
-    recognised (`state.recognised`). A one-shot that was not started now may have been removed since it ended.
+    *placed*: what the host runs of it. *fresh*: the services that this deployment started, of which
+    a restart is a crash. *left*: those that it leaves as they are: one-shots on a way back.
+    Containers that were adopted have been recognised (`state.recognised`).
+    A one-shot that was not started now may have been removed since it ended.
     """
     found: list[Problem] = []
     for name, replicas in placed.items():
@@ -90,11 +105,13 @@ def still_good(
     return [one for one in found if one.word != "good"]
 
 
-def judge(expected: Expected, containers: Sequence[state.ContainerState], *, fresh: bool) -> Verdict:
+def judge(
+    expected: Expected, containers: Sequence[state.ContainerState], *, fresh: bool
+) -> Verdict:
     """What is thought of a service now, by the worst of its containers.
 
-    *fresh*: it was just started, so that a restart of its own is a crash; but for one that ends and is started again until
-    it succeeds. Compose's exit code plays no part.
+    *fresh*: it was just started, so that a restart of its own is a crash; but for one that ends and
+    is started again until it succeeds. Compose's exit code plays no part.
     """
     name = expected.spec.name
     found = problems(expected, containers, fresh=fresh)
@@ -106,8 +123,10 @@ def judge(expected: Expected, containers: Sequence[state.ContainerState], *, fre
     return Verdict(name, "good", states[-1] if states else "running")
 
 
-def problems(expected: Expected, containers: Sequence[state.ContainerState], *, fresh: bool = False) -> list[Problem]:
-    """Everything that is not as it should be with a service: containers that are missing, then what is wrong with each."""
+def problems(
+    expected: Expected, containers: Sequence[state.ContainerState], *, fresh: bool = False
+) -> list[Problem]:
+    """Everything that is wrong with a service: missing containers, then what is wrong with each."""
     name = expected.spec.name
     mine = containers_of(name, containers)
     found: list[Problem] = []
@@ -119,39 +138,56 @@ def problems(expected: Expected, containers: Sequence[state.ContainerState], *, 
     return found
 
 
-def examine(expected: Expected, seen: state.ContainerState, *, fresh: bool = False) -> list[Problem]:
-    """Everything that is not as it should be with one container: what it is, what is attached to it, how it is."""
+def examine(
+    expected: Expected, seen: state.ContainerState, *, fresh: bool = False
+) -> list[Problem]:
+    """Everything that is wrong with one container: what it is, what it lacks, how it is."""
     return [*mismatches(expected, seen), *_condition(expected, seen, fresh)]
 
 
 def mismatches(expected: Expected, seen: state.ContainerState) -> list[Problem]:
-    """In what a container is not what the release says: the one comparison that every verb rests on."""
-    spec = expected.spec
-    pairs: list[tuple[Kind, bool, str]] = [
-        ("definition", seen.content == spec.content, f"it runs another definition ({seen.definition})"),
-        ("image", seen.image == spec.image, f"it runs {seen.image}, not {spec.image}"),
-        ("secrets", seen.secrets == expected.label, "it runs with other secrets"),
-    ]
+    """In what a container is not what the release says, and what it lacks while it runs."""
+    found = [(kind, _describe(kind, expected.spec, seen)) for kind in differing(expected, seen)]
     if seen.status == "running":
-        pairs += _attachments(spec, seen)
+        found += _detached(expected.spec, seen)
+    if not found:
+        return []
     word = observed(seen, expected.ends)
-    return [Problem(spec.name, kind, "failed", word, why, seen.id) for kind, same, why in pairs if not same]
+    return [Problem(expected.spec.name, kind, "failed", word, why, seen.id) for kind, why in found]
+
+
+def differing(expected: Expected, seen: state.ContainerState) -> list[Kind]:
+    """By which of IDENTITY a container is not the release's: the one comparison under all verbs."""
+    found: list[Kind] = []
+    if seen.content != expected.spec.content:
+        found.append("definition")
+    if seen.image != expected.spec.image:
+        found.append("image")
+    if seen.secrets != expected.label:
+        found.append("secrets")
+    return found
 
 
 def is_same(expected: Expected, seen: state.ContainerState, *kinds: Kind) -> bool:
-    """Whether a container is what the release says in all of *kinds*."""
-    return not any(one.kind in kinds for one in mismatches(expected, seen))
+    """Whether a container is the release's in all of *kinds*, which are of IDENTITY."""
+    return not any(kind in kinds for kind in differing(expected, seen))
 
 
-def _attachments(spec: release.ServiceSpec, seen: state.ContainerState) -> list[tuple[Kind, bool, str]]:
-    """Whether each network, mount and port that a service has is attached to its container."""
-    networks = {name for name, id_ in seen.networks.items() if id_}
-    wanted: tuple[tuple[Kind, Sequence[str], Collection[str]], ...] = (
-        ("network", spec.networks, networks), ("mount", spec.mounts, seen.mounts), ("port", spec.ports, seen.ports))
-    found: list[tuple[Kind, bool, str]] = []
-    for kind, names, have in wanted:
-        found += [(kind, name in have, f"{kind} {name} is not attached") for name in names]
-    return found
+def _describe(kind: Kind, spec: release.ServiceSpec, seen: state.ContainerState) -> str:
+    if kind == "definition":
+        return f"it runs another definition ({seen.definition})"
+    if kind == "image":
+        return f"it runs {seen.image}, not {spec.image}"
+    return "it runs with other secrets"
+
+
+def _detached(spec: release.ServiceSpec, seen: state.ContainerState) -> list[tuple[Kind, str]]:
+    """The networks, mounts and ports of a service that its container lacks."""
+    lost: list[tuple[Kind, str]] = []
+    lost += [("network", name) for name in spec.networks if not seen.networks.get(name)]
+    lost += [("mount", target) for target in spec.mounts if target not in seen.mounts]
+    lost += [("port", port) for port in spec.ports if port not in seen.ports]
+    return [(kind, f"{kind} {name} is not attached") for kind, name in lost]
 
 
 def _condition(expected: Expected, seen: state.ContainerState, fresh: bool) -> list[Problem]:
@@ -193,7 +229,7 @@ def _ended(expected: Expected, word: state.ServiceState, seen: state.ContainerSt
 
 
 def _restarting(expected: Expected, seen: state.ContainerState) -> Problem:
-    """One that ends is started again by `restart: on-failure` until it succeeds; for all others it is a crash."""
+    """A crash; but one that ends is started again by `restart: on-failure` until it succeeds."""
     code = f" (exit code {seen.exit_code})" if seen.exit_code else ""
     policy = services.restart_policy(expected.spec.definition)
     name = expected.spec.name
@@ -204,18 +240,26 @@ def _restarting(expected: Expected, seen: state.ContainerState) -> Problem:
 
 
 def observed(seen: state.ContainerState, ends: ending.Ending) -> state.ServiceState:
-    """The one word for people. A health check may come from the image alone: who has one is not meant to end."""
+    """The one word for people.
+
+    A health check may come from the image alone: who has one is not meant to end.
+    """
     return seen.state(ends == "must" or (ends == "may" and not seen.health))
 
 
-def containers_of(service: str, containers: Iterable[state.ContainerState]) -> list[state.ContainerState]:
+def containers_of(
+    service: str, containers: Iterable[state.ContainerState]
+) -> list[state.ContainerState]:
     """A service's containers, without those that ran once beside it."""
     return [one for one in containers if one.service == service and not one.one_off]
 
 
-def ranked(expected: Expected, containers: Iterable[state.ContainerState]) -> list[state.ContainerState]:
-    """A service's containers, those to keep first: as the release says, then well, then those that others are made on,
-    then the longest running.
+def ranked(
+    expected: Expected, containers: Iterable[state.ContainerState]
+) -> list[state.ContainerState]:
+    """A service's containers, those to keep first.
+
+    As the release says, then well, then those that others are made on, then the longest running.
 
     Compose's number plays no part: the only good container may be the second.
     """
@@ -241,5 +285,6 @@ def finished(containers: Iterable[state.ContainerState]) -> tuple[str, ...]:
 
 
 def completed(made: release.Release, containers: Iterable[state.ContainerState]) -> frozenset[str]:
-    """The services that have ended well, and were meant to or might: whatever else they are, they have done their work."""
-    return frozenset(name for name in finished(containers) if made.endings.get(name, "never") != "never")
+    """The services that have ended well, and were meant to or might: they have done their work."""
+    done = finished(containers)
+    return frozenset(name for name in done if made.endings.get(name, "never") != "never")

@@ -1,4 +1,4 @@
-"""Follow a host's snapshots as they come: its services are good for long enough, failed, or it is too late."""
+"""Follow a host's snapshots as they come: its services are good long enough, failed, or late."""
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -27,20 +27,25 @@ def awaited(made: release.Release, services: Collection[str], limit: int) -> str
 
 
 class Watch:
-    """Follows what a host says while services are brought up: each word is given to it, `True` = seen enough; then ask `why`.
+    """Follows what a host says while services are brought up.
 
-    *made*: the release; *placed*: its services that are judged, with their containers; *fresh*: those that were just
-    started; *secret_versions*: of its secrets; *stop*: whether somebody wants it ended (`stopped`: it said so when last
-    asked); *tell*: is told what is waited for, whenever that changes.
+    Each word is given to it, and `True` says that it has seen enough; then ask `why`.
+
+    *placed*: the services of the release *made* that are judged, with their containers.
+    *fresh*: those that were just started. *secret_versions*: of its secrets.
+    *stop*: whether somebody wants it ended; `stopped`: it said so when it was last asked.
+    *tell*: is told what is waited for, whenever that changes.
     """
 
     def __init__(
-        self, made: release.Release, placed: assignment.Placed, fresh: Collection[str], secret_versions: Mapping[str, int],
+        self, made: release.Release, placed: assignment.Placed, fresh: Collection[str],
+        secret_versions: Mapping[str, int],
         stop: Callable[[], bool] = lambda: False, tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.made = made
         self.fresh = frozenset(fresh)
-        self.expected = {name: verdict.expect(made, name, secret_versions, count) for name, count in placed.items()}
+        self.expected = {name: verdict.expect(made, name, secret_versions, replicas)
+                         for name, replicas in placed.items()}
         self.status = -1
         self.output = ""
         self.verdicts: list[verdict.Verdict] = []
@@ -54,7 +59,7 @@ class Watch:
         self._good_since = 0.0
 
     def started(self, status: int, output: str) -> None:
-        """Compose has ended: its exit code and its last lines. From now on the services have their time."""
+        """Compose has ended, with its last lines: from now on the services have their time."""
         self.status, self.output = status, output
         self._started = self._last_snapshot_at = time.monotonic()
 
@@ -81,14 +86,18 @@ class Watch:
         return self._stay_good(now)
 
     def is_stalled(self) -> bool:
-        """Whether, after Compose has ended, the engine has been silent for too long and nothing more is to be awaited; then `why`."""
+        """Whether the engine has been silent for too long since Compose ended; then `why`.
+
+        As long as the services have their time it may be silent, unless somebody wants it ended.
+        """
         now = time.monotonic()
         self.stopped = self.stop()
         if self.status < 0 or now - self._last_snapshot_at < SILENCE:
             return False
         if not self.stopped and now <= self._deadline():
             return False
-        self.why = f"the engine has told nothing of the containers for {now - self._last_snapshot_at:.0f} s"
+        silence = now - self._last_snapshot_at
+        self.why = f"the engine has told nothing of the containers for {silence:.0f} s"
         return True
 
     def _heard(self) -> float:
@@ -103,16 +112,18 @@ class Watch:
 
     def _wait(self, waiting: list[verdict.Verdict], now: float) -> bool:
         self._good_since = 0.0
-        words = [f"{one.service} ({one.why}; at most {self.made.wait(one.service):.0f} s)" for one in waiting]
-        text = f"waits for {', '.join(words)}"
+        text = f"waits for {', '.join(self._describe(one) for one in waiting)}"
         if text != self._told:
             self._told = text
             self.tell(text)
         late = [one for one in waiting if now - self._started > self.made.wait(one.service)]
         return self._end(late, "time is up: ") if late else self.stopped
 
+    def _describe(self, one: verdict.Verdict) -> str:
+        return f"{one.service} ({one.why}; at most {self.made.wait(one.service):.0f} s)"
+
     def _with_failed_hook(self) -> list[verdict.Verdict]:
-        """The services that Compose says have failed though they run: all that it can mean is their `post_start`."""
+        """The services that run though Compose says that they failed: their `post_start` did."""
         if self.status <= 0:
             return []
         why = "Compose says that it failed, perhaps its post_start"
@@ -123,7 +134,8 @@ class Watch:
     def _stay_good(self, now: float) -> bool:
         """Whether all have been good for as long as those that were just started must be."""
         self._good_since = self._good_since or now
-        bake = max((self.made.bake(name) for name in self.fresh if name in self.expected), default=0.0)
+        fresh = [name for name in self.fresh if name in self.expected]
+        bake = max(map(self.made.bake, fresh), default=0.0)
         if now - self._good_since < bake:
             return self.stopped
         self.why = ""
@@ -131,6 +143,8 @@ class Watch:
 
     def _end(self, bad: list[verdict.Verdict], lead: str = "") -> bool:
         self.failed = [one.service for one in bad]
-        lines = self.output.strip().splitlines() if self.status != 0 else []
-        self.why = lead + "; ".join(f"{one.service}: {one.why}" for one in bad) + (f" ({lines[-1]})" if lines else "")
+        self.why = lead + "; ".join(f"{one.service}: {one.why}" for one in bad)
+        lines = self.output.strip().splitlines()
+        if lines and self.status != 0:
+            self.why += f" ({lines[-1]})"
         return True

@@ -57,6 +57,8 @@ def evaluate(text: str, hosts: Sequence[str], groups: Mapping[str, Sequence[str]
         raise errors.InputError(f"the pattern {text[:40]}… is longer than {LIMIT} characters", "name a group instead")
     words = split(text)
     search = _Search(text, hosts, groups)
+    if not words:  # as `$UNSET:$UNSET` becomes
+        raise errors.InputError(f"the pattern {text!r} names nothing, which would be every host", "write all")
     found: dict[str, None] = {}
     named: dict[str, None] = {}
     for word in [word for word in words if word[0] not in "&!"] or ["all"]:

@@ -1,4 +1,4 @@
-"""Which services run on which host, how many containers of each, and which rule decided: a value of the plan (pure)."""
+"""Which host runs which services, how many containers of each, and which rule decided (pure)."""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -7,12 +7,13 @@ from typing import Any
 
 from lading.compose import release as releases
 
-Placed = Mapping[str, int]  # what one host runs of a release: service → containers
+Placed = Mapping[str, int]
+"""What one host runs of a release: service → containers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One host that came into question: whether it was taken, the *rule* that decided, and what it is to run."""
+    """One host that came into question: whether it was taken, by which *rule*, what it runs."""
 
     host: str
     chosen: bool
@@ -26,7 +27,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Assignment:
-    """Every host that came into question, the chosen ones first; between a destination and a plan."""
+    """Every host that came into question, the chosen ones first: from a destination to a plan."""
 
     rows: tuple[Row, ...] = ()
 
@@ -39,7 +40,7 @@ class Assignment:
         return self._services.get(host, {})
 
     def only(self, hosts: Sequence[str], rule: str) -> "Assignment":
-        """The same, where of the chosen hosts only *hosts* are left; *rule*: what decided against the others."""
+        """The same, where only *hosts* are left; *rule*: what decided against the others."""
         dropped = [replace(row, chosen=False, rule=rule, services={})
                    for row in self.rows if row.chosen and row.host not in hosts]
         names = {row.host for row in dropped}
@@ -52,7 +53,7 @@ class Assignment:
 
 
 def by_default(release: releases.Release) -> dict[str, int]:
-    """What a host runs where nothing else is said: every service whose profiles were asked for, as often as the file says."""
+    """What a host runs where nothing else is said: every service whose profiles were asked for."""
     return {name: spec.replicas for name, spec in release.active.items()}
 
 

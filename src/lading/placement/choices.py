@@ -1,4 +1,4 @@
-"""What `--to` takes and what it leaves: each host that came into question, with the rule that decided (pure)."""
+"""What `--to` takes and what it leaves, host by host, with the rule that decided (pure)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,11 +24,13 @@ class _Rules:
 
 
 def of_names(
-    inventory: hosts.Inventory, names: Sequence[str], destination: hosts.Destination, chosen: Sequence[hosts.Host]
+    inventory: hosts.Inventory, names: Sequence[str], destination: hosts.Destination,
+    chosen: Sequence[hosts.Host],
 ) -> tuple[Row, ...]:
     """A row for every host that *names* might have meant, those that are *chosen* first.
 
-    The others are the rest of the destinations that were named, and what a `!` or `&` in a pattern has left out.
+    The others are the rest of the destinations that were named, and what a `!` or `&` in a pattern
+    has left out.
     *destination*: what the names mean together (`Inventory.choose_ruled`).
     """
     rules = _Rules()
@@ -41,9 +43,11 @@ def of_names(
             _by_host(inventory, name, destination, rules)
         else:
             rules.take(inventory.groups.get(name, ()), f"group {name} of the inventory")
-    taken = [Row(host.name, True, rules.taken.get(host.name, f"--to {','.join(names)}")) for host in chosen]
-    known = {row.host for row in taken}
-    return (*taken, *(Row(name, False, rule) for name, rule in rules.left.items() if name not in known))
+    asked = f"--to {','.join(names)}"
+    taken = {host.name: rules.taken.get(host.name, asked) for host in chosen}
+    rows = [Row(name, True, rule) for name, rule in taken.items()]
+    rows += [Row(name, False, rule) for name, rule in rules.left.items() if name not in taken]
+    return tuple(rows)
 
 
 def _by_destination(place: hosts.Destination, rules: _Rules) -> None:
@@ -57,7 +61,9 @@ def _left_by(place: hosts.Destination, rules: _Rules) -> None:
         rules.leave([name], f"{word} in hosts: of destination {place.name}")
 
 
-def _by_host(inventory: hosts.Inventory, name: str, destination: hosts.Destination, rules: _Rules) -> None:
+def _by_host(
+    inventory: hosts.Inventory, name: str, destination: hosts.Destination, rules: _Rules
+) -> None:
     """A host stands for its part of a destination: the others of that are left."""
     places = [one for one in inventory.destinations.values() if name in one.hosts]
     if len(places) > 1:
@@ -84,7 +90,9 @@ def _by_pattern(inventory: hosts.Inventory, text: str, rules: _Rules) -> None:
 
 def named(place: hosts.Destination) -> str:
     """A destination with what its `hosts:` say, where they are written."""
-    return f"destination {place.name}" + (f", hosts: [{', '.join(place.written)}]" if place.written else "")
+    if not place.written:
+        return f"destination {place.name}"
+    return f"destination {place.name}, hosts: [{', '.join(place.written)}]"
 
 
 def grouped(rows: Sequence[Row]) -> Mapping[tuple[bool, str], list[str]]:

@@ -93,10 +93,21 @@ def _unwell(host: str, expected: verdict.Expected, seen: state.ContainerState) -
     name = expected.spec.name
     found = verdict.examine(expected, seen)
     down = [one for one in found if one.kind == "state" and one.state != "unhealthy"]
+    lost = off_networks(expected.spec, seen)
+    if down and lost:
+        return [steps.Change(host, name, "attached", f"network {lost[0]} is not attached", "as in the release")]
     if down:
         return [steps.Change(host, name, "state", down[0].state, "completed" if expected.ends == "must" else "running")]
     loose = [one for one in found if one.kind in verdict.ATTACHED]
     return [steps.Change(host, name, "attached", loose[0].why, "as in the release")] if loose else []
+
+
+def off_networks(spec: releases.ServiceSpec, seen: state.ContainerState) -> list[str]:
+    """The networks that a container which does not run was taken off: Compose would start it without them.
+
+    So is one that no deployment started while its network was made anew. Of one that runs, Compose notices.
+    """
+    return [] if seen.status == "running" else [name for name in spec.networks if name not in seen.networks]
 
 
 def fields(

@@ -64,7 +64,8 @@ def _networks(
     for key, network in old.networks.items():
         what = f"network {network['name']}"
         if key not in release.networks:
-            found.append(steps.Change(host, "", what, "there", "removed"))
+            becomes = "stays: it is external" if network["external"] else "removed"
+            found.append(steps.Change(host, "", what, "there", becomes))
         elif network != release.networks[key] or variables.names(network["definition"]) & set(moved):
             found.append(steps.Change(host, "", what, "old definition", "new definition"))
     return found
@@ -118,8 +119,10 @@ def plan_host(
     if start:
         todo.append(steps.StartServices(tuple(start), anew))
     todo.append(steps.VerifyServices(tuple(sorted(placed))))
-    todo += _removals(release, app, old, strangers)
+    needed = _still_on(release, placed, app, strangers)
+    todo += _removals(release, app, old, needed)
     todo += end_of(release.id)
+    changes = tuple(_as_kept(change, needed) for change in changes)
     there = {c.id for c in app.containers if c.service in release.services}
     adopted = {key: one for key, one in (current.adopted if current else {}).items() if key in there}
     changes = (*changes, *pulled, *_run_on(host, release, placed, app, old), *mounts.resources(host, release, placed, old, app, volumes))
@@ -240,11 +243,20 @@ def _unseen(
     release: releases.Release, placed: assignment.Placed, numbers: Mapping[str, int], app: state.AppState,
     changes: Sequence[steps.Change],
 ) -> bool:
-    """Whether a container has to go for a reason that Compose does not see: its volume has another name in the same definition."""
+    """Whether a container has to go for a reason that Compose does not see.
+
+    Its volume has another name in the same definition; or it does not run, and was taken off its network.
+    """
     moved = {change.service for change in changes if change.field.startswith(mounts.FIELD)}
-    expected = {one.spec.name: one for one in verdict.expected_of(release, placed, numbers)}
-    return any(verdict.is_same(expected[c.service], c, "definition", "secrets")
-               for c in app.containers if c.service in moved and not c.one_off)
+    lost = {change.service for change in changes if change.field == "attached"}
+    for expected in verdict.expected_of(release, placed, numbers):
+        name = expected.spec.name
+        for seen in verdict.containers_of(name, app.containers):
+            if name in moved and verdict.is_same(expected, seen, "definition", "secrets"):
+                return True
+            if name in lost and containers.off_networks(expected.spec, seen):
+                return True
+    return False
 
 
 def _restarted(
@@ -288,16 +300,37 @@ def _surplus(
     return found
 
 
+def _still_on(
+    release: releases.Release, placed: assignment.Placed, app: state.AppState, attached: Mapping[str, Sequence[str]]
+) -> dict[str, list[str]]:
+    """The names of the containers that stay on a network whatever a deployment does: of others, and of who only runs on."""
+    found = {network: list(names) for network, names in attached.items() if names}
+    for seen in app.containers:
+        if seen.service in release.services and seen.service not in placed and not seen.one_off:
+            for network in seen.networks:
+                found.setdefault(network, []).append(seen.name)
+    return found
+
+
+def _as_kept(change: steps.Change, needed: Mapping[str, Sequence[str]]) -> steps.Change:
+    """A change that says what becomes of a network which the release no longer has, but containers need."""
+    names = needed.get(change.field.removeprefix("network "), ())
+    if change.service or change.new != "removed" or not names:
+        return change
+    return replace(change, new=f"stays: {', '.join(sorted(names))} is on it")
+
+
 def _removals(
-    release: releases.Release, app: state.AppState, old: releases.Release | None, attached: Mapping[str, Sequence[str]]
+    release: releases.Release, app: state.AppState, old: releases.Release | None, needed: Mapping[str, Sequence[str]]
 ) -> list[steps.Step]:
+    """Services and networks that the release no longer has; *needed*: network → who stays on it."""
     gone: dict[str, list[str]] = {}
     for container in app.containers:
         if container.service not in release.services and not container.one_off and container.owned:
             gone.setdefault(container.service, []).append(container.id)
     found: list[steps.Step] = [steps.RemoveService(name, tuple(ids)) for name, ids in sorted(gone.items())]
     for key, network in (old.networks if old else {}).items():
-        if key not in release.networks and not network["external"] and not attached.get(str(network["name"])):
+        if key not in release.networks and not network["external"] and str(network["name"]) not in needed:
             found.append(steps.RemoveNetwork(str(network["name"])))
     return found
 

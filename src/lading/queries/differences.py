@@ -9,7 +9,9 @@ from lading.health import verdict
 from lading.ledger import contradictions
 from lading.placement import assignment
 from lading.plan import planner, steps
+from lading.state import journal
 
+NOT_ENDED = "not ended"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -35,10 +37,7 @@ def contradicted(what: contradictions.Contradiction) -> Difference:
 
 def differences(host: str, app: state.AppState) -> tuple[Difference, ...]:
     """How one app on one host differs from what it declares: the plan that was not run, and hand-edited files."""
-    found = [Difference(host, app.app, "", what, "", "damaged: it cannot be read") for what in app.damaged]
-    found += [Difference(host, app.app, "", "file", app.shipped_as(path), "edited by hand") for path in app.edited]
-    if app.open is not None:
-        found.append(Difference(host, app.app, "", "deployment", app.open.begun.deployment, "not ended"))
+    found = _of_records(host, app)
     if app.current is None:
         owned = [c for c in app.containers if c.owned and not app.unreadable and not app.given_back]
         return (*found, *(Difference(host, app.app, c.service, "declared", "", "runs without a record") for c in owned))
@@ -50,9 +49,40 @@ def differences(host: str, app: state.AppState) -> tuple[Difference, ...]:
     done = verdict.completed(made, app.containers)
     found += [_difference(host, app.app, change) for change in changes if change.service not in done]
     for expected in verdict.expected_of(made, assignment.by_default(made), app.current.generations):
-        sick = [one for one in verdict.problems(expected, app.containers) if (one.kind, one.state) == ("state", "unhealthy")]
-        found += [Difference(host, app.app, one.service, "health", "healthy", "unhealthy") for one in sick]
+        found += _condition(host, app, expected)
     return tuple(found)
+
+
+def _of_records(host: str, app: state.AppState) -> list[Difference]:
+    """What is wrong with the app as a whole: its files on the host, a deployment that has not ended, or not well."""
+    found = [Difference(host, app.app, "", what, "", "damaged: it cannot be read") for what in app.damaged]
+    found += [Difference(host, app.app, "", "file", app.shipped_as(path), "edited by hand") for path in app.edited]
+    if app.open is not None:
+        found.append(Difference(host, app.app, "", "deployment", app.open.begun.deployment, NOT_ENDED))
+    unwell = ended_unwell(app)
+    if unwell:
+        found.append(Difference(host, app.app, "", "deployment", unwell, "ended unwell"))
+    return found
+
+
+def ended_unwell(app: state.AppState) -> str:
+    """The last deployment that has ended here, if its record says that containers were not well then; else ""."""
+    for record in reversed(app.journal):
+        if isinstance(record, journal.Reached) and record.phase in journal.CLOSED:
+            return record.deployment if record.result == "unwell" else ""
+    return ""
+
+
+def _condition(host: str, app: state.AppState, expected: verdict.Expected) -> list[Difference]:
+    """Containers of a service that are as the release says, but unhealthy, or that Docker had to restart."""
+    found = []
+    name = expected.spec.name
+    for one in verdict.problems(expected, app.containers):
+        if (one.kind, one.state) == ("state", "unhealthy"):
+            found.append(Difference(host, app.app, name, "health", "healthy", "unhealthy"))
+        elif one.kind == "restarted" and expected.ends != "must":
+            found.append(Difference(host, app.app, name, "restarts", "0", one.why))
+    return found
 
 
 def _difference(host: str, app: str, change: steps.Change) -> Difference:

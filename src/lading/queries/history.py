@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 
 from lading import canonical, errors, state
 from lading import context as contexts
-from lading.compose import restore
+from lading.compose import complaints, restore
 from lading.drivers.shell import observe
 from lading.ledger import chain, contradictions, deployments, ledger
 from lading.state import journal
+
+NAMES = 10_000  # deployments in which the right name of an app is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ async def history(
 
     Raises:
         LedgerError: the ledger cannot be used.
+        UnknownReleaseError: nobody knows the app: not the ledger, and no host, all of which answer if they were asked.
     """
     kept = _ledger(context)
     silent: Mapping[str, str] = {}
@@ -39,6 +42,10 @@ async def history(
         silent = seen.untold
         await kept.take(deployments.from_journals(seen))
     rows = await kept.history(app, limit)
+    if app and not rows and not silent and limit > 0:
+        known = sorted({one.app for one in await kept.history(limit=NAMES)})
+        hint = complaints.nearest(app, known) or f"apps: {', '.join(known) or 'none'}"
+        raise errors.UnknownReleaseError(f"nothing is known of an app {app}", hint)
     return History(rows, sum(1 for row in rows if row.origin), silent, await kept.crowded())
 
 

@@ -1,7 +1,7 @@
 """What runs on one host, a row for each container and for whatever is about none (pure)."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from lading import state
@@ -10,12 +10,24 @@ from lading.compose import restore
 from lading.health import verdict
 from lading.ledger import contradictions
 from lading.placement import assignment
-from lading.queries import differences
+from lading.plan import attribution
+from lading.queries import differences, version
+
+GOOD = ("healthy", "running", "completed")
+OPEN = f"deployment: {differences.NOT_ENDED}"
+SEEN = ("health", "restarts", "deployment")  # differences that are said in words of their own
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One container, or one that should be there, or a host that does not answer (state "unknown")."""
+    """One container, or one that should be there, or a host that does not answer (state "unknown").
+
+    *version*: that of its image, see `version.shown`; *label*: what the image says of it; *app_version*: that of *release*,
+    the newest release that defines the service as the container is. *since*: it was started, or it ended. *deployment*
+    and *actor*: who changed the container last; empty where nothing tells it. *restarts*: by Docker, since it was made.
+    *one_shot*: it is meant to end, or may. *unwell*: the last deployment ended here with containers that are not well.
+    *silent*: the host has not said what runs there, and *drift* says why.
+    """
 
     app: str
     service: str
@@ -31,18 +43,56 @@ class Row:
     actor: str
     drift: tuple[str, ...] = ()
     adopted: bool = False
+    destination: str = ""
+    app_version: str = ""
+    label: str = ""
+    restarts: int = 0
+    one_shot: bool = False
+    unwell: bool = False
+    silent: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """One entry of `where --json`; what is not known is null; "adopted" is only there where it is true."""
-        return {key: list(v) if isinstance(v, tuple) else (v or None) for key, v in asdict(self).items()
-                if key != "adopted" or v}
+        found: dict[str, Any] = {}
+        for key, value in asdict(self).items():
+            if key != "adopted" or value:
+                found[key] = _json(value)
+        return found
+
+    @property
+    def drifted(self) -> bool:
+        """Whether it differs from what was deployed in more than its state says."""
+        return any(one.partition(":")[0] not in SEEN for one in self.drift)
+
+    @property
+    def deployment_is_open(self) -> bool:
+        """Whether it is the row of a deployment that has not ended."""
+        return not self.service and any(one.startswith(OPEN) for one in self.drift)
+
+    @property
+    def words(self) -> str:
+        """Its state for people: what Docker says, and what does not meet the eye."""
+        found: list[str] = [self.state]
+        if self.drifted and self.service and self.state not in ("missing", "unknown"):
+            found.append("drifted")
+        if self.restarts and self.state != "completed":
+            found.append(f"restarted {self.restarts}×")
+        if self.unwell:
+            found.append("unwell")
+        return ", ".join(found)
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return None if value == "" else value
 
 
 def host_rows(
     host: state.HostState, app: str, contradicting: Sequence[contradictions.Contradiction] = ()
 ) -> list[Row]:
     """The rows of one host; pure, so that a page or a test can use it."""
-    silent = [Row(app, "", host.host, "", "", "", "", "", "unknown", "", "", "", (host.unanswered,))]
+    silent = [replace(_empty(host.host, app, (host.unanswered,)), silent=True)]
     if not host.reachable:
         return silent
     wrong = {one.app: one for one in contradicting if one.host == host.host}
@@ -54,48 +104,41 @@ def host_rows(
     return rows
 
 
+def _empty(host: str, app: str, drift: tuple[str, ...], service: str = "", destination: str = "") -> Row:
+    """A row of no container, of which nothing is known but what is wrong."""
+    return Row(app, service, host, "", "", "", "", "", "unknown", "", "", "", drift, destination=destination)
+
+
+def destination(app: state.AppState) -> str:
+    """The destination for which an app was deployed, or is being deployed; "" if nothing tells."""
+    if app.current is not None:
+        return app.current.destination
+    return app.open.begun.destination if app.open is not None else ""
+
+
 def _app_rows(host: str, app: state.AppState, wrong: contradictions.Contradiction | None) -> list[Row]:
-    current, made = app.current, _made(app)
+    made = _made(app)
     drifted: dict[str, list[str]] = {}
     found = differences.differences(host, app)
     for one in found:
         drifted.setdefault(one.service, []).append(f"{one.field}: {one.observed or 'nothing'}")
+    changed = attribution.of_containers(app)
     rows = [
-        _row(host, app, container, made, tuple(drifted.get(container.service, ())))
+        _row(host, app, container, made, tuple(drifted.get(container.service, ())), changed.get(container.id))
         for container in app.containers if not container.one_off
     ]
     present = {row.service for row in rows}
-    for name in _missing(app, made):
-        if name not in present and current is not None:
-            image, _, digest = made.services[name].image.partition("@")
-            rows.append(Row(app.app, name, host, "", current.version, current.release, image, digest, "missing",
-                            current.since, current.deployment, current.actor, tuple(drifted.get(name, ()))))
+    for name in _lacking(app, made):
+        if name not in present and app.current is not None:
+            rows.append(_missing(host, app, app.current, made.services[name], tuple(drifted.get(name, ()))))
     present = {row.service for row in rows}
     rows += [_of_no_container(host, app, one) for one in found if one.service not in present]
-    rows += [_of_no_container(host, app, differences.contradicted(wrong))] if wrong is not None else []
+    if wrong is not None:
+        rows.append(_of_no_container(host, app, differences.contradicted(wrong)))
     return sorted(rows, key=lambda row: (row.app, row.service, row.container))
 
 
-def _of_no_container(host: str, app: state.AppState, what: differences.Difference) -> Row:
-    """A difference that is about no container: the app as a whole, such as an open deployment, with what to type next."""
-    words = f"{what.field}: {what.observed or 'nothing'}"
-    if what.field == "ledger":
-        words += f"; next: lading deploy … --to {host} --accept-host {host}"
-    left = app.open if what.field == "deployment" else None
-    if left is None:
-        return Row(app.app, what.service, host, "", "", "", "", "", "unknown", "", "", "", (words,))
-    one = left.begun
-    return Row(app.app, "", host, "", one.version, one.to, "", "", "unknown", one.at, one.deployment, one.actor,
-               (f"{words}; next: lading resume {app.app}",))
-
-
-def _made(app: state.AppState) -> releases.Release:
-    if app.current is None or app.current.release not in app.releases:
-        return releases.empty(app.app)
-    return restore.from_json(app.releases[app.current.release])
-
-
-def _missing(app: state.AppState, made: releases.Release) -> list[str]:
+def _lacking(app: state.AppState, made: releases.Release) -> list[str]:
     """The services of which there are too few containers."""
     found = []
     for expected in verdict.expected_of(made, assignment.by_default(made), {}):
@@ -104,17 +147,50 @@ def _missing(app: state.AppState, made: releases.Release) -> list[str]:
     return found
 
 
+def _missing(
+    host: str, app: state.AppState, current: state.Current, spec: releases.ServiceSpec, drift: tuple[str, ...]
+) -> Row:
+    """A service of which there is no container, though the release wants one: by whom it should be there is what counts."""
+    image, _, digest = spec.image.partition("@")
+    return Row(
+        app.app, spec.name, host, "", version.shown(image, digest), current.release, image, digest, "missing",
+        current.since, current.deployment, current.actor, drift, destination=current.destination,
+        app_version=current.version,
+    )
+
+
+def _of_no_container(host: str, app: state.AppState, what: differences.Difference) -> Row:
+    """A difference that is about no container: the app as a whole, such as an open deployment, with what to type next."""
+    words = f"{what.field}: {what.observed or 'nothing'}"
+    if what.field == "ledger":
+        words += f"; next: lading deploy … --to {host} --accept-host {host}"
+    if app.open is None or what.field != "deployment":
+        return _empty(host, app.app, (words,), what.service, destination(app))
+    one = app.open.begun
+    return Row(app.app, "", host, "", one.version, one.to, "", "", "unknown", one.at, one.deployment, one.actor,
+               (f"{words}; next: lading resume {app.app}",), destination=one.destination, app_version=one.version)
+
+
+def _made(app: state.AppState) -> releases.Release:
+    if app.current is None or app.current.release not in app.releases:
+        return releases.empty(app.app)
+    return restore.from_json(app.releases[app.current.release])
+
+
 def _row(
     host: str, app: state.AppState, seen: state.ContainerState, made: releases.Release,
-    drift: tuple[str, ...],
+    drift: tuple[str, ...], by: state.Changed | None,
 ) -> Row:
     image, _, digest = seen.image.partition("@")
-    known = _origin(app, seen)
+    release, app_version = _origin(app, seen)
     ends = made.endings.get(seen.service, "may")
+    deployment, actor = (by.deployment, by.actor) if by is not None else ("", "")
     return Row(
-        app.app, seen.service, host, seen.name, known[1], known[0], image, digest, verdict.observed(seen, ends), seen.since,
-        app.current.deployment if app.current and known[0] == app.current.release else "",
-        app.current.actor if app.current and known[0] == app.current.release else "", drift, seen.adopted,
+        app.app, seen.service, host, seen.name,
+        version.shown(image, digest or seen.image_id, label=seen.version_label, title=seen.title_label),
+        release, image, digest, verdict.observed(seen, ends), seen.since, deployment, actor, drift, seen.adopted,
+        destination(app), app_version, seen.version_label, seen.restarts, ends != "never",
+        bool(differences.ended_unwell(app)),
     )
 
 

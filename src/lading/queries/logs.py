@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lading import context as contexts
-from lading import errors
+from lading import errors, state
+from lading.compose import complaints
 from lading.drivers.shell import logs as commands
 from lading.drivers.shell import observe
 from lading.inventory import hosts
@@ -20,11 +21,11 @@ async def logs(
 
     Raises:
         TransportError: a host does not answer, after the others were shown.
-        UnknownReleaseError: nothing was shown (*follow*: would be), all hosts answer, and none knows the app.
+        UnknownReleaseError: nothing was shown (*follow*: would be), all hosts answer, and none knows the app or the service.
     """
     _, chosen = context.choose(to)
     if follow:
-        await context.check_known(app, await look.look(context, app, to))
+        await _check_known(context, app, service, await look.look(context, app, to))
     kept: list[tuple[str, str]] = []
 
     def keep(host: str, text: str) -> None:
@@ -52,8 +53,25 @@ async def logs(
     _raise(chosen, ended)
     if not follow and not kept and not context.stop.is_set():
         seen = await look.look(context, app, to)
-        await context.check_known(app, seen)
+        await _check_known(context, app, service, seen)
         contexts.check_answered(seen.silent, "whether the app's containers say anything")
+
+
+async def _check_known(context: contexts.Context, app: str, service: str, seen: state.FleetState) -> None:
+    """Refuse an app, or a service of it, that nobody knows; a silent host may know it.
+
+    Raises:
+        UnknownReleaseError: all hosts answer, and none knows it.
+    """
+    await context.check_known(app, seen)
+    mine = [host.apps[app] for host in seen.hosts.values() if app in host.apps]
+    known = {one.service for found in mine for one in found.containers}
+    for found in mine:
+        for release in found.releases.values():
+            known.update(release.get("services", {}))
+    if service and service not in known and not seen.silent:
+        hint = complaints.nearest(service, sorted(known)) or f"services: {', '.join(sorted(known)) or 'none'}"
+        raise errors.UnknownReleaseError(f"{app} has no service {service}", hint)
 
 
 def _raise(chosen: Sequence[hosts.Host], ended: Sequence[object]) -> None:

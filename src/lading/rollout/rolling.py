@@ -9,7 +9,9 @@ def batches(hosts: Sequence[str], parallelism: int) -> tuple[tuple[str, ...], ..
     return tuple(tuple(hosts[start : start + size]) for start in range(0, len(hosts), size))
 
 
-def undo_order(touched: Sequence[str], rolled: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
-    """The touched hosts in the order of an undo: newest first, batch by batch as they were *rolled*."""
+def undo_order(
+    touched: Sequence[str], rolled: Sequence[Sequence[str]]
+) -> tuple[tuple[str, ...], ...]:
+    """The touched hosts in the order of an undo: newest first, batch by batch as *rolled*."""
     found = [tuple(name for name in batch if name in touched) for batch in reversed(rolled)]
     return tuple(batch for batch in found if batch)

@@ -10,7 +10,9 @@ from lading.state.observed import ServiceState as ServiceState
 from lading.state.observed import Volume as Volume
 from lading.state.observed import is_helper as is_helper
 from lading.state.observed import recognised as recognised
+from lading.state.records import BRIEF as BRIEF
 from lading.state.records import Adopted as Adopted
+from lading.state.records import Changed as Changed
 from lading.state.records import Current as Current
 from lading.state.records import Deployed as Deployed
 from lading.state.records import Kept as Kept

@@ -27,6 +27,8 @@ class ContainerState:
     """One container as inspect shows it. *networks*: name → id; *mounts*: target → source or volume name.
 
     *made_on*: the ids of the containers whose namespaces or volumes it shares.
+    *since*: it was started, or it ended; *created*: it was made. *version_label*, *title_label*: what its image says of
+    itself (org.opencontainers.image.version; …title, or else …ref.name).
     """
 
     app: str
@@ -47,6 +49,9 @@ class ContainerState:
     one_off: bool = False
     number: int = 1
     since: str = ""
+    created: str = ""
+    version_label: str = ""
+    title_label: str = ""
     working_dir: str = ""
     networks: Mapping[str, str] = field(default_factory=dict)
     mounts: Mapping[str, str] = field(default_factory=dict)

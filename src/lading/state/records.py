@@ -1,6 +1,6 @@
 """What a host keeps of an app beside its journal: `current`, releases, and what lies with a release (pure)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -35,6 +35,41 @@ def adopted_from_json(stored: Mapping[str, Any]) -> dict[str, Adopted]:
     return {name: shape.made(Adopted, {key: value for key, value in one.items() if key in known}) for name, one in found.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The deployment that last changed a container; *since*: it began then, *release*: what it brought there."""
+
+    deployment: str
+    actor: str = ""
+    since: str = ""
+    release: str = ""
+
+
+def _changed_as_json(changed: Mapping[str, Changed]) -> dict[str, Any]:
+    """The field "changed" of `current`, an entry for each deployment; {} without any."""
+    told: dict[Changed, list[str]] = {}
+    for name, one in changed.items():
+        told.setdefault(one, []).append(name)
+    return {"changed": [{**asdict(one), "of": names} for one, names in told.items()]} if told else {}
+
+
+def _changed_from_json(stored: Mapping[str, Any]) -> dict[str, Changed]:
+    """`_changed_as_json` read back; what a newer lading added is left out.
+
+    Raises:
+        ValueError: it is another thing than it should be.
+    """
+    said: Sequence[Mapping[str, Any]] = shape.fitting(
+        stored.get("changed") or [], tuple[Mapping[str, Any], ...], "changed")
+    found: dict[str, Changed] = {}
+    for one in said:
+        made = shape.made(Changed, {key: value for key, value in one.items() if key in Changed.__slots__})
+        names: Sequence[str] = shape.fitting(one.get("of", []), tuple[str, ...], "of")
+        found.update(dict.fromkeys(names, made))
+    return found
+
+
+BRIEF = 12  # digits of a container's id that tell it from the others of an app
 BEHIND = 20  # releases before another that are noted with it; fewer are kept
 WHOLE = 64  # hex digits of an id; in format 1 of `current`, and in formats 1 and 2 of the journal, releases had 12
 
@@ -43,7 +78,9 @@ WHOLE = 64  # hex digits of an id; in format 1 of `current`, and in formats 1 an
 class Current:
     """What a host says is deployed: the file `current` of an app. *generations*: secret name → number.
 
-    *adopted*: the containers that were adopted and not recreated since, by id.
+    *adopted*: the containers that were adopted and not recreated since, by id. *changed*: who last changed what runs: this
+    deployment, by service; an earlier one, by the first digits (BRIEF) of the id of a container that this one left alone.
+    It decides nothing.
     """
 
     app: str
@@ -56,9 +93,14 @@ class Current:
     destination: str = ""
     generations: Mapping[str, int] = field(default_factory=dict)
     adopted: Mapping[str, Adopted] = field(default_factory=dict)
+    changed: Mapping[str, Changed] = field(default_factory=dict, compare=False)
+
+    def file_as_json(self) -> dict[str, Any]:
+        """The object stored on the host."""
+        return {**self.as_json(), **_changed_as_json(self.changed)}
 
     def as_json(self) -> dict[str, Any]:
-        """The object stored on the host."""
+        """What it declares, as ladings of any age read it and journals quote it: all but who changed what."""
         return {
             "v": 2 if len(self.release) == WHOLE else 1, "app": self.app, "release": self.release, "version": self.version, "deployment": self.deployment,
             "actor": self.actor, "since": self.since, "source": self.source, "destination": self.destination,
@@ -67,7 +109,7 @@ class Current:
 
 
 def hash_of_current(current: Current) -> str:
-    """The SHA-256 of what `current` says."""
+    """The SHA-256 of what `current` declares: the same to ladings that know nothing of who changed what."""
     return canonical.digest(current.as_json())
 
 
@@ -100,8 +142,8 @@ def current_from_json(stored: Mapping[str, Any]) -> Current:
     """
     known("`current` has", stored.get("v"), 2)
     shape.words(stored, NAMES)
-    words = {key: value for key, value in stored.items() if key in Current.__slots__ and key != "adopted"}
-    return replace(shape.made(Current, words), adopted=adopted_from_json(stored))
+    words = {key: value for key, value in stored.items() if key in Current.__slots__ and key not in ("adopted", "changed")}
+    return replace(shape.made(Current, words), adopted=adopted_from_json(stored), changed=_changed_from_json(stored))
 
 
 class Kept(dict[str, Any]):

@@ -95,7 +95,10 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How Ansible is called: *inventories* in their order, *vault* a file or () or a command, *config* an ansible.cfg."""
+    """How Ansible is called: *inventories* in their order, *vault* a file or () or a command, *config* an ansible.cfg.
+
+    *runtime_folder*: the user's own folder in memory, where there is no /dev/shm.
+    """
 
     inventories: tuple[str, ...] = ()
     config: str = ""
@@ -103,6 +106,7 @@ class Reach:
     vault_command: tuple[str, ...] = ()
     known_hosts: str = ""
     keepalive: float = 15.0
+    runtime_folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +176,7 @@ class Session:
         self.failure = ""
         self._number = 0
         self._reach = reach
-        self._folder = Path(tempfile.mkdtemp(prefix="lading-ansible-", dir=_memory()))
+        self._folder = Path(tempfile.mkdtemp(prefix="lading-ansible-", dir=_memory(reach.runtime_folder)))
         self._lanes: dict[str, _Lane] = {}
         for index, host in enumerate(hosts):
             (self._folder / str(index)).mkdir(0o700)
@@ -349,8 +353,8 @@ class Session:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _memory() -> str:
-    for folder in ("/dev/shm", os.environ.get("XDG_RUNTIME_DIR", "")):
+def _memory(own: str) -> str:
+    for folder in ("/dev/shm", own):
         if folder and os.access(folder, os.W_OK):
             return folder
     raise errors.UnreachableError("no folder in memory for Ansible's files (/dev/shm, XDG_RUNTIME_DIR)",

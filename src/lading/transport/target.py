@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+import errno
+import os
 import random
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +19,8 @@ from lading.transport import algorithms, command, offered, reaching, trust
 _PORT = 22  # of SSH
 _TRIES = 5  # connections that the server dropped in the banner (MaxStartups)
 _LOST = (asyncssh.ConnectionLost, ConnectionResetError, BrokenPipeError)
+_NO_WAY = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
+_ERRNO = re.compile(r"\[Errno (\d+)\]")
 _CERTIFICATE = {  # what asyncssh says of a host's certificate, in words
     "Certificate expired": "has expired",
     "Certificate not yet valid": "is not valid yet",
@@ -205,8 +210,12 @@ class Target:
             return self.unreachable(f"did not answer within {self._arguments['connect_timeout']:g} s")
         if isinstance(failure, OSError) and "gaierror" in type(failure).__name__:
             return self.unreachable("has a name that cannot be resolved")
-        if isinstance(failure, ConnectionRefusedError) or "refused" in text or "Connect call failed" in text:
+        wrong = _numbers(failure)
+        if errno.ECONNREFUSED in wrong or "refused" in text:
             return self.unreachable("refuses the connection")
+        if wrong & _NO_WAY or "Connect call failed" in text:
+            told = ", ".join(os.strerror(number).lower() for number in sorted(wrong))
+            return self.unreachable(f"cannot be reached: {told or text}")
         return self.unreachable(f"cannot be reached: {text or type(failure).__name__}")
 
     def _no_common(self, failure: asyncssh.KeyExchangeFailed) -> errors.UnreachableError:
@@ -286,3 +295,12 @@ async def _options(host: hosts.Host, arguments: dict[str, Any]) -> asyncssh.SSHC
 async def _constructed(arguments: dict[str, Any]) -> asyncssh.SSHClientConnectionOptions:
     options: asyncssh.SSHClientConnectionOptions = await asyncssh.SSHClientConnectionOptions.construct(**arguments)
     return options
+
+
+def _numbers(failure: BaseException) -> set[int]:
+    """The system's numbers for why a connection failed: one, or those of all addresses that were tried."""
+    if not isinstance(failure, OSError):
+        return set()
+    if failure.errno:
+        return {failure.errno}
+    return {int(number) for number in _ERRNO.findall(str(failure))}

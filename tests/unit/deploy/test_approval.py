@@ -9,7 +9,7 @@ import pytest
 
 from builders import a_journal, a_release, a_service
 from lading import context, errors, settings, state
-from lading.cli import shared
+from lading.cli import prompts
 from lading.deploy import approval, resume, running
 from lading.engines import base
 from lading.inventory import hosts
@@ -120,14 +120,14 @@ def test_an_empty_plan_is_another_one_too(tmp_path: Path) -> None:  # approved, 
 
 
 @pytest.mark.parametrize(("answer", "confirm", "good"), [
-    (shared.Answer(yes=True), False, True), (shared.Answer(approved="0" * 12), False, True),
-    (shared.Answer(approved="0" * 12), True, True), (shared.Answer(yes=True), True, False), (shared.Answer(), True, False),
+    (prompts.Answer(yes=True), False, True), (prompts.Answer(approved="0" * 12), False, True),
+    (prompts.Answer(approved="0" * 12), True, True), (prompts.Answer(yes=True), True, False), (prompts.Answer(), True, False),
 ])
 def test_a_yes_beforehand_does_not_do_where_a_person_is_wanted(
-    monkeypatch: pytest.MonkeyPatch, answer: shared.Answer, confirm: bool, good: bool
+    monkeypatch: pytest.MonkeyPatch, answer: prompts.Answer, confirm: bool, good: bool
 ) -> None:  # C8
     shown: list[steps.Plan] = []
-    ask = shared.confirmer(answer, "Deploy?", shown.append)
+    ask = prompts.confirmer(answer, "Deploy?", shown.append)
     plan = replace(PLAN, confirm=confirm)
     monkeypatch.setenv("CI", "true")  # nobody is asked, wherever the tests run
     if good:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from a_party import C1, DOCKER, MADE, Enough, Party, kinds, set_lease
+
 from host_shell import HostShell
 from lading import state
 from lading.drivers import base

@@ -12,7 +12,7 @@ from lading import context, errors, events, settings, state
 from lading.deploy import remove, resume, rollback
 from lading.inventory import hosts
 from lading.ledger import ledger
-from lading.queries import drift, where
+from lading.queries import drift, history, where
 from lading.transport import command, recorder
 
 DEPLOYMENT, RELEASE = "20261128-100000-aaaa", "a" * 64
@@ -69,7 +69,7 @@ def test_it_is_refused(verb: str, case: str, kept: ledger.Ledger) -> None:
 def test_where_and_drift_name_it(case: str, kept: ledger.Ledger) -> None:
     asked, _ = here(WRONG[case], kept)
     assert [one.host for one in asyncio.run(drift.drift(asked, "shop")) if one.field == "ledger"] == ["web1"]
-    told = [row.drift[0] for row in asyncio.run(where.where(asked)) if row.app == "shop" and not row.service]
+    told = [row.drift[0] for row in asyncio.run(where.where(asked)).rows if row.app == "shop" and not row.service]
     assert [one.endswith("--accept-host web1") for one in told if one.startswith("ledger: ")] == [True]
 
 
@@ -83,3 +83,14 @@ def test_without_a_ledger_nothing_is_compared_and_that_is_said() -> None:
     asked, _ = here(WRONG["stale"], None)
     assert [one.field for one in asyncio.run(drift.drift(asked, "shop"))] == ["release"]
     assert asked.notes == ["shop on web1 is not compared with a ledger: there is none here"]
+
+
+def test_the_history_of_an_app_that_nobody_knows(kept: ledger.Ledger) -> None:
+    asked, _ = here(RIGHT, kept)
+    with pytest.raises(errors.UnknownReleaseError) as caught:
+        asyncio.run(history.history(asked, "shpo", offline=True))
+    assert (caught.value.exit_code, caught.value.hint) == (2, "did you mean `shop`?")
+    with pytest.raises(errors.UnknownReleaseError) as caught:
+        asyncio.run(history.history(asked, "zebra"))
+    assert caught.value.hint == "apps: shop"
+    assert [row.app for row in asyncio.run(history.history(asked, "shop", offline=True)).rows] == ["shop"]

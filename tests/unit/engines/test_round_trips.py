@@ -124,7 +124,7 @@ def test_where_drift_and_check_take_one_round_trip_a_host(app: str) -> None:
     hosted = Fleet(*releases(20))
     fleet_file = settings.Settings(Path("lading.yaml"), inventory.Inventory(HOSTS, {}))
     here = context.Context(fleet_file, {}, hosted.recorder, None, "ann")
-    rows = asyncio.run(where.where(here, app))
+    rows = asyncio.run(where.where(here, app)).rows
     assert Counter((row.host, row.version) for row in rows) == {(name, "1"): 20 for name in HOSTS}
     assert hosted.counted() == dict.fromkeys(HOSTS, 1)
     assert asyncio.run(drift.drift(here, app)) == ()

@@ -22,6 +22,7 @@ GROUPS = {"all": HOSTS, "ungrouped": ("x.y",), "web": ("w1", "w2", "w3"), "db": 
     ("wbe:db", None, "is 'wbe'"), ("web:!old", None, "is 'old'"), ("web:&qqq", None, "is 'qqq'"), ("zz*", None, "matches 'zz*'"),
     ("web:!", None, "nothing behind it"), ("both:web", None, "both a host and a group"), ("~(", None, "no regular expression"), ("web[5]", None, "none of them is [5]"),
     ("none[0]", None, "none of them is [0]"), ("~" + "a" * 600, None, "longer than 500"),
+    (":", None, "names nothing"), (" : :", None, "names nothing"), ("", None, "names nothing"),
     ("~", None, "a ~ with nothing behind it"), ("web:!~", None, "a ~ with nothing behind it"),
 ])
 def test_what_a_pattern_means(text: str, hosts: str | None, named: str) -> None:

@@ -266,6 +266,35 @@ def test_a_container_of_a_profile_on_a_network_that_is_made_anew_is_named() -> N
     assert plan.services == ("web",)
 
 
+def test_who_was_taken_off_a_network_and_stopped_is_made_anew() -> None:  # Compose would start it without the network
+    made = a_release(a_service("web"), a_service("db"))
+    stopped = a_container(made.services["web"], status="exited", exit_code=137, networks={})
+    plan = planner.plan_host("h", made, {}, (), an_app(made, stopped, a_container(made.services["db"])), made)
+    assert shown(plan) == [("web", "attached", "as in the release")]
+    assert (plan.services, plan.anew) == (("web",), True)
+    still_on = replace(stopped, networks={"shop_default": ""})
+    plan = planner.plan_host("h", made, {}, (), an_app(made, still_on, a_container(made.services["db"])), made)
+    assert (shown(plan), plan.anew) == ([("web", "state", "running")], False)
+
+
+def test_a_network_stays_while_a_container_that_runs_on_is_on_it() -> None:  # its removal would fail, and undo the deployment
+    def version(*networks: str, profile: bool) -> release.Release:
+        tool = a_service("tool", profiles=("tool",), networks=networks[-1:])
+        return a_release(a_service("web"), tool, profiles=("tool",) if profile else (),
+                         networks={key: project.Resource(key, f"shop_{key}", {}) for key in networks})
+
+    old, new = version("default", "own", profile=True), version("default", profile=False)
+    app = an_app(old, *(a_container(spec) for spec in old.services.values()))
+    for strangers, who in (({}, "shop-tool-1"), ({"shop_own": ["edge"]}, "edge, shop-tool-1")):
+        plan = planner.plan_host("h", new, {}, (), app, old, strangers)
+        assert ("", "network shop_own", f"stays: {who} is on it") in shown(plan)
+        assert not [step for step in plan.steps if isinstance(step, steps.RemoveNetwork)]
+    alone = an_app(old, a_container(old.services["web"]))
+    plan = planner.plan_host("h", new, {}, (), alone, old)
+    assert ("", "network shop_own", "removed") in shown(plan)
+    assert steps.RemoveNetwork("shop_own") in plan.steps
+
+
 @pytest.mark.parametrize(("extension", "starts"), [({}, ("web",)), ({"on_undo": "run"}, ("job", "web"))])
 def test_the_plan_of_a_way_back_names_only_what_is_run(extension: dict[str, str], starts: tuple[str, ...]) -> None:
     def version(tag: str) -> release.Release:

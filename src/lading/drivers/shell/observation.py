@@ -13,6 +13,7 @@ from lading.state import journal
 from lading.transport import command
 
 _STATE = {"Status": str, "ExitCode": int | None, "StartedAt": str, "FinishedAt": str, "Health": Mapping[str, Any] | None}
+OCI = "org.opencontainers.image"
 PROJECT = "com.docker.compose.project"
 VOLUME_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # as Docker takes it
 
@@ -31,6 +32,7 @@ class _Inspected:
     image: str = ""
     image_id: str = ""
     labels: Mapping[str, str] | None = None
+    created: str | None = None
     state: Mapping[str, Any] | None = None
     restarts: int | None = None
     networks: Mapping[str, Mapping[str, Any] | None] | None = None
@@ -156,7 +158,8 @@ def _container(said: Mapping[str, Any]) -> state.ContainerState:
         content=labels.get("lading.content", ""), secrets=labels.get("lading.secrets", ""),
         owned="lading.app" in labels, one_off=labels.get("com.docker.compose.oneoff") == "True" or state.is_helper(labels),
         number=shape.whole(labels.get("com.docker.compose.container-number", ""), 1),
-        since=now.get("StartedAt" if running else "FinishedAt", "")[:19] + "Z",
+        since=now.get("StartedAt" if running else "FinishedAt", "")[:19] + "Z", created=f"{seen.created[:19]}Z" if seen.created else "",
+        version_label=labels.get(f"{OCI}.version", ""), title_label=labels.get(f"{OCI}.title") or labels.get(f"{OCI}.ref.name", ""),
         working_dir=labels.get("com.docker.compose.project.working_dir", ""),
         networks={name: str((n or {}).get("NetworkID", "")) for name, n in (seen.networks or {}).items()},
         mounts=mounts, ports=tuple(ports), made_on=_made_on(seen),

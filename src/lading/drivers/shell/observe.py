@@ -42,7 +42,7 @@ def _checked(name: str, result: command.Result) -> state.HostState:
     if "end" not in result.parts:
         said = result.stderr.strip().splitlines()
         return state.HostState(
-            name, error=f"looking failed with status {result.status}: {said[-1][:300] if said else 'no output'}",
+            name, error=f"it did not answer in full (exit status {result.status}): {said[-1][:300] if said else 'it said nothing'}",
             error_kind="command", error_hint=f"lading check {name}",
         )
     return answered(name, result)

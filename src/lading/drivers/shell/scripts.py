@@ -2,7 +2,7 @@
 
 Static text, which nothing is written into: arguments are variables, assigned in front of it, and words. A file says what it
 needs in a comment `# needs: NAME…`; of what it `may need:`, the caller adds what this call takes. What is sent has neither
-comments nor indentation.
+comments nor indentation, nor the functions of its parts that nothing in it calls.
 """
 
 import re
@@ -16,6 +16,8 @@ FOLDER = resources.files("lading.drivers.shell") / "scripts"
 _NEEDS = re.compile(r"^# (may need|needs): (.*)$", re.M)
 _COMMENT = re.compile(r"^ *(?:#.*)?\n", re.M)
 _INDENT = re.compile(r"^ +", re.M)
+_FUNCTION = re.compile(r"^(\w+)\(\) \{\n(?:.*\n)*?\}\n", re.M)  # as shfmt writes it: nothing else stands so at the margin
+_WORD = re.compile(r"\w+")
 
 
 def script(
@@ -32,13 +34,13 @@ def text(name: str, more: tuple[str, ...] = ()) -> str:
     unknown = set(more) - set(may_need(name))
     if unknown:
         raise ValueError(f"{name}.sh may not need {sorted(unknown)}")
-    return _sent(whole(name, more))
+    return _sent(_called(_COMMENT.sub("", whole(name, more))))
 
 
 @lru_cache(maxsize=64)
 def parts(*names: str) -> str:
     """Parts of the library as they are sent, with all that they need."""
-    return _sent(_joined([f"lib/{name}" for name in names]))
+    return _sent(_COMMENT.sub("", _joined([f"lib/{name}" for name in names])))
 
 
 def lines(words: Sequence[str]) -> str:
@@ -99,5 +101,17 @@ def _file(name: str) -> str:
     return (FOLDER / f"{name}.sh").read_text("utf-8")
 
 
+def _called(written: str) -> str:
+    """A script without the functions that nothing in it names."""
+    functions = {found[1]: found[0] for found in _FUNCTION.finditer(written)}
+    called: set[str] = set()
+    texts = [_FUNCTION.sub("", written)]
+    while texts:
+        names = functions.keys() & _WORD.findall(texts.pop())
+        texts += [functions[name] for name in names - called]
+        called |= names
+    return _FUNCTION.sub(lambda found: found[0] if found[1] in called else "", written)
+
+
 def _sent(written: str) -> str:
-    return _INDENT.sub("", _COMMENT.sub("", written))
+    return _INDENT.sub("", written)

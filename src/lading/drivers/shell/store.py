@@ -73,7 +73,7 @@ class ShellStore:
         """Write that the release is deployed."""
         values = {
             "COMMITTED": guarded.line(what.record), "RELEASE": what.app.folder(what.release.id),
-            "DEPLOYED": _compact(what.deployed.as_json()), "CURRENT": _compact(what.current.as_json()),
+            "DEPLOYED": _compact(what.deployed.as_json()), "CURRENT": _compact(what.current.file_as_json()),
             "SCRIPT": releases.call(what.release, what.secret_versions, what.app).operator_script(),
         }
         await self._host.send(self._host.guarded("commit", "commit", hold, values, timeout=120))

@@ -15,7 +15,7 @@ from lading.drivers import refusals
 from lading.engines import base, comparison, decision, preflight
 from lading.engines.compose_hosts.failure import Failure
 from lading.health import verdict, watch
-from lading.plan import planner, steps
+from lading.plan import attribution, planner, steps
 from lading.state import journal
 
 RECONNECT = 20.0  # seconds that an undo waits for an engine that is away
@@ -464,12 +464,16 @@ class HostRun:
 
     async def _commit(self) -> None:
         release, begun = self._own.release, self._own.begun
-        ledger = self.ledger_head
+        if release.id != begun.to:
+            raise Failure(self.name, "commit", f"release {canonical.short(begun.to)} is not kept on the host")
         record = journal.Reached(self.deployment, phase="committed", to=release.id, version=release.version,
-                                 ledger=ledger, without=self.order.without)
+                                 ledger=self.ledger_head, without=self.order.without)
+        since = attribution.began_at(self.deployment) or self.order.since
+        mine = state.Changed(self.deployment, begun.actor, since, release.id)
         current = state.Current(
-            self.order.plan.app, release.id, release.version, self.deployment, self.order.holder, self.order.since,
+            self.order.plan.app, release.id, release.version, self.deployment, begun.actor, since,
             begun.source, begun.destination, dict(self.plan.generations), self.plan.adopted,
+            attribution.after(self.seen, mine, self.fresh),
         )
         deployed = self.seen.becoming(release.id, self.deployment, self.plan.generations,
                                       back=begun.verb == "rollback")

@@ -3,8 +3,10 @@
 # "unknown" = nobody knows; "any" = however they are. One-offs do not count.
 # needs: prelude container-format
 
-expected_format='{{if ne (index .Config.Labels "com.docker.compose.oneoff") "True"}}= {{.Id}} {{.State.Status}}'
-expected_format=$expected_format' {{.State.ExitCode}} {{.RestartCount}} {{with .State.Health}}{{.Status}}{{end}}{{end}}'
+# By its Id Docker's client is led to the raw JSON, where a field that is not there is an error unless it is asked for by `index`.
+expected_format='{{if ne (print (index .Config.Labels "com.docker.compose.oneoff")) "True"}}= {{.Id}} {{.State.Status}}'
+expected_format=$expected_format' {{.State.ExitCode}} {{.RestartCount}} {{with index .State "Health"}}'
+expected_format=$expected_format'{{index . "Status"}}{{end}}{{end}}'
 
 # inspect_app: containers; fails if the engine does not answer
 inspect_app() {

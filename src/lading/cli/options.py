@@ -1,0 +1,49 @@
+"""The options and arguments that several verbs have, each said once."""
+
+import os
+import re
+
+import click
+
+from lading import errors, provenance
+from lading.cli import completing, main
+from lading.transport import command
+
+HASH = re.compile(r"[0-9a-f]{12,64}")
+
+
+def _reason(_ctx: click.Context, _param: click.Parameter, given: str) -> str:
+    """The reason that was given, as one line; else what the CI says of its run."""
+    return provenance.one_line(" ".join(given.split())) or provenance.read(os.environ).reason
+
+
+to_option = click.option("--to", multiple=True, metavar="DEST", shell_complete=completing.destinations,
+                         help="Destination, host, group or pattern; several by comma or repetition.")
+
+
+def _app(_ctx: click.Context, _param: click.Parameter, name: str) -> str:
+    """A name that no app can have is refused here: it would be a part of paths and filters on hosts."""
+    if name and not command.APP.fullmatch(name):
+        raise errors.InputError(f"an app cannot be called {name[:128]!r}", "a-z, 0-9, '-' and '_' only, a letter or digit first; lading where")
+    return name
+
+
+def _hash(_ctx: click.Context, _param: click.Parameter, given: str) -> str:
+    """The hash of a plan, or so much of its beginning that no other plan has it by chance (on purpose: see `approval.check`)."""
+    if given and not HASH.fullmatch(given):
+        raise errors.InputError(f"--plan {given[:80]!r} is no hash of a plan: at least 12 hexadecimal digits, small letters",
+                                "copy it from the last line of lading plan")
+    return given
+
+
+app_argument = click.argument("app", callback=_app, shell_complete=completing.apps)
+maybe_app_argument = click.argument("app", default="", callback=_app, shell_complete=completing.apps)
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, all else on stderr.")
+verbose_option = main.verbose_option
+plan_option = click.option(
+    "--plan", "approved", default="", metavar="HASH", callback=_hash,
+    help="Carry out exactly the plan with this hash (12 digits do for one that was shown here), or refuse; nothing is asked.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+reason_option = click.option("--reason", default="", metavar="TEXT", callback=_reason,
+                             help="Why, for the history; in a CI its commit, change or event stands for it.")
+take_option = click.option("--take-lease", is_flag=True, help="Take the app over from a deployment that is dead.")

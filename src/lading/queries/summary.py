@@ -1,0 +1,124 @@
+"""What runs where in words, a line for each app and destination, as one would say it to a colleague (pure)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from lading import spans, state
+from lading.queries import listing
+
+
+@dataclass(slots=True)
+class _Group:
+    """An app in a destination, as it is gathered: what each host declares, and which hosts are silent."""
+
+    app: str
+    destination: str
+    versions: dict[str, list[str]] = field(default_factory=dict)
+    without: list[str] = field(default_factory=list)
+    open: dict[str, None] = field(default_factory=dict)
+    differing: list[str] = field(default_factory=list)
+    unwell: list[str] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        """The hosts that have it, or may have it."""
+        return sum(map(len, self.versions.values())) + len(self.without) + len(self.silent)
+
+
+def lines(
+    seen: state.FleetState, rows: Sequence[listing.Row], destinations: Mapping[str, Sequence[str]], app: str = "",
+) -> tuple[str, ...]:
+    """One line for each app and destination; then the silent hosts that none of them names.
+
+    *rows*: those of the same look; *destinations*: name → hosts, as the fleet file says; *app*: only this one.
+    """
+    groups: dict[tuple[str, str], _Group] = {}
+    for host in seen.hosts.values():
+        for name in sorted(host.apps):
+            if app in ("", name) and host.reachable:
+                _add(groups, host.host, host.apps[name])
+    for group in groups.values():
+        _mark(group, rows)
+        members = _members(group, destinations, alone=len(groups) == 1)
+        group.silent = [name for name in seen.silent if members is None or name in members]
+        group.versions = {version: [name for name in names if name not in group.silent] for version, names in group.versions.items()}
+    told = [_line(groups[key]) for key in sorted(groups)]
+    named = {name for group in groups.values() for name in group.silent}
+    left = [name for name in seen.silent if name not in named]
+    return (*told, *([f"{_names(left)} {_do_not(left)} answer"] if left else []))
+
+
+def _add(groups: dict[tuple[str, str], _Group], host: str, app: state.AppState) -> None:
+    """What one host declares of one app."""
+    left = app.open
+    if app.current is None and left is None and not app.containers and not app.damaged:
+        return  # it was removed
+    place = listing.destination(app)
+    group = groups.setdefault((app.app, place), _Group(app.app, place))
+    if app.current is not None:
+        group.versions.setdefault(app.current.version, []).append(host)
+    else:
+        group.without.append(host)
+    if left is not None:
+        group.open[left.begun.deployment] = None
+
+
+def _mark(group: _Group, rows: Sequence[listing.Row]) -> None:
+    """The hosts that differ from what was deployed, and those where it did not end well."""
+    differing: dict[str, None] = {}
+    unwell: dict[str, None] = {}
+    for row in rows:
+        if (row.app, row.destination) != (group.app, group.destination):
+            continue
+        if row.drifted:
+            differing[row.host] = None
+        if row.unwell:
+            unwell[row.host] = None
+    group.differing, group.unwell = list(differing), list(unwell)
+
+
+def _members(group: _Group, destinations: Mapping[str, Sequence[str]], *, alone: bool) -> set[str] | None:
+    """The hosts that a destination means; None = all that were asked, since nothing says which."""
+    words = group.destination.split(",")
+    found = {name for word in words for name in destinations.get(word, ())}
+    found |= {name for name in words if name not in destinations}
+    known = any(word in destinations for word in words)
+    return None if alone and not known else found
+
+
+def _line(group: _Group) -> str:
+    subject = " ".join(filter(None, [group.app, group.destination]))
+    parts = [", ".join(_versions(group))]
+    if group.differing:
+        parts.append(f"not as deployed on {_names(group.differing)}: lading drift {group.app}")
+    if group.unwell:
+        parts.append(f"unwell on {_names(group.unwell)}: lading drift {group.app}")
+    parts += [f"{deployment} is not ended: lading resume {group.app}" for deployment in group.open]
+    if group.silent:
+        parts.append(f"{_names(group.silent)} {_do_not(group.silent)} answer")
+    return f"{subject}: {'; '.join(part for part in parts if part)}"
+
+
+def _versions(group: _Group) -> list[str]:
+    """Each version with its hosts: the one that most have is counted, those of the others are named."""
+    ranked = sorted(((version, names) for version, names in group.versions.items() if names), key=lambda one: -len(one[1]))
+    found = []
+    for number, (version, names) in enumerate(ranked):
+        if number or len(names) == 1:
+            found.append(f"{version} on {_names(names)}")
+        elif len(names) == group.total:
+            found.append(f"{version} on {group.total} hosts")
+        else:
+            found.append(f"{version} on {len(names)} of {group.total} hosts")
+    if group.without:
+        found.append(f"no deployed version on {_names(group.without)}")
+    return found
+
+
+def _names(hosts: Sequence[str]) -> str:
+    return ", ".join(spans.packed(hosts))
+
+
+def _do_not(hosts: Sequence[str]) -> str:
+    return "do not" if len(hosts) > 1 else "does not"
