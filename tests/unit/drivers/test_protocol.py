@@ -431,6 +431,11 @@ class Driven:
                 return name
         return ""
 
+    def until(self, name: str) -> None:
+        """Read on to this part."""
+        while (found := self.part()) != name:
+            assert found, f"it ended without {name}"
+
     def end(self) -> list[str]:
         """End its stdin; the rest of the parts."""
         assert self.process.stdin is not None and self.process.stdout is not None
@@ -502,19 +507,16 @@ def test_a_watch_lives_on_bytes_alone(host: HostShell) -> None:
                                     for name, phase in lines.items()}
     values |= {"COMPOSE": "docker\ncompose", "STEPS": "up web", "SPARE": "", "WHOLE": 0, "HAD": "", "AGAIN": ""}
     driven = Driven(command_of(host, "roll", "roll", values))
-    while driven.part() != "tick":
-        pass
+    driven.until("tick")
     set_lease(host, {"expires": int(uptime()) + 20})
     assert driven.part() == "next"
-    while driven.part() != "tick":  # nobody renews it but the controller
-        pass
+    driven.until("tick")  # nobody renews it but the controller
     assert int(host.lease()["expires"]) < uptime() + 21
-    driven.send(b".")
-    while driven.part() != "beat":
-        pass
+    driven.send(b"..")  # the first may be lost on who listened while services were brought up
+    driven.until("beat")
     assert int(host.lease()["expires"]) > uptime() + 25
     set_lease(host, {"fence": 2})
-    driven.send(b".")  # somebody else has it now
+    driven.send(b"..")  # somebody else has it now
     while driven.part():
         pass
     assert driven.process.wait(30) == 0
