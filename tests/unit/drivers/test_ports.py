@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-
 from a_party import C1, DOCKER, MADE, Party, kinds
+
 from builders import a_release, a_service
 from host_shell import Answers, HostShell
 from lading import state
