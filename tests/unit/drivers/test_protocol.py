@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from a_party import C1, DOCKER, MADE, Enough, Party, kinds, set_lease
 
+from a_party import C1, DOCKER, MADE, Enough, Party, kinds, set_lease
 from host_shell import HostShell
 from lading import state
 from lading.drivers import base
@@ -358,10 +358,10 @@ def test_a_deployment_ends_unwell_however_its_containers_are(host: HostShell) ->
 
 
 def test_a_roll_does_its_steps_in_their_order(host: HostShell) -> None:
-    done = []
+    done: list[list[str]] = []
+    one = Party(host).come_to("staged")
     todo = (steps.ScaleDown("web", ("c8", "c9")), steps.StartServices(("db",), anew=True), steps.StartServices(("web", "job")))
     for order in (todo, todo[::-1]):
-        one = Party(host).come_to("staged") if not done else one
         host.docker({"rm*": ""}, DOCKER)
         assert one.roll(steps=order).status == 0
         lines = [line for line in host.lines() if line.startswith(("rm", "compose"))]
