@@ -13,7 +13,7 @@ from lading.drivers.shell import observation, parsers, scripts
 from lading.queries import check
 from lading.state import journal
 
-SNAPSHOT = f"APP=shop\n{scripts.parts('snapshot')}part() {{ echo \"part $1\"; }}\n"
+SNAPSHOT = f"APP=shop\napp_dir=${{0%/*}}\n{scripts.parts('snapshot')}part() {{ echo \"part $1\"; }}\n"
 INFO = "engine=26.1\nid=AB:CD\narch=x86_64\nctx=default\nplugin=v2.40.3\n\nruntimes=runc \nroot=/\n"
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from a_party import C1, DOCKER, MADE, Party, kinds
 
+from a_party import C1, DOCKER, MADE, Party, kinds
 from builders import a_release, a_service
 from host_shell import Answers, HostShell
 from lading import state
@@ -270,7 +270,7 @@ VOLUME, OTHER, LOST = "a" * 64, "b" * 64, "c" * 64
 
 def with_volumes(service: str, content: str, *mounts: str) -> state.ContainerState:
     found = {target: source for source, _, target in (mount.partition(" ") for mount in mounts)}
-    return dataclasses.replace(C1, service=service, content=content, mounts=found)
+    return state.ContainerState("", service, "c1", "", "", "", "running", content=content, mounts=found)
 
 
 def test_anonymous_volumes_that_compose_does_not_hand_on_are_mounted_again(staged: HostShell) -> None:

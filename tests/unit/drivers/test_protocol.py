@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from a_party import C1, DOCKER, MADE, Enough, Party, kinds, set_lease
 
+from a_party import C1, DOCKER, MADE, Enough, Party, kinds, set_lease
 from host_shell import HostShell
 from lading import state
 from lading.drivers import base
@@ -358,10 +358,10 @@ def test_a_deployment_ends_unwell_however_its_containers_are(host: HostShell) ->
 
 
 def test_a_roll_does_its_steps_in_their_order(host: HostShell) -> None:
-    done = []
+    done: list[list[str]] = []
+    one = Party(host).come_to("staged")
     todo = (steps.ScaleDown("web", ("c8", "c9")), steps.StartServices(("db",), anew=True), steps.StartServices(("web", "job")))
     for order in (todo, todo[::-1]):
-        one = Party(host).come_to("staged") if not done else one
         host.docker({"rm*": ""}, DOCKER)
         assert one.roll(steps=order).status == 0
         lines = [line for line in host.lines() if line.startswith(("rm", "compose"))]
@@ -430,6 +430,11 @@ class Driven:
             if word == self.marker:
                 return name
         return ""
+
+    def until(self, name: str) -> None:
+        """Read on to this part."""
+        while (found := self.part()) != name:
+            assert found, f"it ended without {name}"
 
     def end(self) -> list[str]:
         """End its stdin; the rest of the parts."""
@@ -502,19 +507,16 @@ def test_a_watch_lives_on_bytes_alone(host: HostShell) -> None:
                                     for name, phase in lines.items()}
     values |= {"COMPOSE": "docker\ncompose", "STEPS": "up web", "SPARE": "", "WHOLE": 0, "HAD": "", "AGAIN": ""}
     driven = Driven(command_of(host, "roll", "roll", values))
-    while driven.part() != "tick":
-        pass
+    driven.until("tick")
     set_lease(host, {"expires": int(uptime()) + 20})
     assert driven.part() == "next"
-    while driven.part() != "tick":  # nobody renews it but the controller
-        pass
+    driven.until("tick")  # nobody renews it but the controller
     assert int(host.lease()["expires"]) < uptime() + 21
-    driven.send(b".")
-    while driven.part() != "beat":
-        pass
+    driven.send(b"..")  # the first may be lost on who listened while services were brought up
+    driven.until("beat")
     assert int(host.lease()["expires"]) > uptime() + 25
     set_lease(host, {"fence": 2})
-    driven.send(b".")  # somebody else has it now
+    driven.send(b"..")  # somebody else has it now
     while driven.part():
         pass
     assert driven.process.wait(30) == 0

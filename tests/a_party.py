@@ -138,7 +138,7 @@ class Party:
         self.host.docker(DOCKER)
         for reached, step in (("begun", self.begin), ("staged", self.upload), ("rolled", self.roll),
                               ("prepared", self.prepare), ("committed", self.commit), ("ended", self.finish)):
-            step()  # type: ignore[operator]
+            step()
             if reached == phase:
                 break
         self.host.lines()
