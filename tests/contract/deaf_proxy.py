@@ -1,5 +1,6 @@
-"""A port that leads to a server, and hangs up on a word: what was said has arrived, the answer never comes."""
+"""Ports that lead to a server: one hangs up on a word, and the answer never comes; one is a link that can be cut."""
 
+import asyncio
 import socket
 import threading
 from typing import Self
@@ -69,3 +70,90 @@ def _hang_up(end: socket.socket) -> None:
         end.shutdown(socket.SHUT_RDWR)
     except OSError:
         pass
+
+
+class Link:
+    """A port that leads to a server by a link that can be cut, come back, be slow, or never come back for those who use it.
+
+    It takes what comes without bound, as a router with a long queue does.
+    """
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+        self.port = 0
+        self.rate = 0.0
+        """Bytes per second towards the server; 0.0: as fast as it goes."""
+        self.waiting = 0
+        """Bytes that were sent towards the server and are not there yet."""
+        self._forth, self._back = asyncio.Event(), asyncio.Event()
+        self._lost: list[asyncio.Event] = []
+        self._current = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self.restore()
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def cut(self, *, forth: bool = True, back: bool = True) -> None:
+        """Carry nothing any more, towards the server or back from it or both; nobody is told."""
+        if forth:
+            self._forth.clear()
+        if back:
+            self._back.clear()
+
+    def restore(self) -> None:
+        """Carry what has come meanwhile and what comes."""
+        self._forth.set()
+        self._back.set()
+
+    def lose(self) -> None:
+        """Carry nothing any more for the connections that there are; new ones are as any."""
+        self._current.set()
+        self._current = asyncio.Event()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", self.target)
+        lost = self._current
+        for carrying in (self._carry(reader, back, self._forth, lost), self._carry(there, writer, self._back, lost)):
+            task = asyncio.create_task(carrying)
+            self._tasks.add(task)
+
+    async def _carry(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate: asyncio.Event, lost: asyncio.Event
+    ) -> None:
+        queue: asyncio.Queue[bytes] = asyncio.Queue()
+        taking = asyncio.create_task(self._take(reader, queue, gate))
+        try:
+            while data := await queue.get():
+                await gate.wait()
+                if lost.is_set():
+                    await asyncio.Event().wait()
+                if self.rate and gate is self._forth:
+                    await asyncio.sleep(len(data) / self.rate)
+                    await gate.wait()
+                self.waiting -= len(data) if gate is self._forth else 0
+                writer.write(data)
+                await writer.drain()
+        except OSError:
+            pass
+        finally:
+            taking.cancel()
+            writer.close()
+
+    async def _take(self, reader: asyncio.StreamReader, queue: asyncio.Queue[bytes], gate: asyncio.Event) -> None:
+        try:
+            while data := await reader.read(4096):
+                self.waiting += len(data) if gate is self._forth else 0
+                queue.put_nowait(data)
+        except OSError:
+            pass
+        queue.put_nowait(b"")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from lading import errors
 from lading.inventory import hosts
-from lading.transport import ansible, ansible_session, base, command, local, recorder, ssh, telling, wire
+from lading.transport import ansible, ansible_session, base, beats, command, local, recorder, ssh, telling, wire
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 M = "MARK-5f0c"
@@ -131,6 +131,34 @@ async def test_a_payload_that_nobody_reads(transport: base.Transport, host: host
 async def test_stdin_stays_open_until_the_end(transport: base.Transport, host: hosts.Host) -> None:
     done = await transport.run(host, a_command(f"{WATCH}part a; sleep 0.5; echo done; {END}"))
     assert (done.status, done.parts["a"]) == (0, b"done\n")
+
+
+async def test_beats_are_for_commands_that_answer_them(
+    transport: base.Transport, host: hosts.Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beats, "BEAT", 0.4)
+    seen: list[str] = []
+
+    def third(name: str, content: bytes) -> bool:
+        seen.append(name)
+        return seen.count("beat") == 3
+
+    script = 'part a; head -c 3; while [ "$(dd bs=1 count=1 2>/dev/null)" = . ]; do part beat; part on; done; part end'
+    what = dataclasses.replace(a_command(script, b"one"), beats=True)
+    done = await transport.run(host, what, third)
+    assert (done.status, done.parts) == (0, {"a": b"one", "beat": b"", "on": b"", "end": b""})
+    silent = a_command("part a; timeout 2 cat; part end")
+    assert (await transport.run(host, silent)).parts == {"a": b"", "end": b""}
+
+
+async def test_a_beat_that_a_command_here_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beats, "BEAT", 0.2)
+    monkeypatch.setattr(beats, "ANSWER", 0.2)
+    one = local.LocalTransport()
+    what = dataclasses.replace(a_command(f"{WATCH}part a; sleep 60; {END}"), beats=True)
+    with pytest.raises(errors.UnreachableError, match="the connection to web1 was lost while try ran"):
+        await one.run(hosts.Host("web1"), what)
+    await one.close()
 
 
 async def test_on_part_ends_a_stream(transport: base.Transport, host: hosts.Host) -> None:

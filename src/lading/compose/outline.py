@@ -1,4 +1,4 @@
-"""What Compose files say of each service before Compose merges them, such as its image: enough to choose whose files count."""
+"""The images of services as the files write them, known before Compose merges and reads the files."""
 
 import posixpath
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ def image_texts(closure: sources.Closure) -> dict[str, str]:
 
 
 def fill(text: str, given: Mapping[str, str]) -> str | None:
-    """A text with its variables filled in, None if one of them is neither given nor has a default."""
+    """A text with its variables filled in; None if one is neither given nor has a default."""
     if any(variables.lacking(text, given)):
         return None
     return variables.plain_text(variables.substitute(text, given))
@@ -39,7 +39,7 @@ def fill(text: str, given: Mapping[str, str]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """The files of a project in the order in which they count: what is included, then the chosen files as they are named."""
+    """The files of a project in the order in which they count: the included ones, then the chosen."""
 
     closure: sources.Closure
 
@@ -73,8 +73,12 @@ class _Files:
             return self._value(document, extends, key, depth - 1)
         if not isinstance(extends, Mapping) or not isinstance(extends.get("service"), str):
             return None
-        base = document if not extends.get("file") else self._extended(document, str(extends["file"]))
-        return self._value(base, extends["service"], key, depth - 1) if base is not None else None
+        base: parse.Document | None = document
+        if extends.get("file"):
+            base = self._extended(document, str(extends["file"]))
+        if base is None:
+            return None
+        return self._value(base, extends["service"], key, depth - 1)
 
     def _extended(self, document: parse.Document, file: str) -> parse.Document | None:
         """The file whose service is extended, named as seen from the folder of *document*."""

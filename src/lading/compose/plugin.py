@@ -29,7 +29,8 @@ class Answers:
     """What Compose has answered in this call of lading: it is not asked the same again.
 
     Its answer follows from the files, the variables and the options alone, and those are the keys.
-    *stand_in*: the name under which it is asked of an app that nobody has named, for the hosts may know its name; or "".
+    *stand_in*: the name under which it is asked of an app that nobody has named, or "": the hosts
+    may know its name.
     """
 
     known: dict[tuple[object, ...], process.Finished] = field(default_factory=dict, repr=False)
@@ -50,7 +51,8 @@ class Compose:
     answers: Answers = field(default_factory=Answers)
 
     def config(
-        self, name: str, values: Mapping[str, str], *options: str, absolute: bool = False, profiles: Sequence[str] = ("*",),
+        self, name: str, values: Mapping[str, str], *options: str, absolute: bool = False,
+        profiles: Sequence[str] = ("*",),
     ) -> process.Finished:
         """Run it with nothing but *values* as variables, unless it has answered that already.
 
@@ -77,8 +79,8 @@ class Compose:
         argv += ["-p", name]
         for file in self.files:
             argv += ["-f", file]
-        done = run([self.binary, *argv, "config", *options], folder=self.laid.project, readable=self.laid.root,
-                   descriptors=self.laid.descriptors)
+        done = run([self.binary, *argv, "config", *options], folder=self.laid.project,
+                   readable=self.laid.root, descriptors=self.laid.descriptors)
         said = self.laid.relative(done.stderr.decode("utf-8", "replace"))
         return process.Finished(done.status, done.stdout, said.encode())
 

@@ -42,7 +42,7 @@ from lading.transport import command
 class Request:
     """What the caller asks for.
 
-    *project*: what the destination calls the project, or ""; {app} in it stands for the app's own name.
+    *project*: what the destination calls the project, or ""; {app} in it is the app's own name.
     *beside*: the project folder that *directory* stands for, where env files and secrets lie that Git does not track.
     *environment* is the caller's whole one; only what *pass_env* lets through becomes a variable of the project.
     *source*: what lading.yaml calls the source of a project without a repository's address.
@@ -145,8 +145,9 @@ class Files:
 
     @property
     def version(self) -> str:
-        """The version that is asked for, or that the images' texts give by default; "" if there is none."""
-        services = {name: {"image": text} for name, text in outline.image_texts(self.closure).items()}
+        """The version that is asked for, or that the images' texts give by default; or ""."""
+        texts = outline.image_texts(self.closure)
+        services = {name: {"image": text} for name, text in texts.items()}
         return _version(self.request, {"services": services}, self.closure.all)
 
     @property
@@ -163,19 +164,27 @@ class Files:
         return outline.images(self.closure, self.given)
 
     def paths(self) -> list[str]:
-        """The files that steer what is read, relative to the work tree's top: Compose files, and env files of includes."""
-        found = [*self.chosen.paths, *(one.path for one in self.closure.all), *(one.path for one in self.closure.locals)]
+        """What steers the reading, relative to the work tree's top: Compose files, `.env`, includes' env files."""
+        found = [*self.chosen.paths]
+        found += [one.path for one in self.closure.all]
+        found += [one.path for one in self.closure.locals]
         return _from_top(self.tree, found)
 
 
 def _from_top(tree: worktree.Tree, paths: Iterable[str]) -> list[str]:
-    """Paths of the project folder as seen from the work tree's top, without those that lie elsewhere."""
-    inside = (Path(os.path.normpath(tree.project / path)) for path in paths)
-    return sorted({path.relative_to(tree.top).as_posix() for path in inside if path.is_relative_to(tree.top)})
+    """Paths of the project folder as seen from the work tree's top, but those that lie elsewhere."""
+    found = set()
+    for path in paths:
+        full = Path(os.path.normpath(tree.project / path))
+        if full.is_relative_to(tree.top):
+            found.add(full.relative_to(tree.top).as_posix())
+    return sorted(found)
 
 
 def find(request: Request, answers: plugin.Answers | None = None) -> Files:
-    """The files of a project; no program but Git is run. *answers*: what Compose has answered before.
+    """The files of a project; no program but Git is run.
+
+    *answers*: what Compose has answered before.
 
     Raises:
         ComposeError: a file is missing or wrong, or nothing names the app.
@@ -249,23 +258,25 @@ def lay_out(laid: snapshot.Snapshot, closure: sources.Closure) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """A project whose files are laid out for Compose and merged by it; *raw*: before interpolation."""
+    """A project that is laid out for Compose and merged by it; *raw*: before interpolation."""
 
     files: Files
     compose: plugin.Compose
     raw: Mapping[str, Any]
 
     def paths(self) -> list[str]:
-        """The files that the project names, relative to the work tree's top, as far as they are known by now."""
+        """The files that the project names, relative to the work tree's top, as far as is known by now."""
         filled = _filled(self.raw, self.files.given)
         found: list[str] = []
         for service in (filled.get("services") or {}).values():
             found += [path for path, _, _ in env_paths(service, {})]
             found += [str(path) for path in service.get("label_file") or ()]
             found += services.seccomp(service)
-            found += [mount.source for mount in services.mounts(service) if mount.source.startswith((".", "/"))]
+            mounted = [mount.source for mount in services.mounts(service)]
+            found += [source for source in mounted if source.startswith((".", "/"))]
         for kind in ("configs", "secrets"):
-            found += [str(one["file"]) for one in (filled.get(kind) or {}).values() if one and one.get("file")]
+            entries = [one for one in (filled.get(kind) or {}).values() if one]
+            found += [str(one["file"]) for one in entries if one.get("file")]
         return sorted({*self.files.paths(), *_from_top(self.files.tree, found)})
 
     def read(self) -> project.Reading:
@@ -274,10 +285,11 @@ class Merged:
         try:
             return self._read(self.raw, frozenset())
         except errors.ComposeError:
-            needless = profiles.needless(self.raw, request.asked_profiles(chosen.profiles), request.early(chosen))
+            wanted, early = request.asked_profiles(chosen.profiles), request.early(chosen)
+            needless = profiles.needless(self.raw, wanted, early)
             if not needless:
                 raise
-            profiles.check_typed(self.raw, request.profiles, request.early(chosen))
+            profiles.check_typed(self.raw, request.profiles, early)
             return self._read(self.raw, needless)
 
     def _read(self, whole: Mapping[str, Any], needless: frozenset[str]) -> project.Reading:
@@ -338,8 +350,8 @@ def _ask(
 ) -> dict[str, Any]:
     """The tree that Compose writes of the files.
 
-    It is asked under the stand-in for a name that may still change, so that another name needs no other answer; what it
-    refuses, it refuses under the name itself.
+    It is asked under the stand-in for a name that may still change, so that another name needs no
+    other answer; what it refuses, it refuses under the name itself.
 
     Raises:
         ComposeError: what it complained of, without secret values.
@@ -359,7 +371,8 @@ def _ask(
 def _renamed(value: Any, before: str, after: str) -> Any:
     """A tree with one text in place of another, wherever it stands."""
     if isinstance(value, Mapping):
-        return {_renamed(key, before, after): _renamed(one, before, after) for key, one in value.items()}
+        return {_renamed(key, before, after): _renamed(one, before, after)
+                for key, one in value.items()}
     if isinstance(value, list):
         return [_renamed(one, before, after) for one in value]
     return value.replace(before, after) if isinstance(value, str) else value

@@ -214,7 +214,8 @@ def _plan(
     )
     plan = planner.plan(made, resolved.destination.name, planner.hooked(made, plans), notes)
     return replace(
-        plan, assignment=assigned, source=bundle.source, confirm=resolved.destination.confirm, unfinished=unfinished,
+        plan, assignment=assigned, source=bundle.source,
+        confirm=resolved.destination.confirm, unfinished=unfinished,
         rights=policy.planned(resolved.reading.rights, app, seen))
 
 

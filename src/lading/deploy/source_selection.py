@@ -27,14 +27,17 @@ class Built:
     doubt: str = ""
 
 
-async def select_source(request: Request, here: read.Files, access: Access, find: Find) -> project.Reading:
+async def select_source(
+    request: Request, here: read.Files, access: Access, find: Find
+) -> project.Reading:
     """Read the files that count: of the images' commit, or of the work tree; a difference is a warning.
 
     Which files count is known before Compose reads any, so that it reads only those. What the files here say of the
     images is compared with what Compose makes of them.
 
     Raises:
-        InputError: they differ, or nothing tells (RegistryError: no label can be read), and the request demands that they match.
+        InputError: they differ, or nothing tells, and the request demands that they match.
+        RegistryError: it demands that, and no label can be read.
     """
     images = _own(here.images, here.version)
     reading, read_here = await _select(request, here, access, find, images)
@@ -88,12 +91,14 @@ def _read_matching(
         return _read_commit(request, here, commit, find), False
     said = _difference(changed, commit)
     if request.require_matching_source:
-        raise errors.InputError(said, f"git checkout {commit[:12]}, or build a version of what is here: lading build --push")
+        raise errors.InputError(
+            said, f"git checkout {commit[:12]}, or build a version of what is here: lading build --push")
     return _noted(reading, f"{said}; what is here counts (--source worktree)"), True
 
 
 def _difference(changed: Sequence[str], commit: str) -> str:
-    return f"{', '.join(changed)} here: not as in commit {commit[:12]}, which the image was built from"
+    names = ", ".join(changed)
+    return f"{names} here: not as in commit {commit[:12]}, which the image was built from"
 
 
 def _read_commit(request: Request, here: read.Files, commit: str, find: Find) -> project.Reading:
@@ -104,19 +109,24 @@ def _read_commit(request: Request, here: read.Files, commit: str, find: Find) ->
         try:
             taken = read.read_files(find(_moved(request, tree.top, there), tree.project))
         except errors.ComposeError as wrong:
-            raise errors.ComposeError(f"in commit {commit[:12]}, which the image was built from: {wrong.message}",
-                                      f"{wrong.hint}; or --source worktree", file=wrong.file, line=wrong.line) from wrong
+            raise errors.ComposeError(
+                f"in commit {commit[:12]}, which the image was built from: {wrong.message}",
+                f"{wrong.hint}; or --source worktree", file=wrong.file, line=wrong.line) from wrong
     taken = replace(taken, source=here.source, path=str(tree.project), commit=commit)
     changed = worktree.differing(tree, commit, {*here.paths(), *revision.paths(tree, taken)})
     if not changed:
         return taken
-    return _noted(taken, f"{_difference(changed, commit)}; that commit's files count (--source worktree takes what is here)")
+    said = _difference(changed, commit)
+    return _noted(taken, f"{said}; that commit's files count (--source worktree takes what is here)")
 
 
 def own_images(reading: project.Reading) -> list[str]:
     """The images that carry the version as their tag: those that are built for it."""
     local = reading.project.local_images
-    images = {name: service.image for name, service in reading.project.services.items() if service.image not in local}
+    images = {}
+    for name, service in reading.project.services.items():
+        if service.image not in local:
+            images[name] = service.image
     return _own(images, reading.version)
 
 

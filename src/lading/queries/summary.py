@@ -38,15 +38,24 @@ def lines(
         for name in sorted(host.apps):
             if app in ("", name) and host.reachable:
                 _add(groups, host.host, host.apps[name])
+    named: set[str] = set()
     for group in groups.values():
         _mark(group, rows)
-        members = _members(group, destinations, alone=len(groups) == 1)
-        group.silent = [name for name in seen.silent if members is None or name in members]
-        group.versions = {version: [name for name in names if name not in group.silent] for version, names in group.versions.items()}
+        _leave_out_silent(group, seen, _members(group, destinations, alone=len(groups) == 1))
+        named.update(group.silent)
     told = [_line(groups[key]) for key in sorted(groups)]
-    named = {name for group in groups.values() for name in group.silent}
     left = [name for name in seen.silent if name not in named]
-    return (*told, *([f"{_names(left)} {_do_not(left)} answer"] if left else []))
+    if left:
+        told.append(f"{_names(left)} {_do_not(left)} answer")
+    return tuple(told)
+
+
+def _leave_out_silent(group: _Group, seen: state.FleetState, members: set[str] | None) -> None:
+    """Silent hosts are named as such, also those whose files could be read."""
+    group.silent = [name for name in seen.silent if members is None or name in members]
+    for version, names in group.versions.items():
+        group.versions[version] = [name for name in names if name not in seen.silent]
+    group.without = [name for name in group.without if name not in seen.silent]
 
 
 def _add(groups: dict[tuple[str, str], _Group], host: str, app: state.AppState) -> None:

@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 
 from lading import errors
 from lading.inventory import hosts
-from lading.transport import ansible_detached, ansible_session, base, command, wire
+from lading.transport import ansible_detached, ansible_session, base, beats, command, wire
 
 T = TypeVar("T")
 _GATHER = 0.05  # seconds in which hosts are gathered for one run of Ansible
+RETURN = 5.0  # seconds in which a connection that was cut may show that it is back
 _HOST_KEY = re.compile(r"host key verification failed|host identification has changed|host key is not known|not found in known_hosts", re.I)
 _RIGHTS = re.compile(r"permission denied|authentication fail|password|too many authentication", re.I)
 
@@ -34,6 +35,7 @@ class AnsibleTransport:
         self._runner = wire.Runner()
         self._sessions: list[ansible_session.Session] = []
         self._opening: dict[str, asyncio.Task[ansible_session.Session]] = {}
+        self._suspected: set[str] = set()
         self._waiting: dict[str, hosts.Host] = {}
         self._next: asyncio.Task[ansible_session.Session] | None = None
 
@@ -52,19 +54,25 @@ class AnsibleTransport:
 
     async def _carry(self, exchange: wire.Exchange) -> None:
         session = await self._session(exchange.host)
-        channel = _Channel()
-        exchange.begin(channel)
-        following = _Following(session, exchange, channel, self._runner)
-        task = asyncio.create_task(following.follow())
+        stdin = _Stdin()
+        exchange.begin(stdin)
+        following = _Following(session, exchange, stdin, self._runner)
+        tasks = [asyncio.create_task(following.follow())]
+        if exchange.what.beats:
+            tasks.append(asyncio.create_task(following.watch()))
         try:
             await exchange.wait()
         finally:
-            task.cancel()
-            await asyncio.wait({task})
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            if exchange.cut:
+                self._suspected.add(exchange.host.name)
             if following.place is not None and not following.ended:
                 self._runner.keep(following.leave())
 
     async def _session(self, host: hosts.Host) -> ansible_session.Session:
+        await self._ask_suspect(host.name)
         known = self._opening.get(host.name)
         if known is not None and known.done() and (known.exception() or known.result().failed(host.name)):
             known = None
@@ -75,6 +83,19 @@ class AnsibleTransport:
             self._waiting[host.name] = host
             known = self._opening[host.name] = self._next
         return await asyncio.shield(known)
+
+    async def _ask_suspect(self, host: str) -> None:
+        """Leave the session of a host that was cut, unless it is back; for other hosts it goes on."""
+        known = self._opening.get(host)
+        if host not in self._suspected or known is None or not known.done() or known.exception():
+            return
+        try:
+            async with asyncio.timeout(RETURN):
+                await known.result().free(host)
+        except TimeoutError:
+            if self._opening.get(host) is known:
+                del self._opening[host]
+        self._suspected.discard(host)
 
     async def _start(self) -> ansible_session.Session:
         await asyncio.sleep(_GATHER)
@@ -116,27 +137,27 @@ def _seen(task: "asyncio.Task[ansible_session.Session]") -> None:
         task.exception()  # whoever waits for it is told
 
 
-class _Channel:
-    """What shall reach the command's stdin."""
+class _Stdin:
+    """What shall become of the command's stdin; its payload goes with it, and its beats are given on the host."""
 
     def __init__(self) -> None:
-        self.sent = b""
         self.ended = False
 
-    def write(self, data: bytes) -> None:
-        self.sent += data
-
-    def write_eof(self) -> None:
+    def end(self) -> None:
+        """See `wire.Stdin`."""
         self.ended = True
+
+    def heard(self) -> None:
+        """See `wire.Stdin`: that polls are answered is told by the session."""
 
 
 class _Following:
     """One command on its host, followed to its end."""
 
     def __init__(
-        self, session: ansible_session.Session, exchange: wire.Exchange, channel: _Channel, runner: wire.Runner
+        self, session: ansible_session.Session, exchange: wire.Exchange, stdin: _Stdin, runner: wire.Runner
     ) -> None:
-        self.session, self.exchange, self.channel, self._runner = session, exchange, channel, runner
+        self.session, self.exchange, self.stdin, self._runner = session, exchange, stdin, runner
         self.host = exchange.host.name
         self.place: ansible_detached.Place | None = None
         self.ended = False
@@ -148,21 +169,30 @@ class _Following:
             answer = await self._bring()
             while not self._take(answer):
                 assert self.place is not None
-                line = ansible_detached.poll(self.place, self._out, self._err, eof=self.channel.ended)
+                line = ansible_detached.poll(self.place, self._out, self._err, eof=self.stdin.ended)
                 answer = await self._whole(self.session.line(self.host, line))
         except Exception as failure:
             self.exchange.fail(failure)
+
+    async def watch(self) -> None:
+        """Notice that a poll, which is the beat here, is not answered."""
+        limit = beats.BEAT + beats.ANSWER
+        while (left := limit - self.session.silent(self.host)) > 0:
+            await asyncio.sleep(left)
+        self.exchange.lose()
 
     async def _bring(self) -> ansible_session.Answer:
         """Have the command begin; in a new home if the session's is no more, as where a host clears up after logins."""
         # Ansible's become does what `sudo` asks for; `sudo_group` is of the line itself, as over SSH.
         line = wire.line(dataclasses.replace(self.exchange.host, sudo=False), self.exchange.what)
+        sent = wire.outgoing(self.exchange.what)[1]
         for _ in range(2):
             place = await self._whole(self.session.place(self.host))
             if isinstance(place, ansible_session.Answer):
                 return place
             self.place = place
-            answer = await self._whole(self._begin(place, ansible_detached.launcher(place, line, self.channel.sent)))
+            file = ansible_detached.launcher(place, line, sent, beats.BEAT if self.exchange.what.beats else 0.0)
+            answer = await self._whole(self._begin(place, file))
             if answer.status != ansible_detached.HOMELESS:
                 break
             self.session.moved_out(place, self.host)

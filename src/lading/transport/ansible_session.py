@@ -132,6 +132,7 @@ class _Lane:
         self.wanted = ""
         self.broken = ""
         self.answer: asyncio.Future[Answer] | None = None
+        self.asked = 0.0
         os.mkfifo(place / "line", 0o600)
         self.fifo = os.open(place / "line", os.O_RDWR | os.O_NONBLOCK)
 
@@ -228,6 +229,17 @@ class Session:
         lane = self._lanes[host]
         if lane.home == place.home:
             lane.home = ""
+
+    def silent(self, host: str) -> float:
+        """For how many seconds a line has been without an answer; 0.0 if none is on its way, or if a file is."""
+        lane = self._lanes[host]
+        waits = lane.wanted == _LINES
+        return asyncio.get_running_loop().time() - lane.asked if waits else 0.0
+
+    async def free(self, host: str) -> None:
+        """Come back once this host has answered everything that it was asked."""
+        async with self._lanes[host].lock:
+            return
 
     def failed(self, host: str) -> bool:
         """Whether this host cannot be asked any more; another session may."""
@@ -328,6 +340,7 @@ class Session:
         if self.failure or lane.broken:
             return Answer(255, "", self.failure or lane.broken, True)
         lane.wanted, lane.answer = wanted, asyncio.get_running_loop().create_future()
+        lane.asked = asyncio.get_running_loop().time()
         lane.lines += 1
         if lane.lines == _ROUND:
             lane.ready.clear()

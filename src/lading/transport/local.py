@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from lading import errors, process
 from lading.inventory import hosts
-from lading.transport import base, command, wire
+from lading.transport import base, beats, command, wire
 
 _POLL = 0.02  # seconds; asyncio tells the exit only after all pipes are closed, and a leftover may hold one open
 
@@ -29,6 +29,30 @@ class LocalTransport:
         await self._runner.close()
 
 
+class _Stdin:
+    """The stdin of a command, through a pipe."""
+
+    def __init__(self, pipe: asyncio.StreamWriter) -> None:
+        self._pipe = pipe
+        pipe.transport.set_write_buffer_limits(0)
+
+    async def write(self, data: bytes) -> None:
+        """See `beats.Channel`."""
+        self._pipe.write(data)
+        await self._pipe.drain()
+
+    def beat(self) -> None:
+        """See `beats.Channel`."""
+        self._pipe.write(beats.BYTE)
+
+    async def reach(self) -> None:
+        """See `beats.Channel`; this machine is never out of reach."""
+
+    def write_eof(self) -> None:
+        """See `beats.Channel`."""
+        self._pipe.write_eof()
+
+
 async def _carry(exchange: wire.Exchange) -> None:
     started = await _start(exchange)
     assert started.stdin is not None and started.stdout is not None and started.stderr is not None
@@ -38,8 +62,7 @@ async def _carry(exchange: wire.Exchange) -> None:
     ]
     watch = asyncio.create_task(_watch(started, pumps, exchange))
     try:
-        exchange.begin(started.stdin)
-        await exchange.wait()
+        await exchange.carry(_Stdin(started.stdin))
     finally:
         for task in (watch, *pumps):
             task.cancel()

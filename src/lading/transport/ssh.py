@@ -16,10 +16,11 @@ import asyncssh
 
 from lading import errors, process
 from lading.inventory import hosts
-from lading.transport import base, command, reaching, target, trust, wire
+from lading.transport import base, beats, command, reaching, target, trust, uplink, wire
 
 CHANNELS = 8  # per connection; sshd's MaxSessions is 10
 SPARE = 100  # open files that are not connections
+RETURN = 5.0  # seconds in which a link that was cut may show that it is back
 
 
 class SshTransport:
@@ -77,7 +78,7 @@ class SshTransport:
         Raises:
             UnreachableError: it cannot be reached.
         """
-        at = await self._target(host, ())
+        at = await self._target(_Link(host), ())
         self._tell(f"{host.name}: asked for its keys: {at.by_hand()}")
         found = []
         for algorithm in trust.KEY_TYPES[:-1]:
@@ -92,34 +93,47 @@ class SshTransport:
     async def _carry(self, exchange: wire.Exchange) -> None:
         link = self._link(exchange.host)
         async with self._using(link), link.channels:
-            channel = await self._open(link, exchange)
+            stdin, channel = await self._open(link, exchange)
             try:
-                exchange.begin(channel)
-                await exchange.wait()
+                await exchange.carry(stdin)
             finally:
                 channel.close()
+                if exchange.cut:
+                    link.suspect()
 
-    async def _open(self, link: "_Link", exchange: wire.Exchange) -> "asyncssh.SSHClientChannel[bytes]":
+    async def _open(
+        self, link: "_Link", exchange: wire.Exchange
+    ) -> "tuple[uplink.Stdin, asyncssh.SSHClientChannel[bytes]]":
+        limit = beats.BEAT + beats.ANSWER
         for again in (True, False):
-            connection = await self._connection(link, ())
-            opening = asyncio.create_task(connection.create_session(
-                lambda: _Session(exchange), wire.line(exchange.host, exchange.what), encoding=None
-            ))
+            connection, way = await self._connection(link, ())
+            session = _Session(exchange)
+            opening = asyncio.create_task(_opened(connection, session, exchange))
             try:
-                channel, _ = await asyncio.shield(opening)
+                async with asyncio.timeout(limit):
+                    channel = await asyncio.shield(opening)
             except asyncio.CancelledError:
                 opening.add_done_callback(_close_late)
                 raise
+            except TimeoutError as late:  # nothing was run yet, and a session that opens later is closed
+                session.leave()
+                opening.add_done_callback(_close_late)
+                link.suspect()
+                if again:
+                    continue
+                raise self._no_session(link, f"no answer within {limit:g} s") from late
             except (asyncssh.Error, OSError) as failure:
+                session.leave()
                 if again and connection.is_closed():  # it died unnoticed; nothing was run yet
                     continue
-                assert link.target is not None
-                name = exchange.host.name
-                raise errors.UnreachableError(
-                    f"{name} opens no session: {failure}", f"try by hand: {link.target.by_hand()}", host=name
-                ) from failure
-            return channel
+                raise self._no_session(link, str(failure)) from failure
+            return uplink.Stdin(channel, way, session.flowing, exchange.heard), channel
         raise AssertionError("unreachable")
+
+    def _no_session(self, link: "_Link", why: str) -> errors.UnreachableError:
+        assert link.target is not None
+        name = link.host.name
+        return errors.UnreachableError(f"{name} opens no session: {why}", f"try by hand: {link.target.by_hand()}", host=name)
 
     @contextlib.asynccontextmanager
     async def _using(self, link: "_Link") -> AsyncIterator[None]:
@@ -137,16 +151,19 @@ class SshTransport:
     def _link(self, host: hosts.Host) -> "_Link":
         return self._links.setdefault((host.name, host.user, host.port, host.jump), _Link(host))
 
-    async def _connection(self, link: "_Link", chain: tuple[str, ...]) -> asyncssh.SSHClientConnection:
-        if link.connection is not None and not link.connection.is_closed():
-            return link.connection
-        if link.opening is None or link.opening.done():
-            link.opening = self._runner.keep(self._reopen(link, chain))
-        await asyncio.shield(link.opening)
-        assert link.connection is not None
-        return link.connection
+    async def _connection(
+        self, link: "_Link", chain: tuple[str, ...]
+    ) -> tuple[asyncssh.SSHClientConnection, uplink.Uplink]:
+        if link.suspected or not link.stands():
+            if link.opening is None or link.opening.done():
+                link.opening = self._runner.keep(self._reopen(link, chain))
+            await asyncio.shield(link.opening)
+        assert link.connection is not None and link.uplink is not None
+        return link.connection, link.uplink
 
     async def _reopen(self, link: "_Link", chain: tuple[str, ...]) -> None:
+        if link.suspected and await link.returned():
+            return
         await link.close()
         if len(self._links) > self._max:  # else nobody has to give way, and a fleet is not gone through for each of its hosts
             others = [one for one in self._links.values() if one.counts() and one is not link]
@@ -156,20 +173,21 @@ class SshTransport:
         limit = 6 * float(link.host.connect_timeout or self._settings["connect_timeout"]) + 10
         try:
             async with asyncio.timeout(limit):
-                link.target = await self._target(link.host, chain)
-                link.connection = await link.target.connect()
+                link.target = await self._target(link, chain)
+                link.connected(await link.target.connect())
                 self._tell(f"{link.host.name}: connected: {link.target.by_hand()}")
         except TimeoutError as late:  # such as two jump hosts that wait for each other
             name = link.host.name
             raise errors.UnreachableError(f"{name} could not be connected within {limit:g} s", host=name) from late
 
-    async def _target(self, host: hosts.Host, chain: tuple[str, ...]) -> target.Target:
-        """How *host* is reached, with the connection to its jump host open."""
-        found = await target.resolve(host, self._settings, self._user, self._known_hosts)
+    async def _target(self, link: "_Link", chain: tuple[str, ...]) -> target.Target:
+        """How the host of *link* is reached, with the connection to its jump host open."""
+        found = await target.resolve(link.host, self._settings, self._user, self._known_hosts)
         if found.jump:
-            link = await self._tunnel(host, found.jump, (*chain, host.name))
-            assert link.connection is not None and link.target is not None
-            found.lead_through(link.connection, link.target.way())
+            jump = await self._tunnel(link.host, found.jump, (*chain, link.host.name))
+            assert jump.connection is not None and jump.target is not None
+            found.lead_through(jump.connection, jump.target.way())
+            link.through = jump
         return found
 
     async def _tunnel(self, host: hosts.Host, jump: str, chain: tuple[str, ...]) -> "_Link":
@@ -199,6 +217,11 @@ class _Link:
     def __init__(self, host: hosts.Host) -> None:
         self.host = host
         self.connection: asyncssh.SSHClientConnection | None = None
+        self.uplink: uplink.Uplink | None = None
+        self.suspected = False
+        """Whether the host was not heard when it should have been: the next one who comes asks first."""
+        self.through: _Link | None = None
+        """The link to the jump host that leads there."""
         self.opening: asyncio.Task[None] | None = None
         self.channels = asyncio.Semaphore(CHANNELS)
         self.entering = asyncio.Lock()
@@ -209,6 +232,34 @@ class _Link:
     def counts(self) -> bool:
         """Whether it holds one of the connections that are allowed, or is about to."""
         return not self.jump and (self.connection is not None or (self.opening is not None and not self.opening.done()))
+
+    def connected(self, connection: asyncssh.SSHClientConnection) -> None:
+        """Use a new connection."""
+        self.connection = connection
+        self.uplink = uplink.Uplink(connection)
+        self.suspected = False
+
+    def stands(self) -> bool:
+        """Whether there is a connection, as far as is known."""
+        return self.connection is not None and not self.connection.is_closed()
+
+    def suspect(self) -> None:
+        """The link, or one on the way to its host, may be cut."""
+        self.suspected = True
+        if self.through is not None:
+            self.through.suspect()
+
+    async def returned(self) -> bool:
+        """Whether the connection of a link that was cut can be used again; TCP may send late what it has kept."""
+        if self.uplink is None or not self.stands():
+            return False
+        try:
+            async with asyncio.timeout(RETURN):
+                await self.uplink.reach()
+        except TimeoutError:
+            return False
+        self.suspected = not self.stands()
+        return not self.suspected
 
     async def close(self) -> None:
         """Close the connection, if there is one."""
@@ -224,22 +275,45 @@ class _Session(asyncssh.SSHClientSession[bytes]):
     """Tells an exchange what comes through a channel."""
 
     def __init__(self, exchange: wire.Exchange) -> None:
-        self._exchange = exchange
+        self._exchange: wire.Exchange | None = exchange
+        self.flowing = asyncio.Event()
+        """Not set while the host takes no more: its window is full."""
+        self.flowing.set()
+
+    def leave(self) -> None:
+        """Tell nothing any more: the exchange goes on elsewhere."""
+        self._exchange = None
+
+    def connection_made(self, chan: "asyncssh.SSHClientChannel[bytes]") -> None:
+        chan.set_write_buffer_limits(0)
+
+    def pause_writing(self) -> None:
+        self.flowing.clear()
+
+    def resume_writing(self) -> None:
+        self.flowing.set()
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
-        (self._exchange.stderr if datatype == asyncssh.EXTENDED_DATA_STDERR else self._exchange.stdout)(data)
+        if self._exchange is None:
+            return
+        if datatype == asyncssh.EXTENDED_DATA_STDERR:
+            self._exchange.stderr(data)
+        else:
+            self._exchange.stdout(data)
 
     def eof_received(self) -> bool:
         return True  # stdin stays open: its end would cancel the command
 
     def exit_status_received(self, status: int) -> None:
-        self._exchange.exited(status)
+        if self._exchange is not None:
+            self._exchange.exited(status)
 
     def exit_signal_received(self, signal: str, core_dumped: bool, msg: str, lang: str) -> None:
-        self._exchange.exited(128 + _signal_number(signal))
+        self.exit_status_received(128 + _signal_number(signal))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._exchange.closed()
+        if self._exchange is not None:
+            self._exchange.closed()
 
 
 def _signal_number(name: str) -> int:
@@ -247,6 +321,14 @@ def _signal_number(name: str) -> int:
     return int(found) if isinstance(found, signal.Signals) else 127
 
 
-def _close_late(opening: "asyncio.Task[tuple[asyncssh.SSHClientChannel[bytes], Any]]") -> None:
+async def _opened(
+    connection: asyncssh.SSHClientConnection, session: _Session, exchange: wire.Exchange
+) -> "asyncssh.SSHClientChannel[bytes]":
+    line = wire.line(exchange.host, exchange.what)
+    channel, _ = await connection.create_session(lambda: session, line, encoding=None)
+    return channel
+
+
+def _close_late(opening: "asyncio.Task[asyncssh.SSHClientChannel[bytes]]") -> None:
     if not opening.cancelled() and opening.exception() is None:
-        opening.result()[0].close()
+        opening.result().close()

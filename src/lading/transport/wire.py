@@ -1,18 +1,17 @@
 """What crosses to a host and back, whatever carries it: script and payload out, parts in; bounds, ends, cancellation.
 
-A transport opens a channel, hands it to `Exchange.begin`, and reports what comes (`stdout`, `stderr`, `exited`,
+A transport opens a channel, hands it to `Exchange.carry`, and reports what comes (`stdout`, `stderr`, `exited`,
 `closed`). `Runner` gives cancelling and limits the same meaning on every transport.
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Coroutine
 from typing import Protocol
 
 from lading import errors
 from lading.inventory import hosts
-from lading.transport import base, command
+from lading.transport import base, beats, command
 
 ANSWER_LIMIT = 16 * 1024 * 1024  # bytes of an answer; where parts are taken as they come, of what is held or waited for at once
 PART_COST = 512  # bytes that a part takes beside its name and content
@@ -78,15 +77,15 @@ class Parser:
         return name.decode("ascii", "replace"), content
 
 
-class Channel(Protocol):
-    """The command's stdin."""
+class Stdin(Protocol):
+    """The stdin of a command that has begun."""
 
-    def write(self, data: bytes) -> None:
-        """Send *data*; it may be buffered without bound."""
+    def end(self) -> None:
+        """End it, after everything that was sent or is to be sent."""
         ...
 
-    def write_eof(self) -> None:
-        """End stdin once everything written was sent."""
+    def heard(self) -> None:
+        """Take note that something came from the host."""
         ...
 
 
@@ -97,6 +96,8 @@ class Exchange:
         self.host = host
         self.what = what
         self.begun = False
+        self.cut = False
+        """Whether the host was not heard any more, although the connection is not closed."""
         self._on_part = on_part
         self._limit = what.timeout + slack
         self._parser = Parser(what.marker)
@@ -106,33 +107,64 @@ class Exchange:
         self._errors = bytearray()
         self._status: int | None = None
         self._failure: BaseException | None = None
-        self._channel: Channel | None = None
+        self._stdin: Stdin | None = None
         self._ended = asyncio.Event()
         self._start = time.monotonic()
 
-    def begin(self, channel: Channel) -> None:
-        """Send script and payload; from now on the command runs."""
-        self._channel = channel
+    def begin(self, stdin: Stdin) -> None:
+        """From now on the command runs."""
+        self._stdin = stdin
         self.begun = True
-        self._send(lambda: channel.write(outgoing(self.what)[1]))
+
+    async def carry(self, channel: beats.Channel) -> None:
+        """Send script and payload, beat if the command answers that, and wait for the end."""
+        feeding = beats.Feeding(channel, outgoing(self.what)[1])
+        self.begin(feeding)
+        tasks = [asyncio.create_task(self._feed(feeding))]
+        if self.what.beats:
+            tasks.append(asyncio.create_task(self._watch(feeding)))
+        try:
+            await self.wait()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    async def _feed(self, feeding: beats.Feeding) -> None:
+        try:
+            await feeding.send()
+        except Exception as failure:
+            self.fail(failure)
+
+    async def _watch(self, feeding: beats.Feeding) -> None:
+        await feeding.until_cut()
+        self.lose()
+
+    def lose(self) -> None:
+        """The host is not heard any more: end the exchange, although the connection is not closed."""
+        self.cut = True
+        self.fail(self._lost())
 
     def end_input(self) -> None:
         """End the command's stdin."""
-        if self._channel is not None:
-            self._send(self._channel.write_eof)
+        if self._stdin is not None:
+            self._stdin.end()
 
-    def _send(self, action: Callable[[], None]) -> None:
-        with contextlib.suppress(OSError):  # the command has ended, or the link is lost: `closed` will tell
-            action()
+    def heard(self) -> None:
+        """Take note that the link stands."""
+        if self._stdin is not None:
+            self._stdin.heard()
 
     def stdout(self, data: bytes) -> None:
         """Take what the command wrote."""
+        self.heard()
         if not self._ended.is_set():
             self._came += len(data)
             self._take(lambda: self._parser.feed(data))
 
     def stderr(self, data: bytes) -> None:
         """Take what the command complained."""
+        self.heard()
         self._errors += data
         del self._errors[:-STDERR_KEPT]
 
@@ -144,11 +176,15 @@ class Exchange:
     def closed(self) -> None:
         """Nothing more will come."""
         if self._status is None:
-            self.fail(errors.UnreachableError(
-                f"the connection to {self.host.name} was lost while {self.what.name} ran",
-                "what it did there is unknown; see with: lading where", host=self.host.name, step=self.what.name,
-            ))
+            self.fail(self._lost())
         self._finish()
+
+    def _lost(self) -> errors.UnreachableError:
+        name, step = self.host.name, self.what.name
+        return errors.UnreachableError(
+            f"the connection to {name} was lost while {step} ran",
+            "what it did there is unknown; see with: lading where", host=name, step=step,
+        )
 
     def fail(self, failure: BaseException) -> None:
         """End the exchange with *failure*."""

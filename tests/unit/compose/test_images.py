@@ -8,7 +8,7 @@ import pytest
 from builders import PIN, a_reading, a_service, an_app
 from lading import state
 from lading.compose import images, project, release, services, values
-from lading.drivers.shell import releases
+from lading.drivers.shell import releases as kept
 from lading.engines import preflight
 from lading.plan import digests, planner, steps
 
@@ -54,7 +54,7 @@ def test_all_are_pulled_kept_judged_and_forgotten() -> None:
     plan = planner.plan_host("h", one, {}, (), state.AppState("shop"), None)
     [pull] = [step for step in plan.steps if isinstance(step, steps.PullImages)]
     assert pull.images == one.all_images
-    tags = [releases.kept_image("shop", name, "r1") for name in pull.images]
+    tags = [kept.kept_image("shop", name, "r1") for name in pull.images]
     assert tags == ["lading-keep/shop/web:r1", "lading-keep/shop/web__1:r1", "lading-keep/shop/web__2:r1"]
     facts = state.Facts(engine="28.0.0", compose="2.40.3", architecture="x86_64", disk_free=999, docker_free=999)
     host = state.HostState("h", facts, {"shop": an_app(one)})

@@ -90,8 +90,8 @@ class Party:
 
     def roll(self, watcher: Enough | None = None, **more: Any) -> Enough:
         """Bring one service up, and look once."""
-        values: dict[str, Any] = {"steps": (steps.StartServices(("web",)),), **more}
-        what = base.Roll(MADE, {}, state.AppState("shop"), patience=60, **values)
+        values: dict[str, Any] = {"steps": (steps.StartServices(("web",)),), "release": MADE, "app": state.AppState("shop"), **more}
+        what = base.Roll(secret_versions={}, patience=60, **values)
         seen = watcher or Enough()
         self.host.ask(lambda ports: ports.runtime.roll(self.hold, what, seen, self.told.append))
         return seen

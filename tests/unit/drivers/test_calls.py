@@ -5,10 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from a_party import Party
 
 from host_shell import Answers, HostShell
-from lading.drivers.shell import commands, observation, parsers, scripts
+from lading.drivers import base
+from lading.drivers.shell import observation, parsers, scripts
 from lading.queries import check
+from lading.state import journal
 
 SNAPSHOT = f"APP=shop\n{scripts.parts('snapshot')}part() {{ echo \"part $1\"; }}\n"
 INFO = "engine=26.1\nid=AB:CD\narch=x86_64\nctx=default\nplugin=v2.40.3\n\nruntimes=runc \nroot=/\n"
@@ -57,23 +60,11 @@ def test_an_engine_that_told_of_itself_is_not_asked_again_and_yet_must_answer(ho
     before = parsers.from_result("here", host.run(observation.observe("M", state_dir="auto", app="shop"))).facts
     host.docker({"ps*": ps})
     host.lines()
-    what = observation.lease("M", state_dir="auto", app="shop", deployment="d1", holder="h", since="s", url="", take=False, grace=0,
-                        begin='{"kind":"begin"}', nonce="", binds=(), docker_info=before.docker_info)
-    after = parsers.from_result("here", host.run(what)).facts
+    claim = Party(host).claim(journal.Begun("d1", process="p1"), look=base.Look(engine_info=before.docker_info))
+    after = parsers.from_result("here", host.run(observation.lease("M", claim, "auto", 60))).facts
     assert replace(after, disk_free=0, docker_free=0, listening=(), state_format="") == replace(
         before, disk_free=0, docker_free=0, listening=(), problem=problem, state_format="")
     assert not [line for line in host.lines() if line.startswith(("info", "compose"))]
-
-
-def test_a_folder_that_the_host_named_is_not_asked_for_again(host: HostShell, home: Path) -> None:
-    host.docker({"info*": INFO, "ps*": ""})
-    host.run(observation.lease("M", state_dir="auto", app="shop", deployment="d1", holder="h", since="s", url="", take=False, grace=0,
-                          begin='{"kind":"begin"}', nonce="", binds=()))
-    host.lines()
-    hold = replace(host.hold(), state_dir="auto", folder=str(home))
-    assert host.run(commands.release_lease("M", hold, record='{"kind":"undone"}')).status == 0
-    assert host.lines() == []
-    assert "state=free" in (home / "apps/shop/lease").read_text()
 
 
 def test_a_snapshot_after_a_container_was_replaced_shows_the_new_one(host: HostShell) -> None:

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from host_shell import HostShell, by_compose
-from lading.drivers.shell import commands, compose_call, logs
+from lading.drivers.shell import compose_call, logs, releases
 
 VALUES = {"LADING_DIR": "dropped", "LADING_GEN_web": "it's $3"}
 
@@ -53,7 +53,7 @@ def test_compose_gets_exactly_the_release(
     ("-", "_", "lading-keep/x/x:cafe"),
 ])
 def test_kept_images_have_tags_that_docker_takes(app: str, service: str, tag: str) -> None:
-    assert commands.kept_image(app, service, "cafe") == tag
+    assert releases.kept_image(app, service, "cafe") == tag
 
 
 @pytest.mark.parametrize(("service", "asked"), [("", ""), ("web", " --filter label=com.docker.compose.service=web")])

@@ -2,11 +2,10 @@
 
 import asyncio
 import json
-import os
-import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from a_party import C1, DOCKER, MADE, Enough, Party, kinds, set_lease
@@ -15,8 +14,10 @@ from host_shell import HostShell
 from lading import state
 from lading.drivers import base
 from lading.drivers.shell import guarded
+from lading.inventory import hosts
 from lading.plan import steps
 from lading.state import journal
+from lading.transport import command, wire
 
 UPTIME = Path("/proc/uptime")
 
@@ -236,6 +237,7 @@ def test_what_runs_is_waited_for_and_named(host: HostShell) -> None:
                 asked = asyncio.create_task(ports.store.acquire(one.claim(journal.Taken("d1", process="p1")), one.told.append))
                 while not one.told:
                     await asyncio.sleep(0.05)
+                assert (await ports.runtime.look("shop")).apps["shop"].busy == "d1 roll since then, pid 7"
                 (host.folder / "go").touch()
                 await asked
 
@@ -403,9 +405,145 @@ def test_whoever_watches_holds_no_command_up(host: HostShell) -> None:
     assert kinds(host)[-1] == "prepared"
 
 
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, signal.SIG_DFL)
-    except ProcessLookupError:
-        return False
-    return True
+# While a command runs
+
+
+class Driven:
+    """A command with its stdin in our hands."""
+
+    def __init__(self, what: command.Command) -> None:
+        self.marker, whole = what.marker, wire.outgoing(what)
+        self.process = subprocess.Popen(["/bin/sh", "-c", wire.line(hosts.Host("here"), what)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.send(whole[1])
+
+    def send(self, data: bytes) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(data)
+        self.process.stdin.flush()
+
+    def part(self) -> str:
+        """The name of the next part that comes; "" at the end."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            word, _, name = line.decode().strip().partition(" ")
+            if word == self.marker:
+                return name
+        return ""
+
+    def end(self) -> list[str]:
+        """End its stdin; the rest of the parts."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.close()
+        rest = []
+        while name := self.part():
+            rest.append(name)
+        self.process.wait(30)
+        self.process.stdout.close()
+        return rest
+
+
+def command_of(host: HostShell, name: str, doing: str, values: dict[str, str | int], **more: Any) -> command.Command:
+    common = {"STATE_DIR": str(host.state), "KNOWN_STATE_DIR": ""}
+    return guarded.guarded(name, doing, host.hold(), common, values, marker="M", timeout=60, **more)
+
+
+HOOK: dict[str, str | int] = {"COMPOSE": "docker\ncompose", "SERVICE": "tool", "OVERLAY": "", "NEEDED": "", "LIMIT": 30,
+                              "INTENT": '{"v":4,"kind":"intent","deployment":"d1","step":"hook"}',
+                              "RESULT": '{"v":4,"kind":"result","deployment":"d1","step":"hook"}'}
+
+
+def slow(host: HostShell, pattern: str) -> None:
+    """From now on such a call of docker takes until the file `go` is there."""
+    waiting = f'case "$*" in {pattern}) until [ -e {host.folder}/go ]; do /bin/sleep 0.05; done;; esac\n'
+    host.program("docker", (host.bin / "docker").read_text().replace("case", waiting + "case", 1))
+
+
+def test_each_byte_of_the_controller_is_answered_at_once_and_renews_the_lease(host: HostShell) -> None:
+    Party(host).come_to("staged")
+    host.docker({"compose*": "done\n", "network*": "", "ps*": ""})
+    slow(host, "compose*run*")
+    set_lease(host, {"expires": int(uptime()) + 3})
+    driven = Driven(command_of(host, "hook", "hook", HOOK))
+    for beats in ("1", "2"):
+        driven.send(b".")
+        assert driven.part() == "beat"
+        assert (host.lease()["beat"], int(host.lease()["expires"]) > uptime() + 25) == (beats, True)
+    set_lease(host, {"expires": int(uptime()) + 3})
+    assert driven.process.stdin is not None
+    driven.process.stdin.close()  # the controller is gone, the hook goes on, and its lease with it
+    while int(host.lease()["expires"]) < uptime() + 20:
+        time.sleep(0.1)
+    (host.folder / "go").touch()
+    assert driven.part() == "hook"
+    assert driven.process.wait(30) == 0
+    driven.process.stdout.close()  # type: ignore[union-attr]
+    assert (kinds(host)[-2:], host.lease()["beat"]) == (["intent", "result"], "2")
+
+
+def test_a_pull_ends_with_its_controller(host: HostShell) -> None:
+    Party(host).come_to("begun")
+    host.docker({"image inspect*": 1, "--config*": ""})
+    slow(host, "--config*pull*")
+    values: dict[str, str | int] = {"LACKS": "pull", "LOCAL": "", "PULLED": "r/web@sha256:0", "KEPT": "", "ENTRIES": 0,
+                                    "PASSWORDS": "", "LOGINS": ""}
+    driven = Driven(command_of(host, "pull", "pull", values, ends=True))
+    driven.send(b".")
+    assert driven.part() == "beat"
+    begun = time.monotonic()
+    assert driven.end() == []
+    assert (driven.process.returncode != 0, time.monotonic() - begun < 20) == (True, True)
+
+
+def test_a_watch_lives_on_bytes_alone(host: HostShell) -> None:
+    Party(host).come_to("staged")
+    lines = {"ROLLING": "rolling", "RESULT": "rolled", "REFUSED": "failed"}
+    values: dict[str, str | int] = {name: guarded.line(journal.Reached("d1", phase=phase))  # type: ignore[arg-type]
+                                    for name, phase in lines.items()}
+    values |= {"COMPOSE": "docker\ncompose", "STEPS": "up web", "SPARE": "", "WHOLE": 0, "HAD": "", "AGAIN": ""}
+    driven = Driven(command_of(host, "roll", "roll", values))
+    while driven.part() != "tick":
+        pass
+    set_lease(host, {"expires": int(uptime()) + 20})
+    assert driven.part() == "next"
+    while driven.part() != "tick":  # nobody renews it but the controller
+        pass
+    assert int(host.lease()["expires"]) < uptime() + 21
+    driven.send(b".")
+    while driven.part() != "beat":
+        pass
+    assert int(host.lease()["expires"]) > uptime() + 25
+    set_lease(host, {"fence": 2})
+    driven.send(b".")  # somebody else has it now
+    while driven.part():
+        pass
+    assert driven.process.wait(30) == 0
+    driven.end()
+    assert host.lease()["fence"] == "2"
+
+
+def test_an_upload_whose_controller_is_gone_is_ended_by_who_takes_over(host: HostShell) -> None:
+    """A half-open connection: the rest never comes, nor does the end."""
+    one = Party(host).come_to("begun")
+    values: dict[str, str | int] = {"COMPOSE": "docker\ncompose", "RELEASE": "cafe", "SIZE": 10, "STAGED": "{}"}
+    driven = Driven(command_of(host, "upload", "upload", values, ends=True, payload=(b"xxx",)))
+    while not (host.app() / "op.info").exists() or "ends " not in (host.app() / "op.info").read_text():
+        time.sleep(0.02)
+    assert one.take().hold == host.hold(fence=2)
+    assert driven.end() == []
+    assert driven.process.returncode != 0
+    one.close()
+    assert not [path.name for path in host.app().iterdir() if path.name.startswith(("incoming", "op.info"))]
+
+
+def test_whoever_takes_over_removes_what_hooks_and_compose_left_half_done(host: HostShell) -> None:
+    Party(host).come_to("begun")
+    leftover = "0123456789ab_shop-web-1"
+    others = "a3 shop \na4 other \nh2 other-hook-d0 True\nh3 shop-hook-d1 \nn1  \n"
+    alone = "b" * 12 + "_shop-db-1"  # what it was made from is gone: it has its volumes, and gets its name
+    host.docker({"ps*oneoff*": f"a1 shop \na2 shop \nh1 shop-hook-d0 True\n{others}",
+                 "ps*project=shop --filter status=created*": f"a1 {leftover}\na2 shop-web-1\na5 {alone}\n",
+                 f"container inspect {leftover[:12]}": "[]", "ps*": "", "rm*": "", "rename*": "", "network prune*": ""})
+    Party(host).take()
+    assert [line for line in host.lines() if line.startswith(("rm", "network", "rename"))] == [
+        "rm -f h1", "network prune -f --filter label=com.docker.compose.project=shop-hook-d0", "rm a1", "rename a5 shop-db-1"]

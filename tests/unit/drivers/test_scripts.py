@@ -1,8 +1,5 @@
-"""Lease, fence, journal and state folder on a host, by the real shell (DESIGN §4, two locks)."""
+"""What is observed on a host, by the real shell."""
 
-import asyncio
-import dataclasses
-import fcntl
 import json
 import os
 import subprocess
@@ -11,158 +8,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from a_party import Party
 
 from host_shell import HostShell
 from lading import state
-from lading.drivers.shell import commands, compose_call, observation, parsers, scripts
-from lading.inventory import hosts
-from lading.transport import command, local
-
-BOOT = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-COMPOSE = compose_call.compose_call("shop", "cafe", ".", ("c.yml",), {}, {})
-LEFTOVER = "0123456789ab_shop-web-1"
+from lading.drivers import base
+from lading.drivers.shell import observation, parsers, scripts
 
 
-def take(host: HostShell, deployment: str = "d1", *, force: bool = False, **more: Any) -> command.Result:
-    return host.run(lease_command(host, deployment, force=force, **more))
-
-
-def lease_command(host: HostShell, deployment: str = "d1", *, force: bool = False, **more: Any) -> command.Command:
-    values: dict[str, Any] = {
-        "state_dir": str(host.state), "app": "shop", "deployment": deployment, "holder": "ann@laptop", "since": "then",
-        "url": "https://ci/1", "take": force, "grace": 0, "begin": f'{{"v":1,"kind":"begin","deployment":"{deployment}"}}',
-        "nonce": "n", "binds": (), **more,
-    }
-    return observation.lease("M", **values)
-
-
-def act(host: HostShell, deployment: str = "d1", fence: int = 1) -> command.Result:
-    return host.run(commands.tidy("M", host.hold(deployment, fence), intent='{"kind":"act"}', containers=(), networks=()))
-
-
-def refusal(result: command.Result) -> str:
-    assert result.status == 40
-    return result.text("refused")
-
-
-def change_lease(host: HostShell, **values: object) -> None:
-    (host.app() / "lease").write_text("".join(f"{k}={v}\n" for k, v in {**host.lease(), **values}.items()))
-
-
-def test_a_lease_is_taken_counted_and_journaled(host: HostShell) -> None:
-    assert take(host).text("fence") == "1"
-    assert host.lease() | {"expires": ""} == {
-        "deployment": "d1", "fence": "1", "boot": BOOT, "expires": "", "state": "held", "holder": "ann@laptop",
-        "since": "then", "url": "https://ci/1"}
-    assert host.journal() == [{"v": 1, "kind": "begin", "deployment": "d1"}]
-    assert (host.state / "format").read_text() == "1\n"
-    assert host.app().joinpath("secrets").stat().st_mode & 0o777 == 0o700
-    assert take(host).text("fence") == "2"  # the same deployment again, as in a resume
-
-
-def test_a_held_lease_names_its_holder(host: HostShell) -> None:
-    take(host)
-    said = refusal(take(host, "d2"))
-    assert said.splitlines()[0] == "held"
-    assert {"holder=ann@laptop", "since=then", "url=https://ci/1"} < set(said.splitlines())
-    assert 0 < int(said.rpartition("left=")[2]) <= 90
-    assert host.lease()["deployment"] == "d1"
-
-
-@pytest.mark.parametrize("lost", [{"expires": 0}, {"boot": "another"}, {"state": "free"}])
-def test_a_lease_ends_by_uptime_boot_or_release(host: HostShell, lost: dict[str, object]) -> None:
-    take(host)
-    change_lease(host, **lost)
-    assert take(host, "d2").text("fence") == "2"
-
-
-def test_the_fence_stops_who_was_replaced(host: HostShell) -> None:
-    take(host)
-    assert act(host).status == 0
-    assert take(host, "d2", force=True).text("fence") == "2"
-    assert refusal(act(host)).startswith("fence\ndeployment=d2")
-    assert refusal(act(host, "d2", 1)).startswith("fence")
-    assert act(host, "d2", 2).status == 0
-    assert [line["kind"] for line in host.journal()] == ["begin", "act", "begin", "act"]
-
-
-def test_a_command_extends_the_lease_beyond_its_own_time_out(host: HostShell) -> None:
-    take(host)
-    change_lease(host, expires=1)
-    act(host)
-    assert int(host.lease()["expires"]) > float(Path("/proc/uptime").read_text().split()[0]) + 60
-
-
-def test_a_command_that_still_runs_keeps_the_app(host: HostShell) -> None:  # a free lease is not a quiet host
-    take(host)
-    (host.app() / "op.info").write_text("d1 roll since then, pid 7\n")
-    with (host.app() / "op.lock").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        assert refusal(take(host, "d2", force=True)) == "busy\nd1 roll since then, pid 7"
-        seen = host.run(observation.observe("M", state_dir=str(host.state), app="shop", facts=False))
-        assert parsers.from_result("h", seen).apps["shop"].busy == "d1 roll since then, pid 7"
-    assert take(host, "d2", force=True).text("fence") == "2"
-
-
-def test_who_takes_over_waits_for_a_command_that_is_about_to_end(host: HostShell) -> None:  # as long as containers need to stop
-    take(host)
-    with subprocess.Popen(["flock", str(host.app() / "op.lock"), "sh", "-c", "echo locked; exec /bin/sleep 1"], stdout=subprocess.PIPE) as last:
-        assert last.stdout is not None and last.stdout.readline() == b"locked\n"
-        assert take(host, "d2", force=True, grace=10).text("fence") == "2"
-
-
-def test_an_upload_whose_controller_is_gone_is_ended_by_who_takes_over(host: HostShell) -> None:  # a half-open connection
-    take(host)
-    whole = commands.stage("M", host.hold(), release="cafe", tar=b"x" * 10, images={}, logins=(), compose=COMPOSE, timeout=600)
-    cut = dataclasses.replace(whole, payload=(b"xxx",))  # the rest never comes, nor does the end
-
-    async def story() -> tuple[command.Result, command.Result]:
-        transport = local.LocalTransport()
-        here = hosts.Host("here")
-        waiting = asyncio.create_task(transport.run(here, cut))
-        while "ends " not in (host.app() / "op.info").read_text() if (host.app() / "op.info").exists() else True:
-            await asyncio.sleep(0.01)
-        taken = await transport.run(here, lease_command(host, "d1"))
-        ended = await waiting
-        await transport.close()
-        return taken, ended
-
-    taken, ended = asyncio.run(asyncio.wait_for(story(), 60))
-    assert (taken.status, taken.text("fence")) == (0, "2")
-    assert ended.status != 0
-    assert host.run(commands.release_lease("M", host.hold("d1", 2), record='{"kind":"undone"}')).status == 0
-    assert not [path.name for path in host.app().iterdir() if path.name.startswith(("incoming", "op.info"))]
-
-
-def test_lease_of_a_holder_that_is_gone_waits_until_the_project_is_quiet(host: HostShell) -> None:
-    take(host)
-    others = "a3 shop \na4 other \nh2 other-hook-d0 True\nh3 shop-hook-d1 \nn1  \n"
-    alone = "b" * 12 + "_shop-db-1"  # what it was made from is gone: it has its volumes, and gets its name
-    host.docker({"ps*oneoff*": f"a1 shop \na2 shop \nh1 shop-hook-d0 True\n{others}",
-                 "ps*project=shop --filter status=created*": f"a1 {LEFTOVER}\na2 shop-web-1\na5 {alone}\n",
-                 f"container inspect {LEFTOVER[:12]}": "[]", "ps*": "a1 x running\n", "rm*": "", "rename*": "", "network prune*": ""})
-    host.lines()
-    take(host, "d2", force=True)
-    lines = host.lines()
-    assert sum("{{.State}}" in line for line in lines) == 2  # two equal looks
-    assert [line for line in lines if line.startswith(("rm", "network", "rename"))] == [
-        "rm -f h1", "network prune -f --filter label=com.docker.compose.project=shop-hook-d0", "rm a1", "rename a5 shop-db-1"]
-
-
-@pytest.mark.parametrize(("text", "said"), [("2\n", "format\n2"), ("", "format")])
+@pytest.mark.parametrize(("text", "said"), [("2\n", "format: 2"), ("", "format")])
 def test_a_newer_state_folder_is_refused(host: HostShell, text: str, said: str) -> None:
     (host.state / "format").write_text(text)
-    assert refusal(take(host)) == said
+    with pytest.raises(base.Refused, match=f"^{said}$"):
+        Party(host).begin()
     assert not (host.app() / "lease").exists()
 
 
 def test_a_state_folder_that_cannot_be_made(host: HostShell) -> None:
     (host.state / "apps").write_text("a file\n")
-    assert refusal(take(host)) == f"state\ncannot write {host.app()}"
+    with pytest.raises(base.Refused, match=f"^state: cannot write {host.app()}$"):
+        Party(host).begin()
 
 
 def test_what_is_written_is_what_is_observed(host: HostShell) -> None:
-    take(host)
+    Party(host).begin()
     release = {"v": 1, "files": {"a b.yml": "0" * 64}, "services": {}}
     folder = host.app() / "releases" / "cafe"
     (folder / "files").mkdir(parents=True)
@@ -237,7 +106,7 @@ def test_links_under_what_is_mounted_are_followed(host: HostShell) -> None:
              "data/new": None, "data/a\nb": "/etc", str(shop): None, f"{shop}/x": "/etc", "/etc": None, "/no/such": None}
     wanted = {number: real for number, real in enumerate(asked.values()) if real is not None}
     assert facts(host, app="shop", sources=list(asked)).links == wanted
-    assert parsers.from_result("h", take(host, sources=list(asked))).facts.links == wanted
+    assert Party(host).begin(look=base.Look(sources=list(asked))).seen.facts.links == wanted
 
 
 def test_what_a_folder_that_may_not_be_entered_hides_leads_nobody_knows_where(host: HostShell) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,9 +51,8 @@ def test_a_launcher_cuts_itself_where_the_input_begins() -> None:
     sent = bytes(range(256)) * 3
     file = ansible_detached.launcher(ansible_detached.Place(HOME, 3), "exec true", sent)
     text = file[: -len(sent)].decode()
-    offset = int(text.split("tail -c +")[1].split()[0])
+    offset = int(text.split("OFFSET=")[1].split()[0])
     assert file[offset - 1 :] == sent
-    assert "@POLL@" not in text and "@RUN@" not in text and "@HOME@" not in text and "@SUM@" not in text
 
 
 def test_short_launchers_go_as_a_line_long_ones_do_not() -> None:
@@ -90,6 +90,32 @@ def test_a_command_runs_apart_and_its_folder_is_removed_at_the_end(home: str, tm
     assert list(Path(home).iterdir()) == []
     assert subprocess.run(ansible_detached.leave_all(home), shell=True, capture_output=True, check=True).stdout == b"lading-left\n"
     assert not Path(home).exists()
+
+
+@pytest.mark.parametrize("beats", [0.0, 0.2])
+def test_a_byte_follows_the_input_for_each_poll_but_not_without_one(home: str, tmp_path: Path, beats: float) -> None:
+    place, got = ansible_detached.Place(home, 1), tmp_path / "got"
+    line = ansible_detached.launching(place, ansible_detached.launcher(place, f"exec sh -c 'cat >{got}'", b"three words\n", beats))
+    assert line is not None
+    subprocess.run(["sh", "-c", line], check=True, capture_output=True)
+
+    def polled(**how: bool) -> int:
+        """A poll, which waits a second; how many bytes were there then."""
+        subprocess.run(ansible_detached.poll(place, 0, 0, **how), shell=True, check=True, capture_output=True)
+        assert got.read_bytes().strip(b".") == b"three words\n"
+        return got.read_bytes().count(b".")
+
+    polled()
+    assert (polled() >= 2) is (beats > 0.0)
+    assert any(still(got) for _ in range(5))
+    polled(eof=True)
+
+
+def still(file: Path) -> bool:
+    """Whether nothing was written for five times as long as a byte takes."""
+    before = file.read_bytes()
+    time.sleep(1)
+    return file.read_bytes() == before
 
 
 @pytest.mark.parametrize("kept", [200, -6, -1])

@@ -1,0 +1,86 @@
+"""What an SSH connection carries towards its host: little at a time, so that a beat waits behind little (asyncssh).
+
+asyncssh and the kernel take whatever a channel's window allows, 2 MiB with OpenSSH, and a byte that is written later
+waits behind all of it. So each piece asks the server for an answer, as a keepalive does. It answers in the order in
+which things come, also behind jump hosts and a ProxyCommand, where the size of a socket's buffer would say nothing.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import asyncssh
+
+from lading.transport import beats
+
+
+class Uplink:
+    """One connection: of all that its channels send, at most `beats.WAITING` bytes are on their way."""
+
+    def __init__(self, connection: asyncssh.SSHClientConnection) -> None:
+        self._connection = connection
+        self._room = asyncio.Semaphore(beats.WAITING // beats.PIECE)
+        self._asked: set[asyncio.Task[None]] = set()
+
+    async def take(self) -> None:
+        """Wait until one piece more may be on its way."""
+        await self._room.acquire()
+
+    def give(self) -> None:
+        """One piece is not on its way any more."""
+        self._room.release()
+
+    def sent(self, arrived: Callable[[], None]) -> None:
+        """A piece was handed to the connection; *arrived* is called once it is at the host."""
+        task = asyncio.create_task(self._arrive(arrived))
+        self._asked.add(task)
+        task.add_done_callback(self._asked.discard)
+
+    async def _arrive(self, arrived: Callable[[], None]) -> None:
+        try:
+            await self.reach()
+        finally:
+            self.give()
+        arrived()
+
+    async def reach(self) -> None:
+        """Come back once all that was sent has arrived, or the connection is closed."""
+        await self._connection._make_global_request(b"keepalive@openssh.com")  # there is no public way to ask
+
+
+class Stdin:
+    """The stdin of a command, over one channel of a connection; *heard* is told of each piece that arrived."""
+
+    def __init__(
+        self, channel: "asyncssh.SSHClientChannel[bytes]", uplink: Uplink, flowing: asyncio.Event,
+        heard: Callable[[], None],
+    ) -> None:
+        self._channel = channel
+        self._uplink = uplink
+        self._flowing = flowing
+        self._heard = heard
+
+    async def write(self, data: bytes) -> None:
+        """See `beats.Channel`; *flowing* is not set while the host takes no more from this channel."""
+        await self._uplink.take()
+        try:
+            self._channel.write(data)
+        except OSError:
+            self._uplink.give()
+            raise
+        if self._flowing.is_set():
+            self._uplink.sent(self._heard)
+            return
+        self._uplink.give()  # the rest of the piece waits here, for the command to read
+        await self._flowing.wait()
+
+    def beat(self) -> None:
+        """See `beats.Channel`."""
+        self._channel.write(beats.BYTE)
+
+    async def reach(self) -> None:
+        """See `beats.Channel`."""
+        await self._uplink.reach()
+
+    def write_eof(self) -> None:
+        """See `beats.Channel`."""
+        self._channel.write_eof()
