@@ -43,12 +43,16 @@ def is_said(what: command.Command, word: str) -> bool:
 
 
 class Fleet:
-    """Hosts on which *old* runs, until they are told to roll to *new*; they keep the phase of the deployment."""
+    """Hosts on which *old* runs, until they are told to roll to *new*.
+
+    *phase*: of the deployment, on each; *ended*: on which it was undone, or left open.
+    """
 
     def __init__(self, old: release.Release, new: release.Release) -> None:
         self.old, self.new = old, new
         self.runs = dict.fromkeys(HOSTS, old)
         self.phase: dict[str, journal.Phase | None] = dict.fromkeys(HOSTS)
+        self.ended: list[tuple[str, str]] = []
         self.recorder = recorder.RecorderTransport(self.answer)
 
     def answer(self, host: inventory.Host, what: command.Command) -> command.Result:
@@ -107,8 +111,9 @@ class Fleet:
 
     def do_release_lease(self, host: str, what: command.Command) -> dict[str, bytes]:
         """A deployment is closed, or only left."""
-        if "\nUNDONE=" in what.script:
-            self.phase[host] = "undone"
+        closes = "\nUNDONE=" in what.script
+        self.phase[host] = "undone" if closes else self.phase[host]
+        self.ended.append((host, "undone" if closes else "left"))
         return {}
 
     def do_remove(self, host: str, _what: command.Command) -> dict[str, bytes]:
