@@ -27,18 +27,22 @@ LOST = b"(the part is not there)"
 
 
 class Hostile(Fleet):
-    """A fleet of which web2 answers one part of one command otherwise, or (LOST) without it."""
+    """A fleet of which web2 answers one part of one command otherwise, or (LOST) without it; *idle*: which does nothing there."""
 
-    def __init__(self, step: str, part: str, content: bytes) -> None:
+    def __init__(self, step: str, part: str, content: bytes, *, idle: bool = False) -> None:
         extension = {"hooks": {"before": {"service": "s0", "command": ["migrate"]}}}
         super().__init__(*releases(2, 1, extension=extension))
         self.place, self.content = (step, part), content
         self.asked: list[tuple[str, str]] = []
+        self.idle = idle
 
     def answer(self, host: inventory.Host, what: command.Command) -> command.Result:
         self.asked.append((host.name, what.name))
+        before = self.phase[host.name], self.runs[host.name]
         found = dict(super().answer(host, what).parts)
         if host.name == "web2" and what.name == self.place[0]:
+            if self.idle:
+                self.phase["web2"], self.runs["web2"] = before
             found[self.place[1]] = self.content
             if self.content == LOST:
                 found.pop(self.place[1], None)
@@ -76,13 +80,21 @@ def test_nonsense_in_any_step(monkeypatch: pytest.MonkeyPatch, place: tuple[str,
 
 @pytest.mark.parametrize(("step", "part", "content", "result"), [
     ("lease", "fence", b"one", "refused"), ("lease", "fence", LOST, "refused"), ("lease", "containers", b"{}\nx", "refused"),
-    ("lease", "current:shop", b"\0\0", "refused"), ("roll", "containers", b"[1]", "rolled_back"), ("roll", "containers", LOST, "rolled_back"),
-    ("roll", "refused", b"pull\n" + b"x" * 1_000_000, "rolled_back"), ("stage", "end", LOST, "failed"), ("commit", "end", LOST, "unknown"),
+    ("lease", "phase", b"well", "refused"), ("lease", "current:shop", b"\0\0", "refused"),
+    ("roll", "containers", b"[1]", "rolled_back"), ("roll", "containers", LOST, "rolled_back"),
+    ("roll", "refused", b"pull\n" + b"x" * 1_000_000, "rolled_back"), ("stage", "end", LOST, "failed"),
+    ("prepare", "prepared", LOST, "rolled_back"), ("commit", "end", LOST, "unknown"), ("commit", "refused", b"phase\nbegun", "unknown"),
+    ("finish", "end", LOST, "unknown"), ("finish", "ended", LOST, "partial"),
 ])
 def test_never_a_success(monkeypatch: pytest.MonkeyPatch, step: str, part: str, content: bytes, result: str) -> None:
     no_patience(monkeypatch)
-    report = ends(Hostile(step, part, content))
+    hosted = Hostile(step, part, content, idle=True)
+    report = ends(hosted)
     if isinstance(report, errors.LadingError):
         assert (result, bool(report.hint), report.host) == ("refused", True, "web2")
-    else:
-        assert (report.outcome.result, len(report.why) < 3000) == (result, True)
+        return
+    assert (report.outcome.result, len(report.why) < 3000) == (result, True)
+    if step in ("commit", "finish"):
+        others = {name: one.result for name, one in report.outcome.hosts.items() if name != "web2"}
+        assert others == {"web1": "succeeded", "web3": "succeeded"}  # its word counts for itself alone
+        assert (hosted.phase["web1"], hosted.phase["web3"]) == ("ended", "ended")
