@@ -33,7 +33,7 @@ test: lint unit
 # What make test tries in part or not at all: all hostile repositories under strace; in the lab, versions of Compose on three
 # engines, all projects beside plain Compose, every case of each test, what Docker itself does, and the bench's own test
 BROAD := tests/contract/test_hostile_repositories.py $(addprefix tests/lab/test_,$(addsuffix .py,adopt compose_versions \
-	contradictions going_back interrupted jenkins least_privilege newer_engine projects rollout secrets ssh_ways))
+	contradictions going_back interrupted jenkins least_privilege newer_engine plan_is_truth projects rollout secrets ssh_ways))
 APART := tests/lab/test_facts.py tests/lab/test_scale_bench.py
 
 corpus: setup
