@@ -20,14 +20,35 @@ def check_reachable(seen: state.FleetState, *, readable: bool = True) -> None:
     Raises:
         TransportError: one does not; of the kind that its answer was.
         ForeignError: its state is of a newer lading, or damaged.
+        PreflightError: two of them are one machine.
     """
     for name, host in seen.hosts.items():
         _check_answer(name, host)
+    _check_distinct(seen)
+    for name, host in seen.hosts.items():
         if not readable:
             continue
         for app in host.apps.values():
             if app.unreadable:
                 raise damaged(name, f"{host.facts.state_dir}/apps/{app.app}/{app.unreadable}", app)
+
+
+def _check_distinct(seen: state.FleetState) -> None:
+    """Refuse two names of one engine: both would work on the same containers, and each would undo the other.
+
+    Raises:
+        PreflightError: there are such names.
+    """
+    known: dict[tuple[str, str, str], str] = {}
+    for name, host in seen.hosts.items():
+        machine = host.facts.machine
+        if machine is None:
+            continue
+        if machine in known:
+            raise errors.PreflightError(
+                f"{known[machine]} and {name} are one machine: the same engine ({machine[0]}, {machine[2]})",
+                "name it once in lading.yaml, or choose one of the two: --to", host=name, step="observe")
+        known[machine] = name
 
 
 def _check_answer(name: str, host: state.HostState) -> None:

@@ -246,7 +246,8 @@ class Facts:
     they were asked for, since an engine always has some; *runtimes*: likewise; *containers*: the names and ids of all; *registries*: name → what the engine
     said when it asked there for an image that is nowhere; *docker_info*: what it said, as lines NAME=VALUE. *links*: the number of
     a mount's source in the order of the question → where it really leads, if that is elsewhere; "" = nobody can say.
-    *probe*: what its Compose makes of `compose.probe`."""
+    *probe*: what its Compose makes of `compose.probe`. *boot*: which start of the machine it is; *docker_root*: where its
+    engine keeps everything."""
 
     engine: str = ""
     engine_id: str = ""
@@ -271,6 +272,18 @@ class Facts:
     links: Mapping[int, str] = field(default_factory=dict)
     problem: str = ""
     probe: str = ""
+    boot: str = ""
+    docker_root: str = ""
+
+    @property
+    def machine(self) -> tuple[str, str, str] | None:
+        """What tells one engine from all others; None if it has not said.
+
+        An engine's id is copied with a machine's disk, but not the start of the machine; and on one
+        machine there may be several engines.
+        """
+        known = (self.engine_id, self.boot, self.docker_root)
+        return known if all(known) else None
 
 
 @dataclass(frozen=True, slots=True)

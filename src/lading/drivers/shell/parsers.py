@@ -270,6 +270,7 @@ def _facts(text: str, registries: str) -> state.Facts:
         networks=_networks([v.strip() for k, v in lines if k == "net"]),
         registries={line.split(" ")[0]: line.partition(" ")[2] for line in registries.splitlines() if line},
         docker_info="\n".join(f"{key}={one[key]}" for key in INFO if one.get("engine") and key in one),
+        boot=one.get("boot", ""), docker_root=one.get("root", ""),
         problem=one.get("problem", "") or (f"cannot write {one['readonly']}" if "readonly" in one else ""),
     )
 

@@ -1,6 +1,6 @@
 # What a host is, and what it has.
 # BINDS: paths that it must have, a line each.
-# needs: prelude state-dir engine each-line
+# needs: prelude state-dir engine each-line uptime
 
 # is_gone PATH: it does not exist. What lies in a folder that the SSH user may not enter (/var/lib/docker) is for the engine
 # to see.
@@ -80,6 +80,8 @@ net={{.Names}} {{.Networks}} {{.Label "com.docker.compose.project"}}' 2>&1) ||
 tell_facts() {
     part facts
     print_state_dir
+    read_uptime
+    printf 'boot=%s\n' "$boot"
     for tool in flock tar timeout sha256sum head dd stat sed; do
         command -v $tool >/dev/null 2>&1 || printf 'tool=%s\n' $tool
     done
