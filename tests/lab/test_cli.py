@@ -126,7 +126,7 @@ def someone_else_deploys(app: App, before: dict[str, dict[str, Any]]) -> None:
     noted = json.loads(app.lab.exec("web1", f"cat /var/lib/lading/apps/{app.name}/current").stdout)["changed"]
     assert [one["deployment"] for one in noted if "web" in one["of"]] == [rows["web1", "web"]["deployment"]]
     shown = app.lading("where", app.name, "--to", "web1,web2").stdout.splitlines()
-    assert shown[0] == f"{app.name} web1,web2: 1.1.0 on 2 hosts"
+    assert shown[0] == f"{app.name} production: 1.1.0 on 2 hosts"
     assert shown[2].split() == ["APP", "DEST", "SERVICE", "HOST", "VERSION", "STATE", "SINCE", "BY"]
     assert [line.split()[2:5] for line in shown[3:]] == [
         ["store", "web1", "1"], ["store", "web2", "1"], ["web", "web1", "1.1.0"], ["web", "web2", "1.1.0"]]
