@@ -1,4 +1,7 @@
-"""Check the scripts that lading sends to hosts: shfmt for each file, shellcheck for each script with all that it may need."""
+"""Check the scripts that lading sends to hosts.
+
+shfmt looks at each file, shellcheck at each script with all that it may need.
+"""
 
 import subprocess
 import sys
@@ -11,8 +14,8 @@ SOURCE = Path(__file__).resolve().parents[1] / "src"
 DETACHED = sorted((SOURCE / "lading" / "transport" / "detached").glob("*.sh"))  # each is whole by itself
 STYLE = ("shfmt", "-d", "-i", "4", "-ln", "posix")
 SHELLCHECK = ("shellcheck", "-s", "sh")
-# Not asked of one script: SC2317, SC2034: it calls, and reads, not all that its parts have, and some only through each_line;
-# SC2153: an argument in capitals is no misspelling of a variable
+# Not asked of one script. SC2317, SC2034: it calls, and reads, not all that its parts have, and some
+# only through each_line; SC2153: an argument in capitals is no misspelling of a variable
 APART = ("-e", "SC2317,SC2034,SC2153")
 ALL = ("--include=SC2034",)  # a variable that none of all scripts reads
 

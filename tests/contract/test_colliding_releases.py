@@ -15,7 +15,7 @@ from a_ledger import Book, Place
 from lading import context, errors, settings, state
 from lading.compose import release as releases
 from lading.compose import restore
-from lading.deploy import rollback, running
+from lading.deploy import on_host, rollback
 from lading.drivers.shell import observe
 from lading.inventory import hosts
 from lading.plan import planner
@@ -72,7 +72,7 @@ def test_the_other_release_is_no_unchanged_one() -> None:
     """The host has ONE under its first 12 digits, as older ladings named it; OTHER is deployed now."""
     seen = observe.answered("web1", answer(current(SHORT, restore.from_bytes(ONE).version), {SHORT: ONE})).apps["shop"]
     wanted = restore.from_bytes(OTHER)
-    old = running.kept_release(seen)
+    old = on_host.current_release(seen)
     assert old is not None and old.canonical() == ONE
     running_now = [
         state.ContainerState("shop", name, f"id-{name}", f"shop-{name}-1", spec.image, "i", "running", content=spec.content,

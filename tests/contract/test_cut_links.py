@@ -168,8 +168,7 @@ async def test_a_cut_of_four_seconds_is_not_noticed(
 async def test_a_link_that_flaps_ends_with_working_commands(
     server: sshd_server.Sshd, link: Link, transport: ssh.SshTransport, host: hosts.Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    short(monkeypatch, 0.2, 0.2)  # as 2 s up and 3 s down are to 10 and 10 s, but worse
-    monkeypatch.setattr(ssh, "RETURN", 0.4)
+    short(monkeypatch)
     cut = 0
 
     async def flap() -> None:
@@ -181,15 +180,18 @@ async def test_a_link_that_flaps_ends_with_working_commands(
 
     running = Beaten(transport, host)
     await running.reaches(1)
+    monkeypatch.setattr(beats, "ANSWER", 0.2)  # as 2 s up and 3 s down are to 10 and 10 s, but worse
+    monkeypatch.setattr(ssh, "RETURN", 0.4)
     flapping = asyncio.create_task(flap())
     while not flapping.done():
-        try:
-            await running.task
-        except errors.UnreachableError:
+        await asyncio.wait({running.task, flapping}, return_when=asyncio.FIRST_COMPLETED)
+        if running.task.done():
+            assert isinstance(running.task.exception(), errors.UnreachableError)
             cut += 1
-        running = Beaten(transport, host)
+            running = Beaten(transport, host)
     assert cut > 0
     await flapping
+    short(monkeypatch)
     running.task.cancel()
     await asyncio.wait({running.task})
     assert await hello(transport, host) == "hello"

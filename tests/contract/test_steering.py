@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from a_project import FLEET, Project
 
-from lading import errors
+from lading import errors, state
 from lading.compose import normal, project, read, release, restore
-from lading.engines import host_commands
+from lading.drivers.shell import releases
 
 pytestmark = pytest.mark.contract
 ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": "/nowhere"}
@@ -93,7 +93,7 @@ def test_profiles_are_kept_with_the_release_and_change_none_that_has_none(shop: 
     made = release.build(reading(shop, profiles=("tools", "debug")), {}).release
     kept = restore.from_bytes(made.canonical())
     assert kept.profiles == ("debug", "tools")
-    assert host_commands.compose_function(kept, {}).options[:5] == ["--profile", "debug", "--profile", "tools", "-p"]
+    assert releases.call(kept, {}, state.AppState(kept.app)).options[:5] == ["--profile", "debug", "--profile", "tools", "-p"]
 
 
 def test_a_compose_file_with_a_newline_in_its_name_is_refused(shop: Project) -> None:

@@ -16,9 +16,9 @@ import pytest
 from host_shell import HostShell, by_compose
 from lading import errors, events, state
 from lading.compose import bundle, overlay, plugin, restore
-from lading.deploy import host_checks, running
-from lading.drivers.shell import observation, observe
-from lading.engines import host_commands
+from lading.deploy import host_checks, on_host
+from lading.drivers import base as drivers
+from lading.drivers.shell import observation, observe, releases
 from lading.inventory import hosts
 from lading.ledger import deployments, ledger, timings
 from lading.plan import planner
@@ -28,6 +28,7 @@ from lading.transport import local
 
 V1 = Path(__file__).parent / "v1"
 RELEASES = {path.name: path for path in sorted((V1 / "host" / "apps" / "shop" / "releases").iterdir())}
+STAGED = ("PullImages", "StoreRelease")
 KINDS = [json.loads(line) for line in (V1 / "events.jsonl").read_text().splitlines()]
 IDS = {name: hashlib.sha256((path / "release.json").read_bytes()).hexdigest() for name, path in RELEASES.items()}
 PROGRAM = """#!/bin/sh
@@ -118,11 +119,10 @@ def test_a_deployment_that_was_left_open(host: HostShell) -> None:
 
 
 def test_the_lease_is_taken_over_with_the_next_fence(host: HostShell) -> None:
-    what = observation.lease(
-        observe.marker(), state_dir=str(host.state), app="shop", deployment="d2", holder="ben@desk",
-        since="2026-11-25T10:00:00Z", url="", take=False, grace=1, begin='{"v": 1, "kind": "begin", "deployment": "d2"}',
-        nonce="", binds=())
-    assert host.run(what).text("fence").strip() == "6"
+    begun = journal.Begun("d2", process="p2", app="shop")
+    claim = drivers.Claim("shop", begun, "ben@desk", "2026-11-25T10:00:00Z", grace=1)
+    taken = host.run(observation.lease(observe.marker(), claim, str(host.state), timeout=60))
+    assert taken.text("fence").strip() == "6"
     assert seen(host).open is not None
 
 
@@ -182,7 +182,7 @@ def generations(app: state.AppState, wanted: str) -> dict[str, int]:
 @pytest.mark.parametrize("name", RELEASES)
 def test_compose_reads_a_kept_release_with_todays_command(name: str, host: HostShell) -> None:
     app, made = seen(host), restore.from_bytes((RELEASES[name] / "release.json").read_bytes())
-    call = host_commands.compose_function(made, generations(app, name), app)
+    call = releases.call(made, generations(app, name), app)
     script = by_compose(call.values(), host.app(), "config", "--format", "json")
     done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
     services = json.loads(done.stdout)["services"]
@@ -210,10 +210,15 @@ def test_the_plan_is_made_as_it_was(host: HostShell) -> None:
     whole = look(host)
     app, made = whole.apps["shop"], restore.from_bytes((RELEASES["c0186b515193"] / "release.json").read_bytes())
     assert app.current is not None
-    one = planner.plan_host("web1", made, dict(app.current.generations), (), app, running.kept_release(app))
+    one = planner.plan_host("web1", made, dict(app.current.generations), (), app, on_host.current_release(app))
     plan = planner.plan(made, "web1", planner.hooked(made, {"web1": one}))
     before, now = frozen("plan.json"), json.loads(json.dumps(plan.as_json()))
+    was, are = before.pop("steps"), now.pop("steps")
     assert {key: now[key] for key in before} == before  # what came later stands beside it
+    kept = [step for step in are if step in was]
+    assert sorted(kept, key=was.index) == was  # images are pulled before the release is stored since then
+    assert [one for one in kept if one["kind"] not in STAGED] == [one for one in was if one["kind"] not in STAGED]
+    assert [one["kind"] for one in are if one not in was] == ["VerifyServices", "PrepareRelease", "FinishRelease"]
 
 
 @pytest.mark.parametrize("stored", KINDS, ids=lambda one: one["kind"])

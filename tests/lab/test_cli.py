@@ -123,8 +123,8 @@ def someone_else_deploys(app: App, before: dict[str, dict[str, Any]]) -> None:
             key: store[key] for key in ("since", "actor", "deployment")}
         assert str(rows[host, "web"]["actor"]).startswith("ben@")
         assert rows[host, "web"]["deployment"] > store["deployment"]
-        noted = json.loads(app.lab.exec(host, f"cat /var/lib/lading/apps/{app.name}/current").stdout)["changed"]
-        assert [one["deployment"] for one in noted if "web" in one["of"]] == [rows[host, "web"]["deployment"]]
+    noted = json.loads(app.lab.exec("web1", f"cat /var/lib/lading/apps/{app.name}/current").stdout)["changed"]
+    assert [one["deployment"] for one in noted if "web" in one["of"]] == [rows["web1", "web"]["deployment"]]
     shown = app.lading("where", app.name, "--to", "web1,web2").stdout.splitlines()
     assert shown[0] == f"{app.name} web1,web2: 1.1.0 on 2 hosts"
     assert shown[2].split() == ["APP", "DEST", "SERVICE", "HOST", "VERSION", "STATE", "SINCE", "BY"]

@@ -10,8 +10,7 @@ import pytest
 from builders import a_journal, a_release, a_service
 from lading import context, errors, settings, state
 from lading.cli import prompts
-from lading.deploy import approval, resume, running
-from lading.engines import base
+from lading.deploy import approval, ended, execution, on_host, order, takeover
 from lading.inventory import hosts
 from lading.plan import planner, steps
 from lading.transport import recorder
@@ -104,18 +103,22 @@ def open_on_web1() -> state.FleetState:
 
 def test_no_plan_is_carried_out_by_its_hash_while_a_deployment_is_open(tmp_path: Path) -> None:
     seen = open_on_web1()
-    assert running.unfinished(seen, "shop") == {"web1": "20261128-210500-4f2a"}
+    assert on_host.unfinished(seen, "shop") == {"web1": "20261128-210500-4f2a"}
     with pytest.raises(errors.PlanChangedError, match="20261128-210500-4f2a on web1") as caught:
-        asyncio.run(resume.end_open(called(tmp_path, PLAN.hash), "shop", seen, take_lease=False, before="the next deployment"))
+        asyncio.run(takeover.end_open(called(tmp_path, PLAN.hash), "shop", seen, take_lease=False, before="the next deployment"))
     assert "lading resume shop" in caught.value.hint
 
 
 def test_an_empty_plan_is_another_one_too(tmp_path: Path) -> None:  # approved, and carried out by somebody else since
-    done = replace(PLAN, hosts={"web1": steps.HostPlan("web1")})
-    job = base.Job(done, MADE, None, {}, {}, "d1", {}, "auto", "ann", "now")
+    done = replace(PLAN, hosts={"web1": steps.HostPlan("web1")}, phases=())
+
+    def carried_out(approved: str) -> ended.Ended:
+        here = called(tmp_path, approved)
+        return asyncio.run(execution.carry_out(here, order.make(here, done, {}, (), deployment="d1")))
+
     with pytest.raises(errors.PlanChangedError):
-        asyncio.run(running.carry_out(called(tmp_path, PLAN.hash), job, verb="deploy", reason="", plan=done))
-    good = asyncio.run(running.carry_out(called(tmp_path, done.hash), job, verb="deploy", reason="", plan=done))
+        carried_out(PLAN.hash)
+    good = carried_out(done.hash)
     assert good.result == "unchanged"
 
 

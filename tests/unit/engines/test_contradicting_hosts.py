@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lading import context, errors, events, settings, state
-from lading.deploy import remove, resume, rollback
+from lading.deploy import remove, rollback, takeover
 from lading.inventory import hosts
 from lading.ledger import ledger
 from lading.queries import drift, history, where
@@ -21,7 +21,7 @@ LINE = {"v": 3, "kind": "committed", "deployment": DEPLOYMENT, "to": RELEASE, "v
 VERBS: dict[str, Callable[[context.Context], Coroutine[Any, Any, Any]]] = {
     "rollback": lambda here: rollback.rollback(here, "shop", ["web1"]),
     "remove": lambda here: remove.remove(here, "shop", ["web1"]),
-    "resume": lambda here: resume.resume(here, "shop", to=["web1"]),
+    "resume": lambda here: takeover.resume(here, "shop", to=["web1"]),
 }
 WRONG = {
     "emptied": {},

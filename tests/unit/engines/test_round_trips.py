@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ from builders import a_container, a_release, a_service
 from lading import context, events, settings, state
 from lading.compose import project, release
 from lading.deploy import preparation
-from lading.drivers.shell import observe
-from lading.engines import base, hosts
+from lading.drivers.shell import driver, observe
+from lading.engines import base
+from lading.engines.compose_hosts import coordinator
 from lading.inventory import hosts as inventory
 from lading.plan import planner
 from lading.queries import check, drift, where
+from lading.state import journal
+from lading.transport import base as transports
 from lading.transport import command, recorder
 
 HOSTS = {name: inventory.Host(name) for name in ("web1", "web2", "web3")}
@@ -33,30 +37,91 @@ def inspected(seen: state.ContainerState) -> bytes:
     }).encode()
 
 
+def is_said(what: command.Command, word: str) -> bool:
+    """Whether a script is given this line."""
+    return word in what.script.splitlines()
+
+
 class Fleet:
-    """Hosts on which *old* runs, until they are told to roll to *new*."""
+    """Hosts on which *old* runs, until they are told to roll to *new*.
+
+    *phase*: of the deployment, on each; *ended*: on which it was undone, or left open.
+    """
 
     def __init__(self, old: release.Release, new: release.Release) -> None:
         self.old, self.new = old, new
         self.runs = dict.fromkeys(HOSTS, old)
+        self.phase: dict[str, journal.Phase | None] = dict.fromkeys(HOSTS)
+        self.ended: list[tuple[str, str]] = []
         self.recorder = recorder.RecorderTransport(self.answer)
 
     def answer(self, host: inventory.Host, what: command.Command) -> command.Result:
         """What a host answers; a command that it does not know is an error."""
-        made = self.runs[host.name]
-        current = state.Current("shop", self.old.id, self.old.version, "d0").as_json()
-        look = {
-            "facts": b"state=/s\nengine=20.10.24\ncompose=2.40.3\n", "app:shop": b"", "current:shop": json.dumps(current).encode(),
-            f"release:shop:{self.old.id}": self.old.canonical(), "containers": self._containers(made),
-        }
-        if what.name == "roll":
-            self.runs[host.name] = self.new
-        parts: dict[str, bytes] = {
-            "observe": look, "lease": {"fence": b"1", **look}, "stage": {"dir": b"/s/apps/shop", "config": b""},
-            "roll": {"up": b"0\n", "containers": self._containers(self.new), "tick": b""}, "hook": {"hook": b"0\n"},
-            "tidy": {}, "commit": {}, "release-lease": {},
-        }[what.name]
+        parts = getattr(self, "do_" + what.name.replace("-", "_"))(host.name, what)
         return command.Result(0, {**parts, "end": b""})
+
+    def do_observe(self, host: str, _what: command.Command) -> dict[str, bytes]:
+        current = state.Current("shop", self.old.id, self.old.version, "d0").as_json()
+        return {
+            "facts": b"state=/s\nengine=20.10.24\ncompose=2.40.3\n", "app:shop": b"",
+            "current:shop": json.dumps(current).encode(), f"release:shop:{self.old.id}": self.old.canonical(),
+            "containers": self._containers(self.runs[host]),
+        }
+
+    def do_lease(self, host: str, what: command.Command) -> dict[str, bytes]:
+        if is_said(what, "MODE=begin"):
+            self.phase[host] = "begun"
+        phase = self.phase[host]
+        fence = b"0" if phase in (None, "ended", "undone") else b"1"
+        return {"fence": fence, "phase": (phase or "none").encode(), **self.do_observe(host, what)}
+
+    def do_confirm(self, host: str, _what: command.Command) -> dict[str, bytes]:
+        return {"phase": (self.phase[host] or "none").encode()}
+
+    def do_stage(self, host: str, what: command.Command) -> dict[str, bytes]:
+        if "\nSTAGED=" in what.script:
+            self.phase[host] = "staged"
+        return {"dir": b"/s/apps/shop", "config": b""}
+
+    def do_hook(self, _host: str, _what: command.Command) -> dict[str, bytes]:
+        return {"hook": b"0\n"}
+
+    def do_roll(self, host: str, _what: command.Command) -> dict[str, bytes]:
+        self.runs[host], self.phase[host] = self.new, "rolled"
+        return {"up": b"0\n", "containers": self._containers(self.new), "tick": b""}
+
+    def do_undo(self, host: str, _what: command.Command) -> dict[str, bytes]:
+        self.runs[host], self.phase[host] = self.old, "undoing"
+        return {"up": b"0\n", "containers": self._containers(self.old), "tick": b""}
+
+    def do_tidy(self, _host: str, _what: command.Command) -> dict[str, bytes]:
+        return {}
+
+    def do_prepare(self, host: str, _what: command.Command) -> dict[str, bytes]:
+        self.phase[host] = "prepared"
+        return {"prepared": b""}
+
+    def do_commit(self, host: str, _what: command.Command) -> dict[str, bytes]:
+        self.phase[host] = "committed"
+        return {}
+
+    def do_finish(self, host: str, _what: command.Command) -> dict[str, bytes]:
+        self.phase[host] = "ended"
+        return {"ended": b""}
+
+    def do_release_lease(self, host: str, what: command.Command) -> dict[str, bytes]:
+        """A deployment is closed, or only left."""
+        closes = "\nUNDONE=" in what.script
+        self.phase[host] = "undone" if closes else self.phase[host]
+        self.ended.append((host, "undone" if closes else "left"))
+        return {}
+
+    def do_remove(self, host: str, _what: command.Command) -> dict[str, bytes]:
+        self.phase[host] = "ended"
+        return {}
+
+    def do_last_lines(self, _host: str, _what: command.Command) -> dict[str, bytes]:
+        return {}
 
     def _containers(self, made: release.Release) -> bytes:
         return b"\n".join(inspected(a_container(spec)) for spec in made.active.values())
@@ -69,15 +134,36 @@ class Fleet:
 
     async def upgrade(self) -> base.Report:
         """What `lading deploy` does with the hosts: look, plan, carry out."""
-        return await hosts.HostsEngine(self.recorder).run(await self.job(), self.record)
+        return await self.apply(await self.order())
 
-    async def job(self) -> base.Job:
-        """The upgrade, planned."""
+    async def apply(self, what: base.DeploymentOrder) -> base.Report:
+        """Carry an order out over the recorder, or over what stands before it."""
+        return await self.engine.apply(what, self.record)
+
+    @property
+    def engine(self) -> coordinator.ComposeHosts:
+        """The engine, over this fleet's transport."""
+        return coordinator.ComposeHosts(driver.connect(self.transport, "auto"))
+
+    @property
+    def transport(self) -> transports.Transport:
+        """What hosts are reached by."""
+        return self.recorder
+
+    async def order(self, verb: str = "deploy", finished: tuple[str, ...] = ()) -> base.DeploymentOrder:
+        """The upgrade, planned; *finished*: what had ended well before it."""
         seen = await observe.fleet(self.recorder, list(HOSTS.values()), state_dir="auto", app="shop")
-        bundle = release.Bundle(self.new, (), {}, {})
         plans = {name: preparation.plan_host(name, self.new, {}, host) for name, host in seen.hosts.items()}
-        whole = planner.plan(self.new, "all", planner.hooked(self.new, plans))
-        return base.Job(whole, self.new, bundle, {self.old.id: self.old}, HOSTS, "d1", {"source": "src"}, "auto", "ann", "now")
+        whole = planner.plan(self.new, "all", planner.hooked(self.new, plans), back=verb == "rollback")
+        begun = journal.Begun("d1", verb=verb, app="shop", actor="ann", participants=tuple(HOSTS), process="p1",
+                              batches=whole.batches, to=self.new.id, version=self.new.version, finished=finished)
+        left = self.new.left_on_the_way_back(finished) if verb == "rollback" else frozenset[str]()
+        own = {
+            name: base.HostOrder(replace(begun, before=plan.previous), self.new, {self.old.id: self.old}, left)
+            for name, plan in plans.items()
+        }
+        bundle = release.Bundle(self.new, (), {}, {})
+        return base.DeploymentOrder("d1", whole, HOSTS, own, "ann", "now", "p1", bundle=bundle)
 
     async def record(self, event: events.Event) -> None:
         """Nothing is kept."""
@@ -98,25 +184,25 @@ def releases(count: int = 1, removed: int = 0, **more: Any) -> tuple[release.Rel
 
 
 @pytest.mark.parametrize("count", [1, 20])
-def test_an_upgrade_takes_five_round_trips_a_host_however_many_services(count: int) -> None:
+def test_an_upgrade_takes_eight_round_trips_a_host_however_many_services(count: int) -> None:
     hosted = Fleet(*releases(count))
     report = asyncio.run(hosted.upgrade())
     assert (report.outcome.result, report.why) == ("succeeded", "")
-    assert hosted.counted() == dict.fromkeys(HOSTS, 5)
+    assert hosted.counted() == dict.fromkeys(HOSTS, 8)
 
 
 @pytest.mark.parametrize("removed", [1, 10])
 def test_removing_services_and_networks_takes_one_more(removed: int) -> None:
     hosted = Fleet(*releases(2, removed))
     assert asyncio.run(hosted.upgrade()).outcome.result == "succeeded"
-    assert hosted.counted() == dict.fromkeys(HOSTS, 6)
+    assert hosted.counted() == dict.fromkeys(HOSTS, 9)
 
 
 def test_a_hook_takes_one_more_on_its_one_host() -> None:
     extension = {"hooks": {"before": {"service": "s0", "command": ["migrate"]}}}
     hosted = Fleet(*releases(2, extension=extension))
     assert asyncio.run(hosted.upgrade()).outcome.result == "succeeded"
-    assert hosted.counted() == {"web1": 6, "web2": 5, "web3": 5}
+    assert hosted.counted() == {"web1": 9, "web2": 8, "web3": 8}
 
 
 @pytest.mark.parametrize("app", ["", "shop"])

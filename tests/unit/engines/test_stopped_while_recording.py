@@ -5,27 +5,24 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from test_round_trips import HOSTS, releases
-from test_way_back import Struck
+from test_round_trips import HOSTS, Fleet, releases
 
 from lading import events
-from lading.engines import base, hosts
+from lading.engines import base
 from lading.inventory import hosts as inventory
 from lading.transport import command
 
 
-class Stopped(Struck):
-    """A healthy fleet whose user sends SIGTERM while the ledger is told that *step* begins, or while it attests ("attest")."""
+class Stopped(Fleet):
+    """A healthy fleet whose user sends SIGTERM while the ledger is told that *step* begins, or stores the decision ("decide")."""
 
     def __init__(self, step: str) -> None:
-        super().__init__(looks=0)
-        self.old, self.new = releases(2, 1, extension={"hooks": {"before": {"service": "s0", "command": ["migrate"]}}})
-        self.runs = dict.fromkeys(HOSTS, self.old)
+        super().__init__(*releases(2, 1, extension={"hooks": {"before": {"service": "s0", "command": ["migrate"]}}}))
         self.step, self.stop, self.sent = step, asyncio.Event(), list[str]()
 
     def answer(self, host: inventory.Host, what: command.Command) -> command.Result:
         self.sent.append(what.name)
-        return super(Struck, self).answer(host, what) if what.name == "roll" else super().answer(host, what)
+        return super().answer(host, what)
 
     async def record(self, event: events.Event) -> None:
         """The ledger takes a while."""
@@ -33,20 +30,18 @@ class Stopped(Struck):
             self.stop.set()
         await asyncio.sleep(0)
 
-    async def attest(self) -> Mapping[str, object]:
-        """So does what it attests."""
-        if self.step == "attest":
+    async def decide(self) -> Mapping[str, object]:
+        """So does the decision."""
+        if self.step == "decide":
             self.stop.set()
         return {}
 
-    async def story(self, *, forward: bool = False) -> base.Report:
-        job, engine = replace(await self.job(), stop=self.stop, attest=self.attest), hosts.HostsEngine(self.recorder)
-        return await (engine.settle(job, self.record, forward=True, silent=()) if forward else engine.run(job, self.record))
+    async def story(self) -> base.Report:
+        return await self.apply(replace(await self.order(), stop=self.stop, decide=self.decide))
 
 
 @pytest.mark.parametrize(("step", "result"), [
-    ("stage", "untouched"), ("hook", "untouched"), ("roll", "untouched"), ("tidy", "rolled_back"), ("commit", "rolled_back"),
-    ("attest", "rolled_back"),
+    ("stage", "untouched"), ("hook", "untouched"), ("roll", "untouched"), ("tidy", "rolled_back"), ("prepare", "rolled_back"),
 ])
 def test_nothing_is_done_after_it_but_the_way_back(step: str, result: str) -> None:
     fleet = Stopped(step)
@@ -57,8 +52,22 @@ def test_nothing_is_done_after_it_but_the_way_back(step: str, result: str) -> No
     assert fleet.sent.count("release-lease") == len(HOSTS)
 
 
-def test_nobody_asked_and_a_deployment_that_is_finished_is_not_stopped() -> None:
-    assert asyncio.run(Stopped("never").story()).outcome.result == "succeeded"
-    finished = Stopped("commit")
-    assert asyncio.run(finished.story(forward=True)).outcome.result == "succeeded"
-    assert finished.sent.count("commit") == len(HOSTS)
+@pytest.mark.parametrize("step", ["never", "decide", "commit", "finish"])
+def test_nobody_asked_and_what_was_decided_is_not_stopped(step: str) -> None:
+    fleet = Stopped(step)
+    assert asyncio.run(fleet.story()).outcome.result == "succeeded"
+    assert fleet.sent.count("commit") == fleet.sent.count("finish") == len(HOSTS)
+
+
+def test_a_stop_that_comes_when_all_are_prepared_is_too_late() -> None:
+    class Late(Stopped):
+        def do_prepare(self, host: str, what: command.Command) -> dict[str, bytes]:
+            told = super().do_prepare(host, what)
+            if set(self.phase.values()) == {"prepared"}:
+                self.stop.set()
+            return told
+
+    fleet = Late("never")
+    assert asyncio.run(fleet.story()).outcome.result == "succeeded"
+    assert fleet.stop.is_set()
+    assert fleet.phase == dict.fromkeys(HOSTS, "ended")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lading import context, errors, settings, state
-from lading.deploy import resume
+from lading.deploy import takeover
 from lading.inventory import hosts
 from lading.ledger import ledger
 from lading.queries import drift, logs, where
@@ -21,7 +21,7 @@ VERBS: dict[str, Ask] = {
     "where": lambda here: where.where(here, "nope"),
     "logs": lambda here: logs.logs(here, "nope"),
     "logs -f": lambda here: logs.logs(here, "nope", follow=True),
-    "resume": lambda here: resume.resume(here, "nope"),
+    "resume": lambda here: takeover.resume(here, "nope"),
 }
 
 
@@ -73,7 +73,7 @@ class Told:
 
 
 def test_the_ledger_knows_it() -> None:
-    assert asyncio.run(resume.resume(here({"web1": ""}, Told()), "nope")).ended == ()  # type: ignore[arg-type]
+    assert asyncio.run(takeover.resume(here({"web1": ""}, Told()), "nope")).ended == ()  # type: ignore[arg-type]
 
 
 def test_where_shows_a_host_that_does_not_answer_all_the_same() -> None:

@@ -5,15 +5,19 @@ import json
 from dataclasses import replace
 
 import pytest
-from test_round_trips import HOSTS, Fleet, releases
+from test_round_trips import HOSTS, Fleet, is_said, releases
 
 from builders import a_container, a_release, a_service, an_app
-from lading import events
+from lading import events, state
 from lading.compose import release
-from lading.engines import base, held, host_commands, hosts
+from lading.deploy import takeover
+from lading.drivers.shell import releases as drivers
+from lading.engines import base
+from lading.engines.compose_hosts import coordinator, host_run
 from lading.health import watch
 from lading.inventory import hosts as inventory
 from lading.plan import steps
+from lading.state import journal
 from lading.transport import base as transports
 from lading.transport import command
 
@@ -26,27 +30,29 @@ class Struck(Fleet):
     def __init__(self, looks: int, undo: bytes = b"0\n") -> None:
         super().__init__(*releases())
         self.looks, self.undo, self.rolled = looks, undo, False
-        self.journaled: list[tuple[str, str]] = []
 
-    def answer(self, host: inventory.Host, what: command.Command) -> command.Result:
-        if what.name == "release-lease":
-            line = next(line for line in what.script.splitlines() if line.startswith("RECORD="))
-            self.journaled.append((host.name, json.loads(line.removeprefix("RECORD=").strip("'"))["kind"]))
-        if what.name == "last-lines":
-            return command.Result(0, {"end": b""})
-        if what.name == "undo":
-            self.runs[host.name] = self.old
-            struck = host.name == "web2" and self.undo != b"0\n"
-            found = self._containers(self.new if struck else self.old)
-            return command.Result(0, {"up": self.undo if struck else b"0\n", "containers": found, "tick": b"", "end": b""})
-        answer = super().answer(host, what)
-        if host.name == "web2" and what.name == "roll":
-            self.rolled = True
-            return command.Result(0, {"up": b"1\nthe daemon is gone", "containers": b"", "tick": b"", "end": b""})
-        if host.name == "web2" and what.name == "observe" and self.rolled and self.looks:
+    def do_roll(self, host: str, what: command.Command) -> dict[str, bytes]:
+        told = super().do_roll(host, what)
+        if host != "web2":
+            return told
+        self.rolled = True
+        return {"up": b"1\nthe daemon is gone", "containers": b"", "tick": b""}
+
+    def do_undo(self, host: str, what: command.Command) -> dict[str, bytes]:
+        told = super().do_undo(host, what)
+        if host != "web2" or self.undo == b"0\n":
+            return told
+        return {"up": self.undo, "containers": self._containers(self.new), "tick": b""}
+
+    def do_observe(self, host: str, what: command.Command) -> dict[str, bytes]:
+        if host == "web2" and what.name == "observe" and self.rolled and self.looks:
             self.looks -= 1
-            return command.Result(0, {"facts": AWAY, "end": b""})
-        return answer
+            return {"facts": AWAY}
+        return super().do_observe(host, what)
+
+
+def results(report: base.Report) -> dict[str, str]:
+    return {name: one.result for name, one in report.outcome.hosts.items()}
 
 
 def test_an_undo_waits_for_an_engine_that_is_restarting() -> None:
@@ -54,7 +60,7 @@ def test_an_undo_waits_for_an_engine_that_is_restarting() -> None:
     report = asyncio.run(fleet.upgrade())
     assert {name: one.result for name, one in report.outcome.hosts.items()} == dict.fromkeys(HOSTS, "rolled_back")
     assert fleet.looks == 0
-    assert sorted(fleet.journaled) == [(name, "undone") for name in HOSTS]
+    assert sorted(fleet.ended) == [(name, "undone") for name in HOSTS]
 
 
 def test_an_undo_that_fails_gives_the_lease_back_and_leaves_the_deployment_open() -> None:
@@ -62,76 +68,105 @@ def test_an_undo_that_fails_gives_the_lease_back_and_leaves_the_deployment_open(
     report = asyncio.run(fleet.upgrade())
     assert report.outcome.result == "partial"
     assert (report.outcome.hosts["web2"].result, report.outcome.hosts["web1"].result) == ("failed", "rolled_back")
-    assert sorted(fleet.journaled) == [("web1", "undone"), ("web2", "left"), ("web3", "undone")]
+    assert sorted(fleet.ended) == [("web1", "undone"), ("web2", "left"), ("web3", "undone")]
 
 
 def test_an_engine_that_stays_away_is_a_failure_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(held, "RECONNECT", 0.0)
+    monkeypatch.setattr(host_run, "RECONNECT", 0.0)
+    monkeypatch.setattr(coordinator, "PATIENCE", (0.0, 0.0, 0.0))
     report = asyncio.run(Struck(looks=99).upgrade())
     assert report.outcome.hosts["web2"].result == "failed"
     assert "Cannot connect to the Docker daemon" in report.outcome.hosts["web2"].error
 
 
-class Meddled(Struck):
-    """A fleet on some of whose *hosts* somebody brings the old version back when all is verified; *undo*: as above, of web2."""
+class Meddled(Fleet):
+    """A fleet on whose web2 somebody brings the old version back when all is verified; *undo*: what its undo's up says."""
 
-    def __init__(self, meddled: tuple[str, ...], undo: bytes = b"0\n") -> None:
-        super().__init__(looks=0, undo=undo)
-        self.meddled = meddled
+    def __init__(self, undo: bytes = b"0\n") -> None:
+        super().__init__(*releases())
+        self.undo = undo
 
-    def answer(self, host: inventory.Host, what: command.Command) -> command.Result:
-        if what.name == "commit" and host.name in self.meddled:
-            return command.Result(40, {"refused": b"changed\nweb\n", "end": b""})
-        return Fleet.answer(self, host, what) if what.name == "roll" else super().answer(host, what)
+    def do_prepare(self, host: str, what: command.Command) -> dict[str, bytes]:
+        if host != "web2":
+            return super().do_prepare(host, what)
+        return {"containers": self._containers(self.old)}
+
+    def do_undo(self, host: str, what: command.Command) -> dict[str, bytes]:
+        told = super().do_undo(host, what)
+        if host != "web2" or self.undo == b"0\n":
+            return told
+        return {"up": self.undo, "containers": self._containers(self.new), "tick": b""}
 
 
-@pytest.mark.parametrize("meddled", [("web2",), tuple(HOSTS)])
-def test_a_host_that_was_changed_before_the_commit_goes_back_and_the_whole_says_so(meddled: tuple[str, ...]) -> None:
-    fleet = Meddled(meddled)
+def test_a_host_that_was_changed_before_the_commit_takes_all_back_and_is_named() -> None:
+    fleet = Meddled()
     report = asyncio.run(fleet.upgrade())
-    words = {name: "rolled_back" if name in meddled else "succeeded" for name in HOSTS}
-    assert {name: one.result for name, one in report.outcome.hosts.items()} == words
-    assert report.outcome.result == ("rolled_back" if len(meddled) == len(HOSTS) else "partial")
-    assert "web does not run any more as it was judged" in report.why
-    assert sorted(fleet.journaled) == [(name, "undone") for name in meddled]
+    assert results(report) == dict.fromkeys(HOSTS, "rolled_back")
+    assert (report.host, report.step) == ("web2", "prepare")
+    assert "s0 does not run any more as it was judged" in report.why
+    assert sorted(fleet.ended) == [(name, "undone") for name in HOSTS]
 
 
 def test_who_finishes_another_s_deployment_commits_nothing_that_does_not_run() -> None:
-    async def story(fleet: Meddled) -> base.Report:
-        return await hosts.HostsEngine(fleet.recorder).settle(await fleet.job(), fleet.record, forward=True, silent=())
+    fleet = Meddled()
 
-    report = asyncio.run(story(Meddled(("web2",))))
-    assert {name: one.result for name, one in report.outcome.hosts.items()} == {"web1": "succeeded", "web2": "rolled_back", "web3": "succeeded"}
-    assert (report.host, report.outcome.result) == ("web2", "partial")
+    async def story() -> base.Report:
+        order = await fleet.order()
+        fleet.runs, fleet.phase = dict.fromkeys(HOSTS, fleet.new), dict.fromkeys(HOSTS, "rolled")
+        own = {name: replace(one, begun=replace(one.begun, deployment="d1")) for name, one in order.own.items()}
+
+        def replan(name: str, host: state.HostState, phase: journal.Phase) -> steps.HostPlan:
+            return takeover.what_is_left(name, own[name], host, phase)
+
+        taken = replace(order, own=own, bundle=None, replan=replan)
+        return await fleet.engine.settle(taken, fleet.record, "")
+
+    report = asyncio.run(story())
+    assert results(report) == dict.fromkeys(HOSTS, "rolled_back")
+    assert (report.host, report.step) == ("web2", "prepare")
+    assert "committed" not in fleet.phase.values()
 
 
 def test_a_host_that_was_changed_and_does_not_go_back_is_failed() -> None:
-    report = asyncio.run(Meddled(("web2",), undo=b"1\nno space left").upgrade())
-    assert (report.outcome.result, report.outcome.hosts["web2"].result, report.outcome.hosts["web1"].result) == ("partial", "failed", "succeeded")
+    fleet = Meddled(undo=b"1\nno space left")
+    report = asyncio.run(fleet.upgrade())
+    assert report.outcome.result == "partial"
+    assert results(report) == {"web1": "rolled_back", "web2": "failed", "web3": "rolled_back"}
+    assert "no space left" in report.outcome.hosts["web2"].error
+    assert ("web2", "left") in fleet.ended
 
 
 def test_who_was_overtaken_says_by_whom_and_nothing_of_what_runs_now() -> None:
+    lease = b"\ndeployment=d2\nfence=2\nstate=held\nholder=bob@laptop\n"
+
     class Overtaken(Fleet):
         def answer(self, host: inventory.Host, what: command.Command) -> command.Result:
+            if is_said(what, "MODE=take"):
+                return command.Result(40, {"refused": b"held" + lease, "end": b""})
             if what.name in ("stage", "release-lease"):
-                lease = b"fence\ndeployment=d2\nfence=2\nstate=held\nholder=bob@laptop\n"
-                return command.Result(40, {"refused": lease, "end": b""})
+                return command.Result(40, {"refused": b"fence" + lease, "end": b""})
             return super().answer(host, what)
 
     report = asyncio.run(Overtaken(*releases()).upgrade())
     assert "another deployment has taken the app over: deployment d2 of bob@laptop" in report.why
-    assert {(one.result, one.release) for one in report.outcome.hosts.values()} == {("untouched", "")}
+    assert {(one.result, one.release) for one in report.outcome.hosts.values()} == {("unknown", "")}
 
 
-class Silent(Struck):
+class Silent(Fleet):
     """A fleet on whose web2 the engine freezes once `up` has ended: nothing is told of the containers any more."""
 
     async def run(self, host: inventory.Host, what: command.Command, on_part: transports.OnPart | None = None) -> command.Result:
         """Over this fleet as a transport."""
         if host.name == "web2" and what.name == "roll":
             assert on_part is not None and on_part("up", b"0\n") is False
+            self.phase["web2"] = "rolling"
             await asyncio.Event().wait()
         return await self.recorder.run(host, what, on_part)
+
+    @property
+    def transport(self) -> transports.Transport:
+        """This fleet."""
+        return self
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -142,18 +177,18 @@ def test_an_engine_that_falls_silent_is_given_up_when_its_services_have_had_thei
     monkeypatch: pytest.MonkeyPatch, wait: float, stopped: bool, why: str
 ) -> None:
     monkeypatch.setattr(watch, "SILENCE", 0.03)
-    fleet = Silent(looks=0)
+    fleet = Silent(*releases())
     fleet.new = replace(fleet.new, services={name: replace(spec, wait=wait) for name, spec in fleet.new.services.items()})
 
     async def upgrade() -> base.Report:
-        job = await fleet.job()
+        order = await fleet.order()
 
         async def record(event: events.Event) -> None:
             await fleet.record(event)
             if stopped and isinstance(event, events.ServiceHealthy):  # elsewhere: web2 is watched by then
-                job.stop.set()
+                order.stop.set()
 
-        return await hosts.HostsEngine(fleet).run(job, record)
+        return await fleet.engine.apply(order, record)
 
     report = asyncio.run(asyncio.wait_for(upgrade(), 60))
     assert {name: one.result for name, one in report.outcome.hosts.items()} == dict.fromkeys(HOSTS, "rolled_back")
@@ -196,7 +231,7 @@ def test_a_rollback_mounts_them_again_too() -> None:
     fleet = Mounting()
 
     async def story() -> None:
-        await hosts.HostsEngine(fleet.recorder).run(replace(await fleet.job(), keep_jobs=True), fleet.record)
+        await fleet.apply(await fleet.order("rollback"))
 
     asyncio.run(story())
     name, spec = next(iter(fleet.new.services.items()))
@@ -208,17 +243,16 @@ def test_a_rollback_over_a_changed_network_starts_what_its_plan_names() -> None:
     fleet.old, fleet.new = releases(2)
 
     async def story() -> None:
-        job = await fleet.job()
-        plan = job.plan.hosts["web1"]
-        todo = (steps.RecreateNetwork("shop_default", ("s1",)), steps.StartServices(("s1",), anew=True))
-        approved = replace(plan, steps=todo)
-        job = replace(job, keep_jobs=True, plan=replace(job.plan, hosts={**job.plan.hosts, "web1": approved}))
-        await hosts.HostsEngine(fleet.recorder).run(job, fleet.record)
+        order = await fleet.order("rollback")
+        todo = (steps.RecreateNetwork("shop_default", ("s1",)), steps.StartServices(("s1",), anew=True),
+                steps.VerifyServices(("s0", "s1")))
+        stage, roll, *end = order.plan.phases
+        approved = replace(roll, batches=(*({**batch, "web1": todo} for batch in roll.batches if "web1" in batch),))
+        await fleet.apply(replace(order, plan=replace(order.plan, phases=(stage, approved, *end))))
 
     asyncio.run(story())
     lines = fleet.scripts["web1", "roll"].splitlines()
-    assert "ANEW=1" in lines
-    assert next(line for line in lines if line.startswith("set -- ")) == "set -- s1"
+    assert lines[lines.index("STEPS='network shop_default") + 1] == "anew s1'"
 
 
 def test_of_several_containers_nobody_can_tell_whose_is_which() -> None:
@@ -226,5 +260,5 @@ def test_of_several_containers_nobody_can_tell_whose_is_which() -> None:
     have = {"/data": ANONYMOUS}
     app = an_app(made, *(a_container(made.services["web"], id=str(n), mounts=have) for n in range(2)),
                  a_container(made.services["db"], mounts=have), a_container(made.services["db"], mounts=have, one_off=True))
-    assert host_commands.anonymous(app) == {("db", made.services["db"].content): [f"{ANONYMOUS} /data"]}
-    assert host_commands.anonymous(None) == {}
+    assert drivers.anonymous(app) == [f"db {made.services['db'].content} {ANONYMOUS} /data"]
+    assert drivers.anonymous(state.AppState("shop")) == []

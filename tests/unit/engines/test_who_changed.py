@@ -9,7 +9,6 @@ from test_round_trips import HOSTS, Fleet, inspected
 from builders import a_container, a_release, a_service
 from lading import state
 from lading.compose import project
-from lading.inventory import hosts as inventory
 from lading.transport import command
 
 BEFORE = "20261101-100000-aaaa"
@@ -28,16 +27,14 @@ class Noted(Fleet):
         super().__init__(old, new)
         self.current: dict[str, Any] = {}
 
-    def answer(self, host: inventory.Host, what: command.Command) -> command.Result:
-        """As all hosts, with a journal."""
-        if what.name == "commit":
-            begin = what.script.index('{"v":2,"app":"shop"')
-            self.current[host.name], _ = json.JSONDecoder().raw_decode(what.script[begin:])
-        result = super().answer(host, what)
-        if what.name not in ("observe", "lease"):
-            return result
+    def do_commit(self, host: str, what: command.Command) -> dict[str, bytes]:
+        begin = what.script.index('{"v":2,"app":"shop"')
+        self.current[host], _ = json.JSONDecoder().raw_decode(what.script[begin:])
+        return super().do_commit(host, what)
+
+    def do_observe(self, host: str, what: command.Command) -> dict[str, bytes]:
         journal = b"\n".join(json.dumps(line).encode() for line in JOURNAL)
-        return command.Result(0, {"journal:shop": journal, **result.parts})
+        return {"journal:shop": journal, **super().do_observe(host, what)}
 
     def _containers(self, made: Any) -> bytes:
         found = [json.loads(inspected(a_container(spec, id=f"{name:0<64}"))) for name, spec in made.active.items()]

@@ -11,8 +11,9 @@ from test_round_trips import HOSTS, Fleet
 from builders import a_container, a_release, a_service
 from lading import events
 from lading.compose import project, release
-from lading.engines import base, hosts
+from lading.engines import base
 from lading.inventory import hosts as inventory
+from lading.plan import planner, steps
 from lading.transport import command
 
 ENDED = {"Status": "exited", "ExitCode": 0}
@@ -32,24 +33,21 @@ class Ending(Fleet):
         self.stopped: list[str] = []
 
     def answer(self, host: inventory.Host, what: command.Command) -> command.Result:
-        if what.name == "last-lines":
-            return command.Result(0, {"end": b""})
-        if what.name == "undo":
-            self.runs[host.name] = self.old
-            self.back += [line for line in what.script.splitlines() if line.startswith("set -- ")]
-            return command.Result(0, {"up": b"0\n", "containers": self._containers(self.old), "tick": b"", "end": b""})
         self.stopped += [line for line in what.script.splitlines() if line.startswith("STOP=")]
-        if what.name == "vanish":
-            return command.Result(0, {"end": b""})
-        if what.name == "commit":
-            judged = what.script.partition("\nJUDGED='")[2].partition("'\n")[0]
-            self.judged = {line.split()[0] for line in judged.splitlines()}
-        found = super().answer(host, what)
-        if what.name == "roll" and self.broken == "post_start":
-            return command.Result(0, {**found.parts, "up": b"1\nshop-web-1 hook exited with status 3"})
-        if what.name == "roll" and self.broken:
-            return command.Result(0, {"up": b"1\nit does not start", "containers": b"", "tick": b"", "end": b""})
-        return found
+        return super().answer(host, what)
+
+    def do_undo(self, host: str, what: command.Command) -> dict[str, bytes]:
+        steps = what.script.partition("\nSTEPS='")[2].partition("'\n")[0]
+        self.back += [line for line in steps.splitlines() if line.partition(" ")[0] in ("up", "anew")]
+        return super().do_undo(host, what)
+
+    def do_roll(self, host: str, what: command.Command) -> dict[str, bytes]:
+        told = super().do_roll(host, what)
+        if self.broken == "post_start":
+            return {**told, "up": b"1\nshop-web-1 hook exited with status 3"}
+        if self.broken:
+            return {"up": b"1\nit does not start", "containers": b"", "tick": b""}
+        return told
 
     def _containers(self, made: release.Release) -> bytes:
         lines = []
@@ -63,12 +61,11 @@ class Ending(Fleet):
             }))
         return "\n".join(lines).encode()
 
-    async def run(self, finished: list[str] | None = None) -> base.Report:
+    async def run(self, finished: tuple[str, ...] | None = ()) -> base.Report:
         """An upgrade; *finished*: what its record says of the services that had ended before it."""
-        job = await self.job()
-        begin = {} if finished is None else {"finished": finished}
-        own = {name: base.Own({self.old.id: self.old}, begin=begin) for name in HOSTS}
-        return await hosts.HostsEngine(self.recorder).run(replace(job, own=own), self.record)
+        order = await self.order()
+        own = {name: replace(one, begun=replace(one.begun, finished=finished)) for name, one in order.own.items()}
+        return await self.apply(replace(order, own=own))
 
 
 def versions(*services: project.Service) -> tuple[release.Release, release.Release]:
@@ -99,7 +96,7 @@ AT_ONCE = project.Rollout(monitor=0.0)
 ])
 def test_who_may_end(service: project.Service, seen: dict[str, Any], result: str) -> None:
     fleet = Ending(*versions(replace(service, rollout=AT_ONCE)), {"web": seen})
-    report = asyncio.run(fleet.run([]))
+    report = asyncio.run(fleet.run())
     if result == "succeeded":
         assert (report.outcome.result, report.why) == ("succeeded", "")
     else:
@@ -109,9 +106,9 @@ def test_who_may_end(service: project.Service, seen: dict[str, Any], result: str
 def test_only_who_is_awaited_as_completed_must_end() -> None:
     job = a_service("web", restart="no", restart_written=True, rollout=AT_ONCE)
     runs = Ending(*versions(job, replace(AFTER, rollout=AT_ONCE)), {"web": RUNS})
-    assert asyncio.run(runs.run([])).outcome.result != "succeeded"
+    assert asyncio.run(runs.run()).outcome.result != "succeeded"
     ended = Ending(*versions(job, replace(AFTER, rollout=AT_ONCE)), {"web": ENDED})
-    assert asyncio.run(ended.run([])).outcome.result == "succeeded"
+    assert asyncio.run(ended.run()).outcome.result == "succeeded"
 
 
 def test_what_is_waited_for_is_said_once() -> None:
@@ -123,8 +120,7 @@ def test_what_is_waited_for_is_said_once() -> None:
 
     async def story() -> list[events.Event]:
         shown: list[events.Event] = []
-        job = replace(await fleet.job(), show=shown.append)
-        await hosts.HostsEngine(fleet.recorder).run(job, fleet.record)
+        await fleet.apply(replace(await fleet.order(), show=shown.append))
         return [one for one in shown if one.host == "web1" and one.step == "roll"]
 
     assert asyncio.run(story()) == [
@@ -133,11 +129,11 @@ def test_what_is_waited_for_is_said_once() -> None:
 
 
 @pytest.mark.parametrize(("finished", "started"), [
-    (["buckets"], {"web", "worker"}),
-    ([], {"buckets", "web", "worker"}),
+    (("buckets",), {"web", "worker"}),
+    ((), {"buckets", "web", "worker"}),
     (None, {"buckets", "web"}),  # an older lading's record: by the restart policy, as it did
 ])
-def test_a_way_back_brings_back_who_ran_and_runs_nothing_again_that_had_ended(finished: list[str] | None, started: set[str]) -> None:
+def test_a_way_back_brings_back_who_ran_and_runs_nothing_again_that_had_ended(finished: tuple[str, ...] | None, started: set[str]) -> None:
     web = a_service("web", restart="always", rollout=AT_ONCE)
     worker = a_service("worker", restart="on-failure", restart_written=True, rollout=AT_ONCE)
     fleet = Ending(*versions(web, worker, a_service("buckets", rollout=AT_ONCE)), {"buckets": ENDED}, broken="web")
@@ -146,17 +142,35 @@ def test_a_way_back_brings_back_who_ran_and_runs_nothing_again_that_had_ended(fi
     assert {name for line in fleet.back for name in ("buckets", "web", "worker") if f" {name}" in line} == started
 
 
-@pytest.mark.parametrize(("verb", "judged"), [("deploy", {"buckets", "web"}), ("rollback", {"web"})])
-def test_what_a_way_back_leaves_is_not_judged_at_its_commit(verb: str, judged: set[str]) -> None:
-    fleet = Ending(*versions(a_service("web", restart="always", rollout=AT_ONCE), a_service("buckets", rollout=AT_ONCE)), {"buckets": ENDED})
+@pytest.mark.parametrize(("verb", "result"), [("deploy", "rolled_back"), ("rollback", "succeeded")])
+def test_what_a_way_back_leaves_is_not_judged_when_it_is_prepared(verb: str, result: str) -> None:
+    """It had ended well before; meanwhile it is gone: a rollback asks for none of it, a deployment does."""
+    buckets = a_service("buckets", restart="no", restart_written=True, rollout=AT_ONCE)
+    web = a_service("web", restart="always", rollout=AT_ONCE)
+    fleet = Gone(*versions(web, buckets), {"buckets": ENDED})
 
     async def story() -> base.Report:
-        job = await fleet.job()
-        own = {name: base.Own({fleet.old.id: fleet.old}, begin={"verb": verb, "finished": ["buckets"]}) for name in HOSTS}
-        return await hosts.HostsEngine(fleet.recorder).run(replace(job, own=own, keep_jobs=verb == "rollback"), fleet.record)
+        order = await fleet.order(verb, finished=("buckets",))
+        if verb == "rollback":
+            own = fleet.new
+            plans = {name: planner.without_one_shots(plan, own, ("buckets",)) for name, plan in order.plan.hosts.items()}
+            whole = planner.plan(own, "all", plans, back=True)
+            order = replace(order, plan=whole)
+        return await fleet.apply(order)
 
-    assert asyncio.run(story()).outcome.result == "succeeded"
-    assert fleet.judged == judged
+    assert asyncio.run(story()).outcome.result == result
+
+
+class Gone(Ending):
+    """A fleet that says when it prepares that `buckets` is not there any more."""
+
+    def do_prepare(self, host: str, what: command.Command) -> dict[str, bytes]:
+        expected = what.script.partition("\nEXPECTED='")[2].partition("'\n")[0]
+        rest = b"\n".join(line for line in self._containers(self.runs[host]).splitlines() if b"buckets" not in line)
+        count = len(rest.splitlines())
+        if len(expected.splitlines()) == count:
+            return super().do_prepare(host, what)
+        return {"containers": rest}
 
 
 @pytest.mark.parametrize(("definition", "result"), [({"post_start": [{"command": ["warm"]}]}, "rolled_back"), ({}, "succeeded")])
@@ -164,7 +178,7 @@ def test_a_post_start_that_fails_is_a_failure(definition: dict[str, Any], result
     """Compose says so by its status alone: the container runs. Where no hook could be meant, what inspect shows counts."""
     old, new = versions(a_service("web", restart="always", rollout=AT_ONCE, definition=definition))
     fleet = Ending(old, new, {}, broken="post_start")
-    report = asyncio.run(fleet.run([]))
+    report = asyncio.run(fleet.run())
     assert (report.outcome.result, "hook exited with status 3" in report.why) == (result, result == "rolled_back"), report.why
 
 
@@ -174,13 +188,16 @@ HOOKED: dict[str, Any] = {"definition": {"pre_stop": [{"command": ["drain"]}]}, 
 def test_compose_stops_who_has_a_pre_stop_before_it_is_removed() -> None:
     old = a_release(a_service("web", restart="always", rollout=AT_ONCE), a_service("gone", **HOOKED))
     fleet = Ending(old, a_release(a_service("web", restart="always", rollout=AT_ONCE), version="2"), {})
-    assert asyncio.run(fleet.run([])).outcome.result == "succeeded"
+    assert asyncio.run(fleet.run()).outcome.result == "succeeded"
     assert fleet.stopped == ["STOP=gone"] * 3
 
     async def removed() -> base.Report:
-        job = await fleet.job()
-        own = {name: base.Own({old.id: old}, release=old) for name in HOSTS}
-        return await hosts.HostsEngine(fleet.recorder).remove(replace(job, own=own), fleet.record, volumes=False)
+        order = await fleet.order("remove")
+        todo = steps.RemoveApp(tuple(name for name in ("web", "gone")))
+        phase = steps.Phase((dict.fromkeys(HOSTS, (todo,)),))
+        own = {name: replace(one, release=old) for name, one in order.own.items()}
+        removal = replace(order, own=own, plan=replace(order.plan, phases=(phase,), verb="remove"))
+        return await fleet.engine.remove(removal, fleet.record)
 
     fleet.runs, fleet.stopped = dict.fromkeys(HOSTS, old), []
     assert asyncio.run(removed()).outcome.result == "succeeded"

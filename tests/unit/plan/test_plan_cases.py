@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 import pytest
 import yaml
@@ -81,12 +81,22 @@ def said(step: steps.Step) -> str:
             return " ".join(["scale down", service, *ids])
         case steps.StartServices(services):
             return " ".join(["start", *services])
+        case steps.VerifyServices(services):
+            return " ".join(["verify", *services])
         case steps.RemoveService(service, ids):
             return " ".join(["remove", service, *ids])
         case steps.RemoveNetwork(network):
             return f"remove network {network}"
+        case steps.RemoveApp():
+            return "remove app"
+        case steps.PrepareRelease():
+            return "prepare"
         case steps.CommitRelease():
             return "commit"
+        case steps.FinishRelease():
+            return "finish"
+        case _:
+            assert_never(step)
 
 
 def test_what_a_release_lacks_of_a_running_definition_is_shortened() -> None:
@@ -118,7 +128,8 @@ def test_plan_as_json_and_its_hash() -> None:
     one = planner.plan(made, "production", {"h": planner.plan_host("h", made, {}, (), state.AppState("shop"), None)})
     shown = one.as_json()
     assert (shown["app"], shown["release"], shown["hosts"], shown["batches"]) == ("shop", made.id, ["h"], [["h"]])
-    assert [step["kind"] for step in shown["steps"]] == ["StoreRelease", "PullImages", "StartServices", "CommitRelease"]
+    assert [step["kind"] for step in shown["steps"]] == [
+        "PullImages", "StoreRelease", "StartServices", "VerifyServices", "PrepareRelease", "CommitRelease", "FinishRelease"]
     assert shown["steps"][2] == {"host": "h", "kind": "StartServices", "services": ("web",)}
     assert shown["changes"][0]["service"] == "web"
     assert one.hash == replace(one).hash and len(one.hash) == 64

@@ -1,8 +1,9 @@
-"""The scripts that hosts run: files of POSIX sh in scripts/, each sent with what it needs of scripts/lib (pure).
+"""The scripts that hosts run: files in scripts/, each sent with what it needs of scripts/lib (pure).
 
-Static text, which nothing is written into: arguments are variables, assigned in front of it, and words. A file says what it
-needs in a comment `# needs: NAME…`; of what it `may need:`, the caller adds what this call takes. What is sent has neither
-comments nor indentation, nor the functions of its parts that nothing in it calls.
+Static text of POSIX sh, which nothing is written into: arguments are variables, assigned in front
+of it, and words. A file says what it needs in a comment `# needs: NAME…`; of what it `may need:`,
+the caller adds what this call takes. What is sent has neither comments nor indentation, nor the
+functions of its parts that nothing in it calls.
 """
 
 import re
@@ -16,14 +17,18 @@ FOLDER = resources.files("lading.drivers.shell") / "scripts"
 _NEEDS = re.compile(r"^# (may need|needs): (.*)$", re.M)
 _COMMENT = re.compile(r"^ *(?:#.*)?\n", re.M)
 _INDENT = re.compile(r"^ +", re.M)
-_FUNCTION = re.compile(r"^(\w+)\(\) \{\n(?:.*\n)*?\}\n", re.M)  # as shfmt writes it: nothing else stands so at the margin
+# As shfmt writes one: nothing else stands so at the margin
+_FUNCTION = re.compile(r"^(\w+)\(\) \{\n(?:.*\n)*?\}\n", re.M)
 _WORD = re.compile(r"\w+")
 
 
 def script(
     name: str, values: Mapping[str, str | int], words: Sequence[str] = (), more: Sequence[str] = ()
 ) -> str:
-    """The script *name* with its arguments: *values* for its variables, *words* as positional ones; with *more* parts."""
+    """The script *name* with its arguments, and with *more* parts.
+
+    *values*: its variables; *words*: its positional parameters.
+    """
     given = f"set -- {command.join(words)}\n" if words else ""
     return command.assign(values) + given + text(name, tuple(more))
 
@@ -46,7 +51,8 @@ def parts(*names: str) -> str:
 def lines(words: Sequence[str]) -> str:
     """A list as a script takes it, a word a line.
 
-    What Docker and lading name has no newline in its name. What a host calls so gets a space, and is not found there.
+    What Docker and lading name has no newline in its name. What a host calls so gets a space, and
+    is not found there.
     """
     return "\n".join(word.replace("\n", " ") for word in words)
 
@@ -67,15 +73,18 @@ def needed(name: str) -> tuple[str, ...]:
 
 def names() -> tuple[str, ...]:
     """All scripts."""
-    return tuple(sorted(one.name.removesuffix(".sh") for one in FOLDER.iterdir() if one.name.endswith(".sh")))
+    files = [one.name for one in FOLDER.iterdir()]
+    return tuple(sorted(name.removesuffix(".sh") for name in files if name.endswith(".sh")))
 
 
 def may_need(name: str) -> tuple[str, ...]:
     """The parts that a script and all that it needs may need."""
     found: dict[str, str] = {}
     _collect(name, found)
-    lines = [words for one in found.values() for kind, words in _NEEDS.findall(one) if kind == "may need"]
-    return tuple(dict.fromkeys(" ".join(lines).split()))
+    words: list[str] = []
+    for one in found.values():
+        words += _said(one, "may need")
+    return tuple(dict.fromkeys(words))
 
 
 def _joined(names: Sequence[str]) -> str:
@@ -93,7 +102,13 @@ def _collect(name: str, found: dict[str, str]) -> None:
 
 
 def _needed(name: str) -> list[str]:
-    return [f"lib/{word}" for kind, words in _NEEDS.findall(_file(name)) if kind == "needs" for word in words.split()]
+    return [f"lib/{word}" for word in _said(_file(name), "needs")]
+
+
+def _said(written: str, kind: str) -> list[str]:
+    """The words of a file's comments of a kind, `needs` or `may need`."""
+    lines = [words for found, words in _NEEDS.findall(written) if found == kind]
+    return " ".join(lines).split()
 
 
 @lru_cache(maxsize=64)

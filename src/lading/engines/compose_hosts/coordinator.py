@@ -267,23 +267,27 @@ class Coordinator:
         return not any(run.lost for run in held)
 
     async def _forward(self) -> None:
-        """Commit on all that answer, then finish there."""
+        """Commit and finish on all that answer."""
         held = [run for run in self.runs.values() if run.hold is not None]
         todo = [run for run in held if run.phase in ("prepared", "committed")]
         await asyncio.gather(*(run.undo("it was committed without this host") for run in held if run not in todo))
-        commits = {run.name: (steps.CommitRelease(run.own_release),) for run in todo if run.phase == "prepared"}
-        finishes = {run.name: (steps.FinishRelease(run.own_release),) for run in todo}
         try:
-            if commits:
+            if any(run.phase == "prepared" for run in todo):
                 await self._decide_to_commit()
-            await self._all(self.runs[name].carry_out(todo) for name, todo in commits.items())
-            await self._all(self.runs[name].carry_out(todo) for name, todo in finishes.items())
+            await self._all(self._commit_and_finish(run) for run in todo)
         except Failure as failure:
             self.failure = self.failure or failure
             return
         self._note_ended()
         self._note_silent()
         self.settled = True
+
+    async def _commit_and_finish(self, run: HostRun) -> None:
+        """One host to its end, whatever the others say: it is decided."""
+        end: list[steps.Step] = [steps.FinishRelease(run.own_release)]
+        if run.phase == "prepared":
+            end.insert(0, steps.CommitRelease(run.own_release))
+        await run.carry_out(end)
 
     async def _continue(self) -> None:
         """Go on where each host is: what has rolled is not rolled again, the next step judges it (rule 14)."""
