@@ -4,7 +4,10 @@
 # needs: prelude container-format
 
 # By its Id Docker's client is led to the raw JSON, where a field that is not there is an error unless it is asked for by `index`.
-expected_format='{{if ne (print (index .Config.Labels "com.docker.compose.oneoff")) "True"}}= {{.Id}} {{.State.Status}}'
+# What Compose makes beside a service's own containers, as for `pre_start`, has no number, and does not count either.
+expected_format='{{if and (ne (print (index .Config.Labels "com.docker.compose.oneoff")) "True")'
+expected_format=$expected_format' (or (index .Config.Labels "com.docker.compose.container-number")'
+expected_format=$expected_format' (index .Config.Labels "lading.app"))}}= {{.Id}} {{.State.Status}}'
 expected_format=$expected_format' {{.State.ExitCode}} {{.RestartCount}} {{with index .State "Health"}}'
 expected_format=$expected_format'{{index . "Status"}}{{end}}{{end}}'
 
