@@ -20,6 +20,9 @@ from lading.transport import command
 AT = "2026-11-28T10:00:00Z"
 FACTS = ("state=/s\nformat=1\nfs=ext4\nfree=9000\ndockerfree=9000\nengine=27.0.1\nid=E\ncompose=2.40.3\narch=x86_64\n"
          "context=default \n")
+PHASES = {"begin": "begun"}
+"""Words of the journal that are not those of a phase."""
+CLOSED = ("ended", "undone")
 _NAME = re.compile(r"([A-Z][A-Z0-9_]*)=")
 
 
@@ -96,16 +99,40 @@ class Machine:
         told = {"Descriptor": {"digest": f"sha256:{hashlib.sha256(found).hexdigest()}", "size": len(found)}, "Platforms": listed}
         return b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n" + json.dumps(told).encode()
 
+    @property
+    def phase(self) -> str:
+        """In which phase the deployment of the lease is; "" = it never began here."""
+        said = [json.loads(line) for line in self.journal]
+        kinds = [one["kind"] for one in said if one["deployment"] == self.lease["deployment"]]
+        reached = [PHASES.get(kind, kind) for kind in kinds if kind not in ("taken", "left", "intent", "result")]
+        return reached[-1] if reached else ""
+
     def do_lease(self, what: command.Command, words: Mapping[str, str]) -> dict[str, bytes]:
-        """Taken, unless another deployment has it."""
-        if self.lease["state"] == "held" and self.lease["deployment"] != words["DEPLOYMENT"] and words["TAKE"] != "1":
+        """Taken, unless another process has it, or another deployment is open."""
+        busy = self.lease["state"] == "held" and self.lease.get("process") != words["PROCESS"]
+        if busy and words["OVERRIDE"] != "1":
             return {"refused": b"held\nholder=somebody\n"}
-        self.lease = {"fence": str(int(self.lease["fence"]) + 1), "state": "held", "deployment": words["DEPLOYMENT"], "expires": "99"}
-        self.jot(words["BEGIN"])
-        return {"fence": self.lease["fence"].encode(), **self.do_observe(what, words)}
+        is_open = self.phase not in ("", *CLOSED) and self.lease["deployment"]
+        begins, ours = words["MODE"] == "begin", self.lease["deployment"] == words["DEPLOYMENT"]
+        if begins and is_open and not ours:
+            return {"refused": f"open\n{self.lease['deployment']}\n".encode()}
+        if not begins and not (is_open and ours):
+            phase = self.phase if ours else ""
+            return {"fence": b"0", "phase": (phase or "none").encode(), **self.do_observe(what, words)}
+        fence = str(int(self.lease["fence"]) + 1)
+        self.lease = {"fence": fence, "state": "held", "deployment": words["DEPLOYMENT"], "process": words["PROCESS"], "expires": "99"}
+        record = {**json.loads(words["RECORD" if begins and not (is_open and ours) else "TAKEN"]), "fence": int(fence)}
+        self.jot(json.dumps(record))
+        return {"fence": fence.encode(), "phase": self.phase.encode(), **self.do_observe(what, words)}
+
+    def do_confirm(self, what: command.Command, words: Mapping[str, str]) -> dict[str, bytes]:
+        """The phase."""
+        return {"phase": self.phase.encode()}
 
     def do_stage(self, what: command.Command, words: Mapping[str, str]) -> dict[str, bytes]:
-        """Unpack, and show what the real Compose makes of it."""
+        """Pull; or unpack, and show what the real Compose makes of it."""
+        if "STAGED" not in words:
+            return {}
         content = what.payload[0]
         tar = content.value if isinstance(content, command.Secret) else content
         if tar:
@@ -118,47 +145,74 @@ class Machine:
                 (Path(folder) / path).write_bytes(file)
             text = by_compose({"COMPOSE": words["COMPOSE"]}, Path(folder), "config", "--no-path-resolution")
             done = subprocess.run(["/bin/sh", "-c", text], capture_output=True, check=True, timeout=60)
-            return {"dir": folder.encode(), "config": done.stdout}
+        self.jot(words["STAGED"])
+        return {"dir": folder.encode(), "config": done.stdout}
 
     def do_roll(self, what: command.Command, words: Mapping[str, str]) -> dict[str, bytes]:
-        """The services that the intent names run as the release says."""
-        intent = json.loads(words["INTENT"])
-        made = json.loads(self.releases[intent["to"]])
-        for service in intent["services"]:
-            self.containers[service] = container(self.app, service, made["services"][service], intent["deployment"])
-        self.jot(json.dumps(intent))
-        self.jot(json.dumps({**intent, "kind": "result", "rc": 0}))
+        """The services that the steps name run as the release says."""
+        rolling = json.loads(words["ROLLING"])
+        made = json.loads(self.releases[rolling["to"]])
+        self.jot(words["ROLLING"])
+        for line in words["STEPS"].splitlines():
+            step, *services = line.split()
+            for service in services if step in ("up", "anew") else ():
+                self.containers[service] = container(self.app, service, made["services"][service], str(len(self.journal)))
+        self.jot(words["RESULT"])
         return {"up": b"0\n", "containers": self.inspected(), "tick": b""}
 
-    do_undo = do_roll
+    def do_undo(self, what: command.Command, words: Mapping[str, str]) -> dict[str, bytes]:
+        """The way back: a roll, or what a removal does."""
+        if "ROLLING" in words:
+            return self.do_roll(what, words)
+        return self.do_tidy(what, words) if "INTENT" in words else self.do_remove(what, words)
 
     def do_tidy(self, what: command.Command, words: Mapping[str, str]) -> dict[str, bytes]:
         """Containers go by their ids."""
+        self.jot(words["INTENT"])
         self.containers = {name: one for name, one in self.containers.items() if one["id"] not in what.script}
+        self.jot(words["RESULT"])
         return {}
 
+    def is_as_expected(self, words: Mapping[str, str]) -> bool:
+        """Whether the containers are as the script is told: all of a machine's run, and are healthy."""
+        return sorted(words["EXPECTED"].splitlines()) == sorted(
+            f"{one['id']} running 0 0 healthy" for one in self.containers.values())
+
+    def do_prepare(self, what: command.Command, words: Mapping[str, str]) -> dict[str, bytes]:
+        """Prepared, if all runs as it was judged."""
+        if not self.is_as_expected(words):
+            return {"containers": self.inspected()}
+        self.jot(words["PREPARED"])
+        return {"prepared": b""}
+
     def do_commit(self, what: command.Command, words: Mapping[str, str]) -> dict[str, bytes]:
-        """Refused where something runs otherwise than it was judged."""
-        for line in words["JUDGED"].splitlines():
-            service, content, count, *_ = line.split()
-            if count != "0" and self.containers.get(service, {}).get("labels", {}).get("lading.content") != content:
-                return {"refused": f"changed\n{service}\n".encode()}
-        self.jot(words["RECORD"])
+        """It is the current release."""
+        self.jot(words["COMMITTED"])
         self.current = words["CURRENT"]
-        self.lease["state"] = "free"
         return {}
+
+    def do_finish(self, what: command.Command, words: Mapping[str, str]) -> dict[str, bytes]:
+        """The deployment has ended, if all runs as it was judged."""
+        if words["EXPECTED"] != "any" and not self.is_as_expected(words):
+            return {"containers": self.inspected()}
+        self.jot(words["ENDED"])
+        self.lease["state"] = "free"
+        return {"ended": b""}
 
     def do_release_lease(self, what: command.Command, words: Mapping[str, str]) -> dict[str, bytes]:
         """The journal has a line more, and the lease is free."""
-        self.jot(words["RECORD"])
+        self.jot(words["UNDONE"] if "UNDONE" in words else words["LEFT"])
         self.lease["state"] = "free"
         return {}
 
-    def do_vanish(self, what: command.Command, words: Mapping[str, str]) -> dict[str, bytes]:
+    def do_remove(self, what: command.Command, words: Mapping[str, str]) -> dict[str, bytes]:
         """All containers go, and what lading keeps if the script says so."""
+        self.jot(words["BEFORE"])
         self.containers = {}
         if words["FORGET"] == "1":
             self.releases, self.current, self.files = {}, "", {}
+            self.lease["state"] = "free"
+        self.jot(words["AFTER"])
         return {}
 
     def do_last_lines(self, what: command.Command, words: Mapping[str, str]) -> dict[str, bytes]:

@@ -17,9 +17,10 @@ from registry_server import Server, manifest
 
 from lading import canonical, context, errors
 from lading import settings as fleets
-from lading.deploy import deploy, remove, resume, rollback
+from lading.deploy import deploy, remove, rollback, takeover
 from lading.deploy.request import Request
-from lading.engines import held
+from lading.drivers.shell import driver
+from lading.engines.compose_hosts import coordinator, host_run
 from lading.inventory import hosts
 from lading.queries import check, drift, logs, where
 from lading.transport import command, recorder
@@ -32,11 +33,12 @@ services:
   store: {image: "REGISTRY/team/store:1", healthcheck: {test: [CMD, "true"]}}
   inner: {image: "inside.example/team/inner:${VERSION}", healthcheck: {test: [CMD, "true"]}}
 """
-BACK = {"observe", "undo", "tidy", "vanish", "release-lease", "last-lines"}
+BACK = {"observe", "lease", "confirm", "undo", "release-lease", "last-lines"}
 VARIES = (
     (re.compile(r"lading-[0-9a-f]{16}"), "MARKER"), (re.compile(r"(NONCE=)[0-9a-f]+"), r"\1"),
+    (re.compile(r'(PROCESS=|"process":")[0-9a-f]{16}'), r"\1"), (re.compile(r"\bFENCE=\d+"), "FENCE="),
     (re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}"), "DEPLOYMENT"), (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "TIME"),
-    (re.compile(r'"(plan|participants|parallelism)": ("[0-9a-f]*"|\[[^]]*\]|\d+)'), r'"\1": -'),
+    (re.compile(r'"(plan|participants|batches)":("[0-9a-f]*"|\[[^]]*\]+)'), r'"\1":-'),
 )
 Answer = dict[str, bytes]
 Lie = Callable[[Answer, Machine], Answer]
@@ -69,7 +71,9 @@ class Fleet:
         fleet_file = fleets.Settings(self.folder / "lading.yaml", hosts.Inventory(HOSTS, {"live": live}),
                                      registries={"inside.example": fleets.RegistrySettings(by_hosts=True)})
         environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(self.folder)}
-        return context.Context(fleet_file, environment, recorder.RecorderTransport(self.answer), None, "ann")
+        transport = recorder.RecorderTransport(self.answer)
+        engine = coordinator.ComposeHosts(driver.connect(transport, "auto"))
+        return context.Context(fleet_file, environment, transport, None, "ann", engine=engine)
 
     def request(self, version: str) -> Request:
         return Request(self.folder, ("live",), version=version)
@@ -95,8 +99,9 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Fleet, 
     left = made.again()
     asyncio.run(deploy.deploy(left.context(), left.request("4")))
     for name, one in left.machines.items():
-        end = next(n for n, line in enumerate(one.journal) if '"committed"' in line and one.journal[n:] == one.journal[-1:])
-        one.journal = one.journal[:end]
+        kinds = [json.loads(line)["kind"] for line in one.journal]
+        one.journal = one.journal[:len(kinds) - kinds[::-1].index("prepared") - 1]
+        assert one.phase == "rolled"
         one.current = made.machines[name].current
     left.sent.clear()
     yield made, left
@@ -117,8 +122,8 @@ CHANGES: dict[str, Verb] = {
     "remove": lambda f: remove.remove(f.context(), APP, ["live"]),
 }
 RESUMES: dict[str, Verb] = {
-    "on": lambda f: resume.resume(f.context(), APP, choice="continue"),
-    "back": lambda f: resume.resume(f.context(), APP),
+    "on": lambda f: takeover.resume(f.context(), APP),
+    "back": lambda f: takeover.resume(f.context(), APP, wish=takeover.Wish("undo")),
 }
 
 
@@ -142,12 +147,13 @@ def run(fleet_: Fleet, verb: Verb) -> list[tuple[str, str]]:
 def check_sent(sent: list[tuple[str, str]], honest: list[list[tuple[str, str]]], machine: Machine) -> None:
     """The property."""
     best = max((common(sent, one) for one in honest), default=0)
-    rest = sent[best:]
-    assert {name for name, _ in rest} <= BACK, f"after {[name for name, _ in sent[:best]]}: {rest[0]}"
+    rest, known = sent[best:], {one for run in honest for one in run}
+    strange = [one for one in rest if one[0] not in BACK and one not in known]
+    assert not strange, f"after {[name for name, _ in sent[:best]]}: {strange[0]}"
     mine = " ".join([*machine.releases, machine.current, *machine.journal, *(text for one in honest for _, text in one)])
-    strange = {word for _, text in rest for word in re.findall(r"\b[0-9a-f]{64}\b", text)
+    foreign = {word for _, text in rest for word in re.findall(r"\b[0-9a-f]{64}\b", text)
                if word not in mine and word not in str(machine.containers)}
-    assert not strange
+    assert not foreign
     assert not any("mallory" in text for _, text in sent)
 
 
@@ -201,6 +207,15 @@ def committed(answer: Answer, machine: Machine) -> Answer:
     return {**answer, f"journal:{APP}": answer.get(f"journal:{APP}", b"") + json.dumps(line).encode() + b"\n"}
 
 
+def says(phase: str) -> Lie:
+    """The deployment is in this phase there."""
+
+    def lie(answer: Answer, machine: Machine) -> Answer:
+        return {**answer, "phase": phase.encode()}
+
+    return lie
+
+
 def other_tag(answer: Answer, machine: Machine) -> Answer:
     """What only hosts can ask a registry for is another image there."""
     told = {"Descriptor": {"digest": "sha256:" + "e" * 64}, "Platforms": [{"os": "linux", "architecture": "amd64"}]}
@@ -212,9 +227,10 @@ def held_by_another(answer: Answer, machine: Machine) -> Answer:
     return {**answer, f"lease:{APP}": b"state=held\ndeployment=20990101-000000-ffff\nboot=b\nnowboot=b\nexpires=99\nnow=1\nholder=mallory\n"}
 
 
-STRUCTURED = [other_digest, other_begin, mallorys, committed, held_by_another, other_tag]
-COMMANDS = ["observe", "resolve", "lease", "stage", "roll", "commit", "undo", "release-lease", "vanish"]
-PARTS = [f"current:{APP}", f"journal:{APP}", f"lease:{APP}", f"app:{APP}", "facts", "containers", "fence", "config", "dir", "up", "tick", "end", "answer0",
+STRUCTURED = [other_digest, other_begin, mallorys, committed, held_by_another, other_tag,
+              *(says(phase) for phase in ("begun", "failed", "prepared", "committed", "ended", "undone"))]
+COMMANDS = ["observe", "resolve", "lease", "confirm", "stage", "roll", "prepare", "commit", "finish", "undo", "release-lease", "remove"]
+PARTS = ["phase", "prepared", "ended", f"current:{APP}", f"journal:{APP}", f"lease:{APP}", f"app:{APP}", "facts", "containers", "fence", "config", "dir", "up", "tick", "end", "answer0",
          "refused", "app:mallory", "silent"]
 CONTENTS = st.binary(max_size=60) | st.sampled_from([
     b"", b"null", b"[]", b"{}", b"\x1b[2J\0", b"held\nholder=mallory", b"changed\nweb", b"fence\n", b"9" * 5000, b"[" * 50_000, b"x" * 2_000_000,
@@ -243,7 +259,9 @@ PROFILE = settings.get_profile("one-hostile-host")
 @pytest.fixture(autouse=True)
 def no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """A host that lies is not waited for."""
-    monkeypatch.setattr(held, "RECONNECT", 0.0)
+    monkeypatch.setattr(host_run, "RECONNECT", 0.0)
+    monkeypatch.setattr(host_run, "SETTLING", 0.0)
+    monkeypatch.setattr(coordinator, "PATIENCE", (0.0, 0.0, 0.0))
 
 
 @pytest.mark.parametrize("verb", LOOKS)
@@ -268,7 +286,7 @@ def test_a_look(deployed: Any, verb: str, lies: dict[str, Lie]) -> None:
 def test_a_change(deployed: Any, verb: str, lies: dict[str, Lie]) -> None:
     made, _ = deployed
     sent = honest_run(verb, made.again(), CHANGES[verb])
-    assert sent[-1][0] in ("commit", "release-lease")
+    assert sent[-1][0] in ("finish", "remove")
     liar = made.again(lies)
     run(liar, CHANGES[verb])
     check_sent(liar.sent, [sent], made.machines["web1"])
@@ -279,14 +297,18 @@ def test_a_change(deployed: Any, verb: str, lies: dict[str, Lie]) -> None:
 @given(lies=LIES)
 @example(lies={"observe": other_begin, "lease": other_begin})
 @example(lies={"observe": committed})
+@example(lies={"lease": says("committed"), "confirm": says("committed")})
+@example(lies={"confirm": says("prepared")})
+@example(lies={"lease": says("ended")})
 def test_what_was_left_open(deployed: Any, verb: str, lies: dict[str, Lie]) -> None:
     _, left = deployed
-    act = {**CHANGES, "resume": RESUMES["back"]}[verb]
+    act = {**CHANGES, "resume": RESUMES["on"]}[verb]
     ways = [
-        honest_run(f"{verb} back", left.again(), act),
-        honest_run(f"{verb} on", left.again({"observe": committed}), act),
-        honest_run("on", left.again(), RESUMES["on"]),
+        honest_run(f"{verb} on", left.again(), act),
+        honest_run(f"{verb} back", left.again({"confirm": says("failed")}), act),
+        honest_run("back", left.again(), RESUMES["back"]),
     ]
+    assert {name for name, _ in ways[0]} >= {"prepare", "commit", "finish"} and "undo" in {name for name, _ in ways[1]}
     liar = left.again(lies)
     run(liar, act)
     check_sent(liar.sent, ways, left.machines["web1"])
