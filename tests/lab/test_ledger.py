@@ -90,7 +90,7 @@ def test_hosts_attest_the_ledger(ann: Person, lab: Lab) -> None:
     shown = ann.read("show", first["deployment"], "--timings")
     assert shown["images"]["web"].startswith("registry.lab:5000/hello:1.0.0@sha256:")
     assert shown["journal"] == []
-    phases = {"lease", "stage", "roll", "commit"}
+    phases = {"lease", "stage", "roll", "prepare", "commit"}
     assert {host: set(took) for host, took in shown["timings"]["hosts"].items()} == {"web1": phases, "web2": phases}
     assert shown["timings"]["total"] > shown["timings"]["prepare"] > 0
     assert "ROLL S" in ann.lading("show", first["deployment"], "--timings").stdout
@@ -98,8 +98,8 @@ def test_hosts_attest_the_ledger(ann: Person, lab: Lab) -> None:
 
 def test_a_host_of_a_newer_lading(ann: Person, lab: Lab) -> None:
     made = ann.deploy("1.0.0")
-    lab.exec("web1", f"""echo '{{"v": 4, "kind": "new"}}' >>/var/lib/lading/apps/{ann.app.name}/journal""")
-    why = "`journal` has a line of format 4, this lading knows 3"
+    lab.exec("web1", f"""echo '{{"v": 5, "kind": "new"}}' >>/var/lib/lading/apps/{ann.app.name}/journal""")
+    why = "`journal` has a line of format 5, this lading knows 4"
     assert f"what was done on web1 from elsewhere is not shown: {why}" in ann.lading("history", ann.app.name).stdout
     assert ann.read("history", ann.app.name, code=6)[0]["deployment"] == made["deployment"]
     verified = ann.lading("ledger", "verify", "--to", "web1", "--json")
