@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from builders import a_container, a_release, a_service
 from lading import errors, state
 from lading.compose import restore
-from lading.deploy import host_checks, rollback, running
-from lading.drivers.shell import observation, observe, parsers
-from lading.engines import preflight, watching
+from lading.deploy import host_checks, on_host, rollback
+from lading.drivers.shell import observation, observe, parsers, runtime
+from lading.engines import preflight
 from lading.health import watch
 from lading.ledger import deployments
 from lading.placement import assignment
@@ -74,11 +74,11 @@ def used(seen: state.HostState) -> None:
         assert refused.hint and refused.host == "h"
         return
     app = seen.apps.get("shop", state.AppState("shop"))
-    preflight.problems(MADE, planner.plan_host("h", MADE, {}, (), app, running.kept_release(app)), seen, {})
+    preflight.problems(MADE, planner.plan_host("h", MADE, {}, (), app, on_host.current_release(app)), seen, {})
     preflight.ownership("shop", "src", "production", seen, False)
     planner.prunable(app, MADE, {})
     assert app.held in (True, False)
-    known = running.kept_releases(app)
+    known = on_host.releases(app)
 
     def back() -> None:
         mine = rollback._deployed("h", seen, "shop")
@@ -190,7 +190,7 @@ def test_a_damaged_release_is_not_kept_and_is_named() -> None:
 def test_a_snapshot_that_cannot_be_read_is_never_good(content: bytes) -> None:
     spec = MADE.services["web"]
     follows = watch.Watch(MADE, {"web": 1}, {"web"}, {})
-    on_part = watching.parts_of(follows, {})
+    on_part = runtime._Shown(follows, lambda _: None).part
     on_part("up", "²\n".encode())
     assert follows.status == 1
     on_part("containers", content)
