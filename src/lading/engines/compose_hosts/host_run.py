@@ -446,6 +446,7 @@ class HostRun:
             problems = self._problems(found)
             if any(one.word == "failed" for one in problems) or time.monotonic() > until:
                 why = "; ".join(f"{one.service} does not run any more as it was judged: {one.why}" for one in problems)
+                why = why or "its containers change while they are judged"
                 await self._ended("prepare", begun, why)
                 raise Failure(self.name, "prepare", why)
             self.good = None if problems else found
@@ -504,7 +505,7 @@ class HostRun:
             if found is None:
                 return "ended", None
             problems = self._problems(found)
-            if not problems:
+            if not problems and time.monotonic() <= until:
                 self.good = found
                 continue
             dead = [one.container for one in problems if one.state in ("exited", "starting") and one.container]
