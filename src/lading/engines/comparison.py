@@ -11,6 +11,7 @@ class Forms:
 
     def difference(self, expected: str, found: str) -> str:
         """Where *found* differs in value from *expected*; "" if nowhere."""
+        expected, found = _readable(expected), _readable(found)
         if expected == found:
             return ""
         if (expected, found) not in self._compared:
@@ -18,3 +19,8 @@ class Forms:
             different = dialects.difference(parse.load(ours), parse.foreign(found.encode(), ours))
             self._compared[expected, found] = different
         return self._compared[expected, found]
+
+
+def _readable(form: str) -> str:
+    """A form as YAML can be read: an unquoted word cannot begin with the `@` that stands for the app's folder."""
+    return form.strip().replace("@DIR@", "/@DIR@")
