@@ -3,6 +3,9 @@
 from lading.compose import dialects, parse
 
 
+FOLDER = "@DIR@"  # stands for the app's folder; no word of YAML may begin so
+
+
 class Forms:
     """Remembers what it has compared: hosts of one Compose version write the same text, which is read once."""
 
@@ -11,16 +14,10 @@ class Forms:
 
     def difference(self, expected: str, found: str) -> str:
         """Where *found* differs in value from *expected*; "" if nowhere."""
-        expected, found = _readable(expected), _readable(found)
         if expected == found:
             return ""
         if (expected, found) not in self._compared:
-            ours = expected.encode()
-            different = dialects.difference(parse.load(ours), parse.foreign(found.encode(), ours))
+            ours, theirs = (text.replace(FOLDER, f"/{FOLDER}").encode() for text in (expected, found))
+            different = dialects.difference(parse.load(ours), parse.foreign(theirs, ours))
             self._compared[expected, found] = different
         return self._compared[expected, found]
-
-
-def _readable(form: str) -> str:
-    """A form as YAML can be read: an unquoted word cannot begin with the `@` that stands for the app's folder."""
-    return form.strip().replace("@DIR@", "/@DIR@")
