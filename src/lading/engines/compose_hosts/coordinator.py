@@ -15,7 +15,7 @@ from lading.plan import phases, steps
 from lading.rollout import rolling
 from lading.state import journal
 
-PATIENCE = (10.0, 20.0, 20.0)  # seconds that hosts which do not answer are tried, at each of the tries to settle
+PATIENCE = (5.0, 10.0, 15.0)  # seconds that hosts which do not answer are tried, at each of the tries to settle
 RENEW = 10.0  # seconds after which the lease of a host that nothing was asked of is renewed
 AGAIN = 0.5  # seconds between two tries to reach a host
 
