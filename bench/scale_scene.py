@@ -6,6 +6,7 @@ Every address has a home of its own, so that state folders, leases, journals and
 
 import contextlib
 import functools
+import json
 import os
 import secrets
 import shutil
