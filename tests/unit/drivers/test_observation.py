@@ -77,3 +77,8 @@ def test_last_lines_by_service(host: HostShell) -> None:
     seen = host.run(logs.last_lines("M", app="shop", services=("web", "db")))
     assert (seen.text("log:web"), seen.parts["log:db"]) == ("one\ntwo", b"")
 
+
+def test_the_profiles_that_were_asked_for_are_asked_for_on_the_host() -> None:
+    asked = compose_call.compose_call("shop", "cafe", ".", (), {}, {}, ("debug", "a b"))
+    assert list(asked.options[:4]) == ["--profile", "debug", "--profile", "a b"]
+    assert "docker compose --profile debug --profile 'a b' -p shop" in asked.operator_script()
