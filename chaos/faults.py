@@ -315,7 +315,7 @@ FAULTS = (
           early=_small_ledger, after=_ledger_freed, rule="ledger"),
     Fault("ledger-locked", "ledger's file locked", ("roll", "prepare", "commit"), "commit", _lock, early=_stranger, after=_unlock,
           rule="locked"),
-    Fault("two", "two controllers at once", ("preflight", "upload", "up", "health", "prepare", "commit", "finish", "undo"), "up", _second,
+    Fault("two", "two controllers at once", ("preflight", "up", "health", "prepare", "commit", "finish", "undo"), "health", _second,
           rule="two", results=("succeeded", "rolled_back")),
     Fault("frozen", "controller frozen, overtaken, then woken", ("preflight", "roll", "health", "prepare", "commit", "finish", "undo"), "roll",
           _overtaken, rule="frozen", overtaken=True),

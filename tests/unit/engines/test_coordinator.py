@@ -392,3 +392,33 @@ def check_alike(fleet: Fleet, result: str = "") -> None:
     assert {host.current.version for host in fleet.hosts.values() if host.current} == set(fleet.runs())
     if result == "succeeded":
         assert set(fleet.runs()) == {"2"}
+
+
+@pytest.mark.parametrize(("call", "expected"), [("undo", "rolled_back"), ("commit", "succeeded"), ("take", "rolled_back")])
+def test_a_link_that_flaps_longer_than_three_tries_ends_all_the_same(call: str, expected: str) -> None:
+    """Each try gets as far as the link lets it; tries go on until the time is over, not until there were three."""
+    fleet = Fleet()
+    fails(call, "web2", lost("web2"), fleet, times=6, effect=call == "undo")
+    if call != "commit":
+        fleet.hosts["web3"].sick.add(NEW.id)
+    report = fleet.apply()
+    assert report.outcome.result == expected
+    assert {host.open for host in fleet.hosts.values()} == {""}
+
+
+def test_a_prepared_host_that_is_silent_for_a_while_is_waited_for_before_nobody_can_decide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It answers again within the time that hosts have; until then it is not in doubt."""
+    monkeypatch.setattr(coordinator, "PATIENCE", (0.0, 5.0, 5.0))
+    fleet = Fleet()
+    fails("prepare", "web2", lost("web2"), fleet, effect=True)
+    prepared, silent = fleet.hosts["web2"].after, [2]
+
+    def away(host: str, call: str) -> None:
+        if call == "take" and silent[0]:
+            silent[0] -= 1
+            raise lost(host)
+
+    fleet.hosts["web2"].before = away
+    fleet.hosts["web2"].after = prepared
+    report = fleet.apply()
+    assert results(report) == ["succeeded"] * 3

@@ -4,6 +4,7 @@ The rules are those of docs/protocol.md; their numbers stand beside what follows
 """
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Iterable, Sequence
 
 from lading import errors, events
@@ -15,7 +16,7 @@ from lading.plan import phases, steps
 from lading.rollout import rolling
 from lading.state import journal
 
-PATIENCE = (10.0, 20.0, 20.0)  # seconds that hosts which do not answer are tried, at each of the tries to settle
+PATIENCE = (10.0, 20.0, 20.0)  # seconds that hosts which do not answer are tried, at each of the first tries to settle
 RENEW = 10.0  # seconds after which the lease of a host that nothing was asked of is renewed
 AGAIN = 0.5  # seconds between two tries to reach a host
 
@@ -182,18 +183,21 @@ class Coordinator:
     # Ending what did not go through
 
     async def _recover(self, failure: Failure) -> None:
-        """Take every lease anew, ask again, decide by the table; three tries at most (rule 15)."""
+        """Take every lease anew, ask again, decide by the table; as often as the time allows, for a link may flap (rule 15)."""
         if failure.kind == "ledger":
             await self._leave_all("in doubt: " + failure.why)
             return
-        for patience in PATIENCE:
-            await self._take(self._unsettled(), patience)
+        until = asyncio.get_running_loop().time() + sum(PATIENCE)
+        for number in itertools.count(1):
+            await self._take(self._unsettled(), PATIENCE[min(number, len(PATIENCE)) - 1])
             if any(run.overtaken for run in self.runs.values()):
                 await self._leave_all(failure.why)
                 return
-            await self._decide(stop=True, way="")
-            if self.settled:
+            last = number >= len(PATIENCE) and asyncio.get_running_loop().time() > until
+            await self._decide(stop=True, way="", last=last)
+            if self.settled or last:
                 return
+            await asyncio.sleep(AGAIN)
 
     def _unsettled(self) -> list[HostRun]:
         return [run for run in self.runs.values() if run.outcome is None or run.outcome.result == "unknown"]
@@ -226,8 +230,8 @@ class Coordinator:
             f"{self.order.plan.app} on {held[0].name} is held by {held[0].overtaken}",
             "wait, or add --take-lease if that deployment is dead", host=held[0].name, step="lease")
 
-    async def _decide(self, *, stop: bool, way: base.Way) -> None:
-        """Confirm all leases, then go by the table (rules 11 and 12)."""
+    async def _decide(self, *, stop: bool, way: base.Way, last: bool = True) -> None:
+        """Confirm all leases, then go by the table (rules 11 and 12); *last*: what is in doubt now stays so."""
         if not await self._confirm():
             return
         known = self._phases()
@@ -242,6 +246,8 @@ class Coordinator:
                 await self._continue()
             case "undo":
                 await self._undo()
+            case "in doubt" if not last:
+                return
             case "in doubt" | "contradiction":
                 await self._name(word)
 
@@ -310,7 +316,7 @@ class Coordinator:
             await asyncio.gather(*(self.runs[name].undo(why) for name in batch))
         self._note_ended()
         self._note_silent()
-        self.settled = not any(run.lost for run in self.runs.values())
+        self.settled = not any(run.outcome and run.outcome.result == "unknown" for run in self.runs.values())
 
     async def _name(self, word: str) -> None:
         """Nobody can decide: leave all, and say which host says what."""
