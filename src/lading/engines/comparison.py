@@ -2,7 +2,6 @@
 
 from lading.compose import dialects, parse
 
-
 FOLDER = "@DIR@"  # stands for the app's folder; no word of YAML may begin so
 
 
