@@ -406,19 +406,19 @@ def test_a_link_that_flaps_longer_than_three_tries_ends_all_the_same(call: str, 
     assert {host.open for host in fleet.hosts.values()} == {""}
 
 
-def test_a_prepared_host_that_is_silent_for_a_while_is_waited_for_before_nobody_can_decide(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It answers again within the time that hosts have; until then it is not in doubt."""
+@pytest.mark.parametrize("call", ["prepare", "commit", "finish"])
+def test_a_prepared_host_that_is_silent_for_a_while_is_waited_for(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It answers again within the time that hosts have; until then it is neither in doubt nor given up."""
     monkeypatch.setattr(coordinator, "PATIENCE", (0.0, 5.0, 5.0))
     fleet = Fleet()
-    fails("prepare", "web2", lost("web2"), fleet, effect=True)
-    prepared, silent = fleet.hosts["web2"].after, [2]
+    fails(call, "web2", lost("web2"), fleet, effect=True)
+    silent = [2]
 
-    def away(host: str, call: str) -> None:
-        if call == "take" and silent[0]:
+    def away(host: str, what: str) -> None:
+        if what == "take" and silent[0]:
             silent[0] -= 1
             raise lost(host)
 
     fleet.hosts["web2"].before = away
-    fleet.hosts["web2"].after = prepared
     report = fleet.apply()
     assert results(report) == ["succeeded"] * 3

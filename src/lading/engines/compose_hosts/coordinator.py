@@ -231,7 +231,7 @@ class Coordinator:
             "wait, or add --take-lease if that deployment is dead", host=held[0].name, step="lease")
 
     async def _decide(self, *, stop: bool, way: base.Way, last: bool = True) -> None:
-        """Confirm all leases, then go by the table (rules 11 and 12); *last*: what is in doubt now stays so."""
+        """Confirm all leases, then go by the table (rules 11 and 12); *last*: who is silent now is not waited for."""
         if not await self._confirm():
             return
         known = self._phases()
@@ -241,7 +241,7 @@ class Coordinator:
             word = "forward" if way == "continue" else "undo"
         match word:
             case "forward":
-                await self._forward()
+                await self._forward(last)
             case "continue":
                 await self._continue()
             case "undo":
@@ -272,8 +272,8 @@ class Coordinator:
             return False
         return not any(run.lost for run in held)
 
-    async def _forward(self) -> None:
-        """Commit and finish on all that answer."""
+    async def _forward(self, last: bool) -> None:
+        """Commit and finish on all that answer; *last*: who is silent now stays unknown."""
         held = [run for run in self.runs.values() if run.hold is not None]
         todo = [run for run in held if run.phase in ("prepared", "committed")]
         await asyncio.gather(*(run.undo("it was committed without this host") for run in held if run not in todo))
@@ -286,7 +286,7 @@ class Coordinator:
             return
         self._note_ended()
         self._note_silent()
-        self.settled = True
+        self.settled = last or not self._unsettled()
 
     async def _commit_and_finish(self, run: HostRun) -> None:
         """One host to its end, whatever the others say: it is decided."""
@@ -316,7 +316,7 @@ class Coordinator:
             await asyncio.gather(*(self.runs[name].undo(why) for name in batch))
         self._note_ended()
         self._note_silent()
-        self.settled = not any(run.outcome and run.outcome.result == "unknown" for run in self.runs.values())
+        self.settled = not self._unsettled()
 
     async def _name(self, word: str) -> None:
         """Nobody can decide: leave all, and say which host says what."""
@@ -341,8 +341,8 @@ class Coordinator:
 
     def _note_ended(self) -> None:
         """Hosts on which it had ended before."""
-        for run in self.runs.values():
-            if run.outcome is None and run.hold is None and run.phase in ("ended", "undone", "none"):
+        for run in self._unsettled():
+            if run.hold is None and run.phase in ("ended", "undone", "none"):
                 run.note_ended()
 
     def _note_silent(self) -> None:
