@@ -219,8 +219,10 @@ class Runtime:
 
     async def run_hook(self, hold: drivers.Hold, what: drivers.Hook) -> tuple[int, str]:
         self.host.asked("hook", hold)
+        self.host.write(journal.Intent(hold.deployment, doing="hook", hook=what.step.hook))
         self.hooks.append(what.step.hook)
         self.host.after(self.host.name, "hook")
+        self.host.write(journal.Done(hold.deployment, doing="hook", hook=what.step.hook, rc=0))
         return 0, ""
 
     async def roll(

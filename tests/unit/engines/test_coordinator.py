@@ -323,6 +323,36 @@ def test_what_is_in_doubt_is_decided_by_a_person_who_gives_up_the_silent_host(wa
     assert {host.open for host in fleet.hosts.values()} == {""}
 
 
+def test_one_host_alone_gives_up_nobody() -> None:
+    """A liar's word that it was forced without web2 decides nothing about web2."""
+    fleet = Fleet()
+    kill_at(fleet, "roll", "web3", effect=True)
+    with pytest.raises(Killed):
+        fleet.apply()
+    liar = fleet.hosts["web1"]
+    liar.journal.insert(-1, journal.Reached("d1", phase="rolled", without=("web2", "web3")))
+    for host in fleet.hosts.values():
+        host.free()
+    assert results(fleet.settle()) == ["succeeded"] * 3
+    check_alike(fleet)
+
+
+@pytest.mark.parametrize(("call", "effect", "ends"), [
+    ("hook", False, "1"), ("hook", True, "1"), ("roll", False, "2"),
+])
+def test_a_hook_that_was_interrupted_ends_the_deployment(call: str, effect: bool, ends: str) -> None:
+    extension = {"hooks": {"before": {"service": "web", "command": ["migrate"]}}}
+    fleet, new = Fleet(made("1", "web")), made("2", "web", extension=extension)
+    kill_at(fleet, call, "web1", effect=effect)
+    with pytest.raises(Killed):
+        fleet.apply(new=new)
+    for host in fleet.hosts.values():
+        host.free()
+    fleet.settle()
+    assert fleet.runs() == [ends] * 3
+    check_alike(fleet)
+
+
 KINDS = ("lost", "answer lost", "killed", "stopped")
 FAULTS = st.lists(st.tuples(st.sampled_from(NAMES), st.integers(1, 14), st.sampled_from(KINDS)), max_size=4)
 

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any, TypeVar, assert_never
 
 from lading import canonical, errors, events, state
-from lading.compose import masking
+from lading.compose import hooks, masking
 from lading.compose import release as releases
 from lading.drivers import base as drivers
 from lading.drivers import refusals
@@ -217,6 +217,17 @@ class HostRun:
         """The hosts that a person gave up when this deployment was forced to an end here."""
         mine = [one for one in self.seen.journal if isinstance(one, journal.Reached)]
         return next((one.without for one in mine if one.deployment == self.deployment and one.without), ())
+
+    @property
+    def wants_hook(self) -> bool:
+        """Whether what the host becomes has a hook that runs before the roll, on one of its hosts."""
+        return self.own is not None and hooks.before(self.own.release.extension) is not None
+
+    @property
+    def hook_is_done(self) -> bool:
+        """Whether the hook has run here, and well; one of which nobody knows the end has not."""
+        mine = [one for one in self.seen.journal if one.deployment == self.deployment]
+        return any(isinstance(one, journal.Done) and one.hook and one.rc == 0 for one in mine)
 
     def note_ended(self) -> None:
         """It had ended here before: how, its journal says."""
@@ -446,6 +457,7 @@ class HostRun:
             problems = self._problems(found)
             if any(one.word == "failed" for one in problems) or time.monotonic() > until:
                 why = "; ".join(f"{one.service} does not run any more as it was judged: {one.why}" for one in problems)
+                why = why or "its containers change while they are judged"
                 await self._ended("prepare", begun, why)
                 raise Failure(self.name, "prepare", why)
             self.good = None if problems else found
@@ -504,7 +516,7 @@ class HostRun:
             if found is None:
                 return "ended", None
             problems = self._problems(found)
-            if not problems:
+            if not problems and time.monotonic() <= until:
                 self.good = found
                 continue
             dead = [one.container for one in problems if one.state in ("exited", "starting") and one.container]
