@@ -19,9 +19,9 @@ PATIENCE = 150.0  # seconds in which deployments are repeated while a host comes
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What a cell gave: *said* in a word or two by the struck controller, *path* = what ended it, *red* = why it is red.
+    """What a cell gave: *said* in a word or two by the struck controller, *path* = what ended it.
 
-    *takeover*: seconds in which the next deployment took over; None if nothing was open.
+    *red*: why it is red, "" = it is not; *takeover*: seconds in which the next deployment took over; None if nothing was open.
     """
 
     fault: str
@@ -177,7 +177,8 @@ def _report(
     for host, outcome in ended["hosts"].items():
         wanted = right.get(outcome["result"])
         if wanted is not None and outcome["release"] and tags[host] != wanted and not fault.overtaken:
-            raise Red(f"{host} is said to be {outcome['result']}, but has {tags[host]} (before: {old}, asked for: {new}): {ended}")
+            raise Red(f"{host} is said to be {outcome['result']}, but has {tags[host]} "
+                      f"(before: {old}, asked for: {new}): {ended}")
     words = {outcome["result"] for outcome in ended["hosts"].values()}
     if result in ("succeeded", "rolled_back", "failed") and words & {"unknown", "failed", "unwell"}:
         raise Red(f"{result} as a whole, and {words} by hosts: {ended}")
@@ -192,12 +193,13 @@ def finish(scene: Scene, version: str, fault: Fault) -> Ending:
     Raises:
         Red: it takes more, or longer.
     """
-    until, typed, began = time.monotonic() + PATIENCE, list[str](), time.time()
+    until, typed, starts = time.monotonic() + PATIENCE, list[str](), list[float]()
     while True:
         typed.append("deploy")
+        starts.append(time.time())
         done = scene.lading("deploy", "--version", version, "--to", TO, "--yes")
         if done.returncode == 0:
-            return Ending(typed, took_over(scene, began))
+            return Ending(typed, took_over(scene, *starts))
         told = f"deploy: exit {done.returncode} {done.stdout[-600:]}{done.stderr[-600:]}"
         if not fault.restarts and not fault.silent:
             raise Red(f"the next deploy did not end it: {told}")
@@ -209,29 +211,30 @@ def finish(scene: Scene, version: str, fault: Fault) -> Ending:
             raise Red(f"not ended within {PATIENCE:.0f} s; last: {told}")
 
 
-def took_over(scene: Scene, began: float) -> float | None:
-    """Seconds until the deployment that began then had taken over what was open, on the host where that took longest.
+def took_over(scene: Scene, *starts: float) -> float | None:
+    """Seconds until one of the deployments that began at *starts* had taken over what was open; of both hosts, the longer.
 
     They count from its start, or from the end of the host's last changing command where that came later: both are in
-    the host's journal.
+    the host's journal. None: nothing was open.
 
     Raises:
         Red: it is more than was promised.
     """
-    found = [seconds for host in HOSTS for seconds in _takeovers(scene.journal(host), began)]
+    found = [seconds for host in HOSTS for seconds in _takeovers(scene.journal(host), starts)]
     if found and max(found) > TAKEOVER + SLACK:
         raise Red(f"the next deployment took over after {max(found):.0f} s only")
     return max(found, default=None)
 
 
-def _takeovers(journal: Sequence[Mapping[str, Any]], began: float) -> list[float]:
+def _takeovers(journal: Sequence[Mapping[str, Any]], starts: Sequence[float]) -> list[float]:
     found, last = list[float](), 0.0
     for line in journal:
         at = datetime.fromisoformat(line["at"]).timestamp()
-        if line["kind"] == "taken" and at >= int(began):
-            found.append(at - max(last, began))
+        begun = [start for start in starts if int(start) <= at]
+        if line["kind"] == "taken" and begun:
+            found.append(max(at - max(last, *begun), 0.0))
         last = at
-    return [max(seconds, 0.0) for seconds in found]
+    return found
 
 
 def rest(scene: Scene, ids: Mapping[str, Mapping[str, str]], version: str, judged: tuple[str, ...]) -> None:

@@ -94,6 +94,11 @@ def test_a_takeover_is_measured_by_the_journal(web2: list[tuple[str, str]], seco
     assert cell.took_over(scene, BEGAN) == seconds
 
 
+def test_of_deployments_that_were_repeated_the_one_counts_that_took_over() -> None:
+    scene: Any = Journals(web1=[("09:00", "begin"), ("11:10", "taken")])
+    assert cell.took_over(scene, BEGAN, BEGAN + 60, BEGAN + 120) == 10
+
+
 def test_a_late_takeover_is_red() -> None:
     scene: Any = Journals(web1=[("09:00", "begin"), ("11:01", "taken")])
     with pytest.raises(Red, match="after 61 s only"):
