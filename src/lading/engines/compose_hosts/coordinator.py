@@ -234,6 +234,9 @@ class Coordinator:
         """Confirm all leases, then go by the table (rules 11 and 12); *last*: who is silent now is not waited for."""
         if not await self._confirm():
             return
+        if self._removes():
+            await self._undo()
+            return
         known = self._phases()
         word = decision.decide(known, committed=self.decided, stop=stop)
         silent = {name for name, phase in known.items() if phase == "silent"}
@@ -259,6 +262,11 @@ class Coordinator:
         found |= dict.fromkeys(self.silent, "silent")
         given_up = self._given_up()
         return {name: word for name, word in found.items() if name not in given_up}
+
+    def _removes(self) -> bool:
+        """Whether it is a removal by all records: there each host is for itself, and what has not ended is taken back."""
+        verbs = {run.own.begun.verb for run in self.runs.values() if run.own is not None}
+        return verbs == {"remove"}
 
     def _hook_is_settled(self) -> bool:
         """Whether the deployment may go on: a hook runs once, before the roll, so one that was interrupted ends it."""

@@ -548,7 +548,8 @@ class HostRun:
 
     async def undo(self, why: str) -> None:
         """Bring the host back to its previous release, or to nothing if there was none; verified, lease freed."""
-        if self.phase in ("begun", "staged"):
+        removes = self.own is not None and self.own.begun.verb == "remove"  # which is no phase of its own
+        if self.phase in ("begun", "staged") and not removes:
             await self._close("untouched", "")
             return
         try:
