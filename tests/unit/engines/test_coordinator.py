@@ -1,6 +1,7 @@
 """A deployment on simulated hosts: what is sent is the plan; failures, lost answers, stops and takers end it as the protocol says."""
 
 import asyncio
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -278,6 +279,33 @@ def test_who_lives_is_not_disturbed() -> None:
     with pytest.raises(errors.LeaseHeldError):
         fleet.settle()
     assert [host.lease.held for host in fleet.hosts.values()] == [True] * 3
+
+
+@pytest.mark.parametrize(("call", "on", "result"), [
+    ("upload", "web1", "failed"), ("roll", "web2", "succeeded"), ("commit", "web2", "succeeded"), ("undo", "web1", "rolled_back"),
+])
+def test_who_was_frozen_and_overtaken_says_what_became_of_it(call: str, on: str, result: str) -> None:
+    """Somebody else ends the deployment while its controller sleeps; it wakes and is refused everywhere."""
+    fleet = Fleet()
+    if call == "undo":
+        fleet.hosts["web3"].sick.add(NEW.id)
+    frozen: list[str] = []
+
+    def overtake(host: str, what: str) -> None:
+        if what != call or frozen:
+            return
+        frozen.append(host)
+        for one in fleet.hosts.values():
+            one.free()
+        other = threading.Thread(target=fleet.settle)
+        other.start()
+        other.join()
+
+    fleet.hosts[on].before = overtake
+    report = fleet.apply()
+    assert frozen == [on]
+    assert report.outcome.result == result
+    assert {host.open for host in fleet.hosts.values()} == {""}
 
 
 def test_hosts_that_contradict_each_other_are_named_and_left() -> None:
