@@ -49,7 +49,8 @@ demo: setup
 bench: setup .venv-bench/.ready
 	PYTHONPATH=lab $(BIN)/python bench/lab_bench.py $(BENCH)
 
-# every fault in every phase, in the lab, as root; under 45 minutes; writes docs/reliability.md. A part: make chaos CHAOS='--fault cut --phase roll'
+# every fault in every phase, at both keepalives, then 20 kills in a row, in the lab, as root; about 90 minutes; writes
+# docs/reliability.md. A part: make chaos CHAOS='--fault cut --phase roll'; the kills alone: CHAOS='--kills 20'
 chaos: setup
 	PYTHONPATH=tests/lab:lab:chaos $(BIN)/python chaos/matrix.py $(CHAOS)
 

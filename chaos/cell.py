@@ -2,20 +2,27 @@
 
 import contextlib
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
 
 from faults import Fault, Strike, no
 from phases import Phase
-from scene import APP, GOOD, HOSTS, Controller, Red, Scene, healthy
+from scene import APP, GOOD, HOSTS, TO, Controller, Red, Scene, healthy
 
-TO = ",".join(HOSTS)
+Keepalive = Literal["fast", "default"]
+TAKEOVER = 45.0  # seconds after a host's last changing command within which the next deployment has taken over
+SLACK = 15.0  # seconds more on a busy machine
+PATIENCE = 150.0  # seconds in which deployments are repeated while a host comes back
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What a cell gave: *said* in a word or two by the struck controller, *path* = what ended it, *red* = why it is red."""
+    """What a cell gave: *said* in a word or two by the struck controller, *path* = what ended it.
+
+    *red*: why it is red, "" = it is not; *takeover*: seconds in which the next deployment took over; None if nothing was open.
+    """
 
     fault: str
     phase: str
@@ -23,17 +30,34 @@ class Cell:
     path: str
     seconds: float
     red: str = ""
+    keepalive: Keepalive = "fast"
+    takeover: float | None = None
 
 
-def run(scene: Scene, fault: Fault, phase: Phase) -> Cell:
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How what was left was ended: the verbs that were typed; *takeover* as in `Cell`."""
+
+    typed: Sequence[str] = field(default_factory=tuple)
+    takeover: float | None = None
+
+    @property
+    def words(self) -> str:
+        """The verbs, each once, with their number where that is not one."""
+        counts = {verb: self.typed.count(verb) for verb in self.typed}
+        return " ".join(verb if count == 1 else f"{verb} ×{count}" for verb, count in counts.items())
+
+
+def run(scene: Scene, fault: Fault, phase: Phase, keepalive: Keepalive = "fast") -> Cell:
     """Try *fault* in *phase*; the scene is usable afterwards, if lading is."""
     begun = time.monotonic()
-    said, path, red = "", "", ""
+    said, red, ending = "", "", Ending()
     try:
+        scene.keep_alive(keepalive)
         old = baseline(scene)
         ids = {host: scene.seen(host).ids for host in HOSTS}
         said = struck(scene, fault, phase, old)
-        path = " ".join(finish(scene, other(old)))
+        ending = finish(scene, other(old), fault)
         rest(scene, ids, other(old), judged=() if fault.replaces else ("store",))
         scene.settled = not fault.edits
     except Red as wrong:
@@ -42,7 +66,7 @@ def run(scene: Scene, fault: Fault, phase: Phase) -> Cell:
         red = f"{type(wrong).__name__}: {wrong}"
     finally:
         tidy(scene, broken=bool(red))
-    return Cell(fault.name, phase.name, said, path, time.monotonic() - begun, red)
+    return Cell(fault.name, phase.name, said, ending.words, time.monotonic() - begun, red, keepalive, ending.takeover)
 
 
 def baseline(scene: Scene) -> str:
@@ -52,12 +76,25 @@ def baseline(scene: Scene) -> str:
     version = tags.pop() if len(tags) == 1 and tags <= set(GOOD) else GOOD[0]
     scene.compose()
     if not scene.settled:
-        finish(scene, version)
+        _settle(scene, version)
     scene.settled = False
     for host in HOSTS:
         if not healthy(scene.seen(host), version):
             raise Red(f"before the strike {host} was not healthy with {version}: {scene.seen(host).web}")
     return version
+
+
+def _settle(scene: Scene, version: str) -> None:
+    """Whatever a cell before left: as a person would, with all that helps.
+
+    Raises:
+        Red: nothing helps.
+    """
+    until = time.monotonic() + PATIENCE
+    while (done := scene.lading("deploy", "--version", version, "--to", TO, "--yes")).returncode:
+        scene.lading("resume", APP)
+        if time.monotonic() > until:
+            raise Red(f"what was before cannot be ended: {done.stdout[-600:]}{done.stderr[-600:]}")
 
 
 def other(version: str) -> str:
@@ -68,7 +105,7 @@ def other(version: str) -> str:
 def struck(scene: Scene, fault: Fault, phase: Phase, old: str) -> str:
     """The deployment with its fault, to its end and with the fault healed; in a word what the controller said."""
     one = Strike(scene, phase)
-    version = fault.version or other(old)
+    version = scene.coming = fault.version or other(old)
     fault.early(one)
     phase.prepare(scene)
     if fault.edits or phase.edits:
@@ -92,7 +129,22 @@ def struck(scene: Scene, fault: Fault, phase: Phase, old: str) -> str:
         phase.release(scene)
     if phase.edits or fault.strike is no:
         scene.compose()
-    return judged(scene, fault, code, said, old, version)
+    word = judged(scene, fault, code, said, old, version)
+    check_word(fault, phase, word)
+    return word
+
+
+def check_word(fault: Fault, phase: Phase, word: str) -> None:
+    """Whether it could end so.
+
+    Raises:
+        Red: not by this fault, or not in this phase.
+    """
+    result = word.partition(" ")[0]
+    if fault.results and result not in fault.results:
+        raise Red(f"it ended {word}, and not {' or '.join(fault.results)}")
+    if phase.decided and not fault.overtaken and result in ("rolled_back", "failed", "refused"):
+        raise Red(f"it ended {word} after the decision to commit")
 
 
 def judged(scene: Scene, fault: Fault, code: int, said: Mapping[str, Any], old: str, new: str) -> str:
@@ -105,7 +157,7 @@ def judged(scene: Scene, fault: Fault, code: int, said: Mapping[str, Any], old: 
     if fault.expected and code not in fault.expected:
         raise Red(f"exit {code}, expected {fault.expected}: {said}")
     if "ended" in said:
-        return _report(said["ended"], tags, old, new)
+        return _report(scene, fault, said["ended"], tags, old, new)
     if "error" in said:
         if any(have != [old] for have in tags.values()):
             raise Red(f"refused, and yet {tags} (before: {old}): {said}")
@@ -117,37 +169,72 @@ def judged(scene: Scene, fault: Fault, code: int, said: Mapping[str, Any], old: 
     return "gone"
 
 
-def _report(ended: Mapping[str, Any], tags: Mapping[str, list[str]], old: str, new: str) -> str:
+def _report(
+    scene: Scene, fault: Fault, ended: Mapping[str, Any], tags: Mapping[str, list[str]], old: str, new: str
+) -> str:
     result = str(ended["result"])
     right = {"succeeded": [new], "rolled_back": [old], "untouched": [old], "unchanged": [old]}
     for host, outcome in ended["hosts"].items():
         wanted = right.get(outcome["result"])
-        if wanted is not None and outcome["release"] and tags[host] != wanted:
-            raise Red(f"{host} is said to be {outcome['result']}, but has {tags[host]} (before: {old}, asked for: {new}): {ended}")
+        if wanted is not None and outcome["release"] and tags[host] != wanted and not fault.overtaken:
+            raise Red(f"{host} is said to be {outcome['result']}, but has {tags[host]} "
+                      f"(before: {old}, asked for: {new}): {ended}")
     words = {outcome["result"] for outcome in ended["hosts"].values()}
-    if result in ("succeeded", "rolled_back", "failed") and words & {"unknown", "failed"}:
+    if result in ("succeeded", "rolled_back", "failed") and words & {"unknown", "failed", "unwell"}:
         raise Red(f"{result} as a whole, and {words} by hosts: {ended}")
+    if "unwell" in words and scene.lading("drift", APP).returncode == 0:
+        raise Red(f"a host is unwell, and `drift` finds nothing: {ended}")
     return result
 
 
-def finish(scene: Scene, version: str, limit: float = 150) -> list[str]:
-    """Deploy *version*; where that is refused because a lease is held, resume as the hint says; the commands that it took.
+def finish(scene: Scene, version: str, fault: Fault) -> Ending:
+    """Deploy *version*, which ends first what was left; with no other command, but where hosts were silent.
 
     Raises:
-        Red: it does not end with no more than these two commands.
+        Red: it takes more, or longer.
     """
-    until, path = time.monotonic() + limit, list[str]()
+    until, typed, starts = time.monotonic() + PATIENCE, list[str](), list[float]()
     while True:
+        typed.append("deploy")
+        starts.append(time.time())
         done = scene.lading("deploy", "--version", version, "--to", TO, "--yes")
         if done.returncode == 0:
-            return [*path, "deploy"]
+            return Ending(typed, took_over(scene, *starts))
         told = f"deploy: exit {done.returncode} {done.stdout[-600:]}{done.stderr[-600:]}"
-        if f"lading resume {APP}" in done.stderr + done.stdout:
+        if not fault.restarts and not fault.silent:
+            raise Red(f"the next deploy did not end it: {told}")
+        if fault.silent and f"lading resume {APP}" in done.stderr + done.stdout:
+            typed.append("resume")
             resumed = scene.lading("resume", APP)
             told += f"\nresume: exit {resumed.returncode} {resumed.stdout[-600:]}{resumed.stderr[-600:]}"
-            path = [*path, "resume"] if "resume" not in path else path
         if time.monotonic() > until:
-            raise Red(f"not ended by deploy and resume within {limit:.0f} s; last: {told}")
+            raise Red(f"not ended within {PATIENCE:.0f} s; last: {told}")
+
+
+def took_over(scene: Scene, *starts: float) -> float | None:
+    """Seconds until one of the deployments that began at *starts* had taken over what was open; of both hosts, the longer.
+
+    They count from its start, or from the end of the host's last changing command where that came later: both are in
+    the host's journal. None: nothing was open.
+
+    Raises:
+        Red: it is more than was promised.
+    """
+    found = [seconds for host in HOSTS for seconds in _takeovers(scene.journal(host), starts)]
+    if found and max(found) > TAKEOVER + SLACK:
+        raise Red(f"the next deployment took over after {max(found):.0f} s only")
+    return max(found, default=None)
+
+
+def _takeovers(journal: Sequence[Mapping[str, Any]], starts: Sequence[float]) -> list[float]:
+    found, last = list[float](), 0.0
+    for line in journal:
+        at = datetime.fromisoformat(line["at"]).timestamp()
+        begun = [start for start in starts if int(start) <= at]
+        if line["kind"] == "taken" and begun:
+            found.append(max(at - max(last, *begun), 0.0))
+        last = at
+    return found
 
 
 def rest(scene: Scene, ids: Mapping[str, Mapping[str, str]], version: str, judged: tuple[str, ...]) -> None:
@@ -185,7 +272,7 @@ def tidy(scene: Scene, *, broken: bool) -> None:
     if not broken:
         return
     with contextlib.suppress(AssertionError):
-        scene.lab.up(len(HOSTS), "--no-staging", "--fast-keepalive", "--small-disk", "web2=1G")
+        scene.heal()
         for host in HOSTS:
             scene.host(host, "rm -f /srv/gate/* /usr/local/bin/date /var/lib/docker/filler", check=False)
 

@@ -4,15 +4,17 @@ import os
 import signal
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from phases import RETRIES, TARGET, Phase
-from scene import APP, BROKEN, Controller, Red, Scene, wait
+from scene import APP, BROKEN, GOOD, TO, Controller, Red, Scene, wait
 
-ALL = ("resolve", "lease", "preflight", "upload", "pull", "hook", "roll", "up", "health", "commit", "undo")
+ALL = ("resolve", "lease", "preflight", "pull", "upload", "hook", "roll", "up", "health", "prepare", "commit", "finish", "undo")
 BEGUN = ALL[1:]
+CHANGED = ("pull", "upload", "roll", "up", "prepare", "commit", "finish")
 
 
 @dataclass(slots=True)
@@ -23,6 +25,7 @@ class Strike:
     phase: Phase
     controller: Controller | None = None
     lock: sqlite3.Connection | None = None
+    flapping: threading.Thread | None = None
 
     @property
     def pid(self) -> int:
@@ -42,8 +45,12 @@ def no(_: Strike) -> None:
 class Fault:
     """One fault. *early*: before the deployment is started; *strike*: in the phase; *after*: once the controller ended.
 
-    *phases*: where it can matter, *rule* names why not elsewhere; *fast*: the one phase in which CI tries it; *expected*: exit codes that are right; *dead*: the controller is gone and says nothing; *edits* of the Compose file;
-    *version*: what is deployed instead of a good one; *replaces*: its deployment replaces the app's other service too.
+    *phases*: where it can matter, *rule* names why not elsewhere; *fast*: the one phase in which CI tries it; *slow*: the
+    phases in which it is tried at the default keepalive too; *expected*: exit codes that are right, *results*: words;
+    *dead*: the controller is gone and says nothing; *silent*: a host does not answer, so that a person may have to
+    resume; *restarts*: a host or its engine starts anew, so that the next deployment may come too early; *overtaken*:
+    another deployment has gone on when this one ends; *edits* of the Compose file; *version*: what is deployed instead of
+    a good one; *replaces*: its deployment replaces the app's other service too.
     """
 
     name: str
@@ -54,16 +61,40 @@ class Fault:
     early: Act = no
     after: Act = no
     rule: str = ""
+    slow: tuple[str, ...] = ()
     dead: bool = False
+    silent: bool = False
+    restarts: bool = False
+    overtaken: bool = False
     expected: tuple[int, ...] = ()
+    results: tuple[str, ...] = ()
     version: str = ""
     edits: tuple[tuple[str, str], ...] = ()
     replaces: bool = False
 
 
-def _cut_shortly(one: Strike) -> None:
-    one.scene.lab.cut(one.phase.host)
-    threading.Timer(4, one.scene.lab.heal, [one.phase.host]).start()  # the fault itself lasts so long
+def _flaps(seconds: float, down: float, up: float) -> Act:
+    """The link is cut and healed again and again; so long lasts the fault itself."""
+
+    def strike(one: Strike) -> None:
+        one.flapping = threading.Thread(target=_flap, args=(one, seconds, down, up))
+        one.flapping.start()
+
+    return strike
+
+
+def _flap(one: Strike, seconds: float, down: float, up: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        one.scene.lab.cut(one.phase.host)
+        time.sleep(down)
+        one.scene.lab.heal(one.phase.host)
+        time.sleep(up)
+
+
+def _flapped(one: Strike) -> None:
+    if one.flapping is not None:
+        one.flapping.join()
 
 
 def _killed(service: str) -> Act:
@@ -163,29 +194,36 @@ def _unlock(one: Strike) -> None:
 
 
 def _second(one: Strike) -> None:
-    done = one.scene.lading("deploy", "--version", "2", "--to", "web1,web2", "--yes")
-    if done.returncode not in (4, 5) or ("held" not in done.stderr + done.stdout and "still runs" not in done.stderr + done.stdout):
-        raise Red(f"a second controller was not refused: exit {done.returncode}\n{done.stdout[-500:]}{done.stderr[-500:]}")
+    """Refused while the first lives, soon, and by its name."""
+    begun = time.monotonic()
+    done = one.scene.lading("deploy", "--version", one.scene.coming, "--to", TO, "--yes")
+    took, told = time.monotonic() - begun, done.stderr + done.stdout
+    assert one.controller is not None
+    if done.returncode != 4 or one.controller.deployment not in told:
+        raise Red(f"a second controller was not refused by the name of {one.controller.deployment}: "
+                  f"exit {done.returncode}\n{told[-1000:]}")
+    if took > REFUSED + SLACK:
+        raise Red(f"a second controller was refused after {took:.0f} s only")
 
 
 def _overtaken(one: Strike) -> None:
-    """Frozen; somebody else waits for the lease to expire, or takes it; then it wakes."""
+    """Frozen; the next deployment takes over by itself; then it wakes."""
     os.kill(one.pid, signal.SIGSTOP)
-    took = [] if one.phase.name == "preflight" else ["--take-lease"]
-
-    def other() -> bool:
-        done = one.scene.lading("deploy", "--version", _other(one), "--to", "web1,web2", "--yes", *took)
-        if done.returncode not in (0, 4):
-            raise Red(f"who took over did not succeed: {done.stdout[-800:]}{done.stderr[-800:]}")
-        return done.returncode == 0
-
-    wait(other, "the lease expires and is taken over", 150)
+    one.phase.release(one.scene)
+    done = one.scene.lading("deploy", "--version", _other(one), "--to", TO, "--yes")
     os.kill(one.pid, signal.SIGCONT)
+    if done.returncode:
+        raise Red(f"who took over did not succeed: {done.stdout[-800:]}{done.stderr[-800:]}")
 
 
 def _other(one: Strike) -> str:
-    tags = {tag for tag, _ in one.scene.seen("web1").web}
-    return "1" if tags == {"1"} else "2"
+    """The version from which the frozen one came."""
+    return next(version for version in GOOD if version != one.scene.coming)
+
+
+def _dies(one: Strike) -> None:
+    """The container of the new version, and Docker does not start it again."""
+    one.scene.host(one.phase.host, f"docker kill $(docker ps -q --filter name=^{APP}-web)")
 
 
 def _on(line: str) -> Act:
@@ -222,7 +260,10 @@ def _registry_back(one: Strike) -> None:
 
 
 KILL, TERM, INT, HUP = signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP
+REFUSED = 12.0  # seconds after which whoever comes while another works has been refused
+SLACK = 12.0  # seconds more that a busy machine takes to start lading, read the project and look at the hosts
 NETWORK = (("networks: {front: {}}", "networks: {front: {labels: {changed: 'yes'}}}"),)
+CLEAR = ("succeeded", "rolled_back", "failed", "refused")  # an end that leaves nothing open, on hosts that all say the same
 RULES: Mapping[str, str] = {
     "host": "Over before the first connection: nothing is different.",
     "begun": "Nothing is stored and no host contacted: there is nothing to end.",
@@ -237,36 +278,45 @@ RULES: Mapping[str, str] = {
     "ledger": "In between, nothing is changed that the ledger must know of first.",
     "locked": "To lading a locked ledger is one that cannot be written, as a full disk; it only takes longer to say so.",
     "two": "The second comes where the first holds its lease; before, there is one.",
-    "frozen": "While a command of the frozen one runs on a host its lock is held, and nobody takes over (as with a second controller).",
+    "frozen": "As in a phase beside it: what runs on a host when its controller falls silent goes on, or is ended, by itself.",
+    "died": "Before prepare it is the new version's health, which is judged (*new version crashes at once*).",
 }
 FAULTS = (
-    Fault("cut", "host's link cut for ever", ALL, "roll", _cut, after=_heal),
-    Fault("cut-4s", "host's link cut for 4 s", BEGUN, "up", _cut_shortly, after=_heal, rule="host"),
-    Fault("half-open", "packets dropped, no reset", ALL, "upload", _drop, after=_heal),
-    Fault("power", "host powered off, later on", ALL, "health", _off, after=_switch_on),
-    Fault("dockerd", "dockerd killed", BEGUN, "up", _killed("dockerd"), rule="host"),
-    Fault("containerd", "containerd killed", BEGUN, "health", _killed("containerd"), rule="host"),
-    Fault("disk", "disk filled in mid-pull", ("pull",), "pull", _fill, after=_on("rm -f /var/lib/docker/filler"), rule="disk"),
+    Fault("cut", "host's link cut for ever", ALL, "roll", _cut, after=_heal, silent=True, slow=CHANGED),
+    Fault("cut-4s", "host's link cut for 4 s", BEGUN, "up", _flaps(1, 4, 0), after=_flapped, rule="host", results=CLEAR, slow=BEGUN),
+    Fault("flap", "host's link flaps for 30 s (3 s cut, 2 s not)", BEGUN, "prepare", _flaps(30, 3, 2), after=_flapped, rule="host",
+          results=CLEAR, slow=BEGUN),
+    Fault("half-open", "packets dropped, no reset", ALL, "upload", _drop, after=_heal, silent=True, slow=CHANGED),
+    Fault("power", "host powered off, later on", ALL, "health", _off, after=_switch_on, silent=True, restarts=True),
+    Fault("dockerd", "dockerd killed", BEGUN, "up", _killed("dockerd"), rule="host", restarts=True),
+    Fault("containerd", "containerd killed", BEGUN, "health", _killed("containerd"), rule="host", restarts=True),
+    Fault("disk", "disk filled in mid-pull", ("pull",), "pull", _fill, after=_on("rm -f /var/lib/docker/filler"), rule="disk",
+          results=("failed",)),
     Fault("date", "host's `date` an hour off", ("resolve",), "resolve", early=_date_off, after=_on("rm /usr/local/bin/date"),
           rule="whole", expected=(0,)),
-    Fault("crash", "new version crashes at once", ("health",), "health", version=BROKEN, rule="version", expected=(5,)),
-    Fault("sick", "new version never healthy", ("health",), "health", edits=RETRIES, rule="version", expected=(5,)),
+    Fault("crash", "new version crashes at once", ("health",), "health", version=BROKEN, rule="version", results=("rolled_back",)),
+    Fault("sick", "new version never healthy", ("health",), "health", edits=RETRIES, rule="version", results=("rolled_back",)),
+    Fault("died", "new version's container killed after it was healthy", ("prepare", "commit", "finish"), "prepare", _dies,
+          rule="died"),
     Fault("registry", "registry killed", ("resolve", "pull", "undo"), "pull", _registry_killed, after=_registry_back, rule="registry"),
     Fault("foreign", "foreign container on a network that changes", ("roll",), "roll", _foreigner, edits=NETWORK, rule="network",
           after=_foreigner_still_there, expected=(0,), replaces=True),
     Fault("client", "client of `up` killed inside a recreate", ("up",), "up", _client_killed, rule="client"),
-    Fault("operator", "operator's `docker compose up` and `docker image prune -f`", ("roll", "health", "commit", "undo"), "commit", _operator,
-          rule="operator"),
+    Fault("operator", "operator's `docker compose up` and `docker image prune -f`",
+          ("roll", "health", "prepare", "commit", "finish", "undo"), "prepare", _operator, rule="operator"),
     Fault("SIGKILL", "controller killed", BEGUN, "up", _signalled(KILL), rule="begun", dead=True),
     Fault("gone", "controller and its ledger gone for ever", BEGUN, "commit", _gone_for_ever, rule="begun", dead=True),
-    Fault("SIGTERM", "controller told to stop", BEGUN, "hook", _signalled(TERM), rule="begun"),
-    Fault("SIGINT", "Ctrl-C", BEGUN, "health", _signalled(INT), rule="begun"),
+    Fault("SIGTERM", "controller told to stop", BEGUN, "hook", _signalled(TERM), rule="begun", results=CLEAR),
+    Fault("SIGINT", "Ctrl-C", BEGUN, "health", _signalled(INT), rule="begun", results=CLEAR),
     Fault("SIGINT-2", "Ctrl-C twice", BEGUN, "roll", _signalled(INT, INT), rule="begun", dead=True, expected=(130,)),
-    Fault("SIGHUP", "controller's terminal closed", ("lease", "roll", "health", "commit", "undo"), "roll", _signalled(HUP), rule="closed"),
-    Fault("ledger-full", "ledger's disk full", ("lease", "upload", "roll", "commit", "undo"), "roll", _ledger_full, early=_small_ledger,
-          after=_ledger_freed, rule="ledger"),
-    Fault("ledger-locked", "ledger's file locked", ("roll", "commit"), "commit", _lock, early=_stranger, after=_unlock, rule="locked"),
-    Fault("two", "two controllers at once", ("preflight", "upload", "up", "health", "commit", "undo"), "up", _second, rule="two", expected=(0, 5)),
-    Fault("frozen", "controller frozen past its lease, then woken", ("preflight", "roll", "commit"), "roll", _overtaken, rule="frozen",
-          expected=(4, 5)),
+    Fault("SIGHUP", "controller's terminal closed", ("lease", "roll", "health", "prepare", "commit", "undo"), "roll", _signalled(HUP),
+          rule="closed", results=CLEAR),
+    Fault("ledger-full", "ledger's disk full", ("lease", "upload", "roll", "prepare", "commit", "finish", "undo"), "roll", _ledger_full,
+          early=_small_ledger, after=_ledger_freed, rule="ledger"),
+    Fault("ledger-locked", "ledger's file locked", ("roll", "prepare", "commit"), "commit", _lock, early=_stranger, after=_unlock,
+          rule="locked"),
+    Fault("two", "two controllers at once", ("preflight", "up", "health", "prepare", "commit", "finish", "undo"), "health", _second,
+          rule="two", results=("succeeded", "rolled_back")),
+    Fault("frozen", "controller frozen, overtaken, then woken", ("preflight", "roll", "health", "prepare", "commit", "finish", "undo"), "roll",
+          _overtaken, rule="frozen", overtaken=True),
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from scene import APP, Scene, wait
 
 TARGET = "web2"  # struck; web1 is in the batch before it
-RETRIES = (("/gate/sick], interval: 1s, timeout: 3s, retries: 60", "/gate/sick], interval: 1s, timeout: 3s, retries: 2"),)  # of web alone
+RETRIES = (("well], interval: 1s, timeout: 3s, retries: 60", "well], interval: 1s, timeout: 3s, retries: 2"),)
 LIMIT = ("rate", "3mbit", "burst", "16kbit", "latency", "400ms")  # of the link while a transfer is struck in its middle
 
 
@@ -20,8 +20,9 @@ def nothing(_: Scene) -> None:
 class Phase:
     """One phase. *hold*: the event after which the strike comes, None = before the start; *host*: where it strikes.
 
-    *edits*: of the Compose file; *prepare* makes the scene before the start; *ripen* lets the held deployment go on (it is given what does that) into the
-    middle of the phase and waits until it is there; *release* ends what holds it there.
+    *edits*: of the Compose file; *prepare* makes the scene before the start; *ripen* lets the held deployment go on
+    (it is given what does that) into the middle of the phase and waits until it is there; *release* ends what holds it
+    there. *decided*: the decision to commit is stored, so that nothing may go back any more.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Phase:
     prepare: Callable[[Scene], None] = nothing
     ripen: Callable[[Scene, Callable[[], None]], None] | None = None
     release: Callable[[Scene], None] = nothing
+    decided: bool = False
 
 
 def _sent(scene: Scene) -> int:
@@ -39,14 +41,18 @@ def _sent(scene: Scene) -> int:
     return int(json.loads(said)[0]["stats64"]["tx"]["bytes"])
 
 
-def _in_transfer(size: int) -> Callable[[Scene, Callable[[], None]], None]:
-    """Go on over a slow link until *size* bytes are on the target."""
+def _in_transfer(under_way: str, size: int) -> Callable[[Scene, Callable[[], None]], None]:
+    """Go on over a slow link until the target is in the middle of it.
+
+    *under_way*: a line of shell that holds there, in the app's folder; *size*: bytes that have come.
+    """
 
     def ripen(scene: Scene, go: Callable[[], None]) -> None:
         scene.lab.run("tc", "qdisc", "replace", "dev", f"v{TARGET}", "root", "tbf", *LIMIT)
         before = _sent(scene)
         go()
-        wait(lambda: _sent(scene) - before > size, f"{size} bytes on their way to {TARGET}")
+        wait(lambda: _sent(scene) - before > size and bool(scene.in_folder(TARGET, under_way)),
+             f"{size} bytes came to {TARGET}, and `{under_way}` says something")
 
     return ripen
 
@@ -87,7 +93,12 @@ def _recreating(scene: Scene, go: Callable[[], None]) -> None:
 
 
 def _sick(scene: Scene) -> None:
-    scene.gate(TARGET, "sick", shut=True)
+    """The version that comes, and no other."""
+    scene.gate(TARGET, f"sick-{scene.coming}", shut=True)
+
+
+def _well(scene: Scene) -> None:
+    scene.gate(TARGET, f"sick-{scene.coming}", shut=False)
 
 
 def _starting(scene: Scene, go: Callable[[], None]) -> None:
@@ -100,13 +111,18 @@ PHASES = (
     Phase("resolve", None),
     Phase("lease", ("DeploymentPlanned", "", "")),
     Phase("preflight", ("HostChecked", TARGET, "preflight")),
-    Phase("upload", ("StepStarted", TARGET, "stage"), prepare=_new_blob, ripen=_in_transfer(300_000), release=_fast),
-    Phase("pull", ("StepStarted", TARGET, "stage"), prepare=_forget_image, ripen=_in_transfer(1_000_000), release=_fast),
+    Phase("pull", ("StepStarted", TARGET, "stage"), prepare=_forget_image, release=_fast,
+          ripen=_in_transfer("pgrep -f 'docker.* [p]ull -q'", 1_000_000)),
+    Phase("upload", ("StepStarted", TARGET, "stage"), prepare=_new_blob, release=_fast,
+          ripen=_in_transfer("ls -d incoming.*", 300_000)),
     Phase("hook", ("StepStarted", "web1", "hook"), host="web1", prepare=_with_hook, ripen=_hook_runs,
-          release=lambda s: s.gate("web1", "hook", shut=False)),
+          release=lambda scene: scene.gate("web1", "hook", shut=False)),
     Phase("roll", ("StepStarted", TARGET, "roll")),
-    Phase("up", ("StepStarted", TARGET, "roll"), prepare=_stays, ripen=_recreating, release=lambda s: s.gate(TARGET, "stay", shut=False)),
-    Phase("health", ("StepStarted", TARGET, "roll"), prepare=_sick, ripen=_starting, release=lambda s: s.gate(TARGET, "sick", shut=False)),
-    Phase("commit", ("StepStarted", "", "commit")),
-    Phase("undo", ("StepStarted", TARGET, "undo"), edits=RETRIES, prepare=_sick, release=lambda s: s.gate(TARGET, "sick", shut=False)),
+    Phase("up", ("StepStarted", TARGET, "roll"), prepare=_stays, ripen=_recreating,
+          release=lambda scene: scene.gate(TARGET, "stay", shut=False)),
+    Phase("health", ("StepStarted", TARGET, "roll"), prepare=_sick, ripen=_starting, release=_well),
+    Phase("prepare", ("StepStarted", TARGET, "prepare")),
+    Phase("commit", ("StepStarted", "", "commit"), decided=True),
+    Phase("finish", ("HostCommitted", TARGET, "commit"), decided=True),
+    Phase("undo", ("StepStarted", TARGET, "undo"), edits=RETRIES, prepare=_sick, release=_well),
 )

@@ -17,12 +17,15 @@ from lab_client import Done, Lab
 
 HERE = Path(__file__).resolve().parent
 HOSTS = ("web1", "web2")
+TO = ",".join(HOSTS)
 GOOD = ("1", "2")  # versions that work; every deployment goes from one to the other
 BROKEN = "broken"  # a version that ends at once
 APP = "chaos"
+FAST = ", connect_timeout: 3, keepalive: 1, keepalive_count: 2"  # what `lab up --fast-keepalive` writes into lading.yaml
 BYSTANDER = "docker run -d --name bystander --restart always registry.lab:5000/chaos:store"
 REST = f"""for S in /var/lib/lading /home/deploy/.lading/*; do A=$S/apps/{APP}; [ -d "$A" ] || continue
-find "$A" -maxdepth 2 '(' -name 'incoming.*' -o -name '*.new' -o -name '*.old' -o -name '*.err' -o -name hook.yaml -o -name detached -o -name op.info ')'
+find "$A" -maxdepth 2 '(' -name 'incoming.*' -o -name 'answer.*' -o -name '*.new' -o -name '*.old' -o -name '*.err' \\
+  -o -name again.yaml -o -name hook.yaml -o -name detached -o -name op.info ')'
 sed -n 's/^state=held/the lease is held/p' "$A/lease"; done
 ls -d /dev/shm/lading.* /run/user/*/lading.* 2>/dev/null
 docker ps -a --format '{{{{.Names}}}}' | grep -E '^[0-9a-f]{{12}}_|-hook-'
@@ -51,6 +54,11 @@ class Controller:
 
     process: subprocess.Popen[str]
     said: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def deployment(self) -> str:
+        """The id of the deployment, once it was held."""
+        return str(self.said[-1]["deployment"]) if self.said else ""
 
     def held(self, limit: float = 90) -> None:
         """Wait until it stands at its event.
@@ -95,10 +103,12 @@ class Controller:
 class Scene:
     """One lab with the app on both hosts.
 
-    *home*: where a controller that has never been here has its files; *settled*: the last deployment left all as it should be.
+    *home*: where a controller that has never been here has its files; *settled*: the last deployment left all as it
+    should be; *coming*: the version that is being deployed.
     """
 
     def __init__(self, name: str) -> None:
+        self.coming = ""
         self.lab = Lab(name)
         self.folder = self.lab.root / "chaos"
         self.running: list[Controller] = []
@@ -107,7 +117,7 @@ class Scene:
 
     def up(self) -> None:
         """Make the lab, the images, the bystander."""
-        self.lab.up(len(HOSTS), "--no-staging", "--fast-keepalive", "--small-disk", "web2=1G")
+        self.heal()
         self.folder.mkdir(exist_ok=True)
         (self.folder / "blob").write_bytes(b"as it was")
         self.compose()
@@ -123,6 +133,20 @@ class Scene:
             login = f"printf %s {self.lab.password} | docker login -u ci --password-stdin registry.lab:5000"
             self.host(host, f"mkdir -p /srv/gate; {login} && docker pull -q registry.lab:5000/chaos:store && "
                       f"docker logout registry.lab:5000; {BYSTANDER}")
+
+    def heal(self) -> None:
+        """Make the lab, or what of it is broken."""
+        self.lab.up(len(HOSTS), "--no-staging", "--fast-keepalive", "--small-disk", "web2=1G")
+
+    def keep_alive(self, which: str) -> None:
+        """Notice a dead connection as the lab does (fast), or as lading does by itself (default)."""
+        file = self.lab.fleet / "lading.yaml"
+        text = file.read_text().replace(FAST, "")
+        if which == "fast":
+            text = text.replace("known_hosts: known_hosts", f"known_hosts: known_hosts{FAST}")
+        if (FAST in text) != (which == "fast"):
+            raise ValueError(f"{file} is another file than this was written for")
+        file.write_text(text)
 
     def down(self) -> None:
         """Nothing is left."""
@@ -145,19 +169,33 @@ class Scene:
         """What a line of shell says on a host, as root."""
         return self.lab.exec(name, line, check=check).stdout
 
+    def in_folder(self, name: str, line: str) -> str:
+        """What a line of shell says in lading's folder of the app on a host, wherever that is."""
+        where = f"cd $S/apps/{APP} 2>/dev/null || continue"
+        return self.host(name, f"for S in /var/lib/lading /home/deploy/.lading/*; do {where}; {line}; done", check=False)
+
+    def journal(self, name: str) -> list[dict[str, Any]]:
+        """The last lines of the app's journal on a host."""
+        lines = self.in_folder(name, "tail -n 60 journal").splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+
     def gate(self, host: str, name: str, *, shut: bool) -> None:
         """Hold the app at one of its places, or let it go (on a host that is off: later)."""
         with contextlib.suppress(*(() if shut else (AssertionError,))):
             self.host(host, f"touch /srv/gate/{name}" if shut else f"rm -f /srv/gate/{name}")
 
-    def start(self, version: str, *holds: Sequence[str], take_lease: bool = False) -> Controller:
+    def start(self, version: str, *holds: Sequence[str]) -> Controller:
         """A deployment that is held at the events of *holds*."""
-        order = {"directory": str(self.folder), "version": version, "to": list(HOSTS), "hold": holds, "take_lease": take_lease}
+        order = {"directory": str(self.folder), "version": version, "to": list(HOSTS), "hold": holds}
         argv = self.lab.run_argv(sys.executable, str(HERE / "held_controller.py"), json.dumps(order), options=self._home())
         pipe = subprocess.PIPE
         made = Controller(subprocess.Popen(argv, cwd=self.folder, text=True, stdin=pipe, stdout=pipe, stderr=pipe))
         self.running.append(made)
         return made
+
+    def begin(self, *words: str) -> subprocess.Popen[str]:
+        """Start lading as a person does, and do not wait for its end."""
+        return self.lab.popen(sys.executable, "-m", "lading", *words, cwd=self.folder, options=self._home())
 
     def lading(self, *words: str, timeout: float = 240) -> Done:
         """Run lading as a person does."""

@@ -33,6 +33,7 @@ NEED = {"stage": ("begun", "staged"), "roll": ("staged", "rolling", "rolled", "f
         "close": ("begun", "staged", "undoing"), "leave": (*FRESH, "prepared", "undoing", "committed"), "confirm": (*FRESH, "prepared", "undoing", "committed")}
 LONG = {"roll", "undo", "commit"}  # scripts of two steps: a crash, a kill or a reader may come between them
 NOBODY = (0, 0, -1, False)  # lease: deployment, fence, holder (a controller), alive
+TRIES = 9  # as often a controller takes all leases anew; the product counts seconds: all that is asked ends, or does not, in time
 
 
 class Broken(Exception):
@@ -389,6 +390,8 @@ class World:
         if word == "undo":
             self.note(c, ctl.dep, "undo")
             return self.go(c, "undo", "undo", list(ctl.fence))
+        if word == "doubt" and 0 < ctl.tries < TRIES:  # the silent one may answer yet
+            return self.recover(c, ctl)
         ctl.report = "unknown" if word == "doubt" else word
         return self.go(c, "leave", "leave", list(ctl.fence))
 
@@ -448,7 +451,7 @@ class World:
         if "retake" not in self.rules:
             return self.go(c, "undo", "undo", list(ctl.fence))
         ctl.tries, ctl.over, ctl.stop = ctl.tries + 1, True, True
-        if ctl.tries > 3:
+        if ctl.tries > TRIES:
             return self.end(c, "unknown")
         return self.go(c, "take", "take", range(len(self.hosts)))
 

@@ -7,12 +7,13 @@ import pytest
 from lab_client import PREFIX
 
 import cell
+import kills
 import matrix
 from faults import FAULTS, Fault
 from phases import PHASES, Phase
 from scene import Scene
 
-FEW = ("cut", "power", "dockerd", "crash", "foreign", "operator", "SIGKILL", "SIGINT", "two")
+FEW = ("cut", "flap", "power", "dockerd", "sick", "died", "foreign", "operator", "SIGKILL", "SIGINT", "two")
 CELLS = matrix.pairs(FEW, fast=True)
 pytestmark = pytest.mark.timeout(900)  # the limits within a cell are the ones that end it
 
@@ -34,7 +35,15 @@ def test_no_fault_leaves_a_mix_that_is_not_reported_or_needs_hand_work(scene: Sc
     assert not found.red, found.red
 
 
+def test_killed_controllers_need_nothing_but_the_next_deploy(scene: Scene) -> None:
+    found = list[cell.Cell]()
+    kills.row(scene, 2, os.getpid(), found.append)
+    assert [(one.phase, one.red) for one in found if one.red] == []
+    assert len(found) == 2
+
+
 def test_each_fault_and_phase_has_its_cell() -> None:
     assert {fault.name for fault, _ in CELLS} == set(FEW)
     assert {fault.name for fault, _ in matrix.pairs(fast=True)} == {fault.name for fault in FAULTS}
     assert {name for fault in FAULTS for name in fault.phases} == {phase.name for phase in PHASES}
+    assert all({*fault.slow} <= {*fault.phases} for fault in FAULTS)

@@ -60,7 +60,7 @@ def upload(host: HostShell, *objects: str, content: str = "one", secrets: Mappin
 def test_an_upload_stores_all_and_shows_what_the_hosts_compose_makes_of_it(held: HostShell) -> None:
     app = held.app()
     held.docker({"compose*config*": f"a: {app}/releases/{MADE.id}/x\nb: {app}/objects/o1\n"}, DOCKER)
-    assert upload(held, "o1", secrets={"var.P": b"canary"}) == f"a: @DIR@/releases/{MADE.id}/x\nb: @DIR@/objects/o1"
+    assert upload(held, "o1", secrets={"var.P": b"canary"}) == f"a: @DIR@/releases/{MADE.id}/x\nb: @DIR@/objects/o1\n"
     folder = app / "releases" / MADE.id
     assert (app / "objects/o1/sub/a.conf").read_text() == "one"
     assert stat.S_IMODE((folder / "release.json").stat().st_mode) & 0o444 == 0o444  # containers may be non-root

@@ -1,6 +1,7 @@
 """A deployment on simulated hosts: what is sent is the plan; failures, lost answers, stops and takers end it as the protocol says."""
 
 import asyncio
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -280,6 +281,33 @@ def test_who_lives_is_not_disturbed() -> None:
     assert [host.lease.held for host in fleet.hosts.values()] == [True] * 3
 
 
+@pytest.mark.parametrize(("call", "on", "result"), [
+    ("upload", "web1", "failed"), ("roll", "web2", "succeeded"), ("commit", "web2", "succeeded"), ("undo", "web1", "rolled_back"),
+])
+def test_who_was_frozen_and_overtaken_says_what_became_of_it(call: str, on: str, result: str) -> None:
+    """Somebody else ends the deployment while its controller sleeps; it wakes and is refused everywhere."""
+    fleet = Fleet()
+    if call == "undo":
+        fleet.hosts["web3"].sick.add(NEW.id)
+    frozen: list[str] = []
+
+    def overtake(host: str, what: str) -> None:
+        if what != call or frozen:
+            return
+        frozen.append(host)
+        for one in fleet.hosts.values():
+            one.free()
+        other = threading.Thread(target=fleet.settle)
+        other.start()
+        other.join()
+
+    fleet.hosts[on].before = overtake
+    report = fleet.apply()
+    assert frozen == [on]
+    assert report.outcome.result == result
+    assert {host.open for host in fleet.hosts.values()} == {""}
+
+
 def test_hosts_that_contradict_each_other_are_named_and_left() -> None:
     fleet = Fleet()
     kill_at(fleet, "commit", "web1", effect=True)
@@ -444,3 +472,33 @@ def check_alike(fleet: Fleet, result: str = "") -> None:
     assert {host.current.version for host in fleet.hosts.values() if host.current} == set(fleet.runs())
     if result == "succeeded":
         assert set(fleet.runs()) == {"2"}
+
+
+@pytest.mark.parametrize(("call", "expected"), [("undo", "rolled_back"), ("commit", "succeeded"), ("take", "rolled_back")])
+def test_a_link_that_flaps_longer_than_three_tries_ends_all_the_same(call: str, expected: str) -> None:
+    """Each try gets as far as the link lets it; tries go on until the time is over, not until there were three."""
+    fleet = Fleet()
+    fails(call, "web2", lost("web2"), fleet, times=6, effect=call == "undo")
+    if call != "commit":
+        fleet.hosts["web3"].sick.add(NEW.id)
+    report = fleet.apply()
+    assert report.outcome.result == expected
+    assert {host.open for host in fleet.hosts.values()} == {""}
+
+
+@pytest.mark.parametrize("call", ["prepare", "commit", "finish"])
+def test_a_prepared_host_that_is_silent_for_a_while_is_waited_for(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It answers again within the time that hosts have; until then it is neither in doubt nor given up."""
+    monkeypatch.setattr(coordinator, "PATIENCE", (0.0, 5.0, 5.0))
+    fleet = Fleet()
+    fails(call, "web2", lost("web2"), fleet, effect=True)
+    silent = [2]
+
+    def away(host: str, what: str) -> None:
+        if what == "take" and silent[0]:
+            silent[0] -= 1
+            raise lost(host)
+
+    fleet.hosts["web2"].before = away
+    report = fleet.apply()
+    assert results(report) == ["succeeded"] * 3

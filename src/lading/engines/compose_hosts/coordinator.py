@@ -4,6 +4,7 @@ The rules are those of docs/protocol.md; their numbers stand beside what follows
 """
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Iterable, Sequence
 
 from lading import errors, events
@@ -15,7 +16,7 @@ from lading.plan import phases, steps
 from lading.rollout import rolling
 from lading.state import journal
 
-PATIENCE = (5.0, 10.0, 15.0)  # seconds that hosts which do not answer are tried, at each of the tries to settle
+PATIENCE = (5.0, 10.0, 15.0)  # seconds that hosts which do not answer are tried, at each of the first tries to settle
 RENEW = 10.0  # seconds after which the lease of a host that nothing was asked of is renewed
 AGAIN = 0.5  # seconds between two tries to reach a host
 
@@ -182,18 +183,21 @@ class Coordinator:
     # Ending what did not go through
 
     async def _recover(self, failure: Failure) -> None:
-        """Take every lease anew, ask again, decide by the table; three tries at most (rule 15)."""
+        """Take every lease anew, ask again, decide by the table; as often as the time allows, for a link may flap (rule 15)."""
         if failure.kind == "ledger":
             await self._leave_all("in doubt: " + failure.why)
             return
-        for patience in PATIENCE:
-            await self._take(self._unsettled(), patience)
+        until = asyncio.get_running_loop().time() + sum(PATIENCE)
+        for number in itertools.count(1):
+            await self._take(self._unsettled(), PATIENCE[min(number, len(PATIENCE)) - 1])
             if any(run.overtaken for run in self.runs.values()):
                 await self._leave_all(failure.why)
                 return
-            await self._decide(stop=True, way="")
-            if self.settled:
+            last = number >= len(PATIENCE) and asyncio.get_running_loop().time() > until
+            await self._decide(stop=True, way="", last=last)
+            if self.settled or last:
                 return
+            await asyncio.sleep(AGAIN)
 
     def _unsettled(self) -> list[HostRun]:
         return [run for run in self.runs.values() if run.outcome is None or run.outcome.result == "unknown"]
@@ -226,8 +230,8 @@ class Coordinator:
             f"{self.order.plan.app} on {held[0].name} is held by {held[0].overtaken}",
             "wait, or add --take-lease if that deployment is dead", host=held[0].name, step="lease")
 
-    async def _decide(self, *, stop: bool, way: base.Way) -> None:
-        """Confirm all leases, then go by the table (rules 11 and 12)."""
+    async def _decide(self, *, stop: bool, way: base.Way, last: bool = True) -> None:
+        """Confirm all leases, then go by the table (rules 11 and 12); *last*: who is silent now is not waited for."""
         if not await self._confirm():
             return
         if self._removes():
@@ -242,11 +246,13 @@ class Coordinator:
             word = "undo"
         match word:
             case "forward":
-                await self._forward()
+                await self._forward(last)
             case "continue":
                 await self._continue()
             case "undo":
                 await self._undo()
+            case "in doubt" if not last:
+                return
             case "in doubt" | "contradiction":
                 await self._name(word)
 
@@ -288,8 +294,8 @@ class Coordinator:
             return False
         return not any(run.lost for run in held)
 
-    async def _forward(self) -> None:
-        """Commit and finish on all that answer."""
+    async def _forward(self, last: bool) -> None:
+        """Commit and finish on all that answer; *last*: who is silent now stays unknown."""
         held = [run for run in self.runs.values() if run.hold is not None]
         todo = [run for run in held if run.phase in ("prepared", "committed")]
         await asyncio.gather(*(run.undo("it was committed without this host") for run in held if run not in todo))
@@ -302,7 +308,7 @@ class Coordinator:
             return
         self._note_ended()
         self._note_silent()
-        self.settled = True
+        self.settled = last or not self._unsettled()
 
     async def _commit_and_finish(self, run: HostRun) -> None:
         """One host to its end, whatever the others say: it is decided."""
@@ -332,7 +338,7 @@ class Coordinator:
             await asyncio.gather(*(self.runs[name].undo(why) for name in batch))
         self._note_ended()
         self._note_silent()
-        self.settled = not any(run.lost for run in self.runs.values())
+        self.settled = not self._unsettled()
 
     async def _name(self, word: str) -> None:
         """Nobody can decide: leave all, and say which host says what."""
@@ -357,8 +363,8 @@ class Coordinator:
 
     def _note_ended(self) -> None:
         """Hosts on which it had ended before."""
-        for run in self.runs.values():
-            if run.outcome is None and run.hold is None and run.phase in ("ended", "undone", "none"):
+        for run in self._unsettled():
+            if run.hold is None and run.phase in ("ended", "undone", "none"):
                 run.note_ended()
 
     def _note_silent(self) -> None:

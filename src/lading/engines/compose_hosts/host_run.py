@@ -238,7 +238,8 @@ class HostRun:
             self.end("unwell" if unwell else "succeeded", self.seen.current.release if self.seen.current else "")
             return
         now = self.seen.current.release if self.seen.current else ""
-        self.end("rolled_back" if self.phase == "undone" else "untouched", now)
+        reached = {one.kind for one in self.seen.journal if one.deployment == self.deployment}
+        self.end("rolled_back" if reached & {"rolling", "undoing"} else "untouched", now)
 
     # The steps
 
@@ -556,9 +557,9 @@ class HostRun:
             await self._back()
         except (Failure, errors.LadingError) as failed:
             what = failed.why if isinstance(failed, Failure) else failed.message
-            lost = self.lost
+            told = not (self.lost or self.overtaken)
             await self.leave()  # nobody works there now: the next deployment may take it up at once
-            self.end("unknown" if lost else "failed", "", f"{why}; undo: {what}")
+            self.end("failed" if told else "unknown", "", f"{why}; undo: {what}")
             return
         before = self._before()
         now = before.release if before else ""
