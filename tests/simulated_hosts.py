@@ -56,6 +56,10 @@ class SimulatedHost:
         self.before: Fault = no_fault
         self.after: Fault = no_fault
         self.sick: set[str] = set()  # release ids whose services never get well here
+        self.says: list[drivers.Said] = []  # what programs print here, each time that they are run
+        self.hook: tuple[int, str] = (0, "")  # how hooks end, and what they said last
+        self.probe = ""  # what health checks of sick services print
+        self.log: dict[str, str] = {}  # what services have said last
         self._ids = itertools.count(1)
         if current is not None:
             self.run(current)
@@ -95,7 +99,14 @@ class SimulatedHost:
         health = "unhealthy" if made.id in self.sick else "healthy"
         for name in chosen:
             self.containers.append(a_container(
-                made.services[name], id=f"{self.name}-{next(self._ids)}", health=health))
+                made.services[name], id=f"{self.name}-{next(self._ids)}", health=health,
+                probe=self.probe if health == "unhealthy" else ""))
+
+    def say(self, source: str, listen: drivers.Listen | None) -> None:
+        """A program prints."""
+        for one in self.says:
+            if listen is not None and one.source == source:
+                listen(one)
 
     # What is asked of it
 
@@ -213,18 +224,25 @@ class Runtime:
     async def look(self, app: str) -> state.HostState:
         return self.host.seen()
 
-    async def pull(self, hold: drivers.Hold, what: drivers.Pull) -> None:
+    async def pull(
+        self, hold: drivers.Hold, what: drivers.Pull, listen: drivers.Listen | None = None
+    ) -> None:
         self.host.asked("pull", hold)
+        self.host.say("pull", listen)
         self.host.after(self.host.name, "pull")
 
-    async def run_hook(self, hold: drivers.Hold, what: drivers.Hook) -> tuple[int, str]:
+    async def run_hook(
+        self, hold: drivers.Hold, what: drivers.Hook, listen: drivers.Listen | None = None
+    ) -> tuple[int, str]:
         self.host.asked("hook", hold)
         self.hooks.append(what.step.hook)
+        self.host.say("hook", listen)
         self.host.after(self.host.name, "hook")
-        return 0, ""
+        return self.host.hook
 
     async def roll(
-        self, hold: drivers.Hold, what: drivers.Roll, watcher: drivers.Watcher, tell: Callable[[str], None]
+        self, hold: drivers.Hold, what: drivers.Roll, watcher: drivers.Watcher, tell: Callable[[str], None],
+        listen: drivers.Listen | None = None,
     ) -> None:
         host = self.host
         host.asked(what.verb, hold, [f"{what.verb} {_word(step)}" for step in what.steps])
@@ -237,6 +255,7 @@ class Runtime:
                     pass
         if what.verb == "roll":
             host.reach("rolled", hold)
+        host.say("compose", listen)
         host.after(host.name, what.verb)
         watcher.started(0, "")
         for _ in range(100):
@@ -271,7 +290,7 @@ class Runtime:
         self.host.containers = started
 
     async def last_lines(self, app: str, services: Sequence[str]) -> Mapping[str, str]:
-        return {}
+        return {name: self.host.log[name] for name in services if name in self.host.log}
 
 
 def _word(step: object) -> str:
