@@ -92,15 +92,18 @@ class SimulatedHost:
         facts = state.Facts(engine="28.0.0", compose="2.40.3", state_dir="/s", disk_free=9999, docker_free=9999)
         return state.HostState(self.name, facts, {"shop": self.app()})
 
-    def run(self, made: releases.Release, services: Sequence[str] | None = None) -> None:
-        """Make the containers of a release anew, or those of some services."""
+    def run(
+        self, made: releases.Release, services: Sequence[str] | None = None, versions: Mapping[str, int] | None = None
+    ) -> None:
+        """Make the containers of a release anew, or those of some services; *versions*: of its secrets."""
         chosen = list(made.active) if services is None else services
         self.containers = [one for one in self.containers if one.service not in chosen]
         health = "unhealthy" if made.id in self.sick else "healthy"
         for name in chosen:
             self.containers.append(a_container(
                 made.services[name], id=f"{self.name}-{next(self._ids)}", health=health,
-                probe=self.probe if health == "unhealthy" else ""))
+                probe=self.probe if health == "unhealthy" else "",
+                secrets=releases.generation_label(made.services[name], versions or {})))
 
     def say(self, source: str, listen: drivers.Listen | None) -> None:
         """A program prints."""
@@ -250,7 +253,7 @@ class Runtime:
         for step in what.steps:
             match step:
                 case steps.StartServices():
-                    host.run(what.release, step.services)
+                    host.run(what.release, step.services, what.secret_versions)
                 case steps.ScaleDown() | steps.RecreateNetwork():
                     pass
         if what.verb == "roll":

@@ -48,7 +48,7 @@ class Context:
     """What people should know beside the result of a look; whoever looks adds to it."""
     silent: dict[str, str] = field(default_factory=dict)
     ran_by: str = ""
-    trace: traces.Trace = traces.Nobody()
+    trace: traces.Trace = traces.NOBODY
     engine: engines.Engine | None = None
     """Who carries orders out; bootstrap hands it in. Verbs that only look have none."""
     compose: plugin.Answers = field(default_factory=plugin.Answers, repr=False)

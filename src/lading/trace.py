@@ -60,6 +60,9 @@ class Nobody:
         """See `Trace`."""
 
 
+NOBODY: Trace = Nobody()
+
+
 class Telling:
     """Tells a listener, in a thread of its own while it is entered.
 

@@ -100,7 +100,7 @@ class DeploymentOrder:
     decide: Callable[[], Awaitable[Mapping[str, object]]] = no_ledger
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     show: Callable[[events.Event], None] = lambda _: None
-    trace: traces.Trace = traces.Nobody()
+    trace: traces.Trace = traces.NOBODY
     keep: Callable[[Evidence], None] = no_evidence
     unreachable: Mapping[str, str] = field(default_factory=dict)
     without: tuple[str, ...] = ()

@@ -31,7 +31,7 @@ tell_lines() {
         left=$((left - 1))
         tell_line "$1" "$line"
     done
-    [ "$left" != 0 ] || [ "$TELL" = 0 ] || tell_line "$1" "(it says more than that)"
+    [ "$left" != 0 ] || [ "$TELL" = 0 ] || tell_line "$1" "(what it says further is not told)"
     cat
 }
 
