@@ -76,6 +76,7 @@ class Telling:
         self._listener = listener
         self._lines: queue.Queue[Line | None] = queue.Queue(waiting)
         self._lost: dict[str, int] = {}
+        self._counting = threading.Lock()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._tell, name="trace", daemon=True)
 
@@ -100,7 +101,8 @@ class Telling:
         try:
             self._lines.put_nowait(Line(host, step, source, service, text, progress))
         except queue.Full:
-            self._lost[host] = self._lost.get(host, 0) + 1
+            with self._counting:
+                self._lost[host] = self._lost.get(host, 0) + 1
 
     def _tell(self) -> None:
         try:
@@ -122,8 +124,9 @@ class Telling:
         """Of which host how many lines were lost, once the listener has caught up."""
         if not self._lines.empty():
             return
-        for host in list(self._lost):
-            count = self._lost.pop(host)
+        with self._counting:
+            lost_by_host, self._lost = self._lost, {}
+        for host, count in lost_by_host.items():
             self._listener(Line(host, "", "trace", "", lost(count)))
 
 

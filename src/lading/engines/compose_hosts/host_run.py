@@ -261,6 +261,7 @@ class HostRun:
 
     async def _ended(self, step: str, begun: float, error: str = "") -> None:
         seconds = round(time.monotonic() - begun, 3)
+        self._trace.end()
         await self.record(events.StepEnded(self.deployment, self.name, step, error=error, seconds=seconds))
 
     async def _stage(self, todo: Sequence[steps.Step]) -> None:

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from lading import state, trace
@@ -16,6 +17,7 @@ LONGEST = 500  # characters of a line
 PER_SECOND = 20  # lines, of one step on one host
 BURST = 60  # lines that come at once
 PER_STEP = 1000  # lines
+HEALTH_AGAIN = 5.0  # seconds after which other words of the same check are told
 _OF_COMPOSE = re.compile(r"(?:Container|Network|Volume) [\w.-]+ +\w+")
 
 
@@ -57,14 +59,20 @@ class HostTrace:
         self._left = self._lost = 0
         self._allowance = float(BURST)
         self._at = 0.0
-        self._health: dict[str, str] = {}
+        self._health: dict[str, _Told] = {}
 
     def begin(self, step: str, hidden: Collection[str] = ()) -> None:
         """A step begins. *hidden*: services of which nothing is told but what Compose does with them."""
-        self._tell_lost()
+        self.end()
         self._step, self._hidden = step, frozenset(hidden)
         self._left, self._allowance, self._at = PER_STEP, float(BURST), time.monotonic()
         self._health.clear()
+
+    def end(self) -> None:
+        """The step has ended; how many lines were lost in it is told."""
+        if self._lost:
+            count, self._lost = self._lost, 0
+            self._to(self._host, self._step, "trace", "", f"{count} line{'s' * (count > 1)} not shown, for there were too many")
 
     def listens(self, source: trace.Source) -> drivers.Listen | None:
         """Who is told what a program says, if anybody wants to hear it."""
@@ -78,15 +86,21 @@ class HostTrace:
         self._to(self._host, self._step, what.source, what.service, _one_line(text), what.progress)
 
     def health(self, verdicts: Sequence[verdict.Verdict], containers: drivers.Containers) -> None:
-        """Tell of each service that is not well how it is, with what its last health check said, whenever that changes."""
+        """Tell of each service that is not well how it is, with what its last health check said, whenever that changes.
+
+        Of a check that says something else each time, not each time.
+        """
         if "health" not in self._to.sources:
             return
+        now = time.monotonic()
         for one in verdicts:
-            text = "" if one.word == "good" else _words(one, containers)
-            if text == self._health.get(one.service, ""):
+            probe = _probe(one.service, containers)
+            text = f"{one.why}: {probe}" if probe else one.why
+            before, told = self._health.get(one.service), _Told(one.why, bool(probe), text, now)
+            if one.word == "good" or (before is not None and not told.is_news_after(before)):
                 continue
-            self._health[one.service] = text
-            is_cut = len(text.encode()) >= drivers.PROBE_KEPT
+            self._health[one.service] = told
+            is_cut = len(probe.encode()) >= drivers.PROBE_KEPT
             self.said(drivers.Said("health", one.service, text, is_cut=is_cut))
 
     def _may_tell(self, what: drivers.Said) -> bool:
@@ -104,21 +118,31 @@ class HostTrace:
         if self._allowance < 1 or self._left < 1:
             self._lost += 1
             return False
-        self._tell_lost()
+        self.end()
         self._allowance -= 1
         self._left -= 1
         return True
 
-    def _tell_lost(self) -> None:
-        if self._lost:
-            count, self._lost = self._lost, 0
-            self._to(self._host, self._step, "trace", "", f"{count} line{'s' * (count > 1)} not shown, for there were too many")
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What was told of a service's health, and when."""
+
+    why: str
+    checked: bool
+    text: str
+    at: float
+
+    def is_news_after(self, before: "_Told") -> bool:
+        """Whether it says something new: its state, or, after a while, what the check says."""
+        if (self.why, self.checked) != (before.why, before.checked):
+            return True
+        return self.text != before.text and self.at - before.at >= HEALTH_AGAIN
 
 
-def _words(one: verdict.Verdict, containers: drivers.Containers) -> str:
-    """How a service is, and what the last health check of the first of its containers that is not healthy said."""
-    said = next((seen.probe for seen in containers if _is_sick(seen, one.service)), "")
-    return f"{one.why}: {said}" if said else one.why
+def _probe(service: str, containers: drivers.Containers) -> str:
+    """What the last health check of the first of a service's containers that is not healthy said."""
+    return next((seen.probe for seen in containers if _is_sick(seen, service)), "")
 
 
 def _is_sick(container: state.ContainerState, service: str) -> bool:

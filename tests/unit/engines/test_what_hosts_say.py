@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from test_coordinator import Fleet, results
 
 from builders import a_release, a_service
 from lading import events, trace
@@ -12,8 +13,8 @@ from lading.compose import release as releases
 from lading.drivers import base as drivers
 from lading.engines import base
 from lading.engines.compose_hosts import host_trace
+from lading.health import verdict
 from lading.plan import steps
-from test_coordinator import Fleet, results
 
 EVERYTHING: frozenset[trace.Source] = frozenset({"compose", "pull", "hook", "health", "trace"})
 KEY = "canary-" + "k" * 40
@@ -131,6 +132,7 @@ def test_of_one_step_no_more_than_some_lines_are_told(monkeypatch: pytest.Monkey
     story = Story(PLAIN_OLD, PLAIN_NEW, *(compose(str(number)) for number in range(100)))
     story.run()
     assert len(story.heard.texts("compose")) == 70
+    assert story.heard.texts("trace") == ["30 lines not shown, for there were too many"]
 
 
 def test_a_service_that_is_waited_for_is_told_with_its_last_health_check() -> None:
@@ -140,6 +142,25 @@ def test_a_service_that_is_waited_for_is_told_with_its_last_health_check() -> No
     said = [one for one in story.heard.lines if one.source == "health"]
     assert [(one.host, one.step, one.service) for one in said] == [("web1", "roll", "db"), ("web1", "roll", "web")]
     assert said[1].text == "unhealthy: exit code 7: curl: (7) refused for ***"
+
+
+def test_a_check_that_says_something_else_each_time_is_not_told_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard, fleet = Heard(), Fleet()
+    there = host_trace.HostTrace("web1", heard, host_trace.Shown(fleet.order(fleet.plan())))
+    seen = fleet.hosts["web1"].containers
+
+    def look(why: str, probe: str) -> None:
+        sick = [replace(one, health="starting", probe=probe) for one in seen]
+        there.health([verdict.Verdict("web", "waiting", "starting", why)], sick)
+
+    there.begin("roll")
+    for why, probe in (("starting", ""), ("starting", "10:00 no"), ("starting", "10:01 no"), ("unhealthy", "10:02 no")):
+        look(why, probe)
+    monkeypatch.setattr(host_trace, "HEALTH_AGAIN", 0.0)
+    look("unhealthy", "10:03 no")
+    look("unhealthy", "10:03 no")
+    there.health([verdict.Verdict("web", "good", "healthy")], seen)
+    assert heard.texts("health") == ["starting", "starting: 10:00 no", "unhealthy: 10:02 no", "unhealthy: 10:03 no"]
 
 
 # Secrets that are not known here
