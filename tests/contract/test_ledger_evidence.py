@@ -35,7 +35,7 @@ def a_failure(book: Book, deployment: str = SECOND) -> None:
 
 def asked(book: Book) -> context.Context:
     fleet = settings.Settings(Path("lading.yaml"), hosts.Inventory({}, {}))
-    nobody = recorder.RecorderTransport(lambda *_: None)  # type: ignore[arg-type, return-value]
+    nobody = recorder.RecorderTransport(lambda *_: None)  # type: ignore[arg-type]
     return context.Context(fleet, {}, nobody, book.kept, "ann")
 
 
