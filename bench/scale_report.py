@@ -222,7 +222,7 @@ def method(found: Mapping[str, Any]) -> str:
   journal and releases are each host's own. `docker` is [a stub](../bench/scale/docker.c) that answers after 50 ms; what the real Compose makes of a release is asked of it once and kept. The registry has one
   manifest for each tag. No host has the image at the start, so every run logs in and pulls.
 - {found['repeat']} rounds were asked for, and the column "runs" says how many were made; each round runs every variant once for each number of hosts, in random order. lading's first deployment of an app, which leaves nothing to upgrade, is not counted.
-- A run counts if the variant says so and the hosts agree: for lading, every host succeeded, its journal ends with `committed`, `current` and container are of the version, the lease is free. Wrong runs: {wrong}
+- A run counts if the variant says so and the hosts agree: for lading, every host succeeded, its journal ends with a commit and `ended` well, `current` and container are of the version, the lease is free. Wrong runs: {wrong}
 - Every run has control groups of its own: CPU is what the kernel charged to them, memory is sampled every 30 ms. The servers have another.
 - Machine: {found['machine']}. Versions: {", ".join(f"{name} {version}" for name, version in found['versions'].items())}.
 """

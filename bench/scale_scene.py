@@ -6,6 +6,7 @@ Every address has a home of its own, so that state folders, leases, journals and
 
 import contextlib
 import functools
+import json
 import os
 import secrets
 import shutil
@@ -183,14 +184,15 @@ def _raw(home: Path, version: str) -> str:
 
 
 def _lading(home: Path, app: str, version: str) -> str:
-    """The journal's last line says committed, `current` and the container are of the version, the lease is free."""
+    """The journal ends well after a commit of the version; `current` and the container are of it, the lease is free."""
     found = list(home.glob(f".lading/*/apps/{app}/current"))
     if len(found) != 1:
         return "no release"
     folder = found[0].parent
-    last = (folder / "journal").read_text().splitlines()[-1]
-    if '"kind": "committed"' not in last or f'"version": "{version}"' not in last:
-        return f"the journal ends with {last}"
+    records = [json.loads(line) for line in (folder / "journal").read_text().splitlines()]
+    commits = [one["version"] for one in records if one["kind"] == "committed"]
+    if (records[-1]["kind"], records[-1].get("result"), commits[-1:]) != ("ended", "well", [version]):
+        return f"the journal ends with {records[-1]}, the last commits are {commits[-2:]}"
     if f'"version":"{version}"' not in found[0].read_text() or f":{version}@" not in (home / "containers" / app).read_text():
         return f"`current` or the container is not of {version}"
     return "" if "state=free" in (folder / "lease").read_text() else "the lease is held"

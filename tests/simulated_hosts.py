@@ -238,9 +238,11 @@ class Runtime:
         self, hold: drivers.Hold, what: drivers.Hook, listen: drivers.Listen | None = None
     ) -> tuple[int, str]:
         self.host.asked("hook", hold)
+        self.host.write(journal.Intent(hold.deployment, doing="hook", hook=what.step.hook))
         self.hooks.append(what.step.hook)
         self.host.say("hook", listen)
         self.host.after(self.host.name, "hook")
+        self.host.write(journal.Done(hold.deployment, doing="hook", hook=what.step.hook, rc=self.host.hook[0]))
         return self.host.hook
 
     async def roll(

@@ -153,10 +153,11 @@ class Machine:
         rolling = json.loads(words["ROLLING"])
         made = json.loads(self.releases[rolling["to"]])
         self.jot(words["ROLLING"])
+        rolls = str(sum('"rolling"' in line for line in self.journal))
         for line in words["STEPS"].splitlines():
             step, *services = line.split()
             for service in services if step in ("up", "anew") else ():
-                self.containers[service] = container(self.app, service, made["services"][service], str(len(self.journal)))
+                self.containers[service] = container(self.app, service, made["services"][service], rolls)
         self.jot(words["RESULT"])
         return {"up": b"0\n", "containers": self.inspected(), "tick": b""}
 

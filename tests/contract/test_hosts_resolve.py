@@ -19,6 +19,8 @@ from lading import settings as fleets
 from lading.compose import registry
 from lading.deploy import bundling, credentials, deploy, exporting, preparation
 from lading.deploy.request import Request
+from lading.drivers.shell import driver
+from lading.engines.compose_hosts import coordinator
 from lading.inventory import hosts
 from lading.ledger import ledger
 from lading.queries import check
@@ -58,9 +60,9 @@ class Fleet:
             "SECRET": "pass-of-ci",
         }
         known = fleets.load(self.folder / "lading.yaml", environment)
-        return context.Context(
-            known, environment, recorder.RecorderTransport(self.answer), self.book, "ann"
-        )
+        transport = recorder.RecorderTransport(self.answer)
+        engine = coordinator.ComposeHosts(driver.connect(transport, "auto"))
+        return context.Context(known, environment, transport, self.book, "ann", engine=engine)
 
     def has(self, image: str, content: bytes | str, *names: str) -> None:
         """What these hosts' engines find, by default all."""

@@ -14,6 +14,8 @@ from lading import context, errors
 from lading import settings as fleets
 from lading.deploy import deploy
 from lading.deploy.request import Request
+from lading.drivers.shell import driver
+from lading.engines.compose_hosts import coordinator
 from lading.inventory import hosts
 from lading.transport import command, recorder
 
@@ -46,7 +48,9 @@ class Fleet:
         live = hosts.Destination("live", tuple(HOSTS), allowed=allowed)
         known = fleets.Settings(self.folder / "lading.yaml", hosts.Inventory(HOSTS, {"live": live}))
         environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(self.folder)}
-        return context.Context(known, environment, recorder.RecorderTransport(self.answer), None, "ann")
+        transport = recorder.RecorderTransport(self.answer)
+        engine = coordinator.ComposeHosts(driver.connect(transport, "auto"))
+        return context.Context(known, environment, transport, None, "ann", engine=engine)
 
     def request(self) -> Request:
         return Request(self.folder, ("live",), version="1")

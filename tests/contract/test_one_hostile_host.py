@@ -260,7 +260,7 @@ PROFILE = settings.get_profile("one-hostile-host")
 def no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """A host that lies is not waited for."""
     monkeypatch.setattr(host_run, "RECONNECT", 0.0)
-    monkeypatch.setattr(host_run, "SETTLING", 0.0)
+    monkeypatch.setattr(host_run, "SETTLING", 0.5)
     monkeypatch.setattr(coordinator, "PATIENCE", (0.0, 0.0, 0.0))
 
 

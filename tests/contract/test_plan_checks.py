@@ -13,6 +13,8 @@ from lading import context, errors
 from lading import settings as fleets
 from lading.deploy import deploy
 from lading.deploy.request import Request
+from lading.drivers.shell import driver
+from lading.engines.compose_hosts import coordinator
 from lading.inventory import hosts
 from lading.transport import command, recorder
 
@@ -48,7 +50,9 @@ class Fleet:
         inventory = hosts.Inventory({"web1": WEB}, {"live": hosts.Destination("live", ("web1",))})
         known = fleets.Settings(self.folder / "lading.yaml", inventory)
         caller = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(self.folder), **environment}
-        return context.Context(known, caller, recorder.RecorderTransport(self.answer), None, "ann")
+        transport = recorder.RecorderTransport(self.answer)
+        engine = coordinator.ComposeHosts(driver.connect(transport, "auto"))
+        return context.Context(known, caller, transport, None, "ann", engine=engine)
 
     def request(self) -> Request:
         return Request(self.folder, ("live",), version="1")

@@ -92,8 +92,8 @@ def test_controller_gone_for_ever(by_ansible: App, lab: Lab) -> None:
     assert set(open_intents(app)) == {"web1", "web2"}
     ended = app.lading("resume", app.name)
     assert ended.returncode == 0, ended.stderr + ended.stdout
-    assert "rolled_back" in ended.stdout
-    assert app.versions() == {("web1", "1.0.0", "healthy"), ("web2", "1.0.0", "healthy")}
+    assert "succeeded" in ended.stdout
+    assert app.versions() == {("web1", "1.1.0", "healthy"), ("web2", "1.1.0", "healthy")}
 
 
 def test_first_signal_undoes(by_ansible: App, lab: Lab, tmp_path: Path) -> None:

@@ -100,7 +100,8 @@ def test_what_the_older_lading_left_open_is_ended(app: App, lab: Lab, source: Pa
         process.kill()
     assert set(open_intents(app)) == set(HOSTS)
     ended = app.lading("resume", app.name)
-    assert (ended.returncode, "rolled_back" in ended.stdout) == (0, True), ended.stderr + ended.stdout
+    assert ended.returncode == 0, ended.stderr + ended.stdout
+    assert "rolled_back" in ended.stdout or "failed" in ended.stdout, "undone, whether or not a host had been touched"
     assert app.versions() == {(host, "1.0.0", "healthy") for host in HOSTS}
     assert (app.ids("web1")["store"], clean(app)) == (store, True)
     again = app.deploy("1.1.0")

@@ -292,7 +292,7 @@ def resume(
         if not found.ended:
             contexts.check_answered(found.silent, "whether something is open")
         _resumed(found, as_json)
-        good = ("succeeded", "unchanged", "rolled_back")
+        good = ("succeeded", "unchanged", "rolled_back", "failed")  # failed: undone before any host was changed
         if not all(one.result in good for one in found.ended):
             return 5
         return session.answered(found.silent)

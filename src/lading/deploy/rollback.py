@@ -87,7 +87,7 @@ def _already_back(app: str, done: Sequence[ended.Ended]) -> ended.Ended:
     """What was fled is gone: a deployment was open, and has been taken back; that is as far as one step goes."""
     taken = f"{done[-1].version} was open and has been taken back; to go further back: lading rollback {app}"
     note = "; ".join(filter(None, [done[-1].note, taken]))
-    return replace(done[-1], note=note, reached=all(one.result in ("succeeded", "rolled_back") for one in done))
+    return replace(done[-1], note=note, reached=all(one.result in ("succeeded", "rolled_back", "failed") for one in done))
 
 
 def _becoming(target: releases.Release, app: state.AppState) -> order.Becoming:

@@ -2,6 +2,8 @@
 
 from lading.compose import dialects, parse
 
+FOLDER = "@DIR@"  # stands for the app's folder; no word of YAML may begin so
+
 
 class Forms:
     """Remembers what it has compared: hosts of one Compose version write the same text, which is read once."""
@@ -14,7 +16,7 @@ class Forms:
         if expected == found:
             return ""
         if (expected, found) not in self._compared:
-            ours = expected.encode()
-            different = dialects.difference(parse.load(ours), parse.foreign(found.encode(), ours))
+            ours, theirs = (text.replace(FOLDER, f"/{FOLDER}").encode() for text in (expected, found))
+            different = dialects.difference(parse.load(ours), parse.foreign(theirs, ours))
             self._compared[expected, found] = different
         return self._compared[expected, found]

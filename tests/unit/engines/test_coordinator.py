@@ -323,6 +323,58 @@ def test_what_is_in_doubt_is_decided_by_a_person_who_gives_up_the_silent_host(wa
     assert {host.open for host in fleet.hosts.values()} == {""}
 
 
+@pytest.mark.parametrize("effect", [False, True])
+def test_a_removal_that_was_interrupted_is_taken_back_where_it_has_not_ended(effect: bool) -> None:
+    fleet = Fleet()
+    gone = steps.RemoveApp(tuple(one.id for one in fleet.hosts["web1"].containers))
+    plans = {name: steps.HostPlan(name, (gone,), previous=host.current) for name, host in fleet.hosts.items()}
+    plan = steps.Plan("shop", "1", "", "all", plans, (NAMES,), verb="remove", phases=phases.phases(plans, [NAMES]))
+    becoming = {name: order.Becoming(OLD, host.app(), "1", "src", "all") for name, host in fleet.hosts.items()}
+    what = order.make(fleet.context, plan, becoming, list(HOSTS.values()), deployment="d1")
+    kill_at(fleet, "remove", "web2", effect=effect)
+    web2 = fleet.hosts["web2"]
+    if not effect:
+        web2.containers = web2.containers[:1]  # half of it was done
+    with pytest.raises(Killed):
+        asyncio.run(fleet.engine.remove(what, fleet.record))
+    for host in fleet.hosts.values():
+        host.free()
+    if web2.open:
+        assert results(fleet.settle())[1] == "rolled_back"
+    assert web2.open == ""
+    assert sorted(one.service for one in web2.containers) == ([] if effect else ["old", "web"])
+
+
+def test_one_host_alone_gives_up_nobody() -> None:
+    """A liar's word that it was forced without web2 decides nothing about web2."""
+    fleet = Fleet()
+    kill_at(fleet, "roll", "web3", effect=True)
+    with pytest.raises(Killed):
+        fleet.apply()
+    liar = fleet.hosts["web1"]
+    liar.journal.insert(-1, journal.Reached("d1", phase="rolled", without=("web2", "web3")))
+    for host in fleet.hosts.values():
+        host.free()
+    assert results(fleet.settle()) == ["succeeded"] * 3
+    check_alike(fleet)
+
+
+@pytest.mark.parametrize(("call", "effect", "ends"), [
+    ("hook", False, "1"), ("hook", True, "1"), ("roll", False, "2"),
+])
+def test_a_hook_that_was_interrupted_ends_the_deployment(call: str, effect: bool, ends: str) -> None:
+    extension = {"hooks": {"before": {"service": "web", "command": ["migrate"]}}}
+    fleet, new = Fleet(made("1", "web")), made("2", "web", extension=extension)
+    kill_at(fleet, call, "web1", effect=effect)
+    with pytest.raises(Killed):
+        fleet.apply(new=new)
+    for host in fleet.hosts.values():
+        host.free()
+    fleet.settle()
+    assert fleet.runs() == [ends] * 3
+    check_alike(fleet)
+
+
 KINDS = ("lost", "answer lost", "killed", "stopped")
 FAULTS = st.lists(st.tuples(st.sampled_from(NAMES), st.integers(1, 14), st.sampled_from(KINDS)), max_size=4)
 

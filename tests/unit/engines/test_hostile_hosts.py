@@ -98,3 +98,20 @@ def test_never_a_success(monkeypatch: pytest.MonkeyPatch, step: str, part: str, 
         others = {name: one.result for name, one in report.outcome.hosts.items() if name != "web2"}
         assert others == {"web1": "succeeded", "web3": "succeeded"}  # its word counts for itself alone
         assert (hosted.phase["web1"], hosted.phase["web3"]) == ("ended", "ended")
+
+
+@pytest.mark.parametrize(("step", "result"), [("prepare", "rolled_back"), ("finish", "partial")])
+def test_containers_that_are_never_twice_the_same_are_not_judged_for_ever(
+    monkeypatch: pytest.MonkeyPatch, step: str, result: str
+) -> None:
+    no_patience(monkeypatch)
+
+    class Flapping(Fleet):
+        def answer(self, host: inventory.Host, what: command.Command) -> command.Result:
+            if (host.name, what.name) == ("web2", step):
+                return command.Result(0, {"containers": self._containers(self.new), "end": b""})
+            return super().answer(host, what)
+
+    report = asyncio.run(asyncio.wait_for(Flapping(*releases()).upgrade(), 30))
+    assert report.outcome.result == result
+    assert report.outcome.hosts["web2"].error

@@ -213,6 +213,22 @@ def test_what_others_began_and_this_ledger_ended() -> None:
     assert listed() is None
 
 
+REQUEST = events.DeploymentRequested(
+    ID, app="shop", version="1.1.0", destination="production", actor="ann@here", reason="why", ran_by="ci@agent")
+
+
+def test_what_was_refused_has_a_row() -> None:
+    end = events.DeploymentEnded(ID, result="refused", error="held", hosts={"web1": "untouched"})
+    found = listed(REQUEST, end)
+    assert found is not None
+    assert (found.result, found.hosts, found.release) == ("refused", {"web1": "untouched"}, "")
+    assert (found.actor, found.version, found.destination) == ("ann@here", "1.1.0", "production")
+    asked = listed(REQUEST)
+    assert asked is not None
+    assert (asked.result, asked.hosts, asked.ran_by) == ("running", {}, "ci@agent")
+    assert listed(REQUEST, PLAN) == listed(PLAN), "the plan says more"
+
+
 def test_who_ran_it_is_told_where_it_is_known() -> None:
     found = listed(events.DeploymentPlanned(ID, hosts=("web1",), ran_by="ci@agent", keys={"SHA256:x": ("web1",)}))
     assert found is not None

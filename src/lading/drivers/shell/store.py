@@ -58,7 +58,7 @@ class ShellStore:
         }
         answer = await self._host.send(self._host.guarded(
             "upload", "upload", hold, values, timeout=1800, ends=True, payload=(command.Secret(tar),), step="stage"))
-        form = answer.parts.get("config", b"").decode("utf-8", "replace").strip()
+        form = answer.parts.get("config", b"").decode("utf-8", "replace")
         form = form.replace(answer.text("dir"), "@DIR@")
         return form.replace(f"@DIR@/releases/{folder}/", f"@DIR@/releases/{what.release.id}/")
 

@@ -16,7 +16,7 @@ from lading.plan import phases, steps
 from lading.rollout import rolling
 from lading.state import journal
 
-PATIENCE = (10.0, 20.0, 20.0)  # seconds that hosts which do not answer are tried, at each of the tries to settle
+PATIENCE = (5.0, 10.0, 15.0)  # seconds that hosts which do not answer are tried, at each of the tries to settle
 RENEW = 10.0  # seconds after which the lease of a host that nothing was asked of is renewed
 AGAIN = 0.5  # seconds between two tries to reach a host
 
@@ -232,11 +232,16 @@ class Coordinator:
         """Confirm all leases, then go by the table (rules 11 and 12)."""
         if not await self._confirm():
             return
+        if self._removes():
+            await self._undo()
+            return
         known = self._phases()
         word = decision.decide(known, committed=self.decided, stop=stop)
         silent = {name for name, phase in known.items() if phase == "silent"}
         if word == "in doubt" and way and silent <= set(self.order.without):
             word = "forward" if way == "continue" else "undo"
+        if word == "continue" and not self._hook_is_settled():
+            word = "undo"
         match word:
             case "forward":
                 await self._forward()
@@ -251,8 +256,25 @@ class Coordinator:
         """Every participant with its phase; not those without which it was forced before, for that counts (rule 17)."""
         found: dict[str, decision.Word] = {name: run.phase for name, run in self.runs.items()}
         found |= dict.fromkeys(self.silent, "silent")
-        given_up = {name for run in self.runs.values() for name in run.forced_without()}
+        given_up = self._given_up()
         return {name: word for name, word in found.items() if name not in given_up}
+
+    def _removes(self) -> bool:
+        """Whether it is a removal by all records: there each host is for itself, and what has not ended is taken back."""
+        verbs = {run.own.begun.verb for run in self.runs.values() if run.own is not None}
+        return verbs == {"remove"}
+
+    def _hook_is_settled(self) -> bool:
+        """Whether the deployment may go on: a hook runs once, before the roll, so one that was interrupted ends it."""
+        runs = self.runs.values()
+        return not any(run.wants_hook for run in runs) or any(run.hook_is_done for run in runs)
+
+    def _given_up(self) -> frozenset[str]:
+        """The hosts without which it was forced to an end: all others say so, for one alone decides nothing about another."""
+        told = {name: frozenset(run.forced_without()) for name, run in self.runs.items() if not run.lost}
+        named = frozenset[str]().union(*told.values())
+        others = [names for name, names in told.items() if name not in named]
+        return named if others and all(names == named for names in others) else frozenset()
 
     async def _confirm(self) -> bool:
         """Whether all leases were ours at one moment; what the phases say counts only then."""

@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any, TypeVar, assert_never
 
 from lading import canonical, errors, events, state
+from lading.compose import hooks
 from lading.compose import release as releases
 from lading.drivers import base as drivers
 from lading.drivers import refusals
@@ -214,6 +215,17 @@ class HostRun:
         """The hosts that a person gave up when this deployment was forced to an end here."""
         mine = [one for one in self.seen.journal if isinstance(one, journal.Reached)]
         return next((one.without for one in mine if one.deployment == self.deployment and one.without), ())
+
+    @property
+    def wants_hook(self) -> bool:
+        """Whether what the host becomes has a hook that runs before the roll, on one of its hosts."""
+        return self.own is not None and hooks.before(self.own.release.extension) is not None
+
+    @property
+    def hook_is_done(self) -> bool:
+        """Whether the hook has run here, and well; one of which nobody knows the end has not."""
+        mine = [one for one in self.seen.journal if one.deployment == self.deployment]
+        return any(isinstance(one, journal.Done) and one.hook and one.rc == 0 for one in mine)
 
     def note_ended(self) -> None:
         """It had ended here before: how, its journal says."""
@@ -486,6 +498,7 @@ class HostRun:
             if any(one.word == "failed" for one in problems) or time.monotonic() > until:
                 failed = {one.service: f"does not run any more as it was judged: {one.why}" for one in problems}
                 why = "; ".join(f"{service} {what}" for service, what in failed.items())
+                why = why or "its containers change while they are judged"
                 log = await self._record_failed("prepare", failed, self._own.release, self.plan.generations)
                 await self._ended("prepare", begun, why)
                 raise Failure(self.name, "prepare", why, log)
@@ -545,7 +558,7 @@ class HostRun:
             if found is None:
                 return "ended", None
             problems = self._problems(found)
-            if not problems:
+            if not problems and time.monotonic() <= until:
                 self.good = found
                 continue
             dead = [one.container for one in problems if one.state in ("exited", "starting") and one.container]
@@ -579,7 +592,8 @@ class HostRun:
 
     async def undo(self, why: str) -> None:
         """Bring the host back to its previous release, or to nothing if there was none; verified, lease freed."""
-        if self.phase in ("begun", "staged"):
+        removes = self.own is not None and self.own.begun.verb == "remove"  # which is no phase of its own
+        if self.phase in ("begun", "staged") and not removes:
             await self._close("untouched", "")
             return
         try:
