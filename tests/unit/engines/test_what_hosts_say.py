@@ -27,8 +27,10 @@ class Heard:
     sources: frozenset[trace.Source] = EVERYTHING
     lines: list[trace.Line] = field(default_factory=list)
 
-    def __call__(self, *words: Any) -> None:
-        self.lines.append(trace.Line(*words))
+    def __call__(
+        self, host: str, step: str, source: trace.Source, service: str, text: str, progress: float | None = None
+    ) -> None:
+        self.lines.append(trace.Line(host, step, source, service, text, progress))
 
     def texts(self, source: str, host: str = "web1", step: str = "") -> list[str]:
         return [one.text for one in self.lines
