@@ -230,6 +230,18 @@ def test_last_lines_with_secrets_that_are_not_known_are_not_kept() -> None:
     assert list(story.kept.values()) == ["said too\n"]
 
 
+def test_on_the_way_back_what_may_hold_an_old_secret_is_neither_shown_nor_kept() -> None:
+    story = Story(OLD, NEW)
+    assert story.web1.current is not None
+    story.web1.current = replace(story.web1.current, generations={"var.KEY": 9})
+    story.web1.sick = {OLD.id, NEW.id}
+    story.web1.log = {"web": "said", "db": "said too"}
+    report = story.run()
+    assert report.outcome.hosts["web1"].result == "failed"
+    found = {(one.step, one.service): one.evidence != "" for one in story.unhealthy()}
+    assert found == {("roll", "web"): True, ("roll", "db"): True, ("undo", "web"): False, ("undo", "db"): True}
+
+
 def test_what_dies_before_it_is_prepared_has_its_evidence_too() -> None:
     story = Story(PLAIN_OLD, PLAIN_NEW)
     story.web1.log = {"web": "out of memory"}
