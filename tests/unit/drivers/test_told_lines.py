@@ -160,7 +160,7 @@ def test_what_a_host_says_is_bounded_whatever_it_is() -> None:
 @pytest.mark.parametrize(("text", "service"), [
     ("Container shop-web-1  Started", "web"), ("Container shop-a-b-12  Created", "a-b"), ("Container data  Started", "db"),
     ("Container 0123456789ab_shop-web-1  Recreated", "web"), ("Container other-web-1 Started", ""), ("Network shop_default Created", ""),
-    ("", ""),
+    ("Container None  Started", ""), ("", ""),
 ])
 def test_whose_container_compose_names(text: str, service: str) -> None:
     made = a_release(

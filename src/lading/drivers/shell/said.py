@@ -43,7 +43,7 @@ class Lines:
         return False
 
     def _progress(self, text: str) -> float | None:
-        """How many of an image's layers are there, of those that were named."""
+        """How many layers are there, of those that were named until now."""
         found = _LAYER.match(text) if self._source == "pull" else None
         if found is None or len(self._layers) > _LAYERS:
             return None
@@ -64,7 +64,8 @@ def of_image(images: Mapping[str, str]) -> Callable[[str, str], str]:
 
 def of_container(app: str, made: releases.Release) -> Callable[[str, str], str]:
     """The service whose container Compose names in a line: by its own name, or APP-SERVICE-NUMBER."""
-    own = {str(spec.definition.get("container_name")): name for name, spec in made.services.items()}
+    named = {name: spec.definition.get("container_name") for name, spec in made.services.items()}
+    own = {str(container): name for name, container in named.items() if container}
 
     def about(subject: str, text: str) -> str:
         found = _CONTAINER.search(text)

@@ -1,5 +1,6 @@
 # What a program prints, told line by line as it comes; its last lines are kept.
-# TELL: how many lines are told at most, 0 = none.
+# TELL: how many lines of a program are told at most, 0 = none. They are so few and short that all of them fit into the window
+# of a link that is cut: no program waits for whoever reads.
 # needs: prelude
 
 # run_told SUBJECT KEPT COMMAND…: as output its last lines, KEPT of them, as status how it ended. SUBJECT: what it is about.
@@ -35,7 +36,7 @@ tell_lines() {
     cat
 }
 
-# tell_line SUBJECT TEXT: in one piece, for others write, too; `next` lets it be read at once. Nothing waits for whoever reads.
+# tell_line SUBJECT TEXT: in one piece, for others write, too; `next` lets it be read at once
 tell_line() {
     printf '\n%s said\n%.300s\n%.1000s\n\n%s next\n' "$MARKER" "$1" "$2" "$MARKER" >&4
 }
