@@ -1,6 +1,8 @@
 """What programs on hosts say goes into the trace: masked, bounded, and nothing of secrets that are not known here."""
 
+import asyncio
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +12,14 @@ from builders import a_release, a_service
 from lading import events, trace
 from lading.compose import project
 from lading.compose import release as releases
+from lading.deploy import execution
 from lading.drivers import base as drivers
 from lading.engines import base
 from lading.engines.compose_hosts import host_trace
 from lading.health import verdict
+from lading.ledger import ledger
 from lading.plan import steps
+from lading.queries import history
 
 EVERYTHING: frozenset[trace.Source] = frozenset({"compose", "pull", "hook", "health", "trace"})
 KEY = "canary-" + "k" * 40
@@ -276,3 +281,21 @@ def hooked(fleet: Fleet, new: releases.Release) -> steps.Plan:
     at = next(n for n, one in enumerate(plan.phases) if steps.part_of(next(iter(one.batches[0].values()))[0]) == "roll")
     return replace(plan, phases=(*plan.phases[:at], phase, *plan.phases[at:]))
 
+
+def test_from_the_call_to_the_ledger(tmp_path: Path) -> None:
+    """A deployment that fails: who called hears what hosts say, and reads the last lines later."""
+    story = Story(OLD, NEW, compose(f"Container shop-web-1  Error {KEY}", "web"))
+    story.web1.sick = {NEW.id}
+    story.web1.log = {"web": f"no database for {KEY}"}
+
+    async def work() -> tuple[str, tuple[history.Evidence, ...]]:
+        kept = await ledger.open_ledger(tmp_path / "ledger.db")
+        called = replace(story.fleet.context, engine=story.fleet.engine, ledger=kept, trace=story.heard)
+        order = replace(story.fleet.order(story.fleet.plan(NEW), NEW), bundle=bundle(NEW))
+        done = await execution.carry_out(called, order)
+        return done.result, (await history.show(called, "d1")).evidence
+
+    result, [(web, lines)] = asyncio.run(work())
+    assert (result, web.what, lines) == ("rolled_back", "web", ("no database for ***",))
+    assert story.heard.texts("compose", step="roll") == ["Container shop-web-1 Error ***"]
+    assert KEY.encode() not in (tmp_path / "ledger.db").read_bytes()
