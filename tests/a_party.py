@@ -55,6 +55,7 @@ class Party:
     process: str = "p1"
     held: base.Hold | None = None
     told: list[str] = field(default_factory=list)
+    listen: base.Listen | None = None
 
     @property
     def hold(self) -> base.Hold:
@@ -93,7 +94,7 @@ class Party:
         values: dict[str, Any] = {"steps": (steps.StartServices(("web",)),), "release": MADE, "app": state.AppState("shop"), **more}
         what = base.Roll(secret_versions={}, patience=60, **values)
         seen = watcher or Enough()
-        self.host.ask(lambda ports: ports.runtime.roll(self.hold, what, seen, self.told.append))
+        self.host.ask(lambda ports: ports.runtime.roll(self.hold, what, seen, self.told.append, self.listen))
         return seen
 
     def undo(self, **more: Any) -> Enough:

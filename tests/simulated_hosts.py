@@ -56,6 +56,10 @@ class SimulatedHost:
         self.before: Fault = no_fault
         self.after: Fault = no_fault
         self.sick: set[str] = set()  # release ids whose services never get well here
+        self.says: list[drivers.Said] = []  # what programs print here, each time that they are run
+        self.hook: tuple[int, str] = (0, "")  # how hooks end, and what they said last
+        self.probe = ""  # what health checks of sick services print
+        self.log: dict[str, str] = {}  # what services have said last
         self._ids = itertools.count(1)
         if current is not None:
             self.run(current)
@@ -88,14 +92,24 @@ class SimulatedHost:
         facts = state.Facts(engine="28.0.0", compose="2.40.3", state_dir="/s", disk_free=9999, docker_free=9999)
         return state.HostState(self.name, facts, {"shop": self.app()})
 
-    def run(self, made: releases.Release, services: Sequence[str] | None = None) -> None:
-        """Make the containers of a release anew, or those of some services."""
+    def run(
+        self, made: releases.Release, services: Sequence[str] | None = None, versions: Mapping[str, int] | None = None
+    ) -> None:
+        """Make the containers of a release anew, or those of some services; *versions*: of its secrets."""
         chosen = list(made.active) if services is None else services
         self.containers = [one for one in self.containers if one.service not in chosen]
         health = "unhealthy" if made.id in self.sick else "healthy"
         for name in chosen:
             self.containers.append(a_container(
-                made.services[name], id=f"{self.name}-{next(self._ids)}", health=health))
+                made.services[name], id=f"{self.name}-{next(self._ids)}", health=health,
+                probe=self.probe if health == "unhealthy" else "",
+                secrets=releases.generation_label(made.services[name], versions or {})))
+
+    def say(self, source: str, listen: drivers.Listen | None) -> None:
+        """A program prints."""
+        for one in self.says:
+            if listen is not None and one.source == source:
+                listen(one)
 
     # What is asked of it
 
@@ -213,20 +227,27 @@ class Runtime:
     async def look(self, app: str) -> state.HostState:
         return self.host.seen()
 
-    async def pull(self, hold: drivers.Hold, what: drivers.Pull) -> None:
+    async def pull(
+        self, hold: drivers.Hold, what: drivers.Pull, listen: drivers.Listen | None = None
+    ) -> None:
         self.host.asked("pull", hold)
+        self.host.say("pull", listen)
         self.host.after(self.host.name, "pull")
 
-    async def run_hook(self, hold: drivers.Hold, what: drivers.Hook) -> tuple[int, str]:
+    async def run_hook(
+        self, hold: drivers.Hold, what: drivers.Hook, listen: drivers.Listen | None = None
+    ) -> tuple[int, str]:
         self.host.asked("hook", hold)
         self.host.write(journal.Intent(hold.deployment, doing="hook", hook=what.step.hook))
         self.hooks.append(what.step.hook)
+        self.host.say("hook", listen)
         self.host.after(self.host.name, "hook")
-        self.host.write(journal.Done(hold.deployment, doing="hook", hook=what.step.hook, rc=0))
-        return 0, ""
+        self.host.write(journal.Done(hold.deployment, doing="hook", hook=what.step.hook, rc=self.host.hook[0]))
+        return self.host.hook
 
     async def roll(
-        self, hold: drivers.Hold, what: drivers.Roll, watcher: drivers.Watcher, tell: Callable[[str], None]
+        self, hold: drivers.Hold, what: drivers.Roll, watcher: drivers.Watcher, tell: Callable[[str], None],
+        listen: drivers.Listen | None = None,
     ) -> None:
         host = self.host
         host.asked(what.verb, hold, [f"{what.verb} {_word(step)}" for step in what.steps])
@@ -234,11 +255,12 @@ class Runtime:
         for step in what.steps:
             match step:
                 case steps.StartServices():
-                    host.run(what.release, step.services)
+                    host.run(what.release, step.services, what.secret_versions)
                 case steps.ScaleDown() | steps.RecreateNetwork():
                     pass
         if what.verb == "roll":
             host.reach("rolled", hold)
+        host.say("compose", listen)
         host.after(host.name, what.verb)
         watcher.started(0, "")
         for _ in range(100):
@@ -273,7 +295,7 @@ class Runtime:
         self.host.containers = started
 
     async def last_lines(self, app: str, services: Sequence[str]) -> Mapping[str, str]:
-        return {}
+        return {name: self.host.log[name] for name in services if name in self.host.log}
 
 
 def _word(step: object) -> str:

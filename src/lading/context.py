@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lading import errors, events, provenance, settings, spans, state
+from lading import trace as traces
 from lading.compose import complaints, plugin
 from lading.engines import base as engines
 from lading.inventory import hosts
@@ -22,7 +23,7 @@ from lading.transport import base
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One call of lading. *on_event* shows progress; *confirm* is asked before the first change and may say no.
+    """One call of lading. *on_event* shows progress, *trace* what programs on hosts say meanwhile; *confirm* is asked before the first change and may say no.
 
     *actor* is what the caller or the CI says of itself, *ran_by* the user and machine that lading runs as (user@host).
     *approved*: the beginning of the hash of the plan that may be carried out, "" = any. *silent*: hosts that did not
@@ -47,6 +48,7 @@ class Context:
     """What people should know beside the result of a look; whoever looks adds to it."""
     silent: dict[str, str] = field(default_factory=dict)
     ran_by: str = ""
+    trace: traces.Trace = traces.NOBODY
     engine: engines.Engine | None = None
     """Who carries orders out; bootstrap hands it in. Verbs that only look have none."""
     compose: plugin.Answers = field(default_factory=plugin.Answers, repr=False)

@@ -137,10 +137,11 @@ class ImagePulled(Event):
 
 @dataclass(frozen=True, slots=True)
 class HookEnded(Event):
-    """A hook ended, with its exit status."""
+    """A hook ended, with its exit status; *evidence*: see `ServiceUnhealthy`."""
 
     hook: str = ""
     status: int = 0
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +174,16 @@ class ServiceAwaited(Event):
 
 @dataclass(frozen=True, slots=True)
 class ServiceUnhealthy(Event):
-    """A service of the release is not as it should be, and why; *log* holds its last lines."""
+    """A service of the release is not as it should be, and why.
+
+    *evidence*: SHA-256 of its last lines, which lie beside the ledger; "" = it said nothing, or what it said may hold
+    secrets that are not known here. *log*: the lines themselves, in a ledger of an older lading.
+    """
 
     service: str = ""
     why: str = ""
     log: tuple[str, ...] = ()
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)

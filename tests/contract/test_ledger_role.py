@@ -13,7 +13,7 @@ from a_ledger import FIRST, Book, Place, PostgresPlace, a_plan, a_story, an_end,
 
 import postgres_server
 from lading import errors, events
-from lading.ledger import ledger
+from lading.ledger import evidence, ledger
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "security.md"
 SECOND = "20261125-100000-bbbb"
@@ -54,6 +54,7 @@ async def everything(url: str) -> None:
     """What the verbs ask of a ledger, from an intent to a history that hosts add to."""
     async with opened(url) as kept:
         await kept.keep(b'{"app":"shop"}')
+        await kept.keep_evidence(b"no database\n")
         await kept.append(a_plan(SECOND))
         await kept.append(events.StepStarted(SECOND, "web1", "roll"), events.StepStarted(SECOND, "", "commit"))
         await kept.append(events.HostCommitted(SECOND, "web1", "commit", release="r1"), an_end(SECOND))
@@ -67,6 +68,7 @@ async def everything(url: str) -> None:
         assert await kept.crowded() == ()
         assert await kept.elsewhere() == {"w"}
         assert await kept.release(ledger.release_id(b'{"app":"shop"}')) is not None
+        assert len(await kept.kept_evidence(evidence.id_of(b"no database\n"))) == 1
         assert await kept.verify() == ()
 
 
@@ -92,7 +94,7 @@ def test_it_takes_in_another_ledger(url: str, place: PostgresPlace, postgres: po
     "UPDATE events SET host='web9'", "DELETE FROM events", "TRUNCATE events", "UPDATE releases SET bytes=''", "DELETE FROM releases",
     "DELETE FROM head", "INSERT INTO head SELECT * FROM head", "DELETE FROM deployments", "DELETE FROM told", "DELETE FROM merged",
     "UPDATE format SET number=9", "UPDATE migrations SET readable_from=9", "DROP TABLE events", "ALTER TABLE events ADD x TEXT",
-    "CREATE TABLE lading.more (x TEXT)", "DELETE FROM elsewhere",
+    "CREATE TABLE lading.more (x TEXT)", "DELETE FROM elsewhere", "DELETE FROM evidence", "UPDATE evidence SET bytes=''",
 ])
 def test_it_changes_nothing_that_was_written(statement: str, url: str, place: PostgresPlace, books: Books) -> None:
     with psycopg.connect(url) as base:
@@ -117,7 +119,7 @@ def test_what_takes_rows_away_is_the_owner_s(act: Does, url: str, place: Postgre
 
 
 def test_a_role_does_not_make_what_is_missing(url: str, place: PostgresPlace) -> None:
-    place.execute("DROP TABLE told, told_releases, elsewhere", "DROP INDEX events_kind, events_removals", "DELETE FROM migrations WHERE number=2")
+    place.execute("DROP TABLE told, told_releases, elsewhere, evidence", "DROP INDEX events_kind, events_removals", "DELETE FROM migrations WHERE number>=2")
 
     async def work() -> None:
         async with opened(url):

@@ -229,6 +229,15 @@ def test_events(stored: dict[str, Any]) -> None:
     assert events.from_json(later) == events.from_json(stored)
 
 
+def test_evidence() -> None:
+    """An event that names last lines, and a line of an exported ledger that holds them."""
+    event, line = (json.loads(one) for one in (V1.parent / "v2" / "evidence.jsonl").read_text().splitlines())
+    seen = events.from_json(event)
+    assert isinstance(seen, events.ServiceUnhealthy)
+    assert seen.evidence == hashlib.sha256(line["evidence"].encode()).hexdigest()
+    assert events.to_json(seen) == event
+
+
 def test_every_kind_of_event_is_frozen() -> None:
     assert {one["kind"] for one in KINDS} >= set(events.KINDS)
 

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import secrets
 import threading
 from collections.abc import Iterator, Sequence
@@ -173,12 +174,16 @@ def test_a_program_that_tells_its_secrets_is_not_quoted(canary: Canary, lab: Lab
     """What a failed deployment shows of a container's last lines and a hook's, and what the ledger keeps of it."""
     told = "echo I cannot log in with $$GREETING; cat /run/secrets/token; env; exit 3"
     canary.app.edit("    env_file: [./web.env]\n", f"    entrypoint: [/bin/sh, -c, '{told}']\n    env_file: [./web.env]\n")
-    failed = canary.lading("deploy", "--version", "1.0.0", "--to", "web1", "--yes", code=5)
+    failed = canary.lading("deploy", "--version", "1.0.0", "--to", "web1", "--yes", "-v", code=5)
     assert "I cannot log in with ***" in failed.stderr
+    assert re.search(r"web1 +roll compose web: Container \S+ Started", failed.stderr), failed.stderr
     path = canary.app.folder / "docker-compose.yml"
     path.write_text(path.read_text() + "x-lading: {hooks: {before: {service: web}}}\n")
-    hooked = canary.lading("deploy", "--version", "1.0.0", "--to", "web1", "--yes", code=5)
+    hooked = canary.lading("deploy", "--version", "1.0.0", "--to", "web1", "--yes", "-v", code=5)
     assert "I cannot log in with ***" in hooked.stderr
+    assert re.search(r"web1 +hook hook web: I cannot log in with \*\*\*", hooked.stderr), hooked.stderr
+    for one in json.loads(canary.lading("history", canary.app.name, "--json").stdout):
+        assert "    I cannot log in with ***" in canary.lading("show", one["deployment"]).stdout.splitlines()
     assert canary.in_text("\n".join(canary.printed)) == set()
     assert holding([lab.root / "controller"], canary.words) == set()
 

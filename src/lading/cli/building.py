@@ -71,7 +71,8 @@ def ship(config: str, /, yes: bool, as_json: bool, source: str, overwrite: bool,
     request = deploying.asked(**words)
 
     async def work() -> int:
-        lines = progress.Progress(live=prompts.interactive() and not as_json and not session.verbose())
+        verbose = session.verbose()
+        lines = progress.Progress(live=prompts.interactive() and not as_json and not verbose, verbose=verbose)
         async with session.opened(config, request.directory, use=LedgerUse.WRITTEN) as context:
             destination, _ = context.settings.inventory.choose_ruled(request.to)
             if destination.confirm:
@@ -81,7 +82,8 @@ def ship(config: str, /, yes: bool, as_json: bool, source: str, overwrite: bool,
             question = "Deploy {plan.app} {plan.version} to {plan.destination} ({hosts} hosts)?"
             confirm = prompts.confirmer(prompts.Answer(yes), question, render.plan)
             with lines:
-                context = session.changed(context, on_event=lines.event, confirm=lines.paused(confirm))
+                context = session.changed(
+                    context, on_event=lines.event, trace=lines.telling, confirm=lines.paused(confirm))
                 done = await deployment.deploy(context, replace(request, digests=built.digests()))
         return deploying.finish(done, as_json, {"built": built.as_json()["images"]})
 

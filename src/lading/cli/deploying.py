@@ -140,12 +140,14 @@ def _change(
     act: Callable[[contexts.Context], Awaitable[ended.Ended]],
 ) -> int:
     async def work() -> int:
-        lines = progress.Progress(live=prompts.interactive() and not as_json and not session.verbose())
+        verbose = session.verbose()
+        lines = progress.Progress(live=prompts.interactive() and not as_json and not verbose, verbose=verbose)
         async with session.opened(config, directory, use=LedgerUse.WRITTEN) as context:
             confirm = prompts.confirmer(answer, question, partial(_look_at, context))
             with lines:
-                done = await act(session.changed(context, on_event=lines.event, confirm=lines.paused(confirm),
-                                                approved=answer.approved))
+                done = await act(session.changed(
+                    context, on_event=lines.event, trace=lines.telling, confirm=lines.paused(confirm),
+                    approved=answer.approved))
         return finish(done, as_json)
 
     return session.run(work())
@@ -280,11 +282,13 @@ def resume(
     wish = takeover.Wish("continue" if forward else "undo" if back else "", lost)
 
     async def work() -> int:
-        lines = progress.Progress(live=False)
+        lines = progress.Progress(live=False, verbose=session.verbose())
         async with session.opened(config, use=LedgerUse.WRITTEN) as context:
             _, asked = context.choose(to)
             terminal.err(f"asking {', '.join(spans.packed([host.name for host in asked]))} what is open")
-            found = await takeover.resume(session.changed(context, on_event=lines.event), app, to=to, wish=wish)
+            with lines:
+                told = session.changed(context, on_event=lines.event, trace=lines.telling)
+                found = await takeover.resume(told, app, to=to, wish=wish)
         if not found.ended:
             contexts.check_answered(found.silent, "whether something is open")
         _resumed(found, as_json)

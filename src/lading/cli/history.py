@@ -12,7 +12,7 @@ from lading import bootstrap, canonical, disk, errors, events
 from lading import context as contexts
 from lading.bootstrap import LedgerUse
 from lading.cli import completing, options, render, session, terminal
-from lading.ledger import deployments
+from lading.ledger import deployments, evidence
 from lading.ledger import ledger as ledgers
 from lading.ledger import timings as times
 from lading.queries import history as past
@@ -95,8 +95,14 @@ def _as_json(shown: past.Shown, took: times.Timings | None) -> dict[str, Any]:
     stored = [{"at": s.at, "writer": s.writer, "seq": s.seq, **events.to_json(s.event)} for s in shown.events]
     keys = {key: list(names) for key, names in shown.row.keys.items()}
     found = {**shown.row.as_json(), **({"keys": keys} if keys else {}), "images": dict(shown.images) or None, "events": stored,
-             "journal": [{"on": host, **record.raw} for host, record in shown.journal]}
+             "journal": [{"on": host, **record.raw} for host, record in shown.journal],
+             "evidence": [_evidence_json(one, lines) for one, lines in shown.evidence]}
     return found | ({"timings": took.as_json()} if took else {})
+
+
+def _evidence_json(one: evidence.Named, lines: tuple[str, ...] | None) -> dict[str, Any]:
+    return {"host": one.host, "step": one.step, "of": one.what, "sha256": one.id,
+            "lines": list(lines) if lines is not None else None}
 
 
 def _show(shown: past.Shown, took: times.Timings | None) -> None:
@@ -110,11 +116,23 @@ def _show(shown: past.Shown, took: times.Timings | None) -> None:
         render.table(("at", "host", "step", "event", "data"),
                      [(s.at[11:23], s.event.host or "-", s.event.step or "-", type(s.event).__name__, _words(s))
                       for s in shown.events], fold=("data",))
+    for one, lines in shown.evidence if took is None else ():
+        _last_lines(one, lines)
     if shown.journal:
         render.table(("at", "journal of", "step", "record"),
                      [(record.at[11:19], host, record.step or "-", record.kind) for host, record in shown.journal])
     for name, why in shown.unreachable.items():
         render.line(f"what the journal of {name} tells is not shown: {why}")
+
+
+def _last_lines(one: evidence.Named, lines: tuple[str, ...] | None) -> None:
+    if lines is None:
+        render.line(f"the last lines of {one.what} on {one.host} ({one.step}) are not kept in this ledger: "
+                    f"{canonical.short(one.id)}")
+        return
+    render.line(f"last lines of {one.what} on {one.host} ({one.step}):")
+    for line in lines:
+        render.line(f"    {line}")
 
 
 def _facts(row: deployments.Deployment) -> list[tuple[str, str]]:

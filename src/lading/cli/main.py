@@ -71,7 +71,7 @@ def _verbose(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:
 
 
 verbose_option = click.option("-v", "--verbose", is_flag=True, expose_value=False, callback=_verbose,
-                              help="Tell each command sent to a host, secrets masked, on stderr.")
+                              help="Tell each command sent to a host, and what programs there say, secrets masked, on stderr.")
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -112,17 +112,34 @@ def hidden(text: str, secrets: Mapping[str, bytes], plain: Mapping[str, str]) ->
     it and as it is written. A value of fewer than 8 characters is only seen as a word of its own; of fewer than 4 without
     a letter or digit, only as a whole value (after = or :, or in quotes), for it cannot be told from other text.
     """
-    words = _spoken(secrets, plain)
-    if not words:
-        return text
-    pattern = _any_of(words)
-    whole = [content.decode("utf-8", "replace") for content in secrets.values()]
-    shown = pattern.sub("***", text)
-    for runs, decoded in ((_PERCENT, _from_percent), (_HEX, _from_hex), (_BASE64, _from_base64)):
-        telling = {run for run in runs.findall(shown) if _tells(decoded(run), pattern, whole)}
-        if telling:
-            shown = _one_of(telling).sub("***", shown)
-    return shown
+    return Mask(secrets, plain)(text)
+
+
+class Mask:
+    """The same for many texts: what is looked for is worked out once."""
+
+    def __init__(self, secrets: Mapping[str, bytes], plain: Mapping[str, str]) -> None:
+        words = _spoken(secrets, plain)
+        self._pattern = _any_of(words) if words else None
+        self._whole = [content.decode("utf-8", "replace") for content in secrets.values()]
+        forms = [form for word in words for form in _escaped(word)]
+        self._longest = max((len(form.encode("utf-8", "replace")) for form in forms), default=0)
+
+    def __call__(self, text: str) -> str:
+        """*text* with *** for each secret."""
+        if self._pattern is None:
+            return text
+        shown = self._pattern.sub("***", text)
+        for runs, decoded in ((_PERCENT, _from_percent), (_HEX, _from_hex), (_BASE64, _from_base64)):
+            telling = {run for run in runs.findall(shown) if _tells(decoded(run), self._pattern, self._whole)}
+            if telling:
+                shown = _one_of(telling).sub("***", shown)
+        return shown
+
+    def beginning(self, text: str) -> str:
+        """The same for the beginning of a line that somebody has cut: its end may be the beginning of a secret."""
+        shown = self(text)
+        return shown[: max(0, len(shown) - 3 * self._longest)]  # three letters stand for one in percent-encoding
 
 
 _PERCENT = re.compile(r"""(?<![^\s"'<>])[^\s"'<>]*%[0-9A-Fa-f]{2}[^\s"'<>]*""")  # looked for once in each run: hosts choose their length

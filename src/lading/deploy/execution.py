@@ -70,7 +70,8 @@ async def _work(
 ) -> ended.Ended:
     begun = time.monotonic()
     record = recording.Recording(context)
-    order = replace(order, decide=partial(record.decide, order.deployment), show=context.on_event)
+    order = replace(order, decide=partial(record.decide, order.deployment), show=context.on_event,
+                    trace=context.trace, keep=record.keep)
     assert context.engine is not None, "verbs that change anything are given an engine"
     try:
         report = await act(context.engine, order, record)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from lading import context as contexts
 from lading import errors, events
+from lading.engines import base
 
 INTERVAL = 0.2  # seconds that a result may wait to be stored
 
@@ -22,6 +23,9 @@ class Recording:
         self.context = context
         self.failed: errors.LedgerError | None = None
         self.waiting: list[events.Event] = []
+        self.unkept: errors.LedgerError | None = None
+        """Why last lines of services that failed could not be kept."""
+        self._evidence: dict[str, base.Evidence] = {}
         self._lock = asyncio.Lock()
         self._came = self._stored = 0
         self._soon: asyncio.Task[None] | None = None
@@ -35,6 +39,10 @@ class Recording:
         elif self._soon is None or self._soon.done():
             self._soon = asyncio.create_task(self._later())
         self.context.on_event(event)
+
+    def keep(self, what: base.Evidence) -> None:
+        """Keep the last lines of what failed; they are stored with the event that names them, at the latest."""
+        self._evidence[what.id] = what
 
     async def _later(self) -> None:
         await asyncio.sleep(INTERVAL)
@@ -72,12 +80,19 @@ class Recording:
             count = len(self.waiting)
             await self._store()
         if not self.waiting:
-            return ""
+            return self._lacks_evidence()
         assert self.failed is not None
         return (f"the ledger lacks {count} events of this deployment ({self.failed.message}, {self.failed.file}); the hosts' "
                 "journals tell how it ended: lading history")
 
+    def _lacks_evidence(self) -> str:
+        if self.unkept is None:
+            return ""
+        return ("the ledger does not keep the last lines of what failed "
+                f"({self.unkept.message}, {self.unkept.file}): {self.unkept.hint}")
+
     async def _store(self) -> None:
+        await self._store_evidence()
         chosen = tuple(self.waiting)
         try:
             if self.context.ledger is not None:
@@ -86,3 +101,18 @@ class Recording:
             self._stored += len(chosen)
         except errors.LedgerError as failed:
             self.failed = failed
+
+    async def _store_evidence(self) -> None:
+        """In a transaction of its own: a ledger that does not take it still takes the events."""
+        chosen = tuple(self._evidence.values())
+        if not chosen:
+            return
+        try:
+            if self.context.ledger is not None:
+                await self.context.ledger.keep_evidence(*(one.text.encode() for one in chosen))
+            self.unkept = None
+        except errors.LedgerError as failed:
+            self.unkept = failed
+            return
+        for one in chosen:
+            self._evidence.pop(one.id, None)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from lading import state
+from lading import state, trace
 from lading.compose.release import Bundle, Release
 from lading.inventory import hosts
 from lading.plan import steps
@@ -24,6 +24,9 @@ class Refused(Exception):
 
 
 UP_TIMEOUT = 900  # seconds that bringing services up may take, waiting for dependencies included
+TOLD = 400  # lines of one command that are told as they come: what waits on a cut link fits into its window
+TOLD_BYTES = 1000  # of such a line
+PROBE_KEPT = 4096  # characters of what a health check said, as Docker itself keeps them
 LOST_LEASE = "fence"  # the kind of a refusal: somebody else has the lease now
 HELD = "held"  # … somebody who lives has it
 CLOSED = "closed"  # … this deployment has ended here, or another one is open
@@ -144,6 +147,25 @@ class Roll:
     whole: bool = False
     spares: Sequence[str] = ()
     starts: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A line that a program on a host has printed, as it did: not masked.
+
+    *service*: whose it is, as far as the line or the command tells; *progress*: see `trace.Trace`;
+    *is_cut*: the line goes on.
+    """
+
+    source: trace.Source
+    service: str
+    text: str
+    progress: float | None = None
+    is_cut: bool = False
+
+
+Listen = Callable[[Said], None]
+"""Who is told what programs print, as it comes. Where it is None nothing of it crosses the wire."""
 
 
 class Watcher(Protocol):
@@ -285,15 +307,17 @@ class ContainerRuntime(Protocol):
         """What there is of an app; a host that does not answer is a value."""
         ...
 
-    async def pull(self, hold: Hold, what: Pull) -> None:
+    async def pull(self, hold: Hold, what: Pull, listen: Listen | None = None) -> None:
         """Pull what is not there, and tag all so that a prune spares them."""
         ...
 
-    async def run_hook(self, hold: Hold, what: Hook) -> tuple[int, str]:
+    async def run_hook(self, hold: Hold, what: Hook, listen: Listen | None = None) -> tuple[int, str]:
         """Run a service once; its exit status, and its last lines."""
         ...
 
-    async def roll(self, hold: Hold, what: Roll, watcher: Watcher, tell: Callable[[str], None]) -> None:
+    async def roll(
+        self, hold: Hold, what: Roll, watcher: Watcher, tell: Callable[[str], None], listen: Listen | None = None
+    ) -> None:
         """Bring services up, then show *watcher* what there is until it has seen enough.
 
         *tell* hears what people should know, such as that a volume is gone.

@@ -1,11 +1,13 @@
 """What an engine is given and gives back: an order, and an outcome per host; `Engine` is what every engine can do."""
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from lading import events, state
+from lading import trace as traces
 from lading.compose import release as releases
 from lading.drivers import base as drivers
 from lading.inventory import hosts
@@ -18,6 +20,22 @@ Way = Literal["", "continue", "undo"]
 
 def anything(seen: state.HostState) -> None:
     """The judge of an order that is never refused for what a host's links lead to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The last lines of a service that failed, masked as they are shown."""
+
+    text: str
+
+    @property
+    def id(self) -> str:
+        """The SHA-256 by which an event names it; "" = it said nothing."""
+        return hashlib.sha256(self.text.encode()).hexdigest() if self.text else ""
+
+
+def no_evidence(what: Evidence) -> None:
+    """Where last lines go if nothing is kept."""
 
 
 async def no_ledger() -> Mapping[str, object]:
@@ -52,7 +70,8 @@ class DeploymentOrder:
     one here. *look*: host → what is looked at with the lease; *platforms*: what each image is there for.
     *judge* raises where a host makes something else of it than is allowed. *decide* stores the decision
     to commit and tells where the ledger ends then. *stop* is set by the first Ctrl-C or SIGTERM.
-    *show* is told what is of interest only while it lasts. *override*: leases of living holders are taken.
+    *show* is told what is of interest only while it lasts, *trace* what programs on the hosts say meanwhile; neither
+    is waited for. *keep* takes the last lines of what failed. *override*: leases of living holders are taken.
     *vouched*: the images whose digests do not rest on what hosts say alone. *replan*: for an open
     deployment, what is left to do on a host, from what is seen there. *committed*: whether the ledger
     has a decision to commit it. *unreachable*: participants that cannot be asked, and why; *without*: those
@@ -81,6 +100,8 @@ class DeploymentOrder:
     decide: Callable[[], Awaitable[Mapping[str, object]]] = no_ledger
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     show: Callable[[events.Event], None] = lambda _: None
+    trace: traces.Trace = traces.NOBODY
+    keep: Callable[[Evidence], None] = no_evidence
     unreachable: Mapping[str, str] = field(default_factory=dict)
     without: tuple[str, ...] = ()
     replan: "Callable[[str, state.HostState, journal.Phase], steps.HostPlan] | None" = None

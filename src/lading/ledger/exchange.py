@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from typing import Any
 
-from lading.ledger import chain, deployments, projection, stores, tables
+from lading.ledger import chain, deployments, evidence, projection, stores, tables
 
 FORMAT = 1
 
@@ -16,12 +16,13 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What lines hold: where each writer's chain ends, rows, releases, deployments that were read from hosts."""
+    """What lines hold: where each writer's chain ends, rows, releases, deployments that were read from hosts, evidence."""
 
     heads: tuple[chain.Head, ...]
     rows: tuple[chain.Row, ...]
     releases: tuple[str, ...]
     told: tuple[deployments.Deployment, ...]
+    evidence: tuple[str, ...] = ()
 
 
 def heads(base: stores.Base) -> tuple[chain.Head, ...]:
@@ -31,7 +32,10 @@ def heads(base: stores.Base) -> tuple[chain.Head, ...]:
 
 
 def lines(base: stores.Base) -> Iterator[str]:
-    """All of a ledger: a line that says what follows, then its rows, releases, and what only hosts told."""
+    """All of a ledger: a line that says what follows, then its rows, releases, what only hosts told, and evidence.
+
+    Ladings that do not know a kind of line pass it over.
+    """
     ends = [[one.writer, one.seq, one.hash] for one in heads(base) if one.seq]
     yield json.dumps({"v": FORMAT, "kind": "ledger", "heads": ends})
     for row in tables.scan(base):
@@ -40,6 +44,8 @@ def lines(base: stores.Base) -> Iterator[str]:
         yield json.dumps({"release": bytes(kept["bytes"]).decode()}, ensure_ascii=False)
     for one in projection.all_told(base):
         yield json.dumps({"deployment": one.as_json()}, ensure_ascii=False)
+    for text in evidence.every(base):
+        yield json.dumps({"evidence": text}, ensure_ascii=False)
 
 
 def read(text: Iterable[str]) -> Content:
@@ -65,6 +71,7 @@ def read(text: Iterable[str]) -> Content:
             tuple(chain.Row(*one["row"]) for one in found if "row" in one),
             tuple(str(one["release"]) for one in found if "release" in one),
             tuple(_told(one["deployment"]) for one in found if "deployment" in one),
+            tuple(_evidence(one["evidence"]) for one in found if "evidence" in one),
         )
         faults = list(_faults(content))
     except (TypeError, KeyError, AttributeError) as wrong:
@@ -72,6 +79,12 @@ def read(text: Iterable[str]) -> Content:
     if faults:
         raise Refused("; ".join(faults[:5]))
     return content
+
+
+def _evidence(text: Any) -> str:
+    if not isinstance(text, str) or len(text) > evidence.LARGEST:
+        raise TypeError("evidence is no text, or too large")
+    return text
 
 
 def _told(stored: Mapping[str, Any]) -> deployments.Deployment:

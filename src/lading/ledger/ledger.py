@@ -17,6 +17,7 @@ from lading.ledger import (
     commits,
     contradictions,
     deployments,
+    evidence,
     exchange,
     projection,
     releases,
@@ -105,6 +106,19 @@ class Ledger:
         found = await self._do(lambda base: releases.kept(base, id))
         return found[0] if len(found) == 1 else None
 
+    async def keep_evidence(self, *content: bytes) -> None:
+        """Keep the last lines of services that failed, by their SHA-256."""
+        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        await self._do(lambda base: evidence.keep(base, content, at), write=True)
+
+    async def kept_evidence(self, *ids: str) -> Mapping[str, bytes]:
+        """What is kept of these, by name; what is not there, or was changed, is left out."""
+        return await self._do(lambda base: evidence.kept(base, ids))
+
+    async def missing_evidence(self) -> tuple[evidence.Named, ...]:
+        """What events name and this ledger does not keep: it was deleted, or could not be stored."""
+        return await self._do(lambda base: tuple(evidence.missing(base)))
+
     async def count_releases(self) -> int:
         """How many releases are kept."""
         return int((await self._do(lambda base: base.execute("SELECT count(*) AS n FROM releases")))[0]["n"])
@@ -170,7 +184,7 @@ class Ledger:
         return await self._do(exchange.heads)
 
     async def verify(self, attested: Iterable[chain.Attested] = ()) -> tuple[str, ...]:
-        """What is wrong, in words: rows, the list of deployments, kept releases; and what *attested* speaks against.
+        """What is wrong, in words: rows, the list of deployments, kept releases, evidence; and what *attested* speaks against.
 
         Empty = every row is as it was written.
         """
@@ -257,6 +271,8 @@ class Ledger:
         except exchange.Refused as why:
             raise errors.LedgerError(f"nothing was imported: {why}", "export it again: lading ledger export", file=source) from why
         await self.keep(*(text.encode() for text in content.releases))
+        if content.evidence:
+            await self.keep_evidence(*(text.encode() for text in content.evidence))
         return new
 
     async def close(self) -> None:
@@ -291,6 +307,7 @@ def _faults(base: stores.Base, attested: Sequence[chain.Attested]) -> Iterator[s
     yield from _written_anew(base, [one for one in attested if one.writer not in here])
     yield from projection.differences(base)
     yield from releases.faults(base)
+    yield from evidence.faults(base)
 
 
 def _written_anew(base: stores.Base, strangers: Sequence[chain.Attested]) -> Iterator[str]:

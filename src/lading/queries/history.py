@@ -7,7 +7,7 @@ from lading import canonical, errors, state
 from lading import context as contexts
 from lading.compose import complaints, restore
 from lading.drivers.shell import observe
-from lading.ledger import chain, contradictions, deployments, ledger
+from lading.ledger import chain, contradictions, deployments, evidence, ledger
 from lading.state import journal
 
 NAMES = 10_000  # deployments in which the right name of an app is looked for
@@ -49,15 +49,23 @@ async def history(
     return History(rows, sum(1 for row in rows if row.origin), silent, await kept.crowded())
 
 
+Evidence = tuple[evidence.Named, tuple[str, ...] | None]
+"""What failed, with its last lines; None where they are not kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One deployment: its events if it was made here, what hosts' journals tell if not; *images* by service, if known."""
+    """One deployment: its events if it was made here, what hosts' journals tell if not; *images* by service, if known.
+
+    *evidence*: the last lines of what failed, None where the ledger does not keep them.
+    """
 
     row: deployments.Deployment
     events: tuple[deployments.Stored, ...]
     journal: tuple[tuple[str, journal.Record], ...]
     images: Mapping[str, str]
     unreachable: Mapping[str, str] = field(default_factory=dict)
+    evidence: tuple[Evidence, ...] = ()
 
 
 async def show(context: contexts.Context, prefix: str) -> Shown:
@@ -79,7 +87,22 @@ async def show(context: contexts.Context, prefix: str) -> Shown:
             contexts.check_answered(silent, f"whether there is a deployment {prefix}")
             raise errors.UnknownReleaseError(f"neither the ledger nor a host knows a deployment {prefix}", "lading history")
         told = deployments.told_of(seen, row.deployment)
-    return Shown(row, await kept.events(row.deployment), told, await _images(kept, row.release), silent)
+    stored = await kept.events(row.deployment)
+    last = await _evidence(kept, stored)
+    return Shown(row, stored, told, await _images(kept, row.release), silent, last)
+
+
+async def _evidence(
+    kept: ledger.Ledger, stored: Sequence[deployments.Stored]
+) -> tuple[Evidence, ...]:
+    """The last lines that events name; None for those that are not kept."""
+    named = [one for one in (evidence.of(row.event) for row in stored) if one is not None]
+    there = await kept.kept_evidence(*(one.id for one in named)) if named else {}
+    return tuple((one, _lines(there.get(one.id))) for one in named)
+
+
+def _lines(content: bytes | None) -> tuple[str, ...] | None:
+    return tuple(content.decode("utf-8", "replace").split("\n")[:-1]) if content is not None else None
 
 
 async def _images(kept: ledger.Ledger, release: str) -> dict[str, str]:
@@ -115,7 +138,20 @@ ALONE = ("whether the end of the chain was cut off, or all of it written anew, w
 async def verify(kept: ledger.Ledger) -> Verified:
     """Whether the ledger's rows are as they were written; asks no host, and so cannot see that its end was cut off."""
     heads = await kept.heads()
-    return Verified(await kept.verify(), heads[0], kept.place, imported=heads[1:], unchecked=(ALONE,))
+    return Verified(await kept.verify(), heads[0], kept.place, imported=heads[1:], unchecked=(ALONE, *await _gone(kept)))
+
+
+NAMED = 5  # of what is missing that is named
+
+
+async def _gone(kept: ledger.Ledger) -> tuple[str, ...]:
+    """Last lines that events name and the ledger does not keep, in words: they may be deleted, so it is no fault."""
+    gone = await kept.missing_evidence()
+    if not gone:
+        return ()
+    named = [f"{one.what} on {one.host} in {one.deployment}" for one in gone[:NAMED]]
+    more = f" and {len(gone) - NAMED} more" if len(gone) > NAMED else ""
+    return (f"the last lines of what failed, which are not kept here (any more): {', '.join(named)}{more}",)
 
 
 async def verify_with_hosts(context: contexts.Context, to: Sequence[str] = ()) -> Verified:
@@ -133,6 +169,7 @@ async def verify_with_hosts(context: contexts.Context, to: Sequence[str] = ()) -
     unchecked = (
         *(_unattested(head, mine) for head in heads if not _is_attested(head, mine)),
         *(_strange(writer, told, writer in declared) for writer in others if writer not in lost),
+        *await _gone(kept),
     )
     wrong = tuple(one for app in known for one in contradictions.found(app, seen, known[app]).values())
     return Verified(faults, heads[0], kept.place, mine, others, seen.untold, heads[1:], unchecked, wrong)

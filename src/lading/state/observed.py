@@ -57,6 +57,8 @@ class ContainerState:
     mounts: Mapping[str, str] = field(default_factory=dict)
     ports: tuple[str, ...] = ()
     made_on: tuple[str, ...] = ()
+    probe: str = field(default="", compare=False, repr=False)
+    """What its last health check said, as it did: not masked."""
 
     @property
     def definition(self) -> str:

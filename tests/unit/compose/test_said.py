@@ -79,6 +79,15 @@ def _holds(run: str, secret: str) -> bool:
         return False
 
 
+def test_of_a_line_that_was_cut_no_beginning_of_a_secret_is_shown() -> None:
+    secret = "canary-" + "k" * 50
+    mask = masking.Mask({"var.P": secret.encode()}, {})
+    for length in range(400):
+        shown = mask.beginning(f"{'a word ' * 40}{secret} and {secret} again"[:length])
+        assert "canary" not in shown and f"{'a word ' * 40}*** and".startswith(shown)
+    assert masking.Mask({}, {}).beginning("nothing is hidden") == "nothing is hidden"
+
+
 def test_a_file_in_base64_is_hidden_line_by_line() -> None:
     key = "".join(f"{number:02}" + "Kq7/" * 16 + "\n" for number in range(20))
     shown = masking.hidden(base64.encodebytes(key.encode()).decode(), {"file.key": key.encode()}, {})

@@ -122,7 +122,7 @@ def test_a_pull_logs_in_by_stdin_in_memory_only_when_it_must(held: HostShell) ->
     folder = line.split()[1]
     assert line == f"--config {folder} login -u ci --password-stdin r.example"
     assert folder.startswith("/dev/shm/lading.shop.")
-    assert f"--config {folder} pull -q {WEB}" in lines
+    assert f"--config {folder} pull {WEB}" in lines
     assert f"tag {WEB} lading-keep/shop/web:cafe" in lines
     assert (held.folder / "password").read_bytes() == b"pass word\\n$x"
     assert not Path(folder).exists()

@@ -162,8 +162,18 @@ def _container(said: Mapping[str, Any]) -> state.ContainerState:
         version_label=labels.get(f"{OCI}.version", ""), title_label=labels.get(f"{OCI}.title") or labels.get(f"{OCI}.ref.name", ""),
         working_dir=labels.get("com.docker.compose.project.working_dir", ""),
         networks={name: str((n or {}).get("NetworkID", "")) for name, n in (seen.networks or {}).items()},
-        mounts=mounts, ports=tuple(ports), made_on=_made_on(seen),
+        mounts=mounts, ports=tuple(ports), made_on=_made_on(seen), probe=_probe(now.get("Health") or {}),
     )
+
+
+def _probe(health: Mapping[str, Any]) -> str:
+    """The last health check's exit status and what it printed, as far as Docker keeps it; "" if there was none yet."""
+    log = health.get("Log")
+    last = log[-1] if isinstance(log, list) and log else None
+    if not isinstance(last, Mapping):
+        return ""
+    said = str(last.get("Output") or "").strip() or "it said nothing"
+    return f"exit code {last.get('ExitCode')}: {said}"[:base.PROBE_KEPT]
 
 
 def _made_on(seen: _Inspected) -> tuple[str, ...]:

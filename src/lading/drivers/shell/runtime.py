@@ -8,7 +8,7 @@ from lading import shape, state
 from lading.compose import overlay
 from lading.compose import release as made_of
 from lading.drivers import base
-from lading.drivers.shell import bound, guarded, logs, observation, observe, releases, scripts
+from lading.drivers.shell import bound, guarded, logs, observation, observe, releases, said, scripts
 from lading.plan import mounts, steps
 from lading.state import journal
 from lading.transport import command
@@ -24,8 +24,9 @@ class ShellRuntime:
         """What there is of an app; a host that does not answer is a value."""
         return await observe.host(self._host.transport, self._host.host, state_dir=self._host.state_dir, app=app)
 
-    async def pull(self, hold: base.Hold, what: base.Pull) -> None:
+    async def pull(self, hold: base.Hold, what: base.Pull, listen: base.Listen | None = None) -> None:
         """Pull what is not there, and tag all so that a prune spares them."""
+        lines = said.Lines("pull", listen, said.of_image(what.images))
         images = list(dict.fromkeys(what.images.values()))
         entries = [login for login in what.logins if login.identity]
         others = [login for login in what.logins if not login.identity]
@@ -39,13 +40,18 @@ class ShellRuntime:
             "KEPT": scripts.lines(tags), "ENTRIES": len(entries),
             "PASSWORDS": " ".join(str(len(password.value)) for password in passwords),
             "LOGINS": scripts.lines([f"{login.registry} {login.username}" for login in others]),
+            "TELL": lines.limit,
         }
-        await self._host.send(self._host.guarded(
-            "pull", "pull", hold, values, timeout=1800, ends=True, payload=tuple(passwords), step="stage"))
+        pulling = self._host.guarded(
+            "pull", "pull", hold, values, timeout=1800, ends=True, payload=tuple(passwords), step="stage")
+        await self._host.send(pulling, lines.part)
 
-    async def run_hook(self, hold: base.Hold, what: base.Hook) -> tuple[int, str]:
+    async def run_hook(
+        self, hold: base.Hold, what: base.Hook, listen: base.Listen | None = None
+    ) -> tuple[int, str]:
         """Run a service once; its exit status, and its last lines."""
         made, step = what.release, what.step
+        lines = said.Lines("hook", listen, said.of_service(step.service))
         used = mounts.of_service(made, made.services[step.service])
         limit = max(1, round(step.timeout))
         values: guarded.Values = {
@@ -54,30 +60,33 @@ class ShellRuntime:
             "NEEDED": scripts.lines([str(v["name"]) for v in made.volumes.values() if v["name"] in used]),
             "LIMIT": limit, "INTENT": guarded.line(journal.Intent(hold.deployment, doing="hook", hook=step.hook)),
             "RESULT": guarded.line(journal.Done(hold.deployment, doing="hook", hook=step.hook)),
+            "TELL": lines.limit,
         }
-        answer = await self._host.send(self._host.guarded(
-            "hook", "hook", hold, values, list(_resources(made)), timeout=limit + 90))
-        status, _, said = answer.text("hook").partition("\n")
-        return shape.whole(status.strip(), 1), said
+        running = self._host.guarded("hook", "hook", hold, values, list(_resources(made)), timeout=limit + 90)
+        answer = await self._host.send(running, lines.part)
+        status, _, output = answer.text("hook").partition("\n")
+        return shape.whole(status.strip(), 1), output
 
     async def roll(
-        self, hold: base.Hold, what: base.Roll, watcher: base.Watcher, tell: Callable[[str], None]
+        self, hold: base.Hold, what: base.Roll, watcher: base.Watcher, tell: Callable[[str], None],
+        listen: base.Listen | None = None,
     ) -> None:
         """Bring services up, then show *watcher* what there is until it has seen enough."""
         networks = any(isinstance(step, steps.RecreateNetwork) for step in what.steps)
         starts = [name for step in what.steps if isinstance(step, steps.StartServices) for name in step.services]
         had = releases.anonymous(what.app) if what.verb == "roll" else []
         again = [f"{name} {what.release.services[name].content}" for name in starts] if what.restores else []
+        lines = said.Lines("compose", listen, said.of_container(hold.app, what.release))
         values: guarded.Values = {
             **releases.call(what.release, what.secret_versions, what.app).values(), **_roll_lines(hold, what),
             "STEPS": scripts.lines([line for step in what.steps for line in _roll_step(step)]),
             "SPARE": "".join(f" {name}" for name in what.spares), "WHOLE": int(what.whole),
-            "HAD": scripts.lines(had), "AGAIN": scripts.lines(again), "LIMIT": base.UP_TIMEOUT,
+            "HAD": scripts.lines(had), "AGAIN": scripts.lines(again), "LIMIT": base.UP_TIMEOUT, "TELL": lines.limit,
         }
         more = [*(["take-down"] if networks or what.whole else []), *(["anonymous"] if had or again else [])]
         command = self._host.guarded(
             "roll", what.verb, hold, values, timeout=base.UP_TIMEOUT + what.patience, more=more)
-        await self._host.send(command, _Shown(watcher, tell).part)
+        await self._host.send(command, _Shown(watcher, tell, lines.part).part)
 
     async def remove(self, hold: base.Hold, what: base.Removal) -> None:
         """Remove containers and networks."""
@@ -143,11 +152,18 @@ class ShellRuntime:
         return {name: answer.text(f"log:{name}") for name in services if f"log:{name}" in answer.parts}
 
 
+def unheard(name: str, content: bytes) -> bool:
+    """Parts that nobody asks for."""
+    return False
+
+
 class _Shown:
     """Shows a watcher what comes while services are brought up."""
 
-    def __init__(self, watcher: base.Watcher, tell: Callable[[str], None]) -> None:
-        self._watcher, self._tell = watcher, tell
+    def __init__(
+        self, watcher: base.Watcher, tell: Callable[[str], None], more: Callable[[str, bytes], bool] = unheard
+    ) -> None:
+        self._watcher, self._tell, self._more = watcher, tell, more
         self._containers = b""
 
     def part(self, name: str, content: bytes) -> bool:
@@ -158,12 +174,14 @@ class _Shown:
                 for line in text.strip().splitlines():
                     self._tell(line)
             case "up":
-                status, _, said = text.strip().partition("\n")
-                self._watcher.started(shape.whole(status, 1), said)
+                status, _, output = text.strip().partition("\n")
+                self._watcher.started(shape.whole(status, 1), output)
             case "containers":
                 self._containers = content
             case "tick":
                 return self._snapshot()
+            case _:
+                return self._more(name, content)
         return False
 
     def _snapshot(self) -> bool:

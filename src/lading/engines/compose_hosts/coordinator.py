@@ -12,6 +12,7 @@ from lading.drivers import base as drivers
 from lading.engines import base, comparison, decision
 from lading.engines.compose_hosts.failure import Failure
 from lading.engines.compose_hosts.host_run import HostRun
+from lading.engines.compose_hosts.host_trace import HostTrace, Shown
 from lading.plan import phases, steps
 from lading.rollout import rolling
 from lading.state import journal
@@ -45,9 +46,10 @@ class Coordinator:
 
     def __init__(self, connect: drivers.Connect, order: base.DeploymentOrder, record: events.Record) -> None:
         self.order, self.record = order, record
-        compared = comparison.Forms()
+        compared, shown = comparison.Forms(), Shown(order)
         self.runs = {
-            name: HostRun(name, order, connect(order.hosts[name]), record, compared)
+            name: HostRun(
+                name, order, connect(order.hosts[name]), record, compared, shown, HostTrace(name, order.trace, shown))
             for name in order.hosts
         }
         self.silent = dict(order.unreachable)

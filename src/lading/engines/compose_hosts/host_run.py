@@ -8,18 +8,21 @@ from itertools import groupby
 from typing import Any, TypeVar, assert_never
 
 from lading import canonical, errors, events, state
-from lading.compose import hooks, masking
+from lading.compose import hooks
 from lading.compose import release as releases
 from lading.drivers import base as drivers
 from lading.drivers import refusals
 from lading.engines import base, comparison, decision, preflight
 from lading.engines.compose_hosts.failure import Failure
+from lading.engines.compose_hosts.host_trace import HostTrace, Shown
 from lading.health import verdict, watch
 from lading.plan import attribution, planner, steps
 from lading.state import journal
 
 RECONNECT = 20.0  # seconds that an undo waits for an engine that is away
 SETTLING = 30.0  # seconds that containers have between the verdict and the commit, where an engine has restarted
+LAST_LINES = 50  # of a service that failed, as they are shown and kept
+LAST_LINE = 2000  # characters of such a line
 T = TypeVar("T")
 
 
@@ -33,7 +36,7 @@ class HostRun:
 
     def __init__(
         self, name: str, order: base.DeploymentOrder, driver: drivers.HostDriver, record: events.Record,
-        compared: comparison.Forms,
+        compared: comparison.Forms, shown: Shown, trace: HostTrace,
     ) -> None:
         self.name, self.order, self.driver, self.record = name, order, driver, record
         self.own = order.own.get(name)
@@ -50,7 +53,7 @@ class HostRun:
         self.outcome: events.HostOutcome | None = None
         self.busy = asyncio.Lock()
         self.ledger_head: Mapping[str, object] = {}  # where the committing ledger ends, once the decision lies there
-        self._compared = compared
+        self._compared, self._shown, self._trace = compared, shown, trace
         self._began = self.last_heard = time.monotonic()
 
     # What is known of the host
@@ -90,11 +93,6 @@ class HostRun:
         if self.hold is None:
             raise Failure(self.name, "lease", "its lease is not held")
         return self.hold
-
-    def _shown(self, text: str) -> str:
-        """What a program on the host said, without the secrets that this order brings."""
-        made = self.order.bundle
-        return masking.hidden(text, made.secrets, made.release.plain) if made else text
 
     # Speaking with it
 
@@ -276,11 +274,13 @@ class HostRun:
 
     async def _ended(self, step: str, begun: float, error: str = "") -> None:
         seconds = round(time.monotonic() - begun, 3)
+        self._trace.end()
         await self.record(events.StepEnded(self.deployment, self.name, step, error=error, seconds=seconds))
 
     async def _stage(self, todo: Sequence[steps.Step]) -> None:
         """Pull, upload, and compare what the host's Compose makes of the release with what this machine's does."""
         begun = await self._announce("stage")
+        self._trace.begin("stage")
         for step in todo:
             match step:
                 case steps.PullImages():
@@ -292,13 +292,15 @@ class HostRun:
     async def _pull(self, step: steps.PullImages) -> None:
         what = drivers.Pull(self._own.release.id, step.images, self.order.logins,
                             kept=self.order.bundle is None, folder=self.seen.folder(self._own.release.id))
+        listen = self._trace.listens("pull")
         try:
-            await self._ask("stage", self.driver.runtime.pull(self._held, what))
+            await self._ask("stage", self.driver.runtime.pull(self._held, what, listen))
         except Failure as failure:
             logins = self.order.more_logins() if failure.kind == "gone" else ()
             if not logins:
                 raise
-            await self._ask("stage", self.driver.runtime.pull(self._held, replace(what, logins=logins)))
+            again = replace(what, logins=logins)
+            await self._ask("stage", self.driver.runtime.pull(self._held, again, listen))
 
     async def _store(self, step: steps.StoreRelease) -> None:
         release = self._own.release
@@ -326,15 +328,20 @@ class HostRun:
     async def _run_hook(self, step: steps.RunHook) -> None:
         """Run a hook once; an exit status other than 0 is a Failure."""
         begun = await self._announce("hook")
-        what = drivers.Hook(self._own.release, self.plan.generations, self.seen, step)
-        status, log = await self._ask("hook", self.driver.runtime.run_hook(self._held, what))
+        made, versions = self._own.release, self.plan.generations
+        what = drivers.Hook(made, versions, self.seen, step)
+        self._trace.begin("hook", self._unknown(made, versions))
+        listen = self._trace.listens("hook")
+        status, log = await self._ask("hook", self.driver.runtime.run_hook(self._held, what, listen))
         late = status in (124, 137) and time.monotonic() - begun >= step.timeout
         how = f"time is up ({step.timeout:g} s)" if late else f"exit code {status}"
         why = f"hook {step.hook} ({step.service}): {how}"
-        await self.record(events.HookEnded(self.deployment, self.name, "hook", hook=step.hook, status=status))
+        lines, evidence = self._kept(step.service, log, made, versions) if status else ((), "")
+        await self.record(events.HookEnded(
+            self.deployment, self.name, "hook", hook=step.hook, status=status, evidence=evidence))
         await self._ended("hook", begun, why if status else "")
         if status:
-            raise Failure(self.name, "hook", why, tuple(self._shown(log).splitlines()[-50:]))
+            raise Failure(self.name, "hook", why, lines)
 
     async def _roll(self, todo: Sequence[steps.Step]) -> None:
         """Bring the host's services to the release, and wait until they are good."""
@@ -363,16 +370,18 @@ class HostRun:
             self.order.show(events.ServiceAwaited(self.deployment, self.name, verb, text))
 
         begun = await self._announce(verb)
+        self._trace.begin(verb, self._unknown(made, versions))
         self.touched, self.phase = True, "rolling" if verb == "roll" else "undoing"
         awaited = watch.awaited(made, started, drivers.UP_TIMEOUT)
         if awaited:
             tell(awaited)
         stops = (lambda: self.order.stop.is_set()) if verb == "roll" else (lambda: False)
         follows = watch.Watch(made, placed, started, versions, stops, tell)
-        recognising = Recognising(follows, self._adopted(verb))
-        asked = self._ask(verb, self.driver.runtime.roll(self._held, what, recognising, tell))
+        recognising = Recognising(follows, self._adopted(verb), self._trace)
+        listen = self._trace.listens("compose")
+        asked = self._ask(verb, self.driver.runtime.roll(self._held, what, recognising, tell, listen))
         await self._watched(asked, follows)
-        await self._judged(verb, follows, begun)
+        await self._judged(verb, follows, begun, made, versions)
         self.good = recognising.last
 
     def _replicas(self, made: releases.Release, service: str) -> int:
@@ -396,7 +405,9 @@ class HostRun:
                 task.cancel()
                 await asyncio.wait({task})
 
-    async def _judged(self, verb: str, follows: watch.Watch, begun: float) -> None:
+    async def _judged(
+        self, verb: str, follows: watch.Watch, begun: float, made: releases.Release, versions: Mapping[str, int]
+    ) -> None:
         for one in follows.verdicts:
             if one.word == "good":
                 await self.record(events.ServiceHealthy(self.deployment, self.name, verb, one.service, one.state))
@@ -404,27 +415,56 @@ class HostRun:
             await self._ended(verb, begun)
             return
         why = "interrupted" if follows.stopped else self._shown(follows.why)
-        log = () if follows.stopped else await self._last_lines(follows.failed)
-        for service in follows.failed:
-            await self.record(events.ServiceUnhealthy(self.deployment, self.name, verb, service, why, ()))
+        failed = () if follows.stopped else follows.failed
+        log = await self._record_failed(verb, dict.fromkeys(failed, why), made, versions)
         await self._ended(verb, begun, why)
         raise Failure(self.name, verb, why, log)
 
-    async def _last_lines(self, services: Sequence[str]) -> tuple[str, ...]:
-        try:
-            found = await self.driver.runtime.last_lines(self.order.plan.app, services)
-        except errors.TransportError:
-            return ()
-        return tuple(line for service in services for line in self._lines_of(service, found.get(service, "")))
+    async def _record_failed(
+        self, step: str, failed: Mapping[str, str], made: releases.Release, versions: Mapping[str, int]
+    ) -> tuple[str, ...]:
+        """Note each service that failed, and why, with the hash of its last lines, which are kept; the lines of all."""
+        said = await self._last_lines(tuple(failed))
+        shown: list[str] = []
+        for service, why in failed.items():
+            lines, evidence = self._kept(service, said.get(service, ""), made, versions)
+            shown += lines
+            await self.record(events.ServiceUnhealthy(
+                self.deployment, self.name, step, service, why, evidence=evidence))
+        return tuple(shown)
 
-    def _lines_of(self, service: str, log: str) -> list[str]:
-        """A service's last lines; none where they may hold secrets that this machine does not know (a way back)."""
-        made = [self._own.release, *self._own.kept.values()]
-        specs = [one.services[service] for one in made if service in one.services]
-        if self.order.bundle is None and any(spec.secrets for spec in specs):
-            return [f"{service} has secrets that are not known here, so its last lines are not shown: "
-                    f"lading logs {self.order.plan.app}"]
-        return self._shown(log).splitlines()[-50:]
+    async def _last_lines(self, services: Sequence[str]) -> Mapping[str, str]:
+        """What services have said last, as they said it; nothing where the host does not answer."""
+        if not services:
+            return {}
+        try:
+            return await self.driver.runtime.last_lines(self.order.plan.app, services)
+        except errors.TransportError:
+            return {}
+
+    def _kept(
+        self, service: str, log: str, made: releases.Release, versions: Mapping[str, int]
+    ) -> tuple[tuple[str, ...], str]:
+        """The last lines of a service as they are shown, and the hash by which they are kept.
+
+        None where they may hold secrets that are not known here.
+        """
+        if service in self._unknown(made, versions):
+            return (f"{service} has secrets that are not known here, so its last lines are not shown: "
+                    f"lading logs {self.order.plan.app}",), ""
+        lines = tuple(_bounded(line) for line in self._shown(log).splitlines()[-LAST_LINES:])
+        evidence = base.Evidence("".join(f"{line}\n" for line in lines))
+        if evidence.id:
+            self.order.keep(evidence)
+        return lines, evidence.id
+
+    def _unknown(self, made: releases.Release, versions: Mapping[str, int]) -> frozenset[str]:
+        """The services of which nothing is shown that they print: they have, or had here, secrets that nobody knows."""
+        found = self._shown.unknown(made, versions, self.plan.generations)
+        if self.order.bundle is not None:
+            return found
+        kept = [self._own.release, *self._own.kept.values()]
+        return found | {name for one in kept for name, spec in one.services.items() if spec.secrets}
 
     async def _tidy(self, todo: Sequence[steps.Step]) -> None:
         """Remove what the release no longer has, after everything else is verified."""
@@ -457,10 +497,12 @@ class HostRun:
                 break
             problems = self._problems(found)
             if any(one.word == "failed" for one in problems) or time.monotonic() > until:
-                why = "; ".join(f"{one.service} does not run any more as it was judged: {one.why}" for one in problems)
+                failed = {one.service: f"does not run any more as it was judged: {one.why}" for one in problems}
+                why = "; ".join(f"{service} {what}" for service, what in failed.items())
                 why = why or "its containers change while they are judged"
+                log = await self._record_failed("prepare", failed, self._own.release, self.plan.generations)
                 await self._ended("prepare", begun, why)
-                raise Failure(self.name, "prepare", why)
+                raise Failure(self.name, "prepare", why, log)
             self.good = None if problems else found
             if problems:
                 await asyncio.sleep(1)
@@ -525,6 +567,8 @@ class HostRun:
                 started = True
                 await self._ask("finish", self.driver.runtime.start(self._held, dead))
             elif time.monotonic() > until or all(one.word == "failed" for one in problems):
+                why = {one.service: one.why for one in problems}
+                await self._record_failed("finish", why, self._own.release, self.plan.generations)
                 return "unwell", None
             await asyncio.sleep(1)
 
@@ -632,11 +676,15 @@ class HostRun:
             await asyncio.sleep(0.5)
 
 
+def _bounded(line: str) -> str:
+    return line if len(line) <= LAST_LINE else line[:LAST_LINE] + "…"
+
+
 class Recognising:
     """Shows a watch a host's containers, those that were adopted as what they count as; keeps the last ones."""
 
-    def __init__(self, follows: watch.Watch, adopted: Mapping[str, state.Adopted]) -> None:
-        self.follows, self.adopted = follows, adopted
+    def __init__(self, follows: watch.Watch, adopted: Mapping[str, state.Adopted], trace: HostTrace) -> None:
+        self.follows, self.adopted, self._trace = follows, adopted, trace
         self.last: drivers.Containers | None = None
 
     def started(self, status: int, output: str) -> None:
@@ -646,7 +694,9 @@ class Recognising:
     def snapshot(self, containers: drivers.Containers) -> bool:
         """See `drivers.Watcher`."""
         self.last = containers
-        return self.follows.snapshot(state.recognised(containers, self.adopted))
+        enough = self.follows.snapshot(state.recognised(containers, self.adopted))
+        self._trace.health(self.follows.verdicts, containers)
+        return enough
 
     def unreadable(self, why: str) -> bool:
         """See `drivers.Watcher`."""

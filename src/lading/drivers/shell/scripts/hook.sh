@@ -3,7 +3,7 @@
 # yet there is nothing to disturb, and the app's own project makes them.
 # INTENT, RESULT: the lines of the journal, before and after; OVERLAY: a Compose file on top of the release's; NEEDED: volumes
 # that it mounts, a line each; the words: KIND KEY NAME JSON_NAME NUMBER of each network and volume; LIMIT: its time.
-# needs: prelude state-dir under-lease each-line compose heartbeat
+# needs: prelude state-dir under-lease each-line compose tell heartbeat
 # may need: engine-state-dir
 
 # need_volume NAME: it is not made by a hook
@@ -66,12 +66,11 @@ of_project="label=com.docker.compose.project=$project"
 [ "$project" = "$APP" ] || each_line need_volume "$NEEDED"
 journal_or_refuse "$INTENT"
 print_overlay "$@" >"$overlay" || refuse state "cannot write $app_dir"
-output=$(compose -p "$project" -f "$overlay" run --rm --no-deps -T "$SERVICE" 2>&1)
-status=$?
+run_told "$SERVICE" 50 compose -p "$project" -f "$overlay" run --rm --no-deps -T "$SERVICE"
 clean_up
 journal_or_refuse "$(with_number "$RESULT" rc "$status")"
 hush
 part hook
 printf '%s\n' "$status"
-printf '%s\n' "$output" | tail -n 50
+printf '%s\n' "$output"
 finish

@@ -4,7 +4,7 @@
 # reason. WHOLE: 1 = all of the app is stopped first. ROLLING, RESULT, REFUSED: the lines of the journal, before, after (with
 # Compose's status, which is no verdict), and if it is refused halfway; HAD, AGAIN: see lib/anonymous.sh. Volumes are never
 # touched.
-# needs: prelude state-dir under-lease change each-line compose snapshot strangers
+# needs: prelude state-dir under-lease change each-line compose tell snapshot strangers
 # may need: engine-state-dir take-down anonymous
 
 # remove_surplus ID
@@ -20,7 +20,7 @@ bring_up() {
     if [ -n "$AGAIN" ] && write_again; then
         set -- -f "$app_dir/again.yaml" "$@"
     fi
-    output=$(compose "$@" 2>&1) || status=$?
+    run_told compose 20 compose "$@"
     [ -z "$AGAIN" ] || rm -f "$app_dir/again.yaml"
 }
 
@@ -51,6 +51,6 @@ rm -f "$app_dir/op.info"
 exec 9>&-
 part up
 printf '%s\n' "$status"
-printf '%s\n' "$output" | tail -n 20
+printf '%s\n' "$output"
 watch_containers
 finish

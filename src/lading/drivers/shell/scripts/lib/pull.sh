@@ -1,6 +1,6 @@
 # Images from their registries. Credentials lie in memory only, for as long as the script runs.
 # LACKS: the word of a refusal for an image that cannot be pulled.
-# needs: prelude
+# needs: prelude tell
 
 credentials=
 
@@ -45,7 +45,6 @@ has_image() {
 pull_image() {
     ! has_image "$1" || return 0
     make_credentials
-    said=$(docker --config "$credentials" pull -q "$1" 2>&1 >/dev/null) ||
-        refuse "$LACKS" "$1" "$(printf '%s\n' "$said" | tail -n 1)"
-    printf '\n%s pulled\n%s\n' "$MARKER" "$1"
+    run_told "$1" 1 docker --config "$credentials" pull "$1"
+    [ "$status" = 0 ] || refuse "$LACKS" "$1" "$output"
 }
