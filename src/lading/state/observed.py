@@ -109,6 +109,7 @@ class AppState:
     *edited*: what of the current release's files is not as it was shipped: "files/PATH", "objects/ID".
     *damaged*: what is there and cannot be read: "current", "journal", "release ID", "deployed ID".
     *deployed*: what lies with kept releases, by id; those that an older lading committed have only the journal.
+    *elsewhere*: where the engine remembers that lading keeps the app, and whose that is, should it be another state folder.
     """
 
     app: str
@@ -124,6 +125,7 @@ class AppState:
     lease: Mapping[str, str] = field(default_factory=dict)
     folders: Mapping[str, str] = field(default_factory=dict)
     deployed: Mapping[str, records.Deployed] = field(default_factory=dict)
+    elsewhere: str = ""
 
     def folder(self, release: str) -> str:
         """The name of the folder in which this host keeps a release, or would."""

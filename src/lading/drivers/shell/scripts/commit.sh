@@ -7,7 +7,7 @@
 # write_file PATH CONTENT: at once, and so that it stays
 write_file() {
     { printf '%s\n' "$2" >"$1.new" && sync_file "$1.new" && mv "$1.new" "$1" && sync_file "${1%/*}"; } ||
-        refuse state "cannot write $1"
+        refuse_unwritable "$1"
 }
 
 write_operator_script() {

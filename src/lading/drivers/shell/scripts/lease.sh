@@ -2,7 +2,7 @@
 # MODE: begin, or take = the deployment has begun here already; where it has not, or has ended, there is nothing to hold, and
 # only its phase is told. RECORD: the line of the journal, without the fence; TAKEN: what it is for one that began before;
 # PROCESS, HOLDER, SINCE, URL: who holds it; GRACE: seconds that the containers need to stop.
-# needs: prelude engine-state-dir acquire-lease journal wait-quiet look facts
+# needs: prelude engine-state-dir acquire-lease journal state-mark wait-quiet look facts
 # may need: links
 
 # refuse_to_begin: a deployment that is open is ended before another begins
@@ -34,7 +34,7 @@ take_lease() {
     lease_deployment=$DEPLOYMENT lease_fence=$FENCE lease_state=held lease_holder=$HOLDER lease_since=$SINCE lease_url=$URL
     lease_process=$PROCESS lease_beat=0
     trap '' TERM
-    { extend_lease 0 && sync_file "$app_dir"; } || refuse state "cannot write $app_dir"
+    { extend_lease 0 && sync_file "$app_dir"; } || refuse_unwritable "$app_dir"
     journal_or_refuse "$(with_number "$RECORD" fence "$FENCE")"
     trap - TERM
 }
@@ -54,6 +54,7 @@ acquire_lease
 read_journal
 [ "$phase" != none ] || [ "$lease_from" = 0 ] || find_phase
 [ "$MODE" = take ] || refuse_to_begin
+[ "$MODE" = take ] || mark_state
 FENCE=0
 if there_is_something_to_hold; then
     [ "$phase" = none ] || RECORD=$TAKEN

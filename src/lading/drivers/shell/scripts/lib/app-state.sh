@@ -47,8 +47,9 @@ tell_sums() {
 
 # tell_busy APP: which command runs there now, if one does
 tell_busy() {
+    [ -r "$app_dir/op.lock" ] || return 0
     if ! (
-        exec 9>>"$app_dir/op.lock"
+        exec 9<"$app_dir/op.lock"
         flock -n 9
     ) 2>/dev/null; then
         part "busy:$1"

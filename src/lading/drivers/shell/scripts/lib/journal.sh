@@ -24,7 +24,7 @@ end_torn_line() {
 
 # journal_or_refuse RECORD: nothing is done that the journal does not say
 journal_or_refuse() {
-    journal_append "$1" || refuse state "cannot write the journal in $app_dir"
+    journal_append "$1" || refuse_unwritable "$app_dir/journal"
 }
 
 # with_number RECORD KEY NUMBER: the record with a field more
