@@ -88,7 +88,7 @@ def make(
 
 def _own(common: journal.Begun, plan: steps.HostPlan, what: Becoming) -> base.HostOrder:
     begun = replace(
-        common, version=what.version, source=what.source, destination=what.destination, to=what.release.id,
+        common, host=plan.host, version=what.version, source=what.source, destination=what.destination, to=what.release.id,
         before=plan.previous, secret_versions=dict(plan.generations), finished=on_host.finished(what.app),
         adopted=plan.adopted,
     )

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from a_party import Party
 
+from a_party import Party
 from host_shell import HostShell
 from lading import state
 from lading.drivers import base

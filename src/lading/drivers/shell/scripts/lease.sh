@@ -1,6 +1,7 @@
 # Take the lease and its fence, note it in the journal, and look again. The words: what is mounted of the host.
 # MODE: begin, or take = the deployment has begun here already; where it has not, or has ended, there is nothing to hold, and
 # only its phase is told. RECORD: the line of the journal, without the fence; TAKEN: what it is for one that began before;
+# ASIDE: 1 = the journal that is there does not count, and another is begun;
 # PROCESS, HOLDER, SINCE, URL: who holds it; GRACE: seconds that the containers need to stop.
 # needs: prelude engine-state-dir acquire-lease journal state-mark wait-quiet look facts
 # may need: links
@@ -24,6 +25,9 @@ take_lease() {
     [ "${above:-0}" -ge "$lease_fence" ] || above=$lease_fence
     FENCE=$((above + 1))
     if [ "$phase" = none ]; then
+        ask_engine
+        info_value id
+        RECORD=$(with_word "$RECORD" engine "$value")
         end_torn_line
         journal_size
         lease_from=$size
@@ -46,11 +50,21 @@ settle() {
     settle_half_made
 }
 
+# set_journal_aside: it is not this host's, or cannot be read; the fences that it tells of stay given
+set_journal_aside() {
+    lease_from=0
+    above=$(highest_fence)
+    [ "${above:-0}" -le "$lease_fence" ] || lease_fence=$above
+    { mv "$app_dir/journal" "$app_dir/journal.until-$DEPLOYMENT" && touch "$app_dir/journal"; } ||
+        refuse_unwritable "$app_dir"
+}
+
 find_state_dir
 make_app_dir
 live_on_bytes answer_byte
 acquire_lease
 [ -n "$lease_known" ] || lease_from=0
+[ "$ASIDE" = 0 ] || set_journal_aside
 read_journal
 [ "$phase" != none ] || [ "$lease_from" = 0 ] || find_phase
 [ "$MODE" = take ] || refuse_to_begin

@@ -32,6 +32,14 @@ with_number() {
     printf '%s,"%s":%s}' "${1%?}" "$2" "$3"
 }
 
+# with_word RECORD KEY WORD: the record with a field more, if the word needs no quoting
+with_word() {
+    case $3 in
+    '' | *[!A-Za-z0-9:._-]*) printf %s "$1" ;;
+    *) printf '%s,"%s":"%s"}' "${1%?}" "$2" "$3" ;;
+    esac
+}
+
 # journal_size: as size
 journal_size() {
     size=$(wc -c <"$app_dir/journal" 2>/dev/null) || size=0
