@@ -250,7 +250,7 @@ def _changes(
     if "lease" in wrong:
         yield steps.Change(host, "", "lease", wrong["lease"], "written anew")
     was = wrong.get("current", "it is gone" if unrecorded else "as it is")
-    yield steps.Change(host, "", "current", was, f"{made.version}, release {canonical.short(made.id)}, as {told.by} tells")
+    yield steps.Change(host, "", "current", was, f"{made.version}, release {canonical.short(made.id)}, as told by {told.by}")
 
 
 def _warnings(
@@ -264,7 +264,7 @@ def _warnings(
     if missing:
         yield f"the host keeps no {', '.join(missing)} any more: the next deployment brings it"
     for id, one in sorted(fresh.items()):
-        if id not in app.folders.values():
+        if id not in app.folders.values() and not any(canonical.is_named(name, id) for name in _damaged(app)):
             yield (f"no ledger keeps the project's files of {one.version} ({canonical.short(id)}): those that are gone come "
                    "with the next deployment of that version")
     lost = [name for name in _damaged(app) if not any(canonical.is_named(name, id) for id in fresh)]

@@ -69,7 +69,7 @@ class ShellStore:
         values: guarded.Values = {
             "SIZE": len(tar), "STAGED": guarded.line(journal.Reached(hold.deployment, phase="staged"))}
         await self._host.send(self._host.guarded(
-            "repair", "repair", hold, values, timeout=300, payload=(command.Secret(tar),)))
+            "repair", "repair", hold, values, timeout=300, ends=True, payload=(command.Secret(tar),)))
 
     async def prepare(self, hold: base.Hold, expected: base.Containers | None) -> base.Containers | None:
         """The deployment is prepared, if the app's containers are as *expected*; else they are returned."""

@@ -488,14 +488,20 @@ class HostRun:
             begun.source, begun.destination, dict(self.plan.generations), self.plan.adopted,
             self._changed(mine),
         )
-        deployed = self.seen.becoming(release.id, self.deployment, self.plan.generations,
-                                      back=begun.verb == "rollback")
+        deployed = self._deployed(release.id, back=begun.verb == "rollback")
         what = drivers.Commit(record, release, current, deployed, self.seen, self.plan.generations)
         await self._ask("commit", self.driver.store.commit(self._held, what))
         self.phase = "committed"
         await self.record(events.HostCommitted(
             self.deployment, self.name, "commit", release=release.id,
             line=journal.hash_of_line(record.as_json()), current=state.hash_of_current(current)))
+
+    def _deployed(self, release: str, *, back: bool) -> state.Deployed:
+        """What lies with the release: of one that is only found again, what lay there of the way to it."""
+        noted = self.seen.deployed.get(release) if self._repairs is not None else None
+        if noted is not None:
+            return replace(noted, deployment=self.deployment, generations=dict(self.plan.generations))
+        return self.seen.becoming(release, self.deployment, self.plan.generations, back=back)
 
     def _changed(self, mine: state.Changed) -> dict[str, state.Changed]:
         """Who changed what. A repair changes no container: those of which nothing tells are of what it finds deployed."""
