@@ -206,7 +206,7 @@ def test_each_damage_is_named_and_mended(place: Place, case: str) -> None:
 @pytest.mark.parametrize("left", ["nothing", "the folder", "another release"])
 def test_releases_come_from_the_ledger_by_their_hash(place: Place, left: str) -> None:
     kept = place.host.app() / "releases"
-    [path] = [one for one in (kept / MADE.id / "files").iterdir()]
+    [path] = (kept / MADE.id / "files").iterdir()
     written = path.read_bytes()
     if left == "nothing":
         shutil.rmtree(kept)

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from a_party import Party
 
+from a_party import Party
 from host_shell import Answers, HostShell
 from lading.drivers import base
 from lading.drivers.shell import observation, parsers, scripts

@@ -54,7 +54,7 @@ tell_lost() {
 
 # tell_busy APP: which command runs there now, if one does
 tell_busy() {
-    [ -r "$app_dir/op.lock" ] || return 0
+    { [ -f "$app_dir/op.lock" ] && [ -r "$app_dir/op.lock" ]; } || return 0
     if ! (
         exec 9<"$app_dir/op.lock"
         flock -n 9

@@ -3,7 +3,7 @@
 
 # can_append PATH: to a file that is there, or can be made
 can_append() {
-    [ -w "$1" ] || { [ ! -e "$1" ] && [ -w "${1%/*}" ]; }
+    { [ -f "$1" ] && [ -w "$1" ]; } || { [ ! -e "$1" ] && [ -w "${1%/*}" ]; }
 }
 
 # refuse_unwritable PATH: with the system's own reason why the app's folder takes nothing, if it has one
