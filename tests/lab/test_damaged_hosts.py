@@ -20,6 +20,7 @@ def lying(lab: Lab, host: str, script: str) -> None:
 
 def test_a_damaged_current_on_a_real_host(app: App, lab: Lab) -> None:
     assert app.deploy("1.0.0", to="web1").returncode == 0
+    assert "lading-state-" not in lab.exec("web1", "docker volume ls -q").stdout  # all users share /var/lib/lading
     before, path = app.ids("web1"), f"/var/lib/lading/apps/{app.name}/current"
     lab.exec("web1", f"head -c 100 /dev/urandom >{path}")
     rows = [row for row in app.where() if row["host"] == "web1"]

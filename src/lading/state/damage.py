@@ -82,7 +82,7 @@ def _names(damaged: str, release: str) -> bool:
 
 def _of_lease(app: AppState) -> Iterator[Damage]:
     kept = {key for key in app.lease if key not in ("now", "nowboot")}
-    if "lease" in app.lost and (app.current is not None or app.open is not None):
+    if "lease" in app.lost and app.journal:
         yield Damage("lease", "it is gone; the next deployment writes it anew", blocks=False)
     elif kept and not (app.lease.get("fence", "").isascii() and app.lease.get("fence", "").isdigit()):
         yield Damage("lease", "it cannot be read; the next deployment writes it anew", blocks=False)

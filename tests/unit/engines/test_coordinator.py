@@ -392,3 +392,16 @@ def check_alike(fleet: Fleet, result: str = "") -> None:
     assert {host.current.version for host in fleet.hosts.values() if host.current} == set(fleet.runs())
     if result == "succeeded":
         assert set(fleet.runs()) == {"2"}
+
+
+def test_an_app_that_was_new_and_has_containers_now_is_anothers() -> None:
+    """Deployed meanwhile by a user whose state folder is another, so that no lease told of it (D9)."""
+    fleet = Fleet(old=None)
+    plan = fleet.plan()
+    order = fleet.order(plan)
+    fleet.hosts["web2"].run(OLD)
+    ids = [one.id for one in fleet.hosts["web2"].containers]
+    with pytest.raises(errors.RefusedError, match="was changed since the plan was made"):
+        asyncio.run(fleet.engine.apply(order, fleet.record))
+    assert [one.id for one in fleet.hosts["web2"].containers] == ids
+    assert {host.open for host in fleet.hosts.values()} == {""}

@@ -180,9 +180,14 @@ class HostRun:
         there = {container.id for container in self.seen.containers}
         same = self.seen.current == self.plan.previous and there >= set(self.plan.adopted)
         readable = self._own.begun.verb in ("remove", "repair") or not self.seen.unreadable
-        if not (same and readable):
+        if not (same and readable) or self._is_another_s(there):
             raise errors.RefusedError("the app was changed since the plan was made", "run the command again",
                                       host=self.name, step="lease")
+
+    def _is_another_s(self, containers: set[str]) -> bool:
+        """Whether an app that was new here has come to have containers: deployed meanwhile with another state folder."""
+        known = self._own.containers
+        return self._own.begun.before is None and known is not None and not containers <= known
 
     async def _check_fit(self) -> None:
         self.order.judge(self.host)

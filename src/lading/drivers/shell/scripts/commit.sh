@@ -1,7 +1,7 @@
 # Make a release the current one; the engine is asked nothing, and the lease stays. Once more does no harm.
 # COMMITTED: the line of the journal; RELEASE: the release's folder; DEPLOYED: what lies with it; CURRENT: the new `current`;
 # SCRIPT: the operator's file `compose`.
-# needs: prelude state-dir under-lease
+# needs: prelude state-dir under-lease state-mark
 # may need: engine-state-dir
 
 # write_file PATH CONTENT: at once, and so that it stays
@@ -22,4 +22,5 @@ under_lease
 write_file "$app_dir/releases/$RELEASE/deployed.json" "$DEPLOYED"
 write_file "$app_dir/current" "$CURRENT"
 write_operator_script
+[ "$state_dir" != /var/lib/lading ] || forget_mark
 finish

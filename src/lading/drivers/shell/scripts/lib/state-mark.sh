@@ -16,7 +16,8 @@ is_marked_here() {
 }
 
 # mark_state: refused where lading keeps the app in another folder. What was kept in a folder that is gone hinders nobody, nor
-# does an engine that makes no volume. All who use /var/lib/lading meet there: one of them asks when the app is new.
+# does an engine that makes no volume. All who use /var/lib/lading meet there: it is marked while the app is new there, until
+# there are containers that others see.
 mark_state() {
     [ "$state_dir" != /var/lib/lading ] || [ ! -s "$app_dir/journal" ] || return 0
     read_mark
