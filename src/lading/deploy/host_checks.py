@@ -70,6 +70,18 @@ def _check_answer(name: str, host: state.HostState) -> None:
             "install the newer lading", host=name, step="observe")
 
 
+def check_own(host: state.HostState, app: str) -> None:
+    """Refuse a journal that was written for another host: what is open in it is not open here.
+
+    Raises:
+        ForeignError: so it is.
+    """
+    mine = host.apps.get(app, state.AppState(app))
+    wrong = damage.blocking(mine) if mine.foreign else None
+    if wrong is not None:
+        raise damaged(host, app, wrong)
+
+
 def damaged(host: state.HostState, app: str, wrong: damage.Damage) -> errors.ForeignError:
     """The refusal of a host that cannot say what is deployed there: that is not "nothing"."""
     path = f"{host.facts.state_dir}/apps/{app}/{wrong.what}"

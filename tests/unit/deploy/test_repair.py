@@ -15,7 +15,7 @@ from host_shell import HostShell
 from lading import context, errors, events, settings, state
 from lading.compose import bundle, project
 from lading.compose import release as releases
-from lading.deploy import host_checks, repair
+from lading.deploy import contradicting, host_checks, remove, repair, takeover
 from lading.drivers.shell import driver, observe
 from lading.engines.compose_hosts import coordinator
 from lading.inventory import hosts
@@ -200,6 +200,7 @@ def test_each_damage_is_named_and_mended(place: Place, case: str) -> None:
     assert (place.host.app() / f"journal.until-{done.deployment}").exists() is aside
     again = place.work(lambda c: repair.repair(c, "here", "shop"))
     assert again.result == "unchanged"
+    assert place.work(lambda c: contradicting.look(c, [HERE], "shop"))[1] == {}
     assert place.work(lambda c: c.commits("shop"))["shop"]["here"].deployment == done.deployment
 
 
@@ -272,6 +273,19 @@ def test_what_needs_no_repair_hinders_nobody(place: Place) -> None:
         assert (found.what, found.blocks, why in found.why, place.refuses()) == ("lease", False, True, None)
     assert place.work(lambda c: repair.repair(c, "here", "shop")).result == "succeeded"
     assert (damage.found(place.app()), place.host.lease()["fence"]) == ((), "3")  # above all that the journal tells of
+
+
+def test_what_is_open_in_a_journal_of_another_host_is_not_open_here(place: Place) -> None:
+    begun = journal.Begun("20261128-110000-cccc", app="shop", host="web2", engine="E:2", fence=9, to="cafe", participants=("web2",))
+    path = place.host.app() / "journal"
+    path.write_text(path.read_text() + json.dumps({"at": "2026-11-28T11:00:00Z", **begun.as_json()}, separators=(",", ":")) + "\n")
+    with pytest.raises(errors.ForeignError, match="it is another host's: it was written on web2") as refused:
+        place.work(lambda c: remove.remove(c, "shop", ["here"]))
+    assert "lading repair here shop" in refused.value.hint
+    seen = state.FleetState({"here": place.seen()})
+    assert takeover._open(seen) == ()
+    done = place.work(lambda c: repair.repair(c, "here", "shop"))
+    assert (done.result, place.host.lease()["fence"], place.refuses()) == ("succeeded", "10", None)
 
 
 def test_a_host_is_named_and_nothing_else(place: Place) -> None:

@@ -22,7 +22,9 @@ there_is_something_to_hold() {
 # take_lease: FENCE, higher than every one that was given before; as RECORD in the journal
 take_lease() {
     above=$(highest_fence)
-    [ "${above:-0}" -ge "$lease_fence" ] || above=$lease_fence
+    for before in "$lease_fence" "${given:-0}"; do
+        [ "${above:-0}" -ge "$before" ] || above=$before
+    done
     FENCE=$((above + 1))
     if [ "$phase" = none ]; then
         ask_engine
@@ -53,12 +55,12 @@ settle() {
 # set_journal_aside: it is not this host's, or cannot be read; the fences that it tells of stay given
 set_journal_aside() {
     lease_from=0
-    above=$(highest_fence)
-    [ "${above:-0}" -le "$lease_fence" ] || lease_fence=$above
+    given=$(highest_fence)
     { mv "$app_dir/journal" "$app_dir/journal.until-$DEPLOYMENT" && touch "$app_dir/journal"; } ||
         refuse_unwritable "$app_dir"
 }
 
+given=0
 find_state_dir
 make_app_dir
 live_on_bytes answer_byte
