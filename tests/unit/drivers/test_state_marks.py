@@ -10,9 +10,12 @@ import pytest
 from a_party import MADE, Party
 from host_shell import HostShell
 from lading import errors, state
+from lading.compose import release as releases
+from lading.deploy import host_checks
 from lading.drivers import base, refusals
 from lading.drivers.shell import observation, parsers
 from lading.plan import steps
+from lading.queries import differences
 from lading.state import journal
 
 MARK = "lading-state-shop"
@@ -135,4 +138,11 @@ def test_a_look_from_another_folder_says_where_the_app_is_kept(host: HostShell, 
     seen = {one: parsers.from_result("web1", one.run(observation.observe("M", state_dir=str(one.state), app="shop", facts=False)))
             for one in (host, other)}
     assert seen[host].apps["shop"].elsewhere == ""
-    assert str(host.app()) in seen[other].apps["shop"].elsewhere
+    kept = seen[other].apps["shop"].elsewhere
+    assert kept.startswith(f"{host.app()}, of user ")
+    with pytest.raises(errors.ForeignError) as refused:
+        host_checks.check_owner(releases.Bundle(MADE, (), {}, {}), "live", seen[other], take_over=False, lost=False)
+    assert refused.value.message == f"shop was deployed with another state folder: {kept}, another SSH user"
+    assert f"move {host.app()} to {other.state}/apps" in refused.value.hint
+    [found] = differences.differences("web1", seen[other].apps["shop"])
+    assert found.observed == f"runs without a record: lading keeps it in {kept}"
