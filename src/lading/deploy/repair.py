@@ -104,6 +104,12 @@ def _host(context: contexts.Context, name: str) -> hosts.Host:
     return chosen[0]
 
 
+def _wants_a_person(context: contexts.Context, host: str) -> bool:
+    """Whether one of the destinations that the host is in has `confirm: true`."""
+    places = context.settings.inventory.destinations.values()
+    return any(place.confirm for place in places if host in place.hosts)
+
+
 async def _prepare(context: contexts.Context, host: str, app: str, seen: state.FleetState) -> _Prepared:
     there = seen.hosts[host].apps[app]
     if there.elsewhere and there.current is None:
@@ -127,15 +133,15 @@ async def _prepare(context: contexts.Context, host: str, app: str, seen: state.F
     if changes:
         todo = steps.RepairRecords(made.id, told.deployment, told.actor, tuple(sorted(fresh)), _is_set_aside(there))
         whole = replace(whole, steps=(todo, *planner.end_of(made.id)))
-    destination, _ = context.choose([host])
     open_there = {} if there.foreign else on_host.unfinished(seen, app)
     warnings = tuple(_warnings(there, told, made, fresh, unknown)) if changes else ()
     result = steps.Plan(
         app, made.version, made.id, told.destination or host, {host: whole}, ((host,),), warnings=warnings,
-        verb="repair", source=told.source, confirm=destination.confirm, unfinished=open_there,
+        verb="repair", source=told.source, confirm=_wants_a_person(context, host), unfinished=open_there,
         phases=phases.phases({host: whole}, [(host,)]))
-    kept = {**there.releases, **{id: state.Kept(shape.parse(one.canonical().decode())) for id, one in fresh.items()}}
-    return _Prepared(result, _host(context, host), replace(there, releases=kept), told, made)
+    raw = {id: state.Kept(shape.parse(one.canonical().decode())) for id, one in fresh.items()}
+    kept = replace(there, releases={**there.releases, **raw})
+    return _Prepared(result, _host(context, host), kept, told, made)
 
 
 # What is deployed there
@@ -240,17 +246,21 @@ def _changes(
     """What is written, and why; nothing where nothing is damaged."""
     wrong = {one.what: one.why for one in damage.found(app)}
     for id, one in sorted(fresh.items()):
-        yield steps.Change(host, "", f"release {canonical.short(id)}", "damaged or gone", f"the record of {one.version}, by its hash")
+        yield steps.Change(host, "", f"release {canonical.short(id)}", "damaged or gone",
+                           f"the record of {one.version}, by its hash")
     unrecorded = app.current is None
     if not (wrong or fresh or unrecorded):
         return
     journal = wrong.get("journal", "it goes on")
-    begins = "set aside, and another is begun" if _is_set_aside(app) else "begun" if "journal" in app.lost else "one entry more"
+    begins = "begun" if "journal" in app.lost else "one entry more"
+    if _is_set_aside(app):
+        begins = "set aside, and another is begun"
     yield steps.Change(host, "", "journal", journal, begins)
     if "lease" in wrong:
         yield steps.Change(host, "", "lease", wrong["lease"], "written anew")
     was = wrong.get("current", "it is gone" if unrecorded else "as it is")
-    yield steps.Change(host, "", "current", was, f"{made.version}, release {canonical.short(made.id)}, as told by {told.by}")
+    becomes = f"{made.version}, release {canonical.short(made.id)}, as told by {told.by}"
+    yield steps.Change(host, "", "current", was, becomes)
 
 
 def _warnings(

@@ -26,6 +26,7 @@ from lading.state import damage, journal
 from lading.transport import local
 
 HERE = hosts.Host("here")
+LIVE = hosts.Destination("live", ("here",), confirm=True)
 OLD, NEW = "20261127-090000-aaaa", "20261128-100000-bbbb"
 
 
@@ -107,7 +108,7 @@ class Place:
         async def done() -> Any:
             kept = await ledger.open_ledger(self.path)
             transport = local.LocalTransport()
-            fleet = settings.Settings(Path("lading.yaml"), hosts.Inventory({"here": HERE}, {}), state_dir=str(self.host.state))
+            fleet = settings.Settings(Path("lading.yaml"), hosts.Inventory({"here": HERE}, {"live": LIVE}), state_dir=str(self.host.state))
             engine = coordinator.ComposeHosts(driver.connect(transport, str(self.host.state)))
             given = context.Context(fleet, {}, transport, kept, "bob", engine=engine, confirm=self._confirm)
             try:
@@ -179,7 +180,8 @@ def test_each_damage_is_named_and_mended(place: Place, case: str) -> None:
 
     plan = place.work(lambda c: repair.plan(c, "here", "shop"))
     before = {path.name: path.read_bytes() for path in place.host.app().glob("[cj]*") if path.is_file()}
-    assert [change.field for change in plan.changes] == ["journal", "current"] and plan.verb == "repair"
+    assert [change.field for change in plan.changes] == ["journal", "current"]
+    assert (plan.verb, plan.confirm) == ("repair", True)  # a host has the rules of its destination
     assert {path.name: path.read_bytes() for path in place.host.app().glob("[cj]*") if path.is_file()} == before  # only shown
     place.host.lines()
     done = place.work(lambda c: repair.repair(c, "here", "shop"))

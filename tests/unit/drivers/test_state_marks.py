@@ -142,7 +142,7 @@ def test_a_look_from_another_folder_says_where_the_app_is_kept(host: HostShell, 
     assert kept.startswith(f"{host.app()}, of user ")
     with pytest.raises(errors.ForeignError) as refused:
         host_checks.check_owner(releases.Bundle(MADE, (), {}, {}), "live", seen[other], take_over=False, lost=False)
-    assert refused.value.message == f"shop was deployed with another state folder: {kept}, another SSH user"
+    assert refused.value.message == f"shop was deployed with another state folder: {kept} (another SSH user, or state_dir)"
     assert f"move {host.app()} to {other.state}/apps" in refused.value.hint
     [found] = differences.differences("web1", seen[other].apps["shop"])
     assert found.observed == f"runs without a record: lading keeps it in {kept}"
