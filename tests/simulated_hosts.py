@@ -18,7 +18,7 @@ from lading.state import journal
 
 OPEN: tuple[journal.Phase, ...] = ("begun", "staged", "rolling", "rolled", "failed", "prepared", "undoing")
 ALLOWED: Mapping[str, tuple[journal.Phase, ...]] = {
-    "pull": ("begun", "staged"), "upload": ("begun", "staged"), "hook": ("staged",),
+    "pull": ("begun", "staged"), "upload": ("begun", "staged"), "repair": ("begun", "staged"), "hook": ("staged",),
     "roll": ("staged", "rolling", "rolled", "failed"), "tidy": ("staged", "rolled", "failed"),
     "prepare": ("staged", "rolled", "prepared"), "commit": ("prepared", "committed"), "finish": ("committed",),
     "start": ("committed",), "undo": (*OPEN,), "close": ("begun", "staged", "undoing"),
@@ -175,6 +175,12 @@ class Store:
         self.host.reach("staged", hold)
         self.host.after(self.host.name, "upload")
         return ""
+
+    async def repair(self, hold: drivers.Hold, made: Sequence[releases.Release], app: state.AppState) -> None:
+        self.host.asked("repair", hold)
+        self.host.kept |= {one.id: one for one in made}
+        self.host.reach("staged", hold)
+        self.host.after(self.host.name, "repair")
 
     async def prepare(
         self, hold: drivers.Hold, expected: drivers.Containers | None

@@ -20,6 +20,7 @@ def lying(lab: Lab, host: str, script: str) -> None:
 
 def test_a_damaged_current_on_a_real_host(app: App, lab: Lab) -> None:
     assert app.deploy("1.0.0", to="web1").returncode == 0
+    assert "lading-state-" not in lab.exec("web1", "docker volume ls -q").stdout  # all users share /var/lib/lading
     before, path = app.ids("web1"), f"/var/lib/lading/apps/{app.name}/current"
     lab.exec("web1", f"head -c 100 /dev/urandom >{path}")
     rows = [row for row in app.where() if row["host"] == "web1"]
@@ -30,9 +31,12 @@ def test_a_damaged_current_on_a_real_host(app: App, lab: Lab) -> None:
         done = app.lading(*words, "--to", "web1", "--yes")
         assert (done.returncode, f"{path} is damaged" in done.stderr) == (4, True), done.stderr
     assert app.ids("web1") == before
-    done = app.lading("deploy", "--version", "1.1.0", "--to", "web1", "--yes", "--json")
-    hint = json.loads(done.stdout)["error"]["hint"]
-    lab.exec("web1", hint.partition("as its journal tells it: ")[2].partition("; or give it up")[0])
+    assert f"lading repair web1 {app.name}" in app.lading("where", app.name).stderr
+    shown = app.lading("repair", "web1", app.name, "--dry-run", "--json")
+    assert [one["field"] for one in json.loads(shown.stdout)["changes"]] == ["journal", "current"], shown.stderr
+    done = app.lading("repair", "web1", app.name, "--plan", json.loads(shown.stdout)["hash"])
+    assert done.returncode == 0, done.stderr
+    assert (app.lading("drift", app.name).returncode, app.ids("web1")) == (0, before)
     done = app.deploy("1.0.0", to="web1")
     assert (done.returncode, "unchanged" in done.stdout) == (0, True), done.stderr
     lab.exec("web1", f": >{path}")

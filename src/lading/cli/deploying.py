@@ -1,4 +1,4 @@
-"""Verbs that change hosts, and their rehearsals: plan, bundle, deploy, rollback, remove, resume."""
+"""Verbs that change hosts, and their rehearsals: plan, bundle, deploy, rollback, remove, repair, resume."""
 
 import os
 import sys
@@ -12,11 +12,12 @@ import click
 from lading import bootstrap, canonical, errors, settings, spans
 from lading import context as contexts
 from lading.bootstrap import LedgerUse
-from lading.cli import options, progress, prompts, render, session, terminal
+from lading.cli import completing, options, progress, prompts, render, session, terminal
 from lading.deploy import adopt as adopting
 from lading.deploy import approval, bundling, ended, takeover
 from lading.deploy import deploy as deployment
 from lading.deploy import remove as removing
+from lading.deploy import repair as repairing
 from lading.deploy import rollback as going_back
 from lading.deploy.request import Request
 from lading.plan import steps
@@ -256,6 +257,33 @@ def remove(config: str, app: str, to: tuple[str, ...], volumes: bool, keep_runni
                 else "Remove {plan.app} from {plan.destination} ({hosts} hosts)?")
     return _change(config, Path(), answer, as_json, question, lambda c: removing.remove(
         c, app, to, volumes=volumes, keep_running=keep_running, reason=reason, take_lease=take_lease))
+
+
+@click.command()
+@click.argument("host", shell_complete=completing.destinations)
+@options.app_argument
+@options.yes_option
+@options.plan_option
+@options.json_option
+@click.option("--dry-run", is_flag=True, help="Only show what would be written.")
+@options.reason_option
+@options.take_option
+@options.verbose_option
+@click.pass_obj
+def repair(config: str, host: str, app: str, yes: bool, approved: str, as_json: bool, dry_run: bool, reason: str,
+           take_lease: bool) -> int:
+    """Write anew what lading keeps of an app on a host and is damaged or gone: from the ledger, and from what the host has.
+
+    No container is touched. What cannot be rebuilt is said.
+    """
+    _one_of(dry_run, approved)
+    if dry_run:
+        return _rehearse(config, as_json, lambda c: repairing.plan(c, host, app))
+    answer = prompts.Answer(yes, approved)
+    prompts.must_answer(answer.given)
+    question = "Write what lading keeps of {plan.app} on {plan.destination} anew? No container is touched."
+    return _change(config, Path(), answer, as_json, question, lambda c: repairing.repair(
+        c, host, app, reason=reason, take_lease=take_lease))
 
 
 @click.command()

@@ -24,6 +24,7 @@ def check(config: str, dest: tuple[str, ...], as_json: bool) -> int:
         async with session.opened(config) as context:
             found = await checks.check(context, dest)
         render.document([one.as_json() for one in found]) if as_json else render.check(found)
+        session.notes(context)
         return 0 if all(one.good for one in found) else 6
 
     return session.run(work())

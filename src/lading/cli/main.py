@@ -25,6 +25,7 @@ VERBS = {
     "rollback": ("deploying", "Go back to the previous or any kept release."),
     "remove": ("deploying", "Remove an app from hosts; data only with --volumes."),
     "resume": ("deploying", "Finish or undo what another run left open."),
+    "repair": ("deploying", "Write anew what lading keeps of an app on a host."),
     "where": ("inspect", "Which version runs where, and in what state."),
     "drift": ("inspect", "What differs from what was deployed; exit 1 if anything does."),
     "history": ("history", "Who deployed what, when, with which result."),

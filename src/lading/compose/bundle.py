@@ -32,12 +32,18 @@ def secret_content(name: str, value: bytes) -> bytes:
 
 def release_files(bundle: release.Bundle) -> list[project.ShippedFile]:
     """The files of the folder of a release: its JSON, the overlay, plain variables, and `files/` as in the project."""
-    made = bundle.release
+    return [
+        *record_files(bundle.release),
+        *(project.ShippedFile(f"files/{f.path}", f.content, f.executable) for f in bundle.files),
+    ]
+
+
+def record_files(made: release.Release) -> list[project.ShippedFile]:
+    """Those that follow from the release itself."""
     return [
         project.ShippedFile("release.json", made.canonical()),
         project.ShippedFile("compose.overlay.yaml", made.overlay.encode()),
         project.ShippedFile("plain.env", plain_env(made.plain).encode()),
-        *(project.ShippedFile(f"files/{f.path}", f.content, f.executable) for f in bundle.files),
     ]
 
 

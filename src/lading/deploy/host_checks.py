@@ -1,21 +1,24 @@
 """Refuse hosts by what was seen of them: silent, damaged, another's, unfit, or data at stake."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from lading import errors, state
 from lading.compose import owner, release
 from lading.deploy import on_host
 from lading.engines import preflight
 from lading.plan import mounts, steps
-from lading.transport import command
+from lading.state import damage
 
 KNOWN_FORMATS = ("", "1")
 """The formats of a host's state that this lading reads; "" is a host without any."""
 
 
-def check_reachable(seen: state.FleetState, *, readable: bool = True) -> None:
+def check_reachable(
+    seen: state.FleetState, *, readable: bool = True, accepted: Collection[str] = ()
+) -> None:
     """All hosts must answer before anything begins, and (*readable*) say what is deployed there.
+
+    *accepted*: hosts that are put right by what is deployed now, whatever they lack.
 
     Raises:
         TransportError: one does not; of the kind that its answer was.
@@ -29,8 +32,9 @@ def check_reachable(seen: state.FleetState, *, readable: bool = True) -> None:
         if not readable:
             continue
         for app in host.apps.values():
-            if app.unreadable:
-                raise damaged(name, f"{host.facts.state_dir}/apps/{app.app}/{app.unreadable}", app)
+            wrong = damage.blocking(app)
+            if wrong is not None and (app.unreadable or name not in accepted):
+                raise damaged(host, app.app, wrong)
 
 
 def _check_distinct(seen: state.FleetState) -> None:
@@ -66,18 +70,26 @@ def _check_answer(name: str, host: state.HostState) -> None:
             "install the newer lading", host=name, step="observe")
 
 
-def damaged(host: str, path: str, app: state.AppState) -> errors.ForeignError:
+def check_own(host: state.HostState, app: str) -> None:
+    """Refuse a journal that was written for another host: what is open in it is not open here.
+
+    Raises:
+        ForeignError: so it is.
+    """
+    mine = host.apps.get(app, state.AppState(app))
+    wrong = damage.blocking(mine) if mine.foreign else None
+    if wrong is not None:
+        raise damaged(host, app, wrong)
+
+
+def damaged(host: state.HostState, app: str, wrong: damage.Damage) -> errors.ForeignError:
     """The refusal of a host that cannot say what is deployed there: that is not "nothing"."""
-    mend = f"put {path} back from a backup"
-    if app.committed is not None:
-        line = json.dumps(app.committed.as_json())
-        write = f"printf '%s\\n' {command.quote(line)} >{command.quote(path)}"
-        mend = f"as its journal tells it: {write}"
+    path = f"{host.facts.state_dir}/apps/{app}/{wrong.what}"
     return errors.ForeignError(
-        f"{path} is damaged, so that nobody can say what of {app.app} is deployed there",
-        f"on {host}, {mend}; "
-        f"or give it up there (volumes and data stay): lading remove {app.app} --to {host}",
-        host=host, step="observe")
+        f"{path} is damaged, so that nobody can say what of {app} is deployed there: {wrong.why}",
+        f"lading repair {host.host} {app} writes it anew, and no container is touched; "
+        f"or give it up there (volumes and data stay): lading remove {app} --to {host.host}",
+        host=host.host, step="observe")
 
 
 def check_owner(
@@ -97,6 +109,8 @@ def check_owner(
     if not why:
         return
     hint = _moving_in(host, app)
+    if "another state folder" in why:
+        hint = _finding_records(host, app)
     if "belongs to" in why or "for destination" in why:
         hint = _taking_over(bundle.source)
     raise errors.ForeignError(why, f"if that is right: {hint}", host=host.host, step="observe")
@@ -107,6 +121,14 @@ def _taking_over(source: str) -> str:
     if not owner.FOLDER.match(source):
         return "--take-over"
     return "--take-over; `source: NAME` in lading.yaml tells that it is the same project"
+
+
+def _finding_records(host: state.HostState, app: str) -> str:
+    """What to type where containers of lading's run of which the state folder tells nothing."""
+    elsewhere = host.apps[app].elsewhere
+    if elsewhere:
+        return f"deploy as that user, or move {elsewhere.partition(', ')[0]} to {host.facts.state_dir}/apps"
+    return f"if nobody else deploys it: lading repair {host.host} {app} writes its records anew"
 
 
 def _moving_in(host: state.HostState, app: str) -> str:

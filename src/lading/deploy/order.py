@@ -88,11 +88,12 @@ def make(
 
 def _own(common: journal.Begun, plan: steps.HostPlan, what: Becoming) -> base.HostOrder:
     begun = replace(
-        common, version=what.version, source=what.source, destination=what.destination, to=what.release.id,
+        common, host=plan.host, version=what.version, source=what.source, destination=what.destination, to=what.release.id,
         before=plan.previous, secret_versions=dict(plan.generations), finished=on_host.finished(what.app),
         adopted=plan.adopted,
     )
-    return base.HostOrder(begun, what.release, on_host.releases(what.app), what.left)
+    ids = frozenset(container.id for container in what.app.containers)
+    return base.HostOrder(begun, what.release, on_host.releases(what.app), what.left, containers=ids)
 
 
 def logins(context: contexts.Context, made: release.Release) -> tuple[drivers.Login, ...]:

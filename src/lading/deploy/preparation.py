@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -82,7 +82,7 @@ async def prepare(context: contexts.Context, request: Request) -> Prepared:
     resolved = await resolution.resolve(context, request)
     contradicting.check_names(request.accepted, resolved.chosen)
     nonce = secrets.token_hex(16)
-    observed = await _observe(context, resolved, nonce)
+    observed = await _observe(context, resolved, nonce, request.accepted)
     policy.check(resolved.app, observed.added, resolved.destination.allowed)
     ours = partial(is_ours, context, resolved.destination)
     name = identity.name(resolved.reading, observed.seen, ours, beside=request.take_over)
@@ -105,7 +105,7 @@ async def prepare(context: contexts.Context, request: Request) -> Prepared:
 
 
 async def _observe(
-    context: contexts.Context, resolved: resolution.Resolved, nonce: str
+    context: contexts.Context, resolved: resolution.Resolved, nonce: str, accepted: Collection[str]
 ) -> _Observed:
     """Look at the hosts: what runs there, what lies where the project mounts, where links lead."""
     reading = resolved.reading
@@ -116,11 +116,11 @@ async def _observe(
         volumes=sorted(one.name for one in reading.project.volumes.values()))
     places = {*reading.binds, *reading.host_data, *_secret_files(reading)}
     seen, wrong = await look(data=sorted(places))
-    host_checks.check_reachable(seen)
+    host_checks.check_reachable(seen, accepted=accepted)
     below = _below(reading, seen)
     if below - places:  # rarely so: only then it is asked what lies there
         seen, wrong = await look(data=sorted(places | below))
-        host_checks.check_reachable(seen)
+        host_checks.check_reachable(seen, accepted=accepted)
 
     added: list[rights.Right] = []
     for host in seen.hosts.values():

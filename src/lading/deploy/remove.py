@@ -94,6 +94,8 @@ def _planned(
 async def _look(context: contexts.Context, chosen: Sequence[inventory.Host], app: str) -> state.FleetState:
     seen, wrong = await contradicting.look(context, chosen, app)
     host_checks.check_reachable(seen, readable=False)
+    for host in seen.hosts.values():
+        host_checks.check_own(host, app)
     contradicting.check(wrong)
     return seen
 

@@ -118,7 +118,7 @@ def _open(seen: state.FleetState) -> tuple[tuple[str, str], ...]:
     found = dict[tuple[str, str], None]()
     for host in seen.hosts.values():
         for name, one in host.apps.items():
-            if one.open is not None:
+            if one.open is not None and not one.foreign:
                 found[name, one.open.begun.deployment] = None
     return tuple(found)
 

@@ -63,6 +63,7 @@ class Look:
 class Claim:
     """A lease that is wanted. *record*: how the deployment begins here, or who takes it over; *override*: also from a
     holder that lives; *grace*: seconds that its containers need to stop; *holder*, *since*, *url*: for people.
+    *aside*: the journal that is there does not count; it is kept beside the one that begins now.
     """
 
     app: str
@@ -73,6 +74,7 @@ class Claim:
     override: bool = False
     grace: int = 10
     look: Look = Look()
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +268,10 @@ class HostStore(Protocol):
 
     async def upload(self, hold: Hold, what: Upload) -> str:
         """Store a release, and what the host's own Compose makes of it: `@DIR@` stands for the app's folder."""
+        ...
+
+    async def repair(self, hold: Hold, releases: Sequence[Release], app: state.AppState) -> None:
+        """Write the records of releases anew, beside what still lies there; *app*: what was seen."""
         ...
 
     async def prepare(self, hold: Hold, expected: Containers | None) -> Containers | None:

@@ -15,11 +15,13 @@ _LEADS = {
     "config": "the host's Compose refuses the file",
     "network": "a network",
     "hook": "the hook cannot run",
+    "elsewhere": "lading keeps the app in another state folder there",
     "state": "lading's folder cannot be used",
     "remove": "something could not be removed",
     "start": "a container that had died could not be started",
     "broken": "the command on the host",
 }
+SHARED = "/var/lib/lading"
 _GONE = "; put it back there (docker pull, docker load), or choose another release: --release ID"
 
 
@@ -67,4 +69,11 @@ def lease_error(host: str, app: str, kind: str, text: str) -> errors.LadingError
         return errors.ForeignError(
             f"the state on {host} has format {text.strip()}, this lading knows 1",
             "install the newer lading", host=host, step="lease")
+    if kind == "elsewhere":
+        folder, _, user = text.strip().partition("\n")
+        return errors.ForeignError(
+            f"lading keeps {app} on {host} in another state folder of the same engine: {folder}, of user {user}",
+            f"deploy it as that user, or make {SHARED} on {host} for all who use this engine and move {folder} there, "
+            f"to {SHARED}/apps; if nobody uses that folder any more: on {host}, docker volume rm lading-state-{app}",
+            host=host, step="lease")
     return errors.PreflightError(describe(kind, text), f"lading check {host}", host=host, step="lease")

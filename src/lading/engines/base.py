@@ -50,6 +50,7 @@ class HostOrder:
     *begun*: the record with which the deployment begins there, or has begun; *release*: what the host
     becomes; *kept*: the releases that it keeps, by id; *left*: services that are not run again, since
     they have ended well on the way there; *stored*: whether what it becomes lies there already.
+    *containers*: the ids of those that were seen when it was planned; None = nobody knows.
     """
 
     begun: journal.Begun
@@ -57,6 +58,7 @@ class HostOrder:
     kept: Mapping[str, releases.Release] = field(default_factory=dict)
     left: frozenset[str] = frozenset()
     stored: bool = False
+    containers: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lading import canonical, state
-from lading.state import journal
+from lading.state import damage, journal
 
-PLAYBOOK = "ansible-playbook"  # the deployment that an exported playbook writes into `current`; it has no journal
-WINDOW = 500  # lines that a host shows of a journal (commands.files.APP_STATE)
+WINDOW = damage.WINDOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ def _current(app: state.AppState, known: Committed, what: str) -> str:
     current = app.current
     if current is None:
         return f"its `current` is gone, but its journal ends with {what}"
-    if current.deployment == PLAYBOOK:
+    if current.deployment == damage.PLAYBOOK:
         return ""
     same = current.deployment == known.deployment and canonical.is_named(known.release, current.release)
     if not same or (known.current not in ("", state.hash_of_current(current)) and current != app.committed):

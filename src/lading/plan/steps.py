@@ -129,6 +129,21 @@ class RemoveApp:
 
 
 @dataclass(frozen=True, slots=True)
+class RepairRecords:
+    """Write anew what lading keeps of an app on the host; no container is touched.
+
+    *release* is what is deployed there, since *deployment*, by *actor*; *records*: the releases whose files are written anew;
+    *journal*: the one that is there is set aside, and another begun.
+    """
+
+    release: str
+    deployment: str
+    actor: str = ""
+    records: tuple[str, ...] = ()
+    journal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PrepareRelease:
     """Look once more: what was verified still is so; from now on only all hosts together go forward or back."""
 
@@ -151,7 +166,7 @@ class FinishRelease:
 
 Step = (
     StoreRelease | PullImages | RunHook | RecreateNetwork | ScaleDown | StartServices | VerifyServices | RemoveService
-    | RemoveNetwork | RemoveApp | PrepareRelease | CommitRelease | FinishRelease
+    | RemoveNetwork | RemoveApp | RepairRecords | PrepareRelease | CommitRelease | FinishRelease
 )
 
 Part = Literal["stage", "hook", "roll", "tidy", "remove", "prepare", "commit", "finish"]
@@ -161,7 +176,7 @@ Part = Literal["stage", "hook", "roll", "tidy", "remove", "prepare", "commit", "
 def part_of(step: Step) -> Part:
     """The part of the story that a step belongs to: its neighbours of the same part go with it in one command."""
     match step:
-        case StoreRelease() | PullImages():
+        case StoreRelease() | PullImages() | RepairRecords():
             return "stage"
         case RunHook():
             return "hook"

@@ -12,6 +12,7 @@ from lading.compose import dialects, parse, plugin, registry
 from lading.deploy import credentials
 from lading.drivers.shell import observe
 from lading.engines import preflight
+from lading.queries import look
 
 HERE = "(here)"  # the row of this machine
 
@@ -46,6 +47,7 @@ async def check(context: contexts.Context, to: Sequence[str] = ()) -> tuple[Chec
     notes = context.settings.inventory.notes
     ours = await asyncio.to_thread(_probe, context.environment) if here.columns["compose"][0] else ""
     rows = [host_row(host, ours) for host in seen.hosts.values()]
+    context.notes.extend(look.repairs(seen))
     return (here, *(replace(row, hints=(*row.hints, *notes.get(row.host, ()))) for row in rows))
 
 

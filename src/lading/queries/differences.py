@@ -9,7 +9,7 @@ from lading.health import verdict
 from lading.ledger import contradictions
 from lading.placement import assignment
 from lading.plan import planner, steps
-from lading.state import journal
+from lading.state import damage, journal
 
 NOT_ENDED = "not ended"
 
@@ -40,7 +40,7 @@ def differences(host: str, app: state.AppState) -> tuple[Difference, ...]:
     found = _of_records(host, app)
     if app.current is None:
         owned = [c for c in app.containers if c.owned and not app.unreadable and not app.given_back]
-        return (*found, *(Difference(host, app.app, c.service, "declared", "", "runs without a record") for c in owned))
+        return (*found, *(Difference(host, app.app, c.service, "declared", "", _without_record(app)) for c in owned))
     if app.current.release not in app.releases:
         lost = [Difference(host, app.app, "", "release", app.current.release, "its files are gone")]
         return (*found, *(lost if f"release {app.current.release}" not in app.damaged else ()))
@@ -53,9 +53,15 @@ def differences(host: str, app: state.AppState) -> tuple[Difference, ...]:
     return tuple(found)
 
 
+def _without_record(app: state.AppState) -> str:
+    return "runs without a record" + (f": lading keeps it in {app.elsewhere}" if app.elsewhere else "")
+
+
 def _of_records(host: str, app: state.AppState) -> list[Difference]:
     """What is wrong with the app as a whole: its files on the host, a deployment that has not ended, or not well."""
     found = [Difference(host, app.app, "", what, "", "damaged: it cannot be read") for what in app.damaged]
+    told = {*app.damaged, "release"}  # a release's files are told of beside the containers
+    found += [Difference(host, app.app, "", one.what, "", f"damaged: {one.why}") for one in damage.found(app) if one.what not in told]
     found += [Difference(host, app.app, "", "file", app.shipped_as(path), "edited by hand") for path in app.edited]
     if app.open is not None:
         found.append(Difference(host, app.app, "", "deployment", app.open.begun.deployment, NOT_ENDED))

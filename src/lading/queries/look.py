@@ -6,6 +6,7 @@ from lading import context as contexts
 from lading import errors, spans, state
 from lading.drivers.shell import observe
 from lading.ledger import contradictions
+from lading.state import damage
 
 
 async def look(context: contexts.Context, app: str, to: Sequence[str]) -> state.FleetState:
@@ -26,6 +27,19 @@ async def compared(
     except errors.LedgerError as wrong:
         known, why = {}, wrong.message
     seen = await look(context, app, to)
+    context.notes.extend(repairs(seen, app))
     for name, apart in contradictions.uncompared(seen, known).items():
         context.notes.append(f"{name} on {', '.join(spans.packed(apart))} is not compared with a ledger: {why}")
     return seen, tuple(one for name in known for one in contradictions.found(name, seen, known[name]).values())
+
+
+def repairs(seen: state.FleetState, app: str = "") -> list[str]:
+    """What is damaged so that nothing can be changed there, and what to type (pure)."""
+    found = []
+    for host in seen.hosts.values():
+        for one in host.apps.values():
+            wrong = damage.blocking(one) if app in ("", one.app) else None
+            if wrong is not None:
+                found.append(f"{one.app} on {host.host}: its {wrong.what} is damaged: {wrong.why}; "
+                             f"lading repair {host.host} {one.app} writes it anew")
+    return found

@@ -18,7 +18,7 @@ GONE = frozenset({"removed", "given back"})  # results of an `ended` after which
 _OLD_STEPS: Mapping[str, Phase] = {"stage": "begun", "roll": "rolling", "tidy": "rolled", "undo": "undoing"}
 
 _WORDS = ("at", "kind", "deployment", "step", "verb", "app", "version", "destination", "source", "commit",
-          "actor", "reason", "url", "plan", "to", "result", "hook", "process", "ran_by")
+          "actor", "reason", "url", "plan", "to", "result", "hook", "process", "ran_by", "host", "engine")
 _SHAPE: Mapping[str, Any] = {
     **dict.fromkeys(_WORDS, str),
     "participants": tuple[str, ...], "batches": tuple[tuple[str, ...], ...], "finished": tuple[str, ...],
@@ -64,7 +64,8 @@ class Begun(Record):
     ladings; *to*: the release that it brings; *before*: what was deployed here; *secret_versions*: secret
     name → number, with which *to* runs; *finished*: the one-shots that had ended well before, None = the
     line does not say; *adopted*: containers that count as the release's; *keeps_containers*: no container
-    is touched, forth or back.
+    is touched, forth or back. *host*: as the controller calls it; *engine*: the id of its engine, which the
+    host adds: a journal that was copied from another host tells so.
     """
 
     verb: str = "deploy"
@@ -79,6 +80,8 @@ class Begun(Record):
     plan: str = ""
     ran_by: str = ""
     process: str = ""
+    host: str = ""
+    engine: str = ""
     fence: int = 0
     to: str = ""
     before: records.Current | None = None
@@ -95,6 +98,7 @@ class Begun(Record):
         words = ("verb", "app", "version", "destination", "source", "commit", "actor", "reason", "url", "plan",
                  "ran_by", "process")
         said: dict[str, Any] = {name: getattr(self, name) for name in words}
+        said |= {name: value for name, value in (("host", self.host), ("engine", self.engine)) if value}
         said |= {"fence": self.fence, "to": self.to}
         said["from"] = self.before.as_json() if self.before is not None else None
         said["participants"] = spans.packed(self.participants)
@@ -229,7 +233,7 @@ def _begun(line: Mapping[str, Any], common: tuple[str, str, Mapping[str, Any]]) 
     names = tuple(line.get("participants", ()))
     batches = _unpacked(tuple(tuple(batch) for batch in line.get("batches", ())))
     words = ("app", "version", "destination", "source", "commit", "actor", "reason", "url", "plan", "ran_by",
-             "process", "to")
+             "process", "host", "engine", "to")
     finished = line.get("finished")
     participants = spans.unpacked(names) if packed else names
     deployment, at, raw = common

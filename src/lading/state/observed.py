@@ -111,6 +111,9 @@ class AppState:
     *edited*: what of the current release's files is not as it was shipped: "files/PATH", "objects/ID".
     *damaged*: what is there and cannot be read: "current", "journal", "release ID", "deployed ID".
     *deployed*: what lies with kept releases, by id; those that an older lading committed have only the journal.
+    *lost*: what must be there, where lading has deployed something, and is not: "journal", "lease". *foreign*: for whom its
+    journal was written, should that be another engine than the host's.
+    *elsewhere*: where the engine remembers that lading keeps the app, and whose that is, should it be another state folder.
     """
 
     app: str
@@ -126,6 +129,9 @@ class AppState:
     lease: Mapping[str, str] = field(default_factory=dict)
     folders: Mapping[str, str] = field(default_factory=dict)
     deployed: Mapping[str, records.Deployed] = field(default_factory=dict)
+    lost: tuple[str, ...] = ()
+    foreign: str = ""
+    elsewhere: str = ""
 
     def folder(self, release: str) -> str:
         """The name of the folder in which this host keeps a release, or would."""

@@ -224,10 +224,12 @@ def test_compose_never_asks(staged: HostShell) -> None:  # D8, I2: a "y" would d
 
 STRANGER = "c9"
 CHANGED: Answers = {
-    "ps -aq --no-trunc --filter network=net": f"{STRANGER}\nc1\n", "ps -a --no-trunc --filter network=net*": "c1 running web\n",
+    "network ls*": "n0 network\nn1 net\nn2 net\n",
+    "ps -aq --no-trunc --filter network=n1": f"{STRANGER}\nc1\n", "ps -a --no-trunc --filter network=n1*": "c1 running web\n",
     f"inspect -f {{{{index*{STRANGER}": "edge\n", "inspect -f {{index*": "shop\n", f"inspect -f {{{{.Id*{STRANGER}": "c9 10.0.0.9 mon c9\n",
-    "inspect -f {{.Name}}*": "/stranger\n", "inspect c9": "[]", "network disconnect*": "", "network inspect*": "[]",
-    "network rm*": "", "network connect*": "", "stop*": "", "compose*": "", "ps*status=*": "", "ps -q*": "c1\n", "ps*": "",
+    "inspect -f {{.Name}}*": "/stranger\n", "inspect c9": "[]", "network disconnect*": "",
+    "network rm*": "", "network connect*": "", "stop*": "", "compose*": "", "ps*status=*": "", "ps -q*network=n2*": "",
+    "ps -q*": "c1\n", "ps*": "",
 }
 NET = steps.RecreateNetwork("net", ())
 
@@ -244,8 +246,8 @@ def test_strangers_on_a_changed_network_are_attached_again_as_they_were(staged: 
     staged.docker(CHANGED)
     roll(staged, NET)
     does = [line for line in staged.lines() if line.split()[0] in ("rm", "stop", "network", "compose") and "inspect" not in line]
-    assert [line.split(" --project")[0] for line in does] == [
-        "network disconnect -f net c9", "stop c1", "network disconnect -f net c1", "network rm net", "compose -p shop",
+    assert [line.split(" --")[0] if line.startswith(("compose", "network ls")) else line for line in does] == [
+        "network ls", "network disconnect -f n1 c9", "stop c1", "network disconnect -f n1 c1", "network rm n1", "network rm n2", "compose -p shop",
         "network connect --ip 10.0.0.9 --alias mon net c9"]
     assert not (staged.app() / "detached").exists()
 
@@ -367,22 +369,23 @@ GONE_SERVICE, GONE_NETWORK = steps.RemoveService("job", ("c1", "c2")), steps.Rem
 
 
 def test_tidy_removes_what_its_steps_say_in_their_order(staged: HostShell) -> None:
-    staged.docker({"rm -f*": "", "ps*": "", "network rm*": ""})
+    staged.docker({"rm -f*": "", "ps*": "", "network rm*": "", "network ls*": "n1 old\nn2 older\nn3 old\n"})
     tidy(staged, GONE_SERVICE, GONE_NETWORK, steps.RemoveNetwork("older"))
-    assert [line for line in staged.lines() if "rm" in line.split()] == ["rm -f c1 c2", "network rm old", "network rm older"]
+    assert [line for line in staged.lines() if "rm" in line.split()] == [
+        "rm -f c1 c2", "network rm n1", "network rm n3", "network rm n2"]  # D9: by id, two have one name
     tidy(staged, GONE_NETWORK, GONE_SERVICE)
-    assert [line for line in staged.lines() if "rm" in line.split()] == ["network rm old", "rm -f c1 c2"]
+    assert [line for line in staged.lines() if "rm" in line.split()] == ["network rm n1", "network rm n3", "rm -f c1 c2"]
     assert kinds(staged)[2:] == ["intent", "result", "intent", "result"]
     tidy(staged, GONE_SERVICE, undo=True)
     assert kinds(staged)[-2:] == ["undoing", "result"]
 
 
 @pytest.mark.parametrize(("answers", "said"), [
-    ({"rm*": 1}, "remove: a container stayed"), ({"rm*": "", "ps*": "", "network rm*": 1}, "remove: network old stays: refused"),
-    ({"rm*": "", **CHANGED}, "remove: network old stays; on it: stranger"),
+    ({"rm*": 1}, "remove: a container stayed"), ({"rm*": "", "ps*": "", "network ls*": "n1 old\n", "network rm*": 1}, "remove: network old stays: refused"),
+    ({"rm*": "", **CHANGED, "network ls*": "n1 old\n"}, "remove: network old stays; on it: stranger"),
 ])
 def test_what_stays_is_said(staged: HostShell, answers: Answers, said: str) -> None:
-    staged.docker({key.replace("network=net", "network=old"): value for key, value in answers.items()})
+    staged.docker(answers)
     with refused(said):
         tidy(staged, GONE_SERVICE, GONE_NETWORK)
     assert staged.journal()[-1] == {"v": 4, "kind": "result", "deployment": "d1", "step": "tidy", "rc": 40}
@@ -433,7 +436,7 @@ def test_a_deployment_that_touched_no_container_is_closed_in_every_phase(host: H
     assert (kinds(host)[-2:], host.lease()["state"]) == (["undoing", "undone"], "free")
 
 
-GONE: Answers = {"ps -aq*project=shop": "c1\n", "ps*": "", "rm*": "", "network ls*": "shop_default\n", "network rm*": "",
+GONE: Answers = {"ps -aq*project=shop": "c1\n", "ps*": "", "rm*": "", "network ls*": "n1 shop_default\nn2 shop_default\n", "network rm*": "",
                  "volume ls*": "shop_data\n", "volume rm*": "", "images*": "lading-keep/shop/web:cafe\n", "image rm*": ""}
 
 
@@ -450,7 +453,7 @@ def test_an_app_that_is_removed_takes_its_data_only_when_asked(held: HostShell, 
     (app / "current").write_text("{}")
     held.docker(GONE)
     depart(held, steps.RemoveApp(("c7",) if data else (), data=data), undo=undo)
-    wanted = ["rm -f c7" if data else "rm -f c1", "network rm shop_default", *(["volume rm shop_data"] if data else []),
+    wanted = ["rm -f c7" if data else "rm -f c1", "network rm n1", "network rm n2", *(["volume rm shop_data"] if data else []),
               *([] if undo else ["image rm lading-keep/shop/web:cafe"])]
     assert [line for line in held.lines() if "rm" in line.split()] == wanted
     assert ((app / "project/data").exists(), (app / "current").exists()) == (not data, undo)

@@ -26,7 +26,7 @@ def test_a_newer_state_folder_is_refused(host: HostShell, text: str, said: str) 
 
 def test_a_state_folder_that_cannot_be_made(host: HostShell) -> None:
     (host.state / "apps").write_text("a file\n")
-    with pytest.raises(base.Refused, match=f"^state: cannot write {host.app()}$"):
+    with pytest.raises(base.Refused, match=f"^state: cannot write {host.app()}: Not a directory$"):
         Party(host).begin()
 
 

@@ -502,3 +502,16 @@ def test_a_prepared_host_that_is_silent_for_a_while_is_waited_for(call: str, mon
     fleet.hosts["web2"].before = away
     report = fleet.apply()
     assert results(report) == ["succeeded"] * 3
+
+
+def test_an_app_that_was_new_and_has_containers_now_is_anothers() -> None:
+    """Deployed meanwhile by a user whose state folder is another, so that no lease told of it (D9)."""
+    fleet = Fleet(old=None)
+    plan = fleet.plan()
+    order = fleet.order(plan)
+    fleet.hosts["web2"].run(OLD)
+    ids = [one.id for one in fleet.hosts["web2"].containers]
+    with pytest.raises(errors.RefusedError, match="was changed since the plan was made"):
+        asyncio.run(fleet.engine.apply(order, fleet.record))
+    assert [one.id for one in fleet.hosts["web2"].containers] == ids
+    assert {host.open for host in fleet.hosts.values()} == {""}

@@ -89,6 +89,8 @@ def said(step: steps.Step) -> str:
             return f"remove network {network}"
         case steps.RemoveApp():
             return "remove app"
+        case steps.RepairRecords():
+            return "repair"
         case steps.PrepareRelease():
             return "prepare"
         case steps.CommitRelease():

@@ -18,6 +18,7 @@ FRESH: tuple[journal.Phase, ...] = ("begun", "staged", "rolling", "rolled", "fai
 ALLOWED: Mapping[str, Sequence[journal.Phase]] = {
     "pull": ("begun", "staged"),
     "upload": ("begun", "staged"),
+    "repair": ("begun", "staged"),
     "hook": ("staged",),
     "roll": ("staged", "rolling", "rolled", "failed"),
     "tidy": ("staged", "rolled", "failed"),

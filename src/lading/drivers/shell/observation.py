@@ -92,7 +92,7 @@ def lease(marker: str, claim: base.Claim, state_dir: str, timeout: int) -> comma
         "URL": scripts.lines([claim.url]), "OVERRIDE": int(claim.override), "GRACE": claim.grace,
         "MODE": "begin" if begins else "take", "RECORD": _without_fence(record), "TAKEN": _without_fence(taken),
         "NONCE": look.nonce, **_whose(claim.app), "FACTS": 1, "BINDS": _lines(look.binds), "VOLUMES": 0,
-        "ENGINE_INFO": look.engine_info,
+        "ENGINE_INFO": look.engine_info, "ASIDE": int(claim.aside and begins),
     }
     text = scripts.script("lease", values, look.sources, ["links"] if look.sources else [])
     return command.Command("lease", text, marker, timeout=timeout, beats=True)

@@ -49,6 +49,9 @@ def host_state(host: str, parts: Sequence[tuple[str, bytes]], spend: Spend = lam
         for name in sorted({name for name, mine in said.items() if "app" in mine} | containers.keys()) if command.APP.fullmatch(name)
     }
     facts = _facts(texts.get("facts", ""), texts.get("registries", ""))
+    marks = _marks(texts.get("marks", ""), facts.state_dir)
+    apps = {name: replace(one, elsewhere=marks.get(name, ""), foreign=_foreign(one.journal, facts))
+            for name, one in apps.items()}
     facts = replace(facts, links=_links(texts.get("links", "")))
     facts = replace(facts, probe=texts.get("probe", ""))
     silent = texts.get("silent", "").strip().partition("\n")[0]
@@ -56,6 +59,28 @@ def host_state(host: str, parts: Sequence[tuple[str, bytes]], spend: Spend = lam
                            others=_others(texts.get("others", "")),
                            volumes=observation.parse_volumes(texts["volumes"], spend) if "volumes" in texts else None,
                            data=_data(texts.get("data", "")))
+
+
+def _foreign(records: Sequence[journal.Record], facts: state.Facts) -> str:
+    """For whom a journal was written last, in words; "" if it is this engine's, or nothing tells."""
+    begun = next((one for one in reversed(records) if isinstance(one, journal.Begun) and one.engine), None)
+    parent, _, name = facts.state_dir.rpartition("/")
+    known = facts.engine_id or (name if parent.endswith("/.lading") else "")
+    if begun is None or not known or begun.engine.replace(":", "") == known.replace(":", ""):
+        return ""
+    return f"on {begun.host or 'another host'}, for the engine {begun.engine}"
+
+
+def _marks(text: str, state_dir: str) -> dict[str, str]:
+    """Lines "lading-state-APP USER FOLDER" of apps that are kept in another state folder than this one → where, and whose."""
+    found: dict[str, str] = {}
+    for line in islice(text.split("\n"), LINK_LIMIT):
+        volume, _, rest = line.partition(" ")
+        user, _, folder = rest.partition(" ")
+        app = volume.removeprefix("lading-state-")
+        if app != volume and _is_plain_path(folder) and folder != f"{state_dir}/apps/{app}":
+            found[app] = f"{folder}, of user {user}"
+    return found
 
 
 def _data(text: str) -> dict[str, bool]:
@@ -126,6 +151,7 @@ def _app(
         edited=_edited(current, kept, folders, texts),
         folders=folders,
         deployed=deployed,
+        lost=tuple(word for word in texts.get("lost", "").split() if word in ("journal", "lease")),
         busy=texts["busy"].strip() or "a command" if "busy" in texts else "",
         lease=dict(line.split("=", 1) for line in texts.get("lease", "").splitlines() if "=" in line),
     )
@@ -288,9 +314,12 @@ def _links(text: str) -> dict[int, str]:
     for line in islice(text.split("\n"), LINK_LIMIT):
         number, _, path = line.partition(" ")
         if shape.whole(number) >= 0:
-            plain = path.startswith("/") and path.isprintable() and len(path) <= PATH_LIMIT
-            found[int(number)] = path if plain else ""
+            found[int(number)] = path if _is_plain_path(path) else ""
     return found
+
+
+def _is_plain_path(text: str) -> bool:
+    return text.startswith("/") and text.isprintable() and len(text) <= PATH_LIMIT
 
 
 def _published(entry: str) -> Iterator[str]:

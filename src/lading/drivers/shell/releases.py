@@ -54,6 +54,12 @@ def uploaded(what: base.Upload) -> bytes:
     return bundle.tar(files)
 
 
+def records(made: Sequence[releases.Release], app: state.AppState) -> bytes:
+    """The tar of what a release's own record gives again of its folder; not the project's files, of which it has only hashes."""
+    files = [_moved(file, f"releases/{app.folder(one.id)}/") for one in made for file in bundle.record_files(one)]
+    return bundle.tar(files) if files else b""
+
+
 def _moved(file: project.ShippedFile, lead: str) -> project.ShippedFile:
     return project.ShippedFile(lead + file.path, file.content, file.executable)
 

@@ -1,11 +1,12 @@
 """lading's own files on a host, over its shell: the lease, the journal, releases, secrets."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
-from lading import errors, shape
+from lading import errors, shape, state
+from lading.compose.release import Release
 from lading.drivers import base
 from lading.drivers.shell import bound, guarded, observation, observe, releases
 from lading.state import journal
@@ -61,6 +62,14 @@ class ShellStore:
         form = answer.parts.get("config", b"").decode("utf-8", "replace")
         form = form.replace(answer.text("dir"), "@DIR@")
         return form.replace(f"@DIR@/releases/{folder}/", f"@DIR@/releases/{what.release.id}/")
+
+    async def repair(self, hold: base.Hold, made: Sequence[Release], app: state.AppState) -> None:
+        """Write the records of releases anew, beside what still lies there."""
+        tar = releases.records(made, app)
+        values: guarded.Values = {
+            "SIZE": len(tar), "STAGED": guarded.line(journal.Reached(hold.deployment, phase="staged"))}
+        await self._host.send(self._host.guarded(
+            "repair", "repair", hold, values, timeout=300, ends=True, payload=(command.Secret(tar),)))
 
     async def prepare(self, hold: base.Hold, expected: base.Containers | None) -> base.Containers | None:
         """The deployment is prepared, if the app's containers are as *expected*; else they are returned."""

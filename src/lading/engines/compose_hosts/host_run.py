@@ -134,7 +134,7 @@ class HostRun:
             self.lost, self.phase = lost.message, "silent"
             raise
         self._check_unchanged()
-        if self._own.begun.verb != "remove":
+        if self._own.begun.verb not in ("remove", "repair"):
             await self._check_fit()
 
     async def take(self, record: journal.Taken) -> None:
@@ -151,6 +151,7 @@ class HostRun:
         claim = drivers.Claim(
             self.order.plan.app, record, self.order.holder, self.order.since, self.order.url,
             self.order.override, self._grace(), self.order.look.get(self.name, drivers.Look()),
+            aside=self._repairs is not None and self._repairs.journal,
         )
         async with self.busy:
             acquired = await self.driver.store.acquire(claim, self._tell_waiting)
@@ -176,10 +177,15 @@ class HostRun:
     def _check_unchanged(self) -> None:
         there = {container.id for container in self.seen.containers}
         same = self.seen.current == self.plan.previous and there >= set(self.plan.adopted)
-        readable = self._own.begun.verb == "remove" or not self.seen.unreadable
-        if not (same and readable):
+        readable = self._own.begun.verb in ("remove", "repair") or not self.seen.unreadable
+        if not (same and readable) or self._is_another_s(there):
             raise errors.RefusedError("the app was changed since the plan was made", "run the command again",
                                       host=self.name, step="lease")
+
+    def _is_another_s(self, containers: set[str]) -> bool:
+        """Whether an app that was new here has come to have containers: deployed meanwhile with another state folder."""
+        known = self._own.containers
+        return self._own.begun.before is None and known is not None and not containers <= known
 
     async def _check_fit(self) -> None:
         self.order.judge(self.host)
@@ -287,6 +293,8 @@ class HostRun:
                     await self._pull(step)
                 case steps.StoreRelease():
                     await self._store(step)
+                case steps.RepairRecords():
+                    await self._repair(step)
         await self._ended("stage", begun)
 
     async def _pull(self, step: steps.PullImages) -> None:
@@ -310,6 +318,16 @@ class HostRun:
         await asyncio.to_thread(self._compare, form)
         self.phase = "staged"
         await self.record(events.BundleStored(self.deployment, self.name, "stage", release=release.id))
+
+    async def _repair(self, step: steps.RepairRecords) -> None:
+        made = [self._own.kept[id] for id in step.records]
+        await self._ask("repair", self.driver.store.repair(self._held, made, self.seen))
+        self.phase = "staged"
+
+    @property
+    def _repairs(self) -> steps.RepairRecords | None:
+        """What is repaired here, if anything is."""
+        return next((one for one in self.plan.steps if isinstance(one, steps.RepairRecords)), None)
 
     def _compare(self, found: str) -> None:
         expected = self.order.expected.get(self.name, "")
@@ -528,16 +546,33 @@ class HostRun:
         current = state.Current(
             self.order.plan.app, release.id, release.version, self.deployment, begun.actor, since,
             begun.source, begun.destination, dict(self.plan.generations), self.plan.adopted,
-            attribution.after(self.seen, mine, self.fresh),
+            self._changed(mine),
         )
-        deployed = self.seen.becoming(release.id, self.deployment, self.plan.generations,
-                                      back=begun.verb == "rollback")
+        deployed = self._deployed(release.id, back=begun.verb == "rollback")
         what = drivers.Commit(record, release, current, deployed, self.seen, self.plan.generations)
         await self._ask("commit", self.driver.store.commit(self._held, what))
         self.phase = "committed"
         await self.record(events.HostCommitted(
             self.deployment, self.name, "commit", release=release.id,
             line=journal.hash_of_line(record.as_json()), current=state.hash_of_current(current)))
+
+    def _deployed(self, release: str, *, back: bool) -> state.Deployed:
+        """What lies with the release: of one that is only found again, what lay there of the way to it."""
+        noted = self.seen.deployed.get(release) if self._repairs is not None else None
+        if noted is not None:
+            return replace(noted, deployment=self.deployment, generations=dict(self.plan.generations))
+        return self.seen.becoming(release, self.deployment, self.plan.generations, back=back)
+
+    def _changed(self, mine: state.Changed) -> dict[str, state.Changed]:
+        """Who changed what. A repair changes no container: those of which nothing tells are of what it finds deployed."""
+        known = attribution.after(self.seen, mine, self.fresh)
+        found = self._repairs
+        if found is None:
+            return known
+        since = attribution.began_at(found.deployment)
+        before = state.Changed(found.deployment, found.actor, since, found.release)
+        others = {one.id[:state.BRIEF] for one in self.seen.containers if not one.one_off}
+        return {**dict.fromkeys(sorted(others), before), **known}
 
     async def _finish(self) -> None:
         """Start what has died since once more, note how it ended, prune, free the lease."""
@@ -573,6 +608,8 @@ class HostRun:
             await asyncio.sleep(1)
 
     def _pruned(self) -> drivers.Pruned:
+        if self._own.begun.verb == "repair":  # what has only been found again is not gone through
+            return drivers.Pruned((), (), (), self.seen, self._own.release)
         dropped, objects, secrets = planner.prunable(self.seen, self._own.release, self.plan.generations)
         return drivers.Pruned(dropped, objects, secrets, self.seen, self._own.release)
 

@@ -1,13 +1,13 @@
 # Make a release the current one; the engine is asked nothing, and the lease stays. Once more does no harm.
 # COMMITTED: the line of the journal; RELEASE: the release's folder; DEPLOYED: what lies with it; CURRENT: the new `current`;
 # SCRIPT: the operator's file `compose`.
-# needs: prelude state-dir under-lease
+# needs: prelude state-dir under-lease state-mark
 # may need: engine-state-dir
 
 # write_file PATH CONTENT: at once, and so that it stays
 write_file() {
     { printf '%s\n' "$2" >"$1.new" && sync_file "$1.new" && mv "$1.new" "$1" && sync_file "${1%/*}"; } ||
-        refuse state "cannot write $1"
+        refuse_unwritable "$1"
 }
 
 write_operator_script() {
@@ -22,4 +22,5 @@ under_lease
 write_file "$app_dir/releases/$RELEASE/deployed.json" "$DEPLOYED"
 write_file "$app_dir/current" "$CURRENT"
 write_operator_script
+[ "$state_dir" != /var/lib/lading ] || forget_mark
 finish

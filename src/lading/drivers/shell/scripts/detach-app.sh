@@ -1,7 +1,7 @@
 # lading's own files of an app go; its containers stay with what they mount and what the file `compose` reads.
 # BEFORE, ENDED: the lines of the journal, before and after; RELEASE: the folder that stays, without its release.json.
 # `current` goes last.
-# needs: prelude state-dir under-lease prune kept-tags
+# needs: prelude state-dir under-lease prune kept-tags state-mark
 # may need: engine-state-dir
 
 remove_releases() {
@@ -18,6 +18,7 @@ remove_releases
 prune
 remove_kept_tags
 rm -f "$app_dir/current"
+forget_mark
 journal_or_refuse "$ENDED"
 free_lease
 finish

@@ -65,7 +65,7 @@ project=$APP-hook-$DEPLOYMENT
 of_project="label=com.docker.compose.project=$project"
 [ "$project" = "$APP" ] || each_line need_volume "$NEEDED"
 journal_or_refuse "$INTENT"
-print_overlay "$@" >"$overlay" || refuse state "cannot write $app_dir"
+print_overlay "$@" >"$overlay" || refuse_unwritable "$app_dir"
 run_told "$SERVICE" 50 compose -p "$project" -f "$overlay" run --rm --no-deps -T "$SERVICE"
 clean_up
 journal_or_refuse "$(with_number "$RESULT" rc "$status")"

@@ -1,8 +1,9 @@
 # Take the lease and its fence, note it in the journal, and look again. The words: what is mounted of the host.
 # MODE: begin, or take = the deployment has begun here already; where it has not, or has ended, there is nothing to hold, and
 # only its phase is told. RECORD: the line of the journal, without the fence; TAKEN: what it is for one that began before;
+# ASIDE: 1 = the journal that is there does not count, and another is begun;
 # PROCESS, HOLDER, SINCE, URL: who holds it; GRACE: seconds that the containers need to stop.
-# needs: prelude engine-state-dir acquire-lease journal wait-quiet look facts
+# needs: prelude engine-state-dir acquire-lease journal state-mark wait-quiet look facts
 # may need: links
 
 # refuse_to_begin: a deployment that is open is ended before another begins
@@ -21,9 +22,14 @@ there_is_something_to_hold() {
 # take_lease: FENCE, higher than every one that was given before; as RECORD in the journal
 take_lease() {
     above=$(highest_fence)
-    [ "${above:-0}" -ge "$lease_fence" ] || above=$lease_fence
+    for before in "$lease_fence" "${given:-0}"; do
+        [ "${above:-0}" -ge "$before" ] || above=$before
+    done
     FENCE=$((above + 1))
     if [ "$phase" = none ]; then
+        ask_engine
+        info_value id
+        RECORD=$(with_word "$RECORD" engine "$value")
         end_torn_line
         journal_size
         lease_from=$size
@@ -34,7 +40,7 @@ take_lease() {
     lease_deployment=$DEPLOYMENT lease_fence=$FENCE lease_state=held lease_holder=$HOLDER lease_since=$SINCE lease_url=$URL
     lease_process=$PROCESS lease_beat=0
     trap '' TERM
-    { extend_lease 0 && sync_file "$app_dir"; } || refuse state "cannot write $app_dir"
+    { extend_lease 0 && sync_file "$app_dir"; } || refuse_unwritable "$app_dir"
     journal_or_refuse "$(with_number "$RECORD" fence "$FENCE")"
     trap - TERM
 }
@@ -46,14 +52,25 @@ settle() {
     settle_half_made
 }
 
+# set_journal_aside: it is not this host's, or cannot be read; the fences that it tells of stay given
+set_journal_aside() {
+    lease_from=0
+    given=$(highest_fence)
+    { mv "$app_dir/journal" "$app_dir/journal.until-$DEPLOYMENT" && touch "$app_dir/journal"; } ||
+        refuse_unwritable "$app_dir"
+}
+
+given=0
 find_state_dir
 make_app_dir
 live_on_bytes answer_byte
 acquire_lease
 [ -n "$lease_known" ] || lease_from=0
+[ "$ASIDE" = 0 ] || set_journal_aside
 read_journal
 [ "$phase" != none ] || [ "$lease_from" = 0 ] || find_phase
 [ "$MODE" = take ] || refuse_to_begin
+[ "$MODE" = take ] || mark_state
 FENCE=0
 if there_is_something_to_hold; then
     [ "$phase" = none ] || RECORD=$TAKEN

@@ -2,7 +2,7 @@
 # BEFORE, REFUSED: the lines of the journal, before it, and if it is refused halfway; AFTER: the one when all is done. STOP:
 # services that Compose stops first; the words: the containers' ids, none = all; VOLUMES: 1 = its volumes and host data, too;
 # FORGET: 1 = lading's own files of the app, but for the journal, and the deployment has ended.
-# needs: prelude state-dir under-lease change remove-network heartbeat
+# needs: prelude state-dir under-lease change remove-network each-line heartbeat state-mark
 # may need: engine-state-dir kept-tags stop-services
 
 # remove_containers ID…
@@ -12,10 +12,14 @@ remove_containers() {
     [ $# = 0 ] || docker rm -f "$@" >/dev/null || refuse remove "a container stayed"
 }
 
+# remove_one_network "ID NAME"
+remove_one_network() {
+    remove_network "${1%% *}" "${1#* }"
+}
+
 remove_networks() {
-    for network in $(docker network ls --filter "$of_app" --format '{{.Name}}'); do
-        remove_network "$network"
-    done
+    networks=$(docker network ls --no-trunc --filter "$of_app" --format '{{.ID}} {{.Name}}')
+    each_line remove_one_network "$networks"
 }
 
 remove_data() {
@@ -30,6 +34,7 @@ forget_app() {
     rm -rf "$app_dir/releases" "$app_dir/objects" "$app_dir/secrets" "$app_dir/current" "$app_dir/compose" \
         "$app_dir/anonymous"
     rmdir "$app_dir/project" 2>/dev/null
+    forget_mark
 }
 
 find_state_dir

@@ -4,12 +4,19 @@
 # needs: prelude state-dir under-lease change each-line heartbeat
 # may need: engine-state-dir remove-network stop-services
 
+# remove_networks NAME
+remove_networks() {
+    for network in $(network_ids "$1"); do
+        remove_network "$network" "$1"
+    done
+}
+
 # take_step LINE
 take_step() {
     # shellcheck disable=SC2086 # ids
     case $1 in
     "remove "*) docker rm -f ${1#* } >/dev/null || refuse remove "a container stayed" ;;
-    "network "*) remove_network "${1#* }" ;;
+    "network "*) remove_networks "${1#* }" ;;
     *) refuse state "unknown step: $1" ;;
     esac
 }

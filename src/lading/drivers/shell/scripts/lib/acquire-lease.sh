@@ -1,16 +1,18 @@
 # How a deployment gets the lease: whoever holds it is waited for, and refused only if he lives.
 # OVERRIDE: 1 = also from a holder that lives; PROCESS: ours, which may have it already.
-# needs: prelude state-dir lease heartbeat
+# needs: prelude state-dir lease heartbeat writable
 
 # make_app_dir: the app's folder, in a state folder of the format that we know
 make_app_dir() {
-    mkdir -p "$app_dir/releases" "$app_dir/objects" "$app_dir/project" 2>/dev/null || refuse state "cannot write $app_dir"
-    [ -f "$state_dir/format" ] || printf '1\n' >"$state_dir/format"
+    mkdir -p "$app_dir/releases" "$app_dir/objects" "$app_dir/project" 2>/dev/null || refuse_unwritable "$app_dir"
+    can_append "$state_dir/format" || refuse_unwritable "$state_dir"
+    [ -f "$state_dir/format" ] || printf '1\n' >"$state_dir/format" || refuse_unwritable "$state_dir"
     format=$(cat "$state_dir/format")
     [ "$format" = 1 ] || refuse format "$format"
     [ -d "$app_dir/secrets" ] || mkdir "$app_dir/secrets"
     [ "$state_dir" = /var/lib/lading ] || chmod 700 "$app_dir/secrets"
-    { : >>"$app_dir/op.lock" && : >>"$app_dir/journal"; } 2>/dev/null || refuse state "cannot write $app_dir"
+    can_append "$app_dir/op.lock" || refuse_unwritable "$app_dir"
+    touch "$app_dir/op.lock" "$app_dir/journal" 2>/dev/null || refuse_unwritable "$app_dir"
 }
 
 # terminate_stale: end what a dead controller left that may be ended: an upload or a pull whose connection is half-open
@@ -26,7 +28,7 @@ terminate_stale() {
 
 # look_at_lease: with the lease locked
 look_at_lease() {
-    lock_lease || refuse busy "the lease file is locked"
+    lock_lease_or_refuse
     read_lease
     read_uptime
 }

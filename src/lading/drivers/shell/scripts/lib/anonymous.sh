@@ -19,7 +19,7 @@ print_anonymous() {
 
 note_anonymous() {
     { print_anonymous | tail -n 1000 >"$app_dir/anonymous.new" && mv "$app_dir/anonymous.new" "$app_dir/anonymous"; } ||
-        refuse state "cannot write $app_dir"
+        refuse_unwritable "$app_dir"
     sync_file "$app_dir/anonymous"
 }
 
@@ -45,7 +45,7 @@ write_again() {
     [ -f "$app_dir/anonymous" ] || return 1
     mounted=
     gone=
-    echo services: >"$app_dir/again.yaml" || refuse state "cannot write $app_dir"
+    echo services: >"$app_dir/again.yaml" || refuse_unwritable "$app_dir"
     while read -r wanted_service wanted_content <&5; do
         mount_service "$wanted_service" "$wanted_content"
     done 5<<AGAIN

@@ -45,10 +45,18 @@ tell_sums() {
     (cd "$app_dir" && find "releases/$folder" objects -type f -exec sha256sum {} +)
 }
 
+# tell_lost APP: what is not there, though lading always leaves it
+tell_lost() {
+    part "lost:$1"
+    [ -s "$app_dir/journal" ] || printf 'journal\n'
+    [ -s "$app_dir/lease" ] || printf 'lease\n'
+}
+
 # tell_busy APP: which command runs there now, if one does
 tell_busy() {
+    { [ -f "$app_dir/op.lock" ] && [ -r "$app_dir/op.lock" ]; } || return 0
     if ! (
-        exec 9>>"$app_dir/op.lock"
+        exec 9<"$app_dir/op.lock"
         flock -n 9
     ) 2>/dev/null; then
         part "busy:$1"
@@ -71,6 +79,7 @@ tell_app() {
     printf 'nowboot=%s\nnow=%s\n' "$boot" "$uptime"
     part "journal:$1"
     tail -n 500 "$app_dir/journal" 2>/dev/null
+    tell_lost "$1"
     tell_busy "$1"
     tell_releases "$1"
     part "objects:$1"

@@ -1,17 +1,6 @@
 # What a host is, and what it has.
 # BINDS: paths that it must have, a line each.
-# needs: prelude state-dir engine each-line uptime
-
-# is_gone PATH: it does not exist. What lies in a folder that the SSH user may not enter (/var/lib/docker) is for the engine
-# to see.
-is_gone() {
-    [ ! -e "$1" ] || return 1
-    above=${1%/*}
-    while [ ! -d "${above:-/}" ]; do
-        above=${above%/*}
-    done
-    [ -x "${above:-/}" ]
-}
+# needs: prelude state-dir engine each-line uptime gone
 
 print_missing() {
     ! is_gone "$1" || printf 'missing=%s\n' "$1"

@@ -24,12 +24,20 @@ end_torn_line() {
 
 # journal_or_refuse RECORD: nothing is done that the journal does not say
 journal_or_refuse() {
-    journal_append "$1" || refuse state "cannot write the journal in $app_dir"
+    journal_append "$1" || refuse_unwritable "$app_dir/journal"
 }
 
 # with_number RECORD KEY NUMBER: the record with a field more
 with_number() {
     printf '%s,"%s":%s}' "${1%?}" "$2" "$3"
+}
+
+# with_word RECORD KEY WORD: the record with a field more, if the word needs no quoting
+with_word() {
+    case $3 in
+    '' | *[!A-Za-z0-9:._-]*) printf %s "$1" ;;
+    *) printf '%s,"%s":"%s"}' "${1%?}" "$2" "$3" ;;
+    esac
 }
 
 # journal_size: as size

@@ -4,7 +4,7 @@
 # It ends by the machine's uptime, and one that would end later than its own length from now is void: the clock has begun
 # anew. `beat` counts the renewals that a living controller asked for; `from` is the byte of the journal where the
 # deployment begins.
-# needs: prelude uptime
+# needs: prelude uptime writable
 
 lease_seconds=30
 
@@ -63,8 +63,15 @@ write_lease() {
 
 # lock_lease: as fd 8, for the short time in which the file is read and written
 lock_lease() {
+    can_append "$app_dir/lease.lock" || return 1
     exec 8>>"$app_dir/lease.lock"
     flock -w 10 8
+}
+
+lock_lease_or_refuse() {
+    lock_lease && return 0
+    can_append "$app_dir/lease.lock" || refuse_unwritable "$app_dir"
+    refuse busy "the lease file is locked"
 }
 
 unlock_lease() {
@@ -105,7 +112,7 @@ renew_lease() {
 
 # free_lease: and what commands leave for others to read is gone
 free_lease() {
-    lock_lease || refuse busy "the lease file is locked"
+    lock_lease_or_refuse
     read_lease
     if is_ours; then
         lease_state=free lease_expires=0

@@ -1,6 +1,6 @@
 # What is on a host.
 # APP: one app, or "" for all of lading's; FILTER: its containers by label; WHOSE: by a pattern of PROJECT APP.
-# needs: prelude state-dir app-state container-format
+# needs: prelude state-dir app-state container-format state-mark
 # may need: facts links volumes
 
 # tell_apps: one app, and whose the others are: one of the same source under another name is the same app
@@ -69,6 +69,7 @@ look() {
         [ $# = 0 ] || tell_links "$@"
         tell_apps
         tell_containers
+        tell_marks
         [ "$VOLUMES" = 0 ] || tell_volumes
     } | dd obs=65536 2>/dev/null
 }

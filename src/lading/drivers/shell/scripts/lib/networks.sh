@@ -1,5 +1,12 @@
-# Networks, and who else is on them.
+# Networks, by id, for Docker allows several of one name; and who else is on them.
 # needs: prelude
+
+# network_ids NAME: all that are called so
+network_ids() {
+    docker network ls --no-trunc --format '{{.ID}} {{.Name}}' | while read -r network name; do
+        [ "$name" != "$1" ] || printf '%s\n' "$network"
+    done
+}
 
 # strangers_on NETWORK: the ids of containers on it that are not the app's
 strangers_on() {

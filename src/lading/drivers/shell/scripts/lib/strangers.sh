@@ -1,16 +1,16 @@
 # Containers of others that a deployment takes off a network are noted in the file `detached`, and attached again once the
 # network is back, by whoever brings it back.
-# needs: prelude networks
+# needs: prelude networks writable
 
-# detach_stranger NETWORK ID
+# detach_stranger NETWORK ID CONTAINER: from the network of that name with that id
 detach_stranger() {
     format="{{.Id}} {{with index .NetworkSettings.Networks \"$1\"}}"
     format=$format'{{with .IPAMConfig}}{{or .IPv4Address "-"}}{{else}}-{{end}}{{range .Aliases}} {{.}}{{end}}{{end}}'
-    docker inspect -f "$format" "$2" | while read -r line; do
+    docker inspect -f "$format" "$3" | while read -r line; do
         printf '%s %s\n' "$1" "$line"
-    done >>"$app_dir/detached" || refuse state "cannot write $app_dir"
+    done >>"$app_dir/detached" || refuse_unwritable "$app_dir"
     sync_file "$app_dir/detached"
-    docker network disconnect -f "$1" "$2" || refuse network "$(container_names "$2")cannot be detached from $1"
+    docker network disconnect -f "$2" "$3" || refuse network "$(container_names "$3")cannot be detached from $1"
 }
 
 # attach_strangers: all that are noted; refused if one stays off, and then they stay noted

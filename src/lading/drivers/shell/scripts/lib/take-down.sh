@@ -26,15 +26,19 @@ disconnect_containers() {
         done
 }
 
-# take_down_network NETWORK: so that Compose makes it anew
+# take_down_network NAME: so that Compose makes it anew
 take_down_network() {
-    for container in $(strangers_on "$1"); do
-        detach_stranger "$1" "$container"
+    networks=$(network_ids "$1")
+    for network in $networks; do
+        for container in $(strangers_on "$network"); do
+            detach_stranger "$1" "$network" "$container"
+        done
     done
-    stop_containers "network=$1"
-    disconnect_containers "$1"
-    docker network inspect "$1" >/dev/null 2>&1 || return 0
-    said=$(docker network rm "$1" 2>&1 >/dev/null) || refuse network "$1 cannot be removed: $said"
+    for network in $networks; do
+        stop_containers "network=$network"
+        disconnect_containers "$network"
+        said=$(docker network rm "$network" 2>&1 >/dev/null) || refuse network "$1 cannot be removed: $said"
+    done
 }
 
 # stop_app: all of it, before everything is made anew

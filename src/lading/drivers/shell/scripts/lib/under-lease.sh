@@ -1,13 +1,14 @@
 # What changes an app runs under its lease, one command at a time, in a phase that allows it.
 # STEP: its name; CHANGES: 1 = it changes containers, so that nothing ends it halfway; ALLOWED: the phases, a word each;
 # GRACE: seconds that the containers need to stop.
-# needs: prelude state-dir lease journal heartbeat wait-quiet
+# needs: prelude state-dir lease journal heartbeat wait-quiet writable
 
 # under_lease: refused if a command still runs there, if somebody else has the lease, or in another phase. Else fd 9 is the
 # lock op.lock, which all that this script starts inherits: it lives as long as the last of that does. What changes containers
 # renews its lease until hush; after a command of which nobody knows what became of it, it waits until the engine is quiet.
 under_lease() {
     [ "$CHANGES" != 1 ] || trap '' HUP PIPE
+    can_append "$app_dir/op.lock" || refuse_unwritable "$app_dir"
     exec 9>>"$app_dir/op.lock"
     flock -w 3 9 || refuse busy "$(sed 1q "$app_dir/op.info" 2>/dev/null)"
     check_lease 0
@@ -22,7 +23,7 @@ under_lease() {
 
 # check_lease BEATS: that the lease is ours, and the phase is right; then it is renewed
 check_lease() {
-    lock_lease || refuse busy "the lease file is locked"
+    lock_lease_or_refuse
     read_lease
     read_uptime
     is_ours || refuse fence "$(cat "$app_dir/lease" 2>/dev/null)"
@@ -32,6 +33,6 @@ check_lease() {
     *" $phase "*) ;;
     *) refuse phase "$phase" ;;
     esac
-    extend_lease "$1" || refuse state "cannot write $app_dir"
+    extend_lease "$1" || refuse_unwritable "$app_dir"
     unlock_lease
 }

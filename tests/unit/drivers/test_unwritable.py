@@ -1,0 +1,75 @@
+"""A state folder that takes no file is refused in words, at the lease and in the middle; a look at it says nothing false (D14)."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from a_party import DOCKER, Party
+from host_shell import HostShell
+from lading.drivers import base, refusals
+from lading.drivers.shell import observation, parsers
+
+FULL = "cannot write .*: No space left on device"
+
+
+def full(*paths: Path) -> None:
+    """No byte more can be written to these files, nor to the one by which a script finds out why."""
+    for path in (*paths, paths[0].parent / "probe"):
+        path.unlink(missing_ok=True)
+        path.symlink_to("/dev/full")
+
+
+def refused(words: str) -> "pytest.RaisesExc[base.Refused]":
+    return pytest.raises(base.Refused, match=f"^state: {words}$")
+
+
+def test_a_full_disk_at_the_lease(host: HostShell) -> None:
+    Party(host).come_to("ended")
+    full(host.app() / "lease.new")
+    with refused(FULL) as caught:
+        Party(host, "d2", "p2").begin()
+    wrong = refusals.lease_error("web1", "shop", caught.value.kind, caught.value.text)
+    assert "lading's folder cannot be used: cannot write" in wrong.message and "eval" not in wrong.message
+
+
+def test_a_full_disk_in_the_middle(host: HostShell) -> None:
+    held = Party(host).come_to("rolled")
+    full(host.app() / "lease.new")
+    with refused(FULL):
+        held.prepare()
+
+
+def test_a_journal_that_takes_no_line(host: HostShell) -> None:
+    held = Party(host).come_to("rolled")
+    host.program("sync", "#!/bin/sh\nexit 1\n")  # as of a disk that fails
+    with refused("cannot write .*"):
+        held.prepare()
+    assert [line["kind"] for line in host.journal()][-1] != "prepared"
+
+
+def test_a_folder_that_is_gone_in_the_middle(host: HostShell) -> None:
+    held = Party(host).come_to("begun")
+    shutil.rmtree(host.app())
+    with refused(f"cannot write {host.app()}: No such file or directory"):
+        held.confirm()
+    with refused(f"cannot write {host.app()}: No such file or directory"):
+        held.prepare()
+
+
+@pytest.mark.parametrize("name", ["op.lock", "lease.lock"])
+def test_a_lock_that_is_no_file(host: HostShell, name: str) -> None:
+    Party(host).come_to("ended")
+    (host.app() / name).unlink(missing_ok=True)
+    (host.app() / name).mkdir()
+    with refused(f"cannot write {host.app()}"):
+        Party(host, "d2", "p2").begin()
+
+
+def test_nobody_works_where_the_lock_cannot_be_opened(host: HostShell) -> None:
+    Party(host).come_to("ended")
+    (host.app() / "op.lock").unlink()
+    (host.app() / "op.lock").mkdir()
+    host.docker(DOCKER)
+    seen = host.run(observation.observe("M", state_dir=str(host.state), app="shop", facts=False))
+    assert parsers.from_result("h", seen).apps["shop"].busy == ""
