@@ -142,14 +142,21 @@ def _starting(plan: steps.HostPlan, services: tuple[str, ...], *, anew: bool) ->
 
 
 def anonymous(app: state.AppState | None) -> dict[tuple[str, str], list[str]]:
-    """The anonymous volumes of an app's containers as `commands.roll` notes them; of a service with several, nobody could tell whose is which."""
-    containers = [one for one in (app.containers if app is not None else ()) if not one.one_off and one.content]
-    several = {name for name, count in Counter(one.service for one in containers).items() if count > 1}
+    """The anonymous volumes of an app's containers: (service, content hash) → "VOLUME TARGET" each, as `commands.roll` notes them.
+
+    Of a service with several containers nobody could tell whose volume is which: it has none here.
+    """
+    if app is None:
+        return {}
+    containers = [one for one in app.containers if not one.one_off and one.content]
+    counts = Counter(one.service for one in containers)
     found: dict[tuple[str, str], list[str]] = {}
-    for one in containers:
-        for target, source in sorted(one.mounts.items()):
-            if one.service not in several and mounts.NAMELESS.fullmatch(source) and _TARGET.fullmatch(target):
-                found.setdefault((one.service, one.content), []).append(f"{source} {target}")
+    for container in containers:
+        if counts[container.service] > 1:
+            continue
+        for target, source in sorted(container.mounts.items()):
+            if mounts.NAMELESS.fullmatch(source) and _TARGET.fullmatch(target):
+                found.setdefault((container.service, container.content), []).append(f"{source} {target}")
     return found
 
 
