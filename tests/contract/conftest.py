@@ -1,10 +1,11 @@
-"""What the tests of this folder share: a PostgreSQL server, places for ledgers, ledgers that are closed at the end."""
+"""What the tests of this folder share: an sshd, a PostgreSQL server, places for ledgers, ledgers that are closed at the end."""
 
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import sshd_server
 from a_ledger import Book, Place, PostgresPlace, SqlitePlace, a_story
 from registry_server import Serve, Server, manifest
 
@@ -17,6 +18,15 @@ Make = Callable[[], Place]
 def anyio_backend() -> str:
     """asyncio alone: asyncssh knows no other."""
     return "asyncio"
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sshd_server.Sshd]:
+    """An sshd of this test; no key comes from an agent."""
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    one = sshd_server.Sshd(tmp_path / "sshd")
+    yield one
+    one.stop()
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import hashlib
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -21,18 +21,6 @@ HELLO = command.Command("hello", f"printf '\\n{M} a\\n'; echo hello", M)
 ANSWERING = f"""beat(){{ printf '\\n{M} beat\\n\\n{M} on\\n'; }}
 beat; while [ "$(dd bs=1 count=1 2>/dev/null)" = . ]; do beat; done; printf '\\n{M} end\\n'
 """
-
-
-@pytest.fixture(autouse=True)
-def no_agent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[sshd_server.Sshd]:
-    one = sshd_server.Sshd(tmp_path / "sshd")
-    yield one
-    one.stop()
 
 
 @pytest.fixture

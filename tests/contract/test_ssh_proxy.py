@@ -1,6 +1,5 @@
 """ProxyCommand: run by a shell as OpenSSH runs it, whatever it writes to stderr; nothing of it is left behind."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,6 @@ from lading.transport import command, ssh
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 M = "MARK-77aa"
 HELLO = command.Command("hello", f"printf '\\n{M} a\\n'; echo hello", M)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[sshd_server.Sshd]:
-    one = sshd_server.Sshd(tmp_path / "sshd")
-    yield one
-    one.stop()
 
 
 def behind(server: sshd_server.Sshd, proxy: str) -> hosts.Host:

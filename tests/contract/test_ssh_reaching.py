@@ -2,7 +2,6 @@
 
 import dataclasses
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,14 +14,6 @@ from lading.transport import command, reaching, ssh
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 M = "MARK-31cd"
 HELLO = command.Command("hello", f"printf '\\n{M} a\\n'; echo hello", M)
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sshd_server.Sshd]:
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    one = sshd_server.Sshd(tmp_path / "sshd")
-    yield one
-    one.stop()
 
 
 async def hello(server: sshd_server.Sshd, host: hosts.Host, **more: object) -> str:

@@ -20,18 +20,6 @@ HELLO = command.Command("hello", f"printf '\\n{M} a\\n'; echo hello", M)
 Connect = Callable[..., ssh.SshTransport]
 
 
-@pytest.fixture(autouse=True)
-def no_agent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[sshd_server.Sshd]:
-    one = sshd_server.Sshd(tmp_path / "sshd")
-    yield one
-    one.stop()
-
-
 @pytest.fixture
 def second(tmp_path: Path) -> Iterator[sshd_server.Sshd]:
     one = sshd_server.Sshd(tmp_path / "second")

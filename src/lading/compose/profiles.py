@@ -58,16 +58,25 @@ def _filled(text: Any, given: Mapping[str, str]) -> str:
 
 def without(tree: Mapping[str, Any], names: Container[str]) -> dict[str, Any]:
     """*tree* without some services, what others say of them, and the configs and secrets that only they use."""
-    kept = {name: dict(one) for name, one in (tree.get("services") or {}).items() if name not in names}
-    for one in kept.values():
-        if isinstance(one.get("depends_on"), Mapping):
-            one["depends_on"] = {name: how for name, how in one["depends_on"].items() if name not in names}
-    done = {**tree, "services": kept}
+    kept = {name: dict(service) for name, service in (tree.get("services") or {}).items() if name not in names}
+    for service in kept.values():
+        needed_ones = service.get("depends_on")
+        if isinstance(needed_ones, Mapping):
+            service["depends_on"] = {name: how for name, how in needed_ones.items() if name not in names}
+    smaller = {**tree, "services": kept}
     for kind in ("configs", "secrets"):
-        used = {str(one["source"]) for service in kept.values() for one in service.get(kind) or ()}
         if kind in tree:
-            done[kind] = {name: one for name, one in (tree[kind] or {}).items() if name in used}
-    return done
+            used = _sources(kept, kind)
+            smaller[kind] = {name: one for name, one in (tree[kind] or {}).items() if name in used}
+    return smaller
+
+
+def _sources(named: Mapping[str, Mapping[str, Any]], kind: str) -> set[str]:
+    """The configs, or the secrets, that services use."""
+    used: set[str] = set()
+    for service in named.values():
+        used.update(str(one["source"]) for one in service.get(kind) or ())
+    return used
 
 
 def _left_out(resolved: Mapping[str, Any], wanted: Sequence[str]) -> dict[str, list[str]]:
@@ -111,11 +120,15 @@ def check_typed(tree: Mapping[str, Any], typed: Sequence[str], given: Mapping[st
     Raises:
         ComposeError: there is one.
     """
-    known = {_filled(one, given) for service in (tree.get("services") or {}).values() for one in service.get("profiles") or ()}
+    found: set[str] = set()
+    for service in (tree.get("services") or {}).values():
+        found.update(_filled(one, given) for one in service.get("profiles") or ())
+    known = sorted(found)
     for name in typed:
-        if name not in {ALL, *known}:
-            hint = complaints.nearest(name, sorted(known)) or f"profiles: {', '.join(sorted(known)) or 'none'}"
-            raise worktree.refuse(f"no service has the profile {name}", hint)
+        if name == ALL or name in found:
+            continue
+        hint = complaints.nearest(name, known) or f"profiles: {', '.join(known) or 'none'}"
+        raise worktree.refuse(f"no service has the profile {name}", hint)
 
 
 def _needed(service: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

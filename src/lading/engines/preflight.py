@@ -113,10 +113,12 @@ def version(text: str) -> tuple[int, ...]:
 
 def _external_networks(made: release.Release, placed: assignment.Placed, facts: state.Facts) -> list[str]:
     """The external networks of services that start, as far as the engine has told which networks there are."""
+    if not facts.known_networks:
+        return []
     used = frozenset[str]().union(*(made.services[name].networks for name in placed))
-    wanted = sorted({str(one["name"]) for one in made.networks.values() if one["external"]} & used)
-    return [f"the external network {name} does not exist (docker network create {name})" for name in wanted
-            if facts.known_networks and name not in facts.known_networks]
+    external = {str(one["name"]) for one in made.networks.values() if one["external"]}
+    absent = sorted((external & used).difference(facts.known_networks))
+    return [f"the external network {name} does not exist (docker network create {name})" for name in absent]
 
 
 def _foreign_containers(made: release.Release, placed: assignment.Placed, facts: state.Facts) -> list[str]:

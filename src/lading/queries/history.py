@@ -201,7 +201,8 @@ def _strange(writer: str, told: Sequence[chain.Attested], is_declared: bool) -> 
 def _commits(writer: str, told: Sequence[chain.Attested]) -> str:
     """How often, where and by whom hosts attest a ledger."""
     own = [one for one in told if one.writer == writer]
-    where, who = sorted({one.host for one in own}), sorted({one.actor for one in own if one.actor})
+    where = sorted({one.host for one in own})
+    who = sorted({one.actor for one in own} - {""})
     by = f" by {', '.join(who[:5])}" if who else ""
     return f"{', '.join(where)} attest {len(own)} commits{by} for a ledger of writer {writer}"
 

@@ -13,7 +13,6 @@ from lading.placement import assignment
 from lading.plan import attribution
 from lading.queries import differences, version
 
-GOOD = ("healthy", "running", "completed")
 OPEN = f"deployment: {differences.NOT_ENDED}"
 SEEN = ("health", "restarts", "deployment")  # differences that are said in words of their own
 

@@ -52,10 +52,14 @@ def lines(
 
 def _leave_out_silent(group: _Group, seen: state.FleetState, members: set[str] | None) -> None:
     """Silent hosts are named as such, also those whose files could be read."""
+    silent = set(seen.silent)
+
+    def answering(names: Sequence[str]) -> list[str]:
+        return [name for name in names if name not in silent]
+
     group.silent = [name for name in seen.silent if members is None or name in members]
-    for version, names in group.versions.items():
-        group.versions[version] = [name for name in names if name not in seen.silent]
-    group.without = [name for name in group.without if name not in seen.silent]
+    group.versions = {version: answering(names) for version, names in group.versions.items()}
+    group.without = answering(group.without)
 
 
 def _add(groups: dict[tuple[str, str], _Group], host: str, app: state.AppState) -> None:
