@@ -76,6 +76,7 @@ static void nets(const char *line)
     printf("c=%s %s %s\n", cut(line, "{\"id\":\"", "\""), owner, cut(line, "lading.app\":\"", "\""));
     printf("port=%s \nnet=%s %s %s\n", owner, cut(line, "\"name\":\"/", "\""), cut(line, "\"networks\":{\"", "\""), owner);
 }
+static void there(const char *line) { printf("there=%s\n", cut(line, "\"networks\":{\"", "\"")); }
 static void still(const char *line)
 {
     if (!has(cut(line, "{\"id\":\"", "\""))) return;
@@ -131,6 +132,8 @@ static int answer(char **words, const char *last)
         printf("engine=20.10.24\nid=%s\narch=x86_64\nctx=default\nplugin=2.40.3\nroot=%s\n", strrchr(home, '/') + 1, home);
     else if (begins("ps ") && has("oneoff")) return 0;
     else if (begins("ps ") && has("net=")) each(nets);
+    else if (begins("network ls ")) { puts("there=bridge\nthere=host\nthere=none"); each(there); }
+    else if (begins("volume ls ")) return 0;
     else if (begins("events ")) pause();
     else if (begins("ps -a --no-trunc ")) each(state);
     else if (begins("ps -aq ")) each(id);

@@ -91,7 +91,7 @@ def test_what_a_pattern_does_not_mean_touches_no_host(fleet: Fleet) -> None:
     assert "in the pattern web:!nobody: no host, group or destination is 'nobody'" in fleet.lading(*deploy, "web:!nobody", code=2)
     assert "controller: ansible_connection: local, but lading reaches hosts over SSH" in fleet.lading(*deploy, "all", code=2)
     assert "destination web:&offline has no hosts" in fleet.lading(*deploy, "web:&offline", code=2)
-    assert fleet.versions("--to", "web") == set()
+    assert f"there is no app {fleet.app.name} on" in fleet.lading("where", fleet.app.name, "--to", "web", code=2)
 
 
 def test_a_program_gives_the_hosts(fleet: Fleet) -> None:

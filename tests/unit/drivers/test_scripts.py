@@ -41,8 +41,9 @@ def test_what_is_written_is_what_is_observed(host: HostShell) -> None:
     secret = host.app() / "secrets" / "var.A%2FB"
     secret.mkdir()
     (secret / "2").write_text("canary")
-    current = state.Current("shop", "cafe", "1", "d1", generations={"var.A/B": 2})
-    (host.app() / "current").write_text(json.dumps(current.as_json(), separators=(",", ":")))
+    earlier = state.Changed("d0", release="beef")
+    current = state.Current("shop", "cafe", "1", "d1", generations={"var.A/B": 2}, changed={"0123456789ab": earlier})
+    (host.app() / "current").write_text(json.dumps(current.file_as_json(), separators=(",", ":")))
     seen = host.run(observation.observe("M", state_dir=str(host.state), nonce="salt"))
     app = parsers.from_result("h", seen).apps["shop"]
     assert app.current == current

@@ -36,7 +36,8 @@ tell_secrets() {
 
 # tell_sums APP: of the files of the current release
 tell_sums() {
-    folder=$(sed -n 's/.*"release":"\([0-9a-f]*\)".*/\1/p' "$app_dir/current" 2>/dev/null)
+    # the first "release", which stands before any other object: "changed" names releases of earlier deployments
+    folder=$(sed -n 's/^{[^{]*"release":"\([0-9a-f]*\)".*/\1/p' "$app_dir/current" 2>/dev/null)
     [ -d "$app_dir/releases/$folder" ] || folder=$(printf %.12s "$folder")
     if [ -z "$folder" ] || [ ! -d "$app_dir/releases/$folder" ]; then
         return 0
