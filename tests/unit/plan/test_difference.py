@@ -31,7 +31,7 @@ OTHERS = {
     "a pause": replace(PLAN, delay=5.0),
     "a warning": replace(PLAN, warnings=("look out",)),
     "a change": replace(PLAN, hosts={"web1": replace(HOST, changes=(steps.Change("web1", "web", "image", "a", "b"),))}),
-    "a step less": replace(PLAN, hosts={"web1": replace(HOST, steps=HOST.steps[1:])}),
+    "a step less": replace(PLAN, phases=PLAN.phases[1:]),
     "a right": replace(PLAN, rights=(RIGHT,)),
     "what runs there": replace(PLAN, hosts={"web1": replace(HOST, previous=state.Current("shop", "r0", "0", "d0"))}),
 }

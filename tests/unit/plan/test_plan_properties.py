@@ -17,8 +17,11 @@ from lading.state import journal
 
 NAMES = ("db", "job", "side", "web")
 SECRETS = {"var.P": b"p", "file.key": b"k"}
-ORDER = (steps.StoreRelease, steps.PullImages, steps.RunHook, steps.RecreateNetwork, steps.ScaleDown,
-         steps.StartServices, steps.RemoveService, steps.RemoveNetwork, steps.CommitRelease)
+ORDER = (
+    steps.PullImages, steps.StoreRelease, steps.RunHook, steps.RecreateNetwork, steps.ScaleDown, steps.StartServices,
+    steps.VerifyServices, steps.RemoveService, steps.RemoveNetwork,
+    steps.PrepareRelease, steps.CommitRelease, steps.FinishRelease,
+)
 
 
 @st.composite
