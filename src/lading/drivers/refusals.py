@@ -30,7 +30,7 @@ def describe(kind: str, text: str) -> str:
     said = holder(text) if kind in (base.LOST_LEASE, base.HELD) else _one_line(text)
     if kind == "gone":
         said += _GONE
-    lead = _LEADS.get(kind, kind)
+    lead = _LEADS.get(kind, kind) or "the host refused, and does not say what"
     return f"{lead}: {said}" if said else lead
 
 

@@ -17,6 +17,7 @@ from lading.drivers import refusals
     ("held", "", "held: deployment ? of somebody"),
     ("strange", "word", "strange: word"),
     ("strange", "", "strange"),
+    ("", "", "the host refused, and does not say what"),
 ])
 def test_a_refusal_in_words(kind: str, text: str, said: str) -> None:
     assert refusals.describe(kind, text) == said
