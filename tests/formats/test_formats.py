@@ -161,6 +161,42 @@ def test_whole_ids() -> None:
         committed.to, state.hash_of_line(committed.raw), state.hash_of_current(current))
 
 
+V4_DEPLOYED, V4_TAKEN_BACK, V4_NEXT = "20261129-154539-ee54", "20261129-154553-08a8", "20261129-154616-3a35"
+
+
+def v4_lines() -> list[dict[str, Any]]:
+    """A journal of format 4: a deployment, one that failed and was taken back, one more."""
+    text = (V1.parent / "v4" / "journal").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_phase_a_line() -> None:
+    records = [journal.read(line) for line in v4_lines()]
+    phases = {id: journal.phase_of(records, id) for id in (V4_DEPLOYED, V4_TAKEN_BACK, V4_NEXT)}
+    assert phases == {V4_DEPLOYED: "ended", V4_TAKEN_BACK: "undone", V4_NEXT: "ended"}
+    assert state.AppState("shop", journal=tuple(records)).open is None
+    assert [one.version for one in journal.commits(records)] == ["1.0.0", "1.1.0"]
+    begun = records[0]
+    assert isinstance(begun, journal.Begun)
+    assert (begun.host, begun.participants, begun.process) == ("web1", ("web1", "web2"), "1ac5128cdd3adcb3")
+
+
+@pytest.mark.parametrize(("lines", "phase"), [
+    (1, "begun"), (2, "staged"), (3, "rolling"), (4, "rolled"), (5, "prepared"), (6, "committed"),
+])
+def test_whatever_has_not_ended_is_open(lines: int, phase: str) -> None:
+    records = tuple(journal.read(line) for line in v4_lines()[:lines])
+    left = state.AppState("shop", journal=records).open
+    assert left is not None
+    assert (left.begun.deployment, left.phase) == (V4_DEPLOYED, phase)
+
+
+def test_lines_of_a_phase_are_written_as_they_were_read() -> None:
+    for line in v4_lines():
+        written = journal.read(line).as_json()
+        assert written == {key: value for key, value in line.items() if key not in ("at", "rc")}  # the host adds these
+
+
 @pytest.mark.parametrize("name", RELEASES)
 def test_releases(name: str) -> None:
     folder = RELEASES[name]
