@@ -31,7 +31,8 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         settings = Path(folder) / "settings"
         settings.write_text(f"[run]\nbranch = true\nparallel = true\npatch = subprocess\ndata_file = {folder}/data\n"
-                            f"include = {','.join(pure_files())}\n[report]\ninclude = {','.join(pure_files())}\n")
+                            f"include = {','.join(pure_files())}\n[report]\ninclude = {','.join(pure_files())}\n"
+                            "exclude_also = case _:\\n +assert_never\n")
         coverage, chosen = [sys.executable, "-m", "coverage"], f"--rcfile={settings}"
         lanes = ["-n", str(min(4, 1 + (os.cpu_count() or 1)))]  # one more than cores: some wait
         steps = ([*coverage, "run", chosen, "-m", "pytest", *lanes, *(arguments or TESTS)], [*coverage, "combine", "-q", chosen],

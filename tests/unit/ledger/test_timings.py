@@ -34,6 +34,14 @@ def test_a_deployment_phase_by_phase() -> None:
     }
 
 
+def test_a_takeover_waits_for_leases_from_when_it_begins() -> None:
+    took = timings.timings(stored(
+        (0, events.DeploymentPlanned(D, hosts=("web1",), seconds=1)),
+        (50, events.DeploymentTakenOver(D, hosts=("web1",))), (52, events.LeaseTaken(D, "web1", "lease")),
+    ))
+    assert took.as_json()["hosts"] == {"web1": {"lease": 2.0}}
+
+
 def test_an_undo_and_a_resume_are_added() -> None:
     took = timings.timings(stored(
         (0, events.DeploymentPlanned(D, hosts=("web1",), seconds=1)),
