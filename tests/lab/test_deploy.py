@@ -114,6 +114,6 @@ def test_logs_and_show(app: App) -> None:
     assert "listens on 8080" in lines
     shown = json.loads(app.lading("show", ended["deployment"][:18], "--json").stdout)
     kinds = [event["kind"] for event in shown["events"]]
-    assert kinds[0] == "DeploymentPlanned"
+    assert kinds[:2] == ["DeploymentRequested", "DeploymentPlanned"]
     assert kinds[-1] == "DeploymentEnded"
     assert kinds.count("HostCommitted") == 2
