@@ -142,7 +142,7 @@ class Roll:
     release: Release
     secret_versions: Mapping[str, int]
     app: state.AppState
-    steps: Sequence[steps.RecreateNetwork | steps.ScaleDown | steps.StartServices]
+    steps: Sequence[steps.Changing]
     patience: int
     verb: str = "roll"
     restores: bool = False
@@ -202,7 +202,7 @@ class Removal:
     *undo*: it is part of the way back.
     """
 
-    steps: Sequence[steps.RemoveService | steps.RemoveNetwork]
+    steps: Sequence[steps.Tidying]
     release: Release | None
     secret_versions: Mapping[str, int]
     app: state.AppState

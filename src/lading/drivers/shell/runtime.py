@@ -207,7 +207,7 @@ def _roll_lines(hold: base.Hold, what: base.Roll) -> dict[str, str]:
     }
 
 
-def _roll_step(step: steps.RecreateNetwork | steps.ScaleDown | steps.StartServices) -> Iterator[str]:
+def _roll_step(step: steps.Changing) -> Iterator[str]:
     """A step as lines of scripts/roll.sh."""
     match step:
         case steps.RecreateNetwork():
@@ -221,7 +221,7 @@ def _roll_step(step: steps.RecreateNetwork | steps.ScaleDown | steps.StartServic
             assert_never(step)
 
 
-def _tidy_step(step: steps.RemoveService | steps.RemoveNetwork) -> str:
+def _tidy_step(step: steps.Tidying) -> str:
     """A step as a line of scripts/tidy.sh."""
     match step:
         case steps.RemoveService():

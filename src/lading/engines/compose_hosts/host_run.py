@@ -253,15 +253,15 @@ class HostRun:
             chosen = tuple(group)
             match part:
                 case "stage":
-                    await self._stage(chosen)
+                    await self._stage([one for one in chosen if isinstance(one, steps.Staging)])
                 case "hook":
-                    await self._hook(chosen)
+                    await self._hook([one for one in chosen if isinstance(one, steps.RunHook)])
                 case "roll":
-                    await self._roll(chosen)
+                    await self._roll([one for one in chosen if isinstance(one, steps.Rolling)])
                 case "tidy":
-                    await self._tidy(chosen)
+                    await self._tidy([one for one in chosen if isinstance(one, steps.Tidying)])
                 case "remove":
-                    await self._remove_app(chosen)
+                    await self._remove_app([one for one in chosen if isinstance(one, steps.RemoveApp)])
                 case "prepare":
                     await self._prepare()
                 case "commit":
@@ -283,7 +283,7 @@ class HostRun:
         self._trace.end()
         await self.record(events.StepEnded(self.deployment, self.name, step, error=error, seconds=seconds))
 
-    async def _stage(self, todo: Sequence[steps.Step]) -> None:
+    async def _stage(self, todo: Sequence[steps.Staging]) -> None:
         """Pull, upload, and compare what the host's Compose makes of the release with what this machine's does."""
         begun = await self._announce("stage")
         self._trace.begin("stage")
@@ -295,6 +295,8 @@ class HostRun:
                     await self._store(step)
                 case steps.RepairRecords():
                     await self._repair(step)
+                case _:
+                    assert_never(step)
         await self._ended("stage", begun)
 
     async def _pull(self, step: steps.PullImages) -> None:
@@ -337,11 +339,9 @@ class HostRun:
             raise Failure(self.name, "stage", f"Compose {there or '(unknown)'} on the host reads {different} otherwise "
                           f"than {here or 'the one'} here: install the same version on both, or write it otherwise")
 
-    async def _hook(self, todo: Sequence[steps.Step]) -> None:
+    async def _hook(self, todo: Sequence[steps.RunHook]) -> None:
         for step in todo:
-            match step:
-                case steps.RunHook():
-                    await self._run_hook(step)
+            await self._run_hook(step)
 
     async def _run_hook(self, step: steps.RunHook) -> None:
         """Run a hook once; an exit status other than 0 is a Failure."""
@@ -361,7 +361,7 @@ class HostRun:
         if status:
             raise Failure(self.name, "hook", why, lines)
 
-    async def _roll(self, todo: Sequence[steps.Step]) -> None:
+    async def _roll(self, todo: Sequence[steps.Rolling]) -> None:
         """Bring the host's services to the release, and wait until they are good."""
         back = self._own.begun.verb == "rollback"
         await self._bring_up("roll", self._own.release, self.plan.generations, todo, restores=back)
@@ -370,7 +370,7 @@ class HostRun:
         self.phase = "rolled"
 
     async def _bring_up(
-        self, verb: str, made: releases.Release, versions: Mapping[str, int], todo: Sequence[steps.Step], *,
+        self, verb: str, made: releases.Release, versions: Mapping[str, int], todo: Sequence[steps.Rolling], *,
         restores: bool, whole: bool = False,
     ) -> None:
         changing = [step for step in todo if not isinstance(step, steps.VerifyServices)]
@@ -380,7 +380,7 @@ class HostRun:
         patience = max((made.wait(one) + made.bake(one) for one in placed), default=60.0)
         spares = [name for name, ends in made.endings.items() if ends != "never" and name not in started]
         what = drivers.Roll(
-            made, versions, self.seen, changing, int(patience) + 30, verb=verb, restores=restores,  # type: ignore[arg-type]
+            made, versions, self.seen, changing, int(patience) + 30, verb=verb, restores=restores,
             whole=whole, spares=spares, starts=started,
         )
 
@@ -484,16 +484,15 @@ class HostRun:
         kept = [self._own.release, *self._own.kept.values()]
         return found | {name for one in kept for name, spec in one.services.items() if spec.secrets}
 
-    async def _tidy(self, todo: Sequence[steps.Step]) -> None:
+    async def _tidy(self, todo: Sequence[steps.Tidying]) -> None:
         """Remove what the release no longer has, after everything else is verified."""
         before = self._before()
         old = self._own.kept.get(before.release) if before is not None else None
         await self._remove(todo, old, before.generations if before is not None else {})
 
     async def _remove(
-        self, todo: Sequence[steps.Step], running: releases.Release | None, versions: Mapping[str, int],
+        self, gone: Sequence[steps.Tidying], running: releases.Release | None, versions: Mapping[str, int],
     ) -> None:
-        gone = [step for step in todo if isinstance(step, steps.RemoveService | steps.RemoveNetwork)]
         begun = await self._announce("tidy")
         what = drivers.Removal(gone, running, versions, self.seen)
         await self._ask("tidy", self.driver.runtime.remove(self._held, what))
@@ -613,15 +612,13 @@ class HostRun:
         dropped, objects, secrets = planner.prunable(self.seen, self._own.release, self.plan.generations)
         return drivers.Pruned(dropped, objects, secrets, self.seen, self._own.release)
 
-    async def _remove_app(self, todo: Sequence[steps.Step]) -> None:
+    async def _remove_app(self, todo: Sequence[steps.RemoveApp]) -> None:
         """Take the app away; this is the end of its deployment here."""
         begun = await self._announce("remove")
+        before = self._before()
         for step in todo:
-            match step:
-                case steps.RemoveApp():
-                    before = self._before()
-                    what = drivers.Departure(step, self._own.release, before.generations if before else {}, self.seen)
-                    await self._ask("remove", self.driver.runtime.remove_app(self._held, what))
+            what = drivers.Departure(step, self._own.release, before.generations if before else {}, self.seen)
+            await self._ask("remove", self.driver.runtime.remove_app(self._held, what))
         self.hold, self.phase = None, "ended"
         await self._ended("remove", begun)
         self.end("succeeded", "")
@@ -692,7 +689,7 @@ class HostRun:
         plan = planner.plan_host(self.name, old, dict(before.generations), (), app, self._own.release,
                                  host.attached(old.app))
         plan, whole = planner.way_back(plan, old, self._own.begun.finished)
-        rolling = [step for step in plan.steps if steps.part_of(step) == "roll"]
+        rolling = [step for step in plan.steps if isinstance(step, steps.Rolling)]
         self.seen = app
         await self._bring_up("undo", old, before.generations, rolling, restores=True, whole=whole)
         gone = [step for step in plan.steps if isinstance(step, steps.RemoveService)]
