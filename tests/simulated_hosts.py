@@ -242,14 +242,14 @@ class Runtime:
 
     async def run_hook(
         self, hold: drivers.Hold, what: drivers.Hook, listen: drivers.Listen | None = None
-    ) -> tuple[int, str]:
+    ) -> drivers.HookEnd:
         self.host.asked("hook", hold)
         self.host.write(journal.Intent(hold.deployment, doing="hook", hook=what.step.hook))
         self.hooks.append(what.step.hook)
         self.host.say("hook", listen)
         self.host.after(self.host.name, "hook")
         self.host.write(journal.Done(hold.deployment, doing="hook", hook=what.step.hook, rc=self.host.hook[0]))
-        return self.host.hook
+        return drivers.HookEnd(*self.host.hook)
 
     async def roll(
         self, hold: drivers.Hold, what: drivers.Roll, watcher: drivers.Watcher, tell: Callable[[str], None],

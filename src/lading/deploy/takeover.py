@@ -5,6 +5,7 @@ Every verb that changes an app does it first (`end_open`); `resume` is for those
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import get_args
 
 from lading import context as contexts
 from lading import errors, state
@@ -228,8 +229,9 @@ def what_is_left(
     whole = planner.plan_host(name, made, dict(begun.secret_versions), (), app, before, host.attached(made.app))
     if begun.verb == "rollback":
         whole = planner.without_one_shots(whole, made, begun.finished or ())
-    parts = ("tidy",) if phase == "rolled" else ("roll", "tidy")
-    todo = tuple(step for step in whole.steps if steps.part_of(step) in parts)
+    parts = get_args(steps.Part)
+    left = parts[parts.index("tidy" if phase == "rolled" else "roll"):parts.index("prepare")]
+    todo = tuple(step for step in whole.steps if steps.part_of(step) in left)
     return replace(plan, steps=(*todo, *end))
 
 

@@ -197,6 +197,15 @@ class Hook:
 
 
 @dataclass(frozen=True, slots=True)
+class HookEnd:
+    """How a hook went: its exit status, its last lines, and whether it was ended because its time was up."""
+
+    status: int
+    lines: str = ""
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Removal:
     """What the release no longer has. *release*: what ran until now, which knows how its services want to be stopped;
     *undo*: it is part of the way back.
@@ -307,7 +316,11 @@ class HostStore(Protocol):
 
 
 class ContainerRuntime(Protocol):
-    """The containers of one host."""
+    """The containers of one host.
+
+    What changes containers works under the lease and in a phase that allows it, and tells the journal what it is about
+    to do, and how that ended (rule 1 of docs/protocol.md): each method says which lines it writes.
+    """
 
     async def look(self, app: str) -> state.HostState:
         """What there is of an app; a host that does not answer is a value."""
@@ -317,8 +330,11 @@ class ContainerRuntime(Protocol):
         """Pull what is not there, and tag all so that a prune spares them."""
         ...
 
-    async def run_hook(self, hold: Hold, what: Hook, listen: Listen | None = None) -> tuple[int, str]:
-        """Run a service once; its exit status, and its last lines."""
+    async def run_hook(self, hold: Hold, what: Hook, listen: Listen | None = None) -> HookEnd:
+        """Run a service once, and say how that went.
+
+        In the journal: an intent and a result, both with the hook's name.
+        """
         ...
 
     async def roll(
@@ -326,20 +342,21 @@ class ContainerRuntime(Protocol):
     ) -> None:
         """Bring services up, then show *watcher* what there is until it has seen enough.
 
-        *tell* hears what people should know, such as that a volume is gone.
+        *tell* hears what people should know, such as that a volume is gone. In the journal: `rolling`, then `rolled` or
+        `failed`; on the way back `undoing` and its result.
         """
         ...
 
     async def remove(self, hold: Hold, what: Removal) -> None:
-        """Remove containers and networks."""
+        """Remove containers and networks. In the journal: an intent and a result."""
         ...
 
     async def remove_app(self, hold: Hold, what: Departure) -> None:
-        """Remove an app."""
+        """Remove an app. In the journal: an intent and a result, and `ended`, which frees the lease; on the way back `undoing`."""
         ...
 
     async def start(self, hold: Hold, containers: Sequence[str]) -> None:
-        """Start containers that have died, by id."""
+        """Start containers that have died, by id. In the journal: an intent and a result."""
         ...
 
     async def last_lines(self, app: str, services: Sequence[str]) -> Mapping[str, str]:

@@ -127,6 +127,9 @@ class Engine(Protocol):
     async def apply(self, order: DeploymentOrder, record: events.Record) -> Report:
         """Carry a plan out on all hosts or none; a host that fails is a value in the report.
 
+        A report has an outcome for every host of the plan: of those without steps, "unchanged". Before the first host
+        commits, `order.decide` has come back: the decision lies in the ledger.
+
         Raises:
             RefusedError, TransportError: before anything was changed on any host.
         """

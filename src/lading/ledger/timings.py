@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from lading import events
 from lading.ledger import deployments
+from lading.plan import steps
 
-PHASES = ("lease", "stage", "hook", "roll", "tidy", "commit", "undo", "remove")
+PHASES = ("lease", *get_args(steps.Part), "undo")
 
 
 @dataclass(frozen=True, slots=True)

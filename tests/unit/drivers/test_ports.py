@@ -305,7 +305,7 @@ def test_anonymous_volumes_that_compose_does_not_hand_on_are_mounted_again(stage
 # Hook
 
 
-def hook(host: HostShell, made: releases.Release | None = None) -> tuple[int, str]:
+def hook(host: HostShell, made: releases.Release | None = None) -> base.HookEnd:
     keep = f'case "$*" in *" run "*) cat {host.app()}/hook.yaml >{host.folder}/hook;; esac\n'
     host.program("docker", (host.bin / "docker").read_text().replace("case", keep + "case", 1))
     spec = dataclasses.replace(
@@ -322,7 +322,7 @@ def hook(host: HostShell, made: releases.Release | None = None) -> tuple[int, st
 def test_a_hook_beside_a_running_app_is_a_project_of_its_own(staged: HostShell) -> None:
     staged.docker({"ps*project=shop": "c1\n", "ps*": "c5\n", "volume inspect*": "", "network inspect shop_default": "",
                    "network ls*": "n5\n", "network rm*": "", "rm*": "", "compose*run*": "migrated\n"})
-    assert hook(staged) == (0, "migrated")
+    assert hook(staged) == base.HookEnd(0, "migrated")
     lines = staged.lines()
     (run,) = [line for line in lines if line.startswith("compose")]
     assert run.endswith(f"-p shop-hook-d1 -f {staged.app()}/hook.yaml run --rm --no-deps -T tool")
@@ -343,7 +343,7 @@ def test_a_hook_before_the_first_deployment_is_the_apps_own(
     staged: HostShell, answer: str | int, code: int, removed: bool,
 ) -> None:
     staged.docker({"ps*": "", "network ls*": "n5\n", "network rm*": "", "compose*run*": answer})
-    assert hook(staged)[0] == code
+    assert hook(staged).status == code
     lines = staged.lines()
     assert any(f"-p shop -f {staged.app()}/hook.yaml run" in line for line in lines)
     assert ("network rm n5" in lines) is removed

@@ -217,7 +217,7 @@ def test_a_lease_of_an_older_lading_lives_until_it_ends(host: HostShell) -> None
 
 def test_two_processes_of_one_deployment_are_two(host: HostShell) -> None:
     Party(host).come_to("begun")
-    set_lease(host, {"expires": int(uptime()) + 1})
+    set_lease(host, {"expires": int(uptime()) + 3})
     other = Party(host, process="p2")
     other.take()
     assert other.told  # the first one was waited for

@@ -63,7 +63,7 @@ def pull(host: HostShell, listen: base.Listen | None, **images: str) -> None:
     host.ask(lambda ports: ports.runtime.pull(host.hold(), what, listen))
 
 
-def hook(host: HostShell, listen: base.Listen | None) -> tuple[int, str]:
+def hook(host: HostShell, listen: base.Listen | None) -> base.HookEnd:
     made = a_release(a_service("db", "r/db:1"))
     what = base.Hook(made, {}, state.AppState("shop"), steps.RunHook("migrate", "db", None, 60))
     return host.ask(lambda ports: ports.runtime.run_hook(host.hold(), what, listen))
@@ -102,13 +102,13 @@ def test_a_hook_is_told_while_it_runs(staged: HostShell, tmp_path: Path) -> None
     go_on = tmp_path / "heard"
     printing(staged, "compose*run*", f"echo migrating; {wait_for(go_on)}; printf 'no newline'; exit 4", {"ps*": ""})
     heard = Heard("migrating", go_on)
-    assert hook(staged, heard) == (4, "migrating\nno newline")
+    assert hook(staged, heard) == base.HookEnd(4, "migrating\nno newline")
     assert heard.lines == [base.Said("hook", "db", "migrating"), base.Said("hook", "db", "no newline")]
 
 
 def test_where_nobody_listens_nothing_crosses_the_wire(staged: HostShell) -> None:
     printing(staged, "compose*run*", "echo migrating; exit 4", {"ps*": ""})
-    assert hook(staged, None) == (4, "migrating")
+    assert hook(staged, None) == base.HookEnd(4, "migrating")
     told = f"{scripts.parts('tell')}run_told web 20 echo migrating; printf '%s %s' \"$status\" \"$output\"\n"
     for limit, said_there in ((0, b""), (9, b"\nM said\nweb\nmigrating\n\nM next\n")):
         values = command.assign({"MARKER": "M", "APP": "shop", "TELL": limit})

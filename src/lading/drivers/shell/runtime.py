@@ -1,6 +1,7 @@
 """The containers of a host, over its shell: `docker` and `docker compose`, called by scripts."""
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import assert_never
 
@@ -12,6 +13,8 @@ from lading.drivers.shell import bound, guarded, logs, observation, observe, rel
 from lading.plan import mounts, steps
 from lading.state import journal
 from lading.transport import command
+
+TIMED_OUT = (124, 137)  # the status of `timeout`, and of what it had to kill; a program may end with either by itself
 
 
 class ShellRuntime:
@@ -48,8 +51,8 @@ class ShellRuntime:
 
     async def run_hook(
         self, hold: base.Hold, what: base.Hook, listen: base.Listen | None = None
-    ) -> tuple[int, str]:
-        """Run a service once; its exit status, and its last lines."""
+    ) -> base.HookEnd:
+        """Run a service once, and say how that went."""
         made, step = what.release, what.step
         lines = said.Lines("hook", listen, said.of_service(step.service))
         used = mounts.of_service(made, made.services[step.service])
@@ -63,9 +66,11 @@ class ShellRuntime:
             "TELL": lines.limit,
         }
         running = self._host.guarded("hook", "hook", hold, values, list(_resources(made)), timeout=limit + 90)
+        began = time.monotonic()
         answer = await self._host.send(running, lines.part)
-        status, _, output = answer.text("hook").partition("\n")
-        return shape.whole(status.strip(), 1), output
+        word, _, output = answer.text("hook").partition("\n")
+        status = shape.whole(word.strip(), 1)
+        return base.HookEnd(status, output, status in TIMED_OUT and time.monotonic() - began >= step.timeout)
 
     async def roll(
         self, hold: base.Hold, what: base.Roll, watcher: base.Watcher, tell: Callable[[str], None],

@@ -350,11 +350,11 @@ class HostRun:
         what = drivers.Hook(made, versions, self.seen, step)
         self._trace.begin("hook", self._unknown(made, versions))
         listen = self._trace.listens("hook")
-        status, log = await self._ask("hook", self.driver.runtime.run_hook(self._held, what, listen))
-        late = status in (124, 137) and time.monotonic() - begun >= step.timeout
-        how = f"time is up ({step.timeout:g} s)" if late else f"exit code {status}"
+        end = await self._ask("hook", self.driver.runtime.run_hook(self._held, what, listen))
+        status = end.status
+        how = f"time is up ({step.timeout:g} s)" if end.late else f"exit code {status}"
         why = f"hook {step.hook} ({step.service}): {how}"
-        lines, evidence = self._kept(step.service, log, made, versions) if status else ((), "")
+        lines, evidence = self._kept(step.service, end.lines, made, versions) if status else ((), "")
         await self.record(events.HookEnded(
             self.deployment, self.name, "hook", hook=step.hook, status=status, evidence=evidence))
         await self._ended("hook", begun, why if status else "")
