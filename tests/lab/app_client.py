@@ -123,7 +123,8 @@ class App:
             label = f"label=com.docker.compose.project={self.name}"
             lines = [f"docker ps -aq --filter {label} | xargs -r docker rm -f",
                      f"docker network ls -q --filter {label} | xargs -r docker network rm",
-                     f"docker volume ls -q --filter {label} | xargs -r docker volume rm", *lines]
+                     f"docker volume ls -q --filter {label} | xargs -r docker volume rm",
+                     f"docker volume rm -f lading-state-{self.name}", *lines]
         self.lab.exec(host, "; ".join(lines), check=False)
 
     def _anything_on(self, host: str) -> bool:
@@ -133,6 +134,8 @@ class App:
             containers = self.lab.engine(host, f"/containers/json?all=1&filters={filters}")
             networks = self.lab.engine(host, f"/networks?filters={filters}")
             volumes = self.lab.engine(host, f"/volumes?filters={filters}")["Volumes"]
+            named = quote(json.dumps({"name": [f"lading-state-{self.name}"]}))
+            volumes = volumes or self.lab.engine(host, f"/volumes?filters={named}")["Volumes"]
         except (LabError, OSError, HTTPException, ValueError):
             return True
         return bool(containers or networks or volumes)
