@@ -288,6 +288,11 @@ class Outcome:
     hosts: Mapping[str, HostOutcome]
 
     @property
+    def is_good(self) -> bool:
+        """Whether what was asked for is there on every host."""
+        return self.result in ("succeeded", "unchanged")
+
+    @property
     def result(self) -> WholeResult:
         """The whole, by the hosts: succeeded and unchanged are the only good ones."""
         seen = {host.result for host in self.hosts.values()}

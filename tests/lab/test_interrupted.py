@@ -17,7 +17,14 @@ from lab_client import Lab
 @contextmanager
 def deploying(app: App, version: str, until: str, to: str = "web1,web2") -> Iterator[subprocess.Popen[str]]:
     """A deployment in the background that has just said *until*; it is ended at the end of the block."""
-    process = app.start("deploy", "--version", version, "--to", to, "--yes")
+    with running(app, "deploy", "--version", version, "--to", to, "--yes", until=until) as process:
+        yield process
+
+
+@contextmanager
+def running(app: App, *words: str, until: str) -> Iterator[subprocess.Popen[str]]:
+    """A verb in the background that has just said *until*; it is ended at the end of the block."""
+    process = app.start(*words)
     try:
         assert process.stderr is not None
         said = ""
@@ -67,6 +74,19 @@ def test_the_next_deployment_ends_what_a_dead_controller_left(app: App) -> None:
     assert (open_intents(app), app.ids("web2")["web"] != before) == ([], True)
     rows = json.loads(app.lading("history", app.name, "--json").stdout)
     assert [row["result"] for row in rows] == ["succeeded", "succeeded", "succeeded"]
+
+
+@pytest.mark.parametrize("until", some(["web1       roll begins", "web1       lease taken"]))
+def test_a_rollback_that_was_interrupted_goes_one_step_and_no_further(app: App, until: str) -> None:
+    for version in ("1.0.0", "1.1.0"):
+        assert app.deploy(version).returncode == 0
+    words = ("rollback", app.name, "--to", "web1,web2", "--yes")
+    with running(app, *words, until=until) as process:
+        process.kill()
+    again = app.lading(*words)
+    assert again.returncode == 0, again.stderr
+    assert app.versions() == {("web1", "1.0.0", "healthy"), ("web2", "1.0.0", "healthy")}
+    assert open_intents(app) == []
 
 
 @pytest.mark.parametrize("number", some([signal.SIGTERM, signal.SIGHUP, signal.SIGINT]))

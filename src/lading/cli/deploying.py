@@ -163,7 +163,9 @@ def _look_at(context: contexts.Context, made: steps.Plan) -> None:
 def finish(done: ended.Ended, as_json: bool, more: Mapping[str, Any] | None = None) -> int:
     """Show how it ended (*more*: besides, in the JSON document); the exit code."""
     render.document({**done.as_json(), **(more or {})}) if as_json else render.ended(done)
-    return 0 if done.reached or done.result in ("succeeded", "unchanged") else 5
+    if done.report.overtaken:
+        return errors.LeaseHeldError.exit_code
+    return 0 if done.reached or done.report.outcome.is_good else 5
 
 
 @click.command()

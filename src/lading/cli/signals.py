@@ -25,7 +25,7 @@ def watch(stop: asyncio.Event, *, says: bool) -> None:
         stop.set()
         if says:
             terminal.err("")
-            terminal.err("stopping after this step, then undoing; again to leave at once")
+            terminal.err("stopping after this step, then undoing unless the commit is decided; again to leave at once")
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -81,7 +81,11 @@ async def _work(
         raise
     await record(_end(order, report, time.monotonic() - begun))
     lacks = await record.catch_up()
-    return replace(_ended(context, order, report, report.outcome.result, started), note=lacks)
+    taken = ""
+    if report.overtaken:
+        taken = f"what became of it was done by {report.overtaken}, who has taken the app over: lading where {order.plan.app}"
+    note = "; ".join(filter(None, [taken, lacks]))
+    return replace(_ended(context, order, report, report.outcome.result, started), note=note)
 
 
 async def _keep_release(context: contexts.Context, order: base.DeploymentOrder) -> None:

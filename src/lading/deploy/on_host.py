@@ -17,6 +17,12 @@ def unfinished(seen: state.FleetState, app: str) -> dict[str, str]:
     return found
 
 
+def open_verbs(seen: state.FleetState, app: str) -> frozenset[str]:
+    """What the deployments of an app that are open on hosts were to do: deploy, rollback, …"""
+    left = (host.apps[app].open for host in seen.hosts.values() if app in host.apps)
+    return frozenset(one.begun.verb for one in left if one is not None)
+
+
 def current_release(app: state.AppState) -> release.Release | None:
     """The release that a host says is current, if it still keeps it."""
     if app.current is None or app.current.release not in app.releases:

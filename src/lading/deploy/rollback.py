@@ -1,6 +1,6 @@
 """Back to the previous release or to any kept one: whole, from what the hosts keep, without registry or ledger."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -60,9 +60,11 @@ async def rollback(
     """
     destination, chosen = await placing.place(context, to, lambda _: app)
     seen = await _look(context, chosen, app)
+    verbs = on_host.open_verbs(seen, app)
     done = await takeover.end_open(context, app, seen, take_lease=take_lease, before="the way back")
-    if done and not release and any(one.result != "succeeded" for one in done):
-        return _already_back(app, done)
+    answer = _already_there(app, done, verbs) if done and not release else None
+    if answer is not None:
+        return answer
     if done:
         seen = await _look(context, chosen, app)
     rows = choices.of_names(context.settings.inventory, to, destination, chosen)
@@ -81,6 +83,20 @@ async def rollback(
     wanted = order.make(context, prepared.plan, becoming, chosen, deployment=order.new_id(), means=means,
                         reason=reason, override=take_lease)
     return await execution.carry_out(context, wanted)
+
+
+def _already_there(app: str, done: Sequence[ended.Ended], verbs: Collection[str]) -> ended.Ended | None:
+    """The way back that is asked for, if what was open has gone it; None = it is still to be gone.
+
+    *verbs*: of what was open.
+    """
+    succeeded = all(one.result == "succeeded" for one in done)
+    if set(verbs) == {"rollback"} and succeeded:
+        finished = f"the rollback to {done[-1].version} was open and has been finished; to go further back: lading rollback {app}"
+        return replace(done[-1], note="; ".join(filter(None, [done[-1].note, finished])))
+    if set(verbs) == {"deploy"} and not succeeded:
+        return _already_back(app, done)
+    return None
 
 
 def _already_back(app: str, done: Sequence[ended.Ended]) -> ended.Ended:

@@ -216,8 +216,8 @@ def what_is_left(
 ) -> steps.HostPlan:
     """What is left to do on a host to go on with a deployment: from what is seen, out of what it keeps (pure).
 
-    What has rolled is not rolled again; what was being rolled is, as far as containers are not as the
-    release says.
+    What has rolled is not rolled again, but watched anew: nobody knows what was seen of it. What was
+    being rolled is rolled, as far as containers are not as the release says.
     """
     begun, made = own.begun, own.release
     end = tuple(planner.end_of(made.id))
@@ -230,8 +230,10 @@ def what_is_left(
     if begun.verb == "rollback":
         whole = planner.without_one_shots(whole, made, begun.finished or ())
     parts = get_args(steps.Part)
-    left = parts[parts.index("tidy" if phase == "rolled" else "roll"):parts.index("prepare")]
-    todo = tuple(step for step in whole.steps if steps.part_of(step) in left)
+    left = parts[parts.index("roll"):parts.index("prepare")]
+    todo = [step for step in whole.steps if steps.part_of(step) in left]
+    if phase == "rolled":
+        todo = [step for step in todo if not isinstance(step, steps.Changing)]
     return replace(plan, steps=(*todo, *end))
 
 

@@ -112,13 +112,17 @@ class DeploymentOrder:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How it ended: the outcome per host, and what went wrong first (host, step, words, last log lines)."""
+    """How it ended: the outcome per host, and what went wrong first (host, step, words, last log lines).
+
+    *overtaken*: who has taken the app over meanwhile; what became of this deployment is then that one's doing.
+    """
 
     outcome: events.Outcome
     host: str = ""
     step: str = ""
     why: str = ""
     log: tuple[str, ...] = ()
+    overtaken: str = ""
 
 
 class Engine(Protocol):

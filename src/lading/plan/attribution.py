@@ -88,6 +88,13 @@ def of_containers(app: state.AppState) -> dict[str, state.Changed]:
     return found
 
 
+def services_of(app: state.AppState, deployment: str) -> frozenset[str]:
+    """The services of which a deployment has changed a container, as far as anything tells it."""
+    known = of_containers(app)
+    mine = {id for id, changed in known.items() if changed.deployment == deployment}
+    return frozenset(one.service for one in app.containers if one.id in mine)
+
+
 def _of_container(app: state.AppState, seen: state.ContainerState, known: Sequence[Run]) -> state.Changed | None:
     moment = seen.created or ("" if seen.restarts else seen.since)
     by_time = next((run.changed for run in known if moment and run.covers(moment)), None)

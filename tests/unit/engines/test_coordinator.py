@@ -271,6 +271,45 @@ def test_whoever_comes_after_a_killed_controller_ends_it_the_same_everywhere(cal
     assert len({host.current.version for host in fleet.hosts.values() if host.current}) == 1
 
 
+def crashes(fleet: Fleet, on: str) -> None:
+    """The containers that are new on a host have crashed, and Docker has started them again."""
+    host = fleet.hosts[on]
+    host.containers = [replace(one, restarts=3, created="2026-11-29T10:00:00Z") for one in host.containers]
+
+
+def dead_after_the_roll(fleet: Fleet) -> None:
+    """The controller dies once all have rolled, and before web1 is prepared."""
+    kill_at(fleet, "prepare", "web1", effect=False)
+    with pytest.raises(Killed):
+        fleet.apply()
+    for host in fleet.hosts.values():
+        host.before = no_fault
+        host.free()
+
+
+def test_what_a_dead_controller_has_rolled_is_watched_by_who_goes_on() -> None:
+    fleet = Fleet(parallelism=3)
+    dead_after_the_roll(fleet)
+    assert fleet.hosts["web1"].phase == "rolled"
+    crashes(fleet, "web1")
+    report = fleet.settle()
+    assert results(report) == ["rolled_back"] * 3
+    assert "restarts" in report.why
+    assert fleet.runs() == ["1", "1", "1"]
+
+
+def test_what_was_prepared_and_crashes_is_unwell() -> None:
+    fleet = Fleet(parallelism=3)
+    kill_at(fleet, "commit", "web1", effect=False)
+    with pytest.raises(Killed):
+        fleet.apply()
+    for host in fleet.hosts.values():
+        host.before = no_fault
+        host.free()
+    crashes(fleet, "web2")
+    assert results(fleet.settle()) == ["succeeded", "unwell", "succeeded"]
+
+
 def test_who_lives_is_not_disturbed() -> None:
     fleet = Fleet()
     kill_at(fleet, "roll", "web2", effect=False)
@@ -304,7 +343,7 @@ def test_who_was_frozen_and_overtaken_says_what_became_of_it(call: str, on: str,
     fleet.hosts[on].before = overtake
     report = fleet.apply()
     assert frozen == [on]
-    assert report.outcome.result == result
+    assert (report.outcome.result, report.overtaken) == (result, "deployment d1 of somebody")
     assert {host.open for host in fleet.hosts.values()} == {""}
 
 

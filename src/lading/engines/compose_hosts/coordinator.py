@@ -55,6 +55,7 @@ class Coordinator:
         self.silent = dict(order.unreachable)
         self.decided = order.committed
         self.failure: Failure | None = None
+        self.overtaken = ""  # by whom, once a host has told it
         self.settled = False
 
     # The three things that an engine does
@@ -136,6 +137,9 @@ class Coordinator:
             elif part != "finish":
                 self._check_stop(part)
             await self._all(self.runs[name].carry_out(todo) for name, todo in batch.items())
+            if part == "commit" and self.order.stop.is_set():
+                self.order.show(events.ServiceAwaited(
+                    self.order.deployment, "", part, "was decided before the stop: it is too late, and goes on to its end"))
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -206,6 +210,7 @@ class Coordinator:
 
     async def _take(self, runs: Sequence[HostRun], patience: float) -> None:
         """Take leases anew; hosts that do not answer are tried for *patience* seconds."""
+        self.overtaken = next((run.overtaken for run in self.runs.values() if run.overtaken), self.overtaken)
         record = journal.Taken(self.order.deployment, actor=self.order.holder, reason=self.order.reason,
                                url=self.order.url, process=self.order.process)
         until = asyncio.get_running_loop().time() + patience
@@ -391,10 +396,10 @@ class Coordinator:
             found[name] = run.outcome
         for name, why in self.silent.items():
             found[name] = events.HostOutcome("unknown", error=why)
-        failure = self.failure
-        if failure is None:
-            return base.Report(events.Outcome(found))
-        return base.Report(events.Outcome(found), failure.host, failure.step, failure.why, failure.log)
+        failure, outcome = self.failure, events.Outcome(found)
+        if failure is None or (outcome.is_good and not self.overtaken):
+            return base.Report(outcome)  # what failed for a while was mended
+        return base.Report(outcome, failure.host, failure.step, failure.why, failure.log, self.overtaken)
 
 
 class Renewing:

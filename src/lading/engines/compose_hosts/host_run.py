@@ -31,7 +31,8 @@ class HostRun:
 
     *phase*: in which the deployment is here, as far as is known; *seen*: the app as it was when the
     lease was taken; *touched*: containers may have changed; *lost*: why it does not answer, "" = it does;
-    *overtaken*: another deployment has the app now; *good*: its containers when they were last judged good.
+    *overtaken*: another deployment has the app now; *good*: its containers when they were last judged good;
+    *fresh*: the services that this deployment has started here, of which a restart is a crash.
     """
 
     def __init__(
@@ -159,6 +160,7 @@ class HostRun:
         self.last_heard = time.monotonic()
         self.hold, self.phase, self.host = acquired.hold, acquired.phase or "none", acquired.seen
         self.seen = acquired.seen.apps.get(self.order.plan.app, state.AppState(self.order.plan.app))
+        self.fresh |= attribution.services_of(self.seen, self.deployment)
         if acquired.hold is not None:
             await self.record(events.LeaseTaken(self.deployment, self.name, "lease", fence=acquired.hold.fence))
 
@@ -366,7 +368,7 @@ class HostRun:
         back = self._own.begun.verb == "rollback"
         await self._bring_up("roll", self._own.release, self.plan.generations, todo, restores=back)
         started = [step for step in todo if isinstance(step, steps.StartServices)]
-        self.fresh = frozenset(name for step in started for name in step.services)
+        self.fresh |= {name for step in started for name in step.services}
         self.phase = "rolled"
 
     async def _bring_up(
@@ -394,7 +396,8 @@ class HostRun:
         if awaited:
             tell(awaited)
         stops = (lambda: self.order.stop.is_set()) if verb == "roll" else (lambda: False)
-        follows = watch.Watch(made, placed, started, versions, stops, tell)
+        fresh = self.fresh.union(started) if verb == "roll" else started  # also what whoever began it here has started
+        follows = watch.Watch(made, placed, fresh, versions, stops, tell)
         recognising = Recognising(follows, self._adopted(verb), self._trace)
         listen = self._trace.listens("compose")
         asked = self._ask(verb, self.driver.runtime.roll(self._held, what, recognising, tell, listen))
