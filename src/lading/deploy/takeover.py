@@ -3,7 +3,7 @@
 Every verb that changes an app does it first (`end_open`); `resume` is for those who want only that.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
@@ -88,7 +88,7 @@ async def end_open(
     wish = Wish(override=take_lease, reason=f"before {before}")
     done = (await _end_all(context, there, wish)).ended
     for one in done:
-        _check_decided(one)
+        _check_decided(one, seen.hosts)
     return done
 
 
@@ -97,21 +97,22 @@ async def _end_all(context: contexts.Context, seen: state.FleetState, wish: Wish
     return Resumed(tuple(done), tuple(seen.hosts), seen.untold)
 
 
-def _check_decided(done: ended.Ended) -> None:
-    """Refuse to plan on what nobody could end.
+def _check_decided(done: ended.Ended, wanted: Collection[str]) -> None:
+    """Refuse to plan on what nobody could end; *wanted*: the hosts of the plan, for the others do not matter to it.
 
     Raises:
-        DeployFailedError: it is in doubt, or hosts contradict each other.
+        DeployFailedError: on one of them it is in doubt, or hosts contradict each other.
     """
-    if done.result != "unknown":
+    app, outcomes = done.app, done.report.outcome.hosts
+    left = [name for name, host in outcomes.items() if host.result == "unknown" and name in wanted]
+    if not left:
         return
-    app, report = done.app, done.report
-    silent = [name for name, host in report.outcome.hosts.items() if host.result == "unknown"]
+    silent = [name for name, host in outcomes.items() if host.result == "unknown" and host.error] or left
     raise errors.DeployFailedError(
-        f"deployment {done.deployment} of {app} is open: {report.why or 'a host did not answer'}",
-        f"bring {', '.join(silent)} back and repeat; or leave it out (--to), or decide: "
-        f"lading resume {app} --continue | --undo --lost {silent[0] if silent else 'HOST'}",
-        host=silent[0] if silent else "", step="resume")
+        f"deployment {done.deployment} of {app} is open: {done.report.why or 'a host did not answer'}",
+        f"bring {', '.join(silent)} back and repeat; or leave {', '.join(left)} out (--to), or decide: "
+        f"lading resume {app} --continue | --undo --lost {silent[0]}",
+        host=left[0], step="resume")
 
 
 def _open(seen: state.FleetState) -> tuple[tuple[str, str], ...]:
