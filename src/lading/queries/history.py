@@ -8,7 +8,7 @@ from lading import context as contexts
 from lading.compose import complaints, restore
 from lading.drivers.shell import observe
 from lading.ledger import chain, contradictions, deployments, evidence, ledger
-from lading.state import journal
+from lading.state import damage, journal
 
 NAMES = 10_000  # deployments in which the right name of an app is looked for
 
@@ -247,13 +247,10 @@ async def rebuild(context: contexts.Context) -> Rebuilt:
         lost.append(f"their place in a chain: that of this ledger (writer {head.writer}) has {head.seq} rows of its own")
     lost += [f"the chain of writer {writer}, which hosts attest: it is noted as lost or elsewhere" for writer in gone]
     full = sorted(f"{app.app} on {name}" for name, host in seen.hosts.items() for app in host.apps.values()
-                  if len(app.journal) >= JOURNAL_LINES)
+                  if len(app.journal) >= damage.WINDOW)
     if full:
-        lost.append(f"deployments older than the last {JOURNAL_LINES} journal lines: {', '.join(full)}")
+        lost.append(f"deployments older than the last {damage.WINDOW} journal lines: {', '.join(full)}")
     return Rebuilt(found, await kept.count_releases(), tuple(lost))
-
-
-JOURNAL_LINES = 500  # that a host shows of a journal (commands.files.APP_STATE)
 
 
 async def _remember(kept: ledger.Ledger, seen: state.FleetState) -> None:

@@ -10,7 +10,7 @@ from lading.state.observed import AppState
 
 What = Literal["current", "journal", "release", "lease"]
 PLAYBOOK = "ansible-playbook"  # the deployment that an exported playbook writes into `current`; it has no journal
-WINDOW = 500  # lines that a host shows of a journal
+WINDOW = 500  # lines that a host shows of a journal: as scripts/lib/app-state.sh says
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What is damaged of what lading keeps of an app: each case by its name, and nothing else (D14)."""
 
+from importlib import resources
 from typing import Any
 
 import pytest
@@ -65,3 +66,7 @@ def test_a_deployed_release_whose_files_are_gone_is_named_once() -> None:
         assert damage.found(state.AppState("shop", app().current, journal=DEPLOYED, lease=LEASE, damaged=(f"release {name}",))) == ()
     others = ("deployed x", "release")
     assert len(damage.found(state.AppState("shop", app().current, journal=DEPLOYED, lease=LEASE, damaged=others))) == 1
+
+
+def test_a_host_shows_as_many_lines_of_a_journal_as_is_reckoned_with() -> None:
+    assert f"tail -n {damage.WINDOW} " in (resources.files("lading.drivers.shell") / "scripts/lib/app-state.sh").read_text()
