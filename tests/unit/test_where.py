@@ -65,6 +65,22 @@ def test_a_host_that_contradicts_the_ledger_and_has_nothing_of_the_app() -> None
     assert differences.contradicted(wrong).declared == f"deployment 20261128-100000-aaaa (release {'f' * 12})"
 
 
+def test_the_one_way_out_of_damage_is_a_repair() -> None:
+    seen = contradictions.Committed("d1", MADE.id, "2026-11-28T10:00:09Z")
+    wrong = contradictions.Contradiction("web1", "shop", "its `current` is gone", seen)
+    committed = a_journal(
+        {"v": 4, "kind": "begin", "deployment": "d1", "to": MADE.id, "destination": "production"},
+        {"v": 4, "kind": "committed", "deployment": "d1", "to": MADE.id})
+    ended = a_journal({"v": 4, "kind": "ended", "deployment": "d1", "result": "well"})
+    hurt = replace(an_app(MADE, journal=(*committed, *ended)), current=None)
+    found = rows(hurt, wrong)
+    assert [one for row in found for one in row.drift if one.startswith("ledger")] == [
+        "ledger: its `current` is gone; next: lading repair web1 shop"]
+    assert {row.destination for row in found} == {"production"}
+    whole = [one for row in rows(an_app(MADE), wrong) for one in row.drift]
+    assert whole == ["ledger: its `current` is gone; next: lading deploy … --to web1 --accept-host web1"]
+
+
 def test_a_service_of_which_no_container_is_wanted_is_not_missing() -> None:
     made = a_release(a_service("web"), a_service("idle", replicas=0), a_service("db"))
     web = a_container(made.services["web"])

@@ -12,6 +12,7 @@ from lading.ledger import contradictions
 from lading.placement import assignment
 from lading.plan import attribution
 from lading.queries import differences, version
+from lading.state import damage
 
 OPEN = f"deployment: {differences.NOT_ENDED}"
 SEEN = ("health", "restarts", "deployment")  # differences that are said in words of their own
@@ -110,8 +111,9 @@ def _empty(host: str, app: str, drift: tuple[str, ...], service: str = "", desti
 
 def destination(app: state.AppState) -> str:
     """The destination for which an app was deployed, or is being deployed; "" if nothing tells."""
-    if app.current is not None:
-        return app.current.destination
+    deployed = damage.declared(app)
+    if deployed is not None:
+        return deployed.destination
     return app.open.begun.destination if app.open is not None else ""
 
 
@@ -162,12 +164,19 @@ def _of_no_container(host: str, app: state.AppState, what: differences.Differenc
     """A difference that is about no container: the app as a whole, such as an open deployment, with what to type next."""
     words = f"{what.field}: {what.observed or 'nothing'}"
     if what.field == "ledger":
-        words += f"; next: lading deploy … --to {host} --accept-host {host}"
+        words += f"; next: {_way_out(host, app)}"
     if app.open is None or what.field != "deployment":
         return _empty(host, app.app, (words,), what.service, destination(app))
     one = app.open.begun
     return Row(app.app, "", host, "", one.version, one.to, "", "", "unknown", one.at, one.deployment, one.actor,
                (f"{words}; next: lading resume {app.app}",), destination=one.destination, app_version=one.version)
+
+
+def _way_out(host: str, app: state.AppState) -> str:
+    """What to type where a host contradicts the ledger: what is damaged is mended before anything else."""
+    if damage.blocking(app) is not None:
+        return f"lading repair {host} {app.app}"
+    return f"lading deploy … --to {host} --accept-host {host}"
 
 
 def _made(app: state.AppState) -> releases.Release:

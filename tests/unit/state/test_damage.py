@@ -70,3 +70,20 @@ def test_a_deployed_release_whose_files_are_gone_is_named_once() -> None:
 
 def test_a_host_shows_as_many_lines_of_a_journal_as_is_reckoned_with() -> None:
     assert f"tail -n {damage.WINDOW} " in (resources.files("lading.drivers.shell") / "scripts/lib/app-state.sh").read_text()
+
+
+@pytest.mark.parametrize(("seen", "version"), [
+    (app(), "1"),
+    (without_current(), "1.1.0"),
+    (without_current(damaged=("current",)), "1.1.0"),
+    (without_current(journal=(*DEPLOYED, *OPEN), damaged=("current",)), "1.1.0"),
+    (without_current(journal=(*DEPLOYED, *REMOVED), damaged=("current",)), None),
+    (without_current(journal=(), damaged=("current", "journal")), None),
+    (without_current(foreign="on web2"), None),
+    (without_current(foreign="on web2", damaged=("current",)), None),
+    (without_current(journal=OPEN), None),
+    (state.AppState("shop"), None),
+])
+def test_what_is_deployed_by_current_or_else_by_the_journal(seen: state.AppState, version: str | None) -> None:
+    told = damage.declared(seen)
+    assert (told.version if told is not None else None) == version
