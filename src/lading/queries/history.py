@@ -36,12 +36,12 @@ async def history(
         UnknownReleaseError: nobody knows the app: not the ledger, and no host, all of which answer if they were asked.
     """
     kept = _ledger(context)
-    silent: Mapping[str, str] = {}
+    seen = state.FleetState({})
     if not offline:
         seen = await _look(context, app, to)
-        silent = seen.untold
         await kept.take(deployments.from_journals(seen))
-    rows = await kept.history(app, limit)
+    silent = seen.untold
+    rows = deployments.unheard(await kept.history(app, limit), seen)
     if app and not rows and not silent and limit > 0:
         known = sorted({one.app for one in await kept.history(limit=NAMES)})
         hint = complaints.nearest(app, known) or f"apps: {', '.join(known) or 'none'}"
@@ -86,6 +86,7 @@ async def show(context: contexts.Context, prefix: str) -> Shown:
         if row is None:
             contexts.check_answered(silent, f"whether there is a deployment {prefix}")
             raise errors.UnknownReleaseError(f"neither the ledger nor a host knows a deployment {prefix}", "lading history")
+        [row] = deployments.unheard([row], seen)
         told = deployments.told_of(seen, row.deployment)
     stored = await kept.events(row.deployment)
     last = await _evidence(kept, stored)
@@ -237,7 +238,7 @@ async def rebuild(context: contexts.Context) -> Rebuilt:
     here = {head.writer for head in await kept.heads()}
     gone = sorted({one.writer for one in deployments.attested(seen)} - here)
     await kept.declare_elsewhere(gone, context.ran_by or context.actor)
-    rows = await kept.history(limit=1_000_000)
+    rows = deployments.unheard(await kept.history(limit=1_000_000), seen)
     found = History(rows, sum(1 for row in rows if row.origin), silent)
     lost = [f"what only the journal of {name} tells: {why}" for name, why in silent.items()]
     if found.elsewhere:

@@ -213,6 +213,58 @@ def test_what_others_began_and_this_ledger_ended() -> None:
     assert listed() is None
 
 
+def test_what_this_ledger_left_open_on_a_silent_host_is_no_end() -> None:
+    """Another's deployment that this user's `deploy --to web1` took over, while web2 was cut off."""
+    end = events.DeploymentEnded(ID, result="unknown", hosts={"web1": "rolled_back", "web2": "unknown"})
+    found = listed(end, web1=[begin(), line("undone")], web2="no route")
+    assert found is not None
+    assert (found.result, found.hosts) == ("unknown", {"web1": "rolled_back", "web2": "unknown"})
+    assert found.told_by == "web1"
+    back = listed(end, web1=[begin(), line("undone")], web2=[begin(), line("undone")])
+    assert back is not None
+    assert (back.result, back.told_by) == ("rolled_back", "web1, web2")
+    later = events.DeploymentEnded(ID, result="rolled_back", hosts={"web2": "rolled_back"})
+    ended = listed(end, later, web1=[begin(), line("undone")], web2="no route")
+    assert ended is not None
+    assert (ended.result, ended.told_by) == ("rolled_back", "web1")
+
+
+def heard(row: deployments.Deployment | None = None, **told: list[Mapping[str, Any]] | str) -> deployments.Deployment:
+    """A deployment as the list has it after a look; *row*: as it is there already."""
+    [found] = deployments.unheard([row or one(**told)], seen(**told))
+    return found
+
+
+def test_a_participant_that_is_silent_is_unknown() -> None:
+    undone: list[Mapping[str, Any]] = [begin(), line("undone")]
+    for found in (heard(web1=undone, web2="no route"), heard(web1=undone)):  # it does not answer, or was not asked
+        assert (found.result, found.hosts) == ("unknown", {"web1": "rolled_back", "web2": "unknown"})
+        assert (found.told_by, found.origin) == ("web1", "host web1 without web2")
+    assert heard(web1=undone, web2=[]).result == "rolled_back", "it answers, and has nothing of it"
+    both = one(web1=undone, web2=undone)
+    assert heard(both, web1=undone, web2="no route") == both, "what it told before stays"
+    mine = ended(web1="rolled_back", web2="unknown")
+    assert heard(mine, web1=undone, web2="no route") == mine
+
+
+def test_who_takes_part_is_what_most_hosts_say() -> None:
+    liar: list[Mapping[str, Any]] = [begin(participants=["ghost"]), line("committed")]
+    honest: list[Mapping[str, Any]] = [begin(participants=["web1", "web2"]), line("committed")]
+    assert heard(web9=liar, web1=honest, web2=honest).result == "succeeded"
+    odd = heard(web1=[begin(participants=["web1", "\x1b[2J"]), line("committed")])
+    assert odd.hosts == {"web1": "succeeded"}
+
+
+def test_of_several_silent_ones_none_has_told() -> None:
+    end = events.DeploymentEnded(ID, result="unknown", hosts={"web1": "rolled_back", "web2": "unknown"})
+    everywhere = ["web1", "web2", "web3", "web4"]
+    of_three: list[Mapping[str, Any]] = [begin(participants=everywhere, actor="x"), line("undone")]
+    row = listed(end, web1=of_three, web5=[begin(), line("undone")])
+    assert row is not None
+    found = heard(row, web1=of_three)
+    assert (found.told_by, sorted(found.hosts)) == ("web1, web5 (web5: otherwise)", [*everywhere, "web5"])
+
+
 REQUEST = events.DeploymentRequested(
     ID, app="shop", version="1.1.0", destination="production", actor="ann@here", reason="why", ran_by="ci@agent")
 
