@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 from lading import events, state
 from lading.ledger import chain
-from lading.state import journal
+from lading.state import damage, journal
 
 ENDS: Mapping[str, events.HostResult] = {"committed": "succeeded", "undone": "rolled_back"}
 UNSURE = ("unknown", "running")
+NOT_BEGUN = "not_begun"  # a result only of a look at hosts, which is not kept: the next look may tell more
 LOOK = 2_000  # deployments that one host may tell of at a look; an honest journal shows 500 lines of an app
 AGREED = ("verb", "app", "version", "release", "destination", "actor", "reason", "commit", "url", "source", "ran_by")
 WITHOUT = " without "  # in an *origin*, before the hosts that have told nothing
@@ -200,6 +201,41 @@ def merged(known: Deployment, told: Deployment) -> Deployment:
     result = "running" if "running" in results.values() else _whole(results)
     closed = "" if result == "running" else max(told.ended, known.ended)
     return replace(known, hosts=results, result=result, ended=closed)
+
+
+def begun_nowhere(row: Deployment, seen: state.FleetState) -> bool:
+    """Whether a deployment that was asked for here has begun on no host: all of them would tell, and none does.
+
+    Without a plan it has no hosts: the plan is stored before any of them is touched.
+    """
+    if row.origin or row.result != "running":
+        return False
+    if set(row.hosts.values()) - {"running"} or told_of(seen, row.deployment):
+        return False
+    return all(_would_tell(seen.hosts.get(name), row) for name in row.hosts)
+
+
+def _would_tell(host: state.HostState | None, row: Deployment) -> bool:
+    """Whether a host shows the part of its journal in which a deployment would be."""
+    if host is None or host.untold:
+        return False
+    app = host.apps.get(row.app)
+    if app is None:
+        return True
+    if app.foreign or "journal" in app.lost:
+        return False
+    return len(app.journal) < damage.WINDOW or app.journal[0].deployment < row.deployment
+
+
+def saw_begin(happened: Iterable[events.Event]) -> bool:
+    """Whether events tell of more than what comes before the first lease."""
+    early = (events.DeploymentRequested, events.DeploymentPlanned, events.HostChecked)
+    return not all(isinstance(event, early) for event in happened)
+
+
+def not_begun(row: Deployment) -> Deployment:
+    """The same, begun on no host: its process is gone, or still waits for an answer."""
+    return replace(row, result=NOT_BEGUN, hosts=dict.fromkeys(row.hosts, "untouched"))
 
 
 def joined(told: Sequence[Deployment]) -> Deployment | None:

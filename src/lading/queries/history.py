@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from lading import canonical, errors, state
 from lading import context as contexts
@@ -10,6 +11,7 @@ from lading.drivers.shell import observe
 from lading.ledger import chain, contradictions, deployments, evidence, ledger
 from lading.state import damage, journal
 
+LEASE_SECONDS = 30  # that a host gives a lease at once: scripts/lib/lease.sh
 NAMES = 10_000  # deployments in which the right name of an app is looked for
 
 
@@ -41,12 +43,34 @@ async def history(
         seen = await _look(context, app, to)
         await kept.take(deployments.from_journals(seen))
     silent = seen.untold
-    rows = deployments.unheard(await kept.history(app, limit), seen)
+    rows = await _as_seen(kept, await kept.history(app, limit), seen)
     if app and not rows and not silent and limit > 0:
         known = sorted({one.app for one in await kept.history(limit=NAMES)})
         hint = complaints.nearest(app, known) or f"apps: {', '.join(known) or 'none'}"
         raise errors.UnknownReleaseError(f"nothing is known of an app {app}", hint)
     return History(rows, sum(1 for row in rows if row.origin), silent, await kept.crowded())
+
+
+async def _as_seen(
+    kept: ledger.Ledger, rows: Sequence[deployments.Deployment], seen: state.FleetState
+) -> tuple[deployments.Deployment, ...]:
+    """The rows as they stand after a look at hosts; what only this look tells is not kept."""
+    if not seen.hosts:
+        return tuple(rows)
+    lately = datetime.now(UTC) - timedelta(seconds=LEASE_SECONDS)
+    found = []
+    for row in deployments.unheard(rows, seen):
+        is_over = row.started < lately.strftime("%Y-%m-%dT%H:%M:%SZ")
+        if is_over and deployments.begun_nowhere(row, seen) and not await _saw_begin(kept, row):
+            row = deployments.not_begun(row)
+        found.append(row)
+    return tuple(found)
+
+
+async def _saw_begin(kept: ledger.Ledger, row: deployments.Deployment) -> bool:
+    """Whether this ledger saw it begin on a host, whatever hosts tell now."""
+    stored = await kept.events(row.deployment)
+    return deployments.saw_begin(one.event for one in stored)
 
 
 Evidence = tuple[evidence.Named, tuple[str, ...] | None]
@@ -86,7 +110,7 @@ async def show(context: contexts.Context, prefix: str) -> Shown:
         if row is None:
             contexts.check_answered(silent, f"whether there is a deployment {prefix}")
             raise errors.UnknownReleaseError(f"neither the ledger nor a host knows a deployment {prefix}", "lading history")
-        [row] = deployments.unheard([row], seen)
+        [row] = await _as_seen(kept, [row], seen)
         told = deployments.told_of(seen, row.deployment)
     stored = await kept.events(row.deployment)
     last = await _evidence(kept, stored)
@@ -238,7 +262,7 @@ async def rebuild(context: contexts.Context) -> Rebuilt:
     here = {head.writer for head in await kept.heads()}
     gone = sorted({one.writer for one in deployments.attested(seen)} - here)
     await kept.declare_elsewhere(gone, context.ran_by or context.actor)
-    rows = deployments.unheard(await kept.history(limit=1_000_000), seen)
+    rows = await _as_seen(kept, await kept.history(limit=1_000_000), seen)
     found = History(rows, sum(1 for row in rows if row.origin), silent)
     lost = [f"what only the journal of {name} tells: {why}" for name, why in silent.items()]
     if found.elsewhere:

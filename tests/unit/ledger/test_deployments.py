@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from builders import a_journal
 from lading import events, state
 from lading.drivers.shell import parsers
 from lading.ledger import chain, deployments
-from lading.state import journal
+from lading.state import damage, journal
 
 ID = "20261124-101500-ab12"
 AT = "2026-11-24T10:15:01.234567Z"
@@ -318,3 +319,42 @@ def test_who_made_it_and_who_told_of_it_in_words() -> None:
     told = one(web1=[begin()], web2=[begin()], web3=[begin(actor="the-cto")])
     assert told.told_by == "web1, web2, web3 (web3: otherwise)"
     assert one(web1=[begin()]).told_by == "web1"
+
+
+def begun_nowhere(row: deployments.Deployment | None, **told: list[Mapping[str, Any]] | str) -> bool:
+    assert row is not None
+    return deployments.begun_nowhere(row, seen(**told))
+
+
+def test_nothing_has_begun_where_all_hosts_answer_and_none_tells_of_it() -> None:
+    assert begun_nowhere(listed(REQUEST, PLAN), web1=[], web2=[])
+    assert begun_nowhere(listed(REQUEST), web3="no route"), "no host is touched before the plan is stored"
+    assert not begun_nowhere(listed(REQUEST, PLAN), web1=[], web2="no route")
+    assert not begun_nowhere(listed(REQUEST, PLAN), web1=[])
+    assert not begun_nowhere(listed(REQUEST, PLAN), web1=[], web2=[begin()])
+    assert not begun_nowhere(listed(REQUEST), web9=[begin()])
+    assert not begun_nowhere(ended(web1="rolled_back"), web1=[])
+    half = replace(a_plan(), hosts={"web1": "running", "web2": "rolled_back"})
+    assert not begun_nowhere(half, web1=[], web2=[]), "web2 has told of it before"
+    assert not begun_nowhere(one(web1=[begin()]), web1=[])
+
+
+def test_a_journal_that_does_not_reach_back_or_is_not_its_own_says_nothing() -> None:
+    row = a_plan()
+    older, newer = (begin(deployment=f"202611{day}-101500-cccc") for day in (23, 25))
+    later: list[Mapping[str, Any]] = [newer] * damage.WINDOW
+    assert not begun_nowhere(row, web1=[], web2=later)
+    assert begun_nowhere(row, web1=[], web2=[older, *later[1:]])
+    assert begun_nowhere(row, web1=[], web2=later[1:])
+    there = seen(web1=[], web2=[newer])
+    for more in ({"foreign": "on web3"}, {"lost": ("journal",)}):
+        apps = {"shop": replace(there.hosts["web2"].apps["shop"], **more)}
+        hurt = replace(there, hosts={**there.hosts, "web2": replace(there.hosts["web2"], apps=apps)})
+        assert not deployments.begun_nowhere(row, hurt)
+    bare = replace(there, hosts={name: state.HostState(name) for name in there.hosts})
+    assert deployments.begun_nowhere(row, bare), "they have never had the app"
+
+
+def test_what_has_begun_nowhere_has_touched_no_host() -> None:
+    assert (deployments.not_begun(a_plan()).result, deployments.not_begun(a_plan()).hosts) == (
+        "not_begun", {"web1": "untouched", "web2": "untouched"})
