@@ -12,7 +12,7 @@ from lading.state import damage, journal
 
 ENDS: Mapping[str, events.HostResult] = {"committed": "succeeded", "undone": "rolled_back"}
 UNSURE = ("unknown", "running")
-NOT_BEGUN = "not_begun"  # a result only of a look at hosts, which is not kept: the next look may tell more
+NOT_BEGUN = "not_begun"  # only the result of a look at hosts; it is not kept, for the next may tell more
 LOOK = 2_000  # deployments that one host may tell of at a look; an honest journal shows 500 lines of an app
 AGREED = ("verb", "app", "version", "release", "destination", "actor", "reason", "commit", "url", "source", "ran_by")
 WITHOUT = " without "  # in an *origin*, before the hosts that have told nothing
@@ -26,8 +26,10 @@ Decision = Literal["commit", "undo", ""]
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One deployment; *hosts*: host → result; *origin* names the host it was read from, "" = made with this ledger,
-    those that tell otherwise, and those that take part and have told nothing.
+    """One deployment; *hosts*: host → result.
+
+    *origin* names the host it was read from, "" = made with this ledger; then those that tell otherwise,
+    and those that take part and have told nothing.
 
     *started* and *ended* are ISO 8601 UTC, *ended* empty while it is open. *actor* is what the caller or the CI says of
     itself; *ran_by* the user and machine that lading ran as; *keys*: fingerprint of an SSH key → hosts that it let in on.
@@ -163,20 +165,22 @@ def _without(row: Deployment, silent: Sequence[str]) -> Deployment:
     if not silent:
         return row
     hosts = {**row.hosts, **dict.fromkeys(silent, "unknown")}
-    return replace(row, hosts=hosts, result=_whole(hosts), origin=f"{row.origin}{WITHOUT}{', '.join(silent)}")
+    origin = f"{row.origin}{WITHOUT}{', '.join(silent)}"
+    return replace(row, hosts=hosts, result=_whole(hosts), origin=origin)
 
 
 def unheard(rows: Sequence[Deployment], seen: state.FleetState) -> tuple[Deployment, ...]:
-    """The rows after a look at hosts: participants that have not answered are unknown where only hosts told of it.
+    """The rows after a look at hosts; where only hosts told of one, its silent participants are unknown.
 
-    Who answers and has nothing of it has nothing open either: what is open is in the part of a journal that is seen.
+    Who answers and has nothing of it has nothing open: what is open is in the part of a journal that is seen.
     """
     elsewhere = frozenset(row.deployment for row in rows if row.origin)
     named = _participants(seen, elsewhere)
     answered = {name for name, host in seen.hosts.items() if not host.untold}
     found = []
     for row in rows:
-        silent = [name for name in named.get(row.deployment, ()) if name not in {*row.hosts, *answered}]
+        known = {*row.hosts, *answered}
+        silent = [name for name in named.get(row.deployment, ()) if name not in known]
         found.append(_without(row, silent))
     return tuple(found)
 
@@ -204,7 +208,7 @@ def merged(known: Deployment, told: Deployment) -> Deployment:
 
 
 def begun_nowhere(row: Deployment, seen: state.FleetState) -> bool:
-    """Whether a deployment that was asked for here has begun on no host: all of them would tell, and none does.
+    """Whether a deployment that was asked for here has begun on no host: all would tell, and none does.
 
     Without a plan it has no hosts: the plan is stored before any of them is touched.
     """
