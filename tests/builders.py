@@ -1,6 +1,6 @@
 """Short honest makers of values for unit tests."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lading import state
@@ -53,6 +53,13 @@ def an_app(made: release.Release, *containers: state.ContainerState, **more: Any
     current = state.Current("shop", made.id, made.version, "d1", generations=more.pop("generations", {}))
     running = containers or tuple(a_container(spec) for spec in made.active.values())
     return state.AppState("shop", current, {made.id: raw}, containers=running, objects=frozenset(made.objects), **more)
+
+
+def last_phase(told: Sequence[journal.Record], deployment: str) -> journal.Phase | None:
+    """The phase in which a journal leaves a deployment; None if it does not know it."""
+    phases: list[journal.Phase] = ["begun" if isinstance(one, journal.Begun) else one.phase for one in told
+                                   if one.deployment == deployment and isinstance(one, journal.Begun | journal.Reached)]
+    return phases[-1] if phases else None
 
 
 def a_journal(*lines: Mapping[str, Any]) -> tuple[journal.Record, ...]:

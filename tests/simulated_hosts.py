@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from builders import a_container
+from builders import a_container, last_phase
 from lading import errors, state
 from lading.compose import release as releases
 from lading.drivers import base as drivers
@@ -69,7 +69,7 @@ class SimulatedHost:
     @property
     def phase(self) -> journal.Phase | None:
         """The phase of the deployment that the lease is about."""
-        return journal.phase_of(self.journal, self.lease.deployment)
+        return last_phase(self.journal, self.lease.deployment)
 
     @property
     def open(self) -> str:
@@ -148,7 +148,7 @@ class Store:
         host, record = self.host, claim.record
         begins = isinstance(record, journal.Begun)
         host.asked("begin" if begins else "take")
-        lease, phase = host.lease, journal.phase_of(host.journal, record.deployment)
+        lease, phase = host.lease, last_phase(host.journal, record.deployment)
         if lease.held and lease.process != record.process and not claim.override:
             raise drivers.Refused(drivers.HELD, f"deployment={lease.deployment}\nholder=somebody")
         if begins and host.open not in ("", record.deployment):

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from builders import last_phase
 from host_shell import HostShell, by_compose
 from lading import errors, events, state
 from lading.compose import bundle, overlay, plugin, restore
@@ -172,7 +173,7 @@ def v4_lines() -> list[dict[str, Any]]:
 
 def test_a_phase_a_line() -> None:
     records = [journal.read(line) for line in v4_lines()]
-    phases = {id: journal.phase_of(records, id) for id in (V4_DEPLOYED, V4_TAKEN_BACK, V4_NEXT)}
+    phases = {id: last_phase(records, id) for id in (V4_DEPLOYED, V4_TAKEN_BACK, V4_NEXT)}
     assert phases == {V4_DEPLOYED: "ended", V4_TAKEN_BACK: "undone", V4_NEXT: "ended"}
     assert state.AppState("shop", journal=tuple(records)).open is None
     assert [one.version for one in journal.commits(records)] == ["1.0.0", "1.1.0"]

@@ -118,9 +118,9 @@ def someone_else_deploys(app: App, before: dict[str, dict[str, Any]]) -> None:
     rows = {(row["host"], row["service"]): row for row in app.where("--to", "web1,web2")}
     for host, store in before.items():
         after = rows[host, "store"]
-        assert (after["version"], after["app_version"]) == ("1", "1.1.0")
-        assert {key: after[key] for key in ("since", "actor", "deployment")} == {
-            key: store[key] for key in ("since", "actor", "deployment")}
+        assert (after["version"], after["app_version"] != "1.1.0") == ("1", True)
+        assert {key: after[key] for key in ("since", "actor", "deployment", "release")} == {
+            key: store[key] for key in ("since", "actor", "deployment", "release")}
         assert str(rows[host, "web"]["actor"]).startswith("ben@")
         assert rows[host, "web"]["deployment"] > store["deployment"]
     noted = json.loads(app.lab.exec("web1", f"cat /var/lib/lading/apps/{app.name}/current").stdout)["changed"]

@@ -187,7 +187,7 @@ def test_five_releases_stay_and_survive_a_prune(app: App, lab: Lab) -> None:  # 
     finally:
         lab.registry("start")
     assert back.returncode == 0, back.stderr
-    assert {row["release"] for row in app.where() if row["host"] == "web1"} == {oldest}
+    assert {row["release"] for row in app.where() if (row["host"], row["service"]) == ("web1", "web")} == {oldest}
 
 
 @pytest.mark.parametrize(("struck", "said"), some([("docker exec {web} touch /bad", "unhealthy"),

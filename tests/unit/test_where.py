@@ -1,5 +1,6 @@
 """`where` hides nothing: what is about no container has a row too, an open deployment with what to type next."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -65,6 +66,22 @@ def test_a_host_that_contradicts_the_ledger_and_has_nothing_of_the_app() -> None
     assert differences.contradicted(wrong).declared == f"deployment 20261128-100000-aaaa (release {'f' * 12})"
 
 
+def test_the_one_way_out_of_damage_is_a_repair() -> None:
+    seen = contradictions.Committed("d1", MADE.id, "2026-11-28T10:00:09Z")
+    wrong = contradictions.Contradiction("web1", "shop", "its `current` is gone", seen)
+    committed = a_journal(
+        {"v": 4, "kind": "begin", "deployment": "d1", "to": MADE.id, "destination": "production"},
+        {"v": 4, "kind": "committed", "deployment": "d1", "to": MADE.id})
+    ended = a_journal({"v": 4, "kind": "ended", "deployment": "d1", "result": "well"})
+    hurt = replace(an_app(MADE, journal=(*committed, *ended)), current=None)
+    found = rows(hurt, wrong)
+    assert [one for row in found for one in row.drift if one.startswith("ledger")] == [
+        "ledger: its `current` is gone; next: lading repair web1 shop"]
+    assert {row.destination for row in found} == {"production"}
+    whole = [one for row in rows(an_app(MADE), wrong) for one in row.drift]
+    assert whole == ["ledger: its `current` is gone; next: lading deploy … --to web1 --accept-host web1"]
+
+
 def test_a_service_of_which_no_container_is_wanted_is_not_missing() -> None:
     made = a_release(a_service("web"), a_service("idle", replicas=0), a_service("db"))
     web = a_container(made.services["web"])
@@ -112,6 +129,49 @@ def test_a_container_that_was_left_alone_keeps_whose_it_is() -> None:
     made_by_hand = replace(db, created="2026-11-20T00:00:00Z")
     by_hand = replace(app, current=newest, containers=(made_by_hand,))
     assert {row.service: row.as_json()["actor"] for row in rows(by_hand)}["db"] is None
+
+
+def brought(made: Any, *others: Any, **more: Any) -> listing.Row:
+    """The row of a `web` that deployment d1, which brought *made*, has changed; *others*: releases that are kept too."""
+    app = an_app(made, **more)
+    kept = {one.id: json.loads(one.canonical()) for one in (*others, made)}
+    newest = others[-1] if others else made
+    assert app.current is not None
+    by = {"web": state.Changed("d1", "ann", "2026-11-28T10:00:00Z", made.id)}
+    current = replace(app.current, release=newest.id, deployment="d2", changed=by)
+    found = rows(replace(app, current=current, releases=kept))
+    return next(row for row in found if row.service == "web")
+
+
+def test_the_release_shown_is_the_one_that_the_deployment_shown_has_brought() -> None:
+    newer = a_release(a_service("web"), a_service("db", "r.example/db:2"), version="2")
+    row = brought(MADE, newer)
+    assert (row.deployment, row.release, row.app_version) == ("d1", MADE.id, "1"), "not of the newest that fits"
+
+
+def test_no_release_is_shown_that_the_deployment_shown_has_not_brought() -> None:
+    kept = an_app(MADE)
+    assert kept.current is not None
+    by = dict.fromkeys(("web", "db"), state.Changed("d1", "ann", "2026-11-28T10:00:00Z", "e" * 64))
+    found = rows(replace(kept, current=replace(kept.current, changed=by)))
+    assert [(row.deployment, row.release, row.app_version) for row in found] == [("d1", "", "")] * 2, "it is not kept any more"
+
+
+def test_a_deployment_that_was_undone_has_brought_nothing_that_runs() -> None:
+    other = a_release(a_service("web", "r.example/app:3"))
+    web = a_container(MADE.services["web"], created="2026-11-28T10:00:09Z")
+    app = an_app(MADE, web, a_container(MADE.services["db"]), journal=a_journal({**BEGIN, "to": other.id}))
+    both = {**app.releases, other.id: json.loads(other.canonical())}
+    row = next(row for row in rows(replace(app, releases=both)) if row.service == "web")
+    assert (row.deployment, row.release, row.app_version) == (BEGIN["deployment"], "", "")
+
+
+def test_where_nobody_is_known_to_have_changed_it_the_current_release_counts() -> None:
+    adopted = an_app(MADE, *(a_container(spec, adopted=True) for spec in MADE.services.values()))
+    assert [(row.deployment, row.release) for row in rows(adopted)] == [("", MADE.id)] * 2
+    unlike = an_app(MADE, *(a_container(spec, content="x") for spec in MADE.services.values()))
+    assert [(row.deployment, row.release) for row in rows(unlike)] == [("", "")] * 2
+    assert [row.release for row in rows(replace(unlike, current=None))] == ["", ""]
 
 
 def test_what_is_not_known_is_null_and_no_number_is() -> None:

@@ -26,7 +26,7 @@ COLOURS = {
     "healthy": "green", "running": "green", "completed": "green", "starting": "yellow", "restarting": "red",
     "unhealthy": "red", "exited": "red", "paused": "yellow", "missing": "red", "unknown": "magenta",
     "succeeded": "green", "unchanged": "green", "rolled_back": "yellow", "failed": "red", "partial": "red",
-    "untouched": "dim", "unwell": "red", "refused": "yellow",
+    "untouched": "dim", "unwell": "red", "refused": "yellow", "not_begun": "yellow",
 }
 
 

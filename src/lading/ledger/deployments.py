@@ -1,18 +1,21 @@
 """One deployment as history shows it: from its events, or from what hosts' journals tell of it (pure)."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from lading import events, state
 from lading.ledger import chain
-from lading.state import journal
+from lading.state import damage, journal
 
 ENDS: Mapping[str, events.HostResult] = {"committed": "succeeded", "undone": "rolled_back"}
 UNSURE = ("unknown", "running")
+NOT_BEGUN = "not_begun"  # only the result of a look at hosts; it is not kept, for the next may tell more
 LOOK = 2_000  # deployments that one host may tell of at a look; an honest journal shows 500 lines of an app
 AGREED = ("verb", "app", "version", "release", "destination", "actor", "reason", "commit", "url", "source", "ran_by")
+WITHOUT = " without "  # in an *origin*, before the hosts that have told nothing
 LIMIT = 300  # characters of each word that a host tells
 _ID = re.compile(r"(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)-[0-9a-f]+\Z")
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}\Z")
@@ -23,7 +26,10 @@ Decision = Literal["commit", "undo", ""]
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One deployment; *hosts*: host → result; *origin* names the host it was read from, "" = made with this ledger.
+    """One deployment; *hosts*: host → result.
+
+    *origin* names the host it was read from, "" = made with this ledger; then those that tell otherwise,
+    and those that take part and have told nothing.
 
     *started* and *ended* are ISO 8601 UTC, *ended* empty while it is open. *actor* is what the caller or the CI says of
     itself; *ran_by* the user and machine that lading ran as; *keys*: fingerprint of an SSH key → hosts that it let in on.
@@ -58,8 +64,11 @@ class Deployment:
         """The hosts that told of it, each of itself; "" if it was made with this ledger."""
         if not self.origin:
             return ""
-        otherwise = self.origin.partition(" (")[2]
-        return ", ".join(self.hosts) + (f" ({otherwise}" if otherwise else "")
+        first, *without = self.origin.split(WITHOUT)
+        silent = {name for names in without for name in names.split(", ")}
+        otherwise = first.partition(" (")[2]
+        told = ", ".join(host for host in self.hosts if host not in silent)
+        return told + (f" ({otherwise}" if otherwise else "")
 
     def as_json(self) -> dict[str, Any]:
         """One entry of `history --json`; what is not known is null. *keys* are no part of it: only `show` tells them.
@@ -147,7 +156,43 @@ def _settled(row: Deployment, event: events.DeploymentEnded, at: str) -> Deploym
     """A deployment that only hosts told of, with the end that this ledger's own events tell."""
     known = {host: result for host, result in event.hosts.items() if result not in UNSURE}
     hosts = {**row.hosts, **known}
-    return replace(row, hosts=hosts, result=_whole(hosts), ended=at[:19] + "Z")
+    settled = replace(row, hosts=hosts, result=_whole(hosts), ended=at[:19] + "Z")
+    return _without(settled, [host for host in event.hosts if host not in hosts])
+
+
+def _without(row: Deployment, silent: Sequence[str]) -> Deployment:
+    """A deployment that hosts told of, with participants that have told nothing: it may be open there."""
+    if not silent:
+        return row
+    hosts = {**row.hosts, **dict.fromkeys(silent, "unknown")}
+    origin = f"{row.origin}{WITHOUT}{', '.join(silent)}"
+    return replace(row, hosts=hosts, result=_whole(hosts), origin=origin)
+
+
+def unheard(rows: Sequence[Deployment], seen: state.FleetState) -> tuple[Deployment, ...]:
+    """The rows after a look at hosts; where only hosts told of one, its silent participants are unknown.
+
+    Who answers and has nothing of it has nothing open: what is open is in the part of a journal that is seen.
+    """
+    elsewhere = frozenset(row.deployment for row in rows if row.origin)
+    named = _participants(seen, elsewhere)
+    answered = {name for name, host in seen.hosts.items() if not host.untold}
+    found = []
+    for row in rows:
+        known = {*row.hosts, *answered}
+        silent = [name for name in named.get(row.deployment, ()) if name not in known]
+        found.append(_without(row, silent))
+    return tuple(found)
+
+
+def _participants(seen: state.FleetState, chosen: frozenset[str]) -> dict[str, tuple[str, ...]]:
+    """Deployment → the hosts that take part, as most of those say that tell of it."""
+    said: dict[str, Counter[tuple[str, ...]]] = {}
+    for _, record in _lines(seen):
+        if isinstance(record, journal.Begun) and record.deployment in chosen:
+            said.setdefault(record.deployment, Counter())[record.participants] += 1
+    most = {deployment: counted.most_common(1)[0][0] for deployment, counted in said.items()}
+    return {deployment: tuple(filter(_NAME.match, names)) for deployment, names in most.items()}
 
 
 def merged(known: Deployment, told: Deployment) -> Deployment:
@@ -160,6 +205,41 @@ def merged(known: Deployment, told: Deployment) -> Deployment:
     result = "running" if "running" in results.values() else _whole(results)
     closed = "" if result == "running" else max(told.ended, known.ended)
     return replace(known, hosts=results, result=result, ended=closed)
+
+
+def begun_nowhere(row: Deployment, seen: state.FleetState) -> bool:
+    """Whether a deployment that was asked for here has begun on no host: all would tell, and none does.
+
+    Without a plan it has no hosts: the plan is stored before any of them is touched.
+    """
+    if row.origin or row.result != "running":
+        return False
+    if set(row.hosts.values()) - {"running"} or told_of(seen, row.deployment):
+        return False
+    return all(_would_tell(seen.hosts.get(name), row) for name in row.hosts)
+
+
+def _would_tell(host: state.HostState | None, row: Deployment) -> bool:
+    """Whether a host shows the part of its journal in which a deployment would be."""
+    if host is None or host.untold:
+        return False
+    app = host.apps.get(row.app)
+    if app is None:
+        return True
+    if app.foreign or "journal" in app.lost:
+        return False
+    return len(app.journal) < damage.WINDOW or app.journal[0].deployment < row.deployment
+
+
+def saw_begin(happened: Iterable[events.Event]) -> bool:
+    """Whether events tell of more than what comes before the first lease."""
+    early = (events.DeploymentRequested, events.DeploymentPlanned, events.HostChecked)
+    return not all(isinstance(event, early) for event in happened)
+
+
+def not_begun(row: Deployment) -> Deployment:
+    """The same, begun on no host: its process is gone, or still waits for an answer."""
+    return replace(row, result=NOT_BEGUN, hosts=dict.fromkeys(row.hosts, "untouched"))
 
 
 def joined(told: Sequence[Deployment]) -> Deployment | None:

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from lading import canonical, errors, state
 from lading import context as contexts
 from lading.compose import complaints, restore
 from lading.drivers.shell import observe
 from lading.ledger import chain, contradictions, deployments, evidence, ledger
-from lading.state import journal
+from lading.state import damage, journal
 
+LEASE_SECONDS = 30  # that a host gives a lease at once: scripts/lib/lease.sh
 NAMES = 10_000  # deployments in which the right name of an app is looked for
 
 
@@ -36,17 +38,39 @@ async def history(
         UnknownReleaseError: nobody knows the app: not the ledger, and no host, all of which answer if they were asked.
     """
     kept = _ledger(context)
-    silent: Mapping[str, str] = {}
+    seen = state.FleetState({})
     if not offline:
         seen = await _look(context, app, to)
-        silent = seen.untold
         await kept.take(deployments.from_journals(seen))
-    rows = await kept.history(app, limit)
+    silent = seen.untold
+    rows = await _as_seen(kept, await kept.history(app, limit), seen)
     if app and not rows and not silent and limit > 0:
         known = sorted({one.app for one in await kept.history(limit=NAMES)})
         hint = complaints.nearest(app, known) or f"apps: {', '.join(known) or 'none'}"
         raise errors.UnknownReleaseError(f"nothing is known of an app {app}", hint)
     return History(rows, sum(1 for row in rows if row.origin), silent, await kept.crowded())
+
+
+async def _as_seen(
+    kept: ledger.Ledger, rows: Sequence[deployments.Deployment], seen: state.FleetState
+) -> tuple[deployments.Deployment, ...]:
+    """The rows as they stand after a look at hosts; what only this look tells is not kept."""
+    if not seen.hosts:
+        return tuple(rows)
+    lately = datetime.now(UTC) - timedelta(seconds=LEASE_SECONDS)
+    found = []
+    for row in deployments.unheard(rows, seen):
+        is_over = row.started < lately.strftime("%Y-%m-%dT%H:%M:%SZ")
+        if is_over and deployments.begun_nowhere(row, seen) and not await _saw_begin(kept, row):
+            row = deployments.not_begun(row)
+        found.append(row)
+    return tuple(found)
+
+
+async def _saw_begin(kept: ledger.Ledger, row: deployments.Deployment) -> bool:
+    """Whether this ledger saw it begin on a host, whatever hosts tell now."""
+    stored = await kept.events(row.deployment)
+    return deployments.saw_begin(one.event for one in stored)
 
 
 Evidence = tuple[evidence.Named, tuple[str, ...] | None]
@@ -86,6 +110,7 @@ async def show(context: contexts.Context, prefix: str) -> Shown:
         if row is None:
             contexts.check_answered(silent, f"whether there is a deployment {prefix}")
             raise errors.UnknownReleaseError(f"neither the ledger nor a host knows a deployment {prefix}", "lading history")
+        [row] = await _as_seen(kept, [row], seen)
         told = deployments.told_of(seen, row.deployment)
     stored = await kept.events(row.deployment)
     last = await _evidence(kept, stored)
@@ -237,7 +262,7 @@ async def rebuild(context: contexts.Context) -> Rebuilt:
     here = {head.writer for head in await kept.heads()}
     gone = sorted({one.writer for one in deployments.attested(seen)} - here)
     await kept.declare_elsewhere(gone, context.ran_by or context.actor)
-    rows = await kept.history(limit=1_000_000)
+    rows = await _as_seen(kept, await kept.history(limit=1_000_000), seen)
     found = History(rows, sum(1 for row in rows if row.origin), silent)
     lost = [f"what only the journal of {name} tells: {why}" for name, why in silent.items()]
     if found.elsewhere:
@@ -247,13 +272,10 @@ async def rebuild(context: contexts.Context) -> Rebuilt:
         lost.append(f"their place in a chain: that of this ledger (writer {head.writer}) has {head.seq} rows of its own")
     lost += [f"the chain of writer {writer}, which hosts attest: it is noted as lost or elsewhere" for writer in gone]
     full = sorted(f"{app.app} on {name}" for name, host in seen.hosts.items() for app in host.apps.values()
-                  if len(app.journal) >= JOURNAL_LINES)
+                  if len(app.journal) >= damage.WINDOW)
     if full:
-        lost.append(f"deployments older than the last {JOURNAL_LINES} journal lines: {', '.join(full)}")
+        lost.append(f"deployments older than the last {damage.WINDOW} journal lines: {', '.join(full)}")
     return Rebuilt(found, await kept.count_releases(), tuple(lost))
-
-
-JOURNAL_LINES = 500  # that a host shows of a journal (commands.files.APP_STATE)
 
 
 async def _remember(kept: ledger.Ledger, seen: state.FleetState) -> None:

@@ -1,10 +1,10 @@
 """What runs on one host, a row for each container and for whatever is about none (pure)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from lading import state
+from lading import canonical, state
 from lading.compose import release as releases
 from lading.compose import restore
 from lading.health import verdict
@@ -12,6 +12,7 @@ from lading.ledger import contradictions
 from lading.placement import assignment
 from lading.plan import attribution
 from lading.queries import differences, version
+from lading.state import damage
 
 OPEN = f"deployment: {differences.NOT_ENDED}"
 SEEN = ("health", "restarts", "deployment")  # differences that are said in words of their own
@@ -21,9 +22,9 @@ SEEN = ("health", "restarts", "deployment")  # differences that are said in word
 class Row:
     """One container, or one that should be there, or a host that does not answer (state "unknown").
 
-    *version*: that of its image, see `version.shown`; *label*: what the image says of it; *app_version*: that of *release*,
-    the newest release that defines the service as the container is. *since*: it was started, or it ended. *deployment*
-    and *actor*: who changed the container last; empty where nothing tells it. *restarts*: by Docker, since it was made.
+    *version*: that of its image, see `version.shown`; *label*: what the image says of it. *since*: it was started, or
+    it ended. *deployment* and *actor*: who changed the container last; empty where nothing tells it. *release*: what that
+    deployment has brought; *app_version*: that of *release*. *restarts*: by Docker, since it was made.
     *one_shot*: it is meant to end, or may. *unwell*: the last deployment ended here with containers that are not well.
     *silent*: the host has not said what runs there, and *drift* says why.
     """
@@ -110,8 +111,9 @@ def _empty(host: str, app: str, drift: tuple[str, ...], service: str = "", desti
 
 def destination(app: state.AppState) -> str:
     """The destination for which an app was deployed, or is being deployed; "" if nothing tells."""
-    if app.current is not None:
-        return app.current.destination
+    deployed = damage.declared(app)
+    if deployed is not None:
+        return deployed.destination
     return app.open.begun.destination if app.open is not None else ""
 
 
@@ -162,12 +164,19 @@ def _of_no_container(host: str, app: state.AppState, what: differences.Differenc
     """A difference that is about no container: the app as a whole, such as an open deployment, with what to type next."""
     words = f"{what.field}: {what.observed or 'nothing'}"
     if what.field == "ledger":
-        words += f"; next: lading deploy … --to {host} --accept-host {host}"
+        words += f"; next: {_way_out(host, app)}"
     if app.open is None or what.field != "deployment":
         return _empty(host, app.app, (words,), what.service, destination(app))
     one = app.open.begun
     return Row(app.app, "", host, "", one.version, one.to, "", "", "unknown", one.at, one.deployment, one.actor,
                (f"{words}; next: lading resume {app.app}",), destination=one.destination, app_version=one.version)
+
+
+def _way_out(host: str, app: state.AppState) -> str:
+    """What to type where a host contradicts the ledger: what is damaged is mended before anything else."""
+    if damage.blocking(app) is not None:
+        return f"lading repair {host} {app.app}"
+    return f"lading deploy … --to {host} --accept-host {host}"
 
 
 def _made(app: state.AppState) -> releases.Release:
@@ -181,7 +190,7 @@ def _row(
     drift: tuple[str, ...], by: state.Changed | None,
 ) -> Row:
     image, _, digest = seen.image.partition("@")
-    release, app_version = _origin(app, seen)
+    release, app_version = _origin(app, seen, by)
     ends = made.endings.get(seen.service, "may")
     deployment, actor = (by.deployment, by.actor) if by is not None else ("", "")
     return Row(
@@ -193,11 +202,22 @@ def _row(
     )
 
 
-def _origin(app: state.AppState, seen: state.ContainerState) -> tuple[str, str]:
-    """The release and version that a container belongs to, by its content: current first, then a kept one."""
-    order = [app.current.release] if app.current else []
-    for name in [*order, *(n for n in app.releases if n not in order)]:
-        raw = app.releases.get(name, {})
-        if raw.get("services", {}).get(seen.service, {}).get("content") == seen.content:
+def _origin(
+    app: state.AppState, seen: state.ContainerState, by: state.Changed | None
+) -> tuple[str, str]:
+    """The release that *by* has brought, and its version, if the container is as it says.
+
+    Where nobody is known to have changed the container (it was adopted), the current one counts.
+    """
+    current = app.current.release if app.current is not None else ""
+    brought = by.release if by is not None else current
+    for name, raw in app.releases.items():
+        if canonical.is_named(brought, name) and _defines(raw, seen):
             return name, str(raw.get("version", ""))
     return "", ""
+
+
+def _defines(release: Mapping[str, Any], seen: state.ContainerState) -> bool:
+    """Whether a release defines a service as a container of it is."""
+    spec = release.get("services", {}).get(seen.service, {})
+    return bool(spec.get("content") == seen.content)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from lading import spans, state
 from lading.queries import listing
+from lading.state import damage
 
 
 @dataclass(slots=True)
@@ -16,6 +17,7 @@ class _Group:
     versions: dict[str, list[str]] = field(default_factory=dict)
     without: list[str] = field(default_factory=list)
     open: dict[str, None] = field(default_factory=dict)
+    damaged: list[str] = field(default_factory=list)
     differing: list[str] = field(default_factory=list)
     unwell: list[str] = field(default_factory=list)
     silent: list[str] = field(default_factory=list)
@@ -69,22 +71,28 @@ def _add(groups: dict[tuple[str, str], _Group], host: str, app: state.AppState) 
         return  # it was removed
     place = listing.destination(app)
     group = groups.setdefault((app.app, place), _Group(app.app, place))
-    if app.current is not None:
-        group.versions.setdefault(app.current.version, []).append(host)
+    deployed = damage.declared(app)
+    if deployed is not None:
+        group.versions.setdefault(deployed.version, []).append(host)
     else:
         group.without.append(host)
+    if damage.blocking(app) is not None:
+        group.damaged.append(host)
     if left is not None:
         group.open[left.begun.deployment] = None
 
 
 def _mark(group: _Group, rows: Sequence[listing.Row]) -> None:
-    """The hosts that differ from what was deployed, and those where it did not end well."""
+    """The hosts that differ from what was deployed, and those where it did not end well.
+
+    Where damage hides what was deployed, nobody can say whether they differ.
+    """
     differing: dict[str, None] = {}
     unwell: dict[str, None] = {}
     for row in rows:
         if (row.app, row.destination) != (group.app, group.destination):
             continue
-        if row.drifted:
+        if row.drifted and row.host not in group.damaged:
             differing[row.host] = None
         if row.unwell:
             unwell[row.host] = None
@@ -103,6 +111,9 @@ def _members(group: _Group, destinations: Mapping[str, Sequence[str]], *, alone:
 def _line(group: _Group) -> str:
     subject = " ".join(filter(None, [group.app, group.destination]))
     parts = [", ".join(_versions(group))]
+    if group.damaged:
+        host = group.damaged[0] if len(group.damaged) == 1 else "HOST"
+        parts.append(f"damaged on {_names(group.damaged)}: lading repair {host} {group.app}")
     if group.differing:
         parts.append(f"not as deployed on {_names(group.differing)}: lading drift {group.app}")
     if group.unwell:

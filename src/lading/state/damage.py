@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lading import canonical
-from lading.state import journal
+from lading.state import journal, records
 from lading.state.observed import AppState
 
 What = Literal["current", "journal", "release", "lease"]
 PLAYBOOK = "ansible-playbook"  # the deployment that an exported playbook writes into `current`; it has no journal
-WINDOW = 500  # lines that a host shows of a journal
+WINDOW = 500  # lines that a host shows of a journal: as scripts/lib/app-state.sh says
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,16 @@ def found(app: AppState) -> tuple[Damage, ...]:
 def blocking(app: AppState) -> Damage | None:
     """The first that must be mended before anything is changed."""
     return next((one for one in found(app) if one.blocks), None)
+
+
+def declared(app: AppState) -> records.Current | None:
+    """What is deployed, as `current` says; where that is damaged or gone, as the journal does."""
+    if app.current is not None:
+        return app.current
+    if app.foreign or not _is_deployed(app):
+        return None
+    is_damaged = any(one.what == "current" for one in found(app))
+    return app.committed if is_damaged else None
 
 
 def _of_current(app: AppState) -> Iterator[Damage]:

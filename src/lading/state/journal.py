@@ -291,19 +291,6 @@ def open_deployment(journal: Iterable[Record]) -> Open | None:
     return found
 
 
-def phase_of(journal: Iterable[Record], deployment: str) -> Phase | None:
-    """The last phase of a deployment; None if the journal does not know it."""
-    found: Phase | None = None
-    for record in journal:
-        if record.deployment != deployment:
-            continue
-        if isinstance(record, Begun):
-            found = "begun"
-        elif isinstance(record, Reached):
-            found = record.phase
-    return found
-
-
 def commits(journal: Iterable[Record]) -> tuple[Reached, ...]:
     """The commits, in their order; of older ladings, whose `committed` was the end, those ends."""
     return tuple(record for record in journal if isinstance(record, Reached) and record.kind == "committed")

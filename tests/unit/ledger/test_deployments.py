@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from builders import a_journal
 from lading import events, state
 from lading.drivers.shell import parsers
 from lading.ledger import chain, deployments
-from lading.state import journal
+from lading.state import damage, journal
 
 ID = "20261124-101500-ab12"
 AT = "2026-11-24T10:15:01.234567Z"
@@ -213,6 +214,58 @@ def test_what_others_began_and_this_ledger_ended() -> None:
     assert listed() is None
 
 
+def test_what_this_ledger_left_open_on_a_silent_host_is_no_end() -> None:
+    """Another's deployment that this user's `deploy --to web1` took over, while web2 was cut off."""
+    end = events.DeploymentEnded(ID, result="unknown", hosts={"web1": "rolled_back", "web2": "unknown"})
+    found = listed(end, web1=[begin(), line("undone")], web2="no route")
+    assert found is not None
+    assert (found.result, found.hosts) == ("unknown", {"web1": "rolled_back", "web2": "unknown"})
+    assert found.told_by == "web1"
+    back = listed(end, web1=[begin(), line("undone")], web2=[begin(), line("undone")])
+    assert back is not None
+    assert (back.result, back.told_by) == ("rolled_back", "web1, web2")
+    later = events.DeploymentEnded(ID, result="rolled_back", hosts={"web2": "rolled_back"})
+    ended = listed(end, later, web1=[begin(), line("undone")], web2="no route")
+    assert ended is not None
+    assert (ended.result, ended.told_by) == ("rolled_back", "web1")
+
+
+def heard(row: deployments.Deployment | None = None, **told: list[Mapping[str, Any]] | str) -> deployments.Deployment:
+    """A deployment as the list has it after a look; *row*: as it is there already."""
+    [found] = deployments.unheard([row or one(**told)], seen(**told))
+    return found
+
+
+def test_a_participant_that_is_silent_is_unknown() -> None:
+    undone: list[Mapping[str, Any]] = [begin(), line("undone")]
+    for found in (heard(web1=undone, web2="no route"), heard(web1=undone)):  # it does not answer, or was not asked
+        assert (found.result, found.hosts) == ("unknown", {"web1": "rolled_back", "web2": "unknown"})
+        assert (found.told_by, found.origin) == ("web1", "host web1 without web2")
+    assert heard(web1=undone, web2=[]).result == "rolled_back", "it answers, and has nothing of it"
+    both = one(web1=undone, web2=undone)
+    assert heard(both, web1=undone, web2="no route") == both, "what it told before stays"
+    mine = ended(web1="rolled_back", web2="unknown")
+    assert heard(mine, web1=undone, web2="no route") == mine
+
+
+def test_who_takes_part_is_what_most_hosts_say() -> None:
+    liar: list[Mapping[str, Any]] = [begin(participants=["ghost"]), line("committed")]
+    honest: list[Mapping[str, Any]] = [begin(participants=["web1", "web2"]), line("committed")]
+    assert heard(web9=liar, web1=honest, web2=honest).result == "succeeded"
+    odd = heard(web1=[begin(participants=["web1", "\x1b[2J"]), line("committed")])
+    assert odd.hosts == {"web1": "succeeded"}
+
+
+def test_of_several_silent_ones_none_has_told() -> None:
+    end = events.DeploymentEnded(ID, result="unknown", hosts={"web1": "rolled_back", "web2": "unknown"})
+    everywhere = ["web1", "web2", "web3", "web4"]
+    of_three: list[Mapping[str, Any]] = [begin(participants=everywhere, actor="x"), line("undone")]
+    row = listed(end, web1=of_three, web5=[begin(), line("undone")])
+    assert row is not None
+    found = heard(row, web1=of_three)
+    assert (found.told_by, sorted(found.hosts)) == ("web1, web5 (web5: otherwise)", [*everywhere, "web5"])
+
+
 REQUEST = events.DeploymentRequested(
     ID, app="shop", version="1.1.0", destination="production", actor="ann@here", reason="why", ran_by="ci@agent")
 
@@ -266,3 +319,42 @@ def test_who_made_it_and_who_told_of_it_in_words() -> None:
     told = one(web1=[begin()], web2=[begin()], web3=[begin(actor="the-cto")])
     assert told.told_by == "web1, web2, web3 (web3: otherwise)"
     assert one(web1=[begin()]).told_by == "web1"
+
+
+def begun_nowhere(row: deployments.Deployment | None, **told: list[Mapping[str, Any]] | str) -> bool:
+    assert row is not None
+    return deployments.begun_nowhere(row, seen(**told))
+
+
+def test_nothing_has_begun_where_all_hosts_answer_and_none_tells_of_it() -> None:
+    assert begun_nowhere(listed(REQUEST, PLAN), web1=[], web2=[])
+    assert begun_nowhere(listed(REQUEST), web3="no route"), "no host is touched before the plan is stored"
+    assert not begun_nowhere(listed(REQUEST, PLAN), web1=[], web2="no route")
+    assert not begun_nowhere(listed(REQUEST, PLAN), web1=[])
+    assert not begun_nowhere(listed(REQUEST, PLAN), web1=[], web2=[begin()])
+    assert not begun_nowhere(listed(REQUEST), web9=[begin()])
+    assert not begun_nowhere(ended(web1="rolled_back"), web1=[])
+    half = replace(a_plan(), hosts={"web1": "running", "web2": "rolled_back"})
+    assert not begun_nowhere(half, web1=[], web2=[]), "web2 has told of it before"
+    assert not begun_nowhere(one(web1=[begin()]), web1=[])
+
+
+def test_a_journal_that_does_not_reach_back_or_is_not_its_own_says_nothing() -> None:
+    row = a_plan()
+    older, newer = (begin(deployment=f"202611{day}-101500-cccc") for day in (23, 25))
+    later: list[Mapping[str, Any]] = [newer] * damage.WINDOW
+    assert not begun_nowhere(row, web1=[], web2=later)
+    assert begun_nowhere(row, web1=[], web2=[older, *later[1:]])
+    assert begun_nowhere(row, web1=[], web2=later[1:])
+    there = seen(web1=[], web2=[newer])
+    for more in ({"foreign": "on web3"}, {"lost": ("journal",)}):
+        apps = {"shop": replace(there.hosts["web2"].apps["shop"], **more)}
+        hurt = replace(there, hosts={**there.hosts, "web2": replace(there.hosts["web2"], apps=apps)})
+        assert not deployments.begun_nowhere(row, hurt)
+    bare = replace(there, hosts={name: state.HostState(name) for name in there.hosts})
+    assert deployments.begun_nowhere(row, bare), "they have never had the app"
+
+
+def test_what_has_begun_nowhere_has_touched_no_host() -> None:
+    assert (deployments.not_begun(a_plan()).result, deployments.not_begun(a_plan()).hosts) == (
+        "not_begun", {"web1": "untouched", "web2": "untouched"})

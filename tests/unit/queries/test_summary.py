@@ -92,6 +92,22 @@ def test_a_first_deployment_that_is_open() -> None:
         "shop production: no deployed version on web1; 20261128-100000-aaaa is not ended: lading resume shop"]
 
 
+COMMITTED = a_journal(
+    {"v": 4, "kind": "begin", "deployment": "d1", "to": NEW.id, "version": "1.3.0", "destination": "production"},
+    {"v": 4, "kind": "committed", "deployment": "d1", "to": NEW.id},
+    {"v": 4, "kind": "ended", "deployment": "d1", "result": "well"},
+)
+
+
+@pytest.mark.parametrize("damaged", [(), ("current",)])
+def test_a_current_that_is_gone_or_garbage_is_read_from_the_journal(damaged: tuple[str, ...]) -> None:
+    hurt = replace(app(journal=COMMITTED, damaged=damaged), current=None)
+    assert said({"web1": app(), "web2": hurt}) == [
+        "shop production: 1.3.0 on 2 hosts; damaged on web2: lading repair web2 shop"]
+    assert said({"web1": hurt, "web2": hurt}) == [
+        "shop production: 1.3.0 on 2 hosts; damaged on web1, web2: lading repair HOST shop"]
+
+
 def test_what_was_removed_is_not_spoken_of() -> None:
     assert said({"web1": state.AppState("shop")}) == []
 

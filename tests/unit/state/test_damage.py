@@ -1,5 +1,6 @@
 """What is damaged of what lading keeps of an app: each case by its name, and nothing else (D14)."""
 
+from importlib import resources
 from typing import Any
 
 import pytest
@@ -65,3 +66,24 @@ def test_a_deployed_release_whose_files_are_gone_is_named_once() -> None:
         assert damage.found(state.AppState("shop", app().current, journal=DEPLOYED, lease=LEASE, damaged=(f"release {name}",))) == ()
     others = ("deployed x", "release")
     assert len(damage.found(state.AppState("shop", app().current, journal=DEPLOYED, lease=LEASE, damaged=others))) == 1
+
+
+def test_a_host_shows_as_many_lines_of_a_journal_as_is_reckoned_with() -> None:
+    assert f"tail -n {damage.WINDOW} " in (resources.files("lading.drivers.shell") / "scripts/lib/app-state.sh").read_text()
+
+
+@pytest.mark.parametrize(("seen", "version"), [
+    (app(), "1"),
+    (without_current(), "1.1.0"),
+    (without_current(damaged=("current",)), "1.1.0"),
+    (without_current(journal=(*DEPLOYED, *OPEN), damaged=("current",)), "1.1.0"),
+    (without_current(journal=(*DEPLOYED, *REMOVED), damaged=("current",)), None),
+    (without_current(journal=(), damaged=("current", "journal")), None),
+    (without_current(foreign="on web2"), None),
+    (without_current(foreign="on web2", damaged=("current",)), None),
+    (without_current(journal=OPEN), None),
+    (state.AppState("shop"), None),
+])
+def test_what_is_deployed_by_current_or_else_by_the_journal(seen: state.AppState, version: str | None) -> None:
+    told = damage.declared(seen)
+    assert (told.version if told is not None else None) == version
