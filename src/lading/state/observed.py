@@ -254,6 +254,7 @@ class Facts:
     they were asked for, since an engine always has some; *runtimes*: likewise; *containers*: the names and ids of all; *registries*: name → what the engine
     said when it asked there for an image that is nowhere; *docker_info*: what it said, as lines NAME=VALUE. *links*: the number of
     a mount's source in the order of the question → where it really leads, if that is elsewhere; "" = nobody can say.
+    *problem*: why its engine is of no use; *unwritable*: the folder that lading cannot write.
     *probe*: what its Compose makes of `compose.probe`. *boot*: which start of the machine it is; *docker_root*: where its
     engine keeps everything."""
 
@@ -279,9 +280,15 @@ class Facts:
     containers: tuple[str, ...] = ()
     links: Mapping[int, str] = field(default_factory=dict)
     problem: str = ""
+    unwritable: str = ""
     probe: str = ""
     boot: str = ""
     docker_root: str = ""
+
+    @property
+    def useless(self) -> str:
+        """Why nothing can be deployed there, whatever it is; "" = nothing of the kind is known."""
+        return self.problem or (f"cannot write {self.unwritable}" if self.unwritable else "")
 
     @property
     def machine(self) -> tuple[str, str, str] | None:
@@ -321,7 +328,7 @@ class HostState:
     @property
     def unanswered(self) -> str:
         """Why it has not said what runs there; "" = it was reached, and so was its engine."""
-        return self.error or self.facts.problem
+        return self.error or self.facts.useless
 
     @property
     def untold(self) -> str:

@@ -145,7 +145,7 @@ def test_facts_that_are_none() -> None:
     facts = seen(facts=b"noise\nfree=many\ndockerfree=\nreadonly=/srv\nlisten=\nlisten=xyz\nlisten=1F90\nlisten=0100007F:1F90\nlisten=0100007F:1F90\n"
                  b"listen=00000000000000000000000000000000:0016\nlisten=0000000000000000FFFF00000B00580A:0050\n").facts
     assert (facts.disk_free, facts.docker_free, facts.listening) == (-1, -1, ("127.0.0.1:8080", ":::22", "10.88.0.11:80"))
-    assert facts.problem == "cannot write /srv"
+    assert (facts.problem, facts.unwritable, facts.useless) == ("", "/srv", "cannot write /srv")
 
 
 def test_a_container_in_full() -> None:

@@ -297,7 +297,7 @@ def _facts(text: str, registries: str) -> state.Facts:
         registries={line.split(" ")[0]: line.partition(" ")[2] for line in registries.splitlines() if line},
         docker_info="\n".join(f"{key}={one[key]}" for key in INFO if one.get("engine") and key in one),
         boot=one.get("boot", ""), docker_root=one.get("root", ""),
-        problem=one.get("problem", "") or (f"cannot write {one['readonly']}" if "readonly" in one else ""),
+        problem=one.get("problem", ""), unwritable=one.get("readonly", ""),
     )
 
 
