@@ -108,7 +108,8 @@ class AppState:
 
     *folders*: what lies in the host's folder `releases`, name → id: an older lading named a folder by 12 digits of the id.
     *secrets*: secret name → generation → salted SHA-256, as the host computed it. *objects*: ids of shipped files.
-    *edited*: what of the current release's files is not as it was shipped: "files/PATH", "objects/ID".
+    *edited*: what of the current release's files is not as it was shipped: "files/PATH", "objects/ID"; *missing*: what is
+    not there at all.
     *damaged*: what is there and cannot be read: "current", "journal", "release ID", "deployed ID".
     *deployed*: what lies with kept releases, by id; those that an older lading committed have only the journal.
     *lost*: what must be there, where lading has deployed something, and is not: "journal", "lease". *foreign*: for whom its
@@ -124,6 +125,7 @@ class AppState:
     secrets: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     objects: frozenset[str] = frozenset()
     edited: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     damaged: tuple[str, ...] = ()
     busy: str = ""
     lease: Mapping[str, str] = field(default_factory=dict)
@@ -142,8 +144,14 @@ class AppState:
         """The deployment that has begun and not ended here, if there is one."""
         return open_deployment(self.journal)
 
+    @property
+    def unlike(self) -> dict[str, str]:
+        """What is *missing* or *edited*, in words, by path."""
+        found = dict.fromkeys(self.missing, "missing") | dict.fromkeys(self.edited, "edited by hand")
+        return dict(sorted(found.items()))
+
     def shipped_as(self, path: str) -> str:
-        """What people call one of *edited*: where it lies in the project."""
+        """What people call one of *unlike*: where it lies in the project."""
         lead, _, rest = path.partition("/")
         objects = self.releases[self.current.release].get("objects", {}) if lead == "objects" and self.current else {}
         return str(objects.get(rest, path))
