@@ -73,7 +73,7 @@ def _of_records(host: str, app: state.AppState) -> list[Difference]:
 
 def ended_unwell(app: state.AppState) -> str:
     """The last deployment that has ended here, if its record says that containers were not well then; else ""."""
-    for record in reversed(app.journal):
+    for record in reversed(() if app.foreign else app.journal):
         if isinstance(record, journal.Reached) and record.phase in journal.CLOSED:
             return record.deployment if record.result == "unwell" else ""
     return ""

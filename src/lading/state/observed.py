@@ -141,8 +141,8 @@ class AppState:
 
     @property
     def open(self) -> Open | None:
-        """The deployment that has begun and not ended here, if there is one."""
-        return open_deployment(self.journal)
+        """The deployment that has begun and not ended here, if there is one; another host's journal tells of none."""
+        return None if self.foreign else open_deployment(self.journal)
 
     @property
     def unlike(self) -> dict[str, str]:
@@ -340,9 +340,12 @@ class HostState:
 
     @property
     def untold(self) -> str:
-        """Why it has not said what was done there; "" = it was reached, and its journals could be read."""
+        """Why it has not said what was done there; "" = it was reached, and its journals could be read and are its own."""
         torn = [app.app for app in self.apps.values() if "journal" in app.damaged]
-        return self.error or (f"the journal of {', '.join(torn)} is damaged" if torn else "")
+        wrong = [f"the journal of {', '.join(torn)} is damaged"] if torn else []
+        wrong += [f"the journal of {app.app} is another host's: it was written {app.foreign}"
+                  for app in self.apps.values() if app.foreign]
+        return self.error or "; ".join(wrong)
 
     @property
     def reachable(self) -> bool:
