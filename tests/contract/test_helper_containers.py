@@ -36,7 +36,7 @@ HELPER = inspected("helper", THREE, state={"Status": "exited", "ExitCode": 1})
 
 def test_a_helper_that_failed_and_stays_is_no_stranger_and_no_row() -> None:
     seen = host(OWN, HELPER)
-    assert preflight.ownership("shop", "", "", seen, False) == ""
+    assert preflight.ownership("shop", "", "", seen, False) is None
     assert [(row.container, row.drift) for row in listing.host_rows(seen, "shop")] == [("own", ())]
     assert differences.differences("h", seen.apps["shop"]) == ()
     raw = [{"Config": {"Labels": THREE}}, {"Config": {"Labels": {**THREE, "com.docker.compose.container-number": "1"}}}]
@@ -45,5 +45,6 @@ def test_a_helper_that_failed_and_stays_is_no_stranger_and_no_row() -> None:
 
 def test_who_has_other_labels_is_a_stranger_as_before() -> None:
     for labels in ({**THREE, "com.docker.compose.container-number": "2"}, {key: THREE[key] for key in list(THREE)[:2]}):
-        assert "containers that lading did not make" in preflight.ownership("shop", "", "", host(OWN, inspected("other", labels)), False)
+        found = preflight.ownership("shop", "", "", host(OWN, inspected("other", labels)), False)
+        assert found is not None and "containers that lading did not make" in found.why
     assert not state.is_helper({**THREE, "lading.app": "shop"})

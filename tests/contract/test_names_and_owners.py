@@ -92,7 +92,8 @@ def allowed(recorded: str, one: project.Reading) -> str:
     """Why an app that a host recorded with an owner cannot be deployed to, "" = it can."""
     current = state.Current("shop", "a" * 64, "1", "d", source=recorded, destination="production")
     seen = state.HostState("web1", apps={"shop": state.AppState("shop", current)})
-    return preflight.ownership("shop", one.source, "production", seen, False, one.path)
+    found = preflight.ownership("shop", one.source, "production", seen, False, one.path)
+    return found.why if found else ""
 
 
 def seen_as(**names: str) -> state.FleetState:

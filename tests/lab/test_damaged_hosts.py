@@ -75,3 +75,37 @@ def test_logs_and_errors_on_a_terminal(app: App, lab: Lab, tmp_path: Path) -> No
     assert "a�]0;owned��[2Jred" in shown.stdout
     for done in (shown, where):
         assert all(c.isprintable() or c in "\n\t" for c in OWN.sub("", done.stdout)), repr(done.stdout)
+
+
+def test_files_that_are_gone_come_back_with_the_same_version(app: App, lab: Lab) -> None:
+    assert app.deploy("1.0.0", to="web1").returncode == 0
+    before, folder = app.ids("web1"), f"/var/lib/lading/apps/{app.name}/releases"
+    lab.exec("web1", f"rm -rf {folder}/*/")
+    assert "its files are gone" in app.lading("drift", app.name).stdout
+    done = app.deploy("1.0.0", to="web1")
+    assert (done.returncode, "unchanged" in done.stdout, app.ids("web1")) == (0, False, before), done.stderr
+    assert app.lading("drift", app.name).returncode == 0
+    lab.exec("web1", f"rm -rf {folder}/*/")
+    assert app.lading("repair", "web1", app.name, "--yes").returncode == 0  # the record; no ledger keeps the files
+    told = app.lading("drift", app.name)
+    assert (told.returncode, "missing" in told.stdout, "edited" in told.stdout) == (1, True, False), told.stdout
+    done = app.deploy("1.0.0", to="web1")
+    assert (done.returncode, app.ids("web1")) == (0, before), done.stderr
+    assert app.lading("drift", app.name).returncode == 0
+    assert "unchanged" in app.deploy("1.0.0", to="web1").stdout
+
+
+def test_a_journal_of_another_host(app: App, lab: Lab) -> None:
+    assert app.deploy("1.0.0", to="web1").returncode == 0
+    before, path = app.ids("web1"), f"/var/lib/lading/apps/{app.name}/journal"
+    lab.exec("web1", f"""sed -i 's/"host":"web1"/"host":"old"/; s/"engine":"[^"]*"/"engine":"OLD:ID"/' {path}""")
+    foreign = "another host's: it was written on old, for the engine OLD:ID"
+    for verb in ("where", "drift"):
+        told = app.lading(verb, app.name)
+        said = told.stdout + told.stderr
+        assert (foreign in said, f"lading repair web1 {app.name}" in said) == (True, True), said
+    told = app.lading("history", app.name)
+    assert (told.returncode, f"the journal of {app.name} is {foreign}" in told.stdout + told.stderr) == (6, True), told
+    done = app.lading("repair", "web1", app.name, "--yes")
+    assert (done.returncode, app.ids("web1")) == (0, before), done.stderr
+    assert [app.lading(verb, app.name).returncode for verb in ("where", "drift", "history")] == [0, 0, 0]

@@ -29,7 +29,7 @@ def test_an_open_deployment() -> None:
 
 
 @pytest.mark.parametrize(("more", "words"), [
-    ({"edited": ("files/docker-compose.yml",)}, "file: edited by hand"),
+    ({"edited": ("files/docker-compose.yml",)}, "file: edited by hand"), ({"missing": ("files/a.yml",)}, "file: missing"),
     ({"damaged": ("release 0123456789ab",)}, "release 0123456789ab: damaged: it cannot be read"),
     ({"damaged": ("journal",)}, "journal: damaged: it cannot be read"),
     ({"releases": {}}, "release: its files are gone"),

@@ -1,6 +1,7 @@
 """Refuse hosts by what was seen of them: silent, damaged, another's, unfit, or data at stake."""
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import assert_never
 
 from lading import errors, state
 from lading.compose import owner, release
@@ -104,16 +105,20 @@ def check_owner(
         ForeignError: it is; what makes it ours is its hint.
     """
     app = bundle.release.app
-    why = preflight.ownership(app, bundle.source, destination, host, take_over, bundle.path,
-                              lost=lost)
-    if not why:
+    wrong = preflight.ownership(app, bundle.source, destination, host, take_over, bundle.path,
+                                lost=lost)
+    if wrong is None:
         return
-    hint = _moving_in(host, app)
-    if "another state folder" in why:
-        hint = _finding_records(host, app)
-    if "belongs to" in why or "for destination" in why:
-        hint = _taking_over(bundle.source)
-    raise errors.ForeignError(why, f"if that is right: {hint}", host=host.host, step="observe")
+    match wrong.kind:
+        case "containers":
+            hint = _moving_in(host, app)
+        case "records":
+            hint = _finding_records(host, app)
+        case "owner":
+            hint = _taking_over(bundle.source)
+        case _:
+            assert_never(wrong.kind)
+    raise errors.ForeignError(wrong.why, f"if that is right: {hint}", host=host.host, step="observe")
 
 
 def _taking_over(source: str) -> str:

@@ -93,7 +93,8 @@ def _own(common: journal.Begun, plan: steps.HostPlan, what: Becoming) -> base.Ho
         adopted=plan.adopted,
     )
     ids = frozenset(container.id for container in what.app.containers)
-    return base.HostOrder(begun, what.release, on_host.releases(what.app), what.left, containers=ids)
+    kept = {what.release.id: what.release, **on_host.releases(what.app)}  # an undo may go back to the same
+    return base.HostOrder(begun, what.release, kept, what.left, containers=ids)
 
 
 def logins(context: contexts.Context, made: release.Release) -> tuple[drivers.Login, ...]:

@@ -1,7 +1,9 @@
 """What keeps a host from taking a release: engine, Compose, tools, disk, architecture, ports, owners (pure)."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from lading import shape, state
 from lading.compose import hooks, owner, release, services
@@ -17,6 +19,35 @@ SHORT_ID = 12  # characters by which a container's id is shown
 ANY = ("", "0.0.0.0", "::")
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "armv6l": "arm", "i686": "386"}
 ALSO = {"amd64": ("386",), "arm64": ("arm",)}  # what a processor runs beside its own
+_QUOTED = re.compile(r'"[^"]*"')  # an address or a name, in what an engine says
+_UNDERWAY = re.compile(r"(?:dial|lookup|connect|proxyconnect|read|write|x509|tls|permission denied)\b.*")
+_ANSWER = re.compile(
+    r"denied|unauthorized|no basic auth credentials|authentication required|authorization failed"
+    r"|manifest unknown|name unknown|no such image|pull access denied\b.*|requested access .* is denied"
+    r"|(?:.* )?not found(?: .*)?|.* does not exist(?: .*)?"
+    r"|(?:error parsing http )?40[134](?: .*)?")
+
+Part = Literal["docker", "compose", "tools", "disk", "state_dir"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a machine: *about* which part of it, and *why* in words."""
+
+    about: Part
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotOurs:
+    """Why a project's name on a host is not ours to deploy to, and in words.
+
+    *kind*: there are containers of nobody's or given back; or lading's, of which this state folder
+    tells nothing; or it is recorded as another source's, or another destination's.
+    """
+
+    kind: Literal["containers", "records", "owner"]
+    why: str
 
 
 def problems(
@@ -29,9 +60,9 @@ def problems(
     """
     facts = seen.facts
     placed = assignment.by_default(made) if placed is None else placed
-    if facts.problem:
-        return [facts.problem]
-    found = tooling(facts)
+    if facts.useless:
+        return [facts.useless]
+    found = [one.why for one in tooling(facts)]
     found += [f"{path} does not exist on the host" for path in facts.missing_paths]
     found += _architecture(made, placed, facts, platforms)
     found += _external_networks(made, placed, facts)
@@ -65,40 +96,51 @@ def remedy(seen: state.HostState) -> str:
     return f"ssh {seen.host} mkdir -p {command.join(missing)}" if missing else f"lading check {seen.host}"
 
 
-def tooling(facts: state.Facts) -> list[str]:
+def tooling(facts: state.Facts) -> list[Problem]:
     """Problems of the machine itself, whatever the release."""
-    if facts.problem:
-        return [facts.problem]
-    found = []
+    found = [Problem("docker", facts.problem)] if facts.problem else []
+    found += [Problem("state_dir", f"cannot write {facts.unwritable}")] if facts.unwritable else []
+    return found or [*_programs(facts), *_places(facts)]
+
+
+def _programs(facts: state.Facts) -> Iterator[Problem]:
+    """What is wrong with the engine, Compose and the tools."""
     if version(facts.engine) < ENGINE:
-        found.append(f"Docker Engine {facts.engine or '(none)'} is too old, 20.10 is needed")
+        yield Problem("docker", f"Docker Engine {facts.engine or '(none)'} is too old, 20.10 is needed")
     if not facts.compose:
-        found.append("the Compose plugin is not installed (docker compose version)")
+        yield Problem("compose", "the Compose plugin is not installed (docker compose version)")
     elif version(facts.compose) < COMPOSE:
-        found.append(f"Compose {facts.compose} is too old, 2.24.4 is needed")
-    found += [f"{tool} is not installed" for tool in facts.tools]
+        yield Problem("compose", f"Compose {facts.compose} is too old, 2.24.4 is needed")
+    for tool in facts.tools:
+        yield Problem("tools", f"{tool} is not installed")
     where = facts.context.split()
     if len(where) > 1 and not where[1].startswith("unix://"):
-        found.append(f"DOCKER_HOST is {where[1]}: lading deploys to the host's own engine")
+        yield Problem("docker", f"DOCKER_HOST is {where[1]}: lading deploys to the host's own engine")
     if len(where) == 1 and where[0] != "default":
-        found.append(f"Docker's context there is {where[0]}, which pulls do not follow: "
-                     "set DOCKER_HOST for the user instead")
+        yield Problem("docker", f"Docker's context there is {where[0]}, which pulls do not follow: "
+                                "set DOCKER_HOST for the user instead")
+
+
+def _places(facts: state.Facts) -> Iterator[Problem]:
+    """What is wrong with the folders of lading and of the engine."""
     if facts.state_fs in NETWORK_FS:
-        found.append(f"{facts.state_dir} is on a network file system ({facts.state_fs}): leases do not hold there")
+        yield Problem("state_dir", f"{facts.state_dir} is on a network file system ({facts.state_fs}): "
+                                   "leases do not hold there")
     for what, free in ((facts.state_dir, facts.disk_free), ("Docker's folder", facts.docker_free)):
         if 0 <= free < FREE_MIB:
-            found.append(f"the disk is full: {free} MiB free for {what}")
-    return found
+            yield Problem("disk", f"the disk is full: {free} MiB free for {what}")
 
 
 def unreached(said: str) -> str:
     """Why an engine did not reach a registry, from its words about an image that is nowhere; "" = it did.
 
-    That the image is not there, or not for everybody, is an answer of the registry.
+    That the image is not there, or not for everybody, is an answer of the registry. An engine says
+    one thing after the other with ": " between them; addresses and ports in them are no answers.
     """
-    words = ("not found", "manifest unknown", "no basic auth", "unauthorized", "denied", "authentication required",
-             "does not exist", "no such image", "403", "401")
-    return "" if any(word in said.lower() for word in words) else said or "no answer in 15 s"
+    told = [one.strip() for one in _QUOTED.sub("", said.lower()).split(": ")]
+    if not any(map(_UNDERWAY.fullmatch, told)) and any(map(_ANSWER.fullmatch, told)):
+        return ""
+    return said or "no answer in 15 s"
 
 
 def version(text: str) -> tuple[int, ...]:
@@ -246,8 +288,8 @@ def _meet(one: str, other: str) -> bool:
 
 def ownership(
     app: str, source: str, destination: str, seen: state.HostState, take_over: bool, path: str = "", *, lost: bool = False
-) -> str:
-    """Why the project's name on this host is not ours to deploy to; "" = it is. *path*: the project folder here.
+) -> NotOurs | None:
+    """Why the project's name on this host is not ours to deploy to; None = it is. *path*: the project folder here.
 
     *lost*: the ledger saw a commit of the app there, of which the host has no record any more.
     """
@@ -255,18 +297,22 @@ def ownership(
     strangers = [c for c in mine.containers if not c.owned and not c.one_off]
     if strangers:
         origin = strangers[0].working_dir or "an unknown folder"
-        return f"project {app} has containers that lading did not make ({strangers[0].name}, from {origin})"
+        return NotOurs("containers", f"project {app} has containers that lading did not make "
+                                     f"({strangers[0].name}, from {origin})")
     if mine.given_back and mine.current is None and any(c.owned for c in mine.containers):
-        return f"{app} was given back (lading remove --keep-running), and its containers are there"
+        return NotOurs("containers", f"{app} was given back (lading remove --keep-running), "
+                                     "and its containers are there")
     if mine.current is None and any(c.owned for c in mine.containers) and mine.open is None and not lost:
-        if mine.elsewhere:
-            return f"{app} was deployed with another state folder: {mine.elsewhere} (another SSH user, or state_dir)"
-        origin = next(c.working_dir for c in mine.containers if c.owned)
-        return f"{app} was deployed with another state folder (from {origin}), perhaps by another SSH user"
+        where = f": {mine.elsewhere} (another SSH user, or state_dir)"
+        if not mine.elsewhere:
+            origin = next(c.working_dir for c in mine.containers if c.owned)
+            where = f" (from {origin}), perhaps by another SSH user"
+        return NotOurs("records", f"{app} was deployed with another state folder{where}")
     if mine.current is None or take_over:
-        return ""
+        return None
     if not owner.same(mine.current.source, source, path):
-        return f"{app} belongs to {owner.difference(mine.current.source, source)}"
+        return NotOurs("owner", f"{app} belongs to {owner.difference(mine.current.source, source)}")
     if mine.current.destination != destination:
-        return f"{app} was deployed there for destination {mine.current.destination}, this is {destination}"
-    return ""
+        return NotOurs("owner", f"{app} was deployed there for destination {mine.current.destination}, "
+                                f"this is {destination}")
+    return None

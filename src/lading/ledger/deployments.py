@@ -267,7 +267,8 @@ def _whole(results: Mapping[str, Any]) -> str:
 def from_journals(seen: state.FleetState) -> tuple[Deployment, ...]:
     """What each host's journals tell of deployments, each host of itself alone, whoever else may have taken part.
 
-    Of one host at most the LOOK latest; words are bounded and printable; lines of an odd shape are left out.
+    Of one host at most the LOOK latest; words are bounded and printable; lines of an odd shape are left out, and journals
+    that are another host's.
     """
     return tuple(one for name, host in seen.hosts.items() for one in _told_by(name, host))
 
@@ -275,7 +276,7 @@ def from_journals(seen: state.FleetState) -> tuple[Deployment, ...]:
 def _told_by(name: str, host: state.HostState) -> list[Deployment]:
     found: dict[str, Deployment] = {}
     for app in host.apps.values():
-        for record in app.journal:
+        for record in () if app.foreign else app.journal:
             known = found.get(record.deployment)
             if isinstance(record, journal.Begun):
                 found |= {record.deployment: _begun(name, record.raw)} if _is_shaped(record.raw) else {}
@@ -302,8 +303,9 @@ def _result(record: journal.Reached) -> events.HostResult:
 
 
 def _lines(seen: state.FleetState) -> Iterator[tuple[str, journal.Record]]:
-    """Host and record of all journals that were read."""
-    return ((name, record) for name, host in seen.hosts.items() for app in host.apps.values() for record in app.journal)
+    """Host and record of all journals that were read, and are the host's own."""
+    return ((name, record) for name, host in seen.hosts.items() for app in host.apps.values() if not app.foreign
+            for record in app.journal)
 
 
 def _word(line: Mapping[str, Any], key: str) -> str:

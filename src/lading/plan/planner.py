@@ -90,14 +90,13 @@ def plan_host(
         changes = (steps.Change(host, "", "record", wrong, "written anew"), *changes)
     current = app.current
     same = current is not None and current.release == release.id and dict(current.generations) == numbers
-    if not changes and same and not app.edited:
-        return steps.HostPlan(host, (), (), current, numbers, placed=placed)
     if not changes and same:
-        changes = tuple(steps.Change(host, "", f"file {app.shipped_as(path)}", "edited by hand", "as shipped")
-                        for path in app.edited)
+        changes = _shipped_anew(host, release, app)
+        if not changes:
+            return steps.HostPlan(host, (), (), current, numbers, placed=placed)
     if not changes:
         changes = (steps.Change(host, "", "release", current.release if current else "", release.id),)
-    good = app.objects - {path.partition("/")[2] for path in app.edited if path.startswith("objects/")}
+    good = app.objects - {path.partition("/")[2] for path in app.unlike if path.startswith("objects/")}
     networks = [
         key for key, network in release.networks.items()
         if old is not None and not network["external"] and key in old.networks
@@ -127,6 +126,14 @@ def plan_host(
     adopted = {key: one for key, one in (current.adopted if current else {}).items() if key in there}
     changes = (*changes, *pulled, *_run_on(host, release, placed, app, old), *mounts.resources(host, release, placed, old, app, volumes))
     return steps.HostPlan(host, tuple(todo), changes, current, numbers, fresh, adopted, placed)
+
+
+def _shipped_anew(host: str, release: releases.Release, app: state.AppState) -> tuple[steps.Change, ...]:
+    """What of the release that is deployed is not on the host any more as it was shipped."""
+    if release.id not in app.releases:
+        return (steps.Change(host, "", "release", "its files are gone or damaged", "stored anew"),)
+    return tuple(steps.Change(host, "", f"file {app.shipped_as(path)}", how, "as shipped")
+                 for path, how in app.unlike.items())
 
 
 def end_of(release: str) -> list[steps.Step]:

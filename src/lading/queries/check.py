@@ -121,20 +121,21 @@ def host_row(host: state.HostState, ours: str = "") -> Checked:
     facts = host.facts
     wrong = preflight.tooling(facts)
 
-    def column(text: str, *words: str) -> tuple[bool, str]:
-        bad = [problem for problem in wrong if any(word in problem.lower() for word in words)]
+    def column(part: preflight.Part, text: str) -> tuple[bool, str]:
+        bad = [problem.why for problem in wrong if problem.about == part]
         return (False, bad[0]) if bad else (True, text)
 
     columns = {
         "ssh": (True, "ok"), "key": (True, "pinned"),
-        "docker": (False, facts.problem) if facts.problem else column(facts.engine, "engine", "docker_host"),
-        "compose": (bool(facts.compose), facts.compose or "none") if facts.problem else column(facts.compose, "compose"),
+        "docker": column("docker", facts.engine),
+        "compose": (bool(facts.compose), facts.compose or "none") if facts.problem else column("compose", facts.compose),
         "registry": (False, "not asked") if facts.problem else
         _registries({name: preflight.unreached(said) for name, said in facts.registries.items()}),
-        "disk": column(_size(facts.disk_free), "disk"), "tools": column("ok", "is not installed"),
-        "state_dir": column(facts.state_dir, "network file system", "cannot write"),
+        "disk": column("disk", _size(facts.disk_free)), "tools": column("tools", "ok"),
+        "state_dir": column("state_dir", facts.state_dir),
     }
+    hints = [problem.why for problem in wrong]
     if facts.compose and not wrong and (where := reads_otherwise(ours, facts.probe)):
         columns["compose"] = (False, f"{facts.compose} reads {where} otherwise than the Compose here")
-        wrong.append(f"deployments to {host.host} may be refused at stage: install the same version of Compose there and here")
-    return Checked(host.host, columns, tuple(wrong))
+        hints.append(f"deployments to {host.host} may be refused at stage: install the same version of Compose there and here")
+    return Checked(host.host, columns, tuple(hints))

@@ -62,7 +62,7 @@ def _of_records(host: str, app: state.AppState) -> list[Difference]:
     found = [Difference(host, app.app, "", what, "", "damaged: it cannot be read") for what in app.damaged]
     told = {*app.damaged, "release"}  # a release's files are told of beside the containers
     found += [Difference(host, app.app, "", one.what, "", f"damaged: {one.why}") for one in damage.found(app) if one.what not in told]
-    found += [Difference(host, app.app, "", "file", app.shipped_as(path), "edited by hand") for path in app.edited]
+    found += [Difference(host, app.app, "", "file", app.shipped_as(path), how) for path, how in app.unlike.items()]
     if app.open is not None:
         found.append(Difference(host, app.app, "", "deployment", app.open.begun.deployment, NOT_ENDED))
     unwell = ended_unwell(app)
@@ -73,7 +73,7 @@ def _of_records(host: str, app: state.AppState) -> list[Difference]:
 
 def ended_unwell(app: state.AppState) -> str:
     """The last deployment that has ended here, if its record says that containers were not well then; else ""."""
-    for record in reversed(app.journal):
+    for record in reversed(() if app.foreign else app.journal):
         if isinstance(record, journal.Reached) and record.phase in journal.CLOSED:
             return record.deployment if record.result == "unwell" else ""
     return ""

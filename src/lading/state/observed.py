@@ -108,7 +108,8 @@ class AppState:
 
     *folders*: what lies in the host's folder `releases`, name → id: an older lading named a folder by 12 digits of the id.
     *secrets*: secret name → generation → salted SHA-256, as the host computed it. *objects*: ids of shipped files.
-    *edited*: what of the current release's files is not as it was shipped: "files/PATH", "objects/ID".
+    *edited*: what of the current release's files is not as it was shipped: "files/PATH", "objects/ID"; *missing*: what is
+    not there at all.
     *damaged*: what is there and cannot be read: "current", "journal", "release ID", "deployed ID".
     *deployed*: what lies with kept releases, by id; those that an older lading committed have only the journal.
     *lost*: what must be there, where lading has deployed something, and is not: "journal", "lease". *foreign*: for whom its
@@ -124,6 +125,7 @@ class AppState:
     secrets: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     objects: frozenset[str] = frozenset()
     edited: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     damaged: tuple[str, ...] = ()
     busy: str = ""
     lease: Mapping[str, str] = field(default_factory=dict)
@@ -139,11 +141,17 @@ class AppState:
 
     @property
     def open(self) -> Open | None:
-        """The deployment that has begun and not ended here, if there is one."""
-        return open_deployment(self.journal)
+        """The deployment that has begun and not ended here, if there is one; another host's journal tells of none."""
+        return None if self.foreign else open_deployment(self.journal)
+
+    @property
+    def unlike(self) -> dict[str, str]:
+        """What is *missing* or *edited*, in words, by path."""
+        found = dict.fromkeys(self.missing, "missing") | dict.fromkeys(self.edited, "edited by hand")
+        return dict(sorted(found.items()))
 
     def shipped_as(self, path: str) -> str:
-        """What people call one of *edited*: where it lies in the project."""
+        """What people call one of *unlike*: where it lies in the project."""
         lead, _, rest = path.partition("/")
         objects = self.releases[self.current.release].get("objects", {}) if lead == "objects" and self.current else {}
         return str(objects.get(rest, path))
@@ -254,6 +262,7 @@ class Facts:
     they were asked for, since an engine always has some; *runtimes*: likewise; *containers*: the names and ids of all; *registries*: name → what the engine
     said when it asked there for an image that is nowhere; *docker_info*: what it said, as lines NAME=VALUE. *links*: the number of
     a mount's source in the order of the question → where it really leads, if that is elsewhere; "" = nobody can say.
+    *problem*: why its engine is of no use; *unwritable*: the folder that lading cannot write.
     *probe*: what its Compose makes of `compose.probe`. *boot*: which start of the machine it is; *docker_root*: where its
     engine keeps everything."""
 
@@ -279,9 +288,15 @@ class Facts:
     containers: tuple[str, ...] = ()
     links: Mapping[int, str] = field(default_factory=dict)
     problem: str = ""
+    unwritable: str = ""
     probe: str = ""
     boot: str = ""
     docker_root: str = ""
+
+    @property
+    def useless(self) -> str:
+        """Why nothing can be deployed there, whatever it is; "" = nothing of the kind is known."""
+        return self.problem or (f"cannot write {self.unwritable}" if self.unwritable else "")
 
     @property
     def machine(self) -> tuple[str, str, str] | None:
@@ -321,13 +336,16 @@ class HostState:
     @property
     def unanswered(self) -> str:
         """Why it has not said what runs there; "" = it was reached, and so was its engine."""
-        return self.error or self.facts.problem
+        return self.error or self.facts.useless
 
     @property
     def untold(self) -> str:
-        """Why it has not said what was done there; "" = it was reached, and its journals could be read."""
+        """Why it has not said what was done there; "" = it was reached, and its journals could be read and are its own."""
         torn = [app.app for app in self.apps.values() if "journal" in app.damaged]
-        return self.error or (f"the journal of {', '.join(torn)} is damaged" if torn else "")
+        wrong = [f"the journal of {', '.join(torn)} is damaged"] if torn else []
+        wrong += [f"the journal of {app.app} is another host's: it was written {app.foreign}"
+                  for app in self.apps.values() if app.foreign]
+        return self.error or "; ".join(wrong)
 
     @property
     def reachable(self) -> bool:

@@ -85,21 +85,24 @@ def test_no_sums_mean_no_edited_files() -> None:
     assert seen(**odd).apps["shop"].edited == ()
     same = b"0" * 64 + b"  releases/r1/files/a.yml\n"
     assert seen(**parts, sums__shop__r1=same).apps["shop"].edited == ()
-    assert seen(**parts, sums__shop__r1=b"").apps["shop"].edited == ("files/a.yml",)
+    app = seen(**parts, sums__shop__r1=same.replace(b"0", b"1")).apps["shop"]
+    assert (app.edited, app.missing, app.unlike) == (("files/a.yml",), (), {"files/a.yml": "edited by hand"})
+    app = seen(**parts, sums__shop__r1=b"").apps["shop"]
+    assert (app.edited, app.missing, app.unlike) == ((), ("files/a.yml",), {"files/a.yml": "missing"})
 
 
-@pytest.mark.parametrize(("sums", "edited"), [
-    ("{one}  objects/{key}\n", False), ("{other}  objects/{key}\n", True), ("", True),
-    ("{other}  objects/{key}/in/a/folder\n", False),  # a container may write there
+@pytest.mark.parametrize(("sums", "how"), [
+    ("{one}  objects/{key}\n", ""), ("{other}  objects/{key}\n", "edited by hand"), ("", "missing"),
+    ("{other}  objects/{key}/in/a/folder\n", ""),  # a container may write there
 ])
 @pytest.mark.parametrize("executable", [False, True])
-def test_a_shipped_file_that_was_edited_is_named(sums: str, edited: bool, executable: bool) -> None:
+def test_a_shipped_file_that_was_edited_or_is_missing_is_named(sums: str, how: str, executable: bool) -> None:
     key = canonical.object_id([("", executable, "1" * 64)])
     release = {"v": 1, "files": {}, "objects": {key: "./nginx.conf"}}
     parts = {"app__shop": b"", "current__shop": json.dumps(CURRENT).encode(), "release__shop__r1": json.dumps(release).encode()}
     said = sums.format(one="1" * 64, other="2" * 64, key=key)
     app = seen(**parts, sums__shop__r1=said.encode()).apps["shop"]
-    assert [app.shipped_as(path) for path in app.edited] == (["./nginx.conf"] if edited else [])
+    assert {app.shipped_as(path): how for path, how in app.unlike.items()} == ({"./nginx.conf": how} if how else {})
 
 
 def kept(version: str) -> tuple[str, bytes]:
@@ -122,7 +125,7 @@ def test_a_release_of_an_older_lading_has_its_whole_id() -> None:
     assert [record.to for record in app.journal if isinstance(record, journal.Begun)] == [id, "0123456789ab"]  # what is not kept has no other name
     assert [record.before.release for record in app.journal
             if isinstance(record, journal.Begun) and record.before is not None] == [id]
-    assert (app.folder(id), app.folder("f" * 64), app.edited) == (id[:12], "f" * 64, ("files/a.yml",))
+    assert (app.folder(id), app.folder("f" * 64), app.missing) == (id[:12], "f" * 64, ("files/a.yml",))
 
 
 def test_a_name_of_twelve_digits_proves_nothing() -> None:
@@ -131,7 +134,7 @@ def test_a_name_of_twelve_digits_proves_nothing() -> None:
     current = json.dumps({**CURRENT, "release": id}).encode()
     app = seen(**{"app:shop": b"", "current:shop": current, f"release:shop:{id[:12]}": other, f"sums:shop:{id[:12]}": b""}).apps["shop"]
     assert id not in app.releases
-    assert (app.folder(id), app.edited) == (id, ())
+    assert (app.folder(id), app.unlike) == (id, {})
     assert restore.readable(app).damaged == (f"release {id[:12]}",)
 
 
@@ -145,7 +148,7 @@ def test_facts_that_are_none() -> None:
     facts = seen(facts=b"noise\nfree=many\ndockerfree=\nreadonly=/srv\nlisten=\nlisten=xyz\nlisten=1F90\nlisten=0100007F:1F90\nlisten=0100007F:1F90\n"
                  b"listen=00000000000000000000000000000000:0016\nlisten=0000000000000000FFFF00000B00580A:0050\n").facts
     assert (facts.disk_free, facts.docker_free, facts.listening) == (-1, -1, ("127.0.0.1:8080", ":::22", "10.88.0.11:80"))
-    assert facts.problem == "cannot write /srv"
+    assert (facts.problem, facts.unwritable, facts.useless) == ("", "/srv", "cannot write /srv")
 
 
 def test_a_container_in_full() -> None:

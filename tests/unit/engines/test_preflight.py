@@ -104,7 +104,7 @@ def test_a_listener_is_in_the_way_where_its_address_is(published: str, listening
 def test_all_that_is_wrong_is_said_at_once() -> None:
     found = problems({"engine": "1", "compose": "", "missing_paths": ("/x",), "listening": ("0.0.0.0:8080",)})
     assert len(found) == 4
-    assert preflight.tooling(replace(GOOD, problem="docker is not installed")) == ["docker is not installed"]
+    assert [one.why for one in preflight.tooling(replace(GOOD, problem="docker is not installed"))] == ["docker is not installed"]
 
 
 def test_the_apps_own_port_is_no_conflict() -> None:
@@ -139,6 +139,36 @@ def test_what_an_engine_says_of_a_registry(said: str, why: str) -> None:
     assert preflight.unreached(said) == why
 
 
+DAEMON = "Error response from daemon: "
+RESOLVE = DAEMON + 'failed to resolve reference "403.example/lading-check:none": '
+
+
+@pytest.mark.parametrize("said", [
+    DAEMON + "manifest for r.example/lading-check:none not found: manifest unknown: manifest unknown",
+    DAEMON + "pull access denied for lading-check, repository does not exist or may require 'docker login': denied: requested access",
+    DAEMON + 'Head "https://r.example/v2/lading-check/manifests/none": no basic auth credentials',
+    DAEMON + 'Get "https://r.example/v2/": unauthorized: authentication required', DAEMON + "unknown: repository team/x not found",
+    DAEMON + "received unexpected HTTP status: 403 Forbidden", DAEMON + "error parsing HTTP 404 response body: invalid character 'p'",
+    RESOLVE + "unexpected status from HEAD request to https://r.example/v2/x: 401 Unauthorized",
+    RESOLVE + "403.example/lading-check:none: not found", RESOLVE + "unexpected status code [manifests none]: 403 Forbidden",
+])
+def test_an_answer_of_a_registry_means_that_it_is_reached(said: str) -> None:
+    assert preflight.unreached(said) == ""
+
+
+@pytest.mark.parametrize("said", [
+    DAEMON + 'Get "https://10.0.0.9:5403/v2/": dial tcp 10.0.0.9:5403: connect: connection refused',
+    RESOLVE + 'failed to do request: Head "https://403.example/v2/": dial tcp: lookup 403.example on 127.0.0.53:53: no such host',
+    "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock",
+    DAEMON + 'Get "https://r.example/v2/": dial tcp 10.0.0.9:443: connect: permission denied',
+    DAEMON + 'Get "https://r.example/v2/": proxyconnect tcp: dial tcp: lookup proxy: denied: not found',
+    DAEMON + 'Get "https://401.example/v2/": context deadline exceeded', DAEMON + "received unexpected HTTP status: 502 Bad Gateway",
+    DAEMON + 'Get "https://unauthorized/v2/": read tcp 10.0.0.1:40312->10.0.0.9:401: connection reset by peer',
+])
+def test_who_was_never_reached_has_not_answered_whatever_its_name_or_port(said: str) -> None:
+    assert preflight.unreached(said) == said
+
+
 SPEC = MADE.services["web"]
 OURS = an_app(MADE)
 MINE = replace(OURS, current=state.Current("shop", MADE.id, "1", "d", source="git:a", destination="production"))
@@ -162,7 +192,7 @@ LOST = replace(OURS, current=None, containers=(a_container(SPEC, working_dir="/h
 def test_whose_the_project_is(app: state.AppState | None, take_over: bool, said: str) -> None:
     seen = state.HostState("h", GOOD, {"shop": app} if app else {})
     found = preflight.ownership("shop", "git:a", "production", seen, take_over)
-    assert said in found and bool(found) is bool(said)
+    assert said in (found.why if found else "") and bool(found) is bool(said)
 
 
 @pytest.mark.parametrize(("definition", "said"), [

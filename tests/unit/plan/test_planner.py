@@ -24,14 +24,25 @@ def test_same_again_is_nothing() -> None:  # R51
     assert planned(made, made).steps == ()
 
 
-def test_a_shipped_file_that_was_edited_is_shipped_again_and_nothing_starts() -> None:
+def test_a_shipped_file_that_was_edited_or_is_missing_is_shipped_again_and_nothing_starts() -> None:
     made = replace(a_release(WEB, DB), objects={"a1": "./nginx.conf", "b2": "./conf"})
-    app = replace(an_app(made), objects=frozenset({"a1", "b2"}), edited=("files/docker-compose.yml", "objects/a1"))
+    app = replace(an_app(made), objects=frozenset({"a1", "b2"}), edited=("files/docker-compose.yml",), missing=("objects/a1",))
     plan = planner.plan_host("h", made, {}, (), app, made)
     assert [(c.field, c.old, c.new) for c in plan.changes] == [
-        ("file files/docker-compose.yml", "edited by hand", "as shipped"), ("file ./nginx.conf", "edited by hand", "as shipped")]
+        ("file files/docker-compose.yml", "edited by hand", "as shipped"), ("file ./nginx.conf", "missing", "as shipped")]
     assert plan.services == ()
     assert steps.StoreRelease(made.id, ("a1",)) in plan.steps
+
+
+def test_a_release_whose_files_are_gone_is_stored_again_and_nothing_starts() -> None:
+    made = a_release(WEB, DB)
+    app = replace(an_app(made), releases={})
+    plan = planner.plan_host("h", made, {}, (), app, None)  # nobody can read what ran there
+    assert [(c.service, c.field, c.old, c.new) for c in plan.changes] == [
+        ("", "release", "its files are gone or damaged", "stored anew")]
+    assert plan.services == ()
+    assert [type(step) for step in plan.steps[:3]] == [steps.PullImages, steps.StoreRelease, steps.VerifyServices]
+    assert list(plan.steps[-3:]) == planner.end_of(made.id)
 
 
 def test_a_record_that_does_not_count_is_written_anew_and_nothing_starts() -> None:

@@ -55,7 +55,7 @@ class _Volume:
 def observe(
     marker: str, *, state_dir: str, app: str = "", nonce: str = "", binds: Sequence[str] = (), facts: bool = True,
     registries: Sequence[str] = (), sources: Sequence[str] = (), volumes: Sequence[str] | None = None,
-    data: Sequence[str] = (), probe: bool = False,
+    data: Sequence[str] = (), probe: bool = False, host: str = "",
 ) -> command.Command:
     """Look at one app (or all of lading's, if *app* is empty) on a host, in one round trip; changes nothing.
 
@@ -64,12 +64,13 @@ def observe(
     *sources*: what is mounted of the host, absolute or below the app's folder `project`: told is where it leads (`Facts.links`).
     *volumes*: the host's volumes are looked at too, these by name among them; None = they are not.
     *data*: paths below the app's project folder; whether anything lies there.
+    *host*: what it is called here; where a journal has that name, its engine is not asked which one it is.
     """
     values: dict[str, str | int] = {
         "MARKER": marker, "APP": app, "STATE_DIR": state_dir, "NONCE": nonce, **_whose(app),
         "FACTS": int(facts), "BINDS": _lines(binds), "VOLUMES": int(volumes is not None),
         "MOUNTED": " ".join(filter(VOLUME_NAME.fullmatch, volumes or ())), "DATA": _lines(data),
-        "REGISTRIES": " ".join(registries), "PROBE": probes.FILE if probe else "", "PROBE_OPTIONS": probes.OPTIONS,
+        "REGISTRIES": " ".join(registries), "HOST": host, "PROBE": probes.FILE if probe else "", "PROBE_OPTIONS": probes.OPTIONS,
     }
     parts = {"facts": facts, "links": sources, "volumes": volumes is not None, "probe": probe, "registries": registries}
     more = [name for name, wanted in parts.items() if wanted]
@@ -92,7 +93,7 @@ def lease(marker: str, claim: base.Claim, state_dir: str, timeout: int) -> comma
         "URL": scripts.lines([claim.url]), "OVERRIDE": int(claim.override), "GRACE": claim.grace,
         "MODE": "begin" if begins else "take", "RECORD": _without_fence(record), "TAKEN": _without_fence(taken),
         "NONCE": look.nonce, **_whose(claim.app), "FACTS": 1, "BINDS": _lines(look.binds), "VOLUMES": 0,
-        "ENGINE_INFO": look.engine_info, "ASIDE": int(claim.aside and begins),
+        "HOST": "", "ENGINE_INFO": look.engine_info, "ASIDE": int(claim.aside and begins),
     }
     text = scripts.script("lease", values, look.sources, ["links"] if look.sources else [])
     return command.Command("lease", text, marker, timeout=timeout, beats=True)

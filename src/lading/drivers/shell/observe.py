@@ -28,7 +28,7 @@ async def host(
 ) -> state.HostState:
     """What is on one host: one app, or all of lading's if *app* is empty."""
     what = observation.observe(marker(), state_dir=state_dir, app=app, nonce=nonce, binds=binds, facts=facts,
-                          registries=registries, sources=sources, volumes=volumes, data=data, probe=probe)
+                          registries=registries, sources=sources, volumes=volumes, data=data, probe=probe, host=where.name)
     try:
         result = await transport.run(where, what)
         if sum(map(len, result.parts.values())) > LARGE:  # the other hosts do not wait for it

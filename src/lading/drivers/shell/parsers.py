@@ -139,6 +139,7 @@ def _app(
     records = _journal(damaged, texts.get("journal", ""), folders, spend, named)
     if current is not None:
         current = replace(current, release=folders.get(current.release, current.release))
+    unlike = _unlike(current, kept, folders, texts)
     return state.AppState(
         app=name,
         current=current,
@@ -148,7 +149,8 @@ def _app(
         containers=state.recognised(containers, current.adopted if current else {}),
         secrets=_secrets(texts.get("secrets", "")),
         objects=frozenset(filter(shape.is_word, texts.get("objects", "").split())),
-        edited=_edited(current, kept, folders, texts),
+        edited=tuple(sorted(path for path, is_there in unlike.items() if is_there)),
+        missing=tuple(sorted(path for path, is_there in unlike.items() if not is_there)),
         folders=folders,
         deployed=deployed,
         lost=tuple(word for word in texts.get("lost", "").split() if word in ("journal", "lease")),
@@ -245,22 +247,23 @@ def _secrets(text: str) -> dict[str, dict[int, str]]:
     return found
 
 
-def _edited(
+def _unlike(
     current: state.Current | None, kept: Mapping[str, Mapping[str, Any]], folders: Mapping[str, str], texts: Mapping[str, str],
-) -> tuple[str, ...]:
-    """Files of the current release that are no longer as they were shipped."""
+) -> dict[str, bool]:
+    """Files of the current release that are no longer as they were shipped → whether they are there."""
     folder = next((key for key in texts if key.startswith("sums:")), "").removeprefix("sums:")
     release = kept.get(current.release) if current else None
     if current is None or not release or folders.get(folder) != current.release:
-        return ()
+        return {}
     sums, lead = texts[f"sums:{folder}"], f"releases/{folder}/"
     have = {path: value for value, _, path in (line.partition("  ") for line in sums.splitlines())}
     try:
         files: dict[str, str] = shape.fitting(release.get("files"), Mapping[str, str], "files")
     except ValueError:
-        return ()
+        return {}
     wanted = {f"files/{path}": value[:64] for path, value in files.items()}
-    return tuple(sorted([*(path for path, value in wanted.items() if have.get(lead + path) != value), *_changed(release, have)]))
+    found = {path: lead + path in have for path, value in wanted.items() if have.get(lead + path) != value}
+    return found | {path: path in have for path in _changed(release, have)}
 
 
 def _changed(release: Mapping[str, Any], have: Mapping[str, str]) -> Iterator[str]:
@@ -297,7 +300,7 @@ def _facts(text: str, registries: str) -> state.Facts:
         registries={line.split(" ")[0]: line.partition(" ")[2] for line in registries.splitlines() if line},
         docker_info="\n".join(f"{key}={one[key]}" for key in INFO if one.get("engine") and key in one),
         boot=one.get("boot", ""), docker_root=one.get("root", ""),
-        problem=one.get("problem", "") or (f"cannot write {one['readonly']}" if "readonly" in one else ""),
+        problem=one.get("problem", ""), unwritable=one.get("readonly", ""),
     )
 
 

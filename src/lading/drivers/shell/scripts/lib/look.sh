@@ -1,6 +1,7 @@
 # What is on a host.
 # APP: one app, or "" for all of lading's; FILTER: its containers by label; WHOSE: by a pattern of PROJECT APP.
-# needs: prelude state-dir app-state container-format state-mark
+# HOST: what the host is called, or "".
+# needs: prelude state-dir engine app-state container-format state-mark
 # may need: facts links volumes
 
 # tell_apps: one app, and whose the others are: one of the same source under another name is the same app
@@ -45,6 +46,21 @@ list_adopted() {
     ids=$(printf '%s\n' $ids | sort -u)
 }
 
+# is_begun_for_another: whether a journal tells of a deployment that was begun on a host of another name
+is_begun_for_another() {
+    set -- "$state_dir"/apps/*/journal
+    [ -z "$APP" ] || set -- "$app_dir/journal"
+    grep -hs '"kind":"begin".*"engine":' "$@" | grep -qvF "\"host\":\"$HOST\""
+}
+
+# tell_engine: which one it is, where a journal may be another host's: to ask it always would double what a look costs
+tell_engine() {
+    is_begun_for_another || return 0
+    ask_engine
+    info_value id
+    printf 'id=%s\n' "$value"
+}
+
 tell_containers() {
     part containers
     list_containers
@@ -65,6 +81,7 @@ look() {
         else
             part facts
             printf 'state=%s\n' "$state_dir"
+            tell_engine
         fi
         [ $# = 0 ] || tell_links "$@"
         tell_apps
