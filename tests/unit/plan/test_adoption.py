@@ -1,5 +1,6 @@
 """Adopting: what is just so counts as the release's, what differs does not; what would lose data is refused with the way out."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -54,7 +55,8 @@ def test_what_is_just_so_counts_as_the_release() -> None:
 def test_an_adopted_container_is_left_alone_until_its_service_changes() -> None:
     one = state.ContainerState("shop", "web", "id-web", "n", "r/web:1", "i1", "running")
     current = state.Current("shop", WEB.id, "1", "d1", adopted=compared(WEB, tree(web={}), raw("web")).adopted)
-    here = state.AppState("shop", current, containers=state.recognised([one], current.adopted))
+    kept = {WEB.id: json.loads(WEB.canonical())}
+    here = state.AppState("shop", current, kept, containers=state.recognised([one], current.adopted))
     assert planner.plan_host("h", WEB, {}, (), here, WEB).steps == ()
     extended = a_release(a_service("web", "r/web:1", networks=()), a_service("db", "r/db:1", networks=()), networks={})
     plan = planner.plan_host("h", extended, {}, (), here, WEB)

@@ -1,5 +1,6 @@
 """Cases as data: what is on a host, what shall be there, and the exact steps between (tests/unit/plan_cases)."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, assert_never
@@ -55,7 +56,8 @@ def test_case(case: dict[str, Any]) -> None:
     numbers, ran = case.get("generations", {}), case.get("ran", case.get("generations", {}))
     current = state.Current("shop", old.id, "1", "d0", generations=ran) if old and case.get("current", True) else None
     containers = running(old or new, case.get("containers", {})) if old or "containers" in case else ()
-    app = state.AppState("shop", current, containers=containers, objects=frozenset(case.get("objects", ())))
+    kept = {old.id: json.loads(old.canonical())} if old else {}
+    app = state.AppState("shop", current, kept, containers=containers, objects=frozenset(case.get("objects", ())))
     known = old if case.get("known", True) else None
     plan = planner.plan_host("h", new, numbers, (), app, known, case.get("strangers"))
     plan = planner.hooked(new, {"h": plan})["h"]
