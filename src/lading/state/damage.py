@@ -91,8 +91,10 @@ def _names(damaged: str, release: str) -> bool:
 
 
 def _of_lease(app: AppState) -> Iterator[Damage]:
-    kept = {key for key in app.lease if key not in ("now", "nowboot")}
     if "lease" in app.lost and app.journal:
         yield Damage("lease", "it is gone; the next deployment writes it anew", blocks=False)
-    elif kept and not (app.lease.get("fence", "").isascii() and app.lease.get("fence", "").isdigit()):
+        return
+    is_there = bool(set(app.lease) - {"now", "nowboot"})
+    fence = app.lease.get("fence", "")
+    if is_there and not (fence.isascii() and fence.isdigit()):
         yield Damage("lease", "it cannot be read; the next deployment writes it anew", blocks=False)

@@ -63,12 +63,20 @@ def host_state(host: str, parts: Sequence[tuple[str, bytes]], spend: Spend = lam
 
 def _foreign(records: Sequence[journal.Record], facts: state.Facts) -> str:
     """For whom a journal was written last, in words; "" if it is this engine's, or nothing tells."""
-    begun = next((one for one in reversed(records) if isinstance(one, journal.Begun) and one.engine), None)
-    parent, _, name = facts.state_dir.rpartition("/")
-    known = facts.engine_id or (name if parent.endswith("/.lading") else "")
-    if begun is None or not known or begun.engine.replace(":", "") == known.replace(":", ""):
+    told = [one for one in records if isinstance(one, journal.Begun) and one.engine]
+    known = facts.engine_id or _engine_of(facts.state_dir)
+    if not told or not known:
         return ""
-    return f"on {begun.host or 'another host'}, for the engine {begun.engine}"
+    last = told[-1]
+    if last.engine.replace(":", "") == known.replace(":", ""):
+        return ""
+    return f"on {last.host or 'another host'}, for the engine {last.engine}"
+
+
+def _engine_of(state_dir: str) -> str:
+    """The id of the engine that a user's own state folder is named after; "" for a folder that all share."""
+    parent, _, name = state_dir.rpartition("/")
+    return name if parent.endswith("/.lading") else ""
 
 
 def _marks(text: str, state_dir: str) -> dict[str, str]:

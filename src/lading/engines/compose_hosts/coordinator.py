@@ -281,11 +281,16 @@ class Coordinator:
         return not any(run.wants_hook for run in runs) or any(run.hook_is_done for run in runs)
 
     def _given_up(self) -> frozenset[str]:
-        """The hosts without which it was forced to an end: all others say so, for one alone decides nothing about another."""
-        told = {name: frozenset(run.forced_without()) for name, run in self.runs.items() if not run.lost}
+        """The hosts without which it was forced to an end.
+
+        All others must say so, for one alone decides nothing about another.
+        """
+        answering = {name: run for name, run in self.runs.items() if not run.lost}
+        told = {name: frozenset(run.forced_without()) for name, run in answering.items()}
         named = frozenset[str]().union(*told.values())
-        others = [names for name, names in told.items() if name not in named]
-        return named if others and all(names == named for names in others) else frozenset()
+        others = set(told) - named
+        agreed = bool(others) and all(told[name] == named for name in others)
+        return named if agreed else frozenset()
 
     async def _confirm(self) -> bool:
         """Whether all leases were ours at one moment; what the phases say counts only then."""

@@ -237,15 +237,15 @@ class HostRun:
 
     def note_ended(self) -> None:
         """It had ended here before: how, its journal says."""
-        if self.phase == "ended":
-            ended = [one for one in self.seen.journal if isinstance(one, journal.Reached) and one.phase == "ended"]
-            mine = [one for one in ended if one.deployment == self.deployment]
-            unwell = bool(mine) and mine[-1].result == "unwell"
-            self.end("unwell" if unwell else "succeeded", self.seen.current.release if self.seen.current else "")
-            return
         now = self.seen.current.release if self.seen.current else ""
-        reached = {one.kind for one in self.seen.journal if one.deployment == self.deployment}
-        self.end("rolled_back" if reached & {"rolling", "undoing"} else "untouched", now)
+        mine = [one for one in self.seen.journal if one.deployment == self.deployment]
+        if self.phase != "ended":
+            touched = any(one.kind in ("rolling", "undoing") for one in mine)
+            self.end("rolled_back" if touched else "untouched", now)
+            return
+        ends = [one for one in mine if isinstance(one, journal.Reached) and one.phase == "ended"]
+        unwell = bool(ends) and ends[-1].result == "unwell"
+        self.end("unwell" if unwell else "succeeded", now)
 
     # The steps
 
