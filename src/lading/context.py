@@ -111,7 +111,7 @@ def check_answered(silent: Mapping[str, str], what: str) -> None:
         UnansweredError: somebody is silent.
     """
     if silent:
-        told = "; ".join(f"{name}: {why}" for name, why in silent.items())
+        told = "; ".join(why if why.startswith(name) else f"{name}: {why}" for name, why in silent.items())
         raise errors.UnansweredError(f"{what} cannot be said, for not all hosts have answered ({told})",
                                      f"lading check {' '.join(silent)}", host=next(iter(silent)))
 
