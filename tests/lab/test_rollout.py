@@ -203,6 +203,7 @@ def test_what_is_not_well_any_more_when_all_is_rolled_is_not_committed(app: App,
     assert process.returncode == 5, out + err
     assert f"web does not run any more as it was judged: {said}" in out + err
     assert app.versions() == {("web1", "1.0.0", "healthy"), ("web2", "1.0.0", "healthy")}
+    assert app.deploy("1.0.0", to="web2").returncode == 0, "the one-shot had run as 1.1.0, and an undo runs none"
     lab.exec("web2", f"docker exec {app.ids('web2')['web']} touch /bad")
     until = time.monotonic() + 60
     while ("web2", "1.0.0", "unhealthy") not in app.versions():

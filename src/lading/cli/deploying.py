@@ -294,12 +294,14 @@ def repair(config: str, host: str, app: str, yes: bool, approved: str, as_json: 
 @click.option("--continue", "forward", is_flag=True, help="Decide what is in doubt: it was committed.")
 @click.option("--undo", "back", is_flag=True, help="Decide what is in doubt: it was not.")
 @click.option("--lost", multiple=True, metavar="HOST", help="Decide without this host, which is given up for lost.")
+@options.take_option
 @click.option("--yes", is_flag=True, expose_value=False, help="Nothing is asked, with or without it.")
 @options.json_option
 @options.verbose_option
 @click.pass_obj
 def resume(
-    config: str, app: str, to: tuple[str, ...], forward: bool, back: bool, lost: tuple[str, ...], as_json: bool
+    config: str, app: str, to: tuple[str, ...], forward: bool, back: bool, lost: tuple[str, ...], take_lease: bool,
+    as_json: bool,
 ) -> int:
     """Finish or undo what another run left open, from the hosts' own records; without --to on every host.
 
@@ -309,7 +311,7 @@ def resume(
         raise errors.InputError("--continue and --undo exclude each other", "name one")
     if lost and not (forward or back):
         raise errors.InputError("--lost says which hosts are given up, not what becomes of the others", "add --continue or --undo")
-    wish = takeover.Wish("continue" if forward else "undo" if back else "", lost)
+    wish = takeover.Wish("continue" if forward else "undo" if back else "", lost, override=take_lease)
 
     async def work() -> int:
         lines = progress.Progress(live=False, verbose=session.verbose())
