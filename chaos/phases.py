@@ -112,7 +112,7 @@ PHASES = (
     Phase("lease", ("DeploymentPlanned", "", "")),
     Phase("preflight", ("HostChecked", TARGET, "preflight")),
     Phase("pull", ("StepStarted", TARGET, "stage"), prepare=_forget_image, release=_fast,
-          ripen=_in_transfer("pgrep -f 'docker.* [p]ull -q'", 1_000_000)),
+          ripen=_in_transfer("grep ' stage since ' op.info", 1_000_000)),
     Phase("upload", ("StepStarted", TARGET, "stage"), prepare=_new_blob, release=_fast,
           ripen=_in_transfer("ls -d incoming.*", 300_000)),
     Phase("hook", ("StepStarted", "web1", "hook"), host="web1", prepare=_with_hook, ripen=_hook_runs,
