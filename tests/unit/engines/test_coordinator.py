@@ -185,6 +185,7 @@ def test_a_lost_answer_after_the_decision_goes_forward(call: str, effect: bool, 
     fails(call, on, lost(on), fleet, effect=effect)
     report = fleet.apply()
     assert results(report) == ["succeeded"] * 3
+    assert (report.host, report.step, report.why) == ("", "", ""), "what failed for a while is no failure of what succeeded"
     assert fleet.phases() == ["ended"] * 3
     assert [host.current.version for host in fleet.hosts.values() if host.current] == ["2"] * 3
 
@@ -235,6 +236,15 @@ def test_a_stop_takes_back_until_all_are_prepared(call: str, on: str, expected: 
     assert fleet.runs() == [expected] * 3
     assert report.outcome.result == ("succeeded" if expected == "2" else "rolled_back" if call == "roll" else "failed")
     assert {host.open for host in fleet.hosts.values()} == {""}
+
+
+def test_a_stop_after_the_decision_is_told_that_it_comes_too_late() -> None:
+    for call, told in (("prepare", []), ("commit", ["was decided before the stop: it is too late, and goes on to its end"])):
+        fleet, stop, shown = Fleet(), asyncio.Event(), list[events.Event]()
+        stop_at(fleet, call, "web1", stop)
+        fleet.apply(stop=stop, show=shown.append)
+        late = [one.what for one in shown if isinstance(one, events.ServiceAwaited) and one.step == "commit"]
+        assert late == told
 
 
 class Killed(BaseException):
