@@ -1,7 +1,7 @@
 # make test: everything, on a fresh machine; make demo: the main job, shown. Both do all the set-up themselves.
 .PHONY: setup unit lint test corpus lab demo bench bench-scale chaos docs wheel sbom image clean
 PYTHON ?= python3
-LANES ?= 4
+LANES ?= 3
 BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
