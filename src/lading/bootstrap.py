@@ -9,6 +9,7 @@ from pathlib import Path
 from lading import context as contexts
 from lading import errors, settings
 from lading import found as finding
+from lading.drivers.engine_api import engine
 from lading.drivers.shell import driver
 from lading.engines.compose_hosts import coordinator
 from lading.ledger import ledger
@@ -54,9 +55,11 @@ async def opened(
     transport = build_transport(fleet, environment, tell)
     try:
         kept = await _open_for(use, fleet, environment, warn)
+        engines = engine.Engines(transport, tell or silent)
         try:
-            yield _context(fleet, environment, transport, kept)
+            yield _context(fleet, environment, transport, engines, kept)
         finally:
+            engines.close()
             if kept is not None:
                 await kept.close()
     finally:
@@ -94,14 +97,14 @@ def load_if_any(
 
 def _context(
     fleet: settings.Settings, environment: Mapping[str, str], transport: base.Transport,
-    kept: ledger.Ledger | None,
+    engines: engine.Engines, kept: ledger.Ledger | None,
 ) -> contexts.Context:
     """What the verbs are given, with an engine that works over *transport*."""
     asker = contexts.who(environment)
     return contexts.Context(
         fleet, dict(environment), transport, kept, asker.actor, asker.url, asker.commit,
         ran_by=contexts.process_owner(),
-        engine=coordinator.ComposeHosts(driver.connect(transport, fleet.state_dir)))
+        engine=coordinator.ComposeHosts(driver.connect(transport, fleet.state_dir, engines)), engines=engines)
 
 
 def build_transport(

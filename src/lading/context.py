@@ -13,6 +13,7 @@ from pathlib import Path
 from lading import errors, events, provenance, settings, spans, state
 from lading import trace as traces
 from lading.compose import complaints, plugin
+from lading.drivers.engine_api import engine as engine_api
 from lading.engines import base as engines
 from lading.inventory import hosts
 from lading.ledger import contradictions
@@ -51,6 +52,8 @@ class Context:
     trace: traces.Trace = traces.NOBODY
     engine: engines.Engine | None = None
     """Who carries orders out; bootstrap hands it in. Verbs that only look have none."""
+    engines: engine_api.Engines | None = None
+    """By whom hosts' engines are asked themselves; None = by scripts."""
     compose: plugin.Answers = field(default_factory=plugin.Answers, repr=False)
     """What Compose has answered in this call."""
 

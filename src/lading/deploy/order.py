@@ -135,7 +135,7 @@ async def of_prepared(
     for name, host in seen.hosts.items():
         app = host.apps.get(made.app, state.AppState(made.app))
         becoming[name] = Becoming(made, app, made.version, bundle.source, prepared.destination.name)
-        look[name] = drivers.Look(prepared.nonce, preflight.needed_binds(made, plan.hosts[name].placed), tuple(prepared.mounts.sources), host.facts.docker_info)
+        look[name] = drivers.Look(prepared.nonce, preflight.needed_binds(made, plan.hosts[name].placed), tuple(prepared.mounts.sources), host.facts.docker_info, host.is_settled)
         composes[name] = host.facts.compose
     means = Means(
         bundle=bundle, logins=logins(context, made), expected=prepared.expected, composes=composes, look=look,

@@ -26,7 +26,7 @@ async def place(
     if undecided:
         inventory.choose(names)  # a name that is wrong touches no host
         asked = [inventory.hosts[name] for name in undecided]
-        seen = await observe.fleet(context.transport, asked, state_dir=context.settings.state_dir)
+        seen = await observe.fleet(context.transport, asked, state_dir=context.settings.state_dir, engines=context.engines)
         for name, places in undecided.items():
             found = [one for one in places if _is_there(seen.hosts[name], app, inventory.destinations[one])]
             if len(found) == 1:

@@ -84,7 +84,7 @@ async def _look(context: contexts.Context, host: str, app: str) -> state.FleetSt
         TransportError: it does not answer.
     """
     chosen = _host(context, host)
-    seen = await observe.fleet(context.transport, [chosen], state_dir=context.settings.state_dir, app=app)
+    seen = await observe.fleet(context.transport, [chosen], state_dir=context.settings.state_dir, engines=context.engines, app=app)
     host_checks.check_reachable(seen, readable=False)
     contexts.check_answered(seen.silent, f"what runs of {app}")
     known = await context.commits(app)

@@ -133,7 +133,7 @@ async def _end(
     there = {host.name for host in known}
     missing = {name: "it is not in lading.yaml" for name in names if name not in there}
     seen = await observe.fleet(
-        context.transport, known, state_dir=context.settings.state_dir, app=app, facts=False)
+        context.transport, known, state_dir=context.settings.state_dir, engines=context.engines, app=app, facts=False)
     what = await _order(context, app, deployment, seen, known, wish)
     what = replace(what, unreachable=missing)
     return await execution.take_over(context, what, wish.way)

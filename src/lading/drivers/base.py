@@ -50,13 +50,14 @@ class Login:
 class Look:
     """What is looked at with the lease: *nonce* salts the hashes of secrets; *binds*: host paths that must be there;
     *sources*: what is mounted of the host, of which it says where that really leads; *engine_info*: what the engine
-    said in the look before, "" = it is asked.
+    said in the look before, "" = it is asked; *is_settled*: that look has seen nothing that a killed command had left.
     """
 
     nonce: str = ""
     binds: Sequence[str] = ()
     sources: Sequence[str] = ()
     engine_info: str = ""
+    is_settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ async def check(context: contexts.Context, to: Sequence[str] = ()) -> tuple[Chec
     names = sorted(context.settings.registries)
     here, seen = await asyncio.gather(
         this_machine(context, [name for name in names if not context.settings.by_hosts(name)]),
-        observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, registries=names, probe=True),
+        observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, engines=context.engines, registries=names, probe=True),
     )
     notes = context.settings.inventory.notes
     ours = await asyncio.to_thread(_probe, context.environment) if here.columns["compose"][0] else ""
@@ -127,7 +127,7 @@ def host_row(host: state.HostState, ours: str = "") -> Checked:
 
     columns = {
         "ssh": (True, "ok"), "key": (True, "pinned"),
-        "docker": column("docker", facts.engine),
+        "docker": column("docker", f"{facts.engine} ({facts.api})" if facts.engine and facts.api else facts.engine),
         "compose": (bool(facts.compose), facts.compose or "none") if facts.problem else column("compose", facts.compose),
         "registry": (False, "not asked") if facts.problem else
         _registries({name: preflight.unreached(said) for name, said in facts.registries.items()}),

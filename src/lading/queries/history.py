@@ -292,7 +292,7 @@ def _releases(host: state.HostState) -> list[bytes]:
 
 async def _look(context: contexts.Context, app: str, to: Sequence[str]) -> state.FleetState:
     _, chosen = context.choose(to)
-    return await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app, facts=False)
+    return await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, engines=context.engines, app=app, facts=False)
 
 
 def _ledger(context: contexts.Context) -> ledger.Ledger:

@@ -12,7 +12,7 @@ from lading.state import damage
 async def look(context: contexts.Context, app: str, to: Sequence[str]) -> state.FleetState:
     """All chosen hosts (all of the fleet without *to*), one round trip each."""
     _, chosen = context.choose(to)
-    seen = await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app, facts=False)
+    seen = await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, engines=context.engines, app=app, facts=False)
     context.silent.update(seen.silent)
     return seen
 

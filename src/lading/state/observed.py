@@ -263,7 +263,7 @@ class Facts:
     said when it asked there for an image that is nowhere; *docker_info*: what it said, as lines NAME=VALUE. *links*: the number of
     a mount's source in the order of the question → where it really leads, if that is elsewhere; "" = nobody can say.
     *problem*: why its engine is of no use; *unwritable*: the folder that lading cannot write.
-    *probe*: what its Compose makes of `compose.probe`. *boot*: which start of the machine it is; *docker_root*: where its
+    *api*: the way by which its engine was asked, for people. *probe*: what its Compose makes of `compose.probe`. *boot*: which start of the machine it is; *docker_root*: where its
     engine keeps everything."""
 
     engine: str = ""
@@ -292,6 +292,7 @@ class Facts:
     probe: str = ""
     boot: str = ""
     docker_root: str = ""
+    api: str = ""
 
     @property
     def useless(self) -> str:
@@ -313,7 +314,8 @@ class Facts:
 class HostState:
     """All that was seen on one host in one round trip; *error* is set, and the rest empty, if it could not be reached.
 
-    *others*: what is deployed there of each app, should only one have been looked at.
+    *others*: what is deployed there of each app, should only one have been looked at. *is_settled*: nothing is there that
+    a command which was killed has left, as a hook's container; False = nobody has looked for it.
     *volumes*: those that have a name of their own; None = they were not looked at. *data*: place of host data → whether
     anything lies there; places that are not there are left out.
     """
@@ -327,6 +329,7 @@ class HostState:
     others: Mapping[str, records.Current] = field(default_factory=dict)
     volumes: Mapping[str, Volume] | None = None
     data: Mapping[str, bool] = field(default_factory=dict)
+    is_settled: bool = False
 
     def attached(self, app: str) -> dict[str, list[str]]:
         """Network → names of the containers on it that are not of project *app*."""

@@ -40,10 +40,11 @@ class AnsibleTransport:
         self._next: asyncio.Task[ansible_session.Session] | None = None
 
     async def run(
-        self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None = None
+        self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None = None,
+        until: asyncio.Event | None = None,
     ) -> command.Result:
         """Run *what* on *host*; see `base.Transport.run`."""
-        exchange = wire.Exchange(host, what, on_part, self._slack)
+        exchange = wire.Exchange(host, what, on_part, self._slack, until)
         return await self._runner.run(exchange, self._carry(exchange))
 
     async def close(self) -> None:
@@ -60,6 +61,8 @@ class AnsibleTransport:
         tasks = [asyncio.create_task(following.follow())]
         if exchange.what.beats:
             tasks.append(asyncio.create_task(following.watch()))
+        if exchange.until is not None:
+            tasks.append(asyncio.create_task(exchange.end_once_told(exchange.until)))
         try:
             await exchange.wait()
         finally:

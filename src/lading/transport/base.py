@@ -1,5 +1,6 @@
 """What a transport is: something that runs a Command on a Host and returns its Result."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
@@ -13,10 +14,12 @@ OnPart = Callable[[str, bytes], bool]
 class Transport(Protocol):
     """Runs commands on hosts: one connection per host, kept open until `close`."""
 
-    async def run(self, host: hosts.Host, what: command.Command, on_part: OnPart | None = None) -> command.Result:
+    async def run(
+        self, host: hosts.Host, what: command.Command, on_part: OnPart | None = None, until: asyncio.Event | None = None
+    ) -> command.Result:
         """Run *what* on *host* to its end and return what it answered; its exit status is a value, not an error.
 
-        Without *on_part*, stdin stays open until the command ends (its end would cancel it). Cancelling the task ends
+        Without *on_part* and *until*, whose setting ends stdin, that stays open until the command ends (its end would cancel it). Cancelling the task ends
         stdin: on the host a command with `changes` goes on to its own end, any other is ended.
 
         Raises:
@@ -43,3 +46,65 @@ class Keyed(Protocol):
 def key_of(transport: Transport, host: hosts.Host) -> str:
     """The fingerprint of the key that let a transport in on *host*; "" where none did."""
     return transport.key_of(host) if isinstance(transport, Keyed) else ""
+
+
+class Stream(Protocol):
+    """Bytes both ways, through the connection to a host."""
+
+    async def read(self) -> bytes:
+        """What has come, as soon as something has; b"" once nothing more will come, also where the connection was lost."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Send all of it.
+
+        Raises:
+            OSError: the other end, or the connection, is gone.
+        """
+        ...
+
+    def close(self) -> None:
+        """End it, both ways."""
+        ...
+
+
+class NoStreamError(Exception):
+    """A host opens no such stream; *lasting*: nor will it later, as far as can be known."""
+
+    def __init__(self, why: str, *, lasting: bool) -> None:
+        super().__init__(why)
+        self.why, self.lasting = why, lasting
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A transport that carries streams beside commands."""
+
+    async def open_socket(self, host: hosts.Host, path: str) -> Stream:
+        """A stream to the UNIX socket *path* of *host*, as its SSH user.
+
+        Raises:
+            NoStreamError: the host does not forward sockets, or nobody listens there.
+            TransportError: as `Transport.run`.
+        """
+        ...
+
+    async def open_program(self, host: hosts.Host, what: command.Command) -> Stream:
+        """The stdin and stdout of a program: *what* is a script that becomes it.
+
+        Raises:
+            NoStreamError: there is no room for it beside the commands of this connection.
+            TransportError: as `Transport.run`.
+        """
+        ...
+
+
+def streaming(transport: Transport, host: hosts.Host) -> Streaming:
+    """The same transport, if it carries streams to *host*.
+
+    Raises:
+        NoStreamError: it does not.
+    """
+    if not isinstance(transport, Streaming):
+        raise NoStreamError(f"{host.name} is reached by a transport that carries no streams", lasting=True)
+    return transport

@@ -8,6 +8,7 @@ from lading.inventory import hosts
 from lading.transport import base, beats, command, wire
 
 _POLL = 0.02  # seconds; asyncio tells the exit only after all pipes are closed, and a leftover may hold one open
+_AT_ONCE = 64 * 1024  # bytes of a stream that are read at once
 
 
 class LocalTransport:
@@ -16,17 +17,60 @@ class LocalTransport:
     def __init__(self, *, slack: float = wire.SLACK) -> None:
         self._slack = slack
         self._runner = wire.Runner()
+        self._programs: list[asyncio.subprocess.Process] = []
 
     async def run(
-        self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None = None
+        self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None = None,
+        until: asyncio.Event | None = None,
     ) -> command.Result:
         """Run *what* here; see `base.Transport.run`."""
-        exchange = wire.Exchange(host, what, on_part, self._slack)
+        exchange = wire.Exchange(host, what, on_part, self._slack, until)
         return await self._runner.run(exchange, _carry(exchange))
+
+    async def open_socket(self, host: hosts.Host, path: str) -> base.Stream:
+        """See `base.Streaming`."""
+        try:
+            return PipeStream(*await asyncio.open_unix_connection(path))
+        except OSError as failure:
+            raise base.NoStreamError(f"{path}: {failure.strerror or failure}", lasting=False) from failure
+
+    async def open_program(self, host: hosts.Host, what: command.Command) -> base.Stream:
+        """See `base.Streaming`."""
+        started = await process.start(["sh", "-c", wire.line(host, what)])
+        self._programs.append(started)
+        assert started.stdin is not None and started.stdout is not None
+        stream = PipeStream(started.stdout, started.stdin)
+        await stream.write(wire.outgoing(what)[1])
+        return stream
 
     async def close(self) -> None:
         """Let go of what still runs."""
         await self._runner.close()
+        for program in self._programs:
+            await _let_go(program)
+
+
+class PipeStream:
+    """A stream over what asyncio reads and writes."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    async def read(self) -> bytes:
+        """See `base.Stream`."""
+        try:
+            return await self._reader.read(_AT_ONCE)
+        except OSError:
+            return b""
+
+    async def write(self, data: bytes) -> None:
+        """See `base.Stream`."""
+        self._writer.write(data)
+        await self._writer.drain()
+
+    def close(self) -> None:
+        """See `base.Stream`."""
+        self._writer.close()
 
 
 class _Stdin:

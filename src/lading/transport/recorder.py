@@ -1,5 +1,6 @@
 """A transport without hosts: notes every command, masked, and answers with what it was given (dry run, tests)."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 
@@ -18,7 +19,8 @@ class RecorderTransport:
         """Round trips by host name."""
 
     async def run(
-        self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None = None
+        self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None = None,
+        until: asyncio.Event | None = None,
     ) -> command.Result:
         """Note *what* and answer; see `base.Transport.run`."""
         self.lines.append((host, what.masked()))

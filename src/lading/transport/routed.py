@@ -14,15 +14,27 @@ class RoutedTransport:
         self._by_name = by_name
 
     async def run(
-        self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None = None
+        self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None = None,
+        until: asyncio.Event | None = None,
     ) -> command.Result:
         """Run *what* on *host*; see `base.Transport.run`."""
-        return await self._by_name[host.transport or "ssh"].run(host, what, on_part)
+        return await self._of(host).run(host, what, on_part, until)
+
+    async def open_socket(self, host: hosts.Host, path: str) -> base.Stream:
+        """See `base.Streaming`."""
+        return await base.streaming(self._of(host), host).open_socket(host, path)
+
+    async def open_program(self, host: hosts.Host, what: command.Command) -> base.Stream:
+        """See `base.Streaming`."""
+        return await base.streaming(self._of(host), host).open_program(host, what)
 
     def key_of(self, host: hosts.Host) -> str:
         """See `base.Keyed`."""
-        return base.key_of(self._by_name[host.transport or "ssh"], host)
+        return base.key_of(self._of(host), host)
 
     async def close(self) -> None:
         """Close all of them."""
         await asyncio.gather(*(transport.close() for transport in self._by_name.values()))
+
+    def _of(self, host: hosts.Host) -> base.Transport:
+        return self._by_name[host.transport or "ssh"]

@@ -16,10 +16,11 @@ import asyncssh
 
 from lading import errors, process
 from lading.inventory import hosts
-from lading.transport import base, beats, command, reaching, target, trust, uplink, wire
+from lading.transport import base, beats, command, reaching, streams, target, trust, uplink, wire
 
 CHANNELS = 8  # per connection; sshd's MaxSessions is 10
 SPARE = 100  # open files that are not connections
+OPENING = 10.0  # seconds that a host has to open a stream
 RETURN = 5.0  # seconds in which a link that was cut may show that it is back
 
 
@@ -54,11 +55,62 @@ class SshTransport:
         self._runner = wire.Runner()
 
     async def run(
-        self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None = None
+        self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None = None,
+        until: asyncio.Event | None = None,
     ) -> command.Result:
         """Run *what* on *host*; see `base.Transport.run`."""
-        exchange = wire.Exchange(host, what, on_part, self._slack)
+        exchange = wire.Exchange(host, what, on_part, self._slack, until)
         return await self._runner.run(exchange, self._carry(exchange))
+
+    async def open_socket(self, host: hosts.Host, path: str) -> base.Stream:
+        """See `base.Streaming`; sockets are forwarded beside sshd's MaxSessions, which counts none of them."""
+        link = self._link(host)
+        if not link.forwards:
+            raise base.NoStreamError(f"{host.name} forwards no sockets", lasting=True)
+        async with self._using(link):
+            connection, _ = await self._connection(link, ())
+            try:
+                async with asyncio.timeout(OPENING):
+                    reader, writer = await connection.open_unix_connection(path, encoding=None)
+            except asyncssh.ChannelOpenError as refused:
+                link.forwards = refused.code != asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED
+                raise base.NoStreamError(f"{path}: {refused.reason}", lasting=not link.forwards) from refused
+            except (asyncssh.Error, OSError, TimeoutError) as lost:
+                raise base.NoStreamError(f"{path}: {lost or 'no answer'}", lasting=False) from lost
+        return streams.ChannelStream(reader, writer)
+
+    async def open_program(self, host: hosts.Host, what: command.Command) -> base.Stream:
+        """See `base.Streaming`; it takes the place of a command, and gives way where there is room for one only."""
+        link = self._link(host)
+        if not link.carries_programs or link.channels.locked():
+            raise base.NoStreamError(
+                f"{host.name} has no room for a program beside commands", lasting=not link.carries_programs)
+        async with self._using(link):
+            await link.channels.acquire()
+            try:
+                stream = await self._open_program(link, what)
+            except BaseException:
+                link.channels.release()
+                raise
+        link.programs.append(stream)
+        return stream
+
+    async def _open_program(self, link: "_Link", what: command.Command) -> streams.ChannelStream:
+        connection, _ = await self._connection(link, ())
+        try:
+            async with asyncio.timeout(OPENING):
+                writer, reader, _ = await connection.open_session(wire.line(link.host, what), encoding=None)
+        except asyncssh.ChannelOpenError as refused:
+            link.carries_programs = False
+            raise base.NoStreamError(f"{link.host.name} opens no session: {refused.reason}", lasting=True) from refused
+        except (asyncssh.Error, OSError, TimeoutError) as lost:
+            raise base.NoStreamError(f"{link.host.name}: {lost or 'no answer'}", lasting=False) from lost
+        stream = streams.ChannelStream(reader, writer, link.channels.release)
+        try:
+            await stream.write(wire.outgoing(what)[1])
+        except OSError as lost:
+            raise base.NoStreamError(f"{link.host.name}: {lost}", lasting=False) from lost
+        return stream
 
     def key_of(self, host: hosts.Host) -> str:
         """See `base.Keyed`."""
@@ -125,6 +177,8 @@ class SshTransport:
             except (asyncssh.Error, OSError) as failure:
                 session.leave()
                 if again and connection.is_closed():  # it died unnoticed; nothing was run yet
+                    continue
+                if again and await link.made_room():
                     continue
                 raise self._no_session(link, str(failure)) from failure
             return uplink.Stdin(channel, way, session.flowing, exchange.heard), channel
@@ -224,6 +278,11 @@ class _Link:
         """The link to the jump host that leads there."""
         self.opening: asyncio.Task[None] | None = None
         self.channels = asyncio.Semaphore(CHANNELS)
+        self.forwards = True
+        """Whether its server forwards sockets, as far as is known."""
+        self.carries_programs = True
+        """Whether there is room for a program beside commands, as far as is known."""
+        self.programs: list[streams.ChannelStream] = []
         self.entering = asyncio.Lock()
         self.users = 0
         self.jump = False
@@ -242,6 +301,15 @@ class _Link:
     def stands(self) -> bool:
         """Whether there is a connection, as far as is known."""
         return self.connection is not None and not self.connection.is_closed()
+
+    async def made_room(self) -> bool:
+        """End the programs whose streams are open, so that a command finds room; False if there were none."""
+        ending, self.programs = [one for one in self.programs if one.is_open], []
+        if not ending:
+            return False
+        self.carries_programs = False
+        await asyncio.gather(*(one.end() for one in ending))
+        return True
 
     def suspect(self) -> None:
         """The link, or one on the way to its host, may be cut."""

@@ -1,5 +1,6 @@
 """A transport that tells what it sends, for `--verbose`: each command as it begins, masked, and how it ended."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -16,13 +17,14 @@ class TellingTransport:
         self._tell = tell
 
     async def run(
-        self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None = None
+        self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None = None,
+        until: asyncio.Event | None = None,
     ) -> command.Result:
         """Run *what*; see `base.Transport.run`."""
         self._tell(begins(host, what))
         began, ended = time.monotonic(), "cancelled"
         try:
-            result = await self._over.run(host, what, on_part)
+            result = await self._over.run(host, what, on_part, until)
             ended = f"exit status {result.status}"
             return result
         except errors.LadingError as failure:
@@ -30,6 +32,16 @@ class TellingTransport:
             raise
         finally:
             self._tell(f"{host.name} {what.name}: {ended} ({time.monotonic() - began:.2f} s)")
+
+    async def open_socket(self, host: hosts.Host, path: str) -> base.Stream:
+        """See `base.Streaming`."""
+        self._tell(f"{host.name}: opens its socket {path}")
+        return await base.streaming(self._over, host).open_socket(host, path)
+
+    async def open_program(self, host: hosts.Host, what: command.Command) -> base.Stream:
+        """See `base.Streaming`."""
+        self._tell(begins(host, what))
+        return await base.streaming(self._over, host).open_program(host, what)
 
     def key_of(self, host: hosts.Host) -> str:
         """See `base.Keyed`."""

@@ -92,13 +92,17 @@ class Stdin(Protocol):
 class Exchange:
     """One command and its answer."""
 
-    def __init__(self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None, slack: float = SLACK) -> None:
+    def __init__(
+        self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None, slack: float = SLACK,
+        until: asyncio.Event | None = None,
+    ) -> None:
         self.host = host
         self.what = what
         self.begun = False
         self.cut = False
         """Whether the host was not heard any more, although the connection is not closed."""
         self._on_part = on_part
+        self.until = until
         self._limit = what.timeout + slack
         self._parser = Parser(what.marker)
         self._parts: dict[str, bytes] = {}
@@ -123,6 +127,8 @@ class Exchange:
         tasks = [asyncio.create_task(self._feed(feeding))]
         if self.what.beats:
             tasks.append(asyncio.create_task(self._watch(feeding)))
+        if self.until is not None:
+            tasks.append(asyncio.create_task(self.end_once_told(self.until)))
         try:
             await self.wait()
         finally:
@@ -135,6 +141,11 @@ class Exchange:
             await feeding.send()
         except Exception as failure:
             self.fail(failure)
+
+    async def end_once_told(self, until: asyncio.Event) -> None:
+        """End the command's stdin when *until* is set."""
+        await until.wait()
+        self.end_input()
 
     async def _watch(self, feeding: beats.Feeding) -> None:
         await feeding.until_cut()

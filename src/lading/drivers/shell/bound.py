@@ -1,8 +1,10 @@
-"""One host as a driver has it: its transport, where lading's state is there, and what becomes of an answer."""
+"""One host as a driver has it: its transport, its engine, where lading's state is there, and what becomes of an answer."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 
 from lading.drivers import base
+from lading.drivers.engine_api import engine
 from lading.drivers.shell import guarded, observe
 from lading.inventory import hosts
 from lading.transport import base as transports
@@ -10,11 +12,29 @@ from lading.transport import command
 
 
 class Bound:
-    """One host; *folder*: where lading's state is, once the host has said it, which spares it from asking its engine."""
+    """One host.
 
-    def __init__(self, transport: transports.Transport, host: hosts.Host, state_dir: str) -> None:
-        self.transport, self.host, self.state_dir = transport, host, state_dir
+    *folder*: where lading's state is, once the host has said it, which spares it from asking its engine; *marks*: app →
+    where the engine remembers that lading keeps it, once it was asked under the lease.
+    """
+
+    def __init__(
+        self, transport: transports.Transport, host: hosts.Host, state_dir: str, asked: engine.Engine | None = None
+    ) -> None:
+        self.transport, self.host, self.state_dir, self._asked = transport, host, state_dir, asked
         self.folder = ""
+        self.marks: Mapping[str, str] | None = None
+
+    @property
+    def engine(self) -> engine.Engine | None:
+        """Its engine, if that was asked itself before in this call; else scripts ask it."""
+        if self._asked is None or self._asked.is_unspoken or self._asked.spoken is None:
+            return None
+        return self._asked
+
+    def mark(self, app: str) -> str:
+        """Where the engine remembers that lading keeps an app, as scripts/lib/state-mark.sh takes it."""
+        return "" if self.marks is None else self.marks.get(app, "-")
 
     @property
     def common(self) -> dict[str, str | int]:
@@ -32,14 +52,16 @@ class Bound:
             ends=ends, payload=payload, step=step,
         )
 
-    async def send(self, what: command.Command, on_part: transports.OnPart | None = None) -> command.Result:
-        """Run a command to its end.
+    async def send(
+        self, what: command.Command, on_part: transports.OnPart | None = None, until: asyncio.Event | None = None
+    ) -> command.Result:
+        """Run a command to its end; *until*: see `Transport.run`.
 
         Raises:
             Refused: the host did not do it, and says why; or its answer is not whole.
             TransportError: it did not answer.
         """
-        answer = await self.transport.run(self.host, what, on_part)
+        answer = await self.transport.run(self.host, what, on_part, until)
         if "refused" in answer.parts:
             kind, _, text = answer.text("refused").partition("\n")
             raise base.Refused(kind, text)

@@ -24,6 +24,19 @@ def _whose(app: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Apart:
+    """What is known of an engine that is asked apart from a script.
+
+    *state_dir*: where lading's state lies on its host; *docker_root*: where it keeps everything; *info*: what it said of
+    itself, as scripts/lib/engine.sh asks it. Each "" or a guess before the host has said it.
+    """
+
+    state_dir: str = ""
+    docker_root: str = "/var/lib/docker"
+    info: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class _Inspected:
     """A line of scripts/lib/container-format.sh."""
 
@@ -55,7 +68,7 @@ class _Volume:
 def observe(
     marker: str, *, state_dir: str, app: str = "", nonce: str = "", binds: Sequence[str] = (), facts: bool = True,
     registries: Sequence[str] = (), sources: Sequence[str] = (), volumes: Sequence[str] | None = None,
-    data: Sequence[str] = (), probe: bool = False, host: str = "",
+    data: Sequence[str] = (), probe: bool = False, host: str = "", apart: Apart | None = None,
 ) -> command.Command:
     """Look at one app (or all of lading's, if *app* is empty) on a host, in one round trip; changes nothing.
 
@@ -65,14 +78,17 @@ def observe(
     *volumes*: the host's volumes are looked at too, these by name among them; None = they are not.
     *data*: paths below the app's project folder; whether anything lies there.
     *host*: what it is called here; where a journal has that name, its engine is not asked which one it is.
+    *apart*: the engine is asked apart from this, and no docker client is started for it.
     """
     values: dict[str, str | int] = {
         "MARKER": marker, "APP": app, "STATE_DIR": state_dir, "NONCE": nonce, **_whose(app),
         "FACTS": int(facts), "BINDS": _lines(binds), "VOLUMES": int(volumes is not None),
         "MOUNTED": " ".join(filter(VOLUME_NAME.fullmatch, volumes or ())), "DATA": _lines(data),
         "REGISTRIES": " ".join(registries), "HOST": host, "PROBE": probes.FILE if probe else "", "PROBE_OPTIONS": probes.OPTIONS,
+        **_apart(apart),
     }
-    parts = {"facts": facts, "links": sources, "volumes": volumes is not None, "probe": probe, "registries": registries}
+    parts = {"facts": facts, "links": sources, "volumes": volumes is not None, "probe": probe, "registries": registries,
+             "engine-socket": apart is not None}
     more = [name for name, wanted in parts.items() if wanted]
     return command.Command("observe", scripts.script("observe", values, sources, more), marker)
 
@@ -82,8 +98,19 @@ def _lines(paths: Sequence[str]) -> str:
     return scripts.lines([path for path in paths if "\n" not in path])
 
 
-def lease(marker: str, claim: base.Claim, state_dir: str, timeout: int) -> command.Command:
-    """Take the lease and its fence, write the record, and look again."""
+def _apart(apart: Apart | None) -> dict[str, str | int]:
+    known = apart or Apart()
+    return {"ENGINE": int(apart is not None), "KNOWN_STATE_DIR": known.state_dir, "DOCKER_ROOT": known.docker_root,
+            "ENGINE_INFO": known.info}
+
+
+def lease(
+    marker: str, claim: base.Claim, state_dir: str, timeout: int, apart: Apart | None = None, mark: str = ""
+) -> command.Command:
+    """Take the lease and its fence, write the record, and look again.
+
+    *apart*: as for `observe`; *mark*: where the engine remembers that lading keeps the app, as scripts/lib/state-mark.sh takes it.
+    """
     record, look = claim.record, claim.look
     begins = isinstance(record, journal.Begun)
     taken = journal.Taken(record.deployment, actor=record.actor, reason=record.reason, url=record.url, process=record.process)
@@ -93,8 +120,9 @@ def lease(marker: str, claim: base.Claim, state_dir: str, timeout: int) -> comma
         "URL": scripts.lines([claim.url]), "OVERRIDE": int(claim.override), "GRACE": claim.grace,
         "MODE": "begin" if begins else "take", "RECORD": _without_fence(record), "TAKEN": _without_fence(taken),
         "NONCE": look.nonce, **_whose(claim.app), "FACTS": 1, "BINDS": _lines(look.binds), "VOLUMES": 0,
-        "HOST": "", "ENGINE_INFO": look.engine_info, "ASIDE": int(claim.aside and begins),
+        "HOST": "", "ASIDE": int(claim.aside and begins), "SETTLED": int(look.is_settled), "MARK": mark, **_apart(apart),
     }
+    values["ENGINE_INFO"] = look.engine_info or values["ENGINE_INFO"]
     text = scripts.script("lease", values, look.sources, ["links"] if look.sources else [])
     return command.Command("lease", text, marker, timeout=timeout, beats=True)
 

@@ -1,13 +1,18 @@
-"""LOOK: what runs where, all hosts at once, one round trip each; an unreachable host is a value."""
+"""LOOK: what runs where, all hosts at once; an unreachable host is a value.
+
+A script tells of lading's own files. The engine is asked itself, beside the script, where the host lets that through; else
+the script asks it, by docker's client.
+"""
 
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from lading import errors, state
 from lading.compose import restore
+from lading.drivers.engine_api import engine, looking
 from lading.drivers.shell import observation, parsers
 from lading.inventory import hosts
 from lading.transport import base, command
@@ -21,21 +26,168 @@ def marker() -> str:
     return f"lading-{secrets.token_hex(8)}"
 
 
-async def host(
-    transport: base.Transport, where: hosts.Host, *, state_dir: str, app: str = "", nonce: str = "",
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of each host; see `observation.observe`."""
+
+    state_dir: str
+    app: str = ""
+    nonce: str = ""
+    binds: Sequence[str] = ()
+    facts: bool = True
+    registries: Sequence[str] = ()
+    sources: Sequence[str] = ()
+    volumes: Sequence[str] | None = None
+    data: Sequence[str] = ()
+    probe: bool = False
+
+    def command(self, host: str, apart: observation.Apart | None) -> command.Command:
+        """The script that asks it of *host*."""
+        return observation.observe(
+            marker(), state_dir=self.state_dir, app=self.app, nonce=self.nonce, binds=self.binds, facts=self.facts,
+            registries=self.registries, sources=self.sources, volumes=self.volumes, data=self.data, probe=self.probe,
+            host=host, apart=apart)
+
+    @property
+    def wanted(self) -> looking.Wanted:
+        """What of it the engine tells."""
+        return looking.Wanted(self.app, self.facts, self.volumes)
+
+
+async def fleet(
+    transport: base.Transport, where: Sequence[hosts.Host], *, state_dir: str, app: str = "", nonce: str = "",
     binds: Sequence[str] = (), facts: bool = True, registries: Sequence[str] = (),
     sources: Sequence[str] = (), volumes: Sequence[str] | None = None, data: Sequence[str] = (), probe: bool = False,
+    engines: engine.Engines | None = None,
+) -> state.FleetState:
+    """What is on all of them, asked in parallel, in their order: one app, or all of lading's if *app* is empty.
+
+    *engines*: by whom the hosts' engines are asked themselves; None = by scripts.
+    """
+    question = Question(state_dir, app, nonce, binds, facts, registries, sources, volumes, data, probe)
+    seen = await asyncio.gather(*(
+        host(transport, one, question, engines.of(one) if engines is not None else None) for one in where))
+    return state.FleetState({one.host: one for one in seen})
+
+
+async def host(
+    transport: base.Transport, where: hosts.Host, question: Question, asked: engine.Engine | None = None
 ) -> state.HostState:
-    """What is on one host: one app, or all of lading's if *app* is empty."""
-    what = observation.observe(marker(), state_dir=state_dir, app=app, nonce=nonce, binds=binds, facts=facts,
-                          registries=registries, sources=sources, volumes=volumes, data=data, probe=probe, host=where.name)
+    """What is on one host."""
     try:
-        result = await transport.run(where, what)
+        result, seen = await _answers(transport, where, question, asked)
         if sum(map(len, result.parts.values())) > LARGE:  # the other hosts do not wait for it
-            return await asyncio.to_thread(_checked, where.name, result)
-        return _checked(where.name, result)
+            found = await asyncio.to_thread(_checked, where.name, result)
+        else:
+            found = _checked(where.name, result)
     except errors.TransportError as lost:
         return state.HostState(where.name, error=lost.message, error_kind=lost.kind, error_hint=lost.hint)
+    return noted(found, asked, seen)
+
+
+def noted(found: state.HostState, asked: engine.Engine | None, seen: looking.Seen | None) -> state.HostState:
+    """The same, with the way by which its engine was asked, and what only the engine itself has told."""
+    if asked is None or not found.reachable:
+        return found
+    if seen is not None:
+        asked.state_dir = found.facts.state_dir
+        asked.told = found.facts.docker_info or asked.told
+        asked.marks = seen.marks if seen.marks is not None else asked.marks
+    return replace(
+        found, facts=replace(found.facts, api=asked.described), is_settled=seen is not None and seen.is_settled)
+
+
+def apart(asked: engine.Engine) -> observation.Apart:
+    """What is known of an engine, for a script that runs beside it."""
+    known = observation.Apart(asked.state_dir, info=asked.told)
+    return replace(known, docker_root=asked.root) if asked.root else known
+
+
+async def _answers(
+    transport: base.Transport, where: hosts.Host, question: Question, asked: engine.Engine | None
+) -> tuple[command.Result, looking.Seen | None]:
+    """What a host's script says, and its engine beside it; None for that where the script has asked it."""
+    if asked is None or asked.is_unspoken:
+        return await transport.run(where, question.command(where.name, None)), None
+    beside = asyncio.create_task(looking.look(asked, question.wanted))
+    try:
+        known = apart(asked)
+        result = await transport.run(where, question.command(where.name, known))
+        found, seen = await _joined(result, question, asked, beside)
+        if question.facts and asked.root != known.docker_root:  # its free space was asked of another folder
+            again = await transport.run(where, question.command(where.name, apart(asked)))
+            found = await joined(again, asked, seen)
+        return found, seen
+    except (engine.UnspokenError, ValueError):
+        return await transport.run(where, question.command(where.name, None)), None
+    finally:
+        beside.cancel()
+        await asyncio.wait({beside})
+
+
+async def _joined(
+    result: command.Result, question: Question, asked: engine.Engine, beside: "asyncio.Task[looking.Seen]"
+) -> tuple[command.Result, looking.Seen]:
+    """A script's answer with that of the engine in it.
+
+    Raises:
+        UnspokenError, ValueError: the engine has given none.
+    """
+    if "end" not in result.parts or "socket" not in result.parts:
+        raise engine.UnspokenError("the script's answer is not whole")
+    if asked.lead_to(result.text("socket")):
+        seen = await _told(looking.look(asked, question.wanted))
+    else:
+        seen = await _told(beside)
+    return await joined(result, asked, seen), seen
+
+
+async def _told(looked: Awaitable[looking.Seen]) -> looking.Seen:
+    """What an engine says; a host that is lost meanwhile has said nothing.
+
+    Raises:
+        UnspokenError, ValueError: it says nothing, or what cannot be read.
+    """
+    try:
+        return await looked
+    except errors.TransportError as lost:
+        raise engine.UnspokenError(lost.message) from lost
+
+
+async def joined(result: command.Result, asked: engine.Engine, seen: looking.Seen) -> command.Result:
+    """A script's answer with what the engine has said beside it, as if the script had asked it.
+
+    Raises:
+        UnspokenError, ValueError: the engine does not say more.
+    """
+    parts = dict(result.parts)
+    facts = [parts.get("facts", b"").decode("utf-8", "replace"), *seen.info, *seen.listed]
+    if "engine-id" in parts:
+        facts += await looking.own_info(asked)
+    parts["facts"] = _lines(facts)
+    parts["containers"] = _lines([*seen.containers, *await _adopted(asked, parts)])
+    if "marks" in parts:
+        known = seen.marks if seen.marks is not None else await looking.marks(asked)
+        parts["marks"] = _lines([f"lading-state-{app} {where}" for app, where in known.items()])
+    if seen.volumes is not None:
+        parts["volumes"] = _lines(seen.volumes)
+    return replace(result, parts=parts)
+
+
+async def _adopted(asked: engine.Engine, parts: Mapping[str, bytes]) -> list[str]:
+    """The containers of adopted apps, which have no label of lading's, where all apps are looked at."""
+    if "others" in parts:  # one app was looked at
+        return []
+    currents = {name.removeprefix("current:"): said for name, said in parts.items() if name.startswith("current:")}
+    found: list[str] = []
+    for app, said in currents.items():
+        if b'"adopted":' in said:
+            found += await looking.containers(asked, app)
+    return found
+
+
+def _lines(found: Sequence[str]) -> bytes:
+    return "".join(f"{line}\n" for line in found).encode("utf-8", "replace")
 
 
 def _checked(name: str, result: command.Result) -> state.HostState:
@@ -78,16 +230,3 @@ def _bounded(name: str) -> Callable[[], None]:
             )
 
     return spend
-
-
-async def fleet(
-    transport: base.Transport, where: Sequence[hosts.Host], *, state_dir: str, app: str = "", nonce: str = "",
-    binds: Sequence[str] = (), facts: bool = True, registries: Sequence[str] = (),
-    sources: Sequence[str] = (), volumes: Sequence[str] | None = None, data: Sequence[str] = (), probe: bool = False,
-) -> state.FleetState:
-    """`host` for all of them in parallel, in their order."""
-    seen = await asyncio.gather(*(
-        host(transport, one, state_dir=state_dir, app=app, nonce=nonce, binds=binds, facts=facts,
-             registries=registries, sources=sources, volumes=volumes, data=data, probe=probe) for one in where
-    ))
-    return state.FleetState({one.host: one for one in seen})

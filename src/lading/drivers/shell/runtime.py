@@ -1,5 +1,6 @@
-"""The containers of a host, over its shell: `docker` and `docker compose`, called by scripts."""
+"""The containers of a host: Compose and docker's client called by scripts, and its engine asked itself where that can be."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,7 +10,19 @@ from lading import shape, state
 from lading.compose import overlay
 from lading.compose import release as made_of
 from lading.drivers import base
-from lading.drivers.shell import bound, guarded, logs, observation, observe, releases, said, scripts
+from lading.drivers.engine_api import engine, watching
+from lading.drivers.shell import (
+    bound,
+    guarded,
+    holding,
+    image_pull,
+    logs,
+    observation,
+    observe,
+    releases,
+    said,
+    scripts,
+)
 from lading.plan import mounts, steps
 from lading.state import journal
 from lading.transport import command
@@ -25,11 +38,17 @@ class ShellRuntime:
 
     async def look(self, app: str) -> state.HostState:
         """What there is of an app; a host that does not answer is a value."""
-        return await observe.host(self._host.transport, self._host.host, state_dir=self._host.state_dir, app=app)
+        return await observe.host(
+            self._host.transport, self._host.host, observe.Question(self._host.state_dir, app), self._host.engine)
 
     async def pull(self, hold: base.Hold, what: base.Pull, listen: base.Listen | None = None) -> None:
         """Pull what is not there, and tag all so that a prune spares them."""
         lines = said.Lines("pull", listen, said.of_image(what.images))
+        asked = self._host.engine
+        there = await image_pull.there(asked, what)
+        if asked is not None and there is not None:
+            await self._pull_by_engine(hold, image_pull.ImagePull(asked, what, there, lines, hold.app))
+            return
         images = list(dict.fromkeys(what.images.values()))
         entries = [login for login in what.logins if login.identity]
         others = [login for login in what.logins if not login.identity]
@@ -48,6 +67,12 @@ class ShellRuntime:
         pulling = self._host.guarded(
             "pull", "pull", hold, values, timeout=1800, ends=True, payload=tuple(passwords), step="stage")
         await self._host.send(pulling, lines.part)
+
+    async def _pull_by_engine(self, hold: base.Hold, pull: image_pull.ImagePull) -> None:
+        """Pull and tag by the engine itself, while a script holds the lock."""
+        pull.check()
+        holds = self._host.guarded("hold", "pull", hold, {}, timeout=1800, ends=True, step="stage")
+        await holding.while_held(self._host, holds, pull.work)
 
     async def run_hook(
         self, hold: base.Hold, what: base.Hook, listen: base.Listen | None = None
@@ -82,16 +107,40 @@ class ShellRuntime:
         had = releases.anonymous(what.app) if what.verb == "roll" else []
         again = [f"{name} {what.release.services[name].content}" for name in starts] if what.restores else []
         lines = said.Lines("compose", listen, said.of_container(hold.app, what.release))
+        asked = self._host.engine
         values: guarded.Values = {
             **releases.call(what.release, what.secret_versions, what.app).values(), **_roll_lines(hold, what),
+            "WATCH": int(asked is None),
             "STEPS": scripts.lines([line for step in what.steps for line in _roll_step(step)]),
             "SPARE": "".join(f" {name}" for name in what.spares), "WHOLE": int(what.whole),
             "HAD": scripts.lines(had), "AGAIN": scripts.lines(again), "LIMIT": base.UP_TIMEOUT, "TELL": lines.limit,
         }
         more = [*(["take-down"] if networks or what.whole else []), *(["anonymous"] if had or again else [])]
-        command = self._host.guarded(
+        rolling = self._host.guarded(
             "roll", what.verb, hold, values, timeout=base.UP_TIMEOUT + what.patience, more=more)
-        await self._host.send(command, _Shown(watcher, tell, lines.part).part)
+        shown = _Shown(watcher, tell, lines.part)
+        if asked is None:
+            await self._host.send(rolling, shown.part)
+        else:
+            await self._watched(asked, hold.app, rolling, shown)
+
+    async def _watched(
+        self, asked: engine.Engine, app: str, rolling: command.Command, shown: "_Shown"
+    ) -> None:
+        """Bring services up by a script, which then only keeps the lease, while the engine is watched from here."""
+        events, done = watching.Events(asked, app), asyncio.Event()
+        await events.subscribed()
+        script = asyncio.create_task(self._host.send(rolling, shown.part, done))
+        watch = asyncio.create_task(_watch(asked, app, events, shown, done))
+        try:
+            await asyncio.wait({script, watch}, return_when=asyncio.FIRST_COMPLETED)
+            done.set()
+            await script
+        finally:
+            for task in (script, watch):
+                task.cancel()
+            await asyncio.wait({script, watch})
+            await events.close()
 
     async def remove(self, hold: base.Hold, what: base.Removal) -> None:
         """Remove containers and networks."""
@@ -157,6 +206,17 @@ class ShellRuntime:
         return {name: answer.text(f"log:{name}") for name in services if f"log:{name}" in answer.parts}
 
 
+async def _watch(
+    asked: engine.Engine, app: str, events: watching.Events, shown: "_Shown", done: asyncio.Event
+) -> None:
+    """Show what there is once Compose has ended, until the watcher has seen enough: then the script may end."""
+    await shown.is_up.wait()
+    try:
+        await watching.follow(asked, app, events, shown.look)
+    finally:
+        done.set()
+
+
 def unheard(name: str, content: bytes) -> bool:
     """Parts that nobody asks for."""
     return False
@@ -170,6 +230,8 @@ class _Shown:
     ) -> None:
         self._watcher, self._tell, self._more = watcher, tell, more
         self._containers = b""
+        self.is_up = asyncio.Event()
+        """Compose has ended."""
 
     def part(self, name: str, content: bytes) -> bool:
         """Take a part of the answer; True = seen enough."""
@@ -181,17 +243,22 @@ class _Shown:
             case "up":
                 status, _, output = text.strip().partition("\n")
                 self._watcher.started(shape.whole(status, 1), output)
+                self.is_up.set()
             case "containers":
                 self._containers = content
             case "tick":
-                return self._snapshot()
+                return self._snapshot(self._containers.decode("utf-8", "replace"))
             case _:
                 return self._more(name, content)
         return False
 
-    def _snapshot(self) -> bool:
+    def look(self, containers: Sequence[str]) -> bool:
+        """Take the containers as the engine itself tells them, a JSON object each; True = seen enough."""
+        return self._snapshot("\n".join(containers))
+
+    def _snapshot(self, lines: str) -> bool:
         try:
-            found = observation.parse_containers(self._containers.decode("utf-8", "replace"))
+            found = observation.parse_containers(lines)
         except ValueError as wrong:
             return self._watcher.unreadable(str(wrong))
         return self._watcher.snapshot(found)

@@ -25,6 +25,7 @@ class Lines:
     ) -> None:
         self._source, self._listen, self._about = source, listen, about
         self._layers: dict[str, bool] = {}
+        self._told = 0
 
     @property
     def limit(self) -> int:
@@ -36,11 +37,19 @@ class Lines:
         if name != PART or self._listen is None:
             return False
         subject, _, line = content.rstrip(b"\n").partition(b"\n")
-        text = line[:base.TOLD_BYTES].decode("utf-8", "replace").strip()
-        service = self._about(subject.decode("utf-8", "replace"), text)
-        is_cut = len(line) >= base.TOLD_BYTES
-        self._listen(base.Said(self._source, service, text, self._progress(text), is_cut))
+        self._tell(self._listen, subject.decode("utf-8", "replace"), line)
         return False
+
+    def tell(self, subject: str, text: str) -> None:
+        """Take a line that the engine itself has said; at most as many as a script tells."""
+        if self._told < self.limit and self._listen is not None:
+            self._told += 1
+            self._tell(self._listen, subject, text.encode())
+
+    def _tell(self, listen: base.Listen, subject: str, line: bytes) -> None:
+        text = line[:base.TOLD_BYTES].decode("utf-8", "replace").strip()
+        is_cut = len(line) >= base.TOLD_BYTES
+        listen(base.Said(self._source, self._about(subject, text), text, self._progress(text), is_cut))
 
     def _progress(self, text: str) -> float | None:
         """How many layers are there, of those that were named until now."""

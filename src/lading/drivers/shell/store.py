@@ -1,5 +1,6 @@
 """lading's own files on a host, over its shell: the lease, the journal, releases, secrets."""
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -8,7 +9,8 @@ from typing import cast
 from lading import errors, shape, state
 from lading.compose.release import Release
 from lading.drivers import base
-from lading.drivers.shell import bound, guarded, observation, observe, releases
+from lading.drivers.engine_api import engine, looking, pulling, requests
+from lading.drivers.shell import bound, guarded, holding, observation, observe, releases
 from lading.state import journal
 from lading.transport import command
 
@@ -23,8 +25,9 @@ class ShellStore:
 
     async def acquire(self, claim: base.Claim, tell: Callable[[str], None] = lambda _: None) -> base.Acquired:
         """Take the lease and its fence, write the record, and look; *tell* hears who or what is waited for."""
-        marker = observe.marker()
-        what = observation.lease(marker, claim, self._host.state_dir, WAITING + 12 * claim.grace)
+        apart = await self._apart()
+        what = observation.lease(
+            observe.marker(), claim, self._host.state_dir, WAITING + 12 * claim.grace, apart, self._mark(claim.app))
 
         def heard(name: str, content: bytes) -> bool:
             if name == "awaited":
@@ -35,11 +38,45 @@ class ShellStore:
         fence, phase = shape.whole(answer.text("fence")), answer.text("phase")
         if fence < 0 or phase not in (*journal.PHASES, "none"):
             raise base.Refused("broken", "it does not say what it did with the lease")
-        seen = observe.answered(self._host.host.name, answer)
+        seen = await self._seen(claim, answer, is_apart=apart is not None)
         if not seen.reachable:
             raise errors.ForeignError(seen.error, seen.error_hint, host=seen.host, step="lease")
         self._host.folder = seen.facts.state_dir
         return base.Acquired(_held(claim, fence), None if phase == "none" else cast(journal.Phase, phase), seen)
+
+    async def _apart(self) -> observation.Apart | None:
+        """What is known of an engine that is asked itself; None where a script asks it."""
+        asked = self._host.engine
+        if asked is None:
+            return None
+        try:
+            await looking.own_info(asked)
+        except (engine.UnspokenError, ValueError, errors.TransportError):
+            return None
+        return observe.apart(asked)
+
+    def _mark(self, app: str) -> str:
+        """Where the engine remembered that lading keeps an app, when it was looked at before the lease."""
+        asked = self._host.engine
+        return "" if asked is None or asked.marks is None else asked.marks.get(app, "-")
+
+    async def _seen(self, claim: base.Claim, answer: command.Result, *, is_apart: bool) -> state.HostState:
+        """What there is under the lease; the engine is asked itself where the script has left that out."""
+        if not is_apart:
+            return observe.answered(self._host.host.name, answer)
+        asked = self._host.engine
+        if asked is not None:
+            try:
+                told = await looking.look(asked, looking.Wanted(claim.app, facts=True))
+                seen = observe.answered(self._host.host.name, await observe.joined(answer, asked, told))
+                self._host.marks = told.marks
+                return observe.noted(seen, asked, told)
+            except (engine.UnspokenError, ValueError, errors.TransportError):
+                pass  # a script asks it, and says why it does not answer
+        look = claim.look
+        question = observe.Question(
+            self._host.state_dir, claim.app, look.nonce, look.binds, sources=look.sources)
+        return await observe.host(self._host.transport, self._host.host, question)
 
     async def confirm(self, hold: base.Hold) -> journal.Phase:
         """Whether the lease is still held, and in which phase the deployment is; the lease is renewed."""
@@ -73,7 +110,10 @@ class ShellStore:
 
     async def prepare(self, hold: base.Hold, expected: base.Containers | None) -> base.Containers | None:
         """The deployment is prepared, if the app's containers are as *expected*; else they are returned."""
-        values = {"EXPECTED": guarded.expected(expected),
+        now = await self._by_engine(hold.app)
+        if now is not None and (expected is None or guarded.expected(now) != guarded.expected(expected)):
+            return now
+        values: guarded.Values = {"EXPECTED": "any" if now is not None else guarded.expected(expected),
                   "PREPARED": guarded.line(journal.Reached(hold.deployment, phase="prepared"))}
         answer = await self._host.send(self._host.guarded("prepare", "prepare", hold, values, timeout=120))
         return None if "prepared" in answer.parts else _containers(answer)
@@ -81,7 +121,7 @@ class ShellStore:
     async def commit(self, hold: base.Hold, what: base.Commit) -> None:
         """Write that the release is deployed."""
         values = {
-            "COMMITTED": guarded.line(what.record), "RELEASE": what.app.folder(what.release.id),
+            "COMMITTED": guarded.line(what.record), "MARK": self._host.mark(hold.app), "RELEASE": what.app.folder(what.release.id),
             "DEPLOYED": _compact(what.deployed.as_json()), "CURRENT": _compact(what.current.file_as_json()),
             "SCRIPT": releases.call(what.release, what.secret_versions, what.app).operator_script(),
         }
@@ -91,12 +131,40 @@ class ShellStore:
         self, hold: base.Hold, result: base.Result, expected: base.Containers | None, pruned: base.Pruned
     ) -> base.Containers | None:
         """The deployment has ended here, if the app's containers are as *expected*; else they are returned."""
+        now = await self._by_engine(hold.app) if expected is not None else None
+        if now is not None and guarded.expected(now) != guarded.expected(expected):
+            return now
         gone = releases.dropped(pruned)
+        untags = bool(gone.tags) and self._host.engine is not None
         record = journal.Reached(hold.deployment, phase="ended", result=result)
-        values = {**gone.values(), "DROP_RELEASES": "\n".join(gone.releases), "ENDED": guarded.line(record),
-                  "EXPECTED": guarded.expected(expected, "any")}
-        answer = await self._host.send(self._host.guarded("finish", "finish", hold, values, gone.tags, timeout=180))
+        values: guarded.Values = {**gone.values(), "DROP_RELEASES": "\n".join(gone.releases), "ENDED": guarded.line(record),
+                  "EXPECTED": "any" if now is not None else guarded.expected(expected, "any"), "HOLDS": int(untags)}
+        finishing = self._host.guarded(
+            "finish", "finish", hold, values, [] if untags else gone.tags, timeout=180)
+        if untags:
+            answer = await holding.while_held(self._host, finishing, lambda held: self._untag(held, gone.tags))
+        else:
+            answer = await self._host.send(finishing)
         return None if "ended" in answer.parts else _containers(answer)
+
+    async def _by_engine(self, app: str) -> base.Containers | None:
+        """The app's containers as the engine itself tells them; None where a script asks it."""
+        asked = self._host.engine
+        if asked is None:
+            return None
+        try:
+            return observation.parse_containers("\n".join(await looking.containers(asked, app)))
+        except (engine.UnspokenError, ValueError, errors.TransportError):
+            return None
+
+    async def _untag(self, held: holding.Held, tags: Sequence[str]) -> None:
+        """Give up the tags of releases that went; one that stays spares an image, and harms nobody."""
+        asked = self._host.engine
+        if asked is None:
+            return
+        held.check()
+        with contextlib.suppress(engine.UnspokenError, pulling.PullError, errors.TransportError):
+            await pulling.do(asked, *map(requests.untag, tags))
 
     async def close(self, hold: base.Hold, record: journal.Reached, *, untouched: bool = False) -> None:
         """The deployment was undone here, or nothing was done; free the lease.

@@ -2,6 +2,7 @@
 # MODE: begin, or take = the deployment has begun here already; where it has not, or has ended, there is nothing to hold, and
 # only its phase is told. RECORD: the line of the journal, without the fence; TAKEN: what it is for one that began before;
 # ASIDE: 1 = the journal that is there does not count, and another is begun;
+# SETTLED: 1 = the controller has seen that no command which was killed has left anything;
 # PROCESS, HOLDER, SINCE, URL: who holds it; GRACE: seconds that the containers need to stop.
 # needs: prelude engine-state-dir acquire-lease journal state-mark wait-quiet look facts
 # may need: links
@@ -48,6 +49,9 @@ take_lease() {
 # settle: what the last command left undone
 settle() {
     [ -z "$unanswered" ] || wait_quiet
+    if [ "$SETTLED" = 1 ] && [ -z "$open" ]; then
+        return 0
+    fi
     remove_hooks
     settle_half_made
 }

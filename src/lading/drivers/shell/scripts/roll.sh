@@ -2,9 +2,9 @@
 # STEPS: a line for each, in order: surplus ID = a container above a service's replicas goes, before Compose would choose one
 # by its number; network NAME = it is made anew; up SERVICE… ; anew SERVICE… = with new containers, also where Compose sees no
 # reason. WHOLE: 1 = all of the app is stopped first. ROLLING, RESULT, REFUSED: the lines of the journal, before, after (with
-# Compose's status, which is no verdict), and if it is refused halfway; HAD, AGAIN: see lib/anonymous.sh. Volumes are never
+# Compose's status, which is no verdict), and if it is refused halfway; WATCH: 0 = the controller watches the containers itself; HAD, AGAIN: see lib/anonymous.sh. Volumes are never
 # touched.
-# needs: prelude state-dir under-lease change each-line compose tell snapshot strangers
+# needs: prelude state-dir under-lease change each-line compose tell snapshot strangers held
 # may need: engine-state-dir take-down anonymous
 
 # remove_surplus ID
@@ -52,5 +52,10 @@ exec 9>&-
 part up
 printf '%s\n' "$status"
 printf '%s\n' "$output"
-watch_containers
+if [ "$WATCH" = 1 ]; then
+    watch_containers
+else
+    part next
+    answer_beats
+fi
 finish

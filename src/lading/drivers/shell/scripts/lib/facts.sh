@@ -1,5 +1,5 @@
 # What a host is, and what it has.
-# BINDS: paths that it must have, a line each.
+# BINDS: paths that it must have, a line each; DOCKER_ROOT: where its engine keeps everything, as far as the controller knows.
 # needs: prelude state-dir engine each-line uptime gone
 
 print_missing() {
@@ -49,14 +49,26 @@ print_state_dir() {
     print_free "$near" free
 }
 
-# print_engine: and what it lists, which must come even if it told of itself before
-print_engine() {
+# print_client: what only docker's client and the host's files tell of an engine that the controller asks itself
+print_client() {
+    [ -n "$engine_info" ] || engine_info="ctx=default
+plugin=$(docker compose version --short 2>/dev/null </dev/null)
+root=$DOCKER_ROOT"
+    print_engine_info
+}
+
+print_engine_info() {
     printf '%s\n' "$engine_info"
     info_value plugin
     printf 'compose=%s\n' "${value:-$(docker compose version --short 2>/dev/null </dev/null)}"
     info_value ctx
     printf 'context=%s %s\n' "$value" "${DOCKER_HOST:-}"
     print_free "${engine_info##*root=}" dockerfree
+}
+
+# print_engine: and what it lists, which must come even if it told of itself before
+print_engine() {
+    print_engine_info
     listed=$(docker ps -a --no-trunc \
         --format 'c={{.ID}} {{.Label "com.docker.compose.project"}} {{.Label "lading.app"}}
 port={{.Label "com.docker.compose.project"}} {{.Ports}}
@@ -77,6 +89,8 @@ tell_facts() {
     each_line print_missing "$BINDS"
     if ! command -v docker >/dev/null 2>&1; then
         printf 'problem=docker is not installed\n'
+    elif [ "$ENGINE" = 1 ]; then
+        print_client
     elif ask_engine && is_foreign; then
         printf 'problem=docker on this host is %s: lading needs Docker Engine\n' "$value"
     elif [ "$engine_status" != 0 ]; then

@@ -1,6 +1,6 @@
 # What is on a host.
 # APP: one app, or "" for all of lading's; FILTER: its containers by label; WHOSE: by a pattern of PROJECT APP.
-# HOST: what the host is called, or "".
+# HOST: what the host is called, or ""; ENGINE: 1 = the controller asks the engine itself, and docker's client is not started.
 # needs: prelude state-dir engine app-state container-format state-mark
 # may need: facts links volumes
 
@@ -56,6 +56,10 @@ is_begun_for_another() {
 # tell_engine: which one it is, where a journal may be another host's: to ask it always would double what a look costs
 tell_engine() {
     is_begun_for_another || return 0
+    if [ "$ENGINE" = 1 ]; then
+        part engine-id
+        return
+    fi
     ask_engine
     info_value id
     printf 'id=%s\n' "$value"
@@ -85,7 +89,7 @@ look() {
         fi
         [ $# = 0 ] || tell_links "$@"
         tell_apps
-        tell_containers
+        [ "$ENGINE" = 1 ] || tell_containers
         tell_marks
         [ "$VOLUMES" = 0 ] || tell_volumes
     } | dd obs=65536 2>/dev/null

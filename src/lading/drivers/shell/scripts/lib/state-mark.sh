@@ -1,13 +1,22 @@
 # Users of one engine whose state folders differ know nothing of each other's leases, so the engine remembers in which folder
 # lading keeps an app: an empty volume, whose labels say so. The engine makes it once, whoever asks first.
+# MARK: what the controller has read of it, "USER FOLDER"; "-" = there is none; "" = it is not known.
 # needs: prelude state-dir gone
 
 # read_mark: marked_dir, the app's folder as the engine remembers it, and marked_user, whose that is; empty if it does not
 read_mark() {
-    said=$(docker volume inspect -f '{{index .Labels "lading.user"}} {{index .Labels "lading.folder"}}' \
-        "lading-state-$APP" 2>/dev/null) || said=' '
+    case ${MARK:-} in
+    '') ask_mark ;;
+    -) said=' ' ;;
+    *) said=$MARK ;;
+    esac
     marked_user=${said%% *}
     marked_dir=${said#* }
+}
+
+ask_mark() {
+    said=$(docker volume inspect -f '{{index .Labels "lading.user"}} {{index .Labels "lading.folder"}}' \
+        "lading-state-$APP" 2>/dev/null) || said=' '
 }
 
 # is_marked_here: where two paths lead to one folder, it is the same
@@ -27,6 +36,7 @@ mark_state() {
     fi
     if [ -z "$marked_dir" ]; then
         docker volume create --label "lading.folder=$app_dir" --label "lading.user=$(id -un)" "lading-state-$APP" >/dev/null 2>&1
+        MARK=
         read_mark
     fi
     [ -z "$marked_dir" ] || is_marked_here || refuse elsewhere "$marked_dir" "$marked_user"
@@ -45,6 +55,7 @@ tell_marks() {
         return 0
     fi
     part marks
+    [ "${ENGINE:-0}" = 0 ] || return 0
     timeout 30 docker volume ls --filter label=lading.folder \
         --format '{{.Name}} {{.Label "lading.user"}} {{.Label "lading.folder"}}' 2>/dev/null
 }

@@ -27,7 +27,7 @@ tell_names() {
 }
 
 tell_volumes() {
-    tell_names
+    [ "$ENGINE" = 1 ] || tell_names
     part data
     each_line tell_data "$DATA"
 }

@@ -1,0 +1,232 @@
+"""The engine of one host, and the way to it: its socket forwarded, else docker's own `dial-stdio`, else nothing but scripts."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from lading import shape
+from lading.drivers.engine_api import connection, requests
+from lading.inventory import hosts
+from lading.transport import base, command
+
+Pieces = AsyncGenerator[bytes, None]
+Way = Literal["forwarded", "dial-stdio", "docker client"]
+SOCKET = "/var/run/docker.sock"  # where docker's client looks when nothing says otherwise
+BY_CLIENT = "-"  # in place of a socket's path: only docker's client knows where that is
+_DIAL = "exec docker system dial-stdio"
+_MARKER = "lading-dial"
+_OPEN_FOR = 86400  # seconds
+
+
+class UnspokenError(Exception):
+    """An engine cannot be asked itself now: its host's scripts ask it, by docker's client."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What an engine has said of itself once: the *version* of the API that is spoken, and its own."""
+
+    version: str
+    engine: str
+
+
+class Engine:
+    """One host's engine. *socket*: the path that docker's client would take there, as a script of the host has said."""
+
+    def __init__(
+        self, transport: base.Transport, host: hosts.Host, tell: Callable[[str], None] = lambda text: None
+    ) -> None:
+        self._transport, self._host, self._tell = transport, host, tell
+        self.socket = SOCKET
+        self.spoken: Spoken | None = None
+        self.info: Sequence[str] | None = None
+        """What it has said of itself, lines NAME=VALUE as scripts/lib/engine.sh asks for them."""
+        self.state_dir = ""
+        """Where lading's state is on this host, once that has said so: its user's own folder is called after the engine."""
+        self.told = ""
+        """The same as far as one of its host's scripts has told it: also of what only docker's client knows."""
+        self.marks: Mapping[str, str] | None = None
+        """App → where it remembers that lading keeps it; None = it was not asked."""
+        self._way: Way | None = None
+        self._connection: connection.Connection | None = None
+        self._opening = asyncio.Lock()
+        self._streams: set[connection.Connection] = set()
+
+    @property
+    def is_unspoken(self) -> bool:
+        """Whether it is known that only scripts get at it, as long as this connection stands."""
+        return self._way == "docker client"
+
+    @property
+    def described(self) -> str:
+        """The way to it, for people; "" before it was tried."""
+        if self._way is None or self.spoken is None:
+            return "by its client" if self.is_unspoken else ""
+        return f"API {self.spoken.version}, {self._way}"
+
+    @property
+    def root(self) -> str:
+        """The folder in which it keeps everything; "" before it has said so."""
+        return next((line.removeprefix("root=") for line in self.info or () if line.startswith("root=")), "")
+
+    def lead_to(self, socket: str) -> bool:
+        """The host has said where docker's client finds its engine; True = what was asked was another one.
+
+        Raises:
+            UnspokenError: only the client knows.
+        """
+        if socket == BY_CLIENT:
+            self.close()
+            self._way = "docker client"
+            raise UnspokenError("only docker's client knows where that is")
+        if socket == self.socket or self._by_sudo:
+            return False
+        self.close()
+        self.socket, self.spoken, self.info, self._way = socket, None, None, None
+        return True
+
+    @property
+    def _stands(self) -> bool:
+        return self._connection is not None and self._connection.is_open
+
+    @property
+    def _by_sudo(self) -> bool:
+        """Whether the SSH user gets at it only by sudo: then no socket is forwarded."""
+        return bool(self._host.sudo or self._host.sudo_group)
+
+    async def ask(self, *asked: requests.Request) -> list[requests.Answer]:
+        """The answers to all of *asked*, which go out at once.
+
+        Raises:
+            UnspokenError: it cannot be asked, or an answer is not whole.
+        """
+        for again in (True, False):
+            before = self._connection
+            try:
+                open_one = await self._opened()
+                assert self.spoken is not None
+                for one in asked:
+                    self._tell(f"{self._host.name} engine: {one.masked()}")
+                return await open_one.ask(asked, self.spoken.version)
+            except connection.LostError as lost:
+                if again and before is not None:  # it stood open for a while, and has died unnoticed
+                    continue
+                raise UnspokenError(str(lost)) from lost
+        raise AssertionError("unreachable")
+
+    async def stream(self, asked: requests.Request) -> Pieces:
+        """What it answers as it comes, over a stream of its own.
+
+        Raises:
+            UnspokenError: it cannot be asked, or stops in the middle.
+            RefusedError: it does not do it.
+        """
+        await self._opened()
+        assert self.spoken is not None
+        self._tell(f"{self._host.name} engine: {asked.masked()}")
+        own = connection.Connection(await self._stream())
+        self._streams.add(own)
+        try:
+            async with aclosing(own.stream(asked, self.spoken.version)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except connection.LostError as lost:
+            raise UnspokenError(str(lost)) from lost
+        finally:
+            self._streams.discard(own)
+            own.close()
+
+    async def _opened(self) -> connection.Connection:
+        async with self._opening:
+            if self._connection is not None and self._stands:
+                return self._connection
+            made = connection.Connection(await self._stream())
+            try:
+                self.spoken = await _negotiated(made)
+            except (connection.LostError, ValueError) as wrong:
+                made.close()
+                raise UnspokenError(str(wrong)) from wrong
+            self._connection = made
+            return made
+
+    async def _stream(self) -> base.Stream:
+        """A stream to the engine, by the way that is known, or else by the first that is open."""
+        if self._way == "docker client":
+            raise UnspokenError(f"{self._host.name} lets nobody through to its engine")
+        try:
+            over = base.streaming(self._transport, self._host)
+            if not self._by_sudo and self._way != "dial-stdio":
+                forwarded = await self._forwarded(over)
+                if forwarded is not None:
+                    return forwarded
+            found = await over.open_program(self._host, command.Command("engine", _DIAL, _MARKER, timeout=_OPEN_FOR))
+        except base.NoStreamError as closed:
+            if closed.lasting and not self._stands:
+                self._way = "docker client"
+            raise UnspokenError(closed.why) from closed
+        self._way = "dial-stdio"
+        return found
+
+    async def _forwarded(self, over: base.Streaming) -> base.Stream | None:
+        """The engine's socket; None where the host forwards none.
+
+        Raises:
+            NoStreamError: nobody listens there now.
+        """
+        try:
+            found = await over.open_socket(self._host, self.socket)
+        except base.NoStreamError as closed:
+            if not closed.lasting:
+                raise
+            return None
+        self._way = "forwarded"
+        return found
+
+    def close(self) -> None:
+        """Let go of all streams."""
+        for one in (self._connection, *self._streams):
+            if one is not None:
+                one.close()
+        self._connection = None
+
+
+async def _negotiated(made: connection.Connection) -> Spoken:
+    """How an engine is spoken to, over a connection that has just been opened.
+
+    Raises:
+        LostError: it does not answer.
+        ValueError: it is no Docker Engine, or none that lading can speak to.
+    """
+    (answer,) = await made.ask([requests.VERSION], "")
+    if not answer.is_good:
+        raise ValueError(f"it answers {answer.status} to /version")
+    said = shape.parse(answer.body.decode("utf-8", "replace"))
+    shape.fields(said, {"ApiVersion": str, "MinAPIVersion": str, "Version": str})
+    parts: Sequence[Mapping[str, Any]] = shape.fitting(
+        said.get("Components") or [], tuple[Mapping[str, Any], ...], "Components")
+    if any("podman" in str(one.get("Name")).lower() for one in parts):
+        raise ValueError("it is no Docker Engine")
+    version = requests.version(said.get("ApiVersion", ""), said.get("MinAPIVersion", ""))
+    return Spoken(version, said.get("Version", ""))
+
+
+class Engines:
+    """The engines of all hosts of one call."""
+
+    def __init__(self, transport: base.Transport, tell: Callable[[str], None] = lambda text: None) -> None:
+        self._transport, self._tell = transport, tell
+        self._known: dict[str, Engine] = {}
+
+    def of(self, host: hosts.Host) -> Engine:
+        """A host's engine."""
+        if host.name not in self._known:
+            self._known[host.name] = Engine(self._transport, host, self._tell)
+        return self._known[host.name]
+
+    def close(self) -> None:
+        """Let go of all streams."""
+        for one in self._known.values():
+            one.close()
+

@@ -1,0 +1,87 @@
+"""PULL images by a host's engine, with the login in a header: nothing is logged in on the host, nothing is left there."""
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from lading import shape
+from lading.drivers.engine_api import answers, connection, engine, requests
+from lading.transport import command
+
+LINE = 64 * 1024  # bytes of one line of progress
+
+
+class PullError(Exception):
+    """An image was not pulled; the argument: the engine's own words."""
+
+
+async def has(asked: engine.Engine, references: list[str]) -> dict[str, bool]:
+    """Which images are there.
+
+    Raises:
+        UnspokenError, ValueError: it is not known.
+    """
+    found = await asked.ask(*map(requests.image, references)) if references else []
+    for one in found:
+        if not one.is_good and one.status != 404:
+            raise ValueError(f"the engine answers {one.status}: {answers.message(one.body)}")
+    return {name: one.is_good for name, one in zip(references, found, strict=True)}
+
+
+async def pull(
+    asked: engine.Engine, reference: str, login: command.Secret | None, told: Callable[[str], None]
+) -> None:
+    """Pull one image; *told* hears each line of progress, as docker's client would print it.
+
+    Raises:
+        PullError: the registry, or the engine, does not give it.
+        UnspokenError: the engine stopped in the middle.
+    """
+    rest = b""
+    failed = ""
+    try:
+        async with aclosing(asked.stream(requests.pull(reference, login))) as pieces:
+            async for piece in pieces:
+                *lines, rest = (rest + piece).split(b"\n")
+                if len(rest) > LINE:
+                    raise engine.UnspokenError("it tells of progress in lines without an end")
+                for line in lines:
+                    failed = failed or _told(line, told)
+    except connection.RefusedError as refused:
+        raise PullError(f"Error response from daemon: {answers.message(refused.said)}") from refused
+    failed = failed or _told(rest, told)
+    if failed:  # the answer's status was 200, long before
+        raise PullError(failed)
+
+
+def _told(line: bytes, told: Callable[[str], None]) -> str:
+    """Tell a line of progress; what it says of a failure, or ""."""
+    try:
+        said: Mapping[str, Any] = json.loads(line) if line.strip() else {}
+        shape.fields(said, {"status": str, "id": str, "error": str})
+    except (ValueError, AttributeError, RecursionError):
+        return ""
+    if said.get("error"):
+        return " ".join(str(said["error"]).split())
+    if said.get("status") and not said.get("progressDetail"):  # how far a layer is would be a thousand lines
+        told(_line(said))
+    return ""
+
+
+def _line(said: Mapping[str, Any]) -> str:
+    """As docker's client prints it where nobody looks: "LAYER: STATUS"."""
+    lead = f"{said['id']}: " if said.get("id") else ""
+    return f"{lead}{said['status']}"
+
+
+async def do(asked: engine.Engine, *changes: requests.Request) -> None:
+    """Tag or untag.
+
+    Raises:
+        UnspokenError: it is not known whether it did.
+        PullError: it does not do one of them.
+    """
+    for change, answer in zip(changes, await asked.ask(*changes), strict=True):
+        if not answer.is_good and not (change.method == "DELETE" and answer.status == 404):
+            raise PullError(f"Error response from daemon: {answers.message(answer.body)}")

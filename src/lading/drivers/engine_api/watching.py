@@ -1,0 +1,84 @@
+"""FOLLOW an app's containers: looked at once a second, and at once when the engine tells of an event."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+
+from lading import errors
+from lading.drivers.engine_api import connection, engine, looking, requests
+
+PERIOD = 1.0  # seconds
+TOLD = 64 * 1024  # bytes of one event
+SeenEnough = Callable[[Sequence[str]], bool]
+
+
+class Events:
+    """The events of an app's containers that say that a look is due; subscribed before anything is done."""
+
+    def __init__(self, asked: engine.Engine, app: str) -> None:
+        self._asked, self._app = asked, app
+        self.due = asyncio.Event()
+        self._begun = asyncio.Event()
+        self._task = asyncio.create_task(self._follow())
+
+    async def _follow(self) -> None:
+        """Listen, and begin anew after a second where the stream was lost: what was missed is seen by the next look."""
+        while True:
+            with contextlib.suppress(engine.UnspokenError, connection.RefusedError, errors.TransportError):
+                async with aclosing(self._asked.stream(requests.events(self._app))) as pieces:
+                    await self._listen(pieces)
+            self._begun.set()
+            self.due.set()
+            await asyncio.sleep(PERIOD)
+
+    async def _listen(self, pieces: "engine.Pieces") -> None:
+        rest = b""
+        async for piece in pieces:
+            self._begun.set()
+            *lines, rest = (rest + piece).split(b"\n")
+            if any(map(is_due, lines)):
+                self.due.set()
+            rest = rest[-TOLD:]
+
+    async def subscribed(self) -> None:
+        """Come back once the engine tells, or has failed to: then the looks alone must do for a second."""
+        await self._begun.wait()
+
+    async def next(self) -> None:
+        """Come back when something has happened, or a period is over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PERIOD):
+                await self.due.wait()
+        self.due.clear()
+
+    async def close(self) -> None:
+        """Listen no more."""
+        self._task.cancel()
+        await asyncio.wait({self._task})
+
+
+def is_due(line: bytes) -> bool:
+    """Whether an event says that a look is due: a container has ended, or tells of its health (pure)."""
+    try:
+        said = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    action = said.get("Action") if isinstance(said, dict) else None
+    return isinstance(action, str) and (action == "die" or action.startswith("health_status"))
+
+
+async def follow(asked: engine.Engine, app: str, events: Events, seen: SeenEnough) -> None:
+    """Show *seen* the app's containers, a JSON object each, until it has seen enough.
+
+    An engine that does not answer tells nothing: that is no look, and never "there are no containers".
+
+    Raises:
+        ValueError: what it says cannot be read.
+    """
+    while True:
+        with contextlib.suppress(engine.UnspokenError, errors.TransportError):
+            if seen(await looking.containers(asked, app)):
+                return
+        await events.next()

@@ -1,0 +1,51 @@
+"""Streams to sockets and programs of a host, each over one channel of its SSH connection (asyncssh)."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+import asyncssh
+
+AT_ONCE = 64 * 1024  # bytes that are read at once
+PARTING = 5.0  # seconds that a program has to end once its stdin has
+
+
+class ChannelStream:
+    """A stream over one channel of an SSH connection; *closed* is called once it ends here."""
+
+    def __init__(
+        self, reader: "asyncssh.SSHReader[bytes]", writer: "asyncssh.SSHWriter[bytes]",
+        closed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._reader, self._writer, self._closed = reader, writer, closed
+        self.is_open = True
+
+    async def read(self) -> bytes:
+        """See `base.Stream`."""
+        try:
+            return await self._reader.read(AT_ONCE)
+        except (asyncssh.Error, OSError):
+            return b""
+
+    async def write(self, data: bytes) -> None:
+        """See `base.Stream`."""
+        try:
+            self._writer.write(data)
+            await self._writer.drain()
+        except asyncssh.Error as failure:
+            raise OSError(str(failure)) from failure
+
+    def close(self) -> None:
+        """See `base.Stream`."""
+        if self.is_open:
+            self.is_open = False
+            self._writer.channel.close()
+            self._closed()
+
+    async def end(self) -> None:
+        """End its stdin, and wait for the program to end: only then the host has room for another session."""
+        with contextlib.suppress(asyncssh.Error, OSError, TimeoutError):
+            self._writer.write_eof()
+            async with asyncio.timeout(PARTING):
+                await self._writer.channel.wait_closed()
+        self.close()
