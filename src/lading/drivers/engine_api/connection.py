@@ -85,8 +85,9 @@ class Connection:
             self.close()
 
     async def _pieces(self, side: "_Side", on_head: Callable[[], None] = lambda: None) -> AsyncGenerator[bytes, None]:
-        side.http.receive_data(self._left)
-        self._left = b""
+        if self._left:  # nothing at all would be the end of the connection
+            side.http.receive_data(self._left)
+            self._left = b""
         while True:
             match side.http.next_event():
                 case h11.NEED_DATA:

@@ -107,8 +107,7 @@ class Engine:
             try:
                 open_one = await self._opened()
                 assert self.spoken is not None
-                for one in asked:
-                    self._tell(f"{self._host.name} engine: {one.masked()}")
+                self._tell(f"{self._host.name} engine: {requests.summary(asked)}")
                 return await open_one.ask(asked, self.spoken.version)
             except connection.LostError as lost:
                 if again and before is not None:  # it stood open for a while, and has died unnoticed
@@ -125,7 +124,7 @@ class Engine:
         """
         await self._opened()
         assert self.spoken is not None
-        self._tell(f"{self._host.name} engine: {asked.masked()}")
+        self._tell(f"{self._host.name} engine: {requests.summary([asked])}")
         own = connection.Connection(await self._stream())
         self._streams.add(own)
         try:

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
@@ -15,6 +17,7 @@ NEWEST = (1, 51)  # Docker Engine 28.5; a newer engine is spoken to in this vers
 PROJECT = "com.docker.compose.project"
 
 
+_ID = re.compile(r"\b[0-9a-f]{64}\b")
 NOTHING = command.Secret(b"")
 
 
@@ -38,12 +41,14 @@ class Request:
     def target(self, version: str) -> str:
         """What stands in the request's first line; *version*: as "1.41", or "" for a path that has none."""
         query = f"?{urlencode(self.query)}" if self.query else ""
-        return (f"/v{version}" if version else "") + self.path + query
+        return f"/v{version}{self.path}{query}" if version else self.path + query
 
     def masked(self) -> str:
         """The same for people; a login shows only that there is one."""
         hidden = "".join(f" {name}: ***" for name, _ in self.secrets)
-        return f"{self.method} {self.target('')}{hidden}"
+        said = f" {self.query['filters']}" if "filters" in self.query else ""
+        more = "".join(f" {name}={value}" for name, value in self.query.items() if name not in ("filters", "all"))
+        return f"{self.method} {self.path}{said}{more}{hidden}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,12 @@ class Answer:
 VERSION = Request("GET", "/version", limit=256 * 1024)
 INFO = Request("GET", "/info", limit=1024 * 1024)
 NETWORKS = Request("GET", "/networks")
+
+
+def summary(asked: Sequence[Request]) -> str:
+    """Requests that go out at once, in one line for people; of those of one kind only how many there are."""
+    kinds = Counter(_ID.sub("ID", one.masked()) for one in asked)
+    return ", ".join(f"{kind} ({count} times)" if count > 1 else kind for kind, count in kinds.items())
 
 
 def containers(*labels: str) -> Request:
