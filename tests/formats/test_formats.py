@@ -55,7 +55,7 @@ def look(host: HostShell) -> state.HostState:
     async def work() -> state.HostState:
         transport = local.LocalTransport()
         try:
-            return await observe.host(transport, hosts.Host("web1"), state_dir=str(host.state), app="shop")
+            return await observe.host(transport, hosts.Host("web1"), observe.Question(str(host.state), "shop"))
         finally:
             await transport.close()
 

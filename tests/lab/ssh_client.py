@@ -1,7 +1,7 @@
 """People at the lab's controller who reach its hosts in ways of their own: a fleet file, a home, SSH settings, keys."""
 
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,14 +112,19 @@ def reached_only_through(lab: Lab, peer: str, *hosts: str) -> Iterator[None]:
 
 
 @contextmanager
-def second_sshd(lab: Lab, host: str, key: Path, certificate: str = "", users: str = "") -> Iterator[None]:
-    """For a while, another sshd of *host* on port 2222: its own key and certificate, an authority for people's keys."""
+def second_sshd(
+    lab: Lab, host: str, key: Path, certificate: str = "", users: str = "", settings: Sequence[str] = ()
+) -> Iterator[None]:
+    """For a while, another sshd of *host* on port 2222: its own key and certificate, an authority for people's keys.
+
+    *settings*: more lines of its configuration.
+    """
     folder = "/etc/ssh/second"
     files = {"key": key.read_text(), "key-cert.pub": certificate, "users.pub": users}
     lines = [f"Port {PORT}", f"ListenAddress {ADDRESS[host]}", f"HostKey {folder}/key", f"PidFile {folder}/pid", "UsePAM no",
              "PasswordAuthentication no", "AuthorizedKeysFile none" if users else "",
              f"HostCertificate {folder}/key-cert.pub" if certificate else "",
-             f"TrustedUserCAKeys {folder}/users.pub" if users else ""]
+             f"TrustedUserCAKeys {folder}/users.pub" if users else "", *settings]
     lab.exec(host, f"rm -rf {folder}; mkdir -p -m 700 {folder}")
     for name, text in {**files, "config": "\n".join([*lines, ""])}.items():
         lab.exec(host, ["/bin/sh", "-c", f'printf %s "$1" >{folder}/{name}; chmod 600 {folder}/{name}', "sh", text])

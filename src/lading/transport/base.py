@@ -84,7 +84,7 @@ class Streaming(Protocol):
         """A stream to the UNIX socket *path* of *host*, as its SSH user.
 
         Raises:
-            NoStreamError: the host does not forward sockets, or nobody listens there.
+            NoStreamError: the host does not forward sockets, or nobody listens there: an OpenSSH server does not say which.
             TransportError: as `Transport.run`.
         """
         ...

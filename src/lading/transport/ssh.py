@@ -65,16 +65,11 @@ class SshTransport:
     async def open_socket(self, host: hosts.Host, path: str) -> base.Stream:
         """See `base.Streaming`; sockets are forwarded beside sshd's MaxSessions, which counts none of them."""
         link = self._link(host)
-        if not link.forwards:
-            raise base.NoStreamError(f"{host.name} forwards no sockets", lasting=True)
         async with self._using(link):
             connection, _ = await self._connection(link, ())
             try:
                 async with asyncio.timeout(OPENING):
                     reader, writer = await connection.open_unix_connection(path, encoding=None)
-            except asyncssh.ChannelOpenError as refused:
-                link.forwards = refused.code != asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED
-                raise base.NoStreamError(f"{path}: {refused.reason}", lasting=not link.forwards) from refused
             except (asyncssh.Error, OSError, TimeoutError) as lost:
                 raise base.NoStreamError(f"{path}: {lost or 'no answer'}", lasting=False) from lost
         return streams.ChannelStream(reader, writer)
@@ -85,14 +80,14 @@ class SshTransport:
         if not link.carries_programs or link.channels.locked():
             raise base.NoStreamError(
                 f"{host.name} has no room for a program beside commands", lasting=not link.carries_programs)
-        async with self._using(link):
+        async with self._using(link), link.room:
             await link.channels.acquire()
             try:
                 stream = await self._open_program(link, what)
             except BaseException:
                 link.channels.release()
                 raise
-        link.programs.append(stream)
+            link.programs.append(stream)
         return stream
 
     async def _open_program(self, link: "_Link", what: command.Command) -> streams.ChannelStream:
@@ -278,11 +273,11 @@ class _Link:
         """The link to the jump host that leads there."""
         self.opening: asyncio.Task[None] | None = None
         self.channels = asyncio.Semaphore(CHANNELS)
-        self.forwards = True
-        """Whether its server forwards sockets, as far as is known."""
         self.carries_programs = True
         """Whether there is room for a program beside commands, as far as is known."""
         self.programs: list[streams.ChannelStream] = []
+        self.room = asyncio.Lock()
+        """Held while a program is begun, or ended for a command that finds no room."""
         self.entering = asyncio.Lock()
         self.users = 0
         self.jump = False
@@ -304,12 +299,13 @@ class _Link:
 
     async def made_room(self) -> bool:
         """End the programs whose streams are open, so that a command finds room; False if there were none."""
-        ending, self.programs = [one for one in self.programs if one.is_open], []
-        if not ending:
-            return False
-        self.carries_programs = False
-        await asyncio.gather(*(one.end() for one in ending))
-        return True
+        async with self.room:
+            ending, self.programs = [one for one in self.programs if one.is_open], []
+            if not ending:
+                return False
+            self.carries_programs = False
+            await asyncio.gather(*(one.end() for one in ending))
+            return True
 
     def suspect(self) -> None:
         """The link, or one on the way to its host, may be cut."""

@@ -124,7 +124,7 @@ class Place:
         return True
 
     def seen(self) -> state.HostState:
-        return self.work(lambda c: observe.host(c.transport, HERE, state_dir=str(self.host.state), app="shop"))  # type: ignore[no-any-return]
+        return self.work(lambda c: observe.host(c.transport, HERE, observe.Question(str(self.host.state), "shop")))  # type: ignore[no-any-return]
 
     def app(self) -> state.AppState:
         return self.seen().apps["shop"]

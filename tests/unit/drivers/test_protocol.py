@@ -505,7 +505,7 @@ def test_a_watch_lives_on_bytes_alone(host: HostShell) -> None:
     lines = {"ROLLING": "rolling", "RESULT": "rolled", "REFUSED": "failed"}
     values: dict[str, str | int] = {name: guarded.line(journal.Reached("d1", phase=phase))  # type: ignore[arg-type]
                                     for name, phase in lines.items()}
-    values |= {"COMPOSE": "docker\ncompose", "STEPS": "up web", "SPARE": "", "WHOLE": 0, "HAD": "", "AGAIN": ""}
+    values |= {"COMPOSE": "docker\ncompose", "STEPS": "up web", "SPARE": "", "WHOLE": 0, "HAD": "", "AGAIN": "", "WATCH": 1}
     driven = Driven(command_of(host, "roll", "roll", values))
     driven.until("tick")
     set_lease(host, {"expires": int(uptime()) + 20})

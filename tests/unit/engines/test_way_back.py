@@ -155,7 +155,10 @@ def test_who_was_overtaken_says_by_whom_and_nothing_of_what_runs_now() -> None:
 class Silent(Fleet):
     """A fleet on whose web2 the engine freezes once `up` has ended: nothing is told of the containers any more."""
 
-    async def run(self, host: inventory.Host, what: command.Command, on_part: transports.OnPart | None = None) -> command.Result:
+    async def run(
+        self, host: inventory.Host, what: command.Command, on_part: transports.OnPart | None = None,
+        until: asyncio.Event | None = None,
+    ) -> command.Result:
         """Over this fleet as a transport."""
         if host.name == "web2" and what.name == "roll":
             assert on_part is not None and on_part("up", b"0\n") is False

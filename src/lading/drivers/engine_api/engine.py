@@ -169,16 +169,10 @@ class Engine:
         return found
 
     async def _forwarded(self, over: base.Streaming) -> base.Stream | None:
-        """The engine's socket; None where the host forwards none.
-
-        Raises:
-            NoStreamError: nobody listens there now.
-        """
+        """The engine's socket; None where the host forwards none, or nobody listens there."""
         try:
             found = await over.open_socket(self._host, self.socket)
-        except base.NoStreamError as closed:
-            if not closed.lasting:
-                raise
+        except base.NoStreamError:
             return None
         self._way = "forwarded"
         return found

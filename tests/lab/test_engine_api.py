@@ -1,0 +1,94 @@
+"""A host's engine is asked through the SSH connection: no docker client is started for an upgrade, by three ways in."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import client_starts
+import pytest
+from app_client import App
+from lab_client import Lab
+from ssh_client import ADDRESS, PORT, Person, make_key, public, second_sshd
+
+HOST = "web1"
+NO_FORWARDING = "AllowStreamLocalForwarding no"
+
+
+@pytest.fixture
+def counted(lab: Lab) -> Iterator[Lab]:
+    """Starts of docker's client are counted on HOST."""
+    client_starts.count(lab, HOST)
+    yield lab
+    client_starts.stop(lab, HOST)
+
+
+def by_client(starts: list[str]) -> list[str]:
+    """The starts that only the client itself was needed for: Compose is its plug-in."""
+    return [words for words in starts if not words.startswith("compose ")]
+
+
+def way(app: App) -> str:
+    """How the engine of HOST is asked, as `check` says it."""
+    rows = json.loads(app.lading("check", "--json", HOST).stdout)
+    return str(next(row for row in rows if row["host"] == HOST)["docker"]["text"])
+
+
+def test_an_upgrade_starts_no_client(app: App, counted: Lab) -> None:
+    assert app.deploy("1.0.0", to=HOST).returncode == 0
+    client_starts.started(counted, HOST)
+    upgraded = app.deploy("1.1.0", to=HOST)
+    assert upgraded.returncode == 0, upgraded.stderr
+    assert by_client(client_starts.started(counted, HOST)) == []
+    assert app.lading("where", app.name).returncode == 0
+    assert client_starts.started(counted, HOST) == []
+    assert "forwarded" in way(app)
+
+
+@pytest.mark.parametrize(("settings", "expected"), [
+    ((NO_FORWARDING,), "dial-stdio"),
+    ((NO_FORWARDING, "MaxSessions 1"), "by its client"),
+])
+def test_where_no_socket_is_forwarded(
+    settings: tuple[str, ...], expected: str, app: App, counted: Lab, tmp_path: Path
+) -> None:
+    person = Person(counted, tmp_path / "home")
+    key = make_key(tmp_path / "host")
+    person.pin(f"[{ADDRESS[HOST]}]:{PORT} {public(key)}\n")
+    theirs = person.deploys(app, {HOST: f"{{address: {ADDRESS[HOST]}, port: {PORT}}}"})
+    with second_sshd(counted, HOST, key, settings=settings):
+        assert expected in way(theirs)
+        assert theirs.deploy("1.0.0", to=HOST).returncode == 0
+        client_starts.started(counted, HOST)
+        upgraded = theirs.deploy("1.1.0", to=HOST)
+        assert upgraded.returncode == 0, upgraded.stderr
+        starts = by_client(client_starts.started(counted, HOST))
+        if expected == "dial-stdio":
+            assert {*starts} == {"system dial-stdio"}
+            assert len(starts) == 2  # a stream for questions, one for events
+        else:
+            assert starts
+        seen = theirs.lading("where", app.name)
+        assert "1.1.0 on web1" in seen.stdout, seen.stderr
+
+
+def test_by_sudo(app: App, counted: Lab, tmp_path: Path) -> None:
+    person = Person(counted, tmp_path / "home")
+    theirs = person.deploys(app, {HOST: f"{{address: {ADDRESS[HOST]}, user: ops, sudo: true}}"})
+    assert theirs.deploy("1.0.0", to=HOST).returncode == 0
+    client_starts.started(counted, HOST)
+    upgraded = theirs.deploy("1.1.0", to=HOST)
+    assert upgraded.returncode == 0, upgraded.stderr
+    assert by_client(client_starts.started(counted, HOST)) == ["system dial-stdio"] * 2
+    assert "dial-stdio" in way(theirs)
+
+
+def test_an_engine_that_starts_again_meanwhile(app: App, lab: Lab) -> None:
+    """Its API is lost and found again: nothing is told that is not so."""
+    assert app.deploy("1.0.0", to=HOST).returncode == 0
+    lab.stop(HOST, "dockerd")
+    silent = app.lading("where", app.name)
+    assert silent.returncode != 0
+    assert HOST in silent.stdout + silent.stderr
+    lab.start(HOST, "dockerd")
+    assert app.versions() == {(HOST, "1.0.0", "healthy")}
+    assert "forwarded" in way(app)
