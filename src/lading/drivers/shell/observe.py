@@ -3,11 +3,13 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from lading import errors, state
 from lading.compose import restore
+from lading.drivers import wants
 from lading.drivers.shell import observation, parsers
 from lading.inventory import hosts
 from lading.transport import base, command
@@ -25,10 +27,11 @@ async def host(
     transport: base.Transport, where: hosts.Host, *, state_dir: str, app: str = "", nonce: str = "",
     binds: Sequence[str] = (), facts: bool = True, registries: Sequence[str] = (),
     sources: Sequence[str] = (), volumes: Sequence[str] | None = None, data: Sequence[str] = (), probe: bool = False,
+    want: wants.Wants = wants.CHANGE, since: wants.Since = (),
 ) -> state.HostState:
     """What is on one host: one app, or all of lading's if *app* is empty."""
     what = observation.observe(marker(), state_dir=state_dir, app=app, nonce=nonce, binds=binds, facts=facts,
-                          registries=registries, sources=sources, volumes=volumes, data=data, probe=probe, host=where.name)
+                          registries=registries, sources=sources, volumes=volumes, data=data, probe=probe, host=where.name, want=want, since=since)
     try:
         result = await transport.run(where, what)
         if sum(map(len, result.parts.values())) > LARGE:  # the other hosts do not wait for it
@@ -84,10 +87,12 @@ async def fleet(
     transport: base.Transport, where: Sequence[hosts.Host], *, state_dir: str, app: str = "", nonce: str = "",
     binds: Sequence[str] = (), facts: bool = True, registries: Sequence[str] = (),
     sources: Sequence[str] = (), volumes: Sequence[str] | None = None, data: Sequence[str] = (), probe: bool = False,
+    want: wants.Wants = wants.CHANGE, since: Mapping[str, wants.Since] = MappingProxyType({}),
 ) -> state.FleetState:
-    """`host` for all of them in parallel, in their order."""
+    """`host` for all of them in parallel, in their order; *since* by host."""
     seen = await asyncio.gather(*(
         host(transport, one, state_dir=state_dir, app=app, nonce=nonce, binds=binds, facts=facts,
-             registries=registries, sources=sources, volumes=volumes, data=data, probe=probe) for one in where
+             registries=registries, sources=sources, volumes=volumes, data=data, probe=probe,
+             want=want, since=since.get(one.name, ())) for one in where
     ))
     return state.FleetState({one.host: one for one in seen})
