@@ -29,7 +29,8 @@ async def look_at_all(
     The ledger is asked first: what is committed while the hosts are asked is news.
     """
     known = await context.commits(app)
-    seen = await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, engines=context.engines, app=app, **more)
+    seen = await observe.fleet(
+        context.transport, chosen, state_dir=context.settings.state_dir, engines=context.engines, app=app, since=contradictions.reach(known), **more)
     return seen, [contradictions.found(name, seen, known[name]) for name in known]
 
 

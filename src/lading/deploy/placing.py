@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from lading import context as contexts
 from lading import errors, state
+from lading.drivers import wants
 from lading.drivers.shell import observe
 from lading.inventory import hosts
 
@@ -26,7 +27,8 @@ async def place(
     if undecided:
         inventory.choose(names)  # a name that is wrong touches no host
         asked = [inventory.hosts[name] for name in undecided]
-        seen = await observe.fleet(context.transport, asked, state_dir=context.settings.state_dir, engines=context.engines)
+        seen = await observe.fleet(context.transport, asked, state_dir=context.settings.state_dir, engines=context.engines, facts=False,
+                                   want=wants.RECORDS)
         for name, places in undecided.items():
             found = [one for one in places if _is_there(seen.hosts[name], app, inventory.destinations[one])]
             if len(found) == 1:

@@ -11,6 +11,7 @@ from lading import context as contexts
 from lading.compose import release as releases
 from lading.compose import restore
 from lading.deploy import ended, execution, host_checks, on_host, order, takeover
+from lading.drivers import wants
 from lading.drivers.shell import observe
 from lading.inventory import hosts
 from lading.plan import phases, planner, steps
@@ -84,7 +85,8 @@ async def _look(context: contexts.Context, host: str, app: str) -> state.FleetSt
         TransportError: it does not answer.
     """
     chosen = _host(context, host)
-    seen = await observe.fleet(context.transport, [chosen], state_dir=context.settings.state_dir, engines=context.engines, app=app)
+    seen = await observe.fleet(context.transport, [chosen], state_dir=context.settings.state_dir, engines=context.engines, app=app,
+                               want=wants.REPAIR)
     host_checks.check_reachable(seen, readable=False)
     contexts.check_answered(seen.silent, f"what runs of {app}")
     known = await context.commits(app)

@@ -51,6 +51,15 @@ def found(
     return wrong
 
 
+def reach(known: Mapping[str, Mapping[str, Committed]]) -> dict[str, list[tuple[str, str]]]:
+    """Host → apps, and the deployments that their journals there must reach back to, so that `found` can compare them."""
+    back: dict[str, list[tuple[str, str]]] = {}
+    for app, commits in known.items():
+        for host, last in commits.items():
+            back.setdefault(host, []).append((app, last.deployment))
+    return back
+
+
 def uncompared(
     seen: state.FleetState, known: Mapping[str, Mapping[str, Committed]]
 ) -> dict[str, tuple[str, ...]]:

@@ -10,6 +10,7 @@ from lading import context as contexts
 from lading import errors, fence, state
 from lading.compose import dialects, parse, plugin, registry
 from lading.deploy import credentials
+from lading.drivers import wants
 from lading.drivers.shell import observe
 from lading.engines import preflight
 from lading.queries import look
@@ -42,7 +43,8 @@ async def check(context: contexts.Context, to: Sequence[str] = ()) -> tuple[Chec
     names = sorted(context.settings.registries)
     here, seen = await asyncio.gather(
         this_machine(context, [name for name in names if not context.settings.by_hosts(name)]),
-        observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, engines=context.engines, registries=names, probe=True),
+        observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, engines=context.engines, registries=names, probe=True,
+                      want=wants.RECORDS),
     )
     notes = context.settings.inventory.notes
     ours = await asyncio.to_thread(_probe, context.environment) if here.columns["compose"][0] else ""

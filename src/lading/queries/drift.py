@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from lading import context as contexts
+from lading.drivers import wants
 from lading.queries import differences, look
 
 
@@ -12,7 +13,7 @@ async def drift(context: contexts.Context, app: str = "", to: Sequence[str] = ()
     Raises:
         UnknownReleaseError: all hosts answer, and none knows the app.
     """
-    seen, wrong = await look.compared(context, app, to)
+    seen, wrong = await look.compared(context, app, to, wants.DRIFT)
     await context.check_known(app, seen)
     found = [differences.contradicted(one) for one in wrong]
     for host in seen.hosts.values():

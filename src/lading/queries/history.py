@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from lading import canonical, errors, state
 from lading import context as contexts
 from lading.compose import complaints, restore
+from lading.drivers import wants
 from lading.drivers.shell import observe
 from lading.ledger import chain, contradictions, deployments, evidence, ledger
 from lading.state import damage, journal
@@ -292,7 +293,8 @@ def _releases(host: state.HostState) -> list[bytes]:
 
 async def _look(context: contexts.Context, app: str, to: Sequence[str]) -> state.FleetState:
     _, chosen = context.choose(to)
-    return await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, engines=context.engines, app=app, facts=False)
+    return await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, engines=context.engines, app=app, facts=False,
+                               want=wants.HISTORY)
 
 
 def _ledger(context: contexts.Context) -> ledger.Ledger:

@@ -7,6 +7,7 @@ from typing import Any
 from lading import context as contexts
 from lading import errors, state
 from lading.compose import complaints
+from lading.drivers import wants
 from lading.drivers.shell import logs as commands
 from lading.drivers.shell import observe
 from lading.inventory import hosts
@@ -25,7 +26,7 @@ async def logs(
     """
     _, chosen = context.choose(to)
     if follow:
-        await _check_known(context, app, service, await look.look(context, app, to))
+        await _check_known(context, app, service, await look.look(context, app, to, wants.DRIFT))
     kept: list[tuple[str, str]] = []
 
     def keep(host: str, text: str) -> None:
@@ -52,7 +53,7 @@ async def logs(
         emit(host, text)
     _raise(chosen, ended)
     if not follow and not kept and not context.stop.is_set():
-        seen = await look.look(context, app, to)
+        seen = await look.look(context, app, to, wants.DRIFT)
         await _check_known(context, app, service, seen)
         contexts.check_answered(seen.silent, "whether the app's containers say anything")
 

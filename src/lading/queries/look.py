@@ -1,24 +1,30 @@
 """LOOK at the fleet for a question: one round trip per host, in parallel; compared with the ledger if there is one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from lading import context as contexts
 from lading import errors, spans, state
+from lading.drivers import wants
 from lading.drivers.shell import observe
 from lading.ledger import contradictions
 from lading.state import damage
 
 
-async def look(context: contexts.Context, app: str, to: Sequence[str]) -> state.FleetState:
+async def look(
+    context: contexts.Context, app: str, to: Sequence[str], want: wants.Wants,
+    since: Mapping[str, wants.Since] = MappingProxyType({}),
+) -> state.FleetState:
     """All chosen hosts (all of the fleet without *to*), one round trip each."""
     _, chosen = context.choose(to)
-    seen = await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, engines=context.engines, app=app, facts=False)
+    seen = await observe.fleet(
+        context.transport, chosen, state_dir=context.settings.state_dir, engines=context.engines, app=app, facts=False, want=want, since=since)
     context.silent.update(seen.silent)
     return seen
 
 
 async def compared(
-    context: contexts.Context, app: str, to: Sequence[str]
+    context: contexts.Context, app: str, to: Sequence[str], want: wants.Wants
 ) -> tuple[state.FleetState, tuple[contradictions.Contradiction, ...]]:
     """What is seen, and where hosts contradict the ledger, which is asked first: a deployment may end in between."""
     why = "it saw no deployment there" if context.ledger is not None else "there is none here"
@@ -26,7 +32,7 @@ async def compared(
         known = await context.commits(app)
     except errors.LedgerError as wrong:
         known, why = {}, wrong.message
-    seen = await look(context, app, to)
+    seen = await look(context, app, to, want, contradictions.reach(known))
     context.notes.extend(repairs(seen, app))
     for name, apart in contradictions.uncompared(seen, known).items():
         context.notes.append(f"{name} on {', '.join(spans.packed(apart))} is not compared with a ledger: {why}")

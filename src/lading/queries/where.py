@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lading import context as contexts
+from lading.drivers import wants
 from lading.queries import listing, look, summary
 
 
@@ -21,7 +22,7 @@ async def where(context: contexts.Context, app: str = "", to: Sequence[str] = ()
     Raises:
         UnknownReleaseError: all hosts answer, and nobody knows the app.
     """
-    seen, wrong = await look.compared(context, app, to)
+    seen, wrong = await look.compared(context, app, to, wants.RUNNING)
     if not seen.silent:
         await context.check_known(app, seen)
     found = tuple(row for host in seen.hosts.values() for row in listing.host_rows(host, app, wrong))

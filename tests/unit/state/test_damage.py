@@ -69,7 +69,7 @@ def test_a_deployed_release_whose_files_are_gone_is_named_once() -> None:
 
 
 def test_a_host_shows_as_many_lines_of_a_journal_as_is_reckoned_with() -> None:
-    assert f"tail -n {damage.WINDOW} " in (resources.files("lading.drivers.shell") / "scripts/lib/app-state.sh").read_text()
+    assert f"longest={damage.WINDOW} " in (resources.files("lading.drivers.shell") / "scripts/lib/app-state.sh").read_text()
 
 
 @pytest.mark.parametrize(("seen", "version"), [

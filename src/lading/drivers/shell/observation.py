@@ -7,7 +7,7 @@ from typing import Any
 
 from lading import shape, state
 from lading.compose import probe as probes
-from lading.drivers import base
+from lading.drivers import base, wants
 from lading.drivers.shell import guarded, scripts
 from lading.state import journal
 from lading.transport import command
@@ -68,7 +68,8 @@ class _Volume:
 def observe(
     marker: str, *, state_dir: str, app: str = "", nonce: str = "", binds: Sequence[str] = (), facts: bool = True,
     registries: Sequence[str] = (), sources: Sequence[str] = (), volumes: Sequence[str] | None = None,
-    data: Sequence[str] = (), probe: bool = False, host: str = "", apart: Apart | None = None,
+    data: Sequence[str] = (), probe: bool = False, host: str = "", want: wants.Wants = wants.CHANGE,
+    since: wants.Since = (), apart: Apart | None = None,
 ) -> command.Command:
     """Look at one app (or all of lading's, if *app* is empty) on a host, in one round trip; changes nothing.
 
@@ -78,19 +79,26 @@ def observe(
     *volumes*: the host's volumes are looked at too, these by name among them; None = they are not.
     *data*: paths below the app's project folder; whether anything lies there.
     *host*: what it is called here; where a journal has that name, its engine is not asked which one it is.
-    *apart*: the engine is asked apart from this, and no docker client is started for it.
+    *want*, *since*: what is told of each app. *apart*: the engine is asked apart from this, and no docker client is
+    started for it.
     """
     values: dict[str, str | int] = {
         "MARKER": marker, "APP": app, "STATE_DIR": state_dir, "NONCE": nonce, **_whose(app),
         "FACTS": int(facts), "BINDS": _lines(binds), "VOLUMES": int(volumes is not None),
         "MOUNTED": " ".join(filter(VOLUME_NAME.fullmatch, volumes or ())), "DATA": _lines(data),
         "REGISTRIES": " ".join(registries), "HOST": host, "PROBE": probes.FILE if probe else "", "PROBE_OPTIONS": probes.OPTIONS,
-        **_apart(apart),
+        **_of_apps(want, since), **_apart(apart),
     }
     parts = {"facts": facts, "links": sources, "volumes": volumes is not None, "probe": probe, "registries": registries,
              "engine-socket": apart is not None}
     more = [name for name, wanted in parts.items() if wanted]
     return command.Command("observe", scripts.script("observe", values, sources, more), marker)
+
+
+def _of_apps(want: wants.Wants, since: wants.Since) -> dict[str, str | int]:
+    """What is looked at of each app, as scripts/lib/app-state.sh takes it."""
+    return {"JOURNAL": want.journal, "RELEASES": want.releases, "FILES": int(want.files), "STOCK": int(want.stock),
+            "SINCE": scripts.lines([f"{app} {deployment}" for app, deployment in since])}
 
 
 def _lines(paths: Sequence[str]) -> str:
@@ -120,7 +128,8 @@ def lease(
         "URL": scripts.lines([claim.url]), "OVERRIDE": int(claim.override), "GRACE": claim.grace,
         "MODE": "begin" if begins else "take", "RECORD": _without_fence(record), "TAKEN": _without_fence(taken),
         "NONCE": look.nonce, **_whose(claim.app), "FACTS": 1, "BINDS": _lines(look.binds), "VOLUMES": 0,
-        "HOST": "", "ASIDE": int(claim.aside and begins), "SETTLED": int(look.is_settled), "MARK": mark, **_apart(apart),
+        "HOST": "", "ASIDE": int(claim.aside and begins), "SETTLED": int(look.is_settled), "MARK": mark,
+        **_of_apps(wants.CHANGE, [(claim.app, record.deployment)]), **_apart(apart),
     }
     values["ENGINE_INFO"] = look.engine_info or values["ENGINE_INFO"]
     text = scripts.script("lease", values, look.sources, ["links"] if look.sources else [])

@@ -9,9 +9,11 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from lading import errors, state
 from lading.compose import restore
+from lading.drivers import wants
 from lading.drivers.engine_api import engine, looking
 from lading.drivers.shell import observation, parsers
 from lading.inventory import hosts
@@ -40,13 +42,15 @@ class Question:
     volumes: Sequence[str] | None = None
     data: Sequence[str] = ()
     probe: bool = False
+    want: wants.Wants = wants.CHANGE
+    since: wants.Since = ()
 
     def command(self, host: str, apart: observation.Apart | None) -> command.Command:
         """The script that asks it of *host*."""
         return observation.observe(
             marker(), state_dir=self.state_dir, app=self.app, nonce=self.nonce, binds=self.binds, facts=self.facts,
             registries=self.registries, sources=self.sources, volumes=self.volumes, data=self.data, probe=self.probe,
-            host=host, apart=apart)
+            host=host, want=self.want, since=self.since, apart=apart)
 
     @property
     def wanted(self) -> looking.Wanted:
@@ -58,15 +62,17 @@ async def fleet(
     transport: base.Transport, where: Sequence[hosts.Host], *, state_dir: str, app: str = "", nonce: str = "",
     binds: Sequence[str] = (), facts: bool = True, registries: Sequence[str] = (),
     sources: Sequence[str] = (), volumes: Sequence[str] | None = None, data: Sequence[str] = (), probe: bool = False,
+    want: wants.Wants = wants.CHANGE, since: Mapping[str, wants.Since] = MappingProxyType({}),
     engines: engine.Engines | None = None,
 ) -> state.FleetState:
     """What is on all of them, asked in parallel, in their order: one app, or all of lading's if *app* is empty.
 
-    *engines*: by whom the hosts' engines are asked themselves; None = by scripts.
+    *since*: by host; *engines*: by whom the hosts' engines are asked themselves, None = by scripts.
     """
-    question = Question(state_dir, app, nonce, binds, facts, registries, sources, volumes, data, probe)
+    question = Question(state_dir, app, nonce, binds, facts, registries, sources, volumes, data, probe, want)
     seen = await asyncio.gather(*(
-        host(transport, one, question, engines.of(one) if engines is not None else None) for one in where))
+        host(transport, one, replace(question, since=since.get(one.name, ())),
+             engines.of(one) if engines is not None else None) for one in where))
     return state.FleetState({one.host: one for one in seen})
 
 
@@ -110,6 +116,7 @@ async def _answers(
     if asked is None or asked.is_unspoken:
         return await transport.run(where, question.command(where.name, None)), None
     beside = asyncio.create_task(looking.look(asked, question.wanted))
+    beside.add_done_callback(_unawaited)
     try:
         known = apart(asked)
         result = await transport.run(where, question.command(where.name, known))
@@ -123,6 +130,12 @@ async def _answers(
     finally:
         beside.cancel()
         await asyncio.wait({beside})
+
+
+def _unawaited(beside: "asyncio.Task[looking.Seen]") -> None:
+    """What became of a look that nobody waits for any more is no news."""
+    if not beside.cancelled():
+        beside.exception()
 
 
 async def _joined(

@@ -75,7 +75,8 @@ class ShellStore:
                 pass  # a script asks it, and says why it does not answer
         look = claim.look
         question = observe.Question(
-            self._host.state_dir, claim.app, look.nonce, look.binds, sources=look.sources)
+            self._host.state_dir, claim.app, look.nonce, look.binds, sources=look.sources,
+            since=[(claim.app, claim.record.deployment)])
         return await observe.host(self._host.transport, self._host.host, question)
 
     async def confirm(self, hold: base.Hold) -> journal.Phase:

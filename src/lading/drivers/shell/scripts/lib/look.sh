@@ -6,16 +6,21 @@
 
 # tell_apps: one app, and whose the others are: one of the same source under another name is the same app
 tell_apps() {
-    if [ -z "$APP" ]; then
-        for folder in "$state_dir"/apps/*/; do
-            folder=${folder%/}
-            tell_app "${folder##*/}"
-        done
+    cd "$state_dir/apps" 2>/dev/null || return 0
+    if [ -n "$APP" ]; then
+        if is_app "$APP" && [ -d "$APP" ]; then
+            tell_states "$APP"
+            tell_busy "$APP"
+        fi
+        part others
+        cat -- */current 2>/dev/null
         return 0
     fi
-    tell_app "$APP"
-    part others
-    cat "$state_dir"/apps/*/current 2>/dev/null
+    set --
+    for folder in */; do
+        ! is_app "${folder%/}" || set -- "$@" "${folder%/}"
+    done
+    [ $# = 0 ] || tell_states "$@"
 }
 
 # tell_silence: what an engine that does not answer says, if it says something
@@ -46,16 +51,12 @@ list_adopted() {
     ids=$(printf '%s\n' $ids | sort -u)
 }
 
-# is_begun_for_another: whether a journal tells of a deployment that was begun on a host of another name
-is_begun_for_another() {
-    set -- "$state_dir"/apps/*/journal
-    [ -z "$APP" ] || set -- "$app_dir/journal"
-    grep -hs '"kind":"begin".*"engine":' "$@" | grep -qvF "\"host\":\"$HOST\""
-}
-
 # tell_engine: which one it is, where a journal may be another host's: to ask it always would double what a look costs
 tell_engine() {
-    is_begun_for_another || return 0
+    part facts
+    printf 'state=%s
+' "$state_dir"
+    [ -n "${begun_elsewhere:-}" ] || return 0
     if [ "$ENGINE" = 1 ]; then
         part engine-id
         return
@@ -80,15 +81,10 @@ tell_containers() {
 # look SOURCE…: in few packets, for each costs at both ends; FACTS, VOLUMES: 1 = of the host and its volumes, too
 look() {
     {
-        if [ "$FACTS" = 1 ]; then
-            tell_facts
-        else
-            part facts
-            printf 'state=%s\n' "$state_dir"
-            tell_engine
-        fi
+        [ "$FACTS" = 0 ] || tell_facts
         [ $# = 0 ] || tell_links "$@"
         tell_apps
+        [ "$FACTS" = 1 ] || tell_engine
         [ "$ENGINE" = 1 ] || tell_containers
         tell_marks
         [ "$VOLUMES" = 0 ] || tell_volumes
