@@ -1,6 +1,6 @@
 # What a host is, and what it has.
 # BINDS: paths that it must have, a line each.
-# needs: prelude state-dir engine each-line uptime gone
+# needs: prelude state-dir engine each-line uptime gone plugin
 
 print_missing() {
     ! is_gone "$1" || printf 'missing=%s\n' "$1"
@@ -53,7 +53,7 @@ print_state_dir() {
 print_engine() {
     printf '%s\n' "$engine_info"
     info_value plugin
-    printf 'compose=%s\n' "${value:-$(docker compose version --short 2>/dev/null </dev/null)}"
+    printf 'compose=%s\n' "${value:-$(docker_compose version --short 2>/dev/null </dev/null)}"
     info_value ctx
     printf 'context=%s %s\n' "$value" "${DOCKER_HOST:-}"
     print_free "${engine_info##*root=}" dockerfree
