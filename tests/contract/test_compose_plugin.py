@@ -5,7 +5,6 @@ The client is the real one: whatever it is given here, what it starts is what la
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ printf '<%s>\\n' "$@"
 env | grep -v -e ^DOCKER_CLI_PLUGIN_SOCKET= -e ^OTEL_ -e ^PWD= -e ^_= -e ^SHLVL= -e ^OLDPWD= | sort
 """
 
-pytestmark = pytest.mark.skipif(os.path.islink(CLIENT) or not CLIENT, reason="docker's client is not here as itself")
+pytestmark = pytest.mark.skipif(not CLIENT or Path(CLIENT).is_symlink(), reason="docker's client is not here as itself")
 
 
 @dataclass

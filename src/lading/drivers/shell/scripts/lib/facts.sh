@@ -53,7 +53,7 @@ print_state_dir() {
 print_engine() {
     printf '%s\n' "$engine_info"
     info_value plugin
-    printf 'compose=%s\n' "${value:-$(docker_compose version --short 2>/dev/null </dev/null)}"
+    printf 'compose=%s\n' "${value:-$(print_compose_version)}"
     info_value ctx
     printf 'context=%s %s\n' "$value" "${DOCKER_HOST:-}"
     print_free "${engine_info##*root=}" dockerfree

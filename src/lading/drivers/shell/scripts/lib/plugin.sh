@@ -1,5 +1,5 @@
 # Compose's plug-in, called as docker's client calls it, but without the client: that takes as long to start as Compose does.
-# needs: prelude
+# needs: prelude state-dir
 
 as_plugin=DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND=docker # without it, the plug-in takes itself for a program of its own
 
@@ -49,6 +49,29 @@ is_plain_configuration() {
     unusual='\\|cliPluginsExtraDirs|[^[:space:] -~]'
     [ -n "${DOCKER_HOST:-}" ] || unusual="currentContext|$unusual"
     ! grep -qiE "$unusual" "$configuration/config.json"
+}
+
+# read_kept_plugin: plugin_stamp, what tells the plug-in from others, and what is kept of just that one: its SHA-256 as
+# plugin_sum, its plugin_version; empty if nothing is
+read_kept_plugin() {
+    plugin_sum=
+    plugin_version=
+    plugin_stamp=
+    [ -n "$plugin" ] && plugin_stamp=$(stat -L -c '%d %i %s %y %z %n' "$plugin" 2>/dev/null) || return 0
+    { read -r kept_sum kept_version kept_stamp <"$state_dir/compose-plugin"; } 2>/dev/null || return 0
+    [ "$kept_stamp" = "$plugin_stamp" ] || return 0
+    plugin_sum=$kept_sum
+    plugin_version=$kept_version
+}
+
+# print_compose_version: as it is kept, or as the plug-in says
+print_compose_version() {
+    find_plugin
+    read_kept_plugin
+    case $plugin_version in
+    '' | -) docker_compose version --short 2>/dev/null </dev/null ;;
+    *) printf '%s\n' "$plugin_version" ;;
+    esac
 }
 
 # docker_compose WORD…: `docker compose WORD…`
