@@ -83,7 +83,7 @@ class Party:
         """Take the deployment over, or take its lease anew."""
         return self.acquire(journal.Taken(self.deployment, process=self.process), **more)
 
-    def upload(self) -> str:
+    def upload(self) -> base.HostForm:
         """Stage the release, which lies there already."""
         (self.host.app() / "releases" / MADE.id).mkdir(parents=True, exist_ok=True)
         what = base.Upload(MADE, None, (), {}, (), state.AppState("shop"))

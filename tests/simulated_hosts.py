@@ -169,12 +169,12 @@ class Store:
         assert self.host.phase is not None
         return self.host.phase
 
-    async def upload(self, hold: drivers.Hold, what: drivers.Upload) -> str:
+    async def upload(self, hold: drivers.Hold, what: drivers.Upload) -> drivers.HostForm:
         self.host.asked("upload", hold)
         self.host.kept[what.release.id] = what.release
         self.host.reach("staged", hold)
         self.host.after(self.host.name, "upload")
-        return ""
+        return drivers.HostForm()
 
     async def repair(self, hold: drivers.Hold, made: Sequence[releases.Release], app: state.AppState) -> None:
         self.host.asked("repair", hold)

@@ -41,13 +41,21 @@ def form(made: release.Bundle, numbers: Mapping[str, int], environment: Mapping[
     binary = plugin.find(environment)
     with laid_out(made, numbers) as (folder, descriptors):
         argv = [binary, *arguments(made.release, numbers, folder), "config", "--no-path-resolution"]
-        env = {"HOME": str(folder), **release.interpolation(made.release, numbers, str(folder))}
+        env = release.interpolation(made.release, numbers, str(folder))
         done = plugin.run(argv, folder=folder, readable=folder, env=env, descriptors=descriptors)
     if done.status != 0:
         said = masking.hidden(done.error_text, made.secrets, made.release.plain).splitlines()
         raise errors.ComposeError(f"Compose refuses the bundle: {said[-1] if said else 'without a word'}",
                                   "lading bundle -o DIR, and look at compose.overlay.yaml")
     return done.stdout.decode("utf-8", "replace").replace(str(folder), "@DIR@")
+
+
+def is_everywhere(form: str) -> bool:
+    """Whether the same Compose makes the same of the same files on every host.
+
+    A host has its own HOME and PATH. What refers to them by name is refused (`values.REFUSED`); `~` shows in the form.
+    """
+    return plugin.NOWHERE not in form
 
 
 def arguments(made: release.Release, numbers: Mapping[str, int], folder: Path) -> list[str]:

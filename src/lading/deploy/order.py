@@ -42,6 +42,7 @@ class Means:
     logins: Sequence[drivers.Login] = ()
     more_logins: Callable[[], Sequence[drivers.Login]] = tuple
     expected: Mapping[str, str] = field(default_factory=dict, repr=False)
+    read_by: str = ""
     composes: Mapping[str, str] = field(default_factory=dict)
     look: Mapping[str, drivers.Look] = field(default_factory=dict)
     platforms: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -81,7 +82,7 @@ def make(
         deployment, plan, {host.name: host for host in where if host.name in own}, own, context.actor,
         contexts.now(), process, url=context.url, reason=reason, override=override, stop=context.stop,
         show=context.on_event, bundle=means.bundle, logins=means.logins, more_logins=means.more_logins,
-        expected=means.expected, composes=means.composes, look=means.look, platforms=means.platforms,
+        expected=means.expected, read_by=means.read_by, composes=means.composes, look=means.look, platforms=means.platforms,
         vouched=means.vouched, judge=means.judge,
     )
 
@@ -138,8 +139,8 @@ async def of_prepared(
         look[name] = drivers.Look(prepared.nonce, preflight.needed_binds(made, plan.hosts[name].placed), tuple(prepared.mounts.sources), host.facts.docker_info, host.is_settled)
         composes[name] = host.facts.compose
     means = Means(
-        bundle=bundle, logins=logins(context, made), expected=prepared.expected, composes=composes, look=look,
-        platforms=prepared.platforms, vouched=prepared.vouched, judge=judge,
+        bundle=bundle, logins=logins(context, made), expected=prepared.expected, read_by=prepared.read_by, composes=composes,
+        look=look, platforms=prepared.platforms, vouched=prepared.vouched, judge=judge,
     )
     return make(
         context, plan, becoming, prepared.chosen, deployment=deployment, means=means,

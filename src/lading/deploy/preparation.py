@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from lading import context as contexts
-from lading import state
+from lading import settings, state
 from lading.compose import bundle as bundles
-from lading.compose import normal, profiles, project, release, rights
+from lading.compose import normal, plugin, plugin_sum, profiles, project, release, rights
 from lading.deploy import (
     contradicting,
     host_checks,
@@ -35,7 +35,8 @@ class Prepared:
     *vouched*: the images whose digests do not rest on what hosts say alone.
     *contradictions*: hosts that contradict the ledger.
     *mounts*: what it mounts of hosts.
-    *expected*: Compose's normal form for each host with something to do, secrets included.
+    *expected*: Compose's normal form for each host with something to do, secrets included; *read_by*: the SHA-256 of
+    the plug-in that made them.
     """
 
     request: Request
@@ -50,6 +51,7 @@ class Prepared:
     contradictions: contradicting.Wrong = field(default_factory=dict)
     mounts: mounted.Mounted = field(default_factory=lambda: mounted.Mounted({}, frozenset()))
     expected: Mapping[str, str] = field(default_factory=dict, repr=False)
+    read_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +98,13 @@ async def prepare(context: contexts.Context, request: Request) -> Prepared:
         context.settings.inventory, request.to, resolved.destination, resolved.chosen)
     assigned = assignment.everywhere(bundle.release, rows)
     plan = _plan(bundle, resolved, assigned, observed, images, nonce, ours)
-    expected = await _expected_forms(bundle, plan, context.environment)
+    expected, read_by = await asyncio.gather(
+        _expected_forms(bundle, plan, context.environment), _read_by(plan, context.environment))
     for form in dict.fromkeys(expected.values()):
         policy.check_form(resolved.app, form, resolved.destination.allowed)
     return Prepared(
         request, resolved.destination, resolved.chosen, bundle, plan, observed.seen,
-        images.platforms, nonce, images.vouched, observed.contradictions, observed.mounts, expected)
+        images.platforms, nonce, images.vouched, observed.contradictions, observed.mounts, expected, read_by)
 
 
 async def _observe(
@@ -275,3 +278,10 @@ async def _expected_forms(
                 normal.form, bundle, dict(generations), environment)
         expected[name] = forms[generations]
     return expected
+
+
+async def _read_by(plan: steps.Plan, environment: Mapping[str, str]) -> str:
+    """The SHA-256 of the plug-in that makes them, if any host has something to do."""
+    if not any(host.steps for host in plan.hosts.values()):
+        return ""
+    return await asyncio.to_thread(plugin_sum.of, plugin.find(environment), settings.state_home(environment))

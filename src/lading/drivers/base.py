@@ -107,7 +107,8 @@ class Acquired:
 @dataclass(frozen=True, slots=True)
 class Upload:
     """A release for a host. *bundle* is None where the host keeps it; *objects*: the ids of shipped files that it lacks;
-    *fresh_secrets*: names of the secrets that it lacks; *app*: what was seen of the app there.
+    *fresh_secrets*: names of the secrets that it lacks; *app*: what was seen of the app there. *read_by*: the SHA-256 of
+    the Compose plug-in here, if it makes the same of *bundle* on every host; "" = the host's own is asked.
     """
 
     release: Release
@@ -116,6 +117,18 @@ class Upload:
     secret_versions: Mapping[str, int]
     fresh_secrets: Sequence[str]
     app: state.AppState
+    read_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostForm:
+    """What a host's Compose makes of a release: its normal form, `@DIR@` for the app's folder; "" where it was not asked.
+
+    *known*: why it was not: the plug-in and the files are those "here", or those that were read there "before".
+    """
+
+    text: str = ""
+    known: Literal["", "here", "before"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,8 +289,8 @@ class HostStore(Protocol):
         """Whether the lease is still held, and in which phase the deployment is; the lease is renewed."""
         ...
 
-    async def upload(self, hold: Hold, what: Upload) -> str:
-        """Store a release, and what the host's own Compose makes of it: `@DIR@` stands for the app's folder."""
+    async def upload(self, hold: Hold, what: Upload) -> HostForm:
+        """Store a release, and what the host's own Compose makes of it."""
         ...
 
     async def repair(self, hold: Hold, releases: Sequence[Release], app: state.AppState) -> None:

@@ -68,7 +68,7 @@ class DeploymentOrder:
     *hosts*: where the participants are reached; *own*: what differs by host; *bundle* is None for what
     the hosts keep already; *logins*: for registries; *more_logins*: asked for where a kept image is gone
     and its registry does not give it to everybody. *expected*: host → Compose's normal form, which the
-    host's own Compose must arrive at; *composes*: the version of each host's Compose, under "" of the
+    host's own Compose must arrive at; *read_by*: the SHA-256 of the plug-in that did here; *composes*: the version of each host's Compose, under "" of the
     one here. *look*: host → what is looked at with the lease; *platforms*: what each image is there for.
     *judge* raises where a host makes something else of it than is allowed. *decide* stores the decision
     to commit and tells where the ledger ends then. *stop* is set by the first Ctrl-C or SIGTERM.
@@ -94,6 +94,7 @@ class DeploymentOrder:
     logins: Sequence[drivers.Login] = ()
     more_logins: Callable[[], Sequence[drivers.Login]] = tuple
     expected: Mapping[str, str] = field(default_factory=dict, repr=False)
+    read_by: str = ""
     composes: Mapping[str, str] = field(default_factory=dict)
     look: Mapping[str, drivers.Look] = field(default_factory=dict)
     platforms: Mapping[str, Sequence[str]] = field(default_factory=dict)

@@ -54,7 +54,7 @@ def upload(host: HostShell, *objects: str, content: str = "one", secrets: Mappin
     brought = secrets or {}
     bundle = releases.Bundle(made, (file("c.yml", "services: {}"),), shipped, brought)
     what = base.Upload(made, bundle, objects, dict.fromkeys(brought, 1), list(brought), state.AppState("shop"))
-    return host.ask(lambda ports: ports.store.upload(party(host).hold, what))
+    return host.ask(lambda ports: ports.store.upload(party(host).hold, what)).text
 
 
 def test_an_upload_stores_all_and_shows_what_the_hosts_compose_makes_of_it(held: HostShell) -> None:

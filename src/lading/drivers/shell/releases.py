@@ -1,9 +1,11 @@
 """What of a release a host's Compose, its folders and its tags are told: calls, names, what stops before it goes (pure)."""
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from lading import state
 from lading.compose import bundle, project, restore
@@ -49,9 +51,62 @@ def uploaded(what: base.Upload) -> bytes:
     files = [_moved(one, f"releases/{folder}/") for one in bundle.release_files(what.bundle)]
     files += bundle.object_files(what.bundle, what.objects)
     for name in what.fresh_secrets:
-        place = f"secrets/{releases.secret_path(name)}/{what.secret_versions[name]}"
-        files.append(project.ShippedFile(place, bundle.secret_content(name, what.bundle.secrets[name])))
+        files.append(project.ShippedFile(_secret_place(what, name), bundle.secret_content(name, what.bundle.secrets[name])))
     return bundle.tar(files)
+
+
+BEFORE = "before"  # that a host has read a release already counts
+
+
+@dataclass(frozen=True, slots=True)
+class KnownForm:
+    """When it is known what a host's Compose makes of a release: the variables of scripts/lib/known-form.sh.
+
+    *sum*: the SHA-256 of all that Compose reads of it, secrets included.
+    """
+
+    read_by: str = ""
+    sum: str = ""
+    secrets: Sequence[str] = ()
+
+    def checked(self, said: str) -> Literal["here", "before"]:
+        """Why a host did not ask its Compose, by the sums that it says.
+
+        Raises:
+            Refused: they are not those that it was told.
+        """
+        if self.read_by == BEFORE and said.strip():
+            return "before"
+        if self.read_by and said.split() == [self.read_by, self.sum]:
+            return "here"
+        raise base.Refused("broken", "it does not ask its Compose, though it has no reason")
+
+
+def known_form(what: base.Upload) -> KnownForm:
+    """When it is known what a host's Compose makes of what is uploaded.
+
+    Of what a host keeps there is nothing here to compare with: what it has read before counts.
+    """
+    secrets = [_secret_place(what, name).removeprefix("secrets/") for name in what.release.secrets]
+    if what.bundle is None:
+        return KnownForm(BEFORE, "", secrets)
+    read = _read_by_compose(what, what.bundle)
+    if not what.read_by or any(set(path) & set("\n\\") for path in read):  # sha256sum writes such names otherwise
+        return KnownForm()
+    lines = sorted(f"{hashlib.sha256(content).hexdigest()}  {path}\n".encode() for path, content in read.items())
+    words = call(what.release, what.secret_versions, what.app).values()["COMPOSE"]
+    return KnownForm(what.read_by, hashlib.sha256(b"".join([f"{words}\n".encode(), *lines])).hexdigest(), secrets)
+
+
+def _read_by_compose(what: base.Upload, made: releases.Bundle) -> dict[str, bytes]:
+    """The files that Compose may read of a release, by their place in the app's folder; what only containers read is left out."""
+    folder = what.app.folder(what.release.id)
+    files = {f"releases/{folder}/{one.path}": one.content for one in bundle.release_files(made)}
+    return files | {_secret_place(what, name): bundle.secret_content(name, value) for name, value in made.secrets.items()}
+
+
+def _secret_place(what: base.Upload, name: str) -> str:
+    return f"secrets/{releases.secret_path(name)}/{what.secret_versions.get(name, 0)}"
 
 
 def records(made: Sequence[releases.Release], app: state.AppState) -> bytes:

@@ -10,7 +10,7 @@ from lading import errors, shape, state
 from lading.compose.release import Release
 from lading.drivers import base
 from lading.drivers.engine_api import engine, looking, pulling, requests
-from lading.drivers.shell import bound, guarded, holding, observation, observe, releases
+from lading.drivers.shell import bound, guarded, holding, observation, observe, releases, scripts
 from lading.state import journal
 from lading.transport import command
 
@@ -87,19 +87,23 @@ class ShellStore:
             raise base.Refused("broken", f"it is in no phase that is open: {phase}")
         return cast(journal.Phase, phase)
 
-    async def upload(self, hold: base.Hold, what: base.Upload) -> str:
+    async def upload(self, hold: base.Hold, what: base.Upload) -> base.HostForm:
         """Store a release, and what the host's own Compose makes of it."""
         folder = what.app.folder(what.release.id)
-        tar = releases.uploaded(what)
+        tar, known = releases.uploaded(what), releases.known_form(what)
         values: guarded.Values = {
             **releases.call(what.release, what.secret_versions, what.app).values(), "RELEASE": folder, "SIZE": len(tar),
+            "READ_BY": known.read_by, "SUM_SIZE": len(known.sum), "SECRETS": scripts.lines(known.secrets),
             "STAGED": guarded.line(journal.Reached(hold.deployment, phase="staged")),
         }
+        payload = (command.Secret(tar + known.sum.encode()),)  # of secrets, too: nobody may try words on their sum
         answer = await self._host.send(self._host.guarded(
-            "upload", "upload", hold, values, timeout=1800, ends=True, payload=(command.Secret(tar),), step="stage"))
+            "upload", "upload", hold, values, timeout=1800, ends=True, payload=payload, step="stage"))
+        if "known" in answer.parts:
+            return base.HostForm(known=known.checked(answer.text("known")))
         form = answer.parts.get("config", b"").decode("utf-8", "replace")
         form = form.replace(answer.text("dir"), "@DIR@")
-        return form.replace(f"@DIR@/releases/{folder}/", f"@DIR@/releases/{what.release.id}/")
+        return base.HostForm(form.replace(f"@DIR@/releases/{folder}/", f"@DIR@/releases/{what.release.id}/"))
 
     async def repair(self, hold: base.Hold, made: Sequence[Release], app: state.AppState) -> None:
         """Write the records of releases anew, beside what still lies there."""

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any, TypeVar, assert_never
 
 from lading import canonical, errors, events, state
-from lading.compose import hooks
+from lading.compose import hooks, normal
 from lading.compose import release as releases
 from lading.drivers import base as drivers
 from lading.drivers import refusals
@@ -23,6 +23,10 @@ RECONNECT = 20.0  # seconds that an undo waits for an engine that is away
 SETTLING = 30.0  # seconds that containers have between the verdict and the commit, where an engine has restarted
 LAST_LINES = 50  # of a service that failed, as they are shown and kept
 LAST_LINE = 2000  # characters of such a line
+_NOT_ASKED: Mapping[str, str] = {
+    "here": "not asked what it makes of the release: the plug-in and the files are those here",
+    "before": "not asked what it makes of the release: the plug-in and the files are those that it has read before",
+}
 T = TypeVar("T")
 
 
@@ -316,10 +320,15 @@ class HostRun:
 
     async def _store(self, step: steps.StoreRelease) -> None:
         release = self._own.release
+        expected = self.order.expected.get(self.name, "")
+        read_by = self.order.read_by if expected and normal.is_everywhere(expected) else ""
         what = drivers.Upload(release, self.order.bundle, step.objects, self.plan.generations,
-                              self.plan.fresh_secrets, self.seen)
+                              self.plan.fresh_secrets, self.seen, read_by)
         form = await self._ask("stage", self.driver.store.upload(self._held, what))
-        await asyncio.to_thread(self._compare, form)
+        if form.known:
+            self._trace.tell("compose", _NOT_ASKED[form.known])
+        else:
+            await asyncio.to_thread(self._compare, expected, form.text)
         self.phase = "staged"
         await self.record(events.BundleStored(self.deployment, self.name, "stage", release=release.id))
 
@@ -333,8 +342,7 @@ class HostRun:
         """What is repaired here, if anything is."""
         return next((one for one in self.plan.steps if isinstance(one, steps.RepairRecords)), None)
 
-    def _compare(self, found: str) -> None:
-        expected = self.order.expected.get(self.name, "")
+    def _compare(self, expected: str, found: str) -> None:
         different = self._compared.difference(expected, found) if expected else ""
         if different:
             there, here = (self.order.composes.get(one, "") for one in (self.name, ""))

@@ -78,6 +78,11 @@ class HostTrace:
         """Who is told what a program says, if anybody wants to hear it."""
         return self.said if source in self._to.sources else None
 
+    def tell(self, source: trace.Source, text: str) -> None:
+        """Tell a line of lading's own, if anybody wants to hear it."""
+        if source in self._to.sources:
+            self._to(self._host, self._step, source, "", text)
+
     def said(self, what: drivers.Said) -> None:
         """Tell a line of a program."""
         if not what.text or not self._may_tell(what) or not self._has_room():

@@ -1,6 +1,6 @@
-# Store what is uploaded, and show what the host's own Compose makes of the release.
-# STAGED: the line of the journal, once it lies there.
-# needs: prelude state-dir under-lease unpack heartbeat compose
+# Store what is uploaded, and show what the host's own Compose makes of the release, unless that is known.
+# STAGED: the line of the journal, once it lies there; SUM_SIZE: bytes that follow the upload, the sum of what was read elsewhere.
+# needs: prelude state-dir under-lease unpack heartbeat compose known-form
 # may need: engine-state-dir
 
 # renew_while_growing: the lease is renewed as long as bytes arrive
@@ -20,22 +20,41 @@ refuse_config() {
     refuse config "$said"
 }
 
+ask_compose() {
+    LIMIT=120
+    config=$(compose config --no-path-resolution 2>"$app_dir/config.err") || refuse_config
+    rm -f "$app_dir/config.err"
+}
+
+tell_form() {
+    part dir
+    printf '%s\n' "$app_dir"
+    part config
+    printf '%s\n' "$config"
+}
+
+tell_known() {
+    part known
+    printf '%s\n' "$reading"
+}
+
 find_state_dir
 under_lease
 incoming=$app_dir/incoming.$DEPLOYMENT
 renew_while_growing 9>&- 2>/dev/null </dev/null &
 watcher=$!
 receive_upload
+sum_elsewhere=$(head -c "$SUM_SIZE")
 hush
 renew_while_alive
 store_upload
-LIMIT=120
-config=$(compose config --no-path-resolution 2>"$app_dir/config.err") || refuse_config
-rm -f "$app_dir/config.err"
+tell=tell_known
+is_form_known "$sum_elsewhere" || {
+    ask_compose
+    tell=tell_form
+}
+keep_reading
 hush
 journal_or_refuse "$STAGED"
-part dir
-printf '%s\n' "$app_dir"
-part config
-printf '%s\n' "$config"
+"$tell"
 finish

@@ -1,6 +1,6 @@
 # What a host is, and what it has.
 # BINDS: paths that it must have, a line each; DOCKER_ROOT: where its engine keeps everything, as far as the controller knows.
-# needs: prelude state-dir engine each-line uptime gone
+# needs: prelude state-dir engine each-line uptime gone plugin
 
 print_missing() {
     ! is_gone "$1" || printf 'missing=%s\n' "$1"
@@ -52,7 +52,7 @@ print_state_dir() {
 # print_client: what only docker's client and the host's files tell of an engine that the controller asks itself
 print_client() {
     [ -n "$engine_info" ] || engine_info="ctx=default
-plugin=$(docker compose version --short 2>/dev/null </dev/null)
+plugin=$(print_compose_version)
 root=$DOCKER_ROOT"
     print_engine_info
 }
@@ -60,7 +60,7 @@ root=$DOCKER_ROOT"
 print_engine_info() {
     printf '%s\n' "$engine_info"
     info_value plugin
-    printf 'compose=%s\n' "${value:-$(docker compose version --short 2>/dev/null </dev/null)}"
+    printf 'compose=%s\n' "${value:-$(print_compose_version)}"
     info_value ctx
     printf 'context=%s %s\n' "$value" "${DOCKER_HOST:-}"
     print_free "${engine_info##*root=}" dockerfree
