@@ -12,7 +12,7 @@ import click
 from lading import bootstrap, settings
 from lading import build as builds
 from lading.bootstrap import LedgerUse
-from lading.cli import deploying, options, progress, prompts, render, session, signals, terminal
+from lading.cli import deploying, options, progress, prompts, render, render_plan, session, signals, terminal
 from lading.deploy import deploy as deployment
 from lading.inventory import hosts
 
@@ -80,7 +80,7 @@ def ship(config: str, /, yes: bool, as_json: bool, source: str, overwrite: bool,
             job = builds.Job(request, context.environment, context.settings, True, _say, context.stop, source == "worktree", overwrite)
             built = await builds.build(job)
             question = "Deploy {plan.app} {plan.version} to {plan.destination} ({hosts} hosts)?"
-            confirm = prompts.confirmer(prompts.Answer(yes), question, render.plan)
+            confirm = prompts.confirmer(prompts.Answer(yes), question, render_plan.plan)
             with lines:
                 context = session.changed(
                     context, on_event=lines.event, trace=lines.telling, confirm=lines.paused(confirm))

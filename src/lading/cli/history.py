@@ -33,7 +33,7 @@ def history(config: str, app: str, to: tuple[str, ...], limit: int, offline: boo
     """Who deployed what, when, with which result; what was done elsewhere is read from the hosts."""
 
     async def work() -> int:
-        async with session.opened(config, use=LedgerUse.QUESTIONED) as context:
+        async with session.opened(config, use=LedgerUse.QUESTIONED, offline=offline) as context:
             found = await past.history(context, app, to=to, limit=limit, offline=offline)
         if as_json and not found.rows:
             contexts.check_answered(found.unreachable, "whether anything was done")

@@ -40,10 +40,12 @@ def load(config: str, directory: Path) -> settings.Settings:
 
 @asynccontextmanager
 async def opened(
-    config: str, directory: Path = Path(), *, use: LedgerUse = LedgerUse.NONE
+    config: str, directory: Path = Path(), *, use: LedgerUse = LedgerUse.NONE, offline: bool = False
 ) -> AsyncIterator[contexts.Context]:
-    """The context of this call; signals set its `stop`."""
-    async with bootstrap.opened(os.environ, directory, config, use=use, tell=teller(), warn=note) as context:
+    """The context of this call; signals set its `stop`. *offline*: no host is asked."""
+    opening = bootstrap.opened(
+        os.environ, directory, config, use=use, tell=teller(), warn=note, offline=offline)
+    async with opening as context:
         signals.watch(context.stop, says=use in (LedgerUse.WRITTEN, LedgerUse.QUESTIONED))
         yield context
 

@@ -105,7 +105,9 @@ _streams: dict[str, _Lasting] = {}
 
 
 def lost_result() -> OSError | None:
-    """Why the result could not be written to stdout, if it could not."""
+    """Why the result could not be written to stdout, if it could not; all that was said so far is written first."""
+    if sys.stdout is not None:  # closed before the process began
+        sys.stdout.flush()
     return _streams["stdout"].lost if "stdout" in _streams else None
 
 
