@@ -5,14 +5,17 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lading import context as contexts
 from lading import errors, loading, settings
 from lading import found as finding
-from lading.engines import base as engines
 from lading.inventory import hosts
 from lading.ledger import ledger
 from lading.transport import base, command
+
+if TYPE_CHECKING:  # as in `context`
+    from lading.engines import base as engines
 
 Tell = Callable[[str], None]
 
@@ -48,10 +51,10 @@ async def opened(
     *offline*: no host is asked.
 
     Raises:
-        SettingsError, NotAllowedError: as `load`.
+        SettingsError, NotAllowedError: as `found.fleet`.
         LedgerError: the ledger cannot be opened, and the call wants it.
     """
-    fleet = load(environment, directory, config)
+    fleet = finding.fleet(environment, directory, config)
     transport, engine = _connected(fleet, environment, tell, offline)
     try:
         kept = await _open_for(use, fleet, environment, warn)
@@ -65,35 +68,6 @@ async def opened(
                 await kept.close()
     finally:
         await transport.close()
-
-
-def load(
-    environment: Mapping[str, str], directory: Path = Path(), config: str = ""
-) -> settings.Settings:
-    """The fleet file, found and read.
-
-    Raises:
-        SettingsError: there is none, or it is wrong.
-        NotAllowedError: it was found, not named; its user has not allowed what it runs and reads.
-    """
-    fleet = load_if_any(environment, directory, config)
-    if fleet is None:
-        raise errors.SettingsError(
-            "there is no fleet file: no --config, no LADING_CONFIG, no lading.yaml here or above",
-            "lading init")
-    return fleet
-
-
-def load_if_any(
-    environment: Mapping[str, str], directory: Path = Path(), config: str = ""
-) -> settings.Settings | None:
-    """The same; None where there is no fleet file.
-
-    Raises:
-        SettingsError, NotAllowedError: as `load`.
-    """
-    found = finding.find(directory, environment, config)
-    return finding.load(found, environment, directory) if found is not None else None
 
 
 async def host_keys(
@@ -111,7 +85,7 @@ async def host_keys(
 
 def _connected(
     fleet: settings.Settings, environment: Mapping[str, str], tell: Tell | None, offline: bool
-) -> tuple[base.Transport, engines.Engine | None]:
+) -> "tuple[base.Transport, engines.Engine | None]":
     """How hosts are reached, and who works there."""
     if offline:
         return _NoHosts(), None

@@ -9,16 +9,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lading import errors, events, provenance, settings, spans, state
 from lading import trace as traces
-from lading.compose import complaints, plugin
-from lading.engines import base as engines
+from lading.compose import answered, complaints
 from lading.inventory import hosts
 from lading.ledger import contradictions
 from lading.ledger import ledger as ledgers
-from lading.plan import steps
 from lading.transport import base
+
+if TYPE_CHECKING:  # the values of a deployment and who carries it out: verbs that only look have neither
+    from lading.engines import base as engines
+    from lading.plan import steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Context:
     commit: str = ""
     approved: str = ""
     on_event: Callable[[events.Event], None] = lambda _: None
-    confirm: Callable[[steps.Plan], bool] = lambda _: True
+    confirm: Callable[["steps.Plan"], bool] = lambda _: True
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     began: float = field(default_factory=time.monotonic)
     notes: list[str] = field(default_factory=list)
@@ -49,9 +52,9 @@ class Context:
     silent: dict[str, str] = field(default_factory=dict)
     ran_by: str = ""
     trace: traces.Trace = traces.NOBODY
-    engine: engines.Engine | None = None
+    engine: "engines.Engine | None" = None
     """Who carries orders out; bootstrap hands it in. Verbs that only look have none."""
-    compose: plugin.Answers = field(default_factory=plugin.Answers, repr=False)
+    compose: answered.Answers = field(default_factory=answered.Answers, repr=False)
     """What Compose has answered in this call."""
 
     async def record(self, event: events.Event) -> None:

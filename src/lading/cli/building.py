@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from lading import bootstrap, settings
 from lading import build as builds
+from lading import found as finding
+from lading import settings
 from lading.bootstrap import LedgerUse
 from lading.cli import deploying, options, progress, prompts, render, render_plan, session, signals, terminal
 from lading.deploy import deploy as deployment
@@ -34,7 +35,7 @@ def pushing_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def build(config: str, /, push: bool, as_json: bool, source: str, overwrite: bool, **words: Any) -> int:
     """Build a version's images from `build:`, in the Compose file or its override, with OCI labels; push them."""
     request = deploying.asked(to=(), **words)
-    fleet = bootstrap.load_if_any(os.environ, request.directory, config)
+    fleet = finding.fleet_if_any(os.environ, request.directory, config)
     if fleet is None:
         fleet = settings.Settings(Path(), hosts.Inventory({}, {}))
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from lading import bootstrap, canonical, errors, settings, spans
+from lading import canonical, errors, settings, spans
 from lading import context as contexts
+from lading import found as finding
 from lading.bootstrap import LedgerUse
 from lading.cli import completing, options, progress, prompts, render, render_plan, session, terminal
 from lading.deploy import adopt as adopting
@@ -353,7 +354,7 @@ def bundle(config: str, /, output: Path, no_digests: bool, as_json: bool, **word
     """Write what a deployment would upload, without secrets, to look at."""
     request = asked(**words)
     needed = bool(request.to) or not no_digests
-    fleet = session.load(config, request.directory) if needed else _fleet_if_any(config, request.directory)
+    fleet = finding.fleet(os.environ, request.directory, config) if needed else _fleet_if_any(config, request.directory)
     made = session.run(bundling.write(request, dict(os.environ), fleet, output, digests=not no_digests))
     if as_json:
         render.document(made)
@@ -365,6 +366,6 @@ def bundle(config: str, /, output: Path, no_digests: bool, as_json: bool, **word
 def _fleet_if_any(config: str, directory: Path) -> settings.Settings | None:
     """The fleet file for its `pass_env`, where it may be read at all; without one nothing of the environment is passed on."""
     try:
-        return bootstrap.load_if_any(os.environ, directory, config)
+        return finding.fleet_if_any(os.environ, directory, config)
     except errors.NotAllowedError:
         return None

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from lading import allowed, bootstrap, disk, errors, settings
+from lading import allowed, disk, errors, loading, settings
 from lading import found as finding
-from lading.cli import completing, options, prompts, render, session, terminal
+from lading.cli import completing, options, prompts, render, terminal
 from lading.inventory import hosts as inventory
 
 PINS = "in lading.yaml: ssh: {known_hosts: PATH}, a file in a folder that is there"
@@ -23,7 +23,7 @@ def hosts() -> None:
 @click.pass_obj
 def hosts_list(config: str, as_json: bool) -> int:
     """The hosts and destinations of the fleet file."""
-    found = session.load(config, Path()).inventory
+    found = finding.fleet(os.environ, Path(), config).inventory
     if as_json:
         render.document([
             {"host": h.name, "address": h.address or None, "user": h.user or None, "port": h.port or 22,
@@ -71,12 +71,15 @@ def hosts_trust(config: str, names: tuple[str, ...], replace: bool, yes: bool) -
 
 def trust(config: str, names: tuple[str, ...], yes: bool, replace: bool) -> int:
     prompts.must_answer(yes)
-    found = session.load(config, Path())
+    found = finding.fleet(os.environ, Path(), config)
     chosen = found.inventory.choose(names)[1] if names else found.inventory.reachable()
     path = found.ssh.known_hosts
     with disk.writing(path, PINS):
         pinned = path.read_text(errors="surrogateescape").splitlines() if path.exists() else []
 
+    with loading.later():  # all else here is about files: no host is asked, and no ledger opened
+        from lading import bootstrap
+        from lading.cli import session
     for name, keys in session.run(bootstrap.host_keys(found, chosen, session.teller())):
         pinned = _pin(name, keys, pinned, yes, replace)
     with disk.writing(path, PINS):

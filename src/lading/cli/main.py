@@ -30,7 +30,7 @@ VERBS = {
     "where": ("inspect", "Which version runs where, and in what state."),
     "drift": ("inspect", "What differs from what was deployed; exit 1 if anything does."),
     "history": ("history", "Who deployed what, when, with which result."),
-    "show": ("history", "One deployment, event by event."),
+    "show": ("showing", "One deployment, event by event."),
     "export": ("exporting", "A deployment as an Ansible playbook, as a Jenkinsfile."),
     "logs": ("inspect", "The app's log lines of all hosts."),
     "hosts": ("fleet_file", "List hosts; trust their keys."),

@@ -21,7 +21,7 @@ COLOURS = {
 def console(error: bool = False) -> Console:
     """A console for stdout or stderr; wide when piped, so that no cell is cut."""
     stream = sys.stderr if error else sys.stdout
-    return Console(file=stream, highlight=False, width=None if stream.isatty() else 200, soft_wrap=False)
+    return Console(file=stream, highlight=False, emoji=False, width=None if stream.isatty() else 200, soft_wrap=False)
 
 
 line, document = terminal.out, terminal.document

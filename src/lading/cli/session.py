@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import click
 
-from lading import bootstrap, errors, settings
+from lading import bootstrap, errors
 from lading import context as contexts
 from lading.bootstrap import LedgerUse
 from lading.cli import main, signals, terminal
@@ -27,15 +27,6 @@ def verbose() -> bool:
 def teller() -> Callable[[str], None] | None:
     """What says that which only -v asks for; None without -v."""
     return terminal.err if verbose() else None
-
-
-def load(config: str, directory: Path) -> settings.Settings:
-    """The fleet file, found and read.
-
-    Raises:
-        SettingsError, NotAllowedError: as `bootstrap.load`.
-    """
-    return bootstrap.load(os.environ, directory, config)
 
 
 @asynccontextmanager

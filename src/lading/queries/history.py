@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from lading import canonical, errors, state
+from lading import canonical, errors, loading, state
 from lading import context as contexts
-from lading.compose import complaints, restore
-from lading.drivers.shell import observe
+from lading.compose import complaints
 from lading.ledger import chain, contradictions, deployments, evidence, ledger
 from lading.state import damage, journal
 
@@ -134,6 +133,8 @@ async def _images(kept: ledger.Ledger, release: str) -> dict[str, str]:
     content = await kept.release(release)
     if content is None:
         return {}
+    with loading.later():  # of all verbs about what was, only `show` reads a release
+        from lading.compose import restore
     return {name: spec.image for name, spec in restore.from_bytes(content).services.items()}
 
 
@@ -291,6 +292,8 @@ def _releases(host: state.HostState) -> list[bytes]:
 
 
 async def _look(context: contexts.Context, app: str, to: Sequence[str]) -> state.FleetState:
+    with loading.later():  # much of what is asked here is answered by the ledger alone
+        from lading.drivers.shell import observe
     _, chosen = context.choose(to)
     return await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, app=app, facts=False)
 
