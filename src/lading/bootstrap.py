@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,6 +67,16 @@ async def opened(
         finally:
             if kept is not None:
                 await kept.close()
+    finally:
+        await transport.close()
+
+
+@asynccontextmanager
+async def reaching(context: contexts.Context, tell: Tell | None = None) -> AsyncIterator[contexts.Context]:
+    """An offline call's context, by which hosts can be asked after all."""
+    transport, engine = _connected(context.settings, context.environment, tell, offline=False)
+    try:
+        yield replace(context, transport=transport, engine=engine)
     finally:
         await transport.close()
 

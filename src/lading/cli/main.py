@@ -109,6 +109,8 @@ def run(words: list[str]) -> int:
         return wrong.exit_code
     except click.exceptions.Abort:
         return 130
+    except SystemExit as done:  # click's way out after completion
+        return done.code if isinstance(done.code, int) else 0
     except click.ClickException as wrong:
         hint = wrong.ctx.get_usage() if isinstance(wrong, click.UsageError) and wrong.ctx else ""
         report(errors.InputError(wrong.format_message(), hint), as_json)

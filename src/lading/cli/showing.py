@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from lading import canonical, events
+from lading import bootstrap, canonical, events
 from lading.bootstrap import LedgerUse
 from lading.cli import completing, history, options, render, session
 from lading.ledger import deployments, evidence
@@ -22,8 +22,11 @@ def show(config: str, deployment: str, timings: bool, as_json: bool) -> int:
     """One deployment, event by event; the beginning of its id is enough."""
 
     async def work() -> int:
-        async with session.opened(config, use=LedgerUse.QUESTIONED) as context:
-            shown = await past.show(context, deployment)
+        async with session.opened(config, use=LedgerUse.QUESTIONED, offline=True) as context:
+            shown = await past.show_known(context, deployment)
+            if shown is None:
+                async with bootstrap.reaching(context, session.teller()) as asking:
+                    shown = await past.show(asking, deployment)
         took = times.timings(shown.events) if timings else None
         if as_json:
             render.document(_as_json(shown, took))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lading import context as contexts
 from lading import errors, settings
-from lading.compose import answered, passing, profiles, project, read, reference, registry
+from lading.compose import answered, passing, profiles, project, read, reference, registry, registry_access
 from lading.deploy import credentials, pinning, placing, policy, source_selection
 from lading.deploy.request import Request
 from lading.inventory import hosts
@@ -96,7 +96,7 @@ def find_files(
 
 async def _ask_registries(
     reading: project.Reading, request: Request, fleet: settings.Settings,
-    access: Callable[[str], registry.Access],
+    access: Callable[[str], registry_access.Access],
 ) -> pinning.Found:
     """The digests of all images, those that the request names among them.
 
