@@ -144,3 +144,16 @@ def test_help_needs_no_heavy_module() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=plain)
     heavy = {"asyncio", "asyncssh", "rich", "yaml", "httpx2", "sqlite3"}
     assert heavy & set(done.stdout.split()) == set()
+
+
+def test_what_is_imported_later_is_imported_in_one_way() -> None:
+    """Inside a function only under `loading.later()`, beside which the reason stands."""
+    found = []
+    for name, text in source_files():
+        lines, tree = text.split("\n"), ast.parse(text)
+        later = [node for node in ast.walk(tree) if isinstance(node, ast.With) and ast.unparse(node.items[0]) == "loading.later()"]
+        allowed = {one for node in later for one in node.body}
+        found += [f"{name}:{node.lineno}" for function in functions(tree) for node in ast.walk(function)
+                  if isinstance(node, ast.Import | ast.ImportFrom) and node not in allowed]
+        found += [f"{name}:{node.lineno}: no reason" for node in later if "  # " not in lines[node.lineno - 1]]
+    assert found == ["ledger/ledger.py:376"]  # psycopg, which only a team's ledger needs

@@ -1,4 +1,4 @@
-"""The one place that builds what a call is given: from settings transports, ledger and context."""
+"""The one place that builds what a call is given: from settings ledger and context, and transports where hosts are asked."""
 
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence

@@ -51,6 +51,33 @@ def test_several_registries_at_once(serve: Serve) -> None:
     assert all(not said for _, said in one.seen)  # the password of one is not for the other
 
 
+def context_of(one: registry_client.Registry) -> object:
+    """The TLS context by which a registry's HTTPS connections are made."""
+    return one._client(f"{one.base}/v2/")._transport._pool._ssl_context  # type: ignore[attr-defined]
+
+
+def test_several_registries_share_one_tls_context(tmp_path: Path) -> None:
+    _, ca = certificate(tmp_path, "own")
+    one, two = (registry_client.Registry(name, registry_access.Access()) for name in ("one.example", "two.example"))
+    own = registry_client.Registry("own.example", registry_access.Access(ca=str(ca)))
+    assert context_of(one) is context_of(two)
+    assert context_of(own) is not context_of(one), "what trusts its own authority trusts no other"
+    for each in (one, two, own):
+        asyncio.run(each.close())
+
+
+def test_certificates_are_read_for_https_alone(serve: Serve, tmp_path: Path) -> None:
+    registry_client._machine_trust.cache_clear()
+    server = serve()
+    assert pin(server).digest
+    assert registry_client._machine_trust.cache_info().currsize == 0
+    tls, _ = certificate(tmp_path, "stranger")
+    away = serve(tls=tls)
+    server.special["/v2/team/app/manifests/1.0"] = lambda _: Answer(307, headers={"Location": f"https://{away.name}/v2/x"})
+    assert "CERTIFICATE" in refused(server).message.upper(), "where HTTP leads on to HTTPS, certificates count"
+    assert registry_client._machine_trust.cache_info().currsize == 1
+
+
 def test_first_failure_is_the_one_that_is_said(serve: Serve) -> None:
     server = serve()
     images = [f"{server.name}/team/{name}:1" for name in ("a", "b", "c")]

@@ -28,6 +28,5 @@ def leave(code: int) -> NoReturn:
         sys.exit(code)
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # closed before the process began
-            stream.flush()
+        stream.flush()  # never fails: see `terminal.prepare`
     os._exit(code)

@@ -6,12 +6,15 @@ import os
 import pwd
 import sys
 import warnings
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from lading import errors, loading
 from lading.cli import terminal
+
+if TYPE_CHECKING:  # loaded in `shell_complete`
+    from click.shell_completion import CompletionItem
 
 VERBOSE = "lading.verbose"  # in click's meta: -v was given, before the verb or after it
 VERBS = {
@@ -55,6 +58,13 @@ class Verbs(click.Group):
         loading.done()
         command: click.Command = getattr(module, name)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """The verbs that begin so, from VERBS, and the options."""
+        with loading.later():  # only Tab asks
+            from click.shell_completion import CompletionItem
+        fitting = [CompletionItem(name, help=summary) for name, (_, summary) in VERBS.items() if name.startswith(incomplete)]
+        return fitting + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table of verbs, from VERBS."""
