@@ -142,9 +142,9 @@ def test_an_error_is_whole_and_has_its_exit_code(home: dict[str, str]) -> None:
 
 def test_what_others_want_done_at_the_end_is_done() -> None:
     code = ("import atexit, sys\nfrom lading.cli import entry, terminal\nterminal.prepare()\n"
-            "atexit.register(lambda: terminal.out('at the end'))\nterminal.out('before')\nentry.leave(3)\n")
+            "atexit.register(lambda: sys.stdout.write('at the end'))\nterminal.out('before')\nentry.leave(3)\n")
     done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (3, "before\nat the end\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (3, "before\nat the end", "")
 
 
 def test_a_thread_that_still_works_is_waited_for() -> None:
