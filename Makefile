@@ -1,5 +1,5 @@
 # make test: everything, on a fresh machine; make demo: the main job, shown. Both do all the set-up themselves.
-.PHONY: setup unit lint test corpus lab demo bench bench-scale chaos docs wheel sbom image clean
+.PHONY: setup unit lint test corpus lab demo bench bench-scale bench-start chaos docs wheel sbom image clean
 PYTHON ?= python3
 LANES ?= 3
 BIN := .venv/bin
@@ -57,6 +57,10 @@ chaos: setup
 # The controller alone, against up to 1,000 simulated hosts, as root. Less: make bench-scale BENCH='--hosts 50,200 --repeat 1'
 bench-scale: setup .venv-bench/.ready
 	PYTHONPATH=lab $(BIN)/python bench/scale_bench.py $(BENCH)
+
+# What short commands cost, from start to exit. Beside another lading: make bench-start BENCH='--beside /old/bin/lading'
+bench-start: setup
+	$(BIN)/python bench/start_bench.py $(BENCH)
 
 .venv-bench/.ready: requirements/bench.txt
 	$(PYTHON) -m venv .venv-bench

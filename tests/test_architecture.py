@@ -108,7 +108,8 @@ def source_files() -> Iterator[tuple[str, str]]:
 def test_transports_and_ledgers_are_built_in_one_place() -> None:
     """But for what Tab offers, which opens the user's own file alone and needs nothing else of what a verb is given."""
     built = re.compile(r"\b(?:SshTransport|AnsibleTransport|RoutedTransport|TellingTransport|ledgers?\.open_(?:ledger|for_questions))\(")
-    assert [name for name, text in source_files() if built.search(text)] == ["bootstrap.py", "cli/completing.py"]
+    assert sorted(name for name, text in source_files() if built.search(text)) == [
+        "bootstrap.py", "cli/completing.py", "connecting.py"]
 
 
 def test_the_caller_s_environment_comes_in_at_the_door() -> None:
@@ -143,3 +144,16 @@ def test_help_needs_no_heavy_module() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=plain)
     heavy = {"asyncio", "asyncssh", "rich", "yaml", "httpx2", "sqlite3"}
     assert heavy & set(done.stdout.split()) == set()
+
+
+def test_what_is_imported_later_is_imported_in_one_way() -> None:
+    """Inside a function only under `loading.later()`, beside which the reason stands."""
+    found = []
+    for name, text in source_files():
+        lines, tree = text.split("\n"), ast.parse(text)
+        later = [node for node in ast.walk(tree) if isinstance(node, ast.With) and ast.unparse(node.items[0]) == "loading.later()"]
+        allowed = {one for node in later for one in node.body}
+        found += [f"{name}: {ast.unparse(node)}" for function in functions(tree) for node in ast.walk(function)
+                  if isinstance(node, ast.Import | ast.ImportFrom) and node not in allowed]
+        found += [f"{name}:{node.lineno}: no reason" for node in later if "  # " not in lines[node.lineno - 1]]
+    assert found == ["ledger/ledger.py: from lading.ledger import postgres"]  # psycopg, which only a team's ledger needs

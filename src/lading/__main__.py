@@ -1,6 +1,6 @@
 """Run lading as `python -m lading`."""
 
-from lading.cli import main
+from lading.cli import entry
 
 if __name__ == "__main__":
-    main.main()
+    entry.main()

@@ -1,19 +1,24 @@
-"""The one place that builds what a call is given: from settings transports, ledger and context."""
+"""The one place that builds what a call is given: from settings ledger and context, and transports where hosts are asked."""
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lading import context as contexts
-from lading import errors, settings
+from lading import errors, loading, settings
 from lading import found as finding
-from lading.drivers.engine_api import engine
-from lading.drivers.shell import driver
-from lading.engines.compose_hosts import coordinator
+from lading.inventory import hosts
 from lading.ledger import ledger
-from lading.transport import ansible, ansible_session, base, routed, ssh, telling
+from lading.transport import base, command
+
+if TYPE_CHECKING:  # as in `context`
+    from lading.drivers.engine_api import engine as engine_api
+    from lading.engines import base as engines
 
 Tell = Callable[[str], None]
 
@@ -40,103 +45,96 @@ def silent(text: str) -> None:
 @asynccontextmanager
 async def opened(
     environment: Mapping[str, str], directory: Path = Path(), config: str = "", *,
-    use: LedgerUse = LedgerUse.NONE, tell: Tell | None = None, warn: Tell = silent,
+    use: LedgerUse = LedgerUse.NONE, tell: Tell | None = None, warn: Tell = silent, offline: bool = False,
 ) -> AsyncIterator[contexts.Context]:
     """The context of one call; its connections and its ledger are closed at the end.
 
     *tell*: is told each command sent to a host, secrets masked.
     *warn*: is told what of the ledger does not work.
+    *offline*: no host is asked.
 
     Raises:
-        SettingsError, NotAllowedError: as `load`.
+        SettingsError, NotAllowedError: as `found.fleet`.
         LedgerError: the ledger cannot be opened, and the call wants it.
     """
-    fleet = load(environment, directory, config)
-    transport = build_transport(fleet, environment, tell)
+    fleet = finding.fleet(environment, directory, config)
+    reached = _reached(fleet, environment, tell, offline)
     try:
         kept = await _open_for(use, fleet, environment, warn)
-        engines = engine.Engines(transport, tell or silent)
         try:
-            yield _context(fleet, environment, transport, engines, kept)
+            asker = contexts.who(environment)
+            yield contexts.Context(
+                fleet, dict(environment), reached.transport, kept, asker.actor, asker.url, asker.commit,
+                ran_by=contexts.process_owner(), engine=reached.engine, engines=reached.engines)
         finally:
-            engines.close()
             if kept is not None:
                 await kept.close()
+    finally:
+        await reached.close()
+
+
+@asynccontextmanager
+async def reaching(context: contexts.Context, tell: Tell | None = None) -> AsyncIterator[contexts.Context]:
+    """An offline call's context, by which hosts can be asked after all."""
+    reached = _reached(context.settings, context.environment, tell, offline=False)
+    try:
+        yield replace(context, transport=reached.transport, engine=reached.engine, engines=reached.engines)
+    finally:
+        await reached.close()
+
+
+async def host_keys(
+    fleet: settings.Settings, chosen: Sequence[hosts.Host], tell: Tell | None = None
+) -> list[tuple[str, list[tuple[str, str, str]]]]:
+    """The keys that each of *chosen* shows, whether they are pinned or not."""
+    with loading.later():  # as in `_reached`
+        from lading import connecting
+    transport = connecting.over_ssh(fleet, tell)
+    try:
+        return [(host.name, await transport.fetch_host_keys(host)) for host in chosen]
     finally:
         await transport.close()
 
 
-def load(
-    environment: Mapping[str, str], directory: Path = Path(), config: str = ""
-) -> settings.Settings:
-    """The fleet file, found and read.
+@dataclass(frozen=True, slots=True)
+class _Reached:
+    """How hosts are reached, who works there, and by whom their engines are asked themselves."""
 
-    Raises:
-        SettingsError: there is none, or it is wrong.
-        NotAllowedError: it was found, not named; its user has not allowed what it runs and reads.
-    """
-    fleet = load_if_any(environment, directory, config)
-    if fleet is None:
-        raise errors.SettingsError(
-            "there is no fleet file: no --config, no LADING_CONFIG, no lading.yaml here or above",
-            "lading init")
-    return fleet
+    transport: base.Transport
+    engine: "engines.Engine | None" = None
+    engines: "engine_api.Engines | None" = None
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self.engines is not None:
+            self.engines.close()
+        await self.transport.close()
 
 
-def load_if_any(
-    environment: Mapping[str, str], directory: Path = Path(), config: str = ""
-) -> settings.Settings | None:
-    """The same; None where there is no fleet file.
-
-    Raises:
-        SettingsError, NotAllowedError: as `load`.
-    """
-    found = finding.find(directory, environment, config)
-    return finding.load(found, environment, directory) if found is not None else None
-
-
-def _context(
-    fleet: settings.Settings, environment: Mapping[str, str], transport: base.Transport,
-    engines: engine.Engines, kept: ledger.Ledger | None,
-) -> contexts.Context:
-    """What the verbs are given, with an engine that works over *transport*."""
-    asker = contexts.who(environment)
-    return contexts.Context(
-        fleet, dict(environment), transport, kept, asker.actor, asker.url, asker.commit,
-        ran_by=contexts.process_owner(),
-        engine=coordinator.ComposeHosts(driver.connect(transport, fleet.state_dir, engines)), engines=engines)
+def _reached(
+    fleet: settings.Settings, environment: Mapping[str, str], tell: Tell | None, offline: bool
+) -> _Reached:
+    if offline:
+        return _Reached(_NoHosts())
+    with loading.later():  # SSH and what works on hosts is more than half of all that there is to load
+        from lading import connecting
+    transport = connecting.build_transport(fleet, environment, tell)
+    asked = connecting.build_engines(transport, tell)
+    return _Reached(transport, connecting.build_engine(fleet, transport, asked), asked)
 
 
-def build_transport(
-    fleet: settings.Settings, environment: Mapping[str, str], tell: Tell | None = None
-) -> base.Transport:
-    """How this fleet's hosts are reached: each over the transport that is said for it."""
-    by_ssh = over_ssh(fleet, tell)
-    transport: base.Transport = by_ssh
-    if any(host.transport == "ansible" for host in fleet.inventory.hosts.values()):
-        by_ansible = _over_ansible(fleet, environment)
-        transport = routed.RoutedTransport({"ssh": by_ssh, "ansible": by_ansible})
-    return telling.TellingTransport(transport, tell) if tell is not None else transport
+class _NoHosts:
+    """The transport of a call that asks no host."""
 
+    async def run(
+        self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None = None,
+        until: asyncio.Event | None = None,
+    ) -> command.Result:
+        """Refuse."""
+        raise errors.TransportError("this call was to ask no host", "a bug: please report it", host=host.name)
 
-def over_ssh(fleet: settings.Settings, tell: Tell | None = None) -> ssh.SshTransport:
-    """Connections as the fleet file wants them."""
-    return ssh.SshTransport(
-        user=fleet.ssh.user, known_hosts=str(fleet.ssh.known_hosts),
-        connect_timeout=fleet.ssh.connect_timeout, keepalive=fleet.ssh.keepalive,
-        keepalive_count=fleet.ssh.keepalive_count, parallel=fleet.ssh.parallel,
-        max_connections=fleet.ssh.max_connections, lookup=fleet.inventory.hosts.get,
-        tell=tell or silent)
-
-
-def _over_ansible(
-    fleet: settings.Settings, environment: Mapping[str, str]
-) -> ansible.AnsibleTransport:
-    told = fleet.ansible
-    reach = ansible_session.Reach(
-        told.inventory, told.config, told.vault_password_file, told.vault_password_command,
-        str(fleet.ssh.known_hosts), fleet.ssh.keepalive, environment.get("XDG_RUNTIME_DIR", ""))
-    return ansible.AnsibleTransport(reach, user=fleet.ssh.user, lookup=fleet.inventory.hosts.get)
+    async def close(self) -> None:
+        """There is nothing to close."""
 
 
 async def open_ledger(

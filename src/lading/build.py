@@ -26,6 +26,7 @@ from lading.compose import (
     recipes,
     reference,
     registry,
+    registry_access,
     revision,
     snapshot,
     sources,
@@ -338,7 +339,7 @@ def _configuration(job: Job, images: Mapping[str, recipes.Recipe]) -> Iterator[d
         yield {"DOCKER_CONFIG": folder}
 
 
-def _merged(path: Path, known: Mapping[str, registry.Credentials]) -> str:
+def _merged(path: Path, known: Mapping[str, registry_access.Credentials]) -> str:
     """The user's docker configuration with these logins; a credential store would hide them, so it is left out."""
     try:
         kept: dict[str, Any] = dict(json.loads(path.read_text()))

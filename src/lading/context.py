@@ -9,17 +9,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lading import errors, events, provenance, settings, spans, state
 from lading import trace as traces
-from lading.compose import complaints, plugin
-from lading.drivers.engine_api import engine as engine_api
-from lading.engines import base as engines
+from lading.compose import answered, complaints
 from lading.inventory import hosts
 from lading.ledger import contradictions
 from lading.ledger import ledger as ledgers
-from lading.plan import steps
 from lading.transport import base
+
+if TYPE_CHECKING:  # the values of a deployment and who carries it out: verbs that only look have neither
+    from lading.drivers.engine_api import engine as engine_api
+    from lading.engines import base as engines
+    from lading.plan import steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Context:
     commit: str = ""
     approved: str = ""
     on_event: Callable[[events.Event], None] = lambda _: None
-    confirm: Callable[[steps.Plan], bool] = lambda _: True
+    confirm: Callable[["steps.Plan"], bool] = lambda _: True
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     began: float = field(default_factory=time.monotonic)
     notes: list[str] = field(default_factory=list)
@@ -50,11 +53,11 @@ class Context:
     silent: dict[str, str] = field(default_factory=dict)
     ran_by: str = ""
     trace: traces.Trace = traces.NOBODY
-    engine: engines.Engine | None = None
+    engine: "engines.Engine | None" = None
     """Who carries orders out; bootstrap hands it in. Verbs that only look have none."""
-    engines: engine_api.Engines | None = None
+    engines: "engine_api.Engines | None" = None
     """By whom hosts' engines are asked themselves; None = by scripts."""
-    compose: plugin.Answers = field(default_factory=plugin.Answers, repr=False)
+    compose: answered.Answers = field(default_factory=answered.Answers, repr=False)
     """What Compose has answered in this call."""
 
     async def record(self, event: events.Event) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lading import allowed, disk, settings
+from lading import allowed, disk, errors, settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,35 @@ def find(directory: Path, environment: Mapping[str, str], explicit: str = "") ->
     home = Path(environment.get("XDG_CONFIG_HOME") or Path(environment.get("HOME", "/")) / ".config")
     own = home / "lading" / "lading.yaml"
     return Found(own) if disk.is_file(own) else None
+
+
+def fleet(
+    environment: Mapping[str, str], directory: Path = Path(), config: str = ""
+) -> settings.Settings:
+    """The fleet file, found and read.
+
+    Raises:
+        SettingsError: there is none, or it is wrong.
+        NotAllowedError: it was found, not named; its user has not allowed what it runs and reads.
+    """
+    read = fleet_if_any(environment, directory, config)
+    if read is None:
+        raise errors.SettingsError(
+            "there is no fleet file: no --config, no LADING_CONFIG, no lading.yaml here or above",
+            "lading init")
+    return read
+
+
+def fleet_if_any(
+    environment: Mapping[str, str], directory: Path = Path(), config: str = ""
+) -> settings.Settings | None:
+    """The same; None where there is no fleet file.
+
+    Raises:
+        SettingsError, NotAllowedError: as `fleet`.
+    """
+    found = find(directory, environment, config)
+    return load(found, environment, directory) if found is not None else None
 
 
 def load(found: Found, environment: Mapping[str, str], directory: Path = Path()) -> settings.Settings:

@@ -3,16 +3,16 @@
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from lading import disk, errors, nodes, options
+from lading import disk, errors, loading, nodes, options
 from lading.compose import parse, passing, rights, subset
-from lading.inventory import ansible, hosts, patterns
+from lading.inventory import hosts, patterns
 
 FORMAT = 1
 _SHELL = re.compile(r"^-|[\s'\"`$\\;&<>|(){}*?!#~]")  # as OpenSSH, which refuses such names too
@@ -205,7 +205,7 @@ class _Reader(nodes.Reader):
         if not inventory or not path:
             return written
         folder = self.path.parent
-        known = ansible.read(folder / disk.expanded(path), (), self.environment, folder, programs=False)
+        known = _inventory(folder / disk.expanded(path), (), self.environment, folder, programs=False)
         return [*written, *known.group_names(), *known.hosts]
 
     def pass_env(self, got: Mapping[str, Any], where: str) -> tuple[str, ...]:
@@ -276,7 +276,7 @@ class _Reader(nodes.Reader):
             environment["ANSIBLE_CONFIG"] = told.config
         if password:
             environment["ANSIBLE_VAULT_PASSWORD_FILE"] = password
-        return ansible.read(folder / disk.expanded(path), labels, environment, folder)
+        return _inventory(folder / disk.expanded(path), labels, environment, folder)
 
     def inventory(self, top: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
         """The path of the Ansible inventory and the variables that become labels; "" if the hosts are named here."""
@@ -402,3 +402,12 @@ class _Reader(nodes.Reader):
         if re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?", text) is None:
             raise self.wrong(node, f"{where}: {text!r} is no host", "write a host, or host:port, such as auth.example")
         return text
+
+
+def _inventory(
+    path: Path, labels: Sequence[str], environment: Mapping[str, str], fleet: Path, *, programs: bool = True
+) -> hosts.Inventory:
+    """See `ansible.read`."""
+    with loading.later():  # most fleets name their hosts in lading.yaml
+        from lading.inventory import ansible
+    return ansible.read(path, labels, environment, fleet, programs=programs)

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from lading import errors
-from lading.compose import registry
+from lading.compose import registry, registry_access
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -190,14 +190,14 @@ def certificate(folder: Path, name: str, address: str = "127.0.0.1") -> tuple[ss
     return context, folder / f"{name}.pem"
 
 
-CI = registry.Credentials(USER, PASSWORD, "lading.yaml")
+CI = registry_access.Credentials(USER, PASSWORD, "lading.yaml")
 Serve = Callable[..., Server]
 
 
-def pin(server: Server, access: registry.Access | None = None, image: str = "team/app:1.0") -> registry.Pinned:
+def pin(server: Server, access: registry_access.Access | None = None, image: str = "team/app:1.0") -> registry_access.Pinned:
     """What lading finds out about an image there."""
     name = f"{server.name}/{image}"
-    return asyncio.run(registry.resolve([name], lambda _: access or registry.Access()))[name]
+    return asyncio.run(registry.resolve([name], lambda _: access or registry_access.Access()))[name]
 
 
 def with_config(server: Server, config: bytes, image: str = "team/app:1.0", *, index: bool = True) -> None:
@@ -212,7 +212,7 @@ def with_config(server: Server, config: bytes, image: str = "team/app:1.0", *, i
         Answer(200, config) if server.allowed(said) else Answer(401, headers={"WWW-Authenticate": "Basic"}))
 
 
-def refused(server: Server, access: registry.Access | None = None, image: str = "team/app:1.0") -> errors.RegistryError:
+def refused(server: Server, access: registry_access.Access | None = None, image: str = "team/app:1.0") -> errors.RegistryError:
     """The error that lading raises for an image there: with a hint, with the right exit code, without a secret."""
     with pytest.raises(errors.RegistryError) as caught:
         pin(server, access, image)

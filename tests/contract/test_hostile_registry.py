@@ -27,7 +27,7 @@ from registry_server import (
 )
 
 from lading import errors
-from lading.compose import registry
+from lading.compose import registry, registry_access, registry_client
 from trees import changed, spots
 
 pytestmark = pytest.mark.timeout(90)
@@ -47,11 +47,11 @@ def server() -> Iterator[Server]:
     made.close()
 
 
-def asked(server: Server, image: str = "team/app:1.0") -> registry.Pinned | errors.RegistryError:
+def asked(server: Server, image: str = "team/app:1.0") -> registry_access.Pinned | errors.RegistryError:
     """What becomes of the question; anything else than a digest that fits or an error with a hint is a failure."""
-    found: registry.Pinned | errors.RegistryError
+    found: registry_access.Pinned | errors.RegistryError
     try:
-        found = pin(server, registry.Access(CI, timeout=10), image)
+        found = pin(server, registry_access.Access(CI, timeout=10), image)
     except errors.RegistryError as lost:
         found = lost
     if isinstance(found, errors.RegistryError):
@@ -103,7 +103,7 @@ def test_any_bytes_for_any_answer(server: Server, noise: bytes) -> None:
 @pytest.mark.parametrize("path", [MANIFEST_PATH, "/token", TAGS_PATH])
 def test_a_body_that_drips_ends_in_time(server: Server, path: str) -> None:
     server.special[path] = lambda _: Answer(200, b" " * 10_000, drips=0.05)
-    said = refused(server, registry.Access(CI, timeout=0.6), "team/app:1.0" if path != TAGS_PATH else "team/app:9")
+    said = refused(server, registry_access.Access(CI, timeout=0.6), "team/app:1.0" if path != TAGS_PATH else "team/app:9")
     assert "takes too long" in said.message + said.hint
 
 
@@ -113,9 +113,9 @@ def test_pages_of_tags_that_drip_end_in_time(server: Server) -> None:
         return Answer(200, b'{"tags": ["1.0"]}', {"Link": '<list?n=1>; rel="next"'})
 
     server.special[TAGS_PATH] = page
-    said = refused(server, registry.Access(CI, timeout=3), "team/app:9")
+    said = refused(server, registry_access.Access(CI, timeout=3), "team/app:9")
     assert "to list them takes too long" in said.hint
-    assert len([path for path, _ in server.seen if "tags/list" in path]) < registry.PAGE_LIMIT
+    assert len([path for path, _ in server.seen if "tags/list" in path]) < registry_client.PAGE_LIMIT
 
 
 def test_all_images_together_end_in_time(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +130,7 @@ def test_a_thousand_images_of_one_registry(serve: Serve) -> None:
     server = serve()
     server.images |= {f"team/app{n}:1.0": manifest("linux/amd64") for n in range(1000)}
     names = [f"{server.name}/team/app{n}:1.0" for n in range(1000)]
-    assert len(asyncio.run(registry.resolve(names, lambda _: registry.Access()))) == 1000
+    assert len(asyncio.run(registry.resolve(names, lambda _: registry_access.Access()))) == 1000
 
 
 @pytest.mark.parametrize("headers", [
@@ -149,7 +149,7 @@ def test_challenges_that_take_long_to_read(serve: Serve, header: str, value: str
     server = serve()
     server.special[MANIFEST_PATH] = lambda _: Answer(401, headers={header: value})
     before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
-    refused(server, registry.Access(CI))
+    refused(server, registry_access.Access(CI))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_utime - before < 5  # seconds of this processor, not of the clock
 
 
@@ -167,7 +167,7 @@ def test_the_password_goes_to_the_token_service_that_is_named_and_nowhere_after_
     server.realm = tokens.url + "/token"
     tokens.special["/token"] = lambda _: Answer(307, headers={"Location": f"{third.url}/token"})
     third.special["/token"] = lambda _: Answer(200, json.dumps({"token": TOKEN}).encode())
-    pin(server, registry.Access(CI))
+    pin(server, registry_access.Access(CI))
     assert [said for _, said in tokens.seen] == [BASIC]
     assert [said for _, said in third.seen] == [""]
     assert all(said in ("", f"Bearer {TOKEN}") for _, said in server.seen)
@@ -184,7 +184,7 @@ def realm_at(server: Server, realm: str) -> None:
 def test_credentials_go_to_no_host_that_only_the_registry_names(server: Server, serve: Serve, scheme: str, host: str) -> None:
     other = serve(login="token")
     realm_at(server, f"{scheme}://{host.format(other.port)}/token")
-    said = refused(server, registry.Access(CI, insecure=True))
+    said = refused(server, registry_access.Access(CI, insecure=True))
     assert other.seen == []
     if "@" not in host:
         assert (server.name in said.message, host.format(other.port) in said.message) == (True, True)
@@ -195,7 +195,7 @@ def test_a_host_that_the_user_names_gets_them_over_https(server: Server, serve: 
     tls, ca = certificate(tmp_path, "other", "127.0.0.2")
     other = serve(login="token", tls=tls, address="127.0.0.2")
     realm_at(server, f"https://{other.name}/token")
-    access = registry.Access(CI, ca=str(ca), insecure=True)
+    access = registry_access.Access(CI, ca=str(ca), insecure=True)
     assert "another host" in refused(server, access).message
     assert other.seen == []
     assert pin(server, replace(access, auth=other.name)).digest
@@ -223,5 +223,5 @@ def test_a_redirect_carries_no_credentials_to_another_host(server: Server, serve
             401, headers={"WWW-Authenticate": f'Bearer realm="{server.url}/token",service="here"'})
     else:
         server.special["/token"] = lambda said: Answer(307, headers={"Location": target + "/token"})
-    assert pin(server, registry.Access(CI)).digest
+    assert pin(server, registry_access.Access(CI)).digest
     assert [said for _, said in other.seen] == [""]

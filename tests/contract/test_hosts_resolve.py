@@ -16,7 +16,7 @@ from registry_server import Serve, digest, manifest
 
 from lading import build, context, errors
 from lading import settings as fleets
-from lading.compose import registry
+from lading.compose import registry_access, registry_client
 from lading.deploy import bundling, credentials, deploy, exporting, preparation
 from lading.deploy.request import Request
 from lading.drivers.shell import driver
@@ -260,7 +260,7 @@ def test_the_commit_of_an_image_is_not_looked_up_from_here(fleet: Fleet) -> None
     ("identity", "kind"), [(False, "password"), (True, "identitytoken")]
 )
 def test_a_login_as_dockers_api_takes_it(identity: bool, kind: str) -> None:
-    known = registry.Credentials("ci", "pass-of-ci?>", identity=identity)
+    known = registry_access.Credentials("ci", "pass-of-ci?>", identity=identity)
     told = json.loads(base64.urlsafe_b64decode(known.as_api_header("docker.io")))
     assert told == {
         "username": "ci",
@@ -303,7 +303,7 @@ def test_where_no_host_is_asked_it_is_refused_with_a_next_step(fleet: Fleet) -> 
     bundle("three")
     assert digest(ONE) in (fleet.folder / "three" / "compose.overlay.yaml").read_text()
     with pytest.raises(errors.RegistryError, match="asked by the hosts only"):
-        registry.Registry(INSIDE, credentials.access(here.settings, here.environment)(INSIDE))
+        registry_client.Registry(INSIDE, credentials.access(here.settings, here.environment)(INSIDE))
 
 
 def test_a_playbook_has_the_digest_on_which_the_hosts_agree(fleet: Fleet) -> None:

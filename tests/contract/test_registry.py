@@ -29,7 +29,7 @@ from registry_server import (
 )
 
 from lading import errors
-from lading.compose import registry
+from lading.compose import registry, registry_access, registry_client
 
 # what is there
 
@@ -37,8 +37,8 @@ def test_index_and_single_manifest(serve: Serve) -> None:  # R20
     server = serve()
     server.images["team/app:one"] = manifest()
     index = server.images["team/app:1.0"]
-    assert pin(server) == registry.Pinned(digest(index), ("linux/amd64", "linux/arm64/v8"))
-    assert pin(server, image="team/app:one") == registry.Pinned(digest(manifest()), ())
+    assert pin(server) == registry_access.Pinned(digest(index), ("linux/amd64", "linux/arm64/v8"))
+    assert pin(server, image="team/app:one") == registry_access.Pinned(digest(manifest()), ())
     assert pin(server, image=f"team/app@{digest(index)}").digest == digest(index)
     assert pin(server, image=f"team/app:1.0@{digest(index)}").digest == digest(index)
 
@@ -46,16 +46,43 @@ def test_index_and_single_manifest(serve: Serve) -> None:  # R20
 def test_several_registries_at_once(serve: Serve) -> None:
     one, two = serve(), serve(login="basic")
     images = [f"{one.name}/team/app:1.0", f"{two.name}/team/app:1.0"]
-    access = {one.name: registry.Access(), two.name: registry.Access(CI)}
+    access = {one.name: registry_access.Access(), two.name: registry_access.Access(CI)}
     assert set(asyncio.run(registry.resolve(images, access.__getitem__))) == set(images)
     assert all(not said for _, said in one.seen)  # the password of one is not for the other
+
+
+def context_of(one: registry_client.Registry) -> object:
+    """The TLS context by which a registry's HTTPS connections are made."""
+    return one._client(f"{one.base}/v2/")._transport._pool._ssl_context  # type: ignore[attr-defined]
+
+
+def test_several_registries_share_one_tls_context(tmp_path: Path) -> None:
+    _, ca = certificate(tmp_path, "own")
+    one, two = (registry_client.Registry(name, registry_access.Access()) for name in ("one.example", "two.example"))
+    own = registry_client.Registry("own.example", registry_access.Access(ca=str(ca)))
+    assert context_of(one) is context_of(two)
+    assert context_of(own) is not context_of(one), "what trusts its own authority trusts no other"
+    for each in (one, two, own):
+        asyncio.run(each.close())
+
+
+def test_certificates_are_read_for_https_alone(serve: Serve, tmp_path: Path) -> None:
+    registry_client._machine_trust.cache_clear()
+    server = serve()
+    assert pin(server).digest
+    assert registry_client._machine_trust.cache_info().currsize == 0
+    tls, _ = certificate(tmp_path, "stranger")
+    away = serve(tls=tls)
+    server.special["/v2/team/app/manifests/1.0"] = lambda _: Answer(307, headers={"Location": f"https://{away.name}/v2/x"})
+    assert "CERTIFICATE" in refused(server).message.upper(), "where HTTP leads on to HTTPS, certificates count"
+    assert registry_client._machine_trust.cache_info().currsize == 1
 
 
 def test_first_failure_is_the_one_that_is_said(serve: Serve) -> None:
     server = serve()
     images = [f"{server.name}/team/{name}:1" for name in ("a", "b", "c")]
     with pytest.raises(errors.RegistryError, match="team/a:1 is not in its registry"):
-        asyncio.run(registry.resolve(images, lambda _: registry.Access()))
+        asyncio.run(registry.resolve(images, lambda _: registry_access.Access()))
 
 
 # who may ask
@@ -63,7 +90,7 @@ def test_first_failure_is_the_one_that_is_said(serve: Serve) -> None:
 @pytest.mark.parametrize("login", ["basic", "token"])
 def test_login(serve: Serve, login: str) -> None:
     server = serve(login=login)
-    assert pin(server, registry.Access(CI)).digest == digest(server.images["team/app:1.0"])
+    assert pin(server, registry_access.Access(CI)).digest == digest(server.images["team/app:1.0"])
     assert server.seen[0][1] == ""  # nobody is told the password before asking for it
     if login == "token":
         assert server.seen[-1][1] == f"Bearer {TOKEN}:repository:team/app:pull"
@@ -72,7 +99,7 @@ def test_login(serve: Serve, login: str) -> None:
 @pytest.mark.parametrize("login", ["basic", "token"])
 def test_wrong_or_no_password(serve: Serve, login: str) -> None:
     server = serve(login=login)
-    wrong = refused(server, registry.Access(registry.Credentials(USER, "wrong", "lading.yaml")))
+    wrong = refused(server, registry_access.Access(registry_access.Credentials(USER, "wrong", "lading.yaml")))
     assert "refuses the credentials of ci (lading.yaml) for team/app" in wrong.message
     none = refused(server)
     assert "wants a login for team/app: there are no credentials for it" in none.message
@@ -80,8 +107,8 @@ def test_wrong_or_no_password(serve: Serve, login: str) -> None:
 
 
 def test_ping(serve: Serve) -> None:
-    async def ping(server: Server, known: registry.Credentials | None) -> None:
-        client = registry.Registry(server.name, registry.Access(known))
+    async def ping(server: Server, known: registry_access.Credentials | None) -> None:
+        client = registry_client.Registry(server.name, registry_access.Access(known))
         try:
             await client.ping()
         finally:
@@ -101,7 +128,7 @@ def test_ping(serve: Serve) -> None:
 def test_own_ca(serve: Serve, tmp_path: Path) -> None:
     tls, ca = certificate(tmp_path, "own")
     server = serve(tls=tls, login="token")
-    assert pin(server, registry.Access(CI, ca=str(ca))).platforms
+    assert pin(server, registry_access.Access(CI, ca=str(ca))).platforms
 
 
 def test_wrong_certificate(serve: Serve, tmp_path: Path) -> None:
@@ -110,7 +137,7 @@ def test_wrong_certificate(serve: Serve, tmp_path: Path) -> None:
     foreign, foreign_ca = certificate(tmp_path, "foreign", "127.0.0.2")
     for context, ca in ((tls, other), (foreign, foreign_ca)):
         server = serve(tls=context)
-        said = refused(server, registry.Access(CI, ca=str(ca)))
+        said = refused(server, registry_access.Access(CI, ca=str(ca)))
         assert "certificate" in said.message.lower()
         assert "ca: FILE" in said.hint
         assert server.seen == []
@@ -119,16 +146,16 @@ def test_wrong_certificate(serve: Serve, tmp_path: Path) -> None:
 def test_ca_that_is_none(serve: Serve, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("no certificate")
     for name in ("ca.pem", "absent.pem"):
-        said = refused(serve(), registry.Access(ca=str(tmp_path / name)))
+        said = refused(serve(), registry_access.Access(ca=str(tmp_path / name)))
         assert (said.file, "cannot be used" in said.message) == (str(tmp_path / name), True)
 
 
 def test_insecure_is_asked_for(serve: Serve, tmp_path: Path) -> None:
     server = serve()
     _, ca = certificate(tmp_path, "own")
-    assert "insecure: true" in refused(server, registry.Access(CI, ca=str(ca))).hint  # HTTPS is wanted, HTTP is there
+    assert "insecure: true" in refused(server, registry_access.Access(CI, ca=str(ca))).hint  # HTTPS is wanted, HTTP is there
     assert server.seen == []
-    assert pin(server, registry.Access(insecure=True)).platforms
+    assert pin(server, registry_access.Access(insecure=True)).platforms
 
 
 def test_nobody_listens() -> None:
@@ -136,7 +163,7 @@ def test_nobody_listens() -> None:
         closed.bind(("127.0.0.1", 0))
         image = f"127.0.0.1:{closed.getsockname()[1]}/a:1"
         with pytest.raises(errors.RegistryError, match="does not answer") as caught:
-            asyncio.run(registry.resolve([image], lambda _: registry.Access()))
+            asyncio.run(registry.resolve([image], lambda _: registry_access.Access()))
     assert "is it up?" in caught.value.hint
 
 
@@ -162,7 +189,7 @@ def test_absent_repository_and_absent_digest(serve: Serve) -> None:
 def test_tags_that_may_not_be_listed(serve: Serve) -> None:
     server = serve(login="basic")
     server.special["/v2/team/app/tags/list"] = lambda _: Answer(403)
-    said = refused(server, registry.Access(CI), "team/app:2")
+    said = refused(server, registry_access.Access(CI), "team/app:2")
     assert "team/app:2 is not in its registry" in said.message
     assert "which tags there are is not known: registry" in said.hint
 
@@ -180,12 +207,12 @@ def test_links_to_the_next_page(serve: Serve, link: str) -> None:
 def test_links_elsewhere_and_for_ever(serve: Serve) -> None:
     server, other = serve(login="basic"), serve()
     server.special["/v2/team/app/tags/list"] = lambda _: Answer(200, b'{"tags": ["7"]}', {"Link": f'<{other.url}/v2/x>; rel="next"'})
-    assert refused(server, registry.Access(CI), "team/app:2").hint == "there are: 7"
+    assert refused(server, registry_access.Access(CI), "team/app:2").hint == "there are: 7"
     assert other.seen == []
     server.special["/v2/team/app/tags/list"] = lambda _: Answer(200, b'{"tags": ["7"]}', {"Link": '<list?n=1>; rel="next"'})
     server.seen.clear()
-    assert refused(server, registry.Access(CI), "team/app:2").hint == "there are: 7"
-    assert len([path for path, _ in server.seen if "list" in path]) <= 2 * registry.PAGE_LIMIT
+    assert refused(server, registry_access.Access(CI), "team/app:2").hint == "there are: 7"
+    assert len([path for path, _ in server.seen if "list" in path]) <= 2 * registry_client.PAGE_LIMIT
 
 
 # registries that lie, break or want to harm
@@ -239,7 +266,7 @@ def test_a_digest_that_lies(serve: Serve) -> None:
 def test_a_body_without_end(serve: Serve, path: str) -> None:
     server = serve(login="token")
     server.special[path] = lambda _: Answer(200, b"x" * 65536, endless=True)
-    assert "sends more than 4 MiB" in refused(server, registry.Access(CI)).message
+    assert "sends more than 4 MiB" in refused(server, registry_access.Access(CI)).message
 
 
 def test_a_compressed_bomb(serve: Serve) -> None:
@@ -251,7 +278,7 @@ def test_a_compressed_bomb(serve: Serve) -> None:
 def test_it_takes_too_long(serve: Serve) -> None:
     server = serve()
     server.special[MANIFEST_PATH] = lambda _: (server.closing.wait(60), Answer(200))[1]
-    assert "does not answer: it takes too long" in refused(server, registry.Access(timeout=0.3)).message
+    assert "does not answer: it takes too long" in refused(server, registry_access.Access(timeout=0.3)).message
 
 
 def test_it_drips(serve: Serve) -> None:
@@ -263,7 +290,7 @@ def test_it_drips(serve: Serve) -> None:
         return Answer(307, headers={"Location": MANIFEST_PATH})
 
     server.special[MANIFEST_PATH] = redirect
-    assert "it takes too long" in refused(server, registry.Access(timeout=0.5)).message
+    assert "it takes too long" in refused(server, registry_access.Access(timeout=0.5)).message
 
 
 @pytest.mark.parametrize(("status", "headers", "hint"), [
@@ -272,7 +299,7 @@ def test_it_drips(serve: Serve) -> None:
 def test_asked_too_often(serve: Serve, status: int, headers: dict[str, str], hint: str) -> None:
     server = serve()
     server.special[MANIFEST_PATH] = lambda _: Answer(status, HTML, headers)
-    said = refused(server, registry.Access(patience=0))
+    said = refused(server, registry_access.Access(patience=0))
     assert ("asked too often (429)" in said.message, hint in said.hint) == (True, True)
 
 
@@ -280,7 +307,7 @@ def test_asked_too_often(serve: Serve, status: int, headers: dict[str, str], hin
 def test_other_answers(serve: Serve, status: int) -> None:
     server = serve(login="token")
     server.special[MANIFEST_PATH] = lambda _: Answer(status, HTML)
-    known = registry.Access(CI, patience=0)
+    known = registry_access.Access(CI, patience=0)
     assert f"answered {status} for {server.name}/team/app:1.0" in refused(server, known).message
     del server.special[MANIFEST_PATH]
     server.special[TAGS_PATH] = lambda _: Answer(status, HTML)
@@ -307,9 +334,9 @@ def test_who_is_busy_or_hangs_up_is_asked_again(serve: Serve, place: str, busy: 
 
     server.special[place] = then
     if "tags" in place:
-        assert "there are: 1.0" in refused(server, registry.Access(CI), "team/app:2").hint
+        assert "there are: 1.0" in refused(server, registry_access.Access(CI), "team/app:2").hint
     else:
-        assert pin(server, registry.Access(CI)).platforms == ("linux/amd64",)
+        assert pin(server, registry_access.Access(CI)).platforms == ("linux/amd64",)
     assert not troubles
 
 
@@ -323,7 +350,7 @@ def test_a_registry_that_says_at_once_is_asked_after_pauses_that_double(serve: S
         return Answer(429, HTML, {"Retry-After": later})
 
     server.special[MANIFEST_PATH] = busy
-    refused(server, registry.Access(patience=2))
+    refused(server, registry_access.Access(patience=2))
     assert len(asked) == 3  # at once, after half a second and after one more: then the next pause would be too long
 
 
@@ -356,9 +383,9 @@ def test_nobody_waits_longer_than_there_is_patience(serve: Serve, headers: dict[
 def test_patience_ends(serve: Serve) -> None:
     server = serve()
     server.special[MANIFEST_PATH] = lambda _: Answer(504, HTML)
-    assert "answered 504" in refused(server, registry.Access(patience=2)).message
+    assert "answered 504" in refused(server, registry_access.Access(patience=2)).message
     assert len(server.seen) == 3  # at once, after 0.5 s, after 1 s more
-    assert "answered 504" in refused(server, registry.Access(patience=0)).message
+    assert "answered 504" in refused(server, registry_access.Access(patience=0)).message
 
 
 @pytest.mark.parametrize(("body", "words"), [
@@ -371,7 +398,7 @@ def test_patience_ends(serve: Serve) -> None:
 def test_a_registry_is_quoted(serve: Serve, body: bytes, words: str) -> None:
     server = serve()
     server.special[MANIFEST_PATH] = lambda _: Answer(418, body)
-    said = refused(server, registry.Access(CI)).message
+    said = refused(server, registry_access.Access(CI)).message
     assert said.endswith(words.format(server.name)) and said.isprintable() and len(said) < 500
 
 
@@ -379,7 +406,7 @@ def test_a_registry_is_quoted(serve: Serve, body: bytes, words: str) -> None:
 def test_a_refusal_is_quoted_too(serve: Serve, status: int) -> None:
     server = serve()
     server.special[MANIFEST_PATH] = lambda _: Answer(status, b'{"errors": [{"message": "the team is suspended"}]}')
-    assert refused(server, registry.Access(CI, patience=0)).message.endswith(": the team is suspended")
+    assert refused(server, registry_access.Access(CI, patience=0)).message.endswith(": the team is suspended")
 
 
 # credentials go where they belong
@@ -389,7 +416,7 @@ def test_redirect_on_the_same_server_keeps_the_login(serve: Serve) -> None:
     server.images["moved/app:1.0"] = manifest("linux/amd64")
     server.special[MANIFEST_PATH] = lambda _: Answer(307, headers={"Location": "/v2/moved/app/manifests/1.0"})
     server.special["/v2/"] = lambda _: Answer(401, headers={"WWW-Authenticate": "Basic"})
-    assert pin(server, registry.Access(CI)).platforms == ("linux/amd64",)
+    assert pin(server, registry_access.Access(CI)).platforms == ("linux/amd64",)
 
 
 @pytest.mark.parametrize("login", ["basic", "token"])
@@ -402,7 +429,7 @@ def test_redirect_elsewhere_takes_no_credentials(serve: Serve, login: str) -> No
             401, headers={"WWW-Authenticate": f'Bearer realm="{server.url}/token",service="here"' if login == "token" else "Basic"})
 
     server.special[MANIFEST_PATH] = moved
-    assert pin(server, registry.Access(CI)).digest == digest(content)
+    assert pin(server, registry_access.Access(CI)).digest == digest(content)
     assert other.seen == [(MANIFEST_PATH, "")]
 
 
@@ -410,7 +437,7 @@ def test_redirect_of_the_token_service_takes_no_credentials(serve: Serve) -> Non
     server, other = serve(login="token"), serve()
     server.special["/token"] = lambda _: Answer(302, headers={"Location": f"{other.url}/token"})
     other.special["/token"] = lambda _: Answer(200, b'{"token": "x"}')
-    refused(server, registry.Access(CI))
+    refused(server, registry_access.Access(CI))
     assert other.seen == [("/token", "")]
 
 
@@ -418,7 +445,7 @@ def test_redirect_from_https_to_http(serve: Serve, tmp_path: Path) -> None:
     tls, ca = certificate(tmp_path, "own")
     server, other = serve(tls=tls), serve()
     server.special[MANIFEST_PATH] = lambda _: Answer(307, headers={"Location": f"{other.url}{MANIFEST_PATH}"})
-    assert "redirects to 'http://" in refused(server, registry.Access(ca=str(ca))).message
+    assert "redirects to 'http://" in refused(server, registry_access.Access(ca=str(ca))).message
     assert other.seen == []
 
 
@@ -427,7 +454,7 @@ def test_redirects_that_lead_nowhere(serve: Serve, location: str) -> None:
     server = serve()
     server.special[MANIFEST_PATH] = lambda _: Answer(307, headers={"Location": location})
     refused(server)
-    assert len(server.seen) <= registry.REDIRECT_LIMIT
+    assert len(server.seen) <= registry_client.REDIRECT_LIMIT
 
 
 @pytest.mark.parametrize("realm", ["http://127.0.0.1:1/token", "ftp://x/", "//", "/token", "https://a:b/", "ftp://h/etc/passwd", ""])
@@ -435,14 +462,14 @@ def test_tokens_are_asked_of_https_only(serve: Serve, tmp_path: Path, realm: str
     tls, ca = certificate(tmp_path, "own")
     server = serve(login="token", tls=tls)
     server.special[MANIFEST_PATH] = lambda _: Answer(401, headers={"WWW-Authenticate": f'Bearer realm="{realm}"'})
-    assert "asks for a token at" in refused(server, registry.Access(CI, ca=str(ca))).message
+    assert "asks for a token at" in refused(server, registry_access.Access(CI, ca=str(ca))).message
 
 
 @pytest.mark.parametrize("body", [HTML, b"{}", b"[]", b'{"token": 5}', b'{"token": "a\\nb"}', b'{"token": ""}', DEEP])
 def test_what_is_no_token(serve: Serve, body: bytes) -> None:
     server = serve(login="token")
     server.special["/token"] = lambda _: Answer(200, body)
-    assert "gave a token that cannot be read" in refused(server, registry.Access(CI)).message
+    assert "gave a token that cannot be read" in refused(server, registry_access.Access(CI)).message
 
 
 def test_access_token_and_realm_with_a_query(serve: Serve) -> None:
@@ -450,7 +477,7 @@ def test_access_token_and_realm_with_a_query(serve: Serve) -> None:
     server.realm = server.url + "/token?account=1"
     body = json.dumps({"access_token": TOKEN}).encode()
     server.special["/token"] = lambda said: Answer(200 if said == BASIC else 401, body)
-    assert pin(server, registry.Access(CI)).platforms
+    assert pin(server, registry_access.Access(CI)).platforms
     assert "/token?account=1&service=here" in server.seen[1][0]
 
 

@@ -10,7 +10,7 @@ import pytest
 from registry_server import IDENTITY, PASSWORD, USER, Answer, Serve, pin, refused
 
 from lading import errors, settings
-from lading.compose import registry
+from lading.compose import registry_access
 from lading.deploy import credentials
 from lading.inventory import hosts
 
@@ -20,7 +20,7 @@ def fleet(name: str, **more: object) -> settings.Settings:
     return settings.Settings(Path("lading.yaml"), hosts.Inventory({}, {}), registries={name: own})
 
 
-def access(name: str, environment: dict[str, str], **more: object) -> registry.Access:
+def access(name: str, environment: dict[str, str], **more: object) -> registry_access.Access:
     return credentials.access(fleet(name, **more), environment)(name)
 
 
@@ -38,7 +38,7 @@ def test_from_the_environment_and_from_a_command(serve: Serve, tmp_path: Path) -
     for password in (("env", "SECRET"), ("command", str(tmp_path / "pass"))):
         known = access(server.name, {"SECRET": PASSWORD, "PATH": os.defpath}, username=USER, password=password)
         assert (known.credentials, PASSWORD in repr(known)) == (
-            registry.Credentials(USER, PASSWORD, "lading.yaml"), False)
+            registry_access.Credentials(USER, PASSWORD, "lading.yaml"), False)
         assert pin(server, known).digest
 
 
@@ -79,7 +79,7 @@ def test_from_docker_login(serve: Serve, tmp_path: Path, key: str) -> None:
     server = serve(login="token")
     environment = docker_config(tmp_path, {"auths": {key.format(server.name): {"auth": AUTH}}})
     known = access(server.name, environment, insecure=True)
-    assert known == registry.Access(registry.Credentials(USER, PASSWORD, "docker login"), insecure=True)
+    assert known == registry_access.Access(registry_access.Credentials(USER, PASSWORD, "docker login"), insecure=True)
     assert pin(server, known).digest
     (tmp_path / ".docker").mkdir()
     (tmp_path / "config.json").rename(tmp_path / ".docker/config.json")
@@ -90,8 +90,8 @@ def test_from_docker_login(serve: Serve, tmp_path: Path, key: str) -> None:
 def test_docker_hub_and_identity_tokens(tmp_path: Path) -> None:
     entry = {"auth": base64.b64encode(b"0000:").decode(), "identitytoken": "idt"}
     environment = docker_config(tmp_path, {"auths": {"https://index.docker.io/v1/": {"auth": AUTH}, "acr.example": entry}})
-    assert access("docker.io", environment).credentials == registry.Credentials(USER, PASSWORD, "docker login")
-    assert access("acr.example", environment).credentials == registry.Credentials("0000", "idt", "docker login", identity=True)
+    assert access("docker.io", environment).credentials == registry_access.Credentials(USER, PASSWORD, "docker login")
+    assert access("acr.example", environment).credentials == registry_access.Credentials("0000", "idt", "docker login", identity=True)
 
 
 IN_LINES = AUTH[:6] + "\n" + AUTH[6:] + "\n"
@@ -111,15 +111,15 @@ def test_all_forms_of_an_entry(serve: Serve, tmp_path: Path, entry: dict[str, st
         environment = {"DOCKER_AUTH_CONFIG": text, "HOME": str(tmp_path / "nowhere")}
     known = access(server.name, environment).credentials
     origin = "docker login" if variable == "DOCKER_CONFIG" else "DOCKER_AUTH_CONFIG"
-    assert known == registry.Credentials(USER, PASSWORD, origin)
+    assert known == registry_access.Credentials(USER, PASSWORD, origin)
     assert pin(server, access(server.name, environment)).digest
 
 
 def test_docker_auth_config_comes_first_and_does_not_hide_what_it_lacks(tmp_path: Path) -> None:
     environment = docker_config(tmp_path, {"auths": {"r:1": {"auth": "eDp5"}, "r:2": {"auth": "eDp5"}}})
     environment["DOCKER_AUTH_CONFIG"] = json.dumps({"auths": {"r:1": {"auth": AUTH}}})
-    assert access("r:1", environment).credentials == registry.Credentials(USER, PASSWORD, "DOCKER_AUTH_CONFIG")
-    assert access("r:2", environment).credentials == registry.Credentials("x", "y", "docker login")
+    assert access("r:1", environment).credentials == registry_access.Credentials(USER, PASSWORD, "DOCKER_AUTH_CONFIG")
+    assert access("r:2", environment).credentials == registry_access.Credentials("x", "y", "docker login")
     broken = access("r:1", {**environment, "DOCKER_AUTH_CONFIG": "{"})
     assert broken.credentials is None and broken.lack == "DOCKER_AUTH_CONFIG cannot be used: JSONDecodeError"
 
@@ -143,7 +143,7 @@ def test_an_identity_token_is_exchanged(serve: Serve, tmp_path: Path, by: str) -
 
 def test_who_knows_no_oauth_is_asked_as_ever(serve: Serve, tmp_path: Path) -> None:
     server = serve(login="token")
-    known = registry.Access(registry.Credentials(USER, PASSWORD, "docker login", identity=True))
+    known = registry_access.Access(registry_access.Credentials(USER, PASSWORD, "docker login", identity=True))
     asked = list[str]()
 
     def token(said: str) -> Answer:
@@ -158,7 +158,7 @@ def test_who_knows_no_oauth_is_asked_as_ever(serve: Serve, tmp_path: Path) -> No
 def test_an_identity_token_goes_to_no_host_that_only_the_registry_names(serve: Serve) -> None:
     server, other = serve(login="token"), serve(login="token")
     server.realm = f"http://localhost:{other.port}/token"
-    known = registry.Access(registry.Credentials("<token>", IDENTITY, "docker login", identity=True))
+    known = registry_access.Access(registry_access.Credentials("<token>", IDENTITY, "docker login", identity=True))
     assert "wants its credentials to be sent to another host" in refused(server, known).message
     assert not other.posted
 
@@ -167,7 +167,7 @@ def test_an_identity_token_goes_to_no_host_that_only_the_registry_names(serve: S
 def test_an_identity_token_follows_no_redirect(serve: Serve, status: int) -> None:
     server, other = serve(login="token"), serve(login="token")
     server.special["/token"] = lambda _: Answer(status, headers={"Location": f"{other.url}/token"})
-    known = registry.Access(registry.Credentials("<token>", IDENTITY, "docker login", identity=True))
+    known = registry_access.Access(registry_access.Credentials("<token>", IDENTITY, "docker login", identity=True))
     assert f"answered {status} where tokens are given" in refused(server, known).message
     assert not other.seen
 
@@ -211,10 +211,10 @@ def test_docker_configuration_that_cannot_be_read(tmp_path: Path, content: str) 
 
 
 def test_no_docker_configuration(tmp_path: Path) -> None:
-    assert access("r", {"HOME": str(tmp_path)}) == registry.Access()
+    assert access("r", {"HOME": str(tmp_path)}) == registry_access.Access()
 
 
 def test_lading_yaml_comes_before_docker_login(tmp_path: Path) -> None:
     environment = docker_config(tmp_path, {"auths": {"r": {"auth": AUTH}}})
     known = access("r", {**environment, "P": "own"}, username="me", password=("env", "P"), ca="/ca.pem")
-    assert known == registry.Access(registry.Credentials("me", "own", "lading.yaml"), "/ca.pem")
+    assert known == registry_access.Access(registry_access.Credentials("me", "own", "lading.yaml"), "/ca.pem")

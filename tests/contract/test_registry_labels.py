@@ -7,12 +7,12 @@ import pytest
 from registry_server import CI, Answer, Serve, Server, with_config
 
 from lading import errors
-from lading.compose import registry
+from lading.compose import registry, registry_access
 
 
 def labelled(server: Server, image: str = "team/app:1.0") -> dict[str, str]:
     name = f"{server.name}/{image}"
-    return dict(asyncio.run(registry.labels([name], lambda _: registry.Access(CI)))[name])
+    return dict(asyncio.run(registry.labels([name], lambda _: registry_access.Access(CI)))[name])
 
 
 @pytest.mark.parametrize("index", [True, False])

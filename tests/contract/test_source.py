@@ -9,7 +9,7 @@ import pytest
 from registry_server import Serve, Server, with_config
 
 from lading import errors
-from lading.compose import project, read, registry, revision, worktree
+from lading.compose import project, read, registry_access, revision, worktree
 from lading.deploy import resolution, source_selection
 from lading.deploy.request import Request
 from lading.inventory import hosts
@@ -55,7 +55,7 @@ class Shop:
 
     def settle(self, request: Request | None = None) -> project.Reading:
         asked = request or Request(self.app, ("x",), version="1.0")
-        return asyncio.run(source_selection.select_source(asked, self.find(asked), lambda _: registry.Access(), self.find))
+        return asyncio.run(source_selection.select_source(asked, self.find(asked), lambda _: registry_access.Access(), self.find))
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_without_git(tmp_path: Path) -> None:
     here = resolution.find_files(ENVIRONMENT, asked, NOWHERE)
 
     def settle(request: Request) -> project.Reading:
-        return asyncio.run(source_selection.select_source(request, here, lambda _: registry.Access(), lambda asked, beside: here))
+        return asyncio.run(source_selection.select_source(request, here, lambda _: registry_access.Access(), lambda asked, beside: here))
 
     assert settle(asked) == read.read_files(here)
     with pytest.raises(errors.InputError):

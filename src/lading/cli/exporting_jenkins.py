@@ -1,13 +1,15 @@
 """`lading export jenkins`: what the fleet file and the options say, as values for the Jenkinsfile."""
 
 import importlib.metadata
+import os
 import re
 from pathlib import Path
 
 import click
 
 from lading import errors, settings
-from lading.cli import session, terminal
+from lading import found as finding
+from lading.cli import terminal
 from lading.compose import reference
 from lading.export import jenkins as jenkinsfiles
 from lading.inventory import hosts
@@ -32,7 +34,7 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def jenkins(config: str, project_directory: Path, image: str, fleet: str, ssh_credential: str, given: tuple[str, ...],
             ledger_credential: str, passed: tuple[str, ...], submitter: str, patience: int) -> int:
     """A Jenkinsfile with the fleet file's destinations and registries; it deploys the app it is committed beside."""
-    known = session.load(config, project_directory)
+    known = finding.fleet(os.environ, project_directory, config)
     choices = _choices(known.inventory)
     if not choices:
         raise errors.SettingsError("the fleet file has no destinations to choose from", "add: destinations:", file=str(known.path))

@@ -1,82 +1,16 @@
-"""The fleet file and the pinned host keys: init, hosts, config."""
+"""The fleet file and the pinned host keys: hosts, config."""
 
-import json
 import os
-import sys
 from pathlib import Path
 
 import click
 
-from lading import allowed, bootstrap, disk, errors, settings
+from lading import allowed, disk, errors, loading, settings
 from lading import found as finding
-from lading.cli import completing, options, prompts, render, session, terminal
-from lading.queries import check as checks
+from lading.cli import completing, options, prompts, render, terminal
+from lading.inventory import hosts as inventory
 
 PINS = "in lading.yaml: ssh: {known_hosts: PATH}, a file in a folder that is there"
-
-
-@click.command()
-@click.option("--host", "address", help="Address of the first host.")
-@click.option("--user", help="SSH user there.")
-@click.option("--registry", help="Registry as host:port, if it wants a password.")
-@click.option("--username", help="User of the registry; its password comes from REGISTRY_PASSWORD.")
-@click.option("--ca", default="", help="File with the certificate of the registry's own authority.")
-@click.option("--trust/--no-trust", default=True, help="Look at the host's key and pin it.")
-@options.yes_option
-@options.verbose_option
-@click.pass_obj
-def init(
-    config: str, address: str | None, user: str | None, registry: str | None, username: str | None, ca: str,
-    trust: bool, yes: bool,
-) -> int:
-    """Write a fleet file, pin the host's key, check. What is not given is asked for on a terminal."""
-    path = Path(config or "lading.yaml")
-    if os.path.lexists(path):
-        raise errors.SettingsError(f"{path} exists already; it is left as it is", f"edit {path}, then: lading check")
-    address = _asked(address, "--host", "Address of the first host")
-    user = _asked(user, "--user", "SSH user there")
-    registry = _asked(registry, "--registry", "Registry that wants a password, as host:port (empty: none)", "")
-    lines = ["lading: 1", "hosts:", f"  host1: {{address: {json.dumps(address)}}}", "ssh:",
-             f"  user: {json.dumps(user)}", "  known_hosts: known_hosts", "destinations:", "  production:",
-             "    hosts: [host1]"]
-    if registry:
-        username = _asked(username, "--username", "User of the registry (its password: REGISTRY_PASSWORD)", user)
-        lines += ["registries:", f"  {json.dumps(registry)}:", f"    username: {json.dumps(username)}",
-                  "    password: {env: REGISTRY_PASSWORD}"]
-        lines += [f"    ca: {json.dumps(str(Path(ca).resolve()))}"] if ca else []
-    lines += ["# Variables of your environment that Compose files may use, besides VERSION: names, and patterns such as APP_*",
-              "pass_env: []"]
-    with disk.writing(path, "lading --config PATH init"):
-        path.write_text("\n".join(lines) + "\n")
-    settings.load(path, os.environ)
-    _allow(path)
-    render.line(f"wrote {path}")
-    if not trust:
-        return 0
-    code = _trust(str(path), (), yes, False)
-    return code or session.run(_check(str(path)))
-
-
-def _asked(given: str | None, option: str, question: str, default: str | None = None) -> str:
-    """What was given, else the answer on a terminal, else *default*.
-
-    Raises:
-        InputError: there is nobody to ask, and no default.
-    """
-    if given is not None:
-        return given
-    if sys.stdin.isatty():
-        return terminal.prompt(question, default)
-    if default is None:
-        raise errors.InputError(f"{option} is missing, and there is no terminal to ask on", f"lading init {option} …")
-    return default
-
-
-async def _check(config: str) -> int:
-    async with session.opened(config) as context:
-        found = await checks.check(context)
-    render.check(found)
-    return 0 if all(one.good for one in found) else 6
 
 
 @click.group()
@@ -89,7 +23,7 @@ def hosts() -> None:
 @click.pass_obj
 def hosts_list(config: str, as_json: bool) -> int:
     """The hosts and destinations of the fleet file."""
-    found = session.load(config, Path()).inventory
+    found = finding.fleet(os.environ, Path(), config).inventory
     if as_json:
         render.document([
             {"host": h.name, "address": h.address or None, "user": h.user or None, "port": h.port or 22,
@@ -99,8 +33,29 @@ def hosts_list(config: str, as_json: bool) -> int:
             for h in found.hosts.values()
         ])
     else:
-        render.hosts(found)
+        hosts_table(found)
     return 0
+
+
+def hosts_table(found: inventory.Inventory) -> None:
+    """The hosts of the fleet file, then what of an Ansible inventory is not heeded."""
+    render.table(("host", "address", "user", "labels", "destinations", *(["groups"] if found.groups else []), "from"), [
+        (h.name, h.address or "(ssh config)", h.user or "-", ", ".join(f"{k}={v}" for k, v in h.labels.items()) or "-",
+         ", ".join(d.name for d in found.destinations.values() if h.name in d.hosts) or "-",
+         *([", ".join(found.groups_of(h.name)) or "-"] if found.groups else []), _here(h.origin) or "-")
+        for h in found.hosts.values()
+    ])
+    for name, notes in found.notes.items():
+        for note in notes:
+            render.line(f"{name}: {note}" if name else note)
+    for h in found.hosts.values():
+        if h.refusal is not None:
+            render.line(f"{h.refusal.message} ({h.refusal.hint})")
+
+
+def _here(path: str) -> str:
+    """A path as seen from here, where it is below."""
+    return path.removeprefix(f"{Path.cwd()}/")
 
 
 @hosts.command("trust")
@@ -111,25 +66,21 @@ def hosts_list(config: str, as_json: bool) -> int:
 @click.pass_obj
 def hosts_trust(config: str, names: tuple[str, ...], replace: bool, yes: bool) -> int:
     """Show the keys' fingerprints, and pin them beside the fleet file."""
-    return _trust(config, names, yes, replace)
+    return trust(config, names, yes, replace)
 
 
-def _trust(config: str, names: tuple[str, ...], yes: bool, replace: bool) -> int:
+def trust(config: str, names: tuple[str, ...], yes: bool, replace: bool) -> int:
     prompts.must_answer(yes)
-    found = session.load(config, Path())
+    found = finding.fleet(os.environ, Path(), config)
     chosen = found.inventory.choose(names)[1] if names else found.inventory.reachable()
     path = found.ssh.known_hosts
     with disk.writing(path, PINS):
         pinned = path.read_text(errors="surrogateescape").splitlines() if path.exists() else []
 
-    async def work() -> list[tuple[str, list[tuple[str, str, str]]]]:
-        transport = bootstrap.over_ssh(found, session.teller())
-        try:
-            return [(host.name, await transport.fetch_host_keys(host)) for host in chosen]
-        finally:
-            await transport.close()
-
-    for name, keys in session.run(work()):
+    with loading.later():  # all else here is about files: no host is asked, and no ledger opened
+        from lading import bootstrap
+        from lading.cli import session
+    for name, keys in session.run(bootstrap.host_keys(found, chosen, session.teller())):
         pinned = _pin(name, keys, pinned, yes, replace)
     with disk.writing(path, PINS):
         path.write_text("\n".join(pinned) + "\n", errors="surrogateescape")
@@ -193,10 +144,3 @@ def config_allow(config: str, project_directory: Path, show: bool, yes: bool) ->
     allowed.allow(home, found.path, digest)
     render.line("allowed, until one of these entries changes")
     return 0
-
-
-def _allow(path: Path) -> None:
-    """Allow what lading itself has just written."""
-    entries = finding.entries(path)
-    if entries:
-        allowed.allow(settings.state_home(os.environ), path, allowed.digest(path, entries))

@@ -1,4 +1,4 @@
-"""Verbs about what was done: history, show; ledger verify, rebuild, export, import."""
+"""Verbs about what was done: history; ledger verify, rebuild, export, import."""
 
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -8,13 +8,12 @@ from typing import Any
 
 import click
 
-from lading import bootstrap, canonical, disk, errors, events
+from lading import bootstrap, disk, errors
 from lading import context as contexts
+from lading import found as finding
 from lading.bootstrap import LedgerUse
-from lading.cli import completing, options, render, session, terminal
-from lading.ledger import deployments, evidence
+from lading.cli import options, render, session, terminal
 from lading.ledger import ledger as ledgers
-from lading.ledger import timings as times
 from lading.queries import history as past
 
 LINE_LIMIT = 16 << 20  # bytes in a line of an exported ledger
@@ -33,17 +32,17 @@ def history(config: str, app: str, to: tuple[str, ...], limit: int, offline: boo
     """Who deployed what, when, with which result; what was done elsewhere is read from the hosts."""
 
     async def work() -> int:
-        async with session.opened(config, use=LedgerUse.QUESTIONED) as context:
+        async with session.opened(config, use=LedgerUse.QUESTIONED, offline=offline) as context:
             found = await past.history(context, app, to=to, limit=limit, offline=offline)
         if as_json and not found.rows:
             contexts.check_answered(found.unreachable, "whether anything was done")
         render.document([row.as_json() for row in found.rows]) if as_json else _history(found)
-        return session.answered(found.unreachable) if as_json else _exit(found.unreachable)
+        return session.answered(found.unreachable) if as_json else exit_code(found.unreachable)
 
     return session.run(work())
 
 
-def _exit(unread: Mapping[str, str]) -> int:
+def exit_code(unread: Mapping[str, str]) -> int:
     """6 where the result has named a host that was asked and could not be read."""
     return errors.UnansweredError.exit_code if unread else 0
 
@@ -69,109 +68,10 @@ def _listed(found: past.History) -> None:
         render.line(f"{found.elsewhere} deployment{'s' * (found.elsewhere > 1)} made elsewhere: read from hosts, not chained here")
 
 
-@click.command()
-@click.argument("deployment", shell_complete=completing.recent)
-@click.option("--timings", is_flag=True, help="Seconds per phase and host.")
-@options.json_option
-@options.verbose_option
-@click.pass_obj
-def show(config: str, deployment: str, timings: bool, as_json: bool) -> int:
-    """One deployment, event by event; the beginning of its id is enough."""
-
-    async def work() -> int:
-        async with session.opened(config, use=LedgerUse.QUESTIONED) as context:
-            shown = await past.show(context, deployment)
-        took = times.timings(shown.events) if timings else None
-        if as_json:
-            render.document(_as_json(shown, took))
-        else:
-            _show(shown, took)
-        return session.answered(shown.unreachable) if as_json else _exit(shown.unreachable)
-
-    return session.run(work())
-
-
-def _as_json(shown: past.Shown, took: times.Timings | None) -> dict[str, Any]:
-    stored = [{"at": s.at, "writer": s.writer, "seq": s.seq, **events.to_json(s.event)} for s in shown.events]
-    keys = {key: list(names) for key, names in shown.row.keys.items()}
-    found = {**shown.row.as_json(), **({"keys": keys} if keys else {}), "images": dict(shown.images) or None, "events": stored,
-             "journal": [{"on": host, **record.raw} for host, record in shown.journal],
-             "evidence": [_evidence_json(one, lines) for one, lines in shown.evidence]}
-    return found | ({"timings": took.as_json()} if took else {})
-
-
-def _evidence_json(one: evidence.Named, lines: tuple[str, ...] | None) -> dict[str, Any]:
-    return {"host": one.host, "step": one.step, "of": one.what, "sha256": one.id,
-            "lines": list(lines) if lines is not None else None}
-
-
-def _show(shown: past.Shown, took: times.Timings | None) -> None:
-    render.table(("what", "value"), _facts(shown.row), fold=("value",))
-    render.table(("host", "result"), list(shown.row.hosts.items()))
-    if shown.images:
-        render.table(("service", "image"), list(shown.images.items()), fold=("image",))
-    if took is not None:
-        _timings(took)
-    elif shown.events:
-        render.table(("at", "host", "step", "event", "data"),
-                     [(s.at[11:23], s.event.host or "-", s.event.step or "-", type(s.event).__name__, _words(s))
-                      for s in shown.events], fold=("data",))
-    for one, lines in shown.evidence if took is None else ():
-        _last_lines(one, lines)
-    if shown.journal:
-        render.table(("at", "journal of", "step", "record"),
-                     [(record.at[11:19], host, record.step or "-", record.kind) for host, record in shown.journal])
-    for name, why in shown.unreachable.items():
-        render.line(f"what the journal of {name} tells is not shown: {why}")
-
-
-def _last_lines(one: evidence.Named, lines: tuple[str, ...] | None) -> None:
-    if lines is None:
-        render.line(f"the last lines of {one.what} on {one.host} ({one.step}) are not kept in this ledger: "
-                    f"{canonical.short(one.id)}")
-        return
-    render.line(f"last lines of {one.what} on {one.host} ({one.step}):")
-    for line in lines:
-        render.line(f"    {line}")
-
-
-def _facts(row: deployments.Deployment) -> list[tuple[str, str]]:
-    """What is known of a deployment as a whole: who made it is told with how far that can be trusted."""
-    told = {key: canonical.short(str(value)) for key, value in row.as_json().items() if value}
-    told = {key: text for key, text in told.items() if key not in ("hosts", "ran_by", "origin")}
-    if row.ran_by:
-        keys = [f"key {key} on {', '.join(names)}" for key, names in row.keys.items()]
-        told["actor"] = f"{row.actor}, by its own word; run by {'; '.join([row.ran_by, *keys])}"
-    if row.origin:
-        told["told by"] = f"{row.told_by}; not chained here"
-    return list(told.items())
-
-
-def _timings(took: times.Timings) -> None:
-    if not took.hosts and not took.gaps:
-        render.line("no times: this ledger has no events of it (they are where it was made)")
-        return
-    phases = [phase for phase in times.PHASES if any(phase in one for one in took.hosts.values())]
-    render.table(("host", *(f"{phase} s" for phase in phases)),
-                 [(host, *(f"{one[phase]:.1f}" if phase in one else "-" for phase in phases))
-                  for host, one in took.hosts.items()])
-    whole = "the times that are known add up to" if took.gaps else "all of it:"
-    render.line(f"before the plan: {took.prepare:.1f} s; {whole} {took.total:.1f} s")
-    for since, until in took.gaps:
-        render.line(f"seen from {since[:19]} to {until[:19]} UTC; what came then, and its end, is not in this ledger: a gap, or it still runs")
-
-
-def _words(stored: deployments.Stored) -> str:
-    """What an event says beyond its kind, in a few words."""
-    data = events.to_json(stored.event)["data"]
-    said = "; ".join(f"{k}: {v}" for k, v in data.items() if v and k not in ("changes", "log", "hosts"))
-    return canonical.short(said)
-
-
 @asynccontextmanager
 async def _ledger(config: str) -> AsyncIterator[ledgers.Ledger]:
     """The ledger alone; without a fleet file it is the user's own."""
-    kept = await bootstrap.open_ledger(os.environ, bootstrap.load_if_any(os.environ, config=config))
+    kept = await bootstrap.open_ledger(os.environ, finding.fleet_if_any(os.environ, config=config))
     try:
         yield kept
     finally:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from lading.bootstrap import LedgerUse
-from lading.cli import completing, options, render, session, terminal
+from lading.cli import completing, options, render, render_hosts, session, terminal
 from lading.queries import check as checks
 from lading.queries import drift as drifts
 from lading.queries import logs as log_lines
@@ -23,7 +23,7 @@ def check(config: str, dest: tuple[str, ...], as_json: bool) -> int:
     async def work() -> int:
         async with session.opened(config) as context:
             found = await checks.check(context, dest)
-        render.document([one.as_json() for one in found]) if as_json else render.check(found)
+        render.document([one.as_json() for one in found]) if as_json else render_hosts.check(found)
         session.notes(context)
         return 0 if all(one.good for one in found) else 6
 
@@ -47,7 +47,7 @@ def where(config: str, app: str, to: tuple[str, ...], everything: bool, wide: bo
         if as_json:
             render.document([row.as_json() for row in answer.rows])
         else:
-            render.where(answer, app, everything=everything, wide=wide)
+            render_hosts.where(answer, app, everything=everything, wide=wide)
         session.notes(context)
         return session.answered(context.silent)
 
@@ -66,7 +66,7 @@ def drift(config: str, app: str, to: tuple[str, ...], as_json: bool) -> int:
     async def work() -> int:
         async with session.opened(config, use=LedgerUse.COMPARED) as context:
             found = await drifts.drift(context, app, to)
-        render.document([one.as_json() for one in found]) if as_json else render.drift(found)
+        render.document([one.as_json() for one in found]) if as_json else render_hosts.drift(found)
         session.notes(context)
         return session.answered(context.silent) or (1 if found else 0)
 
@@ -85,7 +85,7 @@ def logs(config: str, app: str, to: tuple[str, ...], follow: bool, service: str,
     """The app's log lines of all hosts, merged as they come; colours are left out, control characters shown as �, piped too."""
 
     async def work() -> int:
-        lines = render.LogLines()
+        lines = render_hosts.LogLines()
         async with session.opened(config, Path()) as context:
             def emit(host: str, text: str) -> None:
                 lines.emit(host, text)

@@ -1,22 +1,24 @@
 """The command `lading`: verbs loaded when they are used, one catch for all errors."""
 
 import errno
-import gc
 import importlib
 import os
 import pwd
 import sys
 import warnings
-from types import ModuleType
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from lading import errors
+from lading import errors, loading
 from lading.cli import terminal
+
+if TYPE_CHECKING:  # loaded in `shell_complete`
+    from click.shell_completion import CompletionItem
 
 VERBOSE = "lading.verbose"  # in click's meta: -v was given, before the verb or after it
 VERBS = {
-    "init": ("fleet_file", "Write a fleet file: host, user, registry; then check."),
+    "init": ("beginning", "Write a fleet file: host, user, registry; then check."),
     "check": ("inspect", "Can lading work with each host? One table."),
     "bundle": ("deploying", "Write what a deployment would upload, to look at."),
     "plan": ("deploying", "Show what deploy would do; nothing is changed."),
@@ -31,7 +33,7 @@ VERBS = {
     "where": ("inspect", "Which version runs where, and in what state."),
     "drift": ("inspect", "What differs from what was deployed; exit 1 if anything does."),
     "history": ("history", "Who deployed what, when, with which result."),
-    "show": ("history", "One deployment, event by event."),
+    "show": ("showing", "One deployment, event by event."),
     "export": ("exporting", "A deployment as an Ansible playbook, as a Jenkinsfile."),
     "logs": ("inspect", "The app's log lines of all hosts."),
     "hosts": ("fleet_file", "List hosts; trust their keys."),
@@ -51,8 +53,18 @@ class Verbs(click.Group):
         """The verb's command, or None for an unknown one."""
         if name not in VERBS:
             return None
-        command: click.Command = getattr(_loaded(f"lading.cli.{VERBS[name][0]}"), name)
+        with loading.later():  # no other verb's modules are needed
+            module = importlib.import_module(f"lading.cli.{VERBS[name][0]}")
+        loading.done()
+        command: click.Command = getattr(module, name)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """The verbs that begin so, from VERBS, and the options."""
+        with loading.later():  # only Tab asks
+            from click.shell_completion import CompletionItem
+        fitting = [CompletionItem(name, help=summary) for name, (_, summary) in VERBS.items() if name.startswith(incomplete)]
+        return fitting + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table of verbs, from VERBS."""
@@ -60,19 +72,10 @@ class Verbs(click.Group):
             formatter.write_dl([(name, summary) for name, (_, summary) in VERBS.items()])
 
 
-def _loaded(name: str) -> ModuleType:
-    """A module. What is imported stays, so no garbage is looked for meanwhile: that is a tenth of a start's CPU."""
-    gc.disable()
-    try:
-        return importlib.import_module(name)
-    finally:
-        gc.enable()
-
-
 def _version(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:
     if asked and not ctx.resilient_parsing:
-        from importlib.metadata import version
-
+        with loading.later():  # nobody else asks for it
+            from importlib.metadata import version
         terminal.out(f"lading {version('lading')}")
         ctx.exit()
 
@@ -95,9 +98,13 @@ def cli(ctx: click.Context, config: str) -> None:
     ctx.obj = config
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run one command and leave with its exit code (DESIGN §3); the only place that catches errors."""
-    words = sys.argv[1:] if arguments is None else arguments
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run one command, and leave with its exit code as any Python program does."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(words: list[str]) -> int:
+    """Run one command (DESIGN §3); the only place that catches errors."""
     _name_account()
     _find_home()
     if not sys.warnoptions:
@@ -106,21 +113,22 @@ def main(arguments: list[str] | None = None) -> None:
     as_json = "--json" in words
     try:
         code = cli.main(args=words, prog_name="lading", standalone_mode=False)
-        sys.exit(_shown(code if isinstance(code, int) else 0))
+        return _shown(code if isinstance(code, int) else 0)
     except errors.LadingError as wrong:
         report(wrong, as_json)
-        sys.exit(wrong.exit_code)
+        return wrong.exit_code
     except click.exceptions.Abort:
-        sys.exit(130)
+        return 130
+    except SystemExit as done:  # click's way out after completion
+        return done.code if isinstance(done.code, int) else 0
     except click.ClickException as wrong:
         hint = wrong.ctx.get_usage() if isinstance(wrong, click.UsageError) and wrong.ctx else ""
         report(errors.InputError(wrong.format_message(), hint), as_json)
-        sys.exit(2)
+        return 2
 
 
 def _shown(code: int) -> int:
     """The exit code, or 1 if all was well but the result could not be written; a reader who has enough, or is gone, is no fault."""
-    sys.stdout.flush()
     lost = terminal.lost_result()
     if code or lost is None or lost.errno in (errno.EPIPE, errno.EIO):
         return code

@@ -4,10 +4,13 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lading import canonical, errors
 from lading.cli import terminal
-from lading.plan import steps
+
+if TYPE_CHECKING:  # a plan is only asked about by verbs that have made one
+    from lading.plan import steps
 
 
 def interactive() -> bool:
@@ -28,13 +31,13 @@ class Answer:
         return self.yes or bool(self.approved)
 
 
-def confirmer(answer: Answer, question: str, show: Callable[[steps.Plan], None]) -> Callable[[steps.Plan], bool]:
+def confirmer(answer: Answer, question: str, show: Callable[["steps.Plan"], None]) -> Callable[["steps.Plan"], bool]:
     """What asks the person: shows the plan, then the question, unless it was answered beforehand.
 
     A destination with `confirm: true` wants a person who has seen the plan: --yes does not do there.
     """
 
-    def confirm(plan: steps.Plan) -> bool:
+    def confirm(plan: "steps.Plan") -> bool:
         show(plan)
         if answer.approved:
             return True

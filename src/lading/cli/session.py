@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import click
 
-from lading import bootstrap, errors, settings
+from lading import bootstrap, errors
 from lading import context as contexts
 from lading.bootstrap import LedgerUse
 from lading.cli import main, signals, terminal
@@ -29,21 +29,14 @@ def teller() -> Callable[[str], None] | None:
     return terminal.err if verbose() else None
 
 
-def load(config: str, directory: Path) -> settings.Settings:
-    """The fleet file, found and read.
-
-    Raises:
-        SettingsError, NotAllowedError: as `bootstrap.load`.
-    """
-    return bootstrap.load(os.environ, directory, config)
-
-
 @asynccontextmanager
 async def opened(
-    config: str, directory: Path = Path(), *, use: LedgerUse = LedgerUse.NONE
+    config: str, directory: Path = Path(), *, use: LedgerUse = LedgerUse.NONE, offline: bool = False
 ) -> AsyncIterator[contexts.Context]:
-    """The context of this call; signals set its `stop`."""
-    async with bootstrap.opened(os.environ, directory, config, use=use, tell=teller(), warn=note) as context:
+    """The context of this call; signals set its `stop`. *offline*: no host is asked."""
+    opening = bootstrap.opened(
+        os.environ, directory, config, use=use, tell=teller(), warn=note, offline=offline)
+    async with opening as context:
         signals.watch(context.stop, says=use in (LedgerUse.WRITTEN, LedgerUse.QUESTIONED))
         yield context
 

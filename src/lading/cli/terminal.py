@@ -10,6 +10,7 @@ by its exit code, in the ledger and on the hosts.
 
 import io
 import json
+import os
 import re
 import select
 import sys
@@ -105,7 +106,8 @@ _streams: dict[str, _Lasting] = {}
 
 
 def lost_result() -> OSError | None:
-    """Why the result could not be written to stdout, if it could not."""
+    """Why the result could not be written to stdout, if it could not; all that was said so far is written first."""
+    sys.stdout.flush()
     return _streams["stdout"].lost if "stdout" in _streams else None
 
 
@@ -113,6 +115,8 @@ def prepare() -> None:
     """Writing never fails, and a terminal that cannot show a letter gets its escape."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
+        if stream is None:  # closed before the process began: what is said goes nowhere
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
         if not isinstance(stream, io.TextIOWrapper):
             continue
         raw = getattr(stream.buffer, "raw", stream.buffer)  # PYTHONUNBUFFERED: the file itself

@@ -3,13 +3,12 @@
 import functools
 import os
 import posixpath
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lading import errors, fence, process
-from lading.compose import bundle, snapshot
+from lading.compose import answered, bundle, snapshot
 from lading.compose import probe as probes
 
 TIMEOUT = 120.0  # seconds for `docker compose config`; thousands of services take their time
@@ -24,23 +23,6 @@ SHORT_BIND = b"services: {a: {image: a, volumes: ['/a:/b']}}\n"
 REMOTES_OFF = {"COMPOSE_EXPERIMENTAL_GIT_REMOTE": "0", "COMPOSE_EXPERIMENTAL_OCI_REMOTE": "0"}
 
 
-@dataclass(slots=True)
-class Answers:
-    """What Compose has answered in this call of lading: it is not asked the same again.
-
-    Its answer follows from the files, the variables and the options alone, and those are the keys.
-    *stand_in*: the name under which it is asked of an app that nobody has named, or "": the hosts
-    may know its name.
-    """
-
-    known: dict[tuple[object, ...], process.Finished] = field(default_factory=dict, repr=False)
-    stand_in: str = ""
-
-    def use_stand_in(self) -> None:
-        """Ask under a name that stands nowhere else, so that it can be replaced in the answers."""
-        self.stand_in = self.stand_in or f"lading-{secrets.token_hex(16)}"
-
-
 @dataclass(frozen=True, slots=True)
 class Compose:
     """One way to call `docker compose config` for a project that is laid out in a snapshot."""
@@ -48,7 +30,7 @@ class Compose:
     binary: str
     files: tuple[str, ...]
     laid: snapshot.Snapshot
-    answers: Answers = field(default_factory=Answers)
+    answers: answered.Answers = field(default_factory=answered.Answers)
 
     def config(
         self, name: str, values: Mapping[str, str], *options: str, absolute: bool = False,

@@ -14,6 +14,7 @@ from typing import Any
 
 from lading import errors, process
 from lading.compose import (
+    answered,
     checks,
     complaints,
     dialects,
@@ -125,7 +126,7 @@ class Files:
     chosen: dotenv.Chosen
     closure: sources.Closure
     name: str
-    answers: plugin.Answers
+    answers: answered.Answers
 
     @property
     def tree(self) -> worktree.Tree:
@@ -181,7 +182,7 @@ def _from_top(tree: worktree.Tree, paths: Iterable[str]) -> list[str]:
     return sorted(found)
 
 
-def find(request: Request, answers: plugin.Answers | None = None) -> Files:
+def find(request: Request, answers: answered.Answers | None = None) -> Files:
     """The files of a project; no program but Git is run.
 
     *answers*: what Compose has answered before.
@@ -200,7 +201,7 @@ def find(request: Request, answers: plugin.Answers | None = None) -> Files:
     closure = sources.closure(tree, chosen.files)
     checks.check_shape(closure.main, [one for one, _ in closure.included])
     name = project_name(closure.main, request, replace(chosen, tree=tree.beside or tree))
-    files = Files(request, replace(chosen, tree=tree), closure, name, answers or plugin.Answers())
+    files = Files(request, replace(chosen, tree=tree), closure, name, answers or answered.Answers())
     if not files.named:
         files.answers.use_stand_in()
     return files

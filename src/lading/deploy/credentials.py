@@ -4,35 +4,35 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from lading import errors, secrets, settings
-from lading.compose import registry
+from lading.compose import registry_access
 
 
-def access(fleet: settings.Settings, environment: Mapping[str, str]) -> Callable[[str], registry.Access]:
+def access(fleet: settings.Settings, environment: Mapping[str, str]) -> Callable[[str], registry_access.Access]:
     """A function from a registry's name to its access; passwords are looked up when it is called.
 
     Raises (when called):
         SettingsError: a password that lading.yaml names by reference cannot be had, or half of a login is missing.
     """
 
-    def one(name: str) -> registry.Access:
+    def one(name: str) -> registry_access.Access:
         own = fleet.registries.get(name, settings.RegistrySettings())
         return replace(reached(name, own), by_hosts=own.by_hosts)
 
-    def reached(name: str, own: settings.RegistrySettings) -> registry.Access:
+    def reached(name: str, own: settings.RegistrySettings) -> registry_access.Access:
         if own.username or own.password:
             if not (own.username and own.password):
                 lacking = "password: {env: NAME}" if own.username else "username: NAME"
                 raise errors.SettingsError(f"registries.{name} has a user or a password, and not the other",
                                            f"add: {lacking}", file=str(fleet.path))
             password = secrets.resolve(own.password, environment)
-            return registry.Access(registry.Credentials(own.username, password, "lading.yaml"), own.ca, own.insecure, auth=own.auth)
+            return registry_access.Access(registry_access.Credentials(own.username, password, "lading.yaml"), own.ca, own.insecure, auth=own.auth)
         try:
             stored = secrets.docker_credentials(name, environment)
         except errors.SettingsError as unusable:
-            return registry.Access(None, own.ca, own.insecure, unusable.message, auth=own.auth)
+            return registry_access.Access(None, own.ca, own.insecure, unusable.message, auth=own.auth)
         if stored is None:
-            return registry.Access(None, own.ca, own.insecure, auth=own.auth)
-        known = registry.Credentials(stored.username, stored.password, stored.origin, stored.identity)
-        return registry.Access(known, own.ca, own.insecure, auth=own.auth)
+            return registry_access.Access(None, own.ca, own.insecure, auth=own.auth)
+        known = registry_access.Credentials(stored.username, stored.password, stored.origin, stored.identity)
+        return registry_access.Access(known, own.ca, own.insecure, auth=own.auth)
 
     return one

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from lading import context as contexts
 from lading import state
-from lading.compose import plugin, reference, registry, release
+from lading.compose import plugin, reference, registry_access, release
 from lading.deploy import credentials, host_checks, mounted, on_host, policy
 from lading.deploy.preparation import Prepared
 from lading.drivers import base as drivers
@@ -109,7 +109,7 @@ def logins(context: contexts.Context, made: release.Release) -> tuple[drivers.Lo
             continue
         entry = known.password
         if known.identity:
-            entry = json.dumps({registry.docker_name(name): known.as_docker_keeps()})[1:-1]
+            entry = json.dumps({registry_access.docker_name(name): known.as_docker_keeps()})[1:-1]
         found.append(drivers.Login(name, known.username, entry.encode(), known.identity))
     return tuple(found)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from lading import context as contexts
 from lading import events, state
-from lading.compose import masking, reference, registry, release, restore
+from lading.compose import masking, reference, registry_access, release, restore
 from lading.deploy import credentials, on_host
 from lading.drivers.shell import observe, resolving
 from lading.inventory import hosts
@@ -24,7 +24,7 @@ class Found:
     with the reference to ask for.
     """
 
-    pinned: Mapping[str, registry.Pinned]
+    pinned: Mapping[str, registry_access.Pinned]
     of_hosts: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -103,7 +103,7 @@ async def _ask_hosts(
     return found
 
 
-def _question(image: str, logins: Mapping[str, registry.Credentials]) -> resolving.Question:
+def _question(image: str, logins: Mapping[str, registry_access.Credentials]) -> resolving.Question:
     """What a host is asked, with the login that it is given for pulls too."""
     name = reference.parse(image).registry
     if name not in logins:

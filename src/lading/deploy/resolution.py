@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lading import context as contexts
 from lading import errors, settings
-from lading.compose import passing, plugin, profiles, project, read, reference, registry
+from lading.compose import answered, passing, profiles, project, read, reference, registry, registry_access
 from lading.deploy import credentials, pinning, placing, policy, source_selection
 from lading.deploy.request import Request
 from lading.inventory import hosts
@@ -50,7 +50,7 @@ async def resolve(context: contexts.Context, request: Request) -> Resolved:
 
 async def read_pinned(
     fleet: settings.Settings, environment: Mapping[str, str], request: Request,
-    destination: hosts.Destination, answers: plugin.Answers | None = None,
+    destination: hosts.Destination, answers: answered.Answers | None = None,
 ) -> tuple[project.Reading, pinning.Found]:
     """The files of the right commit, and what each image is now, as far as no host is needed."""
     access = credentials.access(fleet, environment)
@@ -75,7 +75,7 @@ def read_project(
 def find_files(
     environment: Mapping[str, str], request: Request, destination: hosts.Destination,
     fleet: settings.Settings | None = None, *, beside: Path | None = None,
-    answers: plugin.Answers | None = None,
+    answers: answered.Answers | None = None,
 ) -> read.Files:
     """The app's files, and its name at the destination; Compose is not asked for that.
 
@@ -96,7 +96,7 @@ def find_files(
 
 async def _ask_registries(
     reading: project.Reading, request: Request, fleet: settings.Settings,
-    access: Callable[[str], registry.Access],
+    access: Callable[[str], registry_access.Access],
 ) -> pinning.Found:
     """The digests of all images, those that the request names among them.
 

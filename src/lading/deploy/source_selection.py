@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lading import errors
-from lading.compose import project, read, reference, registry, revision, worktree
+from lading.compose import project, read, reference, registry, registry_access, revision, worktree
 from lading.deploy.request import Request
 
 REVISION, SOURCE = "org.opencontainers.image.revision", "org.opencontainers.image.source"
 CHANGED = "-dirty"  # behind the commit of an image that was built from a work tree with changes
 Find = Callable[[Request, Path], read.Files]
 """The files of a request for another folder, and the folder that it stands for."""
-Access = Callable[[str], registry.Access]
+Access = Callable[[str], registry_access.Access]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def _tag(image: str) -> str:
 
 
 async def _labels(
-    images: Sequence[str], access: Callable[[str], registry.Access]
+    images: Sequence[str], access: Callable[[str], registry_access.Access]
 ) -> tuple[dict[str, Mapping[str, str]], errors.RegistryError | None]:
     """The labels of the images that can be had, and why one cannot: perhaps the files that count do not need it."""
     answers = await asyncio.gather(*(registry.labels([image], access) for image in images), return_exceptions=True)

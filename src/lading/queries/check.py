@@ -79,11 +79,7 @@ async def this_machine(context: contexts.Context, names: Sequence[str]) -> Check
 async def _ask(context: contexts.Context, name: str) -> tuple[str, str]:
     """What is wrong with a registry seen from here, and what to do; both empty if it answers and lets us in."""
     try:
-        client = registry.Registry(name, credentials.access(context.settings, context.environment)(name))
-        try:
-            await client.ping()
-        finally:
-            await client.close()
+        await registry.ping(name, credentials.access(context.settings, context.environment)(name))
     except errors.LadingError as wrong:
         return wrong.message, wrong.hint
     return "", ""

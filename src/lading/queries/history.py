@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
-from lading import canonical, errors, state
+from lading import canonical, errors, loading, state
 from lading import context as contexts
-from lading.compose import complaints, restore
+from lading.compose import complaints
 from lading.drivers import wants
-from lading.drivers.shell import observe
 from lading.ledger import chain, contradictions, deployments, evidence, ledger
 from lading.state import damage, journal
 
@@ -93,26 +93,41 @@ class Shown:
     evidence: tuple[Evidence, ...] = ()
 
 
+async def show_known(context: contexts.Context, prefix: str) -> Shown | None:
+    """One deployment by its id or the beginning of it, if this ledger knows how it ended; no host is asked."""
+    kept = _ledger(context)
+    row = await kept.deployment(prefix)
+    if row is None or row.origin or not row.ended:
+        return None
+    return await _shown(kept, row)
+
+
 async def show(context: contexts.Context, prefix: str) -> Shown:
     """One deployment by its id or the beginning of it; the hosts are asked only if the ledger does not know its end.
 
     Raises:
         UnknownReleaseError: neither the ledger nor a host that answers knows it, or several begin so.
     """
+    known = await show_known(context, prefix)
+    if known is not None:
+        return known
     kept = _ledger(context)
     row = await kept.deployment(prefix)
-    told: tuple[tuple[str, journal.Record], ...] = ()
-    silent: Mapping[str, str] = {}
-    if row is None or row.origin or not row.ended:
-        seen = await _look(context, row.app if row else "", ())
-        silent = seen.untold
-        await _remember(kept, seen)
-        row = await kept.deployment(prefix)
-        if row is None:
-            contexts.check_answered(silent, f"whether there is a deployment {prefix}")
-            raise errors.UnknownReleaseError(f"neither the ledger nor a host knows a deployment {prefix}", "lading history")
-        [row] = await _as_seen(kept, [row], seen)
-        told = deployments.told_of(seen, row.deployment)
+    seen = await _look(context, row.app if row else "", ())
+    silent = seen.untold
+    await _remember(kept, seen)
+    row = await kept.deployment(prefix)
+    if row is None:
+        contexts.check_answered(silent, f"whether there is a deployment {prefix}")
+        raise errors.UnknownReleaseError(f"neither the ledger nor a host knows a deployment {prefix}", "lading history")
+    [row] = await _as_seen(kept, [row], seen)
+    return await _shown(kept, row, deployments.told_of(seen, row.deployment), silent)
+
+
+async def _shown(
+    kept: ledger.Ledger, row: deployments.Deployment, told: tuple[tuple[str, journal.Record], ...] = (),
+    silent: Mapping[str, str] = MappingProxyType({}),
+) -> Shown:
     stored = await kept.events(row.deployment)
     last = await _evidence(kept, stored)
     return Shown(row, stored, told, await _images(kept, row.release), silent, last)
@@ -135,6 +150,8 @@ async def _images(kept: ledger.Ledger, release: str) -> dict[str, str]:
     content = await kept.release(release)
     if content is None:
         return {}
+    with loading.later():  # of all verbs about what was, only `show` reads a release
+        from lading.compose import restore
     return {name: spec.image for name, spec in restore.from_bytes(content).services.items()}
 
 
@@ -292,6 +309,8 @@ def _releases(host: state.HostState) -> list[bytes]:
 
 
 async def _look(context: contexts.Context, app: str, to: Sequence[str]) -> state.FleetState:
+    with loading.later():  # much of what is asked here is answered by the ledger alone
+        from lading.drivers.shell import observe
     _, chosen = context.choose(to)
     return await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, engines=context.engines, app=app, facts=False,
                                want=wants.HISTORY)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lading import events
-from lading.cli import history
+from lading.cli import showing
 from lading.ledger import deployments, evidence
 from lading.queries import history as past
 
@@ -13,7 +13,7 @@ from lading.queries import history as past
 def test_no_value_is_cut() -> None:
     why = f"{'it was built from a changed work tree, ' * 10}commit 0123456789ab-dirty"
     stored = deployments.Stored(events.StepEnded("d1", "web1", "roll", error=why), "2026-11-28T10:00:00Z", "w", 1)
-    assert history._words(stored).endswith("-dirty")
+    assert showing._words(stored).endswith("-dirty")
 
 
 def shown() -> past.Shown:
@@ -27,13 +27,13 @@ def shown() -> past.Shown:
 
 
 def test_the_last_lines_of_what_failed_are_shown_and_missing_ones_are_told(capsys: pytest.CaptureFixture[str]) -> None:
-    history._show(shown(), None)
+    showing._show(shown(), None)
     assert capsys.readouterr().out.splitlines()[-4:] == [
         "last lines of a on web1 (roll):", "    starting", "    no �[2Jdatabase",
         "the last lines of b on web1 (roll) are not kept in this ledger: bbbbbbbbbbbb"]
 
 
 def test_in_json_they_are_beside_the_events() -> None:
-    assert history._as_json(shown(), None)["evidence"] == [
+    assert showing._as_json(shown(), None)["evidence"] == [
         {"host": "web1", "step": "roll", "of": "a", "sha256": "a" * 64, "lines": ["starting", "no \x1b[2Jdatabase"]},
         {"host": "web1", "step": "roll", "of": "b", "sha256": "b" * 64, "lines": None}]

@@ -3,7 +3,7 @@
 import pytest
 
 from lading import events
-from lading.cli import history
+from lading.cli import showing
 from lading.ledger import deployments, timings
 
 D = "d"
@@ -69,7 +69,7 @@ def test_a_run_whose_end_the_ledger_lacks_is_no_whole(capsys: pytest.CaptureFixt
     at = "2026-11-24T10:00:{}.000000Z".format
     assert took.gaps == ((at("01"), at("02")), (at("20"), at("20")))
     assert took.as_json()["gaps"][0] == {"from": at("01"), "to": at("02")}
-    history._timings(took)
+    showing._timings(took)
     said = capsys.readouterr().out
     assert "seen from 2026-11-24T10:00:01 to 2026-11-24T10:00:02 UTC" in said
     assert "known add up to 1.4 s" in said and "all of it" not in said
