@@ -27,10 +27,27 @@ def parse(text: str) -> dict[str, Any]:
     Raises:
         ValueError: it is another thing.
     """
+    found = _value(text)
+    if not isinstance(found, dict):
+        raise ValueError("it is no object")
+    return found
+
+
+def parse_list(text: str) -> list[dict[str, Any]]:
+    """A list of such objects.
+
+    Raises:
+        ValueError: it is another thing.
+    """
+    found = _value(text)
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise ValueError("it is no list of objects")
+    return found
+
+
+def _value(text: str) -> Any:
     try:
         found = json.loads(text, parse_float=_finite, parse_constant=_finite)
-        if not isinstance(found, dict):
-            raise ValueError("it is no object")
         text.encode()
         if "\\u" in text:  # only so can a text hold what the text around it does not
             again = json.dumps(found, ensure_ascii=False)

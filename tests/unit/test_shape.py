@@ -33,6 +33,17 @@ def test_what_cannot_be_stored_is_an_error(text: str) -> None:
         shape.parse(text)
 
 
+@pytest.mark.parametrize("text", ["", "{}", "7", "null", "[", "[1]", "[null]", "[[]]", '[{}, "x"]', '[{"a": NaN}]', '[{"a": "\\u0000"}]', "[" * 100_000])
+def test_what_is_no_list_of_objects_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        shape.parse_list(text)
+
+
+def test_a_list_of_objects_is_read_as_it_is() -> None:
+    assert shape.parse_list('[{"a": 1}, {}]') == [{"a": 1}, {}]
+    assert shape.parse_list(" [] ") == []
+
+
 def test_what_only_looks_like_it_is_read() -> None:
     assert shape.parse('{"a": "\\\\u0000", "b": "\\ud83d\\ude00", "c": 1.5}') == {"a": "\\u0000", "b": "😀", "c": 1.5}
 

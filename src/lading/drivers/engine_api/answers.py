@@ -35,12 +35,7 @@ def objects_of(answer: requests.Answer) -> list[dict[str, Any]]:
     """
     if not answer.is_good:
         raise ValueError(f"the engine answers {answer.status}: {message(answer.body)}")
-    found = shape.parse(f'{{"items":{answer.body.decode("utf-8", "replace")}}}')
-    if set(found) != {"items"} or not isinstance(found["items"], list):
-        raise ValueError("the engine answers another thing than a list")
-    if not all(isinstance(one, dict) for one in found["items"]):
-        raise ValueError("the engine answers another thing than a list of objects")
-    return found["items"]
+    return shape.parse_list(answer.body.decode("utf-8", "replace"))
 
 
 def volumes_of_all(answer: requests.Answer) -> Sequence[Said]:
@@ -159,7 +154,7 @@ def marks(found: Iterable[Said]) -> dict[str, str]:
         name, labels = _text(one, "Name"), _labels(one)
         if name.startswith("lading-state-") and "lading.folder" in labels:
             user, folder = _plain(labels.get("lading.user", "")), _line(labels["lading.folder"])
-            known[name.removeprefix("lading-state-")] = f"{user} {folder}"
+            known[_plain(name.removeprefix("lading-state-"))] = f"{user} {folder}"
     return known
 
 
@@ -200,4 +195,4 @@ def _plain(text: str) -> str:
 
 def _line(text: str) -> str:
     """The rest of a line."""
-    return text.replace("\n", " ").replace("\r", " ")
+    return " ".join(text.splitlines())

@@ -44,7 +44,10 @@ class Connection:
         try:
             async with asyncio.timeout(max(one.patience for one in asked)):
                 await self._stream.write(b"".join(side.sent for side in sides))
-                return [await self._whole(side) for side in sides]
+                found = [await self._whole(side) for side in sides]
+            if self._left:
+                raise OSError("it answers what it was not asked")
+            return found
         except (h11.ProtocolError, OSError, TimeoutError) as failure:
             self.close()
             raise LostError(str(failure) or "it gave no answer in time") from failure

@@ -125,7 +125,8 @@ class Engine:
         await self._opened()
         assert self.spoken is not None
         self._tell(f"{self._host.name} engine: {requests.summary([asked])}")
-        own = connection.Connection(await self._stream())
+        opened, _ = await self._stream()
+        own = connection.Connection(opened)
         self._streams.add(own)
         try:
             async with aclosing(own.stream(asked, self.spoken.version)) as pieces:
@@ -141,41 +142,46 @@ class Engine:
         async with self._opening:
             if self._connection is not None and self._stands:
                 return self._connection
-            made = connection.Connection(await self._stream())
+            opened, way = await self._stream()
+            made = connection.Connection(opened)
             try:
                 self.spoken = await _negotiated(made)
             except (connection.LostError, ValueError) as wrong:
                 made.close()
                 raise UnspokenError(str(wrong)) from wrong
-            self._connection = made
+            self._connection, self._way = made, way
             return made
 
-    async def _stream(self) -> base.Stream:
+    async def _stream(self) -> tuple[base.Stream, Way]:
         """A stream to the engine, by the way that is known, or else by the first that is open."""
         if self._way == "docker client":
             raise UnspokenError(f"{self._host.name} lets nobody through to its engine")
         try:
             over = base.streaming(self._transport, self._host)
-            if not self._by_sudo and self._way != "dial-stdio":
-                forwarded = await self._forwarded(over)
-                if forwarded is not None:
-                    return forwarded
-            found = await over.open_program(self._host, command.Command("engine", _DIAL, _MARKER, timeout=_OPEN_FOR))
+            if self._by_sudo or self._way == "dial-stdio":
+                return await self._dialled(over)
+            return await self._forwarded(over)
         except base.NoStreamError as closed:
             if closed.lasting and not self._stands:
                 self._way = "docker client"
             raise UnspokenError(closed.why) from closed
-        self._way = "dial-stdio"
-        return found
 
-    async def _forwarded(self, over: base.Streaming) -> base.Stream | None:
-        """The engine's socket; None where the host forwards none, or nobody listens there."""
+    async def _forwarded(self, over: base.Streaming) -> tuple[base.Stream, Way]:
+        """The engine's socket, else docker's own way to it: sshd says in the same words that it forwards none and that nobody listens.
+
+        Raises:
+            NoStreamError: neither is open.
+        """
         try:
-            found = await over.open_socket(self._host, self.socket)
+            return await over.open_socket(self._host, self.socket), "forwarded"
         except base.NoStreamError:
-            return None
-        self._way = "forwarded"
-        return found
+            if self._way == "forwarded":
+                raise
+        return await self._dialled(over)
+
+    async def _dialled(self, over: base.Streaming) -> tuple[base.Stream, Way]:
+        what = command.Command("engine", _DIAL, _MARKER, timeout=_OPEN_FOR)
+        return await over.open_program(self._host, what), "dial-stdio"
 
     def close(self) -> None:
         """Let go of all streams."""

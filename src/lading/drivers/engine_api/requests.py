@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
+from lading import shape
 from lading.transport import command
 
 BODY = 16 * 1024 * 1024  # bytes of an answer's body
@@ -16,7 +17,7 @@ OLDEST = (1, 41)  # Docker Engine 20.10
 NEWEST = (1, 51)  # Docker Engine 28.5; a newer engine is spoken to in this version, if it still knows that
 PROJECT = "com.docker.compose.project"
 
-
+_ENTRY = ("username", "password", "identitytoken", "registrytoken")  # what an entry of a Docker configuration may hold
 _ID = re.compile(r"\b[0-9a-f]{64}\b")
 NOTHING = command.Secret(b"")
 
@@ -47,7 +48,7 @@ class Request:
         """The same for people; a login shows only that there is one."""
         hidden = "".join(f" {name}: ***" for name, _ in self.secrets)
         said = f" {self.query['filters']}" if "filters" in self.query else ""
-        more = "".join(f" {name}={value}" for name, value in self.query.items() if name not in ("filters", "all"))
+        more = "".join(f" {name}={_path(value)}" for name, value in self.query.items() if name not in ("filters", "all"))
         return f"{self.method} {self.path}{said}{more}{hidden}"
 
 
@@ -149,16 +150,17 @@ def entry(written: bytes, registry: str) -> command.Secret:
     Raises:
         ValueError: it is another thing.
     """
-    said = json.loads(b"{" + written + b"}")
-    found = next(iter(said.values()))
+    said = shape.parse(f"{{{written.decode()}}}")
+    found = next(iter(said.values()), None)
     if not isinstance(found, dict):
         raise ValueError("it is no entry of a Docker configuration")
+    shape.fields(found, dict.fromkeys(("auth", *_ENTRY), str))
     return _header({**_named(found), "serveraddress": registry})
 
 
 def _named(found: Mapping[str, str]) -> dict[str, str]:
     """What an entry holds, by the names of the API: its `auth` is NAME:PASSWORD in base64."""
-    said = {name: found[name] for name in ("username", "password", "identitytoken", "registrytoken") if found.get(name)}
+    said = {name: found[name] for name in _ENTRY if found.get(name)}
     if found.get("auth") and "password" not in said:
         name, _, password = base64.b64decode(found["auth"]).decode().partition(":")
         said |= {"username": name} | ({"password": password} if password else {})

@@ -165,7 +165,7 @@ def parse_volumes(text: str, spend: Callable[[], None] = lambda: None) -> dict[s
         ValueError: a line is another thing than scripts/lib/volumes.sh asks for.
     """
     found: dict[str, state.Volume] = {}
-    for line in text.splitlines():
+    for line in text.split("\n"):
         spend()
         if line.startswith("{"):
             one = shape.made(_Volume, shape.parse(line))

@@ -1,0 +1,398 @@
+"""An engine asked itself, by each way that leads there: what a hostile one says is an error in time, and never "no containers"."""
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sshd_server
+from an_engine import CLOSE, CUT, HANG, INFO, VERSION, Pieces, ScriptedEngine, answer, chunked, head
+
+from lading.drivers.engine_api import connection, engine, looking, pulling, requests, watching
+from lading.drivers.shell import observe
+from lading.inventory import hosts
+from lading.transport import base, command, local, ssh
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+PROJECT = "com.docker.compose.project"
+SHORT = 0.3  # seconds that a question has here whose answer never comes
+ASK = requests.Request("GET", "/ask", patience=20)
+IN_SHORT = dataclasses.replace(ASK, patience=SHORT)
+SMALL = dataclasses.replace(ASK, limit=1000)
+LISTED = {"Id": "c1", "Names": ["/web"], "Labels": {PROJECT: "shop", "lading.app": "shop"}}
+SHOWN = {"Id": "c1", "Name": "/web", "Image": "sha256:0", "Config": {"Image": "r/web:1", "Labels": {PROJECT: "shop"}}, "State": {"Status": "running"}}
+
+
+@pytest.fixture
+async def scripted(tmp_path: Path) -> AsyncIterator[ScriptedEngine]:
+    one = ScriptedEngine(tmp_path / "docker.sock")
+    await one.start()
+    yield one
+    await one.stop()
+
+
+class Host:
+    """A real sshd, and the folder of programs that its sessions find first."""
+
+    def __init__(self, folder: Path, *more: str, environment: str = "") -> None:
+        self.bin = folder / "bin"
+        self.bin.mkdir(parents=True)
+        sudo = self.bin / "sudo"
+        sudo.write_text('#!/bin/sh\nshift\nexec "$@"\n')
+        sudo.chmod(0o755)
+        self.sshd = sshd_server.Sshd(folder / "sshd", f"SetEnv PATH={self.bin}:/usr/bin:/bin HOME={folder} {environment}", *more)
+
+    def transport(self) -> ssh.SshTransport:
+        """A connection of its own."""
+        return ssh.SshTransport(known_hosts=str(self.sshd.known_hosts), config_files=[str(self.sshd.config)])
+
+
+MakeHost = Callable[..., Host]
+
+
+@pytest.fixture(scope="module")
+def a_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeHost]:
+    """Hosts by what their sshd is told; each is started once."""
+    made: dict[tuple[str, ...], Host] = {}
+
+    def one(*more: str, environment: str = "") -> Host:
+        key = (*more, environment)
+        if key not in made:
+            made[key] = Host(tmp_path_factory.mktemp("host"), *more, environment=environment)
+        (made[key].bin / "docker").unlink(missing_ok=True)
+        return made[key]
+
+    yield one
+    for host in made.values():
+        host.sshd.stop()
+
+
+def lead(transport: base.Transport, host: hosts.Host, scripted: ScriptedEngine) -> engine.Engine:
+    """The engine as it is known once the host has said where its socket is."""
+    asked = engine.Engine(transport, host)
+    asked.lead_to(str(scripted.socket))
+    return asked
+
+
+@pytest.fixture(params=["local", "forwarded", "dial-stdio"])
+async def asked(
+    request: pytest.FixtureRequest, scripted: ScriptedEngine, a_host: MakeHost
+) -> AsyncIterator[engine.Engine]:
+    transport: base.Transport
+    if request.param == "local":
+        transport, where = local.LocalTransport(), hosts.Host("here")
+    else:
+        host = a_host(*([] if request.param == "forwarded" else ["AllowStreamLocalForwarding no"]))
+        scripted.docker(host.bin)
+        transport, where = host.transport(), host.sshd.host()
+    one = lead(transport, where, scripted)
+    yield one
+    one.close()
+    await transport.close()
+
+
+@pytest.fixture
+async def near(scripted: ScriptedEngine) -> AsyncIterator[engine.Engine]:
+    """The same, where the way to it makes no difference."""
+    transport = local.LocalTransport()
+    one = lead(transport, hosts.Host("here"), scripted)
+    yield one
+    one.close()
+    await transport.close()
+
+
+async def said(asked: engine.Engine, *questions: requests.Request) -> list[Any]:
+    return [json.loads(one.body) for one in await asked.ask(*questions)]
+
+
+# By each way
+
+
+async def test_answers_come_in_the_order_of_the_questions(asked: engine.Engine, scripted: ScriptedEngine, request: pytest.FixtureRequest) -> None:
+    scripted.says({f"GET /{number}": {"n": number, "x": "y" * 999} for number in range(150)})
+    found = await said(asked, *(requests.Request("GET", f"/{number}") for number in range(150)))
+    assert [one["n"] for one in found] == list(range(150))
+    assert (await said(asked, requests.INFO))[0]["ID"] == "A:B"
+    assert scripted.asked[0] == "GET /version HTTP/1.1"
+    assert {line.split("/")[1] for line in scripted.asked[1:]} == {"v1.41"}
+    assert scripted.connections == 1
+    way = request.node.callspec.params["asked"]
+    assert asked.described == f"API 1.41, {'forwarded' if way == 'local' else way}"
+
+
+async def test_questions_of_many_at_once_do_not_mix(asked: engine.Engine, scripted: ScriptedEngine) -> None:
+    scripted.says({f"GET /{number}": number for number in range(40)})
+    found = await asyncio.gather(*(said(asked, *[requests.Request("GET", f"/{number}")] * 3) for number in range(40)))
+    assert found == [[number] * 3 for number in range(40)]
+    assert scripted.connections == 1
+
+
+@pytest.mark.parametrize("pieces", [
+    [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"],
+    [bytes([one]) for one in b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"],
+    [chunked(b"{", b"}")],
+    [chunked(b"{}", ends=False), CUT, b"0\r\nTrailer: x\r\n\r\n"],
+    [head(100), head(102, "Link: x"), answer({})],
+    [b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}", CLOSE],
+    [head(200, "Content-Length: 2", "Connection: close"), b"{}", CLOSE],
+], ids=["whole", "byte by byte", "chunks", "trailer", "informational", "http 1.0", "closing"])
+async def test_a_whole_answer_however_it_comes(asked: engine.Engine, scripted: ScriptedEngine, pieces: Pieces) -> None:
+    scripted.answers["GET /ask"] = pieces
+    assert (await said(asked, ASK), await said(asked, ASK)) == ([{}], [{}])
+
+
+ENDLESS = [b"x" * 65536] * 40
+HOSTILE: dict[str, tuple[requests.Request, Pieces]] = {
+    "nothing": (IN_SHORT, [HANG]),
+    "gone": (ASK, [CLOSE]),
+    "half a head": (ASK, [b"HTTP/1.1 200 OK\r\nContent-Le", CLOSE]),
+    "half a head for ever": (IN_SHORT, [b"HTTP/1.1 200 OK\r\nContent-Le", HANG]),
+    "a head without an end": (ASK, [b"HTTP/1.1 200 OK\r\n", *[b"X-A: " + b"a" * 8000 + b"\r\n"] * 40, HANG]),
+    "a line without an end": (ASK, [b"HTTP/1.1 200 OK\r\nX: ", *ENDLESS, HANG]),
+    "too large a head": (ASK, [head(200, *["X-A: " + "a" * 9000] * 40, "Content-Length: 0")]),
+    "no HTTP": (IN_SHORT, [b"SSH-2.0-OpenSSH_9.2\r\n", HANG]),
+    "NULs": (ASK, [b"\0" * 100_000, HANG]),
+    "a hundred informational answers": (ASK, [head(102)] * 100 + [answer({})]),
+    "informational answers for ever": (IN_SHORT, [head(100), HANG]),
+    "another protocol": (ASK, [head(101, "Upgrade: tcp", "Connection: Upgrade"), b"{}", HANG]),
+    "a short body": (ASK, [head(200, "Content-Length: 20"), b"[]", CLOSE]),
+    "a short body for ever": (IN_SHORT, [head(200, "Content-Length: 20"), b"[]", HANG]),
+    "no body": (ASK, [head(200, "Content-Length: 2"), CLOSE]),
+    "no length": (ASK, [head(200), b"[]", CLOSE]),
+    "no length of an error": (ASK, [head(500), b"{}", CLOSE]),
+    "a length of words": (ASK, [head(200, "Content-Length: two"), b"[]"]),
+    "two lengths": (ASK, [head(200, "Content-Length: 2", "Content-Length: 20"), b"[]"]),
+    "less than nothing": (ASK, [head(200, "Content-Length: -2"), b"[]"]),
+    "a large body": (SMALL, [answer(b"[" + b" " * 1000 + b"]")]),
+    "a large body in chunks": (SMALL, [chunked(*[b" " * 100] * 11)]),
+    "a body that says it is huge": (SMALL, [head(200, f"Content-Length: {10**15}"), *ENDLESS, HANG]),
+    "a body without an end": (SMALL, [head(200, "Transfer-Encoding: chunked"), *[b"10\r\n" + b"x" * 16 + b"\r\n"] * 1000, HANG]),
+    "chunks of a byte for ever": (IN_SHORT, [head(200, "Transfer-Encoding: chunked"), *[b"1\r\n[\r\n"] * 100, HANG]),
+    "cut chunks": (ASK, [chunked(b"[]", ends=False), CLOSE]),
+    "half a chunk": (ASK, [head(200, "Transfer-Encoding: chunked"), b"20\r\n[]", CLOSE]),
+    "a chunk of words": (ASK, [head(200, "Transfer-Encoding: chunked"), b"xyz\r\n[]\r\n0\r\n\r\n"]),
+    "a chunk's head without an end": (ASK, [head(200, "Transfer-Encoding: chunked"), b"2;x=", *ENDLESS, HANG]),
+    "a compressed body": (ASK, [head(200, "Transfer-Encoding: gzip"), b"[]", CLOSE]),
+    "more than was asked": (ASK, [answer({}) + answer([])]),
+    "something behind it": (ASK, [answer({}) + b"\0"]),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+async def test_what_is_no_whole_answer_is_no_answer(asked: engine.Engine, scripted: ScriptedEngine, kind: str) -> None:
+    question, pieces = HOSTILE[kind]
+    scripted.answers["GET /ask"] = pieces
+    with pytest.raises(engine.UnspokenError):
+        await asked.ask(question)
+    scripted.answers["GET /ask"] = [answer({"well": True})]
+    assert await said(asked, ASK) == [{"well": True}]
+
+
+async def test_an_answer_too_few_is_no_answer_to_the_next(asked: engine.Engine, scripted: ScriptedEngine) -> None:
+    scripted.says({"GET /a": "a", "GET /b": "b"})
+    scripted.answers["GET /ask"] = [b""]
+    with pytest.raises(engine.UnspokenError):
+        await asked.ask(requests.Request("GET", "/a", patience=SHORT), IN_SHORT)
+    assert await said(asked, requests.Request("GET", "/b")) == ["b"]
+
+
+async def test_a_connection_that_died_between_two_questions_is_opened_anew_once(asked: engine.Engine, scripted: ScriptedEngine) -> None:
+    scripted.says({"GET /ask": 1})
+    assert await said(asked, ASK) == [1]
+    await scripted.drop()
+    assert await said(asked, ASK) == [1]
+    assert scripted.connections == 2
+    scripted.answers["GET /ask"] = [CLOSE]
+    with pytest.raises(engine.UnspokenError):
+        await asked.ask(ASK)
+    assert scripted.lines().count("GET /ask") == 4
+
+
+async def test_who_lost_interest_leaves_no_answer_for_the_next(asked: engine.Engine, scripted: ScriptedEngine) -> None:
+    scripted.says({"GET /b": "b"})
+    scripted.answers["GET /ask"] = [head(200, "Content-Length: 3"), HANG]
+    waiting = asyncio.create_task(asked.ask(ASK))
+    while scripted.asked[-1:] != ["GET /v1.41/ask HTTP/1.1"]:
+        await asyncio.sleep(0.01)
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert await said(asked, requests.Request("GET", "/b")) == ["b"]
+
+
+async def test_bodies_and_secrets_arrive_and_are_not_told(asked: engine.Engine, scripted: ScriptedEngine) -> None:
+    told: list[str] = []
+    asked._tell = told.append
+    scripted.says({"POST /auth": {"Status": "Login Succeeded"}, "POST /images/create": [chunked(b'{"status":"Done"}')]})
+    await asked.ask(requests.check_login("ann", b"hunter2", "r.io"))
+    await pulling.pull(asked, "r.io/a@sha256:0f", requests.login("ann", b"hunter2", "r.io"), told.append)
+    assert scripted.lines() == ["GET /version", "POST /auth", "POST /images/create"]
+    sent = scripted.heads[-1].lower()
+    assert "x-registry-auth: " in sent and "content-length: 0" in sent
+    assert told[-1] == "Done"
+    assert [line for line in told if "hunter2" in line or "eyJ" in line] == []
+
+
+async def test_an_engine_that_speaks_no_version_of_ours(asked: engine.Engine, scripted: ScriptedEngine) -> None:
+    for hostile in ({**VERSION, "ApiVersion": "1.60", "MinAPIVersion": "1.60"}, {**VERSION, "ApiVersion": "1.40"},
+                    {**VERSION, "ApiVersion": "x"}, {**VERSION, "ApiVersion": 1.41}, {}, [],
+                    {**VERSION, "Components": [{"Name": "Podman Engine", "Version": "5.0"}]}, {**VERSION, "Components": ["Engine"]}):
+        scripted.says({"GET /version": hostile} if hostile != [] else {"GET /version": [answer([])]})
+        with pytest.raises(engine.UnspokenError):
+            await asked.ask(requests.INFO)
+    scripted.answers["GET /version"] = [answer(VERSION, 500)]
+    with pytest.raises(engine.UnspokenError):
+        await asked.ask(requests.INFO)
+    assert [line for line in scripted.lines() if line != "GET /version"] == []
+    scripted.says({"GET /version": {**VERSION, "ApiVersion": "1.52", "MinAPIVersion": "1.44"}})
+    await asked.ask(requests.INFO)
+    assert scripted.asked[-1] == "GET /v1.51/info HTTP/1.1"
+
+
+# Looks
+
+
+WANTED = looking.Wanted("shop", facts=True, volumes=())
+
+
+def lists(scripted: ScriptedEngine, **more: Any) -> None:
+    """A host with one container and one volume, and what else is said."""
+    scripted.says({
+        "GET /containers/json": [answer([LISTED])], "GET /networks": [answer([{"Name": "n"}])], "GET /volumes": {"Volumes": [{"Name": "v", "Labels": {PROJECT: "shop"}}]},
+        "GET /containers/c1/json": SHOWN, "GET /volumes/v": {"Name": "v", "Driver": "local"}, **{f"GET {path}": said for path, said in more.items()}})
+
+
+async def test_a_look(asked: engine.Engine, scripted: ScriptedEngine) -> None:
+    lists(scripted)
+    seen = await looking.look(asked, WANTED)
+    assert [json.loads(one)["id"] for one in seen.containers] == ["c1"]
+    assert (seen.listed[-1], seen.info[0], seen.marks, seen.is_settled) == ("there=n", "engine=20.10.24", {}, True)
+    assert [line for line in seen.volumes or ()][0] == "v"
+    await looking.look(asked, WANTED)
+    assert scripted.lines().count("GET /info") == 1
+
+
+NO_CONTAINERS = {
+    "cut": [head(200, "Content-Length: 3"), b"[]", CLOSE], "no length": [head(200), b"[]", CLOSE], "empty": [answer(b"")],
+    "null": [answer(None)], "an object": [answer({})], "no objects": [answer([1])], "an error": [answer([], 500)], "a refusal": [answer([], 403)],
+    "not there": [answer([], 404)], "no content": [head(204)], "not changed": [head(304)], "moved": [head(301, "Content-Length: 2"), b"[]"],
+    "deep": [answer(b"[" * 100_000 + b"]" * 100_000)], "an id that is none": [answer([{**LISTED, "Id": None}])],
+    "labels that are none": [answer([{**LISTED, "Labels": {PROJECT: 1}}])], "html": [answer(b"<html>")], "another coding": [answer(b"\xff\xfe[\0]\0")],
+}
+
+
+@pytest.mark.parametrize("kind", NO_CONTAINERS)
+async def test_what_is_no_list_is_never_no_containers(near: engine.Engine, scripted: ScriptedEngine, kind: str) -> None:
+    lists(scripted)
+    scripted.answers["GET /containers/json"] = NO_CONTAINERS[kind]
+    for wanted in (WANTED, looking.Wanted("shop"), looking.Wanted()):
+        with pytest.raises((engine.UnspokenError, ValueError)):
+            await looking.look(near, wanted)
+    with pytest.raises((engine.UnspokenError, ValueError)):
+        await looking.containers(near, "shop")
+
+
+@pytest.mark.parametrize("path", ["/networks", "/volumes", "/info", "/containers/c1/json", "/volumes/v"])
+@pytest.mark.parametrize("pieces", [[answer({"message": "x"}, 500)], [CLOSE], [answer(b"[[")], [answer(5)]], ids=["error", "closed", "broken", "number"])
+async def test_a_look_of_which_a_part_is_missing_is_none(near: engine.Engine, scripted: ScriptedEngine, path: str, pieces: Pieces) -> None:
+    lists(scripted)
+    scripted.answers[f"GET {path}"] = pieces
+    with pytest.raises((engine.UnspokenError, ValueError)):
+        await looking.look(near, WANTED)
+
+
+async def test_a_container_that_has_gone_between_list_and_question_is_left_out(near: engine.Engine, scripted: ScriptedEngine) -> None:
+    lists(scripted)
+    scripted.answers["GET /containers/json"] = [answer([LISTED, {**LISTED, "Id": "c2"}, {**LISTED, "Id": "c3"}])]
+    scripted.says({"GET /containers/c3/json": {**SHOWN, "Id": "c3"}})
+    assert [json.loads(one)["id"] for one in (await looking.look(near, WANTED)).containers] == ["c1", "c3"]
+    assert [json.loads(one)["id"] for one in await looking.containers(near, "shop")] == ["c1", "c3"]
+
+
+async def test_a_large_look_is_read_whole(near: engine.Engine, scripted: ScriptedEngine) -> None:
+    lists(scripted)
+    many = [{**LISTED, "Id": f"{number:064x}", "Labels": {PROJECT: "shop", "lading.app": "x" * 999}} for number in range(400)]
+    scripted.answers["GET /containers/json"] = [answer(many)]
+    scripted.says({f"GET /containers/{one['Id']}/json": {**SHOWN, "Id": one["Id"]} for one in many})
+    assert len((await looking.look(near, WANTED)).containers) == 400
+
+
+# Ways that are closed: scripts do it, without a word
+
+
+def quiet(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> bool:
+    """Whether nobody would have seen anything."""
+    return (caplog.text, *capfd.readouterr()) == ("", "", "")
+
+
+CLIENT = """#!/bin/sh
+[ -z "{dials}" ] || case "$*" in "system dial-stdio") exec {dials} "$@";; esac
+case "$*" in
+info*) printf 'engine=20.10.24\\nid=A:B\\narch=x86_64\\nctx=default\\nplugin=2.40.3\\nruntimes=runc \\nroot=/var/lib/docker\\n';;
+"ps -a "*) printf 'c=c1 shop shop\\nport=shop \\nnet=web n shop\\n';;
+"ps -aq"*) echo c1;;
+"container inspect"*) printf '%s\\n' '{shown}';;
+"volume ls"* | "volume inspect"*) ;;
+"network ls"*) echo there=n;;
+*) exit 1;;
+esac
+"""
+BY_SCRIPT = json.dumps({"id": "c1", "name": "/web", "image": "by-script", "labels": {PROJECT: "shop"}, "state": {"Status": "running"}})
+
+
+class Looker:
+    """Looks at a host as `where` does, its engine asked itself where that can be."""
+
+    def __init__(self, transport: base.Transport, host: hosts.Host, tmp_path: Path) -> None:
+        self.transport, self.host, self.state = transport, host, tmp_path / "state"
+        self.state.mkdir(exist_ok=True)
+        self.engine = engine.Engine(transport, host)
+
+    async def image(self) -> str:
+        """The image of the one container there, which says who has told of it."""
+        seen = await observe.host(self.transport, self.host, observe.Question(str(self.state), "shop"), self.engine)
+        assert seen.error == ""
+        (one,) = seen.apps["shop"].containers
+        return one.image
+
+
+@pytest.fixture
+async def looker(tmp_path: Path) -> AsyncIterator[Callable[..., Looker]]:
+    made: list[Looker] = []
+
+    def one(host: Host, **more: Any) -> Looker:
+        transport = host.transport()
+        made.append(Looker(transport, dataclasses.replace(host.sshd.host(), **more), tmp_path))
+        return made[-1]
+
+    yield one
+    for looker in made:
+        looker.engine.close()
+        await looker.transport.close()
+
+
+def client(host: Host, scripted: ScriptedEngine | None = None, environment: str = "") -> None:
+    """The host's docker: a client that answers as the engine would, and dials it if it is given."""
+    dials = ""
+    if scripted is not None:
+        (host.bin / "dial").mkdir(exist_ok=True)
+        dials = str(scripted.docker(host.bin / "dial"))
+    program = host.bin / "docker"
+    program.write_text(CLIENT.format(dials=dials, shown=BY_SCRIPT))
+    program.chmod(0o755)
+
+
+async def test_the_engine_itself_is_asked_beside_a_script(
+    a_host: MakeHost, looker: Callable[..., Looker], scripted: ScriptedEngine, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    host = a_host(environment=f"DOCKER_HOST=unix://{scripted.socket}")
+    client(host)
+    lists(scripted)
+    one = looker(host)
+    assert (await one.image(), await one.image()) == ("r/web:1", "r/web:1")
+    assert one.engine.described == "API 1.41, forwarded"
+    del one
+    assert quiet(caplog, capfd)
