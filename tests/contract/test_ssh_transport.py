@@ -47,6 +47,11 @@ def noted(began: asyncio.Event) -> bool:
     return False
 
 
+FOLLOW = command.Command(
+    "follow", f"printf '\\n{M} a\\n\\n{M} b\\n'; cat >/dev/null; printf 'ended'", M, streams=True
+)
+
+
 async def hello(transport: ssh.SshTransport, host: hosts.Host) -> str:
     return (await transport.run(host, HELLO)).text("a")
 
@@ -352,6 +357,49 @@ async def test_no_more_connections_than_allowed(server: sshd_server.Sshd, connec
         done = await asyncio.gather(*[transport.run(host, what, note) for host in group])
         assert [one.status for one in done] == [0] * len(group)
         assert most == 2
+
+
+async def test_what_streams_keeps_no_other_host_waiting(server: sshd_server.Sshd, connect: Connect) -> None:
+    transport = connect(parallel=1)
+    first, second = (dataclasses.replace(server.host(), name=name) for name in ("web1", "web2"))
+    began = asyncio.Event()
+    following = asyncio.create_task(transport.run(first, FOLLOW, lambda name, content: noted(began)))
+    await began.wait()
+    assert [await hello(transport, second), await hello(transport, first)] == ["hello", "hello"]
+    assert not following.done()
+    assert server.logins() == 2
+    following.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await following
+    assert await asyncio.gather(hello(transport, first), hello(transport, second)) == ["hello", "hello"]
+
+
+async def test_what_does_not_stream_keeps_other_hosts_waiting(server: sshd_server.Sshd, connect: Connect) -> None:
+    transport = connect(parallel=1)
+    first, second = (dataclasses.replace(server.host(), name=name) for name in ("web1", "web2"))
+    began = asyncio.Event()
+    working = dataclasses.replace(FOLLOW, streams=False)
+    first_task = asyncio.create_task(transport.run(first, working, lambda name, content: noted(began)))
+    await began.wait()
+    waiting = asyncio.create_task(hello(transport, second))
+    assert [await hello(transport, first) for _ in range(20)] == ["hello"] * 20  # long enough to connect
+    assert server.logins() == 1
+    first_task.cancel()
+    assert await waiting == "hello"
+
+
+async def test_what_streams_counts_among_the_connections(server: sshd_server.Sshd, connect: Connect) -> None:
+    transport = connect(max_connections=1)
+    first, second = (dataclasses.replace(server.host(), name=name) for name in ("web1", "web2"))
+    began = asyncio.Event()
+    following = asyncio.create_task(transport.run(first, FOLLOW, lambda name, content: noted(began)))
+    await began.wait()
+    waiting = asyncio.create_task(hello(transport, second))
+    assert [await hello(transport, first) for _ in range(20)] == ["hello"] * 20  # long enough to connect
+    assert server.logins() == 1
+    following.cancel()
+    assert await waiting == "hello"
+    assert server.logins() == 2
 
 
 async def test_the_keys_a_host_shows(server: sshd_server.Sshd, connect: Connect) -> None:

@@ -49,6 +49,7 @@ class SshTransport:
         self._tell = tell
         self._slack = slack
         self._max = max(1, min(max_connections, process.allow_files(max_connections + SPARE) - SPARE))
+        self._places = asyncio.Semaphore(self._max)
         self._slots = asyncio.Semaphore(min(parallel, self._max))
         self._links: dict[tuple[str, str, int, str], _Link] = {}
         self._runner = wire.Runner()
@@ -92,8 +93,11 @@ class SshTransport:
 
     async def _carry(self, exchange: wire.Exchange) -> None:
         link = self._link(exchange.host)
-        async with self._using(link), link.channels:
+        async with link.users.entered(self._places), link.channels, contextlib.AsyncExitStack() as working:
+            await working.enter_async_context(link.workers.entered(self._slots))
             stdin, channel = await self._open(link, exchange)
+            if exchange.what.streams:
+                await working.aclose()
             try:
                 await exchange.carry(stdin)
             finally:
@@ -135,19 +139,6 @@ class SshTransport:
         name = link.host.name
         return errors.UnreachableError(f"{name} opens no session: {why}", f"try by hand: {link.target.by_hand()}", host=name)
 
-    @contextlib.asynccontextmanager
-    async def _using(self, link: "_Link") -> AsyncIterator[None]:
-        async with link.entering:
-            if link.users == 0:
-                await self._slots.acquire()
-            link.users += 1
-        try:
-            yield
-        finally:
-            link.users -= 1
-            if link.users == 0:
-                self._slots.release()
-
     def _link(self, host: hosts.Host) -> "_Link":
         return self._links.setdefault((host.name, host.user, host.port, host.jump), _Link(host))
 
@@ -167,7 +158,7 @@ class SshTransport:
         await link.close()
         if len(self._links) > self._max:  # else nobody has to give way, and a fleet is not gone through for each of its hosts
             others = [one for one in self._links.values() if one.counts() and one is not link]
-            idle = [one for one in others if not one.users]
+            idle = [one for one in others if not one.users.count]
             for old in idle[: max(0, len(others) + 1 - self._max)]:
                 await old.close()
         limit = 6 * float(link.host.connect_timeout or self._settings["connect_timeout"]) + 10
@@ -211,6 +202,28 @@ class SshTransport:
         return link
 
 
+class _Shared:
+    """What all commands of a link hold together: the first one takes it, the last one gives it back."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._entering = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def entered(self, free: asyncio.Semaphore) -> AsyncIterator[None]:
+        """Hold one of those that are *free*."""
+        async with self._entering:
+            if self.count == 0:
+                await free.acquire()
+            self.count += 1
+        try:
+            yield
+        finally:
+            self.count -= 1
+            if self.count == 0:
+                free.release()
+
+
 class _Link:
     """The one connection to a host, and who uses it."""
 
@@ -224,8 +237,10 @@ class _Link:
         """The link to the jump host that leads there."""
         self.opening: asyncio.Task[None] | None = None
         self.channels = asyncio.Semaphore(CHANNELS)
-        self.entering = asyncio.Lock()
-        self.users = 0
+        self.users = _Shared()
+        """All its commands: one of the connections that are allowed."""
+        self.workers = _Shared()
+        """Those that do not stream: one of the hosts that are worked on at once."""
         self.jump = False
         self.target: target.Target | None = None
 
