@@ -16,11 +16,13 @@ import asyncssh
 
 from lading import errors, process
 from lading.inventory import hosts
-from lading.transport import base, beats, command, reaching, target, trust, uplink, wire
+from lading.transport import base, beats, command, packets, reaching, target, trust, uplink, wire
 
 CHANNELS = 8  # per connection; sshd's MaxSessions is 10
 SPARE = 100  # open files that are not connections
 RETURN = 5.0  # seconds in which a link that was cut may show that it is back
+
+packets.make_lean()
 
 
 class SshTransport:
