@@ -402,6 +402,36 @@ async def test_what_streams_counts_among_the_connections(server: sshd_server.Ssh
     assert server.logins() == 2
 
 
+@pytest.mark.parametrize(("cipher", "each"), [("aes256-gcm@openssh.com", 1), ("aes128-cbc", 2)])
+async def test_an_empty_packet_goes_before_others_only_where_the_cipher_is_chained(
+    second: sshd_server.Sshd, connect: Connect, cipher: str, each: int
+) -> None:
+    settings = second.folder / "sshd_config"
+    settings.write_text(f"{settings.read_text()}Ciphers {cipher}\n")
+    second.restart()
+    second.write_config(f"Ciphers {cipher}")
+    transport = connect(known_hosts=str(second.known_hosts), config_files=[str(second.config)])
+    assert await hello(transport, second.host()) == "hello"
+    (link,) = transport._links.values()
+    assert link.connection is not None and link.uplink is not None
+    before = link.connection._send_seq
+    await link.uplink.reach()
+    assert link.connection._send_seq - before == each
+
+
+async def test_small_commands_ask_the_server_for_little_beside_their_answers(
+    server: sshd_server.Sshd, connect: Connect
+) -> None:
+    transport = connect()
+    assert await hello(transport, server.host()) == "hello"
+    (link,) = transport._links.values()
+    assert link.connection is not None
+    before = link.connection._send_seq
+    assert [await hello(transport, server.host()) for _ in range(9)] == ["hello"] * 9
+    sent = link.connection._send_seq - before
+    assert sent == 9 * len(("open", "exec", "data", "close")) + 9 // 3  # and a question after three pieces
+
+
 async def test_the_keys_a_host_shows(server: sshd_server.Sshd, connect: Connect) -> None:
     server.known_hosts.write_text("")
     found = await connect().fetch_host_keys(server.host())
