@@ -77,11 +77,10 @@ static void nets(const char *line)
     printf("port=%s \nnet=%s %s %s\n", owner, cut(line, "\"name\":\"/", "\""), cut(line, "\"networks\":{\"", "\""), owner);
 }
 static void there(const char *line) { printf("there=%s\n", cut(line, "\"networks\":{\"", "\"")); }
-static void still(const char *line)
+static void expected(const char *line)
 {
     if (!has(cut(line, "{\"id\":\"", "\""))) return;
-    printf("%s False %s ", cut(line, "compose.service\":\"", "\""), cut(line, "lading.content\":\"", "\""));
-    printf("%s running/healthy 0\n", cut(line, "lading.secrets\":\"", "\""));
+    printf("= %s running 0 0 healthy\n%s\n", cut(line, "{\"id\":\"", "\""), line);
 }
 static void inspected(const char *line) { if (has(cut(line, "{\"id\":\"", "\""))) puts(line); }
 
@@ -124,6 +123,22 @@ static int compose(char **words)
     return 0;
 }
 
+// The volume by which the engine remembers where lading keeps an app: its user and folder, as they are asked for
+static int volume(const char *name)
+{
+    char text[SIZE];
+    const char *mark = join(join(home, "volumes"), name);
+    if (begins("volume create ")) {
+        mkdir(join(home, "volumes"), 0755);
+        snprintf(text, SIZE, "%s %s", cut(all, "lading.user=", " "), cut(all, "lading.folder=", " "));
+        store(mark, text);
+        return 0;
+    }
+    if (access(mark, R_OK) != 0) return 1;
+    puts(content(mark));
+    return 0;
+}
+
 static int answer(char **words, const char *last)
 {
     const char *digest = strstr(last, "@sha256:");
@@ -134,10 +149,11 @@ static int answer(char **words, const char *last)
     else if (begins("ps ") && has("net=")) each(nets);
     else if (begins("network ls ")) { puts("there=bridge\nthere=host\nthere=none"); each(there); }
     else if (begins("volume ls ")) return 0;
+    else if (begins("volume create ") || begins("volume inspect -f ")) return volume(last);
     else if (begins("events ")) pause();
     else if (begins("ps -a --no-trunc ")) each(state);
     else if (begins("ps -aq ")) each(id);
-    else if (begins("container inspect --format {{index ")) { *project = 0; each(still); }
+    else if (begins("container inspect --format {{if and ")) { *project = 0; each(expected); }
     else if (begins("container inspect --format ")) { *project = 0; each(inspected); }
     else if (begins("image inspect ")) return access(image, F_OK) ? 1 : 0;
     else if (begins("image rm ") || begins("tag ")) return 0;
@@ -146,7 +162,7 @@ static int answer(char **words, const char *last)
         snprintf(wanted, sizeof wanted, "%.*s", (int)strcspn(content(join(scene, "password")), "\n"), content(join(scene, "password")));
         if (!fgets(given, sizeof given, stdin) || strncmp(given, wanted, strlen(wanted))) { fprintf(stderr, "unauthorized: %s\n", last); return 1; }
     }
-    else if (has(" pull -q ") && digest) { mkdir(join(home, "images"), 0755); close(open(image, O_CREAT | O_WRONLY, 0644)); }
+    else if (has(" pull ") && digest) { mkdir(join(home, "images"), 0755); close(open(image, O_CREAT | O_WRONLY, 0644)); }
     else if (begins("compose ") && has("/compose.overlay.yaml")) return compose(words);
     else if (begins("compose ") && has(" pull -q")) return 0;
     else if (begins("compose ") && has(" up -d")) { const char *version = getenv("VERSION"); store(join(home, "version"), version ? version : ""); }

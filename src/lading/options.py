@@ -32,7 +32,7 @@ OPTIONS = (
     Option("ssh.connect_timeout", "seconds", "10", "how long a connection may take to open"),
     Option("ssh.keepalive", "seconds", "15", "how long a silent host is left alone before it is asked for a sign of life"),
     Option("ssh.keepalive_count", "integer", "3", "after so many unanswered in a row it counts as lost"),
-    Option("ssh.parallel", "integer", "64", "hosts that are worked on at once"),
+    Option("ssh.parallel", "integer", "64", "hosts that are worked on at once; logs that are followed do not count"),
     Option("ssh.max_connections", "integer", "1100", "connections that stay open at once, idle ones included"),
     Option("destinations.NAME.hosts", "list", "(required)", "the hosts meant by this name: hosts, groups, patterns", "[web1]"),
     Option("destinations.NAME.labels", "mapping", "none", "what is said about the destination"),

@@ -47,6 +47,11 @@ def noted(began: asyncio.Event) -> bool:
     return False
 
 
+FOLLOW = command.Command(
+    "follow", f"printf '\\n{M} a\\n\\n{M} b\\n'; cat >/dev/null; printf 'ended'", M, streams=True
+)
+
+
 async def hello(transport: ssh.SshTransport, host: hosts.Host) -> str:
     return (await transport.run(host, HELLO)).text("a")
 
@@ -352,6 +357,79 @@ async def test_no_more_connections_than_allowed(server: sshd_server.Sshd, connec
         done = await asyncio.gather(*[transport.run(host, what, note) for host in group])
         assert [one.status for one in done] == [0] * len(group)
         assert most == 2
+
+
+async def test_what_streams_keeps_no_other_host_waiting(server: sshd_server.Sshd, connect: Connect) -> None:
+    transport = connect(parallel=1)
+    first, second = (dataclasses.replace(server.host(), name=name) for name in ("web1", "web2"))
+    began = asyncio.Event()
+    following = asyncio.create_task(transport.run(first, FOLLOW, lambda name, content: noted(began)))
+    await began.wait()
+    assert [await hello(transport, second), await hello(transport, first)] == ["hello", "hello"]
+    assert not following.done()
+    assert server.logins() == 2
+    following.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await following
+    assert await asyncio.gather(hello(transport, first), hello(transport, second)) == ["hello", "hello"]
+
+
+async def test_what_does_not_stream_keeps_other_hosts_waiting(server: sshd_server.Sshd, connect: Connect) -> None:
+    transport = connect(parallel=1)
+    first, second = (dataclasses.replace(server.host(), name=name) for name in ("web1", "web2"))
+    began = asyncio.Event()
+    working = dataclasses.replace(FOLLOW, streams=False)
+    first_task = asyncio.create_task(transport.run(first, working, lambda name, content: noted(began)))
+    await began.wait()
+    waiting = asyncio.create_task(hello(transport, second))
+    assert [await hello(transport, first) for _ in range(20)] == ["hello"] * 20  # long enough to connect
+    assert server.logins() == 1
+    first_task.cancel()
+    assert await waiting == "hello"
+
+
+async def test_what_streams_counts_among_the_connections(server: sshd_server.Sshd, connect: Connect) -> None:
+    transport = connect(max_connections=1)
+    first, second = (dataclasses.replace(server.host(), name=name) for name in ("web1", "web2"))
+    began = asyncio.Event()
+    following = asyncio.create_task(transport.run(first, FOLLOW, lambda name, content: noted(began)))
+    await began.wait()
+    waiting = asyncio.create_task(hello(transport, second))
+    assert [await hello(transport, first) for _ in range(20)] == ["hello"] * 20  # long enough to connect
+    assert server.logins() == 1
+    following.cancel()
+    assert await waiting == "hello"
+    assert server.logins() == 2
+
+
+@pytest.mark.parametrize(("cipher", "each"), [("aes256-gcm@openssh.com", 1), ("aes128-cbc", 2)])
+async def test_an_empty_packet_goes_before_others_only_where_the_cipher_is_chained(
+    second: sshd_server.Sshd, connect: Connect, cipher: str, each: int
+) -> None:
+    settings = second.folder / "sshd_config"
+    settings.write_text(f"{settings.read_text()}Ciphers {cipher}\n")
+    second.restart()
+    second.write_config(f"Ciphers {cipher}")
+    transport = connect(known_hosts=str(second.known_hosts), config_files=[str(second.config)])
+    assert await hello(transport, second.host()) == "hello"
+    (link,) = transport._links.values()
+    assert link.connection is not None and link.uplink is not None
+    before = link.connection._send_seq
+    await link.uplink.reach()
+    assert link.connection._send_seq - before == each
+
+
+async def test_small_commands_ask_the_server_for_little_beside_their_answers(
+    server: sshd_server.Sshd, connect: Connect
+) -> None:
+    transport = connect()
+    assert await hello(transport, server.host()) == "hello"
+    (link,) = transport._links.values()
+    assert link.connection is not None
+    before = link.connection._send_seq
+    assert [await hello(transport, server.host()) for _ in range(9)] == ["hello"] * 9
+    sent = link.connection._send_seq - before
+    assert sent == 9 * len(("open", "exec", "data", "close")) + 9 // 3  # and a question after three pieces
 
 
 async def test_the_keys_a_host_shows(server: sshd_server.Sshd, connect: Connect) -> None:

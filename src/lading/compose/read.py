@@ -235,14 +235,22 @@ def merged(files: Files) -> Iterator["Merged"]:
         ComposeError: Compose refuses the files.
         InputError: Compose is missing.
     """
-    tree, closure = files.tree, files.closure
+    closure = files.closure
     binary = plugin.find(files.request.environment)
-    with snapshot.opened(tree.project.relative_to(tree.top).as_posix()) as laid:
-        lay_out(laid, closure)
+    with _laid_out(files) as laid:
         compose = plugin.Compose(binary, files.chosen.files, laid, files.answers)
         raw = _raw(files, compose)
         checks.check_agreement(raw, closure.main, closure.all)
         yield Merged(files, compose, raw)
+
+
+@contextlib.contextmanager
+def _laid_out(files: Files) -> Iterator[snapshot.Snapshot]:
+    """A snapshot of the files."""
+    tree = files.tree
+    with snapshot.opened(tree.project.relative_to(tree.top).as_posix()) as laid:
+        lay_out(laid, files.closure)
+        yield laid
 
 
 def lay_out(laid: snapshot.Snapshot, closure: sources.Closure) -> None:
@@ -319,8 +327,9 @@ class Merged:
         profiles.check(resolved, asked, [] if needless else request.profiles, closure.all)
         model = Model(raw, resolved, _by_service(needs), given, asked)
         _ship(tree, closure, model, cargo)
-        shipping.check_filters(tree, cargo)
-        shipping.tell(tree, cargo)
+        with worktree.compared_anew(tree):
+            shipping.check_filters(tree, cargo)
+            shipping.tell(tree, cargo)
         if request.version and "VERSION" not in values.names(needs):
             cargo.warnings.append(f"no file uses ${{VERSION}}: {version} only names this release")
         return _reading(files, version, model, cargo)
@@ -336,13 +345,55 @@ def _filled(value: Any, given: Mapping[str, str]) -> Any:
 
 
 def _raw(files: Files, compose: plugin.Compose) -> dict[str, Any]:
-    """The project as Compose merges it, before interpolation; whether this Compose is able to is asked meanwhile."""
-    with ThreadPoolExecutor(1) as beside:
+    """The project as Compose merges it, before interpolation.
+
+    Meanwhile it is asked whether this Compose is able to, which commit is checked out, and what
+    Compose makes of the files with their variables.
+    """
+    with ThreadPoolExecutor(3) as beside:
         told = beside.submit(plugin.version_of, compose.binary)
+        beside.submit(worktree.head, files.tree)
+        beside.submit(_ask_ahead, files, compose.binary)
         try:
             return _ask(files, compose, None, "--no-interpolate")
         finally:
             told.result()
+
+
+def _ask_ahead(files: Files, binary: str) -> None:
+    """Ask Compose for the resolved tree of a project in one file, before it has merged that.
+
+    What it is asked follows from the file as it is written. Should it be asked otherwise once the
+    file is merged, only this call was for nothing: `plugin.Answers` tells them apart.
+    """
+    closure = files.closure
+    if len(closure.all) > 1 or closure.locals or files.tree.beside is not None:
+        return
+    raw = _as_merged(closure.main[0])
+    version = _version(files.request, raw, closure.all)
+    with _laid_out(files) as laid:
+        compose = plugin.Compose(binary, files.chosen.files, laid, files.answers)
+        given, _ = _values(files.request, files.name, version, files.chosen, closure, raw, compose, shipping.Cargo(), ())
+        _ask(files, compose, given)
+
+
+def _as_merged(document: parse.Document) -> dict[str, Any]:
+    """A file as Compose writes it where there is nothing to merge, as far as variables and paths of env files go."""
+    raw: dict[str, Any] = {}
+    for part in document.data:
+        raw |= part
+    services = {}
+    for name, one in raw.get("services", {}).items():
+        env_files = [{"path": file} if isinstance(file, str) else file for file in _listed(one.get("env_file"))]
+        services[name] = {**one, "env_file": env_files, "label_file": _listed(one.get("label_file"))}
+    return {**raw, "services": services}
+
+
+def _listed(value: Any) -> list[Any]:
+    """What may be written as one or as a list, as a list."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def _ask(

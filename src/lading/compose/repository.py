@@ -8,6 +8,7 @@ Whatever program a configuration names, a filter of any name among them, there i
 import contextlib
 import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from lading import disk, errors, process
 SMALL = 64 * 1024  # bytes of HEAD, of a gitfile, of the files that lead from one folder to another
 CONFIGURATION = 1024 * 1024  # bytes of a repository's own configuration
 NOTHING = "/dev/null"
+COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 # They outrank every other configuration, for Git and for what it might start.
 SETTINGS = {
@@ -92,10 +94,17 @@ class Repository:
             places = {"GIT_OBJECT_DIRECTORY": self.common / "objects", "GIT_INDEX_FILE": self.folder / "index"}
             return call(self.path, stand_in, self.top, *arguments, stdin=stdin, places=places)
 
+    def commits(self, *names: str) -> list[str]:
+        """The whole names of commits, in one call; "" for a name that means none here."""
+        asked = "".join(f"{name}^{{commit}}\n" for name in names)
+        done = self.run("cat-file", "--batch-check=%(objectname)", stdin=asked.encode())
+        said = done.stdout.decode("utf-8", "replace").splitlines()
+        found = [line if COMMIT.fullmatch(line) else "" for line in said]
+        return found if len(found) == len(names) else [""] * len(names)
+
     def head(self) -> str:
         """The commit that is checked out; "" before the first one."""
-        done = self.run("rev-parse", "--verify", "-q", "HEAD^{commit}")
-        return done.stdout.decode().strip() if done.status == 0 else ""
+        return self.commits("HEAD")[0]
 
     def format(self) -> str:
         """The configuration that a folder needs for Git to read this repository's objects and files."""

@@ -15,8 +15,7 @@ def find(tree: worktree.Tree, name: str) -> str:
     """The whole name of a commit, "" if this clone does not have it."""
     if tree.git is None or not NAME.fullmatch(name):
         return ""
-    found = tree.git.run("rev-parse", "--verify", "-q", f"{name}^{{commit}}")
-    return found.stdout.decode().strip() if found.status == 0 else ""
+    return worktree.commits(tree, name)[0]
 
 
 def time(tree: worktree.Tree, commit: str) -> str:

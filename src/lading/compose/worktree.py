@@ -1,17 +1,21 @@
 """The Git work tree a project lies in: what is tracked, where a path really lies, which commit it is."""
 
+import contextlib
 import errno
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures.thread import ThreadPoolExecutor  # here: `concurrent.futures` alone loads it when it is used
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
 
 from lading import disk, errors
 from lading.compose import owner, repository
 
 LIMIT = 64 * 1024 * 1024  # bytes of one bundle
+ATTRIBUTES = ".gitattributes"
 SUBMODULE = "160000"  # the mode of one in Git's index
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 REMOTE = re.compile(r"^[a-z][a-z0-9+.-]*://|^git@|^oci:|^github\.com/|\.git(?:#.*)?$")
@@ -19,11 +23,24 @@ Spot = tuple[str, int]  # file and line
 Where = Spot | Callable[[], Spot]  # or what finds them, should they be needed: it looks through all files
 
 
+@dataclass(slots=True)
+class Known:
+    """What Git has said of a work tree, and is not asked again.
+
+    *commits*: whole names. *changed*: commit → the tracked files below the project folder that differ from it.
+    """
+
+    commits: dict[str, str] = field(default_factory=dict)
+    changed: dict[str, list[str]] = field(default_factory=dict)
+    asking: threading.Lock = field(default_factory=threading.Lock)
+
+
 @dataclass(frozen=True, slots=True)
 class Tree:
     """The folders a project lies in: *top* of the Git work tree (without Git: the project folder); *modes* of what is tracked.
 
     *beside*: the work tree that this one stands for; env files and secrets that Git does not track lie there.
+    *known*: what Git has said of it.
     """
 
     project: Path
@@ -31,6 +48,7 @@ class Tree:
     modes: Mapping[str, str] | None = None
     beside: "Tree | None" = None
     git: repository.Repository | None = None
+    known: Known = field(default_factory=Known, compare=False, repr=False)
 
     def tracked(self, real: Path) -> bool:
         """Whether the file ships: Git tracks it, or there is no Git."""
@@ -158,24 +176,73 @@ def name(tree: Tree) -> str:
     return owner.address(remote(tree)).rpartition("/")[2]
 
 
+def head(tree: Tree) -> str:
+    """The commit that is checked out; "" before the first one, and without Git."""
+    return commits(tree)[0] if tree.git is not None else ""
+
+
+def commits(tree: Tree, *names: str) -> list[str]:
+    """The whole names of commits, "" for a name that means none here; Git is asked for HEAD's at the same time."""
+    assert tree.git is not None
+    asked = names or ("HEAD",)
+    with tree.known.asking:
+        known = tree.known.commits
+        if not known.keys() >= {*asked}:
+            every = ("HEAD", *names)
+            known |= zip(every, tree.git.commits(*every), strict=True)
+        return [known[name] for name in asked]
+
+
 def commit(tree: Tree, paths: Iterable[str]) -> str:
     """The commit that is checked out, "-dirty" behind it if tracked files of the project differ from it."""
-    head = tree.git.head() if tree.git is not None else ""
-    if not head:
+    now = head(tree)
+    if not now:
         return ""
     beside = [os.path.normpath(tree.project / path) for path in paths if path.startswith("../")]
-    return head + ("-dirty" if differing(tree, head, [str(tree.project), *sorted(beside)]) else "")
+    return now + ("-dirty" if differing(tree, now, [str(tree.project), *sorted(beside)]) else "")
+
+
+@contextlib.contextmanager
+def compared_anew(tree: Tree) -> Iterator[None]:
+    """Ask Git meanwhile how the project's files differ from HEAD now: what it said before they were read may be old."""
+    tree.known.changed.clear()
+    now = head(tree)
+    with ThreadPoolExecutor(1) as beside:
+        if now:
+            beside.submit(differing, tree, now, [str(tree.project)])  # if it fails, it is asked again where it is needed
+        yield
 
 
 def differing(tree: Tree, commit: str, paths: Iterable[str]) -> list[str]:
     """Which tracked files at or below *paths* are other ones in the work tree than in *commit*, or in one of them only.
 
-    A file that goes through a filter is compared as Git stored it last: only the filter could tell what it is now.
+    Git is asked once for the whole project folder, and for what lies elsewhere each time.
 
     Raises:
         InputError: Git does not say.
     """
-    names = list(paths)
+    asked = [Path(os.path.normpath(tree.top / path)) for path in paths]
+    elsewhere = [path for path in asked if not path.is_relative_to(tree.project)]
+    found = {*_differing(tree, commit, [os.path.relpath(path, tree.top) for path in elsewhere])} if elsewhere else set()
+    if len(elsewhere) < len(asked):
+        found.update(name for name in _changed(tree, commit) if _is_below(tree.top / name, asked))
+    return sorted(found)
+
+
+def _is_below(path: Path, asked: Iterable[Path]) -> bool:
+    return any(path.is_relative_to(one) for one in asked)
+
+
+def _changed(tree: Tree, commit: str) -> list[str]:
+    """What differs below the project folder."""
+    with tree.known.asking:
+        if commit not in tree.known.changed:
+            tree.known.changed[commit] = _differing(tree, commit, [os.path.relpath(tree.project, tree.top)])
+        return tree.known.changed[commit]
+
+
+def _differing(tree: Tree, commit: str, names: list[str]) -> list[str]:
+    """A file that goes through a filter is compared as Git stored it last: only the filter could tell what it is now."""
     changed = _compared(tree, commit, names)
     here = [name for name in filters(tree, changed) if os.path.lexists(tree.top / name)]
     stored = _compared(tree, commit, here, "--cached") if here else []
@@ -236,11 +303,11 @@ def left_out(tree: Tree, folders: Iterable[str]) -> list[str]:
 
 def uncommitted(tree: Tree, paths: Iterable[str]) -> list[str]:
     """The tracked files at or below *paths* of the project that differ from the commit that is checked out."""
-    head = tree.git.head() if tree.git is not None else ""
+    now = head(tree)
     asked = [os.path.normpath(tree.project / path) for path in paths]
-    if not head or not asked:
+    if not now or not asked:
         return []
-    return [_shown(tree, name) for name in differing(tree, head, asked)]
+    return [_shown(tree, name) for name in differing(tree, now, asked)]
 
 
 def _shown(tree: Tree, name: str) -> str:
@@ -252,7 +319,7 @@ def _shown(tree: Tree, name: str) -> str:
 def filters(tree: Tree, paths: Iterable[str]) -> dict[str, str]:
     """Those of *paths* (from the top) that Git would send through a filter on their way, with its name; it is not run."""
     names = list(paths)
-    if tree.git is None or not names:
+    if tree.git is None or not names or not _has_attributes(tree, tree.git, names):
         return {}
     done = tree.git.run("check-attr", "-z", "--stdin", "filter", stdin=b"".join(os.fsencode(name) + b"\0" for name in names))
     if done.status:
@@ -260,3 +327,13 @@ def filters(tree: Tree, paths: Iterable[str]) -> dict[str, str]:
     words = os.fsdecode(done.stdout).split("\0")
     told = zip(words[0::3], words[2::3], strict=False)
     return {name: value for name, value in told if value not in ("unspecified", "unset", "set", "")}
+
+
+def _has_attributes(tree: Tree, git: repository.Repository, paths: Iterable[str]) -> bool:
+    """Whether there is a file from which Git would read attributes of *paths*; it reads a tracked one that is gone here, too."""
+    assert tree.modes is not None
+    if os.path.lexists(git.common / "info" / ATTRIBUTES.removeprefix(".git")):
+        return True
+    folders = {folder for path in paths for folder in PurePath(path).parents}
+    names = [(folder / ATTRIBUTES).as_posix() for folder in folders]
+    return any(name in tree.modes or os.path.lexists(tree.top / name) for name in names)

@@ -7,7 +7,7 @@ from pathlib import Path
 from lading import context as contexts
 from lading import errors, settings
 from lading.compose import answered, passing, profiles, project, read, reference, registry, registry_access
-from lading.deploy import credentials, pinning, placing, policy, source_selection
+from lading.deploy import asked_ahead, credentials, pinning, placing, policy, source_selection
 from lading.deploy.request import Request
 from lading.inventory import hosts
 
@@ -60,8 +60,27 @@ async def read_pinned(
     def find_beside(asked: Request, beside: Path) -> read.Files:
         return find_files(environment, asked, destination, fleet, beside=beside, answers=here.answers)
 
-    reading = await source_selection.select_source(request, here, access, find_beside)
-    return reading, await _ask_registries(reading, request, fleet, access)
+    ahead = asked_ahead.AskedAhead(_known_images(here, request, fleet), access)
+    try:
+        reading = await source_selection.select_source(request, here, access, find_beside)
+        return reading, await _ask_registries(reading, request, fleet, access, ahead)
+    finally:
+        await ahead.leave()
+
+
+def _known_images(here: read.Files, request: Request, fleet: settings.Settings) -> list[str]:
+    """The references for which registries are asked from here, as far as the files name them for certain."""
+    if request.require_immutable:  # one that moves is refused, and not asked for
+        return []
+    found = []
+    for image in here.images.values():
+        try:
+            by_hosts = fleet.by_hosts(reference.parse(image).registry)
+        except errors.ComposeError:  # whoever reads the whole project says so
+            continue
+        if not by_hosts:
+            found.append(_with_digest(image, request.digests))
+    return found
 
 
 def read_project(
@@ -96,9 +115,9 @@ def find_files(
 
 async def _ask_registries(
     reading: project.Reading, request: Request, fleet: settings.Settings,
-    access: Callable[[str], registry_access.Access],
+    access: Callable[[str], registry_access.Access], ahead: asked_ahead.AskedAhead,
 ) -> pinning.Found:
-    """The digests of all images, those that the request names among them.
+    """The digests of all images, those that the request names among them; some were asked for *ahead*.
 
     An image that nothing is started of may be gone.
     """
@@ -118,8 +137,9 @@ async def _ask_registries(
     needed = [text for image, text in mine.items() if image in started]
     others = [text for image, text in mine.items() if image not in started]
 
-    answers = await registry.resolve(needed, access)
-    answers |= await registry.findable(others, access)
+    answers = await ahead.take(needed)
+    answers |= await registry.resolve([text for text in needed if text not in answers], access)
+    answers |= await registry.findable([text for text in others if text not in answers], access)
     pinned = {image: answers[text] for image, text in mine.items() if text in answers}
     of_hosts = {image: asked[image] for image in pulled if image in by_hosts and image in started}
     return pinning.Found(pinned, of_hosts)

@@ -33,7 +33,7 @@ async def select_source(
     """Read the files that count: of the images' commit, or of the work tree; a difference is a warning.
 
     Which files count is known before Compose reads any, so that it reads only those. What the files here say of the
-    images is compared with what Compose makes of them.
+    images is compared with what Compose makes of them. Other tasks go on meanwhile.
 
     Raises:
         InputError: they differ, or nothing tells, and the request demands that they match.
@@ -59,12 +59,12 @@ async def _select(
     if built.commit and not commit:
         doubt = f"the image was built from commit {built.commit[:12]}, which this clone does not have"
     if commit:
-        return _read_matching(request, here, commit, find)
+        return await asyncio.to_thread(_read_matching, request, here, commit, find)
     if request.require_matching_source:
         raise lost or errors.InputError(
             doubt or f"no image of {here.name} says which commit of this repository it was built from",
             "lading build --push makes such images; git fetch --unshallow gets old commits")
-    reading = read.read_files(here)
+    reading = await asyncio.to_thread(read.read_files, here)
     return _noted(reading, f"{doubt}: the files as they are here count") if doubt else reading, True
 
 

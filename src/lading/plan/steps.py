@@ -268,11 +268,22 @@ class Plan:
     rights: tuple[Right, ...] = ()
     assignment: assignments.Assignment = field(default_factory=assignments.Assignment)
     phases: tuple[Phase, ...] = ()
+    _hashed: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
+    """The hash, once it was asked for: it is made of all hosts, and asked for again and again."""
 
     def steps_of(self, host: str) -> tuple[Step, ...]:
         """All that is done on a host, in order."""
         batches = [batch for phase in self.phases for batch in phase.batches]
         return tuple(step for batch in batches for step in batch.get(host, ()))
+
+    def _steps_by_host(self) -> dict[str, list[Step]]:
+        """The same of every host, in one pass: there may be as many batches as hosts."""
+        found: dict[str, list[Step]] = {name: [] for name in self.hosts}
+        for phase in self.phases:
+            for batch in phase.batches:
+                for host, steps in batch.items():
+                    found.setdefault(host, []).extend(steps)
+        return found
 
     @property
     def empty(self) -> bool:
@@ -291,13 +302,14 @@ class Plan:
 
     def _bound(self) -> dict[str, Any]:
         """What an approval is bound to: everything that will be done, where, to whose app; no secret's value."""
+        steps = self._steps_by_host()
         return {
             "v": FORMAT, "verb": self.verb, "source": self.source, "app": self.app, "version": self.version,
             "release": self.release, "destination": self.destination, "hosts": list(self.hosts),
             "batches": [list(batch) for batch in self.batches], "delay": self.delay,
             "steps": [
                 {"host": host.host, "kind": type(step).__name__, **_written(step)}
-                for host in self.hosts.values() for step in self.steps_of(host.host)
+                for host in self.hosts.values() for step in steps.get(host.host, ())
             ],
             "changes": [asdict(change) for change in self.changes],
             "warnings": list(self.warnings),
@@ -308,4 +320,6 @@ class Plan:
     @property
     def hash(self) -> str:
         """The SHA-256 of all that the plan does, kept in every host's record of the deployment."""
-        return hashlib.sha256(json.dumps(self._bound(), sort_keys=True).encode()).hexdigest()
+        if not self._hashed:
+            self._hashed.append(hashlib.sha256(json.dumps(self._bound(), sort_keys=True).encode()).hexdigest())
+        return self._hashed[0]

@@ -70,14 +70,14 @@ class Feeding:
             self._channel.write_eof()
 
     async def until_cut(self) -> None:
-        """Ask every BEAT seconds; comes back once nothing was heard for ANSWER seconds after that."""
+        """Ask now, and every BEAT seconds; comes back once nothing was heard for ANSWER seconds after that."""
         now = asyncio.get_running_loop().time
-        due = now() + BEAT
+        due = now()
         while True:
-            await asyncio.sleep(due - now())
             due = max(due + BEAT, now())
             if not await self._answered():
                 return
+            await asyncio.sleep(due - now())
 
     async def _answered(self) -> bool:
         self._heard.clear()

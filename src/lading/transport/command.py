@@ -30,7 +30,8 @@ class Command:
     *name* is the step it does (for events, errors, tests); *script* is POSIX sh and holds no secret; *payload* follows
     it on stdin, its lengths known to the script; *timeout* in seconds bounds it on the host; *changes* means that it
     is not ended when stdin ends; *marker* announces the parts of the answer; *beats*: the script answers each byte that
-    comes after its payload, at once, and has read the payload within seconds after it came.
+    comes after its payload, at once, and has read the payload within seconds after it came; *streams*: it goes on as
+    long as somebody listens, so once it has begun it does not count among the hosts that are worked on (`ssh.parallel`).
     """
 
     name: str
@@ -40,6 +41,7 @@ class Command:
     timeout: int = 60
     changes: bool = False
     beats: bool = False
+    streams: bool = False
 
     def wire(self) -> bytes:
         """What goes to stdin: the script, then the payload."""

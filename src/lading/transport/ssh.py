@@ -16,12 +16,14 @@ import asyncssh
 
 from lading import errors, process
 from lading.inventory import hosts
-from lading.transport import base, beats, command, reaching, streams, target, trust, uplink, wire
+from lading.transport import base, beats, command, packets, reaching, streams, target, trust, uplink, wire
 
 CHANNELS = 8  # per connection; sshd's MaxSessions is 10
 SPARE = 100  # open files that are not connections
 OPENING = 10.0  # seconds that a host has to open a stream
 RETURN = 5.0  # seconds in which a link that was cut may show that it is back
+
+packets.make_lean()
 
 
 class SshTransport:
@@ -50,6 +52,7 @@ class SshTransport:
         self._tell = tell
         self._slack = slack
         self._max = max(1, min(max_connections, process.allow_files(max_connections + SPARE) - SPARE))
+        self._places = asyncio.Semaphore(self._max)
         self._slots = asyncio.Semaphore(min(parallel, self._max))
         self._links: dict[tuple[str, str, int, str], _Link] = {}
         self._runner = wire.Runner()
@@ -89,6 +92,12 @@ class SshTransport:
                 raise
             link.programs.append(stream)
         return stream
+
+    @contextlib.asynccontextmanager
+    async def _using(self, link: "_Link") -> AsyncIterator[None]:
+        """While a stream is opened, which takes as much as a command; once open, it takes nobody's place."""
+        async with link.users.entered(self._places), link.workers.entered(self._slots):
+            yield
 
     async def _open_program(self, link: "_Link", what: command.Command) -> streams.ChannelStream:
         connection, _ = await self._connection(link, ())
@@ -139,8 +148,11 @@ class SshTransport:
 
     async def _carry(self, exchange: wire.Exchange) -> None:
         link = self._link(exchange.host)
-        async with self._using(link), link.channels:
+        async with link.users.entered(self._places), link.channels, contextlib.AsyncExitStack() as working:
+            await working.enter_async_context(link.workers.entered(self._slots))
             stdin, channel = await self._open(link, exchange)
+            if exchange.what.streams:
+                await working.aclose()
             try:
                 await exchange.carry(stdin)
             finally:
@@ -184,19 +196,6 @@ class SshTransport:
         name = link.host.name
         return errors.UnreachableError(f"{name} opens no session: {why}", f"try by hand: {link.target.by_hand()}", host=name)
 
-    @contextlib.asynccontextmanager
-    async def _using(self, link: "_Link") -> AsyncIterator[None]:
-        async with link.entering:
-            if link.users == 0:
-                await self._slots.acquire()
-            link.users += 1
-        try:
-            yield
-        finally:
-            link.users -= 1
-            if link.users == 0:
-                self._slots.release()
-
     def _link(self, host: hosts.Host) -> "_Link":
         return self._links.setdefault((host.name, host.user, host.port, host.jump), _Link(host))
 
@@ -216,7 +215,7 @@ class SshTransport:
         await link.close()
         if len(self._links) > self._max:  # else nobody has to give way, and a fleet is not gone through for each of its hosts
             others = [one for one in self._links.values() if one.counts() and one is not link]
-            idle = [one for one in others if not one.users]
+            idle = [one for one in others if not one.users.count]
             for old in idle[: max(0, len(others) + 1 - self._max)]:
                 await old.close()
         limit = 6 * float(link.host.connect_timeout or self._settings["connect_timeout"]) + 10
@@ -260,6 +259,28 @@ class SshTransport:
         return link
 
 
+class _Shared:
+    """What all commands of a link hold together: the first one takes it, the last one gives it back."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._entering = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def entered(self, free: asyncio.Semaphore) -> AsyncIterator[None]:
+        """Hold one of those that are *free*."""
+        async with self._entering:
+            if self.count == 0:
+                await free.acquire()
+            self.count += 1
+        try:
+            yield
+        finally:
+            self.count -= 1
+            if self.count == 0:
+                free.release()
+
+
 class _Link:
     """The one connection to a host, and who uses it."""
 
@@ -278,8 +299,10 @@ class _Link:
         self.programs: list[streams.ChannelStream] = []
         self.room = asyncio.Lock()
         """Held while a program is begun, or ended for a command that finds no room."""
-        self.entering = asyncio.Lock()
-        self.users = 0
+        self.users = _Shared()
+        """All its commands: one of the connections that are allowed."""
+        self.workers = _Shared()
+        """Those that do not stream: one of the hosts that are worked on at once."""
         self.jump = False
         self.target: target.Target | None = None
 

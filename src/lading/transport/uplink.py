@@ -1,8 +1,9 @@
 """What an SSH connection carries towards its host: little at a time, so that a beat waits behind little (asyncssh).
 
 asyncssh and the kernel take whatever a channel's window allows, 2 MiB with OpenSSH, and a byte that is written later
-waits behind all of it. So each piece asks the server for an answer, as a keepalive does. It answers in the order in
-which things come, also behind jump hosts and a ProxyCommand, where the size of a socket's buffer would say nothing.
+waits behind all of it. So the server is asked for an answer, as by a keepalive, which shows that all that was sent
+before has arrived: it answers in the order in which things come, also behind jump hosts and a ProxyCommand, where the
+size of a socket's buffer would say nothing. Most commands are one piece; that is asked for only once room gets scarce.
 """
 
 import asyncio
@@ -12,35 +13,54 @@ import asyncssh
 
 from lading.transport import beats
 
+_PIECES = beats.WAITING // beats.PIECE
+
 
 class Uplink:
     """One connection: of all that its channels send, at most `beats.WAITING` bytes are on their way."""
 
     def __init__(self, connection: asyncssh.SSHClientConnection) -> None:
         self._connection = connection
-        self._room = asyncio.Semaphore(beats.WAITING // beats.PIECE)
-        self._asked: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(_PIECES)
+        self._unasked: list[Callable[[], None]] = []
+        """Who hears of the pieces that were sent since the server was asked last."""
+        self._asking: set[asyncio.Task[None]] = set()
 
     async def take(self) -> None:
         """Wait until one piece more may be on its way."""
+        if self._room.locked():
+            self._ask()
         await self._room.acquire()
 
     def give(self) -> None:
         """One piece is not on its way any more."""
         self._room.release()
 
-    def sent(self, arrived: Callable[[], None]) -> None:
-        """A piece was handed to the connection; *arrived* is called once it is at the host."""
-        task = asyncio.create_task(self._arrive(arrived))
-        self._asked.add(task)
-        task.add_done_callback(self._asked.discard)
+    def sent(self, arrived: Callable[[], None], *, ask: bool = True) -> None:
+        """A piece was handed to the connection; *arrived* is called once it is known to be at the host.
 
-    async def _arrive(self, arrived: Callable[[], None]) -> None:
+        *ask*: now; else before there is no room left for another one.
+        """
+        self._unasked.append(arrived)
+        if ask or len(self._unasked) >= _PIECES - 1:
+            self._ask()
+
+    def _ask(self) -> None:
+        if not self._unasked:
+            return
+        pieces, self._unasked = self._unasked, []
+        task = asyncio.create_task(self._arrive(pieces))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    async def _arrive(self, pieces: list[Callable[[], None]]) -> None:
         try:
             await self.reach()
         finally:
-            self.give()
-        arrived()
+            for _ in pieces:
+                self.give()
+        for arrived in pieces:
+            arrived()
 
     async def reach(self) -> None:
         """Come back once all that was sent has arrived, or the connection is closed."""
@@ -58,6 +78,7 @@ class Stdin:
         self._uplink = uplink
         self._flowing = flowing
         self._heard = heard
+        self._first = True
 
     async def write(self, data: bytes) -> None:
         """See `beats.Channel`; *flowing* is not set while the host takes no more from this channel."""
@@ -67,8 +88,9 @@ class Stdin:
         except OSError:
             self._uplink.give()
             raise
+        first, self._first = self._first, False
         if self._flowing.is_set():
-            self._uplink.sent(self._heard)
+            self._uplink.sent(self._heard, ask=not first)
             return
         self._uplink.give()  # the rest of the piece waits here, for the command to read
         await self._flowing.wait()

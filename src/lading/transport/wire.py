@@ -125,13 +125,18 @@ class Exchange:
         feeding = beats.Feeding(channel, outgoing(self.what)[1])
         self.begin(feeding)
         tasks = [asyncio.create_task(self._feed(feeding))]
-        if self.what.beats:
-            tasks.append(asyncio.create_task(self._watch(feeding)))
         if self.until is not None:
             tasks.append(asyncio.create_task(self.end_once_told(self.until)))
+
+        def watch() -> None:
+            tasks.append(asyncio.create_task(self._watch(feeding)))
+
+        later = asyncio.get_running_loop().call_later(beats.BEAT, watch) if self.what.beats else None
         try:
             await self.wait()
         finally:
+            if later is not None:
+                later.cancel()
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)

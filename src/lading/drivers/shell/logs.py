@@ -14,7 +14,8 @@ def logs(marker: str, *, app: str, service: str, follow: bool, tail: int) -> com
     values: dict[str, str | int] = {
         "MARKER": marker, "APP": app, "SERVICE": service, "TAIL": tail, "FOLLOW": "-f" if follow else "",
     }
-    return command.Command("logs", scripts.script("logs", values), marker, timeout=86400 if follow else 120)
+    text = scripts.script("logs", values)
+    return command.Command("logs", text, marker, timeout=86400 if follow else 120, streams=follow)
 
 
 def last_lines(marker: str, *, app: str, services: Sequence[str], count: int = 50) -> command.Command:
