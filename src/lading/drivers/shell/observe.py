@@ -215,6 +215,9 @@ def _checked(name: str, result: command.Result) -> state.HostState:
 
 def answered(name: str, result: command.Result) -> state.HostState:
     """What a host's answer says of it; one that cannot be read, or only by a newer lading, is an error of that host."""
+    if "broken" in result.parts:
+        return state.HostState(name, error="what lading keeps there could not be told: awk failed", error_kind="command",
+                               error_hint=f"on {name}: command -v awk tail; then lading check {name}")
     try:
         spend = _bounded(name)
         seen = parsers.from_result(name, result, spend)

@@ -248,7 +248,8 @@ list_journals() {
     done
 }
 
-# tell_contents APP…: files, and journals; begun_elsewhere: 1 = one of them tells of a host of another name
+# tell_contents APP…: files, and journals; begun_elsewhere: 1 = one of them tells of a host of another name. What awk could
+# not tell must not count as absent.
 tell_contents() {
     longest=500 window=60
     [ "$JOURNAL" = recent ] || window=$longest
@@ -258,7 +259,11 @@ tell_contents() {
         tail -n "$window" $(list_journals "$@") /dev/null 2>/dev/null
     } | MARKER=$MARKER JOURNAL=$JOURNAL RELEASES=$RELEASES HOST=$HOST CLOCK="nowboot=$boot${newline}now=$uptime$newline" \
         awk -v "longest=$longest" "$contents_program"
-    [ $? != 3 ] || begun_elsewhere=1
+    case $? in
+    0) ;;
+    3) begun_elsewhere=1 ;;
+    *) part broken ;;
+    esac
 }
 
 # tell_sums APP…: of the files of their current releases
