@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from lading.ledger import chain, deployments, evidence, projection, stores, tables
@@ -39,8 +39,8 @@ def lines(base: stores.Base) -> Iterator[str]:
     ends = [[one.writer, one.seq, one.hash] for one in heads(base) if one.seq]
     yield json.dumps({"v": FORMAT, "kind": "ledger", "heads": ends})
     for row in tables.scan(base):
-        yield json.dumps({"row": astuple(row)}, ensure_ascii=False)
-    for kept in base.scan("SELECT bytes FROM releases ORDER BY id"):
+        yield json.dumps({"row": row.values}, ensure_ascii=False)
+    for kept in base.scan("SELECT bytes FROM releases ORDER BY id", at_once=stores.FEW):
         yield json.dumps({"release": bytes(kept["bytes"]).decode()}, ensure_ascii=False)
     for one in projection.all_told(base):
         yield json.dumps({"deployment": one.as_json()}, ensure_ascii=False)
@@ -117,7 +117,7 @@ def take(base: stores.Base, content: Content) -> int:
         have = tables.rows(base, "WHERE writer=?", (head.writer,))
         fresh = _fresh(have, by_writer(content.rows, head.writer), head)
         for row in fresh:
-            base.execute(tables.INSERT_EVENT, astuple(row))
+            base.execute(tables.INSERT_EVENT, row.values)
             projection.project(base, projection.event(row))
         if fresh and head.writer == own.writer:
             base.execute("UPDATE head SET seq=?, hash=?", (head.seq, head.hash))

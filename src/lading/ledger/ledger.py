@@ -7,7 +7,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -71,8 +71,8 @@ class Ledger:
             sent.clear()
             head = tables.head(base, lock=True)
             for event in self._missing(base, what):
-                row = _sealed(event, at, head)
-                base.execute(tables.INSERT_EVENT, astuple(row))
+                row = sealed(event, at, head)
+                base.execute(tables.INSERT_EVENT, row.values)
                 head = chain.Head(row.writer, row.seq, row.hash)
                 projection.project(base, event)
                 sent.append(row)
@@ -115,9 +115,9 @@ class Ledger:
         """What is kept of these, by name; what is not there, or was changed, is left out."""
         return await self._do(lambda base: evidence.kept(base, ids))
 
-    async def missing_evidence(self) -> tuple[evidence.Named, ...]:
+    async def missing_evidence(self) -> evidence.Missing:
         """What events name and this ledger does not keep: it was deleted, or could not be stored."""
-        return await self._do(lambda base: tuple(evidence.missing(base)))
+        return await self._do(evidence.missing)
 
     async def count_releases(self) -> int:
         """How many releases are kept."""
@@ -282,7 +282,8 @@ class Ledger:
             self.scratch.cleanup()
 
 
-def _sealed(event: events.Event, at: str, head: chain.Head) -> chain.Row:
+def sealed(event: events.Event, at: str, head: chain.Head) -> chain.Row:
+    """The row that an event is at the end of a chain."""
     stored = events.to_json(event)
     data = chain.canonical({"v": stored["v"], **stored["data"]})
     row = chain.Row(head.writer, head.seq + 1, at, event.deployment, stored["kind"], event.host, event.step, data,

@@ -67,7 +67,7 @@ def _needed(base: stores.Base) -> Iterator[str]:
 
 def faults(base: stores.Base) -> Iterator[str]:
     """Releases that are not as they were kept, in words."""
-    for row in base.scan("SELECT id, bytes FROM releases"):
+    for row in base.scan("SELECT id, bytes FROM releases", at_once=stores.FEW):
         found = id_of(_bytes(row["bytes"]))
         if not canonical.is_named(row["id"], found):
             yield f"release {row['id']} was changed: its bytes have the id {found}"

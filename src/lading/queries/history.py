@@ -166,16 +166,13 @@ async def verify(kept: ledger.Ledger) -> Verified:
     return Verified(await kept.verify(), heads[0], kept.place, imported=heads[1:], unchecked=(ALONE, *await _gone(kept)))
 
 
-NAMED = 5  # of what is missing that is named
-
-
 async def _gone(kept: ledger.Ledger) -> tuple[str, ...]:
     """Last lines that events name and the ledger does not keep, in words: they may be deleted, so it is no fault."""
     gone = await kept.missing_evidence()
-    if not gone:
+    if not gone.first:
         return ()
-    named = [f"{one.what} on {one.host} in {one.deployment}" for one in gone[:NAMED]]
-    more = f" and {len(gone) - NAMED} more" if len(gone) > NAMED else ""
+    named = [f"{one.what} on {one.host} in {one.deployment}" for one in gone.first]
+    more = f" and {gone.others} more" if gone.others else ""
     return (f"the last lines of what failed, which are not kept here (any more): {', '.join(named)}{more}",)
 
 
