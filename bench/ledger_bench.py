@@ -11,11 +11,12 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -37,7 +38,7 @@ def story(number: int) -> tuple[list[events.Event], str]:
     """The ten events of a deployment, and when they were."""
     when = FIRST + timedelta(minutes=5 * number)
     id = f"{when:%Y%m%d-%H%M%S}-{number:08x}"
-    words = {"app": f"shop{number % 20}", "version": f"1.{number}", "actor": "ann@laptop", "ran_by": "ann@laptop"}
+    words: dict[str, Any] = {"app": f"shop{number % 20}", "version": f"1.{number}", "actor": "ann@laptop", "ran_by": "ann@laptop"}
     steps: list[events.Event] = [events.StepStarted(id, "", "roll")]
     for host in HOSTS:
         steps.append(events.ServiceHealthy(id, host, "roll", service="web", state="running, healthy, 2 of 2"))
@@ -123,9 +124,10 @@ def measure(folder: Path, *words: str) -> None:
           f"exit {os.waitstatus_to_exitcode(status)}: {' '.join(said)[:120]}", flush=True)
 
 
-def compare(folder: Path, first: a_ledger.Place, second: a_ledger.Place, count: int, verbs: list[str]) -> None:
-    """Fill the *first* place and measure the verbs; `import` takes what was exported into the *second*."""
-    for place in (first, second):
+def compare(folder: Path, places: Sequence[a_ledger.Place], count: int, verbs: list[str]) -> None:
+    """Fill the first place and measure the verbs; `import` takes what was exported into the second."""
+    first, second = places
+    for place in places:
         a_ledger.Book(place).close()
     if isinstance(first.where, Path):
         fill_sqlite(first.where, count)
@@ -163,11 +165,12 @@ def main() -> None:
         verbs = asked.only.split(",")
         if asked.store == "sqlite":
             paths = [folder / side / "lading" / "ledger.db" for side in ("from", "to")]
-            compare(folder, *map(a_ledger.SqlitePlace, paths), asked.deployments, verbs)
+            compare(folder, [a_ledger.SqlitePlace(path) for path in paths], asked.deployments, verbs)
             return
         server = postgres_server.Server()
         try:
-            compare(folder, *(a_ledger.PostgresPlace(server, side) for side in ("source", "target")), asked.deployments, verbs)
+            databases = [a_ledger.PostgresPlace(server, side) for side in ("source", "target")]
+            compare(folder, databases, asked.deployments, verbs)
         finally:
             server.remove()
 

@@ -46,8 +46,8 @@ def of(event: events.Event) -> Named | None:
 
 def keep(base: stores.Base, content: Iterable[bytes], at: str) -> None:
     """Keep last lines by their hash; those that are there stay as they are."""
-    for id, one in {id_of(one): one for one in content}.items():
-        base.execute(KEEP, (id, at, one))
+    for one in content:
+        base.execute(KEEP, (id_of(one), at, one))
 
 
 def kept(base: stores.Base, ids: Iterable[str]) -> Mapping[str, bytes]:

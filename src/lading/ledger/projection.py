@@ -9,6 +9,7 @@ from typing import Any
 from lading import events
 from lading.ledger import chain, deployments, stores, tables
 
+LISTED = (events.DeploymentRequested, events.DeploymentPlanned, events.DeploymentEnded)
 KEPT = 10_000  # deployments that one host may have told of
 
 
@@ -102,8 +103,16 @@ def _values(row: deployments.Deployment) -> tuple[str, ...]:
 
 def project(base: stores.Base, what: events.Event) -> None:
     """Let the list follow an event that was just stored."""
-    if isinstance(what, events.DeploymentRequested | events.DeploymentPlanned | events.DeploymentEnded):
+    if isinstance(what, LISTED):
         refresh(base, what.deployment)
+
+
+def follow(base: stores.Base, happened: Iterable[events.Event]) -> None:
+    """The same of many events at once."""
+    changed = {what.deployment for what in happened if isinstance(what, LISTED)}
+    for ids in stores.chunks(sorted(changed), stores.ASKED):
+        condition = f"deployment IN ({stores.marks(ids)}) AND {tables.MILESTONES}"
+        _list_anew(base, dict(_stories(base, condition, ids)))
 
 
 def take(base: stores.Base, all_told: Iterable[deployments.Deployment]) -> int:
@@ -173,9 +182,11 @@ def _list_anew(base: stores.Base, stories: Mapping[str, Sequence[chain.Row]]) ->
     base.execute_each(tables.PUT_DEPLOYMENT, [_values(row) for row in made if row is not None])
 
 
-def _stories(base: stores.Base, condition: str) -> Iterator[tuple[str, list[chain.Row]]]:
+def _stories(
+    base: stores.Base, condition: str, values: Sequence[object] = ()
+) -> Iterator[tuple[str, list[chain.Row]]]:
     """Deployments, and the rows of their events for which a condition holds."""
-    rows = tables.scan(base, f"WHERE {condition}", order="deployment, writer, seq")
+    rows = tables.scan(base, f"WHERE {condition}", values, order="deployment, writer, seq")
     for id, group in itertools.groupby(rows, key=lambda row: row.deployment):
         yield id, list(group)
 

@@ -17,7 +17,8 @@ def id_of(content: bytes) -> str:
 
 def keep(base: stores.Base, content: Iterable[bytes]) -> None:
     """Keep releases by the hash of their bytes; those that are there stay as they are."""
-    for id, one in {id_of(one): one for one in content}.items():
+    for one in content:
+        id = id_of(one)
         if not kept(base, id):
             base.execute(tables.KEEP_RELEASE, (id, one))
 
