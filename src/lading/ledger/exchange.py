@@ -4,7 +4,7 @@ import itertools
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import fields
 from typing import IO, Any
 
@@ -24,7 +24,7 @@ class Refused(Exception):
 class Content:
     """What lines hold, read and checked: where each writer's chain ends, and all else by its kind, laid aside on disk.
 
-    It is read twice, first to judge all of it, and the ledger is only locked meanwhile for the second time.
+    All of it is judged before the ledger is locked to take it in.
     """
 
     def __init__(self, parts: Mapping[str, IO[str]]) -> None:
@@ -62,14 +62,24 @@ class Content:
 
 
 @contextmanager
+def _aside() -> Iterator[IO[str]]:
+    """A file without a name; when it is thrown away, it does not matter that its end cannot be written."""
+    part = tempfile.SpooledTemporaryFile(HELD, "w+")  # noqa: SIM115
+    try:
+        yield part
+    finally:
+        with suppress(OSError):
+            part.close()
+
+
+@contextmanager
 def _roomy() -> Iterator[None]:
     try:
         yield
     except OSError as failed:
-        folder = tempfile.gettempdir()
         raise errors.LedgerError(
-            f"nothing was imported: {folder} cannot be written: {failed.strerror}",
-            "make room there for a file as large as the exported one, or set TMPDIR") from failed
+            f"nothing was imported: what was read cannot be laid aside: {failed.strerror}",
+            "set TMPDIR to a folder with room for a file as large as the exported one") from failed
 
 
 def heads(base: stores.Base) -> tuple[chain.Head, ...]:
@@ -104,8 +114,7 @@ def read(text: Iterable[str]) -> Iterator[Content]:
         LedgerError: there is no room to lay them aside.
     """
     with ExitStack() as held:
-        content = Content({
-            kind: held.enter_context(tempfile.SpooledTemporaryFile(HELD, "w+")) for kind in KINDS})
+        content = Content({kind: held.enter_context(_aside()) for kind in KINDS})
         try:
             faults = _judged(_objects(text), content)
         except (TypeError, KeyError, AttributeError) as wrong:
