@@ -3,9 +3,11 @@
 import errno
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from lading import errors
 
@@ -76,6 +78,29 @@ def writing(path: Path, hint: str) -> Iterator[None]:
         yield
     except OSError as fault:
         raise errors.InputError(f"{path} cannot be written: {reason(fault)}", hint) from fault
+
+
+@contextmanager
+def new_text(path: Path, hint: str) -> Iterator[TextIO]:
+    """A new text file that is at *path* once all of it is written and synced, and never in part.
+
+    Until then it lies beside it under another name; what could not be finished is removed.
+
+    Raises:
+        InputError: it cannot be written, and why; or something is at *path* meanwhile.
+    """
+    with writing(path, hint):
+        opened, part = tempfile.mkstemp(prefix=".lading-", dir=path.absolute().parent)
+        try:
+            with os.fdopen(opened, "w", encoding="utf-8") as file:
+                yield file
+                file.flush()
+                os.fsync(opened)
+            check_new(path, hint)
+            Path(part).rename(path)
+        except BaseException:
+            Path(part).unlink(missing_ok=True)
+            raise
 
 
 def is_file(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ import psycopg
 
 import postgres_server
 from lading import events
-from lading.ledger import chain, deployments, ledger
+from lading.ledger import chain, deployments, ledger, tables
 
 FIRST = "20261124-100000-aaaa"
 LATER = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")  # than what a test stores now
@@ -31,6 +31,12 @@ class SqlitePlace:
             rows = cursor.fetchall()
             base.commit()
         return rows
+
+    def insert(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Run a statement with `?` in it for each row."""
+        with closing(sqlite3.connect(self.where)) as base:
+            base.executemany(statement, rows)
+            base.commit()
 
     def script(self, text: str) -> None:
         """Run a dump."""
@@ -51,6 +57,12 @@ class PostgresPlace:
             for statement in statements:
                 cursor = base.execute(statement.encode())
             return list(cursor.fetchall()) if cursor.description else []
+
+    def insert(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Run a statement with `?` in it for each row."""
+        with psycopg.connect(str(self.where)) as base:
+            base.execute("SET search_path=lading")
+            base.cursor().executemany(statement.replace("?", "%s").encode(), rows)
 
     def script(self, text: str) -> None:
         """Run a dump."""
@@ -92,6 +104,25 @@ def a_story(book: Book, deployment: str = FIRST) -> None:
     for number in range(8):
         book.append(events.StateSeen(deployment, "web1", "", summary=f"seen {number}"))
     book.append(an_end(deployment))
+
+
+def many(place: Place, count: int, each: int) -> None:
+    """A whole ledger of so many deployments of *each* rows, written past lading, since lading syncs every row."""
+    Book(place).close()
+    head = chain.Head(place.execute("SELECT writer FROM head")[0][0], 0, chain.GENESIS)
+    rows, ids = list[chain.Row](), list[str]()
+    for number in range(count):
+        ids.append(f"20261124-{number // 3600 % 24:02}{number // 60 % 60:02}{number % 60:02}-{number:08x}")
+        seen = events.StateSeen(ids[-1], "web1", "", summary="x" * 60)
+        for event in (a_plan(ids[-1]), *[seen] * (each - 2), an_end(ids[-1])):
+            rows.append(ledger.sealed(event, "2026-11-24T10:00:00.000000Z", head))
+            head = chain.Head(head.writer, rows[-1].seq, rows[-1].hash)
+    place.insert(tables.INSERT_EVENT, [row.values for row in rows])
+    place.insert(
+        "INSERT INTO deployments VALUES (?, 'deploy', 'shop', '1', 'r1', '', 'a@b', '', '', '', '', "
+        "'2026-11-24T10:00:00Z', '2026-11-24T10:00:00Z', 'succeeded', '{\"web1\":\"succeeded\"}', '')",
+        [(id,) for id in ids])
+    place.execute(f"UPDATE head SET seq={head.seq}, hash='{head.hash}'")
 
 
 def foreign(deployment: str, **more: Any) -> deployments.Deployment:

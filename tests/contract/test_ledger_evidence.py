@@ -47,6 +47,7 @@ def shown(book: Book, deployment: str = SECOND) -> list[tuple[str, str, tuple[st
 
 LINES = ("starting", "no database ***")
 BOTH = [("web", "roll", LINES), ("migrate", "hook", LINES)]
+NONE = evidence.Missing((), 0)
 GONE = [("web", "roll", None), ("migrate", "hook", None)]
 
 
@@ -55,7 +56,7 @@ def test_what_is_kept_is_shown_by_the_hash_in_its_event(book: Book) -> None:
     assert shown(book) == BOTH
     assert shown(book, FIRST) == []
     assert book.kept_evidence(SAID.id, "f" * 64) == {SAID.id: SAID.text.encode()}
-    assert (book.verify(), book.missing_evidence()) == ((), ())
+    assert (book.verify(), book.missing_evidence()) == ((), NONE)
     book.keep_evidence(SAID.text.encode())
     assert len(book.place.execute("SELECT id FROM evidence")) == 1
 
@@ -65,8 +66,8 @@ def test_it_may_be_deleted_and_the_chain_stays_whole(book: Book) -> None:
     book.place.execute("DELETE FROM evidence")
     assert book.verify() == ()
     assert shown(book) == GONE
-    assert book.missing_evidence() == (
-        evidence.Named(SECOND, "web1", "roll", "web", SAID.id), evidence.Named(SECOND, "web1", "hook", "migrate", SAID.id))
+    assert book.missing_evidence() == evidence.Missing((
+        evidence.Named(SECOND, "web1", "roll", "web", SAID.id), evidence.Named(SECOND, "web1", "hook", "migrate", SAID.id)), 0)
     found = asyncio.run(history.verify(book.kept))
     assert (found.faults, found.unchecked[1:]) == ((), (
         "the last lines of what failed, which are not kept here (any more): "
@@ -90,10 +91,10 @@ def test_it_moves_with_its_ledger(book: Book, make: Make, books: Books) -> None:
     lines = book.export()
     other = books(make())
     other.merge(lines)
-    assert (shown(other), other.verify(), other.missing_evidence()) == (BOTH, (), ())
+    assert (shown(other), other.verify(), other.missing_evidence()) == (BOTH, (), NONE)
     without = books(make())
     without.merge([line for line in lines if '"evidence":' not in line or '"row":' in line])
-    assert (shown(without), without.verify(), len(without.missing_evidence())) == (GONE, (), 2)
+    assert (shown(without), without.verify(), len(without.missing_evidence().first)) == (GONE, (), 2)
     without.merge(lines)
     assert shown(without) == BOTH
 

@@ -1,14 +1,12 @@
 """What `ledger verify` can and cannot see: the list both ways, ledgers put in another's place, and its own limits."""
 
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import pytest
-from a_ledger import FIRST, Book, Place, SqlitePlace, a_plan, an_end, foreign
+from a_ledger import FIRST, Book, Place, SqlitePlace, a_plan, an_end, foreign, many
 
 from lading import events
 from lading.ledger import chain
@@ -94,30 +92,6 @@ def test_many_faults_are_counted(book: Book) -> None:
     assert "and 210 more rows that were changed or moved" in said
 
 
-def many(path: Path, deployments: int, each: int) -> None:
-    """A whole ledger of many rows, written past lading, since lading syncs every row."""
-    Book(SqlitePlace(path)).close()
-    with closing(sqlite3.connect(path)) as base:
-        writer = base.execute("SELECT writer FROM head").fetchone()[0]
-        seq, prev = 0, chain.GENESIS
-        for number in range(deployments):
-            id = f"20261124-{number // 3600 % 24:02}{number // 60 % 60:02}{number % 60:02}-{number:08x}"
-            story = [a_plan(id), *(events.StateSeen(id, "web1", "", summary="x" * 60) for _ in range(each - 2)), an_end(id)]
-            for event in story:
-                stored = events.to_json(event)
-                data = chain.canonical({"v": stored["v"], **stored["data"]})
-                seq += 1
-                row = chain.Row(writer, seq, "2026-11-24T10:00:00.000000Z", id, stored["kind"], event.host, event.step, data, prev)
-                prev = chain.link(row)
-                base.execute("INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?)",
-                             (writer, seq, row.at, id, row.kind, row.host, row.step, data, row.prev, prev))
-            base.execute(
-                "INSERT INTO deployments VALUES (?, 'deploy', 'shop', '1', 'r1', '', 'a@b', '', '', '', '', "
-                "'2026-11-24T10:00:00Z', '2026-11-24T10:00:00Z', 'succeeded', '{\"web1\":\"succeeded\"}', '')", (id,))
-        base.execute("UPDATE head SET seq=?, hash=?", (seq, prev))
-        base.commit()
-
-
 MEASURED = r"""
 import asyncio, re, sys
 from pathlib import Path
@@ -143,11 +117,9 @@ ROWS = 20_000
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     """A row takes about 1 KiB in Python: were all of them held, these would take more than 20 MiB."""
     path = tmp_path / "ledger.db"
-    many(path, ROWS // 40, 40)
+    many(SqlitePlace(path), ROWS // 40, 40)
     done = subprocess.run([sys.executable, "-c", MEASURED, str(path), "all"], text=True, capture_output=True, timeout=300)
     assert done.returncode == 0, done.stderr
     before, peak = map(int, done.stdout.split())
     assert (peak - before) * 1024 / ROWS < 600, f"{before} KiB before, {peak} KiB at the peak"
     assert peak < 200 << 10
-
-

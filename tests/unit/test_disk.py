@@ -69,7 +69,7 @@ def test_a_ledger_goes_out_and_in(tmp_path: Path) -> None:
 ])
 def test_what_cannot_be_imported(name: str, said: str) -> None:
     with Path("long").open("wb") as file:
-        file.write(b'{"kind": "ledger", "v": 1}\n')
+        file.write(b'{"kind": "ledger", "v": 1, "heads": []}\n')
         file.truncate(40 << 20)
     with pytest.raises(errors.InputError, match=said):
         ran("ledger", "import", name)

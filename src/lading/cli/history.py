@@ -153,13 +153,14 @@ def rebuild(config: str, as_json: bool) -> int:
             return await past.rebuild(context)
 
     found = session.run(work())
-    rows = found.history.rows
     if as_json:
-        render.document({"deployments": len(rows), "from_hosts": found.history.elsewhere, "releases": found.releases,
+        render.document({"deployments": found.deployments, "from_hosts": found.history.elsewhere, "releases": found.releases,
                          "lost": list(found.lost), "unreachable": _unread(found.history.unreachable)})
     else:
         _history(found.history)
-        render.line(f"{len(rows)} deployments, {found.history.elsewhere} of them from hosts; {found.releases} releases kept")
+        if found.deployments > len(found.history.rows):
+            render.line(f"the newest {len(found.history.rows)} are shown; all: lading history --limit {found.deployments}")
+        render.line(f"{found.deployments} deployments, {found.history.elsewhere} of them from hosts; {found.releases} releases kept")
         for words in found.lost:
             render.line(f"lost: {words}")
     return 6 if found.history.unreachable else 0
@@ -178,7 +179,7 @@ def export(config: str, output: Path | None) -> int:
             if output is None:
                 await kept.export_to(lambda line: terminal.raw(f"{line}\n"))
                 return
-            with disk.writing(output, NEW_FILE), output.open("w", encoding="utf-8") as file:
+            with disk.new_text(output, NEW_FILE) as file:
                 await kept.export_to(lambda line: file.write(f"{line}\n"))
 
     session.run(work())

@@ -59,6 +59,8 @@ def document(value: Any) -> None:
 
 def escaped(text: str) -> str:
     """A line of JSON, the same value, with every character escaped that is not printable."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 

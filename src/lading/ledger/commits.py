@@ -1,12 +1,18 @@
 """The last commit of each app on each host that chains of this ledger tell of, whatever hosts say."""
 
+import itertools
 from collections.abc import Iterator
 
 from lading import events
 from lading.ledger import chain, contradictions, projection, stores, tables
 
-Last = dict[tuple[str, str, str], tuple[str, contradictions.Committed | None]]
-"""Writer, app and host → when, and what was committed; None: the app was removed there."""
+Last = dict[tuple[str, str, str], chain.Row]
+"""Writer, app and host → the row of the last commit, or of the removal after it."""
+
+CHANGES = (
+    f"{tables.MILESTONES} AND kind='HostCommitted'",
+    "kind='StepEnded' AND step='remove'",  # as the index events_removals has it
+)
 
 
 def of_apps(base: stores.Base, app: str = "") -> dict[str, dict[str, contradictions.Committed]]:
@@ -15,29 +21,29 @@ def of_apps(base: stores.Base, app: str = "") -> dict[str, dict[str, contradicti
     Only chained events count: those of this ledger, and of ledgers that were taken in. In one chain the later row is
     the later commit; where two chains tell of a host, the later time.
     """
-    found: dict[tuple[str, str], tuple[str, contradictions.Committed | None]] = {}
-    for (_, name, host), (at, commit) in _last(base, app).items():
-        if (name, host) not in found or at >= found[name, host][0]:
-            found[name, host] = (at, commit)
+    found: dict[tuple[str, str], chain.Row] = {}
+    last = sorted(_last(base, app).items(), key=lambda one: one[0])  # by writer
+    for (_, name, host), row in last:
+        if (name, host) not in found or row.at >= found[name, host].at:
+            found[name, host] = row
     commits: dict[str, dict[str, contradictions.Committed]] = {}
-    for (name, host), (_, commit) in found.items():
-        if commit is not None:
-            commits.setdefault(name, {})[host] = commit
+    for (name, host), row in found.items():
+        what = projection.event(row)
+        if isinstance(what, events.HostCommitted):
+            commits.setdefault(name, {})[host] = contradictions.Committed(
+                row.deployment, what.release, row.at, what.line, what.current)
     return commits
 
 
 def _last(base: stores.Base, app: str) -> Last:
     """The last row of each chain that changed what a host has of an app."""
     whose, last = dict(_planned(base, app)), Last()
-    committed = _rows(base, f"{tables.MILESTONES} AND kind='HostCommitted'")
-    removed = _rows(base, "kind='StepEnded' AND step='remove'")
-    for row in sorted([*committed, *removed], key=lambda row: (row.writer, row.seq)):
+    for row in itertools.chain.from_iterable(_rows(base, condition) for condition in CHANGES):
         if row.deployment not in whose:
             continue
-        what, commit = projection.event(row), None
-        if isinstance(what, events.HostCommitted):
-            commit = contradictions.Committed(row.deployment, what.release, row.at, what.line, what.current)
-        last[row.writer, whose[row.deployment], row.host] = (row.at, commit)
+        key = (row.writer, whose[row.deployment], row.host)
+        if key not in last or row.seq > last[key].seq:
+            last[key] = row
     return last
 
 

@@ -1,13 +1,14 @@
 """The last lines of services that failed, by their SHA-256: beside the chain, whose events name them; what is missing is told."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lading import events
 from lading.ledger import projection, stores, tables
 
 LARGEST = 1 << 20  # bytes of one that another ledger brings
+NAMED = 5  # of what is missing that is named
 KEEP = "INSERT INTO evidence VALUES (?,?,?) ON CONFLICT (id) DO NOTHING"
 
 
@@ -20,6 +21,14 @@ class Named:
     step: str
     what: str
     id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Evidence that events name and a ledger does not keep: the *first* of it, and how many *others* there are."""
+
+    first: tuple[Named, ...]
+    others: int
 
 
 def id_of(content: bytes) -> str:
@@ -37,8 +46,8 @@ def of(event: events.Event) -> Named | None:
 
 def keep(base: stores.Base, content: Iterable[bytes], at: str) -> None:
     """Keep last lines by their hash; those that are there stay as they are."""
-    for id, one in {id_of(one): one for one in content}.items():
-        base.execute(KEEP, (id, at, one))
+    for one in content:
+        base.execute(KEEP, (id_of(one), at, one))
 
 
 def kept(base: stores.Base, ids: Iterable[str]) -> Mapping[str, bytes]:
@@ -54,25 +63,42 @@ def kept(base: stores.Base, ids: Iterable[str]) -> Mapping[str, bytes]:
 
 def every(base: stores.Base) -> Iterator[str]:
     """All that is kept, as text."""
-    for row in base.scan("SELECT bytes FROM evidence ORDER BY id"):
+    for row in base.scan("SELECT bytes FROM evidence ORDER BY id", at_once=stores.FEW):
         yield _bytes(row["bytes"]).decode("utf-8", "replace")
 
 
 def faults(base: stores.Base) -> Iterator[str]:
     """Last lines that are not as they were kept, in words."""
-    for row in base.scan("SELECT id, bytes FROM evidence"):
+    for row in base.scan("SELECT id, bytes FROM evidence", at_once=stores.FEW):
         found = id_of(_bytes(row["bytes"]))
         if row["id"] != found:
             yield f"evidence {row['id']} was changed: its bytes have the SHA-256 {found}"
 
 
-def missing(base: stores.Base) -> Iterator[Named]:
+def missing(base: stores.Base) -> Missing:
     """What events name and nobody keeps here: it was deleted, or could not be stored; no fault."""
-    there = {row["id"] for row in base.scan("SELECT id FROM evidence")}
+    first, others = list[Named](), 0
+    for named in stores.chunks(_named(base), stores.ASKED):
+        there = _there(base, [one.id for one in named])
+        gone = [one for one in named if one.id not in there]
+        wanted = NAMED - len(first)
+        first += gone[:wanted]
+        others += len(gone[wanted:])
+    return Missing(tuple(first), others)
+
+
+def _named(base: stores.Base) -> Iterator[Named]:
+    """All that events name."""
     for row in tables.scan(base, "WHERE kind IN ('ServiceUnhealthy', 'HookEnded')"):
         named = of(projection.event(row))
-        if named is not None and named.id not in there:
+        if named is not None:
             yield named
+
+
+def _there(base: stores.Base, ids: Sequence[str]) -> set[str]:
+    """Which of these are kept, by their names alone."""
+    rows = base.execute(f"SELECT id FROM evidence WHERE id IN ({stores.marks(ids)})", ids)
+    return {row["id"] for row in rows}
 
 
 def _bytes(stored: object) -> bytes:

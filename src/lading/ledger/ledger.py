@@ -7,7 +7,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -71,8 +71,8 @@ class Ledger:
             sent.clear()
             head = tables.head(base, lock=True)
             for event in self._missing(base, what):
-                row = _sealed(event, at, head)
-                base.execute(tables.INSERT_EVENT, astuple(row))
+                row = sealed(event, at, head)
+                base.execute(tables.INSERT_EVENT, row.values)
                 head = chain.Head(row.writer, row.seq, row.hash)
                 projection.project(base, event)
                 sent.append(row)
@@ -108,16 +108,25 @@ class Ledger:
 
     async def keep_evidence(self, *content: bytes) -> None:
         """Keep the last lines of services that failed, by their SHA-256."""
-        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        await self._do(lambda base: evidence.keep(base, content, at), write=True)
+        await self._do(lambda base: evidence.keep(base, content, _now()), write=True)
 
     async def kept_evidence(self, *ids: str) -> Mapping[str, bytes]:
         """What is kept of these, by name; what is not there, or was changed, is left out."""
         return await self._do(lambda base: evidence.kept(base, ids))
 
-    async def missing_evidence(self) -> tuple[evidence.Named, ...]:
+    async def missing_evidence(self) -> evidence.Missing:
         """What events name and this ledger does not keep: it was deleted, or could not be stored."""
-        return await self._do(lambda base: tuple(evidence.missing(base)))
+        return await self._do(evidence.missing)
+
+    async def count(self) -> tuple[int, int]:
+        """How many deployments are in the list, and how many of them this ledger only knows from hosts."""
+        query = "SELECT count(*) AS n FROM deployments WHERE ?='' OR origin<>''"
+
+        def work(base: stores.Base) -> tuple[int, int]:
+            found = [base.execute(query, (which,)) for which in ("", "hosts")]
+            return int(found[0][0]["n"]), int(found[1][0]["n"])
+
+        return await self._do(work)
 
     async def count_releases(self) -> int:
         """How many releases are kept."""
@@ -227,12 +236,11 @@ class Ledger:
 
     async def declare_elsewhere(self, writers: Iterable[str], actor: str) -> None:
         """Note that hosts attest ledgers of these writers, and that somebody knows that they are not this one."""
-        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
         def work(base: stores.Base) -> None:
             for writer in writers:
                 base.execute("INSERT INTO elsewhere VALUES (?,?,?) ON CONFLICT (writer) DO NOTHING",
-                             (tables.stored(writer), at, tables.stored(actor)))
+                             (tables.stored(writer), _now(), tables.stored(actor)))
 
         await self._do(work, write=True)
 
@@ -266,14 +274,13 @@ class Ledger:
             LedgerError: the lines are damaged, or differ from what this ledger has of the same chain; nothing was taken.
         """
         try:
-            content = exchange.read(lines)
-            new = await self._do(lambda base: exchange.take(base, content), write=True)
+            with exchange.read(lines) as content:
+                new = await self._do(lambda base: exchange.take(base, content), write=True)
+                await self._do(lambda base: releases.keep(base, content.bytes_of("release")), write=True)
+                await self._do(lambda base: evidence.keep(base, content.bytes_of("evidence"), _now()), write=True)
+                return new
         except exchange.Refused as why:
             raise errors.LedgerError(f"nothing was imported: {why}", "export it again: lading ledger export", file=source) from why
-        await self.keep(*(text.encode() for text in content.releases))
-        if content.evidence:
-            await self.keep_evidence(*(text.encode() for text in content.evidence))
-        return new
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -282,7 +289,12 @@ class Ledger:
             self.scratch.cleanup()
 
 
-def _sealed(event: events.Event, at: str, head: chain.Head) -> chain.Row:
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def sealed(event: events.Event, at: str, head: chain.Head) -> chain.Row:
+    """The row that an event is at the end of a chain."""
     stored = events.to_json(event)
     data = chain.canonical({"v": stored["v"], **stored["data"]})
     row = chain.Row(head.writer, head.seq + 1, at, event.deployment, stored["kind"], event.host, event.step, data,

@@ -61,9 +61,15 @@ class _Base:
         cursor = self.base.execute(sql.replace("?", "%s").encode(), tuple(values))
         return list(cursor.fetchall()) if cursor.description else []
 
-    def scan(self, sql: str, values: Sequence[object] = ()) -> Iterator[Mapping[str, Any]]:
+    def execute_each(self, sql: str, each: Sequence[Sequence[object]]) -> None:
+        with self.base.cursor() as cursor:
+            cursor.executemany(sql.replace("?", "%s").encode(), each)
+
+    def scan(
+        self, sql: str, values: Sequence[object] = (), at_once: int = stores.CHUNK
+    ) -> Iterator[Mapping[str, Any]]:
         with self.base.cursor(name=f"scan_{next(_numbers)}") as cursor:
-            cursor.itersize = stores.CHUNK
+            cursor.itersize = at_once
             cursor.execute(sql.replace("?", "%s").encode(), tuple(values))
             yield from cursor
 

@@ -9,6 +9,7 @@ from typing import Any
 from lading import events
 from lading.ledger import chain, deployments, stores, tables
 
+LISTED = (events.DeploymentRequested, events.DeploymentPlanned, events.DeploymentEnded)
 KEPT = 10_000  # deployments that one host may have told of
 
 
@@ -38,12 +39,6 @@ def deployment(row: Mapping[str, Any]) -> deployments.Deployment:
         raise tables.Damaged(f"deployment {row['deployment']}: {wrong}") from wrong
 
 
-def known(base: stores.Base, id: str) -> deployments.Deployment | None:
-    """What the list says of a deployment."""
-    rows = base.execute("SELECT * FROM deployments WHERE deployment=?", (id,))
-    return deployment(rows[0]) if rows else None
-
-
 def attributed(base: stores.Base, row: deployments.Deployment) -> deployments.Deployment:
     """The row with who ran lading, and by which keys: the list itself has no place for it."""
     if row.origin:
@@ -59,6 +54,15 @@ def told(base: stores.Base, id: str) -> list[deployments.Deployment]:
     """What each host told of a deployment, of itself."""
     found = base.execute("SELECT * FROM told WHERE deployment=? ORDER BY host", (id,))
     return [_telling(row) for row in found]
+
+
+def _told_of(base: stores.Base, ids: Sequence[str]) -> dict[str, list[deployments.Deployment]]:
+    """Deployment → what each host told of it, of itself; of those that hosts told of."""
+    query = f"SELECT * FROM told WHERE deployment IN ({stores.marks(ids)}) ORDER BY deployment, host"
+    found = dict[str, list[deployments.Deployment]]()
+    for row in base.execute(query, ids):
+        found.setdefault(row["deployment"], []).append(_telling(row))
+    return found
 
 
 def all_told(base: stores.Base) -> Iterator[deployments.Deployment]:
@@ -93,13 +97,22 @@ def refresh(base: stores.Base, id: str) -> bool:
 
 
 def _values(row: deployments.Deployment) -> tuple[str, ...]:
-    return tables.deployment_values({**asdict(row), "hosts": chain.canonical(row.hosts)})
+    words = {name: getattr(row, name) for name in tables.COLUMNS}
+    return tables.deployment_values({**words, "hosts": chain.canonical(row.hosts)})
 
 
 def project(base: stores.Base, what: events.Event) -> None:
     """Let the list follow an event that was just stored."""
-    if isinstance(what, events.DeploymentRequested | events.DeploymentPlanned | events.DeploymentEnded):
+    if isinstance(what, LISTED):
         refresh(base, what.deployment)
+
+
+def follow(base: stores.Base, happened: Iterable[events.Event]) -> None:
+    """The same of many events at once."""
+    changed = {what.deployment for what in happened if isinstance(what, LISTED)}
+    for ids in stores.chunks(sorted(changed), stores.ASKED):
+        condition = f"deployment IN ({stores.marks(ids)}) AND {tables.MILESTONES}"
+        _list_anew(base, dict(_stories(base, condition, ids)))
 
 
 def take(base: stores.Base, all_told: Iterable[deployments.Deployment]) -> int:
@@ -155,11 +168,27 @@ def _by_host(all_told: Iterable[deployments.Deployment]) -> list[deployments.Dep
 def rebuild(base: stores.Base, all_told: Sequence[deployments.Deployment]) -> None:
     """Make the list anew from the events and from what hosts tell now; what only they told before stays."""
     base.execute("DELETE FROM deployments WHERE origin=''")
-    for row in base.scan(f"SELECT DISTINCT deployment FROM events WHERE {tables.MILESTONES}"):
-        refresh(base, row["deployment"])
+    for stories in stores.chunks(_stories(base, tables.MILESTONES), stores.ASKED):
+        _list_anew(base, dict(stories))
     take(base, all_told)
     for one in all_told:
         refresh(base, one.deployment)
+
+
+def _list_anew(base: stores.Base, stories: Mapping[str, Sequence[chain.Row]]) -> None:
+    """Make the rows of these deployments, each from its events and from what hosts told of it."""
+    told_of = _told_of(base, list(stories))
+    made = (deployments.listed(_events(rows), told_of.get(id, ())) for id, rows in stories.items())
+    base.execute_each(tables.PUT_DEPLOYMENT, [_values(row) for row in made if row is not None])
+
+
+def _stories(
+    base: stores.Base, condition: str, values: Sequence[object] = ()
+) -> Iterator[tuple[str, list[chain.Row]]]:
+    """Deployments, and the rows of their events for which a condition holds."""
+    rows = tables.scan(base, f"WHERE {condition}", values, order="deployment, writer, seq")
+    for id, group in itertools.groupby(rows, key=lambda row: row.deployment):
+        yield id, list(group)
 
 
 def forget(base: stores.Base, host: str) -> int:
@@ -176,22 +205,37 @@ def forget(base: stores.Base, host: str) -> int:
 
 def differences(base: stores.Base) -> Iterator[str]:
     """Where the list says otherwise than the events, in words: both ways, row by row."""
-    query = f"WHERE {tables.MILESTONES} AND kind<>'HostCommitted'"
-    rows = tables.scan(base, query, order="deployment, writer, seq")
-    for id, group in itertools.groupby(rows, key=lambda row: row.deployment):
-        own = deployments.listed(_events(row for row in group if row.sealed), ())
-        if own is not None and not _agrees(base, own):
-            yield f"deployment {id} is not in the list as its events tell it: lading ledger rebuild"
-    for row in base.scan("SELECT deployment FROM deployments WHERE origin='' ORDER BY deployment"):
-        if not _is_planned(base, row["deployment"]):
-            yield (f"deployment {row['deployment']} is in the list as made here, but no event tells of it: "
-                   "it was added: lading ledger rebuild")
+    for made in stores.chunks(_made_here(base), stores.ASKED):
+        listed = _listed(base, [own.deployment for own in made])
+        for own in made:
+            if not _agrees(own, listed.get(own.deployment)):
+                yield (f"deployment {own.deployment} is not in the list as its events tell it: "
+                       "lading ledger rebuild")
+    for row in base.scan(_UNPLANNED):
+        yield (f"deployment {row['deployment']} is in the list as made here, but no event tells of it: "
+               "it was added: lading ledger rebuild")
 
 
-def _agrees(base: stores.Base, own: deployments.Deployment) -> bool:
+def _made_here(base: stores.Base) -> Iterator[deployments.Deployment]:
+    """The deployments of the chains' events, by those that are as they were written."""
+    for _, rows in _stories(base, f"{tables.MILESTONES} AND kind<>'HostCommitted'"):
+        own = deployments.listed(_events(row for row in rows if row.sealed), ())
+        if own is not None:
+            yield own
+
+
+def _listed(base: stores.Base, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """What the list has of these deployments, as it lies there."""
+    rows = base.execute(f"SELECT * FROM deployments WHERE deployment IN ({stores.marks(ids)})", ids)
+    return {row["deployment"]: row for row in rows}
+
+
+def _agrees(own: deployments.Deployment, listed: Mapping[str, Any] | None) -> bool:
     """Whether the list has a deployment as its events tell it; what they leave open on a host is that host's to tell."""
-    row = known(base, own.deployment)
-    if row is None or set(row.hosts) != set(own.hosts):
+    if listed is None:
+        return False
+    row = deployment(listed)
+    if set(row.hosts) != set(own.hosts):
         return False
     open_ = {host: row.hosts[host] for host, result in own.hosts.items() if result in deployments.UNSURE}
     wanted = replace(own, hosts={**own.hosts, **open_})
@@ -200,8 +244,10 @@ def _agrees(base: stores.Base, own: deployments.Deployment) -> bool:
     return _values(wanted) == _values(row)
 
 
-def _is_planned(base: stores.Base, id: str) -> bool:
-    """Whether a row of the events, as it was written or not, is the request or the intent of this deployment."""
-    found = tables.rows(base, f"WHERE deployment=? AND {tables.MILESTONES}", (id,))
-    kinds = [row.kind for row in found if '"verb":"resume"' not in row.data]
-    return "DeploymentRequested" in kinds or "DeploymentPlanned" in kinds
+# Rows of the list of which no event, as it was written or not, is the request or the intent; a resume has its own intent
+_UNPLANNED = (
+    "SELECT deployment FROM deployments WHERE origin='' AND NOT EXISTS (SELECT 1 FROM events "
+    f"WHERE events.deployment=deployments.deployment AND {tables.MILESTONES} "
+    "AND kind IN ('DeploymentRequested', 'DeploymentPlanned') "
+    """AND replace(data, '"verb":"resume"', '') = data) ORDER BY deployment"""
+)

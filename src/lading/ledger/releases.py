@@ -17,7 +17,8 @@ def id_of(content: bytes) -> str:
 
 def keep(base: stores.Base, content: Iterable[bytes]) -> None:
     """Keep releases by the hash of their bytes; those that are there stay as they are."""
-    for id, one in {id_of(one): one for one in content}.items():
+    for one in content:
+        id = id_of(one)
         if not kept(base, id):
             base.execute(tables.KEEP_RELEASE, (id, one))
 
@@ -67,7 +68,7 @@ def _needed(base: stores.Base) -> Iterator[str]:
 
 def faults(base: stores.Base) -> Iterator[str]:
     """Releases that are not as they were kept, in words."""
-    for row in base.scan("SELECT id, bytes FROM releases"):
+    for row in base.scan("SELECT id, bytes FROM releases", at_once=stores.FEW):
         found = id_of(_bytes(row["bytes"]))
         if not canonical.is_named(row["id"], found):
             yield f"release {row['id']} was changed: its bytes have the id {found}"

@@ -24,10 +24,15 @@ class _Base:
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
-    def scan(self, sql: str, values: Sequence[object] = ()) -> Iterator[Mapping[str, Any]]:
+    def execute_each(self, sql: str, each: Sequence[Sequence[object]]) -> None:
+        self.base.executemany(sql, each)
+
+    def scan(
+        self, sql: str, values: Sequence[object] = (), at_once: int = stores.CHUNK
+    ) -> Iterator[Mapping[str, Any]]:
         cursor = self.base.execute(sql, tuple(values))
         names = [column[0] for column in cursor.description]
-        while rows := cursor.fetchmany(stores.CHUNK):
+        while rows := cursor.fetchmany(at_once):
             for row in rows:
                 yield dict(zip(names, row, strict=True))
 

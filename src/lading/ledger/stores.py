@@ -1,6 +1,7 @@
 """What a place for a ledger is: transactions over one SQL that SQLite and PostgreSQL both take."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from lading.ledger import schema
@@ -8,6 +9,8 @@ from lading.ledger import schema
 T = TypeVar("T")
 SCHEMA = schema.NUMBER
 CHUNK = 1000  # rows that are read at once where all of a table is read
+FEW = 8  # the same of rows that hold whole releases or last lines
+ASKED = 500  # ids in one statement: older SQLite takes 999 values
 WAIT = 20.0  # seconds for somebody else's transaction
 
 
@@ -23,8 +26,17 @@ class Base(Protocol):
         """Run one statement; its rows, if it has any."""
         ...
 
-    def scan(self, sql: str, values: Sequence[object] = ()) -> Iterator[Mapping[str, Any]]:
-        """The rows of one SELECT, `CHUNK` of them in memory at a time; other statements may run in between."""
+    def execute_each(self, sql: str, each: Sequence[Sequence[object]]) -> None:
+        """Run one statement that returns nothing for each of these values, in their order."""
+        ...
+
+    def scan(
+        self, sql: str, values: Sequence[object] = (), at_once: int = CHUNK
+    ) -> Iterator[Mapping[str, Any]]:
+        """The rows of one SELECT, *at_once* of them in memory; other statements may run in between.
+
+        All of them are of one state, whoever writes meanwhile.
+        """
         ...
 
 
@@ -55,3 +67,15 @@ class Store(Protocol):
     def close(self) -> None:
         """Let go of connections."""
         ...
+
+
+def chunks(all_of_it: Iterable[T], size: int) -> Iterator[list[T]]:
+    """What comes, *size* of it at a time."""
+    rest = iter(all_of_it)
+    while chunk := list(itertools.islice(rest, size)):
+        yield chunk
+
+
+def marks(values: Sequence[object]) -> str:
+    """A `?` for each of the values: what stands in `IN (…)`."""
+    return ",".join("?" for _ in values)

@@ -13,6 +13,7 @@ from lading.ledger import chain, contradictions, deployments, evidence, ledger
 from lading.state import damage, journal
 
 LEASE_SECONDS = 30  # that a host gives a lease at once: scripts/lib/lease.sh
+SHOWN = 50  # deployments of a list that was made anew, newest first
 NAMES = 10_000  # deployments in which the right name of an app is looked for
 
 
@@ -184,16 +185,13 @@ async def verify(kept: ledger.Ledger) -> Verified:
     return Verified(await kept.verify(), heads[0], kept.place, imported=heads[1:], unchecked=(ALONE, *await _gone(kept)))
 
 
-NAMED = 5  # of what is missing that is named
-
-
 async def _gone(kept: ledger.Ledger) -> tuple[str, ...]:
     """Last lines that events name and the ledger does not keep, in words: they may be deleted, so it is no fault."""
     gone = await kept.missing_evidence()
-    if not gone:
+    if not gone.first:
         return ()
-    named = [f"{one.what} on {one.host} in {one.deployment}" for one in gone[:NAMED]]
-    more = f" and {len(gone) - NAMED} more" if len(gone) > NAMED else ""
+    named = [f"{one.what} on {one.host} in {one.deployment}" for one in gone.first]
+    more = f" and {gone.others} more" if gone.others else ""
     return (f"the last lines of what failed, which are not kept here (any more): {', '.join(named)}{more}",)
 
 
@@ -263,8 +261,12 @@ def _unattested(head: chain.Head, mine: Sequence[chain.Attested]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What a rebuild made: the list, how many of it from hosts, releases kept; and what cannot be had again, in words."""
+    """What a rebuild made: how many deployments, the newest of them, how many of all from hosts, releases kept.
 
+    *lost*: what cannot be had again, in words.
+    """
+
+    deployments: int
     history: History
     releases: int
     lost: tuple[str, ...]
@@ -280,8 +282,9 @@ async def rebuild(context: contexts.Context) -> Rebuilt:
     here = {head.writer for head in await kept.heads()}
     gone = sorted({one.writer for one in deployments.attested(seen)} - here)
     await kept.declare_elsewhere(gone, context.ran_by or context.actor)
-    rows = await _as_seen(kept, await kept.history(limit=1_000_000), seen)
-    found = History(rows, sum(1 for row in rows if row.origin), silent)
+    rows = await _as_seen(kept, await kept.history(limit=SHOWN), seen)
+    total, from_hosts = await kept.count()
+    found = History(rows, from_hosts, silent)
     lost = [f"what only the journal of {name} tells: {why}" for name, why in silent.items()]
     if found.elsewhere:
         lost.append(f"of {found.elsewhere} deployments read from hosts: their events one by one, their log lines, how "
@@ -293,7 +296,7 @@ async def rebuild(context: contexts.Context) -> Rebuilt:
                   if len(app.journal) >= damage.WINDOW)
     if full:
         lost.append(f"deployments older than the last {damage.WINDOW} journal lines: {', '.join(full)}")
-    return Rebuilt(found, await kept.count_releases(), tuple(lost))
+    return Rebuilt(total, found, await kept.count_releases(), tuple(lost))
 
 
 async def _remember(kept: ledger.Ledger, seen: state.FleetState) -> None:
