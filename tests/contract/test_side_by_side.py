@@ -9,7 +9,7 @@ from registry_server import Answer, Serve
 from test_source import Shop
 
 from lading import errors
-from lading.compose import read, registry
+from lading.compose import read, registry_access
 from lading.deploy import asked_ahead
 from lading.deploy.request import Request
 
@@ -99,8 +99,8 @@ def test_what_a_registry_says_is_taken_and_not_asked_again(serve: Serve) -> None
     server = serve()
     image = f"{server.name}/team/app:1.0"
 
-    async def work() -> dict[str, registry.Pinned]:
-        ahead = asked_ahead.AskedAhead([image, image], lambda _: registry.Access())
+    async def work() -> dict[str, registry_access.Pinned]:
+        ahead = asked_ahead.AskedAhead([image, image], lambda _: registry_access.Access())
         try:
             return await ahead.take([image, f"{server.name}/team/app:not-asked"])
         finally:
@@ -118,7 +118,7 @@ def test_a_registry_counts_only_for_images_that_are_taken(serve: Serve) -> None:
     names = [f"{server.name}/team/{name}:1.0" for name in ("app", "lost", "slow")]
 
     async def work() -> None:
-        ahead = asked_ahead.AskedAhead(names, lambda _: registry.Access())
+        ahead = asked_ahead.AskedAhead(names, lambda _: registry_access.Access())
         try:
             assert list(await ahead.take(names[:1])) == names[:1]
             with pytest.raises(errors.RegistryError, match="is not in its registry"):
