@@ -15,16 +15,11 @@ NO_FORWARDING = "AllowStreamLocalForwarding no"
 
 
 @pytest.fixture
-def counted(lab: Lab) -> Iterator[Lab]:
+def counted(lab: Lab, tmp_path: Path) -> Iterator[Lab]:
     """Starts of docker's client are counted on HOST."""
-    client_starts.count(lab, HOST)
+    client_starts.count(lab, HOST, client_starts.compiled(tmp_path))
     yield lab
     client_starts.stop(lab, HOST)
-
-
-def by_client(starts: list[str]) -> list[str]:
-    """The starts that only the client itself was needed for: Compose is its plug-in."""
-    return [words for words in starts if not words.startswith("compose ")]
 
 
 def way(app: App) -> str:
@@ -38,7 +33,6 @@ def test_an_upgrade_starts_no_client(app: App, counted: Lab) -> None:
     client_starts.started(counted, HOST)
     upgraded = app.deploy("1.1.0", to=HOST)
     assert upgraded.returncode == 0, upgraded.stderr
-    assert by_client(client_starts.started(counted, HOST)) == []
     assert app.lading("where", app.name).returncode == 0
     assert client_starts.started(counted, HOST) == []
     assert "forwarded" in way(app)
@@ -61,7 +55,7 @@ def test_where_no_socket_is_forwarded(
         client_starts.started(counted, HOST)
         upgraded = theirs.deploy("1.1.0", to=HOST)
         assert upgraded.returncode == 0, upgraded.stderr
-        starts = by_client(client_starts.started(counted, HOST))
+        starts = client_starts.started(counted, HOST)
         if expected == "dial-stdio":
             assert {*starts} == {"system dial-stdio"}
             assert len(starts) == 2  # a stream for questions, one for events
@@ -78,7 +72,7 @@ def test_by_sudo(app: App, counted: Lab, tmp_path: Path) -> None:
     client_starts.started(counted, HOST)
     upgraded = theirs.deploy("1.1.0", to=HOST)
     assert upgraded.returncode == 0, upgraded.stderr
-    assert by_client(client_starts.started(counted, HOST)) == ["system dial-stdio"] * 2
+    assert client_starts.started(counted, HOST) == ["system dial-stdio"] * 2
     assert "dial-stdio" in way(theirs)
 
 
