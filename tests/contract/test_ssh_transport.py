@@ -371,7 +371,8 @@ async def test_what_streams_keeps_no_other_host_waiting(server: sshd_server.Sshd
     following.cancel()
     with pytest.raises(asyncio.CancelledError):
         await following
-    assert await asyncio.gather(hello(transport, first), hello(transport, second)) == ["hello", "hello"]
+    both = await asyncio.gather(hello(transport, first), hello(transport, second))
+    assert list(both) == ["hello", "hello"]
 
 
 async def test_what_does_not_stream_keeps_other_hosts_waiting(server: sshd_server.Sshd, connect: Connect) -> None:
