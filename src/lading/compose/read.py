@@ -373,19 +373,25 @@ def _ask_ahead(files: Files, binary: str) -> None:
     version = _version(files.request, raw, closure.all)
     with _laid_out(files) as laid:
         compose = plugin.Compose(binary, files.chosen.files, laid, files.answers)
-        given, _ = _values(files.request, files.name, version, files.chosen, closure, raw, compose, shipping.Cargo(), ())
+        given, _ = _values(
+            files.request, files.name, version, files.chosen, closure, raw, compose, shipping.Cargo(), ())
         _ask(files, compose, given)
 
 
 def _as_merged(document: parse.Document) -> dict[str, Any]:
-    """A file as Compose writes it where there is nothing to merge, as far as variables and paths of env files go."""
+    """A file as Compose writes it where there is nothing to merge.
+
+    It is like that as far as variables and the paths of env files go.
+    """
     raw: dict[str, Any] = {}
     for part in document.data:
         raw |= part
     services = {}
     for name, one in raw.get("services", {}).items():
-        env_files = [{"path": file} if isinstance(file, str) else file for file in _listed(one.get("env_file"))]
-        services[name] = {**one, "env_file": env_files, "label_file": _listed(one.get("label_file"))}
+        written = _listed(one.get("env_file"))
+        env_files = [{"path": file} if isinstance(file, str) else file for file in written]
+        label_files = _listed(one.get("label_file"))
+        services[name] = {**one, "env_file": env_files, "label_file": label_files}
     return {**raw, "services": services}
 
 

@@ -7,7 +7,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures.thread import ThreadPoolExecutor  # here: `concurrent.futures` alone loads it when it is used
+from concurrent.futures.thread import ThreadPoolExecutor  # as in read.py
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
@@ -27,7 +27,8 @@ Where = Spot | Callable[[], Spot]  # or what finds them, should they be needed: 
 class Known:
     """What Git has said of a work tree, and is not asked again.
 
-    *commits*: whole names. *changed*: commit → the tracked files below the project folder that differ from it.
+    *commits*: their whole names. *changed*: commit → the tracked files below the project folder
+    that differ from it.
     """
 
     commits: dict[str, str] = field(default_factory=dict)
@@ -182,7 +183,7 @@ def head(tree: Tree) -> str:
 
 
 def commits(tree: Tree, *names: str) -> list[str]:
-    """The whole names of commits, "" for a name that means none here; Git is asked for HEAD's at the same time."""
+    """The whole names of commits, "" for a name that means none here; HEAD's is asked for too."""
     assert tree.git is not None
     asked = names or ("HEAD",)
     with tree.known.asking:
@@ -204,12 +205,16 @@ def commit(tree: Tree, paths: Iterable[str]) -> str:
 
 @contextlib.contextmanager
 def compared_anew(tree: Tree) -> Iterator[None]:
-    """Ask Git meanwhile how the project's files differ from HEAD now: what it said before they were read may be old."""
+    """Ask Git meanwhile how the project's files differ from HEAD now.
+
+    What it said before they were read may be old.
+    """
     tree.known.changed.clear()
     now = head(tree)
     with ThreadPoolExecutor(1) as beside:
         if now:
-            beside.submit(differing, tree, now, [str(tree.project)])  # if it fails, it is asked again where it is needed
+            # Should it fail, it is asked again where it is needed.
+            beside.submit(differing, tree, now, [str(tree.project)])
         yield
 
 
@@ -223,7 +228,10 @@ def differing(tree: Tree, commit: str, paths: Iterable[str]) -> list[str]:
     """
     asked = [Path(os.path.normpath(tree.top / path)) for path in paths]
     elsewhere = [path for path in asked if not path.is_relative_to(tree.project)]
-    found = {*_differing(tree, commit, [os.path.relpath(path, tree.top) for path in elsewhere])} if elsewhere else set()
+    found: set[str] = set()
+    if elsewhere:
+        names = [os.path.relpath(path, tree.top) for path in elsewhere]
+        found.update(_differing(tree, commit, names))
     if len(elsewhere) < len(asked):
         found.update(name for name in _changed(tree, commit) if _is_below(tree.top / name, asked))
     return sorted(found)
@@ -237,12 +245,17 @@ def _changed(tree: Tree, commit: str) -> list[str]:
     """What differs below the project folder."""
     with tree.known.asking:
         if commit not in tree.known.changed:
-            tree.known.changed[commit] = _differing(tree, commit, [os.path.relpath(tree.project, tree.top)])
+            below = os.path.relpath(tree.project, tree.top)
+            tree.known.changed[commit] = _differing(tree, commit, [below])
         return tree.known.changed[commit]
 
 
 def _differing(tree: Tree, commit: str, names: list[str]) -> list[str]:
-    """A file that goes through a filter is compared as Git stored it last: only the filter could tell what it is now."""
+    """What Git says of *names*.
+
+    A file that goes through a filter is compared as Git stored it last: only the filter could tell
+    what it is now.
+    """
     changed = _compared(tree, commit, names)
     here = [name for name in filters(tree, changed) if os.path.lexists(tree.top / name)]
     stored = _compared(tree, commit, here, "--cached") if here else []
@@ -330,7 +343,10 @@ def filters(tree: Tree, paths: Iterable[str]) -> dict[str, str]:
 
 
 def _has_attributes(tree: Tree, git: repository.Repository, paths: Iterable[str]) -> bool:
-    """Whether there is a file from which Git would read attributes of *paths*; it reads a tracked one that is gone here, too."""
+    """Whether there is a file from which Git would read attributes of *paths*.
+
+    It reads a tracked one that is gone here, too.
+    """
     assert tree.modes is not None
     if os.path.lexists(git.common / "info" / ATTRIBUTES.removeprefix(".git")):
         return True

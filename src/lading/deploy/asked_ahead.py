@@ -1,4 +1,4 @@
-"""Registries that are asked while the project is still read: of the images that its files name for certain."""
+"""Registries asked while the project is still read, for the images that its files name for certain."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator

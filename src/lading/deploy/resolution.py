@@ -69,7 +69,7 @@ async def read_pinned(
 
 
 def _known_images(here: read.Files, request: Request, fleet: settings.Settings) -> list[str]:
-    """The references for which registries are asked from here, as far as the files name them for certain."""
+    """The references that registries are asked for from here, as far as the files are certain."""
     if request.require_immutable:  # one that moves is refused, and not asked for
         return []
     found = []
@@ -117,9 +117,9 @@ async def _ask_registries(
     reading: project.Reading, request: Request, fleet: settings.Settings,
     access: Callable[[str], registry_access.Access], ahead: asked_ahead.AskedAhead,
 ) -> pinning.Found:
-    """The digests of all images, those that the request names among them; some were asked for *ahead*.
+    """The digests of all images, those that the request names among them.
 
-    An image that nothing is started of may be gone.
+    Some were asked for *ahead*. An image that nothing is started of may be gone.
     """
     known: set[str] = set()
     for service in reading.project.services.values():

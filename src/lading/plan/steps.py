@@ -321,5 +321,6 @@ class Plan:
     def hash(self) -> str:
         """The SHA-256 of all that the plan does, kept in every host's record of the deployment."""
         if not self._hashed:
-            self._hashed.append(hashlib.sha256(json.dumps(self._bound(), sort_keys=True).encode()).hexdigest())
+            written = json.dumps(self._bound(), sort_keys=True).encode()
+            self._hashed.append(hashlib.sha256(written).hexdigest())
         return self._hashed[0]

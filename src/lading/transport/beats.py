@@ -70,7 +70,10 @@ class Feeding:
             self._channel.write_eof()
 
     async def until_cut(self) -> None:
-        """Ask now, and every BEAT seconds; comes back once nothing was heard for ANSWER seconds after that."""
+        """Ask now, and every BEAT seconds.
+
+        Comes back once nothing was heard for ANSWER seconds after that.
+        """
         now = asyncio.get_running_loop().time
         due = now()
         while True:

@@ -1,7 +1,7 @@
-"""A connection's packets: none is logged, and none is sent that only hides weaknesses of ciphers in CBC mode (asyncssh).
+"""A connection's packets: none is logged, and no empty ones are sent but for ciphers in CBC mode (asyncssh).
 
-asyncssh prepares a line of log for each packet, whether anybody reads it or not, and sends an empty packet before each
-one. Both together were a seventh of the controller's work for a host.
+asyncssh prepares a line of log for each packet, whether anybody reads it or not, and sends an empty
+one before each. Both together were a seventh of the controller's work for a host.
 """
 
 from typing import Any
@@ -12,8 +12,12 @@ _send = connection.SSHConnection.send_packet
 
 
 def _send_packet(self: connection.SSHConnection, pkttype: int, *args: bytes, **more: Any) -> None:
-    """The empty packet goes before others only where the cipher is chained: there it makes the next start a secret."""
-    if pkttype == constants.MSG_IGNORE and not str(self.get_extra_info("send_cipher")).endswith("-cbc"):
+    """An empty packet goes before others only where the cipher is chained.
+
+    There it keeps secret from what the next packet starts.
+    """
+    cipher = str(self.get_extra_info("send_cipher"))
+    if pkttype == constants.MSG_IGNORE and not cipher.endswith("-cbc"):
         return
     _send(self, pkttype, *args, **more)
 

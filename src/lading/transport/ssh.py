@@ -148,7 +148,9 @@ class SshTransport:
 
     async def _carry(self, exchange: wire.Exchange) -> None:
         link = self._link(exchange.host)
-        async with link.users.entered(self._places), link.channels, contextlib.AsyncExitStack() as working:
+        async with (
+            link.users.entered(self._places), link.channels, contextlib.AsyncExitStack() as working,
+        ):
             await working.enter_async_context(link.workers.entered(self._slots))
             stdin, channel = await self._open(link, exchange)
             if exchange.what.streams:
