@@ -56,6 +56,8 @@ class SimulatedHost:
         self.before: Fault = no_fault
         self.after: Fault = no_fault
         self.sick: set[str] = set()  # release ids whose services never get well here
+        self.plugin = ""  # the SHA-256 of its Compose plug-in
+        self.form = ""  # what that makes of any release
         self.says: list[drivers.Said] = []  # what programs print here, each time that they are run
         self.hook: tuple[int, str] = (0, "")  # how hooks end, and what they said last
         self.probe = ""  # what health checks of sick services print
@@ -174,7 +176,9 @@ class Store:
         self.host.kept[what.release.id] = what.release
         self.host.reach("staged", hold)
         self.host.after(self.host.name, "upload")
-        return drivers.HostForm()
+        if what.read_by and what.read_by == self.host.plugin:
+            return drivers.HostForm(known="here")
+        return drivers.HostForm(self.host.form)
 
     async def repair(self, hold: drivers.Hold, made: Sequence[releases.Release], app: state.AppState) -> None:
         self.host.asked("repair", hold)

@@ -114,6 +114,13 @@ def test_what_is_not_read_there_would_be_read_alike(machine: Machine) -> None:
     assert asked.text.strip() == normal.form(machine.bundle, {"var.WORD": 1}, {**os.environ, "HOME": "/nowhere"}).strip()
 
 
+@pytest.mark.parametrize(("word", "everywhere"), [("${WORD}", True), ("${HOME}", False), ("${PATH}", False), ("~", True)])
+def test_a_form_that_shows_where_it_was_made_is_none_for_hosts(word: str, everywhere: bool) -> None:
+    bundle = made()
+    files = (project.ShippedFile("compose.yaml", FILE.replace("${WORD}", word).encode()),)
+    assert normal.is_everywhere(normal.form(replace(bundle, files=files), {"var.WORD": 1}, dict(os.environ))) is everywhere
+
+
 def another_plug_in(machine: Machine) -> None:
     """One file in the place of another."""
     new = machine.plugin.with_name("new")
@@ -141,6 +148,20 @@ def test_a_plug_in_that_was_replaced_is_asked(machine: Machine, change: Callable
     machine.starts()
     assert machine.upload(read_by=here).known == ""
     assert (machine.starts(), machine.sums()) == (["version", "config"], 2)
+
+
+def test_users_with_plug_ins_of_their_own_do_not_forget_each_other_s(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = machine.plugin
+    machine.upload()
+    other = machine.shell.folder / "other/.docker/cli-plugins/docker-compose"
+    other.parent.mkdir(parents=True)
+    shutil.copy(here, other)
+    monkeypatch.setenv("HOME", str(machine.shell.folder / "other"))
+    assert machine.upload().known == "here"
+    monkeypatch.setenv("HOME", str(machine.shell.folder))
+    assert machine.upload().known == "here"
+    assert machine.sums() == 1
+    assert [line.split()[-1] for line in (machine.shell.state / "compose-plugins").read_text().splitlines()] == [str(other), str(here)]
 
 
 def a_host(monkeypatch: pytest.MonkeyPatch, machine: Machine) -> None:

@@ -5,6 +5,7 @@ With CORPUS=all, the hosts have different engines too: the machine's own, trixie
 
 import json
 import os
+import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,8 +90,10 @@ def test_any_compose_here_with_any_there(app: App, lab: Lab, tmp_path: Path) -> 
     assert containers(lab, app.name) == first
 
     for number, version in enumerate((*HERE, "as 5")):
-        done = app.deploy(("1.1.0", "1.0.0")[number % 2], to=ALL, env=here[version])
+        done = app.deploy(("1.1.0", "1.0.0")[number % 2], "-v", to=ALL, env=here[version])
         assert done.returncode == 0, version + done.stdout + done.stderr
+        spared = set(re.findall(r"(web\d) +stage compose: not asked what it makes of the release", done.stdout + done.stderr))
+        assert spared == {host for host, there in THERE.items() if there == version}
 
     refused = app.deploy("1.0.0", to=ALL, env=here["2.24.6"])
     assert refused.returncode == 2 and "Docker Compose 2.24.6 here is too old to read projects with, 2.25 is needed" in refused.stderr

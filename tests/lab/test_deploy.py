@@ -1,10 +1,11 @@
 """The main job against real hosts: deploy, unchanged, upgrade, undo, rollback, remove, a second person."""
 
 import json
+import re
 from pathlib import Path
 
 from app_client import App
-from lab_client import Lab
+from lab_client import Done, Lab
 
 
 def test_deploy_upgrade_undo_rollback(app: App, lab: Lab) -> None:  # R2 R17 R46 R51 R63 R64 R74, promises 2 3 5
@@ -46,6 +47,22 @@ def test_deploy_upgrade_undo_rollback(app: App, lab: Lab) -> None:  # R2 R17 R46
     assert back.returncode == 0, back.stderr
     assert app.versions() == {(f"web{n}", "1.0.0", "healthy") for n in (1, 2, 3)}
     assert "intact" in app.lading("ledger", "verify").stdout
+
+
+def test_what_is_known_no_host_is_asked(app: App, lab: Lab) -> None:  # docs/decisions/0088
+    def told(done: Done) -> set[str]:
+        assert done.returncode == 0, done.stdout + done.stderr
+        return set(re.findall(r"(web\d) +stage compose: not asked what it makes of the release: (.*)", done.stdout + done.stderr))
+
+    here = "the plug-in and the files are those here"
+    before = "the plug-in and the files are those that it has read before"
+    assert told(app.deploy("1.0.0", "-v")) == {("web1", here), ("web2", here)}
+    assert told(app.deploy("1.1.0", "-v")) == {("web1", here), ("web2", here)}
+    changed = lab.exec("web2", f"ls -d /home/deploy/.lading/*/apps/{app.name}/releases/*")
+    for folder in changed.stdout.split():
+        lab.exec("web2", f"echo '# by hand' >>{folder}/files/docker-compose.yml")
+    assert told(app.lading("rollback", app.name, "--to", "web1,web2", "--yes", "-v")) == {("web1", before)}
+    assert app.versions() == {(host, "1.0.0", "healthy") for host in ("web1", "web2")}
 
 
 def test_first_deploy_fails(app: App) -> None:  # promise 2: back to nothing, as before

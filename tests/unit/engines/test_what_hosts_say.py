@@ -10,7 +10,7 @@ from test_coordinator import Fleet, results
 
 from builders import a_release, a_service
 from lading import events, trace
-from lading.compose import project
+from lading.compose import plugin, project
 from lading.compose import release as releases
 from lading.deploy import execution
 from lading.drivers import base as drivers
@@ -102,6 +102,27 @@ def test_only_what_is_listened_for_is_asked_of_a_host() -> None:
     story.heard.sources = frozenset({"pull"})
     story.run()
     assert [one.source for one in story.heard.lines] == ["pull"]
+
+
+def test_a_host_that_need_not_be_asked_what_it_makes_of_a_release_says_so() -> None:
+    story = Story(PLAIN_OLD, PLAIN_NEW)
+    story.web1.plugin = "cafe"
+    for one in story.fleet.hosts.values():
+        one.form = "a: 1\n"
+    assert results(story.run(expected=dict.fromkeys(story.fleet.hosts, "a: 1\n"), read_by="cafe")) == ["succeeded"] * 3
+    assert story.heard.texts("compose", step="stage") == ["not asked what it makes of the release: the plug-in and the files are those here"]
+    assert not story.heard.texts("compose", "web2")
+
+
+@pytest.mark.parametrize(("form", "asked"), [("a: 1\n", False), (f"a: {plugin.NOWHERE}/b\n", True)])
+def test_a_host_is_asked_if_the_form_shows_where_it_was_made(form: str, asked: bool) -> None:
+    """Such a form is another one there: the host's own words, which differ, are what counts."""
+    story = Story(PLAIN_OLD, PLAIN_NEW)
+    for one in story.fleet.hosts.values():
+        one.plugin, one.form = "cafe", "a: /home/deploy/b\n"
+    done = story.run(expected=dict.fromkeys(story.fleet.hosts, form), read_by="cafe")
+    assert ("reads a otherwise" in done.why) is asked
+    assert bool(story.heard.texts("compose", step="stage")) is not asked
 
 
 def test_secrets_that_are_known_are_masked_also_in_lines_that_were_cut() -> None:

@@ -16,8 +16,11 @@ sum_plugin() {
     keep_plugin "$plugin_sum ${version:--} $before"
 }
 
-# keep_plugin LINE: where it cannot be kept, it is worked out again
+# keep_plugin LINE: before those of other users' plug-ins. Where it cannot be kept, it is worked out again.
 keep_plugin() {
-    { printf '%s\n' "$1" >"$state_dir/compose-plugin.$$" &&
-        mv "$state_dir/compose-plugin.$$" "$state_dir/compose-plugin"; } 2>/dev/null
+    {
+        printf '%s\n' "$1" >"$kept_plugins.$$"
+        grep -vF " $plugin" "$kept_plugins" | head -n 7 >>"$kept_plugins.$$"
+        mv "$kept_plugins.$$" "$kept_plugins"
+    } 2>/dev/null
 }

@@ -57,11 +57,14 @@ read_kept_plugin() {
     plugin_sum=
     plugin_version=
     plugin_stamp=
+    kept_plugins=$state_dir/compose-plugins
     [ -n "$plugin" ] && plugin_stamp=$(stat -L -c '%d %i %s %y %z %n' "$plugin" 2>/dev/null) || return 0
-    { read -r kept_sum kept_version kept_stamp <"$state_dir/compose-plugin"; } 2>/dev/null || return 0
-    [ "$kept_stamp" = "$plugin_stamp" ] || return 0
-    plugin_sum=$kept_sum
-    plugin_version=$kept_version
+    [ -f "$kept_plugins" ] && [ -r "$kept_plugins" ] || return 0
+    while read -r kept_sum kept_version kept_stamp; do
+        [ "$kept_stamp" = "$plugin_stamp" ] || continue
+        plugin_sum=$kept_sum
+        plugin_version=$kept_version
+    done <"$kept_plugins"
 }
 
 # print_compose_version: as it is kept, or as the plug-in says
