@@ -55,8 +55,9 @@ def peaks(make: Make, books: Books, lines: Path, deployments: int) -> dict[str, 
 
 
 def test_what_is_held_does_not_grow_with_the_rows(make: Make, books: Books, tmp_path: Path) -> None:
+    """Of 2.5 times as many rows: were all of them held, it would be 2.5 times as much."""
     few, more = (peaks(make, books, tmp_path / str(count), count) for count in (2 * stores.ASKED, 5 * stores.ASKED))
-    assert [verb for verb in few if more[verb] > 1.3 * few[verb]] == [], (few, more)
+    assert [verb for verb in few if more[verb] > 1.6 * few[verb]] == [], (few, more)
 
 
 EDGES = (1, stores.CHUNK, stores.CHUNK + 1, 2 * stores.CHUNK, LONG)
@@ -151,7 +152,7 @@ class DisturbedBase:
 
 def test_who_appends_meanwhile_disturbs_nobody(make: Make, books: Books) -> None:
     place = make()
-    many(place, LONG // 5, 5)
+    many(place, LONG // 2, 2)
     book, writing, numbers = books(place), books(place), itertools.count()
 
     def append() -> None:
@@ -161,9 +162,9 @@ def test_who_appends_meanwhile_disturbs_nobody(make: Make, books: Books) -> None
     disturbed = ledger.Ledger(Disturbed(book.kept.store, append))
     assert asyncio.run(disturbed.verify()) == ()
     after_verify = book.head().seq
-    assert after_verify >= LONG + 3 * 4, "it was disturbed in each of its parts"
+    assert after_verify == LONG // 2 * 2 + 4 * 3, "twice in the chain, twice in the list"
     lines = asyncio.run(disturbed.export())
-    assert book.head().seq >= after_verify + 3 * 2
+    assert book.head().seq == after_verify + 2 * 3
     other = books(make())
     assert other.merge(lines) == after_verify
     assert other.verify() == book.verify() == ()
