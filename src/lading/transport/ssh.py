@@ -85,14 +85,14 @@ class SshTransport:
         if not link.carries_programs or link.channels.locked():
             raise base.NoStreamError(
                 f"{host.name} has no room for a program beside commands", lasting=not link.carries_programs)
-        async with self._using(link):
+        async with self._using(link), link.dialling:
             await link.channels.acquire()
             try:
                 stream = await self._open_program(link, what)
             except BaseException:
                 link.channels.release()
                 raise
-        link.programs.append(stream)
+            link.programs.append(stream)
         return stream
 
     async def _open_program(self, link: "_Link", what: command.Command) -> streams.ChannelStream:
@@ -283,6 +283,7 @@ class _Link:
         self.carries_programs = True
         """Whether there is room for a program beside commands, as far as is known."""
         self.programs: list[streams.ChannelStream] = []
+        self.dialling = asyncio.Lock()
         self.entering = asyncio.Lock()
         self.users = 0
         self.jump = False
@@ -304,12 +305,12 @@ class _Link:
 
     async def made_room(self) -> bool:
         """End the programs whose streams are open, so that a command finds room; False if there were none."""
-        ending, self.programs = [one for one in self.programs if one.is_open], []
-        if not ending:
-            return False
-        self.carries_programs = False
-        await asyncio.gather(*(one.end() for one in ending))
-        return True
+        async with self.dialling:  # one that is about to begin may have the room
+            ending, self.programs = [one for one in self.programs if one.is_open], []
+            if ending:
+                self.carries_programs = False
+                await asyncio.gather(*(one.end() for one in ending))
+        return bool(ending)
 
     def suspect(self) -> None:
         """The link, or one on the way to its host, may be cut."""
