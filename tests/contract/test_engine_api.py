@@ -2,7 +2,9 @@
 
 import asyncio
 import dataclasses
+import gc
 import json
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -325,6 +327,7 @@ async def test_a_large_look_is_read_whole(near: engine.Engine, scripted: Scripte
 
 def quiet(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> bool:
     """Whether nobody would have seen anything."""
+    gc.collect()  # an exception that nobody has asked for is told then
     return (caplog.text, *capfd.readouterr()) == ("", "", "")
 
 
@@ -396,3 +399,247 @@ async def test_the_engine_itself_is_asked_beside_a_script(
     assert one.engine.described == "API 1.41, forwarded"
     del one
     assert quiet(caplog, capfd)
+
+
+async def falls_back(one: Looker) -> bool:
+    """Whether scripts tell of the host, at the first look as at the next ones."""
+    return [await one.image() for _ in range(3)] == ["by-script"] * 3
+
+
+NO_FORWARDING = ["AllowStreamLocalForwarding no", "DisableForwarding yes"]
+
+
+@pytest.mark.parametrize("refusal", NO_FORWARDING)
+async def test_a_host_that_forwards_no_sockets_is_dialled(
+    a_host: MakeHost, looker: Callable[..., Looker], scripted: ScriptedEngine, refusal: str,
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str],
+) -> None:
+    host = a_host(refusal)
+    client(host, scripted)
+    lists(scripted)
+    one = looker(host)
+    assert (await one.image(), await one.image()) == ("r/web:1", "r/web:1")
+    assert (one.engine.described, scripted.connections) == ("API 1.41, dial-stdio", 1)
+    assert quiet(caplog, capfd)
+
+
+@pytest.mark.parametrize("refusal", NO_FORWARDING)
+async def test_a_host_that_lets_nobody_through_is_asked_by_scripts(
+    a_host: MakeHost, looker: Callable[..., Looker], refusal: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    host = a_host(refusal)
+    client(host)
+    assert await falls_back(looker(host))
+    assert quiet(caplog, capfd)
+
+
+async def test_a_key_that_is_restricted_is_dialled(
+    a_host: MakeHost, looker: Callable[..., Looker], scripted: ScriptedEngine, tmp_path: Path
+) -> None:
+    keys = tmp_path / "authorized_keys"
+    host = a_host("Match all", f"AuthorizedKeysFile {keys}")
+    keys.write_text(f"restrict {host.sshd.user_key.with_suffix('.pub').read_text()}")
+    client(host, scripted)
+    lists(scripted)
+    one = looker(host)
+    assert (await one.image(), one.engine.described) == ("r/web:1", "API 1.41, dial-stdio")
+
+
+async def test_room_for_one_session_is_enough_for_a_socket(
+    a_host: MakeHost, looker: Callable[..., Looker], scripted: ScriptedEngine, tmp_path: Path
+) -> None:
+    host = a_host("MaxSessions 1", environment=f"DOCKER_HOST=unix://{scripted.socket}")
+    client(host)
+    lists(scripted)
+    one = looker(host)
+    assert [await one.image() for _ in range(3)] == ["r/web:1"] * 3
+    assert one.engine.described == "API 1.41, forwarded"
+
+
+@pytest.mark.parametrize("more", [(["MaxSessions 1"], {"sudo": True}), (["MaxSessions 1", "DisableForwarding yes"], {})], ids=["sudo", "not forwarded"])
+async def test_where_there_is_room_for_one_session_commands_have_it(
+    a_host: MakeHost, looker: Callable[..., Looker], scripted: ScriptedEngine, more: tuple[list[str], dict[str, bool]],
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str],
+) -> None:
+    host = a_host(*more[0])
+    client(host, scripted)
+    lists(scripted)
+    for _ in range(4):
+        one = looker(host, **more[1])
+        assert [await one.image() for _ in range(3)][1:] == ["by-script"] * 2
+        assert (await one.transport.run(one.host, command.Command("id", "printf '\\nM a\\n'; echo ran", "M"))).text("a") == "ran"
+    assert quiet(caplog, capfd)
+
+
+async def test_by_sudo_the_engine_is_dialled(a_host: MakeHost, looker: Callable[..., Looker], scripted: ScriptedEngine) -> None:
+    host = a_host()
+    client(host, scripted)
+    lists(scripted)
+    one = looker(host, sudo=True)
+    assert [await one.image() for _ in range(2)] == ["r/web:1"] * 2
+    assert one.engine.described == "API 1.41, dial-stdio"
+
+
+async def test_where_nobody_listens_scripts_look_this_time_and_the_engine_is_asked_the_next(
+    a_host: MakeHost, looker: Callable[..., Looker], scripted: ScriptedEngine, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    host = a_host(environment=f"DOCKER_HOST=unix://{scripted.socket}")
+    client(host)
+    lists(scripted)
+    one = looker(host)
+    await scripted.stop()
+    assert await falls_back(one)
+    await scripted.start()
+    assert await one.image() == "r/web:1"
+    await scripted.stop()
+    assert await falls_back(one)
+    await scripted.start()
+    assert await one.image() == "r/web:1"
+    del one
+    assert quiet(caplog, capfd)
+
+
+@pytest.mark.parametrize("environment", ["DOCKER_HOST=tcp://127.0.0.1:1", "DOCKER_HOST=ssh://x", "DOCKER_CONTEXT=other", "DOCKER_CONFIG={}", "DOCKER_HOST=unix://relative"])
+async def test_where_only_the_client_knows_the_way_scripts_ask(
+    a_host: MakeHost, looker: Callable[..., Looker], scripted: ScriptedEngine, tmp_path: Path, environment: str,
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "config.json").write_text('{"currentContext": "other"}')
+    host = a_host(environment=environment.format(tmp_path))
+    client(host, scripted)
+    lists(scripted)
+    one = looker(host)
+    assert await falls_back(one)
+    assert (one.engine.is_unspoken, one.engine.described) == (True, "by its client")
+    del one
+    assert quiet(caplog, capfd)
+
+
+@pytest.mark.parametrize("wrong", [
+    {"/version": {**VERSION, "Components": [{"Name": "Podman Engine"}]}}, {"/version": {**VERSION, "ApiVersion": "1.99", "MinAPIVersion": "1.60"}},
+    {"/containers/json": [answer(b"[" * 100_000)]}, {"/containers/json": [answer([], 500)]}, {"/containers/json": [head(200, "Content-Length: 9"), b"[]", CLOSE]},
+    {"/containers/c1/json": [answer({"message": "x"}, 500)]}, {"/networks": [answer({})]}, {"/info": [answer([])]}, {"/info": {**INFO, "DockerRootDir": 5}},
+], ids=range(9))
+async def test_an_engine_that_answers_what_nobody_can_use_is_asked_by_scripts(
+    a_host: MakeHost, looker: Callable[..., Looker], scripted: ScriptedEngine, wrong: dict[str, Any],
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str],
+) -> None:
+    host = a_host("DisableForwarding yes")
+    client(host, scripted)
+    lists(scripted, **wrong)
+    one = looker(host)
+    assert await falls_back(one)
+    lists(scripted, **{"/version": VERSION, "/info": INFO})
+    assert await one.image() == "r/web:1"
+    del one
+    assert quiet(caplog, capfd)
+
+
+async def test_an_engine_is_asked_again_over_a_link_that_came_back(
+    a_host: MakeHost, looker: Callable[..., Looker], scripted: ScriptedEngine
+) -> None:
+    host = a_host(environment=f"DOCKER_HOST=unix://{scripted.socket}")
+    client(host)
+    lists(scripted)
+    one = looker(host)
+    assert await one.image() == "r/web:1"
+    before = host.sshd.logins()
+    host.sshd.signal_sessions(signal.SIGKILL)
+    assert await one.image() == "r/web:1"
+    assert host.sshd.logins() == before + 1
+
+
+# Streams
+
+
+async def test_a_stream_that_is_refused_says_so_even_if_its_words_never_come(asked: engine.Engine, scripted: ScriptedEngine) -> None:
+    scripted.answers["GET /ask"] = [head(500, "Content-Length: 9"), HANG]
+    with pytest.raises(engine.UnspokenError):
+        async with aclosing(asked.stream(IN_SHORT)) as pieces:
+            async for _ in pieces:
+                pytest.fail("it had begun")
+    for pieces_of_it, status in (([answer({"message": "no"}, 404)], 404), ([head(503, "Content-Length: 0")], 503), ([head(204)], 0)):
+        scripted.answers["GET /ask"] = pieces_of_it
+        if not status:
+            assert [piece async for piece in asked.stream(ASK)] == [b""]
+            continue
+        with pytest.raises(connection.RefusedError) as caught:
+            [piece async for piece in asked.stream(ASK)]
+        assert caught.value.status == status
+
+
+async def test_a_stream_whose_answer_never_begins_is_given_up(asked: engine.Engine, scripted: ScriptedEngine) -> None:
+    scripted.answers["GET /ask"] = [HANG]
+    with pytest.raises(engine.UnspokenError):
+        [piece async for piece in asked.stream(IN_SHORT)]
+
+
+PULL = "POST /images/create"
+IMAGE = "r.io/a@sha256:0f"
+
+
+def lines(*said: object) -> bytes:
+    return b"".join(json.dumps(one).encode() + b"\r\n" for one in said)
+
+
+async def pulled(near: engine.Engine) -> list[str]:
+    told: list[str] = []
+    await pulling.pull(near, IMAGE, None, told.append)
+    return told
+
+
+async def test_a_pull_is_told_as_docker_s_client_tells_it(near: engine.Engine, scripted: ScriptedEngine) -> None:
+    progress = lines({"status": "Pulling from a", "id": "sha256:0f"}, {"status": "Downloading", "progressDetail": {"current": 1}, "id": "x"},
+                     {"status": "Pull complete", "progressDetail": {}, "id": "x"}, {"status": "Status: Downloaded"})
+    scripted.answers[PULL] = [chunked(*(progress[at:at + 7] for at in range(0, len(progress), 7)))]
+    assert await pulled(near) == ["sha256:0f: Pulling from a", "x: Pull complete", "Status: Downloaded"]
+    assert scripted.asked[-1].startswith("POST /v1.41/images/create?fromImage=r.io%2Fa&tag=sha256%3A0f ")
+
+
+@pytest.mark.parametrize(("pieces", "why"), [
+    ([chunked(lines({"status": "x"}, {"error": "denied\n now", "errorDetail": {}}, {"status": "y"}))], "^denied now$"),
+    ([chunked(lines({"error": "denied"})[:-2])], "^denied$"),
+    ([answer({"message": "no basic auth"}, 500)], "^Error response from daemon: no basic auth$"),
+    ([head(404, "Content-Length: 0")], "^Error response from daemon: $"),
+])
+async def test_a_pull_that_fails_has_the_engine_s_words(near: engine.Engine, scripted: ScriptedEngine, pieces: Pieces, why: str) -> None:
+    scripted.answers[PULL] = pieces
+    with pytest.raises(pulling.PullError, match=why):
+        await pulled(near)
+
+
+@pytest.mark.parametrize("pieces", [
+    [chunked(lines({"status": "x"}), ends=False), CLOSE], [head(200), lines({"status": "x"}), CLOSE], [CLOSE],
+    [chunked(b"x" * 65536, b"x" * 65536)], [chunked(lines({"status": "x"}), ends=False), b"zz\r\n", HANG],
+], ids=range(5))
+async def test_a_pull_that_stops_in_the_middle_is_none(near: engine.Engine, scripted: ScriptedEngine, pieces: Pieces) -> None:
+    scripted.answers[PULL] = pieces
+    with pytest.raises(engine.UnspokenError):
+        await pulled(near)
+    assert scripted.lines().count(PULL) == 1
+
+
+async def test_what_nobody_can_read_in_a_pull_is_passed_over(near: engine.Engine, scripted: ScriptedEngine) -> None:
+    odd = [b"5", b"[]", b"null", b"x", b"{", b'{"status":5}', b'{"error":{"a":1}}', b"[" * 60_000, b'{"status":"\\ud800"}', b'{"status":"\\u0000"}',
+           b"\xff", b"", b'{"status":null}', b'{"status":"a","id":7}']
+    scripted.answers[PULL] = [chunked(*(one + b"\r\n" for one in odd), b'{"status":"well"}')]
+    assert await pulled(near) == ["well"]
+
+
+async def test_which_images_are_there(near: engine.Engine, scripted: ScriptedEngine) -> None:
+    scripted.says({"GET /images/a/json": {"Id": "x"}})
+    assert await pulling.has(near, ["a", "b"]) == {"a": True, "b": False}
+    assert await pulling.has(near, []) == {}
+    scripted.answers["GET /images/b/json"] = [answer({"message": "broken"}, 500)]
+    with pytest.raises(ValueError, match="500: broken"):
+        await pulling.has(near, ["a", "b"])
+
+
+async def test_what_is_done_to_tags(near: engine.Engine, scripted: ScriptedEngine) -> None:
+    scripted.answers |= {"POST /images/a/tag": [head(201, "Content-Length: 0")], "DELETE /images/k:x": [answer([{"Untagged": "k:x"}])]}
+    await pulling.do(near, requests.tag("a", "k:x"), requests.untag("k:x"), requests.untag("k:gone"))
+    with pytest.raises(pulling.PullError, match="^Error response from daemon: page not found$"):
+        await pulling.do(near, requests.tag("gone", "k:x"))
+    scripted.answers["DELETE /images/k:x"] = [answer({"message": "in use"}, 409)]
+    with pytest.raises(pulling.PullError, match="in use"):
+        await pulling.do(near, requests.untag("k:x"))

@@ -54,7 +54,7 @@ def test_what_is_known_no_host_is_asked(app: App, lab: Lab) -> None:  # docs/dec
         assert done.returncode == 0, done.stdout + done.stderr
         return set(re.findall(r"(web\d) +stage compose: not asked what it makes of the release: (.*)", done.stdout + done.stderr))
 
-    here = "the plug-in and the files are those here"
+    here: str = "the plug-in and the files are those here"
     before = "the plug-in and the files are those that it has read before"
     assert told(app.deploy("1.0.0", "-v")) == {("web1", here), ("web2", here)}
     assert told(app.deploy("1.1.0", "-v")) == {("web1", here), ("web2", here)}

@@ -40,7 +40,10 @@ class LocalTransport:
         self._programs.append(started)
         assert started.stdin is not None and started.stdout is not None
         stream = PipeStream(started.stdout, started.stdin)
-        await stream.write(wire.outgoing(what)[1])
+        try:
+            await stream.write(wire.outgoing(what)[1])
+        except OSError as failure:
+            raise base.NoStreamError(f"{host.name}: {failure}", lasting=False) from failure
         return stream
 
     async def close(self) -> None:

@@ -21,6 +21,8 @@ from lading.transport import base, beats, command, packets, reaching, streams, t
 CHANNELS = 8  # per connection; sshd's MaxSessions is 10
 SPARE = 100  # open files that are not connections
 OPENING = 10.0  # seconds that a host has to open a stream
+ROOM = 5.0  # seconds in which a host may notice that a session has ended
+PAUSE = 0.05  # seconds until it is asked again whether it has
 RETURN = 5.0  # seconds in which a link that was cut may show that it is back
 
 packets.make_lean()
@@ -83,7 +85,15 @@ class SshTransport:
         if not link.carries_programs or link.channels.locked():
             raise base.NoStreamError(
                 f"{host.name} has no room for a program beside commands", lasting=not link.carries_programs)
-        async with self._using(link), link.room:
+        opening = asyncio.create_task(self._dial(link, what))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:  # asyncssh would leave it open, and nobody would know
+            opening.add_done_callback(_close_late)
+            raise
+
+    async def _dial(self, link: "_Link", what: command.Command) -> streams.ChannelStream:
+        async with self._using(link), link.dialling:
             await link.channels.acquire()
             try:
                 stream = await self._open_program(link, what)
@@ -159,6 +169,7 @@ class SshTransport:
                 await exchange.carry(stdin)
             finally:
                 channel.close()
+                link.ended()
                 if exchange.cut:
                     link.suspect()
 
@@ -166,7 +177,8 @@ class SshTransport:
         self, link: "_Link", exchange: wire.Exchange
     ) -> "tuple[uplink.Stdin, asyncssh.SSHClientChannel[bytes]]":
         limit = beats.BEAT + beats.ANSWER
-        for again in (True, False):
+        again = True
+        while True:
             connection, way = await self._connection(link, ())
             session = _Session(exchange)
             opening = asyncio.create_task(_opened(connection, session, exchange))
@@ -181,17 +193,18 @@ class SshTransport:
                 opening.add_done_callback(_close_late)
                 link.suspect()
                 if again:
+                    again = False
                     continue
                 raise self._no_session(link, f"no answer within {limit:g} s") from late
             except (asyncssh.Error, OSError) as failure:
                 session.leave()
                 if again and connection.is_closed():  # it died unnoticed; nothing was run yet
+                    again = False
                     continue
-                if again and await link.made_room():
+                if await link.makes_room():
                     continue
                 raise self._no_session(link, str(failure)) from failure
             return uplink.Stdin(channel, way, session.flowing, exchange.heard), channel
-        raise AssertionError("unreachable")
 
     def _no_session(self, link: "_Link", why: str) -> errors.UnreachableError:
         assert link.target is not None
@@ -299,8 +312,10 @@ class _Link:
         self.carries_programs = True
         """Whether there is room for a program beside commands, as far as is known."""
         self.programs: list[streams.ChannelStream] = []
-        self.room = asyncio.Lock()
+        self.dialling = asyncio.Lock()
         """Held while a program is begun, or ended for a command that finds no room."""
+        self.room_due = 0.0
+        """Until when a session that is refused is asked for again."""
         self.users = _Shared()
         """All its commands: one of the connections that are allowed."""
         self.workers = _Shared()
@@ -322,15 +337,22 @@ class _Link:
         """Whether there is a connection, as far as is known."""
         return self.connection is not None and not self.connection.is_closed()
 
-    async def made_room(self) -> bool:
-        """End the programs whose streams are open, so that a command finds room; False if there were none."""
-        async with self.room:
-            ending, self.programs = [one for one in self.programs if one.is_open], []
-            if not ending:
-                return False
-            self.carries_programs = False
-            await asyncio.gather(*(one.end() for one in ending))
-            return True
+    async def makes_room(self) -> bool:
+        """End the programs whose streams were opened, so that a command finds room; False if there was none, and none lately."""
+        async with self.dialling:  # one that is about to begin may have the room
+            ending, self.programs = self.programs, []
+            if ending:
+                self.carries_programs = False
+                await asyncio.gather(*(one.end() for one in ending))
+                self.ended()
+        if asyncio.get_running_loop().time() >= self.room_due:
+            return False
+        await asyncio.sleep(PAUSE)
+        return True
+
+    def ended(self) -> None:
+        """A session has ended, which sshd may notice only after it was asked for the next one."""
+        self.room_due = asyncio.get_running_loop().time() + ROOM
 
     def suspect(self) -> None:
         """The link, or one on the way to its host, may be cut."""
@@ -418,6 +440,6 @@ async def _opened(
     return channel
 
 
-def _close_late(opening: "asyncio.Task[asyncssh.SSHClientChannel[bytes]]") -> None:
+def _close_late(opening: "asyncio.Task[asyncssh.SSHClientChannel[bytes]] | asyncio.Task[streams.ChannelStream]") -> None:
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()

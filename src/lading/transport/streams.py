@@ -44,8 +44,9 @@ class ChannelStream:
 
     async def end(self) -> None:
         """End its stdin, and wait for the program to end: only then the host has room for another session."""
-        with contextlib.suppress(asyncssh.Error, OSError, TimeoutError):
+        with contextlib.suppress(asyncssh.Error, OSError):  # it may have ended already
             self._writer.write_eof()
+        with contextlib.suppress(asyncssh.Error, OSError, TimeoutError):
             async with asyncio.timeout(PARTING):
                 await self._writer.channel.wait_closed()
         self.close()

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import h11
 
@@ -73,21 +73,22 @@ class Connection:
         """
         side = _Side(asked, version)
         try:
-            async with asyncio.timeout(requests.PATIENCE) as waiting:
+            async with asyncio.timeout(asked.patience) as waiting:
                 await self._stream.write(side.sent)
-                async for piece in self._pieces(side, on_head=lambda: waiting.reschedule(None)):
-                    if 200 <= side.status < 300:
+                async for piece in self._pieces(side):
+                    if side.is_good:
+                        waiting.reschedule(None)
                         yield piece
                     elif piece:
                         raise RefusedError(side.status, piece)
-            if not 200 <= side.status < 300:
+            if not side.is_good:
                 raise RefusedError(side.status, b"")
         except (h11.ProtocolError, OSError, TimeoutError) as failure:
             raise LostError(str(failure) or "it gave no answer in time") from failure
         finally:
             self.close()
 
-    async def _pieces(self, side: "_Side", on_head: Callable[[], None] = lambda: None) -> AsyncGenerator[bytes, None]:
+    async def _pieces(self, side: "_Side") -> AsyncGenerator[bytes, None]:
         if self._left:  # nothing at all would be the end of the connection
             side.http.receive_data(self._left)
             self._left = b""
@@ -99,7 +100,6 @@ class Connection:
                     side.spend(HEAD // 8)
                 case h11.Response() as head:
                     side.begin(head)
-                    on_head()
                     yield b""
                 case h11.Data(data=data):
                     yield bytes(data)
@@ -147,6 +147,11 @@ class _Side:
         head = h11.Request(method=asked.method, target=asked.target(version), headers=headers)
         events = [head, *([h11.Data(data=asked.body.value)] if asked.body.value else []), h11.EndOfMessage()]
         self.sent = b"".join(self.http.send(event) or b"" for event in events)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the engine does what it was asked."""
+        return 200 <= self.status < 300
 
     def begin(self, head: h11.Response) -> None:
         """The answer has begun. One that only the end of the connection would end could be cut, and nobody would know."""

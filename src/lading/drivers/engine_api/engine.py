@@ -79,7 +79,7 @@ class Engine:
         """
         if socket == BY_CLIENT:
             self.close()
-            self._way = "docker client"
+            self.spoken, self._way = None, "docker client"
             raise UnspokenError("only docker's client knows where that is")
         if socket == self.socket or self._by_sudo:
             return False

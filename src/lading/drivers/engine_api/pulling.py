@@ -1,6 +1,5 @@
 """PULL images by a host's engine, with the login in a header: nothing is logged in on the host, nothing is left there."""
 
-import json
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Any
@@ -58,9 +57,9 @@ async def pull(
 def _told(line: bytes, told: Callable[[str], None]) -> str:
     """Tell a line of progress; what it says of a failure, or ""."""
     try:
-        said: Mapping[str, Any] = json.loads(line) if line.strip() else {}
+        said = shape.parse(line.decode("utf-8", "replace"))
         shape.fields(said, {"status": str, "id": str, "error": str})
-    except (ValueError, AttributeError, RecursionError):
+    except ValueError:
         return ""
     if said.get("error"):
         return " ".join(str(said["error"]).split())

@@ -13,6 +13,7 @@ from lading.transport import command
 
 BODY = 16 * 1024 * 1024  # bytes of an answer's body
 PATIENCE = 30.0  # seconds for an answer to a question
+PULLED = 300.0  # seconds until a pull has begun: the registry is asked before the engine says a word
 OLDEST = (1, 41)  # Docker Engine 20.10
 NEWEST = (1, 51)  # Docker Engine 28.5; a newer engine is spoken to in this version, if it still knows that
 PROJECT = "com.docker.compose.project"
@@ -109,7 +110,7 @@ def pull(reference: str, login: command.Secret | None) -> Request:
     name, _, digest = reference.partition("@")
     query = {"fromImage": name, "tag": digest}
     secrets = (("X-Registry-Auth", login),) if login is not None else ()
-    return Request("POST", "/images/create", query, secrets, changes=True)
+    return Request("POST", "/images/create", query, secrets, patience=PULLED, changes=True)
 
 
 def check_login(username: str, password: bytes, registry: str) -> Request:
