@@ -1,4 +1,4 @@
-"""The one place that builds what a call is given: from settings ledger and context, and transports where hosts are asked."""
+"""The one place that builds what a call is given: ledger, context, and a transport if needed."""
 
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -43,7 +43,8 @@ def silent(text: str) -> None:
 @asynccontextmanager
 async def opened(
     environment: Mapping[str, str], directory: Path = Path(), config: str = "", *,
-    use: LedgerUse = LedgerUse.NONE, tell: Tell | None = None, warn: Tell = silent, offline: bool = False,
+    use: LedgerUse = LedgerUse.NONE, tell: Tell | None = None, warn: Tell = silent,
+    offline: bool = False,
 ) -> AsyncIterator[contexts.Context]:
     """The context of one call; its connections and its ledger are closed at the end.
 
@@ -72,7 +73,9 @@ async def opened(
 
 
 @asynccontextmanager
-async def reaching(context: contexts.Context, tell: Tell | None = None) -> AsyncIterator[contexts.Context]:
+async def reaching(
+    context: contexts.Context, tell: Tell | None = None
+) -> AsyncIterator[contexts.Context]:
     """An offline call's context, by which hosts can be asked after all."""
     transport, engine = _connected(context.settings, context.environment, tell, offline=False)
     try:
@@ -100,7 +103,7 @@ def _connected(
     """How hosts are reached, and who works there."""
     if offline:
         return _NoHosts(), None
-    with loading.later():  # SSH and what works on hosts is more than half of all that there is to load
+    with loading.later():  # SSH and what works on hosts: more than half of all there is to load
         from lading import connecting
     transport = connecting.build_transport(fleet, environment, tell)
     return transport, connecting.build_engine(fleet, transport)
@@ -113,7 +116,8 @@ class _NoHosts:
         self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None = None
     ) -> command.Result:
         """Refuse."""
-        raise errors.TransportError("this call was to ask no host", "a bug: please report it", host=host.name)
+        raise errors.TransportError(
+            "this call was to ask no host", "a bug: please report it", host=host.name)
 
     async def close(self) -> None:
         """There is nothing to close."""
