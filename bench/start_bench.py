@@ -1,7 +1,8 @@
-"""CPU of short commands, from the process's start to its exit: `make bench-start`, beside another lading by `--beside FILE`.
+"""CPU of short commands, from the process's start to its exit: `make bench-start`.
 
-User and system time of the whole process, as the kernel charged it, medians. The variants take turns, run by run: on a
-machine that has other work, only figures of the same minute can be compared. The first row is Python itself.
+User and system time of the whole process, as the kernel charged it, medians. Ladings beside this one
+(`--beside FILE`) take turns with it, run by run: on a machine that has other work, only figures of the
+same minute can be compared. The first row is Python itself.
 """
 
 import argparse
@@ -20,8 +21,8 @@ from lading.ledger import ledger
 DEPLOYMENTS = 200  # in the ledger; `history` shows 50
 HERE = Path(sys.executable).with_name("lading")
 COMMANDS = (
-    ("--help",), ("--version",), ("hosts", "list"), ("history", "--offline"), ("show", "20261122-141503-0003", "--json"),
-    ("ledger", "verify"), ("deploy", "--help"),
+    ("--help",), ("--version",), ("hosts", "list"), ("history", "--offline"),
+    ("show", "20261122-141503-0003", "--json"), ("ledger", "verify"), ("deploy", "--help"),
 )
 FLEET = """lading: 1
 hosts: {web1: {address: 192.0.2.1}, web2: {address: 192.0.2.2}, stage1: {address: 192.0.2.3}}
@@ -33,24 +34,27 @@ def main() -> None:
     """Print a row per command: median and lowest, in milliseconds, of each lading."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("--runs", type=int, default=21)
-    parser.add_argument("--beside", type=Path, action="append", default=[], metavar="FILE", help="Another lading's program.")
+    parser.add_argument("--beside", type=Path, action="append", default=[], metavar="FILE",
+                        help="Another lading's program.")
     options = parser.parse_args()
     programs = [HERE, *options.beside]
     with tempfile.TemporaryDirectory() as folder:
         environment = _scene(Path(folder))
         print("| CPU, ms: median (lowest) |", " | ".join(str(one) for one in programs), "|")
         print("| --- |", " | ".join("---" for _ in programs), "|")
-        _row("python -c pass", [(sys.executable, "-c", "pass")] * len(programs), environment, options.runs)
+        python = (sys.executable, "-c", "pass")
+        _row("python -c pass", [python] * len(programs), environment, options.runs)
         for words in COMMANDS:
-            _row(" ".join(words), [(str(one), *words) for one in programs], environment, options.runs)
+            variants = [(str(one), *words) for one in programs]
+            _row(" ".join(words), variants, environment, options.runs)
 
 
 def _scene(folder: Path) -> dict[str, str]:
     """The environment of the commands: a fleet file, and a ledger with deployments that have ended."""
     (folder / "lading.yaml").write_text(FLEET)
     environment = {
-        "PATH": os.environ["PATH"], "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"),
-        "LADING_CONFIG": str(folder / "lading.yaml"),
+        "PATH": os.environ["PATH"], "HOME": str(folder),
+        "XDG_STATE_HOME": str(folder / "state"), "LADING_CONFIG": str(folder / "lading.yaml"),
     }
     asyncio.run(_fill(contexts.ledger_path(environment)))
     return environment
@@ -65,8 +69,10 @@ async def _fill(place: Path) -> None:
     await kept.close()
 
 
-def _row(name: str, variants: Sequence[Sequence[str]], environment: Mapping[str, str], runs: int) -> None:
-    """Run the variants in turns; the first run of each, which may write compiled modules, does not count."""
+def _row(
+    name: str, variants: Sequence[Sequence[str]], environment: Mapping[str, str], runs: int
+) -> None:
+    """Run the variants in turns; the first run of each may write compiled modules, and does not count."""
     taken: list[list[float]] = [[] for _ in variants]
     for number in range(runs + 1):
         for variant, times in zip(variants, taken, strict=True):

@@ -1,4 +1,4 @@
-"""The one place that builds what a call is given: from settings ledger and context, and transports where hosts are asked."""
+"""The one place that builds what a call is given: ledger, context, and a transport if needed."""
 
 import asyncio
 import os
@@ -45,7 +45,8 @@ def silent(text: str) -> None:
 @asynccontextmanager
 async def opened(
     environment: Mapping[str, str], directory: Path = Path(), config: str = "", *,
-    use: LedgerUse = LedgerUse.NONE, tell: Tell | None = None, warn: Tell = silent, offline: bool = False,
+    use: LedgerUse = LedgerUse.NONE, tell: Tell | None = None, warn: Tell = silent,
+    offline: bool = False,
 ) -> AsyncIterator[contexts.Context]:
     """The context of one call; its connections and its ledger are closed at the end.
 
@@ -74,7 +75,9 @@ async def opened(
 
 
 @asynccontextmanager
-async def reaching(context: contexts.Context, tell: Tell | None = None) -> AsyncIterator[contexts.Context]:
+async def reaching(
+    context: contexts.Context, tell: Tell | None = None
+) -> AsyncIterator[contexts.Context]:
     """An offline call's context, by which hosts can be asked after all."""
     reached = _reached(context.settings, context.environment, tell, offline=False)
     try:
@@ -131,7 +134,8 @@ class _NoHosts:
         until: asyncio.Event | None = None,
     ) -> command.Result:
         """Refuse."""
-        raise errors.TransportError("this call was to ask no host", "a bug: please report it", host=host.name)
+        raise errors.TransportError(
+            "this call was to ask no host", "a bug: please report it", host=host.name)
 
     async def close(self) -> None:
         """There is nothing to close."""

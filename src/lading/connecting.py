@@ -1,4 +1,4 @@
-"""How hosts are reached and worked on: transports by the fleet file, and the engine over them; loaded when hosts are asked."""
+"""How hosts are reached and worked on: transports and engine; loaded when hosts are asked."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,4 +1,4 @@
-"""Modules that are imported when it turns out that this call needs them, and not at the top of a file."""
+"""Modules that are imported once this call turns out to need them; garbage meanwhile."""
 
 import contextlib
 import gc
@@ -21,9 +21,9 @@ def later() -> Iterator[None]:
 
 
 def done() -> None:
-    """The verb is loaded, and begins: if no garbage was looked for until now, it is from now on.
+    """The verb is loaded, and begins: garbage is looked for from now on, if it was not.
 
-    What was loaded is left out for good: the first look would go through all of it, and find nothing.
+    What was loaded is left out for good: the first look would find nothing in all of it.
     """
     if gc.isenabled():
         return

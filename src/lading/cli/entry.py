@@ -1,4 +1,4 @@
-"""The process: no garbage is looked for while a verb is loaded, and at the end nothing is taken apart piece by piece."""
+"""The process: how it begins without a look for garbage, and how it leaves at once."""
 
 import atexit
 import gc
@@ -13,16 +13,16 @@ from lading import loading
 def main() -> NoReturn:
     """Run the command that was typed, and leave with its exit code."""
     gc.disable()  # `loading.done` turns it on again
-    with loading.later():  # click and its own modules are a third of a start: not before the line above
+    with loading.later():  # click is most of what --help loads: not before the line above
         from lading.cli import main as program
     leave(program.run(sys.argv[1:]))
 
 
 def leave(code: int) -> NoReturn:
-    """Leave at once: to free what the process has loaded, object by object, is a tenth of a short command's CPU.
+    """Leave at once: to free all that was loaded, object by object, is a tenth of a short command.
 
-    What others want done at the end is done, and all that was said is written. A thread that still works is waited for,
-    by the interpreter's own way out.
+    What others want done at the end is done, and all that was said is written. A thread that still
+    works is waited for, by the interpreter's own way out.
     """
     if threading.active_count() > 1:
         sys.exit(code)

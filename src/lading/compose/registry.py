@@ -14,7 +14,9 @@ RESOLVE_LIMIT = 300.0  # seconds that all images together may take
 T = TypeVar("T")
 
 
-async def resolve(images: Sequence[str], access: Callable[[str], registry_access.Access]) -> dict[str, registry_access.Pinned]:
+async def resolve(
+    images: Sequence[str], access: Callable[[str], registry_access.Access]
+) -> dict[str, registry_access.Pinned]:
     """The digests of *images*, each asked of its own registry, all at once.
 
     Raises:
@@ -23,7 +25,9 @@ async def resolve(images: Sequence[str], access: Callable[[str], registry_access
     return await _each(images, access, lambda client, image: client.pin(image))
 
 
-async def findable(images: Sequence[str], access: Callable[[str], registry_access.Access]) -> dict[str, registry_access.Pinned]:
+async def findable(
+    images: Sequence[str], access: Callable[[str], registry_access.Access]
+) -> dict[str, registry_access.Pinned]:
     """The digests of those of *images* that can be had: of the others nobody needs one."""
     found: dict[str, registry_access.Pinned] = {}
     for answer in await asyncio.gather(*(resolve([image], access) for image in images), return_exceptions=True):
@@ -35,7 +39,9 @@ async def findable(images: Sequence[str], access: Callable[[str], registry_acces
     return found
 
 
-async def contents(images: Sequence[str], access: Callable[[str], registry_access.Access]) -> dict[str, frozenset[str] | None]:
+async def contents(
+    images: Sequence[str], access: Callable[[str], registry_access.Access]
+) -> dict[str, frozenset[str] | None]:
     """What is under the tags of *images*, see `Registry.contents` of `registry_client`, all at once.
 
     Raises:
@@ -44,7 +50,9 @@ async def contents(images: Sequence[str], access: Callable[[str], registry_acces
     return await _each(images, access, lambda client, image: client.contents(image))
 
 
-async def labels(images: Sequence[str], access: Callable[[str], registry_access.Access]) -> dict[str, Mapping[str, str]]:
+async def labels(
+    images: Sequence[str], access: Callable[[str], registry_access.Access]
+) -> dict[str, Mapping[str, str]]:
     """The labels of *images*, from their configurations in their registries, all at once.
 
     Raises:
