@@ -22,6 +22,8 @@ GOOD = ("1", "2")  # versions that work; every deployment goes from one to the o
 BROKEN = "broken"  # a version that ends at once
 APP = "chaos"
 FAST = ", connect_timeout: 3, keepalive: 1, keepalive_count: 2"  # what `lab up --fast-keepalive` writes into lading.yaml
+ONLY_SCRIPTS = "sed -i '1i AllowStreamLocalForwarding no\\nMaxSessions 1' /etc/ssh/sshd_config"
+"""After it sshd carries one command at a time and nothing else, so that a host's engine is asked by scripts."""
 BYSTANDER = "docker run -d --name bystander --restart always registry.lab:5000/chaos:store"
 REST = f"""for S in /var/lib/lading /home/deploy/.lading/*; do A=$S/apps/{APP}; [ -d "$A" ] || continue
 find "$A" -maxdepth 2 '(' -name 'incoming.*' -o -name 'answer.*' -o -name '*.new' -o -name '*.old' -o -name '*.err' \\
@@ -107,7 +109,8 @@ class Scene:
     should be; *coming*: the version that is being deployed.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, only_scripts: bool = False) -> None:
+        self.only_scripts = only_scripts
         self.coming = ""
         self.lab = Lab(name)
         self.folder = self.lab.root / "chaos"
@@ -133,6 +136,10 @@ class Scene:
             login = f"printf %s {self.lab.password} | docker login -u ci --password-stdin registry.lab:5000"
             self.host(host, f"mkdir -p /srv/gate; {login} && docker pull -q registry.lab:5000/chaos:store && "
                       f"docker logout registry.lab:5000; {BYSTANDER}")
+            if self.only_scripts:
+                self.host(host, ONLY_SCRIPTS)
+                self.lab.stop(host, "sshd")
+                self.lab.start(host, "sshd")
 
     def heal(self) -> None:
         """Make the lab, or what of it is broken."""

@@ -15,6 +15,7 @@ from scene import Scene
 
 FEW = ("cut", "flap", "power", "dockerd", "sick", "died", "foreign", "operator", "SIGKILL", "SIGINT", "two")
 CELLS = matrix.pairs(FEW, fast=True)
+BY_SCRIPTS = matrix.pairs(("cut", "dockerd", "SIGKILL"), fast=True)
 pytestmark = pytest.mark.timeout(900)  # the limits within a cell are the ones that end it
 
 
@@ -29,9 +30,27 @@ def scene() -> Iterator[Scene]:
         made.down()
 
 
+@pytest.fixture(scope="module")
+def scripts_scene() -> Iterator[Scene]:
+    """The same on hosts whose engines are asked by scripts."""
+    made = Scene(f"{PREFIX}{os.getpid()}-scripts", only_scripts=True)
+    try:
+        made.up()
+        yield made
+    finally:
+        made.down()
+
+
 @pytest.mark.parametrize(("fault", "phase"), CELLS, ids=[f"{fault.name}-in-{phase.name}" for fault, phase in CELLS])
 def test_no_fault_leaves_a_mix_that_is_not_reported_or_needs_hand_work(scene: Scene, fault: Fault, phase: Phase) -> None:
     found = cell.run(scene, fault, phase)
+    assert not found.red, found.red
+
+
+@pytest.mark.parametrize(
+    ("fault", "phase"), BY_SCRIPTS, ids=[f"{fault.name}-in-{phase.name}" for fault, phase in BY_SCRIPTS])
+def test_no_fault_does_so_where_scripts_ask_the_engine(scripts_scene: Scene, fault: Fault, phase: Phase) -> None:
+    found = cell.run(scripts_scene, fault, phase)
     assert not found.red, found.red
 
 
