@@ -50,7 +50,7 @@ def test_deploy_upgrade_undo_rollback(app: App, lab: Lab) -> None:  # R2 R17 R46
 
 
 def test_what_is_known_no_host_is_asked(app: App, lab: Lab) -> None:  # docs/decisions/0088
-    def told(done: Done) -> set[str]:
+    def told(done: Done) -> set[tuple[str, str]]:
         assert done.returncode == 0, done.stdout + done.stderr
         return set(re.findall(r"(web\d) +stage compose: not asked what it makes of the release: (.*)", done.stdout + done.stderr))
 
