@@ -14,6 +14,7 @@ import pytest
 import sshd_server
 from an_engine import CLOSE, CUT, HANG, INFO, VERSION, Pieces, ScriptedEngine, answer, chunked, head
 
+from lading.drivers import base as drivers
 from lading.drivers.engine_api import connection, engine, looking, pulling, requests, watching
 from lading.drivers.shell import observe
 from lading.inventory import hosts
@@ -643,3 +644,39 @@ async def test_what_is_done_to_tags(near: engine.Engine, scripted: ScriptedEngin
     scripted.answers["DELETE /images/k:x"] = [answer({"message": "in use"}, 409)]
     with pytest.raises(pulling.PullError, match="in use"):
         await pulling.do(near, requests.untag("k:x"))
+
+
+class Checked:
+    """What is asked each time before a change goes out: yes, for so many times."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    def __call__(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise drivers.Refused("silent", "the host was not heard")
+
+
+async def test_a_change_over_a_connection_that_died_goes_out_again_only_if_the_lock_is_still_held(
+    near: engine.Engine, scripted: ScriptedEngine
+) -> None:
+    tag = requests.tag("a", "k:x")
+    done = head(201, "Content-Length: 0")
+    await near.ask(requests.INFO)
+    scripted.answers["POST /images/a/tag"] = [[CLOSE], [done]]
+    await pulling.do(near, tag, check=Checked(2))
+    assert scripted.lines().count("POST /images/a/tag") == 2
+    scripted.answers["POST /images/a/tag"] = [[CLOSE], [done]]
+    with pytest.raises(drivers.Refused, match="silent"):
+        await pulling.do(near, tag, check=Checked(1))
+    assert scripted.lines().count("POST /images/a/tag") == 1
+
+
+async def test_nothing_is_pulled_where_the_lock_was_lost_while_the_engine_was_reached(near: engine.Engine, scripted: ScriptedEngine) -> None:
+    with pytest.raises(drivers.Refused, match="silent"):
+        await pulling.pull(near, IMAGE, None, lambda text: None, check=Checked(0))
+    with pytest.raises(drivers.Refused, match="silent"):
+        await pulling.do(near, requests.untag("k:x"), check=Checked(0))
+    assert scripted.lines() == ["GET /version"]
+    assert near._streams == set()

@@ -16,14 +16,18 @@ _NAMELESS = re.compile(r"[0-9a-f]{64}")
 _SPACE = re.compile(r"\s")
 
 
+class NotGivenError(ValueError):
+    """An engine did not give what it was asked for: it cannot now, or does not want to."""
+
+
 def object_of(answer: requests.Answer) -> dict[str, Any]:
     """The object that was asked for.
 
     Raises:
-        ValueError: it is another thing, or the engine did not give it.
+        NotGivenError: the engine did not give it.
+        ValueError: it is another thing.
     """
-    if not answer.is_good:
-        raise ValueError(f"the engine answers {answer.status}: {message(answer.body)}")
+    _check(answer)
     return shape.parse(answer.body.decode("utf-8", "replace"))
 
 
@@ -31,18 +35,24 @@ def objects_of(answer: requests.Answer) -> list[dict[str, Any]]:
     """The list of objects that was asked for.
 
     Raises:
-        ValueError: it is another thing, or the engine did not give it.
+        NotGivenError: the engine did not give it.
+        ValueError: it is another thing.
     """
-    if not answer.is_good:
-        raise ValueError(f"the engine answers {answer.status}: {message(answer.body)}")
+    _check(answer)
     return shape.parse_list(answer.body.decode("utf-8", "replace"))
+
+
+def _check(answer: requests.Answer) -> None:
+    if not answer.is_good:
+        raise NotGivenError(f"the engine answers {answer.status}: {message(answer.body)}")
 
 
 def volumes_of_all(answer: requests.Answer) -> Sequence[Said]:
     """The volumes of the host.
 
     Raises:
-        ValueError: it is another thing, or the engine did not give it.
+        NotGivenError: the engine did not give it.
+        ValueError: it is another thing.
     """
     found: Sequence[Said] = shape.fitting(
         object_of(answer).get("Volumes") or [], tuple[Mapping[str, Any], ...], "Volumes")

@@ -24,6 +24,10 @@ class UnspokenError(Exception):
     """An engine cannot be asked itself now: its host's scripts ask it, by docker's client."""
 
 
+def unchecked() -> None:
+    """Before what changes nothing, nothing need be sure."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spoken:
     """What an engine has said of itself once: the *version* of the API that is spoken, and its own."""
@@ -96,8 +100,8 @@ class Engine:
         """Whether the SSH user gets at it only by sudo: then no socket is forwarded."""
         return bool(self._host.sudo or self._host.sudo_group)
 
-    async def ask(self, *asked: requests.Request) -> list[requests.Answer]:
-        """The answers to all of *asked*, which go out at once.
+    async def ask(self, *asked: requests.Request, check: Callable[[], None] = unchecked) -> list[requests.Answer]:
+        """The answers to all of *asked*, which go out at once; *check*: called each time before they do, what it raises ends it.
 
         Raises:
             UnspokenError: it cannot be asked, or an answer is not whole.
@@ -107,6 +111,7 @@ class Engine:
             try:
                 open_one = await self._opened()
                 assert self.spoken is not None
+                check()
                 self._tell(f"{self._host.name} engine: {requests.summary(asked)}")
                 return await open_one.ask(asked, self.spoken.version)
             except connection.LostError as lost:
@@ -115,8 +120,8 @@ class Engine:
                 raise UnspokenError(str(lost)) from lost
         raise AssertionError("unreachable")
 
-    async def stream(self, asked: requests.Request) -> Pieces:
-        """What it answers as it comes, over a stream of its own.
+    async def stream(self, asked: requests.Request, check: Callable[[], None] = unchecked) -> Pieces:
+        """What it answers as it comes, over a stream of its own; *check*: as for `ask`.
 
         Raises:
             UnspokenError: it cannot be asked, or stops in the middle.
@@ -124,11 +129,12 @@ class Engine:
         """
         await self._opened()
         assert self.spoken is not None
-        self._tell(f"{self._host.name} engine: {requests.summary([asked])}")
         opened, _ = await self._stream()
         own = connection.Connection(opened)
         self._streams.add(own)
         try:
+            check()
+            self._tell(f"{self._host.name} engine: {requests.summary([asked])}")
             async with aclosing(own.stream(asked, self.spoken.version)) as pieces:
                 async for piece in pieces:
                     yield piece

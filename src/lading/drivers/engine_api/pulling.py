@@ -29,9 +29,10 @@ async def has(asked: engine.Engine, references: list[str]) -> dict[str, bool]:
 
 
 async def pull(
-    asked: engine.Engine, reference: str, login: command.Secret | None, told: Callable[[str], None]
+    asked: engine.Engine, reference: str, login: command.Secret | None, told: Callable[[str], None],
+    check: Callable[[], None] = engine.unchecked,
 ) -> None:
-    """Pull one image; *told* hears each line of progress, as docker's client would print it.
+    """Pull one image; *told* hears each line of progress, as docker's client would print it; *check*: see `engine.Engine.ask`.
 
     Raises:
         PullError: the registry, or the engine, does not give it.
@@ -40,7 +41,7 @@ async def pull(
     rest = b""
     failed = ""
     try:
-        async with aclosing(asked.stream(requests.pull(reference, login))) as pieces:
+        async with aclosing(asked.stream(requests.pull(reference, login), check)) as pieces:
             async for piece in pieces:
                 *lines, rest = (rest + piece).split(b"\n")
                 if len(rest) > LINE:
@@ -74,13 +75,13 @@ def _line(said: Mapping[str, Any]) -> str:
     return f"{lead}{said['status']}"
 
 
-async def do(asked: engine.Engine, *changes: requests.Request) -> None:
-    """Tag or untag.
+async def do(asked: engine.Engine, *changes: requests.Request, check: Callable[[], None] = engine.unchecked) -> None:
+    """Tag or untag; *check*: see `engine.Engine.ask`.
 
     Raises:
         UnspokenError: it is not known whether it did.
         PullError: it does not do one of them.
     """
-    for change, answer in zip(changes, await asked.ask(*changes), strict=True):
+    for change, answer in zip(changes, await asked.ask(*changes, check=check), strict=True):
         if not answer.is_good and not (change.method == "DELETE" and answer.status == 404):
             raise PullError(f"Error response from daemon: {answers.message(answer.body)}")

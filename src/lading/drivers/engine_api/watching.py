@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 
 from lading import errors
-from lading.drivers.engine_api import connection, engine, looking, requests
+from lading.drivers.engine_api import answers, connection, engine, looking, requests
 
 PERIOD = 1.0  # seconds
 TOLD = 64 * 1024  # bytes of one event
@@ -69,16 +69,20 @@ def is_due(line: bytes) -> bool:
     return isinstance(action, str) and (action == "die" or action.startswith("health_status"))
 
 
-async def follow(asked: engine.Engine, app: str, events: Events, seen: SeenEnough) -> None:
-    """Show *seen* the app's containers, a JSON object each, until it has seen enough.
+async def follow(asked: engine.Engine, app: str, events: Events, seen: SeenEnough, unreadable: Callable[[str], bool]) -> None:
+    """Show *seen* the app's containers, a JSON object each, until it has seen enough; *unreadable* hears of what is no such list.
 
     An engine that does not answer tells nothing: that is no look, and never "there are no containers".
-
-    Raises:
-        ValueError: what it says cannot be read.
     """
-    while True:
-        with contextlib.suppress(engine.UnspokenError, errors.TransportError):
-            if seen(await looking.containers(asked, app)):
-                return
+    while not await _is_enough(asked, app, seen, unreadable):
         await events.next()
+
+
+async def _is_enough(asked: engine.Engine, app: str, seen: SeenEnough, unreadable: Callable[[str], bool]) -> bool:
+    try:
+        found = await looking.containers(asked, app)
+    except (engine.UnspokenError, errors.TransportError, answers.NotGivenError):
+        return False
+    except ValueError as wrong:
+        return unreadable(str(wrong))
+    return seen(found)

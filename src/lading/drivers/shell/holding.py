@@ -14,15 +14,22 @@ FRESH = 25.0  # seconds since the script was heard; after 30 without a byte it l
 class Held:
     """A lock that a script on the host holds."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.is_held = asyncio.Event()
-        self._heard = 0.0
+        self._clock = clock
+        self._fresh_until = 0.0
 
     def part(self, name: str, content: bytes) -> bool:
-        """Take a part of the script's answer: what comes says that it lives."""
-        self._heard = time.monotonic()
+        """Take a part of the script's answer: what comes in time says that it lives.
+
+        What comes late may have waited here, for a controller that was stopped, since before the lock was let go.
+        """
+        now = self._clock()
         if name == "held":
             self.is_held.set()
+            self._fresh_until = now + FRESH
+        if now <= self._fresh_until:
+            self._fresh_until = now + FRESH
         return False
 
     def check(self) -> None:
@@ -31,7 +38,7 @@ class Held:
         Raises:
             Refused: the script was not heard lately.
         """
-        if time.monotonic() - self._heard > FRESH:
+        if self._clock() > self._fresh_until:
             raise base.Refused("silent", "the host was not heard for half a minute")
 
 
@@ -58,7 +65,7 @@ async def while_held(
     finally:
         for task in (script, working):
             task.cancel()
-        await asyncio.wait({script, working})
+        await asyncio.gather(script, working, return_exceptions=True)
 
 
 async def _work(held: Held, work: Callable[[Held], Awaitable[None]], done: asyncio.Event) -> None:

@@ -50,11 +50,9 @@ class ImagePull:
         if lacking:
             await self._log_in(held)
         for image in lacking:
-            held.check()
-            await self._pull(image)
-        held.check()
+            await self._pull(image, held)
         try:
-            await pulling.do(self._asked, *self._tags)
+            await pulling.do(self._asked, *self._tags, check=held.check)
         except (pulling.PullError, engine.UnspokenError) as wrong:
             raise base.Refused("pull", f"an image cannot be tagged: {wrong}") from wrong
 
@@ -69,12 +67,12 @@ class ImagePull:
             except (pulling.PullError, engine.UnspokenError) as wrong:
                 raise base.Refused("login", f"{login.registry}\n{wrong}") from wrong
 
-    async def _pull(self, image: str) -> None:
+    async def _pull(self, image: str, held: holding.Held) -> None:
         def told(line: str) -> None:
             self._lines.tell(image, line)
 
         try:
-            await pulling.pull(self._asked, image, self._login(image), told)
+            await pulling.pull(self._asked, image, self._login(image), told, held.check)
         except (pulling.PullError, engine.UnspokenError) as wrong:
             raise base.Refused("gone" if self._what.kept else "pull", f"{image}\n{wrong}") from wrong
 

@@ -136,10 +136,12 @@ class ShellRuntime:
             await asyncio.wait({script, watch}, return_when=asyncio.FIRST_COMPLETED)
             done.set()
             await script
+            if watch.done():
+                watch.result()
         finally:
             for task in (script, watch):
                 task.cancel()
-            await asyncio.wait({script, watch})
+            await asyncio.gather(script, watch, return_exceptions=True)
             await events.close()
 
     async def remove(self, hold: base.Hold, what: base.Removal) -> None:
@@ -212,7 +214,7 @@ async def _watch(
     """Show what there is once Compose has ended, until the watcher has seen enough: then the script may end."""
     await shown.is_up.wait()
     try:
-        await watching.follow(asked, app, events, shown.look)
+        await watching.follow(asked, app, events, shown.look, shown.unreadable)
     finally:
         done.set()
 
@@ -255,6 +257,10 @@ class _Shown:
     def look(self, containers: Sequence[str]) -> bool:
         """Take the containers as the engine itself tells them, a JSON object each; True = seen enough."""
         return self._snapshot("\n".join(containers))
+
+    def unreadable(self, why: str) -> bool:
+        """Take note that what the engine tells cannot be read; True = seen enough."""
+        return self._watcher.unreadable(why)
 
     def _snapshot(self, lines: str) -> bool:
         try:

@@ -167,9 +167,8 @@ class ShellStore:
         asked = self._host.engine
         if asked is None:
             return
-        held.check()
         with contextlib.suppress(engine.UnspokenError, pulling.PullError, errors.TransportError):
-            await pulling.do(asked, *map(requests.untag, tags))
+            await pulling.do(asked, *map(requests.untag, tags), check=held.check)
 
     async def close(self, hold: base.Hold, record: journal.Reached, *, untouched: bool = False) -> None:
         """The deployment was undone here, or nothing was done; free the lease.
