@@ -98,7 +98,7 @@ def observe(
 def _of_apps(want: wants.Wants, since: wants.Since) -> dict[str, str | int]:
     """What is looked at of each app, as scripts/lib/app-state.sh takes it."""
     return {"JOURNAL": want.journal, "RELEASES": want.releases, "FILES": int(want.files), "STOCK": int(want.stock),
-            "SINCE": scripts.lines([f"{app} {deployment}" for app, deployment in since])}
+            "REACH": scripts.lines([f"{app} {deployment}" for app, deployment in since])}
 
 
 def _lines(paths: Sequence[str]) -> str:

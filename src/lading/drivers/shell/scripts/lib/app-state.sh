@@ -1,5 +1,5 @@
 # What lies in lading's folders of apps: in few processes, however many apps and files there are.
-# JOURNAL: recent = since the current deployment began, or all = all that a host shows. SINCE: lines "APP DEPLOYMENT", which
+# JOURNAL: recent = since the current deployment began, or all = all that a host shows. REACH: lines "APP DEPLOYMENT", which
 # what is shown of a journal must reach back to.
 # RELEASES: named = by `current` and by what is shown of the journal, or kept = all, with what lies beside them.
 # FILES: 1 = sums of the current release's files; STOCK: 1 = which objects and secrets there are.
@@ -235,7 +235,7 @@ list_contents() {
         list_file journal "$app/journal"
         list_releases "$app"
     done
-    printf '%s\n' "$SINCE" | while read -r app deployment; do
+    printf '%s\n' "$REACH" | while read -r app deployment; do
         [ -z "$deployment" ] || printf 'since\t%s\t%s\n' "$app" "$deployment"
     done
     printf 'journals\n'
