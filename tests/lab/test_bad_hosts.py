@@ -68,18 +68,11 @@ def test_host_lacks(path: str, said: str, app: App, lab: Lab, without: Callable[
         assert picture(lab) == before
 
 
-def test_image_for_another_machine(app: App, lab: Lab, tmp_path: Path) -> None:
-    lab.exec("web2", "mv /usr/bin/docker /usr/bin/docker.real && printf '%s\\n' '#!/bin/sh' "
-             "'/usr/bin/docker.real \"$@\" | sed s/arch=x86_64/arch=aarch64/' >/usr/bin/docker && chmod 755 /usr/bin/docker")
-    try:
-        (tmp_path / "context").mkdir()
-        index = push_index(lab, "linux/amd64")
-        app.edit("registry.lab:5000/store:1", index)
-        done = app.deploy("1.0.0")
-    finally:
-        lab.exec("web2", "mv /usr/bin/docker.real /usr/bin/docker")
-    assert (done.returncode, "is not there for linux/arm64 (only linux/amd64)" in done.stderr) == (4, True), done.stderr
-    assert app.ids("web1") == {}
+def test_image_for_another_machine(app: App, lab: Lab) -> None:
+    app.edit("registry.lab:5000/store:1", push_index(lab, "linux/arm64"))
+    done = app.deploy("1.0.0")
+    assert (done.returncode, "is not there for linux/amd64 (only linux/arm64)" in done.stderr) == (4, True), done.stderr
+    assert (app.ids("web1"), app.ids("web2")) == ({}, {})
 
 
 def push_index(lab: Lab, platform: str) -> str:

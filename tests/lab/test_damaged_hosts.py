@@ -3,6 +3,8 @@
 import json
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from app_client import App
@@ -11,11 +13,27 @@ from test_bad_hosts import on_terminal
 
 OWN = re.compile(r"\x1b\[[0-9;]*m|\x1b\[\?25[hl]|\x1b\[[0-9]*[AK]|\r")
 DOCKER = "/usr/bin/docker"
+SSHD = "/etc/ssh/sshd_config"
 
 
-def lying(lab: Lab, host: str, script: str) -> None:
-    """Put a program in front of a host's docker."""
-    lab.exec(host, f"mv {DOCKER} {DOCKER}.real && cat >{DOCKER} <<'EOS'\n#!/bin/sh\n{script}\nEOS\nchmod 755 {DOCKER}")
+@contextmanager
+def lying(lab: Lab, host: str, script: str) -> Iterator[None]:
+    """For a while, a program stands in front of a host's docker, and nobody gets at the engine but by docker."""
+    first = 'case "$*" in "system dial-stdio") exit 1 ;; esac'
+    lab.exec(host, f"mv {DOCKER} {DOCKER}.real && cat >{DOCKER} <<'EOS'\n#!/bin/sh\n{first}\n{script}\nEOS\nchmod 755 {DOCKER}; "
+             f"cp {SSHD} {SSHD}.before; sed -i '1i AllowStreamLocalForwarding no' {SSHD}")
+    again(lab, host)
+    try:
+        yield
+    finally:
+        lab.exec(host, f"mv {DOCKER}.real {DOCKER}; mv {SSHD}.before {SSHD}")
+        again(lab, host)
+
+
+def again(lab: Lab, host: str) -> None:
+    """Let sshd read its settings."""
+    lab.stop(host, "sshd")
+    lab.start(host, "sshd")
 
 
 def test_a_damaged_current_on_a_real_host(app: App, lab: Lab) -> None:
@@ -51,12 +69,9 @@ def test_what_docker_says_is_no_truth(app: App, lab: Lab) -> None:
     inspect = 'case "$*" in "container inspect"*) {} ;; esac\nexec ' + DOCKER + '.real "$@"'
     for does, words in (("printf '\\033[2J{}'; exit 0", "cannot be read"), ("head -c 100000000 /dev/zero; exit 0", "more than 16 MiB"),
                         ("printf '{\"labels\": [], \"state\": \"up\"}\\n'; exit 0", "cannot be read")):
-        lying(lab, "web1", inspect.replace("{}", does, 1))
-        try:
+        with lying(lab, "web1", inspect.replace("{}", does, 1)):
             done = app.deploy("1.1.0", to="web1")
             seen = app.where("--to", "web1")
-        finally:
-            lab.exec("web1", f"mv {DOCKER}.real {DOCKER}")
         assert (done.returncode, words in done.stderr, "host web1" in done.stderr, "Traceback" in done.stderr) == (6, True, True, False), done.stderr
         assert [row["state"] for row in seen] == ["unknown"]
     assert app.ids("web1") == before
@@ -64,14 +79,12 @@ def test_what_docker_says_is_no_truth(app: App, lab: Lab) -> None:
 
 def test_logs_and_errors_on_a_terminal(app: App, lab: Lab, tmp_path: Path) -> None:
     assert app.deploy("1.0.0", to="web1").returncode == 0
-    lying(lab, "web1", 'case "$1" in logs) printf \'2026-01-01T00:00:00Z a\\033]0;owned\\007\\033[2J\\033[31mred\\033[0m\\n\'; exit 0;; esac\n'
+    lies = ('case "$1" in logs) printf \'2026-01-01T00:00:00Z a\\033]0;owned\\007\\033[2J\\033[31mred\\033[0m\\n\'; exit 0;; esac\n'
           f'case "$*" in *"container inspect"*) printf \'\\033]0;owned\\007\' >&2; exit 1;; esac\nexec {DOCKER}.real "$@"')
-    try:
+    with lying(lab, "web1", lies):
         os.environ.setdefault("TERM", "xterm")
         shown = on_terminal(lab, app.folder, {}, "logs", app.name, "--to", "web1")
         where = on_terminal(lab, app.folder, {}, "where", app.name)
-    finally:
-        lab.exec("web1", f"mv {DOCKER}.real {DOCKER}")
     assert "a�]0;owned��[2Jred" in shown.stdout
     for done in (shown, where):
         assert all(c.isprintable() or c in "\n\t" for c in OWN.sub("", done.stdout)), repr(done.stdout)
