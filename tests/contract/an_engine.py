@@ -54,7 +54,7 @@ class ScriptedEngine:
 
     def __init__(self, socket: Path) -> None:
         self.socket = socket
-        self.answers: dict[str, Pieces | list[Pieces]] = {"GET /version": [answer(VERSION)], "GET /info": [answer(INFO)]}
+        self.answers: dict[str, Any] = {"GET /version": [answer(VERSION)], "GET /info": [answer(INFO)]}
         self.asked: list[str] = []
         """The first lines of all requests."""
         self.heads: list[str] = []
@@ -142,8 +142,9 @@ class ScriptedEngine:
     def _pieces(self, line: str) -> Pieces:
         found = self.answers.get(line, [answer({"message": "page not found"}, 404)])
         if found and isinstance(found[0], list):
-            return found.pop(0) if len(found) > 1 else found[0]  # type: ignore[union-attr, return-value]
-        return found  # type: ignore[return-value]
+            found = found.pop(0) if len(found) > 1 else found[0]
+        pieces: Pieces = found
+        return pieces
 
 
 def plain(line: str) -> str:

@@ -6,7 +6,6 @@ import gc
 import json
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,10 @@ import sshd_server
 from an_engine import CLOSE, CUT, HANG, INFO, VERSION, Pieces, ScriptedEngine, answer, chunked, head
 
 from lading.drivers import base as drivers
-from lading.drivers.engine_api import connection, engine, looking, pulling, requests, watching
+from lading.drivers.engine_api import connection, engine, looking, pulling, requests
 from lading.drivers.shell import observe
 from lading.inventory import hosts
-from lading.transport import base, command, local, ssh
+from lading.transport import base, command, local, routed, ssh, telling
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 PROJECT = "com.docker.compose.project"
@@ -240,10 +239,11 @@ async def test_bodies_and_secrets_arrive_and_are_not_told(asked: engine.Engine, 
 
 
 async def test_an_engine_that_speaks_no_version_of_ours(asked: engine.Engine, scripted: ScriptedEngine) -> None:
-    for hostile in ({**VERSION, "ApiVersion": "1.60", "MinAPIVersion": "1.60"}, {**VERSION, "ApiVersion": "1.40"},
-                    {**VERSION, "ApiVersion": "x"}, {**VERSION, "ApiVersion": 1.41}, {}, [],
-                    {**VERSION, "Components": [{"Name": "Podman Engine", "Version": "5.0"}]}, {**VERSION, "Components": ["Engine"]}):
-        scripted.says({"GET /version": hostile} if hostile != [] else {"GET /version": [answer([])]})
+    hostile: list[Any] = [
+        {**VERSION, "ApiVersion": "1.60", "MinAPIVersion": "1.60"}, {**VERSION, "ApiVersion": "1.40"}, {**VERSION, "ApiVersion": "x"},
+        {**VERSION, "ApiVersion": 1.41}, {}, [], {**VERSION, "Components": [{"Name": "Podman Engine"}]}, {**VERSION, "Components": ["Engine"]}]
+    for said_of_itself in hostile:
+        scripted.answers["GET /version"] = [answer(said_of_itself)]
         with pytest.raises(engine.UnspokenError):
             await asked.ask(requests.INFO)
     scripted.answers["GET /version"] = [answer(VERSION, 500)]
@@ -273,7 +273,7 @@ async def test_a_look(asked: engine.Engine, scripted: ScriptedEngine) -> None:
     seen = await looking.look(asked, WANTED)
     assert [json.loads(one)["id"] for one in seen.containers] == ["c1"]
     assert (seen.listed[-1], seen.info[0], seen.marks, seen.is_settled) == ("there=n", "engine=20.10.24", {}, True)
-    assert [line for line in seen.volumes or ()][0] == "v"
+    assert (seen.volumes or [""])[0] == "v"
     await looking.look(asked, WANTED)
     assert scripted.lines().count("GET /info") == 1
 
@@ -556,9 +556,7 @@ async def test_an_engine_is_asked_again_over_a_link_that_came_back(
 async def test_a_stream_that_is_refused_says_so_even_if_its_words_never_come(asked: engine.Engine, scripted: ScriptedEngine) -> None:
     scripted.answers["GET /ask"] = [head(500, "Content-Length: 9"), HANG]
     with pytest.raises(engine.UnspokenError):
-        async with aclosing(asked.stream(IN_SHORT)) as pieces:
-            async for _ in pieces:
-                pytest.fail("it had begun")
+        [piece async for piece in asked.stream(IN_SHORT)]
     for pieces_of_it, status in (([answer({"message": "no"}, 404)], 404), ([head(503, "Content-Length: 0")], 503), ([head(204)], 0)):
         scripted.answers["GET /ask"] = pieces_of_it
         if not status:
@@ -680,3 +678,75 @@ async def test_nothing_is_pulled_where_the_lock_was_lost_while_the_engine_was_re
         await pulling.do(near, requests.untag("k:x"), check=Checked(0))
     assert scripted.lines() == ["GET /version"]
     assert near._streams == set()
+
+
+# Transports
+
+
+class WithoutStreams:
+    """A transport that carries commands alone, as that of Ansible."""
+
+    async def run(
+        self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None = None, until: asyncio.Event | None = None
+    ) -> command.Result:
+        raise AssertionError("nothing is run")
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_over_a_transport_without_streams_scripts_ask(scripted: ScriptedEngine) -> None:
+    over = routed.RoutedTransport({"ansible": WithoutStreams(), "ssh": local.LocalTransport()})
+    by_ansible = lead(telling.TellingTransport(over, lambda text: None), hosts.Host("a", transport="ansible"), scripted)
+    with pytest.raises(engine.UnspokenError, match="^a is reached by a transport that carries no streams$"):
+        await by_ansible.ask(requests.INFO)
+    assert by_ansible.is_unspoken
+    told: list[str] = []
+    by_ssh = lead(telling.TellingTransport(over, told.append), hosts.Host("b"), scripted)
+    assert (await said(by_ssh, requests.INFO))[0]["ID"] == "A:B"
+    assert told == [f"b: opens its socket {scripted.socket}"]
+    by_ssh.close()
+
+
+async def test_what_opens_is_told_masked(a_host: MakeHost, scripted: ScriptedEngine) -> None:
+    told: list[str] = []
+    host = a_host("DisableForwarding yes")
+    scripted.docker(host.bin)
+    transport = host.transport()
+    one = lead(telling.TellingTransport(transport, told.append), host.sshd.host(), scripted)
+    assert (await said(one, requests.INFO))[0]["ID"] == "A:B"
+    assert told[0] == f"web1: opens its socket {scripted.socket}"
+    assert told[1].splitlines()[1] == "web1 engine | exec docker system dial-stdio"
+    one.close()
+    await transport.close()
+
+
+async def test_who_no_longer_wants_a_program_that_is_being_opened_leaves_none(a_host: MakeHost, scripted: ScriptedEngine) -> None:
+    """The one session that this host has is free for the next command."""
+    host = a_host("MaxSessions 1")
+    scripted.docker(host.bin)
+    transport = host.transport()
+    where = host.sshd.host()
+    what = command.Command("engine", "exec docker system dial-stdio", "M")
+    ran = command.Command("id", "printf '\nM a\n'; echo ran", "M")
+    assert (await transport.run(where, ran)).text("a") == "ran"
+    for turns in range(8):
+        transport._link(where).carries_programs = True
+        opening = asyncio.create_task(transport.open_program(where, what))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        opening.cancel()
+        await asyncio.wait({opening})
+        assert (await transport.run(where, ran)).text("a") == "ran"
+    await transport.close()
+
+
+async def test_a_program_that_cannot_be_opened_is_no_stream(scripted: ScriptedEngine, a_host: MakeHost) -> None:
+    host = a_host("DisableForwarding yes")  # and no docker at all
+    transport = host.transport()
+    one = lead(transport, host.sshd.host(), scripted)
+    for _ in range(2):
+        with pytest.raises(engine.UnspokenError):
+            await one.ask(requests.INFO)
+    assert one.described == ""
+    await transport.close()

@@ -275,7 +275,7 @@ def test_volumes_with_names_of_their_own() -> None:
 
 
 def test_an_app_s_volumes() -> None:
-    found = [{"Name": "a", "Labels": {PROJECT: "shop"}}, {"Name": "b", "Labels": None}, {"Name": "c", "Labels": {PROJECT: "shop2"}}]
+    found: list[answers.Said] = [{"Name": "a", "Labels": {PROJECT: "shop"}}, {"Name": "b", "Labels": None}, {"Name": "c", "Labels": {PROJECT: "shop2"}}]
     assert answers.volumes_of(found, "shop") == ["a"]
     assert answers.volumes_of(found, "") == []
     with pytest.raises(ValueError, match="Labels"):
@@ -295,12 +295,12 @@ def test_what_is_no_volume_is_found_by_whoever_reads_it(wrong: dict[str, object]
         observation.parse_volumes(answers.volume(wrong))
 
 
-def marked(name: str, **labels: str) -> dict[str, object]:
+def marked(name: str, **labels: str) -> answers.Said:
     return {"Name": name, "Labels": {f"lading.{key}": value for key, value in labels.items()}}
 
 
 def test_where_an_engine_remembers_that_lading_keeps_apps() -> None:
-    found = [marked("lading-state-shop", folder="/srv/a b", user="ann"), marked("lading-state-x", folder="/x"), marked("lading-state-y", user="bob"),
+    found: list[answers.Said] = [marked("lading-state-shop", folder="/srv/a b", user="ann"), marked("lading-state-x", folder="/x"), marked("lading-state-y", user="bob"),
              marked("other", folder="/x"), {"Name": "z", "Labels": None}]
     assert answers.marks(found) == {"shop": "ann /srv/a b", "x": " /x"}
 

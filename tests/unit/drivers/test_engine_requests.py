@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Callable
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -60,7 +61,7 @@ def test_labels_and_events_go_as_filters() -> None:
 
 @pytest.mark.parametrize("make", [requests.container, requests.volume])
 @pytest.mark.parametrize("name", ["a b", "a/../b", "a?x=1", "a#b", "a\r\nHost: evil", "ä\0", "%2e"])
-def test_a_name_stays_one_part_of_a_path(make: "type[requests.Request]", name: str) -> None:
+def test_a_name_stays_one_part_of_a_path(make: Callable[[str], requests.Request], name: str) -> None:
     target = make(name).target("1.41")
     assert target.isascii() and target.isprintable() and " " not in target
     assert not urlsplit(target).query and not urlsplit(target).fragment

@@ -10,11 +10,11 @@ import pytest
 
 from a_party import Party, kinds, set_lease
 from host_shell import HostShell
+from lading import state
+from lading.compose import release
 from lading.drivers import base
 from lading.drivers.shell import bound, guarded, holding, releases
 from lading.inventory import hosts
-from lading import state
-from lading.compose import release
 from lading.state import journal
 from lading.transport import beats, command, local
 
