@@ -1,5 +1,6 @@
 """The deploy, drift and rollback tests once more, on hosts with the engine of a later Debian beside one with the old."""
 
+import json
 import os
 from collections.abc import Iterator
 
@@ -58,3 +59,14 @@ def test_the_engines_are_what_they_shall_be(lab: Lab) -> None:
 def test_check_on_a_fleet_of_two_engines(app: App) -> None:
     done = app.lading("check", "production")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_both_engines_tell_by_filter_what_a_look_waits_for(app: App, lab: Lab) -> None:
+    assert app.deploy("1.0.0", to="web1,web3").returncode == 0
+    for host in ("web1", "web3"):
+        line = ("docker events --since 10m --until $(date +%s) --filter type=container --filter event=die --filter event=health_status "
+                f"--filter label=com.docker.compose.project={app.name} --format '{{{{.Action}}}}' | sort -u")
+        assert lab.exec(host, line).stdout.splitlines() == ["die", "health_status: healthy"]
+    rows = json.loads(app.lading("check", "--json", "web1", "web3").stdout)
+    ways = {row["host"]: row["docker"]["text"] for row in rows if "docker" in row}
+    assert ["forwarded" in text for text in ways.values()] == [True, True], ways

@@ -55,7 +55,8 @@ def test_what_changes_a_host_says_so_and_nothing_else_does() -> None:
 def test_labels_and_events_go_as_filters() -> None:
     both = requests.containers("com.docker.compose.project=shop", 'lading.app="\n&')
     assert filters(both) == {"label": ["com.docker.compose.project=shop", 'lading.app="\n&']}
-    assert filters(requests.events("shop")) == {"type": ["container"], "label": ["com.docker.compose.project=shop"]}
+    assert filters(requests.events("shop")) == {
+        "type": ["container"], "event": ["die", "health_status"], "label": ["com.docker.compose.project=shop"]}
     assert parse_qs(urlsplit(both.target("1.41")).query)["filters"] == [both.query["filters"]]
 
 

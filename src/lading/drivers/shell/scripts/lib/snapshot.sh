@@ -34,11 +34,10 @@ tell_snapshot() {
     part next
 }
 
-# tell_ticks: a line each second, and for each event of a container, until stdin ends, half a minute is without a byte, or
-# somebody else has the lease. The engine is not asked to choose the events: 20.10 knows no filter that finds
-# "health_status: healthy" by what it is called.
+# tell_ticks: a line each second, and for each event of a container that ends or tells of its health, until stdin ends, half
+# a minute is without a byte, or somebody else has the lease.
 tell_ticks() {
-    docker events --filter type=container --filter "$of_app" --format '{{.Action}}' 3<&- 4>&- 2>/dev/null &
+    docker events --filter type=container --filter event=die --filter event=health_status --filter "$of_app" --format '{{.Action}}' 3<&- 4>&- 2>/dev/null &
     events=$!
     silent=0
     while [ "$silent" -lt 30 ]; do
