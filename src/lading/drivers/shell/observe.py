@@ -122,7 +122,7 @@ async def _answers(
         return await transport.run(where, question.command(where.name, None)), None
     finally:
         beside.cancel()
-        await asyncio.gather(beside, return_exceptions=True)
+        await asyncio.wait({beside})
 
 
 async def _joined(
