@@ -190,8 +190,16 @@ async def test_what_is_no_whole_answer_is_no_answer(asked: engine.Engine, script
     scripted.answers["GET /ask"] = pieces
     with pytest.raises(engine.UnspokenError):
         await asked.ask(question)
+    assert scripted.lines().count("GET /ask") == 1
     scripted.answers["GET /ask"] = [answer({"well": True})]
     assert await said(asked, ASK) == [{"well": True}]
+
+
+async def test_an_answer_in_too_many_pieces_is_given_up(near: engine.Engine, scripted: ScriptedEngine) -> None:
+    """Reading a piece has its price, however small it is."""
+    scripted.answers["GET /ask"] = [head(200, "Transfer-Encoding: chunked"), *[b"1\r\n \r\n" * 5000] * (connection.PIECES // 5000 + 1), HANG]
+    with pytest.raises(engine.UnspokenError, match="it answers more than"):
+        await near.ask(dataclasses.replace(ASK, patience=110))
 
 
 async def test_an_answer_too_few_is_no_answer_to_the_next(asked: engine.Engine, scripted: ScriptedEngine) -> None:
@@ -481,6 +489,19 @@ async def test_by_sudo_the_engine_is_dialled(a_host: MakeHost, looker: Callable[
     assert one.engine.described == "API 1.41, dial-stdio"
 
 
+async def test_an_engine_that_is_elsewhere_is_found_and_that_nobody_was_where_it_was_sought_is_not_told(
+    a_host: MakeHost, looker: Callable[..., Looker], scripted: ScriptedEngine, tmp_path: Path,
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str],
+) -> None:
+    host = a_host(environment=f"DOCKER_HOST=unix://{scripted.socket}")
+    client(host)
+    lists(scripted)
+    one = looker(host)
+    one.engine.lead_to(str(tmp_path / "nobody"))
+    assert (await one.image(), one.engine.socket) == ("r/web:1", str(scripted.socket))
+    assert quiet(caplog, capfd)
+
+
 async def test_where_nobody_listens_scripts_look_this_time_and_the_engine_is_asked_the_next(
     a_host: MakeHost, looker: Callable[..., Looker], scripted: ScriptedEngine, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -502,13 +523,12 @@ async def test_where_nobody_listens_scripts_look_this_time_and_the_engine_is_ask
 
 @pytest.mark.parametrize("environment", ["DOCKER_HOST=tcp://127.0.0.1:1", "DOCKER_HOST=ssh://x", "DOCKER_CONTEXT=other", "DOCKER_CONFIG={}", "DOCKER_HOST=unix://relative"])
 async def test_where_only_the_client_knows_the_way_scripts_ask(
-    a_host: MakeHost, looker: Callable[..., Looker], scripted: ScriptedEngine, tmp_path: Path, environment: str,
+    a_host: MakeHost, looker: Callable[..., Looker], tmp_path: Path, environment: str,
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "config.json").write_text('{"currentContext": "other"}')
     host = a_host(environment=environment.format(tmp_path))
-    client(host, scripted)
-    lists(scripted)
+    client(host)
     one = looker(host)
     assert await falls_back(one)
     assert (one.engine.is_unspoken, one.engine.described) == (True, "by its client")

@@ -129,7 +129,7 @@ async def _answers(
         return await transport.run(where, question.command(where.name, None)), None
     finally:
         beside.cancel()
-        await asyncio.gather(beside, return_exceptions=True)
+        await asyncio.wait({beside})
 
 
 def _unawaited(beside: "asyncio.Task[looking.Seen]") -> None:
