@@ -15,7 +15,6 @@ Pieces = AsyncGenerator[bytes, None]
 Way = Literal["forwarded", "dial-stdio", "docker client"]
 SOCKET = "/var/run/docker.sock"  # where docker's client looks when nothing says otherwise
 BY_CLIENT = "-"  # in place of a socket's path: only docker's client knows where that is
-TRIES = 2  # to reach an engine that was never reached
 _DIAL = "exec docker system dial-stdio"
 _MARKER = "lading-dial"
 _OPEN_FOR = 86400  # seconds
@@ -56,7 +55,6 @@ class Engine:
         """App → where it remembers that lading keeps it; None = it was not asked."""
         self._way: Way | None = None
         self._connection: connection.Connection | None = None
-        self._failures = 0
         self._opening = asyncio.Lock()
         self._streams: set[connection.Connection] = set()
 
@@ -90,7 +88,7 @@ class Engine:
         if socket == self.socket or self._by_sudo:
             return False
         self.close()
-        self.socket, self.spoken, self.info, self._way, self._failures = socket, None, None, None, 0
+        self.socket, self.spoken, self.info, self._way = socket, None, None, None
         return True
 
     @property
@@ -152,11 +150,7 @@ class Engine:
                 return self._connection
             if self._connection is not None:  # it may have been another engine that was asked before
                 self.info, self.told, self.marks = None, "", None
-            try:
-                self._connection, self._way = await self._connect()
-            except UnspokenError:
-                self._note_failure()
-                raise
+            self._connection, self._way = await self._connect()
             return self._connection
 
     async def _connect(self) -> tuple[connection.Connection, Way]:
@@ -168,12 +162,6 @@ class Engine:
             made.close()
             raise UnspokenError(str(wrong)) from wrong
         return made, way
-
-    def _note_failure(self) -> None:
-        """One that was never reached in this call is not tried for ever: each try costs its host a start of the client."""
-        self._failures += 1
-        if self.spoken is None and self._failures >= TRIES:
-            self._way = "docker client"
 
     async def _stream(self) -> tuple[base.Stream, Way]:
         """A stream to the engine, by the way that is known, or else by the first that is open."""

@@ -148,7 +148,11 @@ async def _joined(
     """
     if "end" not in result.parts or "socket" not in result.parts:
         raise engine.UnspokenError("the script's answer is not whole")
-    if asked.lead_to(result.text("socket")):
+    socket = result.text("socket")
+    if socket != asked.socket:  # what is still being asked there must not be taken for an answer from here
+        beside.cancel()
+        await asyncio.wait({beside})
+    if asked.lead_to(socket):
         seen = await _told(looking.look(asked, question.wanted))
     else:
         seen = await _told(beside)
