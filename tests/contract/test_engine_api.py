@@ -680,3 +680,69 @@ async def test_nothing_is_pulled_where_the_lock_was_lost_while_the_engine_was_re
         await pulling.do(near, requests.untag("k:x"), check=Checked(0))
     assert scripted.lines() == ["GET /version"]
     assert near._streams == set()
+
+
+class Late(local.LocalTransport):
+    """What is read of the first stream comes once *told* is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told = asyncio.Event()
+        self.opened = 0
+
+    async def open_socket(self, host: hosts.Host, path: str) -> base.Stream:
+        """See `base.Streaming`."""
+        stream = await super().open_socket(host, path)
+        self.opened += 1
+        return Waiting(stream, self.told) if self.opened == 1 else stream
+
+
+@dataclasses.dataclass
+class Waiting:
+    """A stream of which nothing is read before *told* is set."""
+
+    over: base.Stream
+    told: asyncio.Event
+
+    async def read(self) -> bytes:
+        """See `base.Stream`."""
+        await self.told.wait()
+        return await self.over.read()
+
+    async def write(self, data: bytes) -> None:
+        """See `base.Stream`."""
+        await self.over.write(data)
+
+    def close(self) -> None:
+        """See `base.Stream`."""
+        self.over.close()
+
+
+@pytest.mark.parametrize("elsewhere", ["socket", "client"])
+async def test_an_engine_that_is_slow_to_answer_is_not_taken_for_the_one_that_the_host_names_meanwhile(
+    elsewhere: str, scripted: ScriptedEngine, tmp_path: Path
+) -> None:
+    slow, transport = ScriptedEngine(tmp_path / "slow.sock"), Late()
+    slow.says({"GET /containers/json": [answer([])]})
+    await slow.start()
+    lists(scripted)
+    one = lead(transport, hosts.Host("here"), slow)
+    asking = asyncio.create_task(looking.containers(one, "shop"))
+    while not slow.asked:
+        await asyncio.sleep(0.01)
+    looked = None
+    if elsewhere == "socket":
+        assert one.lead_to(str(scripted.socket))
+        looked = asyncio.create_task(looking.containers(one, "shop"))
+        await asyncio.sleep(0)
+    else:
+        with pytest.raises(engine.UnspokenError):
+            one.lead_to(engine.BY_CLIENT)
+    transport.told.set()
+    with pytest.raises(engine.UnspokenError):
+        await asking
+    assert looked is None or len(await looked) == 1
+    assert (one.is_unspoken, slow.lines()) == (elsewhere == "client", ["GET /version"])
+    one.close()
+    await transport.close()
+    await slow.stop()

@@ -56,6 +56,8 @@ class Engine:
         self._way: Way | None = None
         self._connection: connection.Connection | None = None
         self._opening = asyncio.Lock()
+        self._led = 0
+        """How often it was led elsewhere."""
         self._streams: set[connection.Connection] = set()
 
     @property
@@ -82,11 +84,13 @@ class Engine:
             UnspokenError: only the client knows.
         """
         if socket == BY_CLIENT:
+            self._led += 1
             self.close()
             self.spoken, self._way = None, "docker client"
             raise UnspokenError("only docker's client knows where that is")
         if socket == self.socket or self._by_sudo:
             return False
+        self._led += 1
         self.close()
         self.socket, self.spoken, self.info, self._way = socket, None, None, None
         return True
@@ -148,14 +152,18 @@ class Engine:
         async with self._opening:
             if self._connection is not None and self._stands:
                 return self._connection
+            led = self._led
             opened, way = await self._stream()
             made = connection.Connection(opened)
             try:
-                self.spoken = await _negotiated(made)
+                spoken = await _negotiated(made)
             except (connection.LostError, ValueError) as wrong:
                 made.close()
                 raise UnspokenError(str(wrong)) from wrong
-            self._connection, self._way = made, way
+            if led != self._led:
+                made.close()
+                raise UnspokenError("the host has said meanwhile that its engine is elsewhere")
+            self._connection, self._way, self.spoken = made, way, spoken
             return made
 
     async def _stream(self) -> tuple[base.Stream, Way]:
