@@ -746,3 +746,22 @@ async def test_an_engine_that_is_slow_to_answer_is_not_taken_for_the_one_that_th
     one.close()
     await transport.close()
     await slow.stop()
+
+
+async def test_what_many_answers_are_together_is_bounded(near: engine.Engine, scripted: ScriptedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "ALL", 100_000)
+    scripted.says({"GET /ask": [answer(b"[" + b" " * 10_000 + b"]")]})
+    assert len(await near.ask(*[ASK] * 9)) == 9
+    with pytest.raises(engine.UnspokenError):
+        await near.ask(*[ASK] * 11)
+
+
+async def test_many_answers_that_come_slowly_are_not_waited_for_one_after_the_other(
+    near: engine.Engine, scripted: ScriptedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "AT_ONCE", 1)
+    scripted.says({"GET /ask": [answer([])]})
+    await near.ask(ASK)
+    monkeypatch.setattr(connection, "ALTOGETHER", 0.0)
+    with pytest.raises(engine.UnspokenError):
+        await near.ask(ASK, ASK)
