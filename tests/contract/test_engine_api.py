@@ -770,3 +770,86 @@ async def test_a_program_that_cannot_be_opened_is_no_stream(scripted: ScriptedEn
             await one.ask(requests.INFO)
     assert one.described == ""
     await transport.close()
+class Late(local.LocalTransport):
+    """What is read of the first stream comes once *told* is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told = asyncio.Event()
+        self.opened = 0
+
+    async def open_socket(self, host: hosts.Host, path: str) -> base.Stream:
+        """See `base.Streaming`."""
+        stream = await super().open_socket(host, path)
+        self.opened += 1
+        return Waiting(stream, self.told) if self.opened == 1 else stream
+
+
+@dataclasses.dataclass
+class Waiting:
+    """A stream of which nothing is read before *told* is set."""
+
+    over: base.Stream
+    told: asyncio.Event
+
+    async def read(self) -> bytes:
+        """See `base.Stream`."""
+        await self.told.wait()
+        return await self.over.read()
+
+    async def write(self, data: bytes) -> None:
+        """See `base.Stream`."""
+        await self.over.write(data)
+
+    def close(self) -> None:
+        """See `base.Stream`."""
+        self.over.close()
+
+
+@pytest.mark.parametrize("elsewhere", ["socket", "client"])
+async def test_an_engine_that_is_slow_to_answer_is_not_taken_for_the_one_that_the_host_names_meanwhile(
+    elsewhere: str, scripted: ScriptedEngine, tmp_path: Path
+) -> None:
+    slow, transport = ScriptedEngine(tmp_path / "slow.sock"), Late()
+    slow.says({"GET /containers/json": [answer([])]})
+    await slow.start()
+    lists(scripted)
+    one = lead(transport, hosts.Host("here"), slow)
+    asking = asyncio.create_task(looking.containers(one, "shop"))
+    while not slow.asked:
+        await asyncio.sleep(0.01)
+    looked = None
+    if elsewhere == "socket":
+        assert one.lead_to(str(scripted.socket))
+        looked = asyncio.create_task(looking.containers(one, "shop"))
+        await asyncio.sleep(0)
+    else:
+        with pytest.raises(engine.UnspokenError):
+            one.lead_to(engine.BY_CLIENT)
+    transport.told.set()
+    with pytest.raises(engine.UnspokenError):
+        await asking
+    assert looked is None or len(await looked) == 1
+    assert (one.is_unspoken, slow.lines()) == (elsewhere == "client", ["GET /version"])
+    one.close()
+    await transport.close()
+    await slow.stop()
+
+
+async def test_what_many_answers_are_together_is_bounded(near: engine.Engine, scripted: ScriptedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "ALL", 100_000)
+    scripted.says({"GET /ask": [answer(b"[" + b" " * 10_000 + b"]")]})
+    assert len(await near.ask(*[ASK] * 9)) == 9
+    with pytest.raises(engine.UnspokenError):
+        await near.ask(*[ASK] * 11)
+
+
+async def test_many_answers_that_come_slowly_are_not_waited_for_one_after_the_other(
+    near: engine.Engine, scripted: ScriptedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "AT_ONCE", 1)
+    scripted.says({"GET /ask": [answer([])]})
+    await near.ask(ASK)
+    monkeypatch.setattr(connection, "ALTOGETHER", 0.0)
+    with pytest.raises(engine.UnspokenError):
+        await near.ask(ASK, ASK)

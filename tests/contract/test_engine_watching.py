@@ -227,3 +227,19 @@ async def test_a_roll_of_which_nothing_can_be_read_is_told_to_the_watcher(
     watcher = Enough()
     await rolled(there, one, engines, watcher)
     assert isinstance(watcher.seen[0], str)
+
+
+async def test_a_roll_that_is_cancelled_before_it_begins_listens_no_more(
+    engines: engine.Engines, scripted: ScriptedEngine
+) -> None:
+    await engines.of(HERE).ask(requests.NETWORKS)
+    scripted.answers[EVENTS] = [HANG]
+    ports = driver.connect(local.LocalTransport(), "/nowhere", engines)(HERE)
+    what = base.Roll(MADE, {}, state.AppState("shop"), (), 60)
+    hold = base.Hold("shop", "d1", 1, "p1", "ann", "2026-11-24T10:00:00Z", "", 0)
+    rolling = asyncio.create_task(ports.runtime.roll(hold, what, Enough(), print))
+    while EVENTS not in scripted.lines():
+        await asyncio.sleep(0.01)
+    rolling.cancel()
+    await asyncio.wait({rolling})
+    assert not [task for task in asyncio.all_tasks() if "Events._follow" in repr(task)]

@@ -11,6 +11,8 @@ from lading.transport import base
 
 HEAD = 64 * 1024  # bytes of an answer's head, or of a chunk's
 PIECES = 100_000  # chunks of an answer: dockerd fills them, and reading each has its price
+ALL = 8 * requests.BODY  # bytes of all answers to questions that are asked together
+ALTOGETHER = 60.0  # seconds for all of them, as long as a script has for a look
 AT_ONCE = 64  # questions that are sent before the first answer is read
 
 
@@ -24,6 +26,7 @@ class Connection:
     def __init__(self, stream: base.Stream) -> None:
         self._stream = stream
         self._left = b""
+        self._room = ALL
         self._turn = asyncio.Lock()
         self.is_open = True
 
@@ -35,14 +38,16 @@ class Connection:
         """
         found: list[requests.Answer] = []
         async with self._turn:
+            self._room, until = ALL, asyncio.get_running_loop().time() + ALTOGETHER
             for start in range(0, len(asked), AT_ONCE):
-                found += await self._ask(asked[start : start + AT_ONCE], version)
+                found += await self._ask(asked[start : start + AT_ONCE], version, until)
         return found
 
-    async def _ask(self, asked: Sequence[requests.Request], version: str) -> list[requests.Answer]:
+    async def _ask(self, asked: Sequence[requests.Request], version: str, until: float) -> list[requests.Answer]:
         sides = [_Side(one, version) for one in asked]
+        patience = asyncio.get_running_loop().time() + max(one.patience for one in asked)
         try:
-            async with asyncio.timeout(max(one.patience for one in asked)):
+            async with asyncio.timeout_at(min(patience, until)):
                 await self._stream.write(b"".join(side.sent for side in sides))
                 found = [await self._whole(side) for side in sides]
             if self._left:
@@ -60,6 +65,9 @@ class Connection:
         async for piece in self._pieces(side):
             body += piece
             count += 1
+            self._room -= len(piece)
+            if self._room < 0:
+                raise OSError(f"its answers are more than {ALL:,} bytes")
             if len(body) > side.asked.limit or count > PIECES:
                 raise OSError(f"it answers more than {side.asked.limit:,} bytes to {side.asked.path}")
         return requests.Answer(side.status, bytes(body))

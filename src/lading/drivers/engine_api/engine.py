@@ -56,6 +56,8 @@ class Engine:
         self._way: Way | None = None
         self._connection: connection.Connection | None = None
         self._opening = asyncio.Lock()
+        self._led = 0
+        """How often it was led elsewhere."""
         self._streams: set[connection.Connection] = set()
 
     @property
@@ -82,11 +84,13 @@ class Engine:
             UnspokenError: only the client knows.
         """
         if socket == BY_CLIENT:
+            self._led += 1
             self.close()
             self.spoken, self._way = None, "docker client"
             raise UnspokenError("only docker's client knows where that is")
         if socket == self.socket or self._by_sudo:
             return False
+        self._led += 1
         self.close()
         self.socket, self.spoken, self.info, self._way = socket, None, None, None
         return True
@@ -150,18 +154,22 @@ class Engine:
                 return self._connection
             if self._connection is not None:  # it may have been another engine that was asked before
                 self.info, self.told, self.marks = None, "", None
-            self._connection, self._way = await self._connect()
-            return self._connection
+            led = self._led
+            made, way, spoken = await self._connect()
+            if led != self._led:
+                made.close()
+                raise UnspokenError("the host has said meanwhile that its engine is elsewhere")
+            self._connection, self._way, self.spoken = made, way, spoken
+            return made
 
-    async def _connect(self) -> tuple[connection.Connection, Way]:
+    async def _connect(self) -> tuple[connection.Connection, Way, Spoken]:
         opened, way = await self._stream()
         made = connection.Connection(opened)
         try:
-            self.spoken = await _negotiated(made)
+            return made, way, await _negotiated(made)
         except (connection.LostError, ValueError) as wrong:
             made.close()
             raise UnspokenError(str(wrong)) from wrong
-        return made, way
 
     async def _stream(self) -> tuple[base.Stream, Way]:
         """A stream to the engine, by the way that is known, or else by the first that is open."""

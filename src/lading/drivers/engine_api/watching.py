@@ -26,10 +26,12 @@ class Events:
     async def _follow(self) -> None:
         """Listen, and begin anew after a second where the stream was lost: what was missed is seen by the next look."""
         while True:
-            with contextlib.suppress(engine.UnspokenError, connection.RefusedError, errors.TransportError):
-                async with aclosing(self._asked.stream(requests.events(self._app))) as pieces:
-                    await self._listen(pieces)
-            self._begun.set()
+            try:
+                with contextlib.suppress(engine.UnspokenError, connection.RefusedError, errors.TransportError):
+                    async with aclosing(self._asked.stream(requests.events(self._app))) as pieces:
+                        await self._listen(pieces)
+            finally:
+                self._begun.set()
             self.due.set()
             await asyncio.sleep(PERIOD)
 

@@ -91,6 +91,15 @@ async def host(
     return noted(found, asked, seen)
 
 
+async def by_script(transport: base.Transport, where: hosts.Host, question: Question) -> state.HostState:
+    """What is on one host, whose engine a script asks.
+
+    Raises:
+        TransportError: it does not answer.
+    """
+    return _checked(where.name, await transport.run(where, question.command(where.name, None)))
+
+
 def noted(found: state.HostState, asked: engine.Engine | None, seen: looking.Seen | None) -> state.HostState:
     """The same, with the way by which its engine was asked, and what only the engine itself has told."""
     if asked is None or not found.reachable:

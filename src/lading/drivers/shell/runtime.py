@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import assert_never
+from typing import Any, assert_never
 
 from lading import shape, state
 from lading.compose import overlay
@@ -129,19 +129,21 @@ class ShellRuntime:
     ) -> None:
         """Bring services up by a script, which then only keeps the lease, while the engine is watched from here."""
         events, done = watching.Events(asked, app), asyncio.Event()
-        await events.subscribed()
-        script = asyncio.create_task(self._host.send(rolling, shown.part, done))
-        watch = asyncio.create_task(_watch(asked, app, events, shown, done))
+        tasks: list[asyncio.Task[Any]] = []
         try:
-            await asyncio.wait({script, watch}, return_when=asyncio.FIRST_COMPLETED)
+            await events.subscribed()
+            script = asyncio.create_task(self._host.send(rolling, shown.part, done))
+            watch = asyncio.create_task(_watch(asked, app, events, shown, done))
+            tasks += [script, watch]
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             done.set()
             await script
             if watch.done():
                 watch.result()
         finally:
-            for task in (script, watch):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(script, watch, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             await events.close()
 
     async def remove(self, hold: base.Hold, what: base.Removal) -> None:

@@ -77,7 +77,7 @@ class ShellStore:
         question = observe.Question(
             self._host.state_dir, claim.app, look.nonce, look.binds, sources=look.sources,
             since=[(claim.app, claim.record.deployment)])
-        return await observe.host(self._host.transport, self._host.host, question)
+        return await observe.by_script(self._host.transport, self._host.host, question)
 
     async def confirm(self, hold: base.Hold) -> journal.Phase:
         """Whether the lease is still held, and in which phase the deployment is; the lease is renewed."""
