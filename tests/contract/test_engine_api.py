@@ -521,12 +521,15 @@ async def test_where_nobody_listens_scripts_look_this_time_and_the_engine_is_ask
     assert quiet(caplog, capfd)
 
 
-@pytest.mark.parametrize("environment", ["DOCKER_HOST=tcp://127.0.0.1:1", "DOCKER_HOST=ssh://x", "DOCKER_CONTEXT=other", "DOCKER_CONFIG={}", "DOCKER_HOST=unix://relative"])
+@pytest.mark.parametrize("environment", ["DOCKER_HOST=tcp://127.0.0.1:1", "DOCKER_HOST=ssh://x", "DOCKER_CONTEXT=other", "DOCKER_CONFIG={}", "DOCKER_CONFIG={}/small",
+                                         "DOCKER_CONFIG={}/escaped", "DOCKER_HOST=unix://relative"])
 async def test_where_only_the_client_knows_the_way_scripts_ask(
     a_host: MakeHost, looker: Callable[..., Looker], tmp_path: Path, environment: str,
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str],
 ) -> None:
-    (tmp_path / "config.json").write_text('{"currentContext": "other"}')
+    for folder, name in (("", "currentContext"), ("small", "currentcontext"), ("escaped", "current\\u0043ontext")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "config.json").write_text(f'{{"{name}": "other"}}')
     host = a_host(environment=environment.format(tmp_path))
     client(host)
     one = looker(host)

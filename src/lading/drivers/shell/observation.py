@@ -124,7 +124,7 @@ def lease(
     taken = journal.Taken(record.deployment, actor=record.actor, reason=record.reason, url=record.url, process=record.process)
     values: dict[str, str | int] = {
         "MARKER": marker, "APP": claim.app, "STATE_DIR": state_dir, "DEPLOYMENT": record.deployment,
-        "PROCESS": record.process, "HOLDER": scripts.lines([claim.holder]), "SINCE": scripts.lines([claim.since]),
+        "PROCESS": record.process, "HOLDER": scripts.lines([claim.holder]), "HELD_SINCE": scripts.lines([claim.since]),
         "URL": scripts.lines([claim.url]), "OVERRIDE": int(claim.override), "GRACE": claim.grace,
         "MODE": "begin" if begins else "take", "RECORD": _without_fence(record), "TAKEN": _without_fence(taken),
         "NONCE": look.nonce, **_whose(claim.app), "FACTS": 1, "BINDS": _lines(look.binds), "VOLUMES": 0,

@@ -3,7 +3,7 @@
 # only its phase is told. RECORD: the line of the journal, without the fence; TAKEN: what it is for one that began before;
 # ASIDE: 1 = the journal that is there does not count, and another is begun;
 # SETTLED: 1 = the controller has seen that no command which was killed has left anything;
-# PROCESS, HOLDER, SINCE, URL: who holds it; GRACE: seconds that the containers need to stop.
+# PROCESS, HOLDER, HELD_SINCE, URL: who holds it; GRACE: seconds that the containers need to stop.
 # needs: prelude engine-state-dir acquire-lease journal state-mark wait-quiet look facts
 # may need: links
 
@@ -38,7 +38,7 @@ take_lease() {
     elif [ "$lease_deployment" != "$DEPLOYMENT" ]; then
         lease_from=0
     fi
-    lease_deployment=$DEPLOYMENT lease_fence=$FENCE lease_state=held lease_holder=$HOLDER lease_since=$SINCE lease_url=$URL
+    lease_deployment=$DEPLOYMENT lease_fence=$FENCE lease_state=held lease_holder=$HOLDER lease_since=$HELD_SINCE lease_url=$URL
     lease_process=$PROCESS lease_beat=0
     trap '' TERM
     { extend_lease 0 && sync_file "$app_dir"; } || refuse_unwritable "$app_dir"

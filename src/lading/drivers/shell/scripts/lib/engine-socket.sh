@@ -11,8 +11,10 @@ tell_socket() {
     esac
 }
 
+# tell_default_socket: the client heeds no case in what its configuration says, and knows escapes; see is_plain_configuration
 tell_default_socket() {
-    if [ -n "${DOCKER_CONTEXT:-}" ] || grep -qs '"currentContext"' "${DOCKER_CONFIG:-${HOME:-}/.docker}/config.json"; then
+    if [ -n "${DOCKER_CONTEXT:-}" ] ||
+        grep -qsiE '\\|currentContext|[^[:space:] -~]' "${DOCKER_CONFIG:-${HOME:-}/.docker}/config.json"; then
         printf '%s\n' -
     else
         printf '%s\n' /var/run/docker.sock
