@@ -39,7 +39,9 @@ class Connection:
                 found += await self._ask_at_once(asked[start : start + AT_ONCE], version)
         return found
 
-    async def _ask_at_once(self, asked: Sequence[requests.Request], version: str) -> list[requests.Answer]:
+    async def _ask_at_once(
+        self, asked: Sequence[requests.Request], version: str
+    ) -> list[requests.Answer]:
         exchanges = [_Exchange(one, version) for one in asked]
         try:
             async with asyncio.timeout(max(one.patience for one in asked)):

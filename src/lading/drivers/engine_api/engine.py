@@ -173,7 +173,7 @@ class Engine:
             return self._connection
 
     async def _connect(self) -> tuple[connection.Connection, Way]:
-        """A new connection, once the engine has said which API it speaks, and the way that it took."""
+        """A new connection, and its way, once the engine has said which API it speaks."""
         opened, way = await self._open_stream()
         made = connection.Connection(opened)
         try:
