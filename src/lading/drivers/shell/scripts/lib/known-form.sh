@@ -39,10 +39,11 @@ sum_files() {
     find "releases/$RELEASE" ! -type d ! -type f -print -o -type f \
         ! -path "releases/$RELEASE/deployed.json" ! -path "releases/$RELEASE/read-by" \
         -exec sha256sum {} +
-    each_line sum_secret "$SECRETS"
+    each_line print_secret_sum "$SECRETS"
 }
 
-sum_secret() {
+# print_secret_sum NAME/GENERATION
+print_secret_sum() {
     sha256sum "secrets/$1"
 }
 
