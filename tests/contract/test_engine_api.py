@@ -76,7 +76,7 @@ def a_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeHost]:
 def lead(transport: base.Transport, host: hosts.Host, scripted: ScriptedEngine) -> engine.Engine:
     """The engine as it is known once the host has said where its socket is."""
     asked = engine.Engine(transport, host)
-    asked.lead_to(str(scripted.socket))
+    asked.use_socket(str(scripted.socket))
     return asked
 
 
@@ -188,7 +188,7 @@ HOSTILE: dict[str, tuple[requests.Request, Pieces]] = {
 async def test_what_is_no_whole_answer_is_no_answer(asked: engine.Engine, scripted: ScriptedEngine, kind: str) -> None:
     question, pieces = HOSTILE[kind]
     scripted.answers["GET /ask"] = pieces
-    with pytest.raises(engine.UnspokenError):
+    with pytest.raises(engine.UnavailableError):
         await asked.ask(question)
     assert scripted.lines().count("GET /ask") == 1
     scripted.answers["GET /ask"] = [answer({"well": True})]
@@ -198,14 +198,14 @@ async def test_what_is_no_whole_answer_is_no_answer(asked: engine.Engine, script
 async def test_an_answer_in_too_many_pieces_is_given_up(near: engine.Engine, scripted: ScriptedEngine) -> None:
     """Reading a piece has its price, however small it is."""
     scripted.answers["GET /ask"] = [head(200, "Transfer-Encoding: chunked"), *[b"1\r\n \r\n" * 5000] * (connection.PIECES // 5000 + 1), HANG]
-    with pytest.raises(engine.UnspokenError, match="it answers more than"):
+    with pytest.raises(engine.UnavailableError, match="it answers more than"):
         await near.ask(dataclasses.replace(ASK, patience=110))
 
 
 async def test_an_answer_too_few_is_no_answer_to_the_next(asked: engine.Engine, scripted: ScriptedEngine) -> None:
     scripted.says({"GET /a": "a", "GET /b": "b"})
     scripted.answers["GET /ask"] = [b""]
-    with pytest.raises(engine.UnspokenError):
+    with pytest.raises(engine.UnavailableError):
         await asked.ask(requests.Request("GET", "/a", patience=SHORT), IN_SHORT)
     assert await said(asked, requests.Request("GET", "/b")) == ["b"]
 
@@ -217,7 +217,7 @@ async def test_a_connection_that_died_between_two_questions_is_opened_anew_once(
     assert await said(asked, ASK) == [1]
     assert scripted.connections == 2
     scripted.answers["GET /ask"] = [CLOSE]
-    with pytest.raises(engine.UnspokenError):
+    with pytest.raises(engine.UnavailableError):
         await asked.ask(ASK)
     assert scripted.lines().count("GET /ask") == 4
 
@@ -252,10 +252,10 @@ async def test_an_engine_that_speaks_no_version_of_ours(asked: engine.Engine, sc
         {**VERSION, "ApiVersion": 1.41}, {}, [], {**VERSION, "Components": [{"Name": "Podman Engine"}]}, {**VERSION, "Components": ["Engine"]}]
     for said_of_itself in hostile:
         scripted.answers["GET /version"] = [answer(said_of_itself)]
-        with pytest.raises(engine.UnspokenError):
+        with pytest.raises(engine.UnavailableError):
             await asked.ask(requests.INFO)
     scripted.answers["GET /version"] = [answer(VERSION, 500)]
-    with pytest.raises(engine.UnspokenError):
+    with pytest.raises(engine.UnavailableError):
         await asked.ask(requests.INFO)
     assert [line for line in scripted.lines() if line != "GET /version"] == []
     scripted.says({"GET /version": {**VERSION, "ApiVersion": "1.52", "MinAPIVersion": "1.44"}})
@@ -300,9 +300,9 @@ async def test_what_is_no_list_is_never_no_containers(near: engine.Engine, scrip
     lists(scripted)
     scripted.answers["GET /containers/json"] = NO_CONTAINERS[kind]
     for wanted in (WANTED, looking.Wanted("shop"), looking.Wanted()):
-        with pytest.raises((engine.UnspokenError, ValueError)):
+        with pytest.raises((engine.UnavailableError, ValueError)):
             await looking.look(near, wanted)
-    with pytest.raises((engine.UnspokenError, ValueError)):
+    with pytest.raises((engine.UnavailableError, ValueError)):
         await looking.containers(near, "shop")
 
 
@@ -311,7 +311,7 @@ async def test_what_is_no_list_is_never_no_containers(near: engine.Engine, scrip
 async def test_a_look_of_which_a_part_is_missing_is_none(near: engine.Engine, scripted: ScriptedEngine, path: str, pieces: Pieces) -> None:
     lists(scripted)
     scripted.answers[f"GET {path}"] = pieces
-    with pytest.raises((engine.UnspokenError, ValueError)):
+    with pytest.raises((engine.UnavailableError, ValueError)):
         await looking.look(near, WANTED)
 
 
@@ -497,7 +497,7 @@ async def test_an_engine_that_is_elsewhere_is_found_and_that_nobody_was_where_it
     client(host)
     lists(scripted)
     one = looker(host)
-    one.engine.lead_to(str(tmp_path / "nobody"))
+    one.engine.use_socket(str(tmp_path / "nobody"))
     assert (await one.image(), one.engine.socket) == ("r/web:1", str(scripted.socket))
     assert quiet(caplog, capfd)
 
@@ -534,7 +534,7 @@ async def test_where_only_the_client_knows_the_way_scripts_ask(
     client(host)
     one = looker(host)
     assert await falls_back(one)
-    assert (one.engine.is_unspoken, one.engine.described) == (True, "by its client")
+    assert (one.engine.is_client_only, one.engine.described) == (True, "by its client")
     del one
     assert quiet(caplog, capfd)
 
@@ -578,7 +578,7 @@ async def test_an_engine_is_asked_again_over_a_link_that_came_back(
 
 async def test_a_stream_that_is_refused_says_so_even_if_its_words_never_come(asked: engine.Engine, scripted: ScriptedEngine) -> None:
     scripted.answers["GET /ask"] = [head(500, "Content-Length: 9"), HANG]
-    with pytest.raises(engine.UnspokenError):
+    with pytest.raises(engine.UnavailableError):
         [piece async for piece in asked.stream(IN_SHORT)]
     for pieces_of_it, status in (([answer({"message": "no"}, 404)], 404), ([head(503, "Content-Length: 0")], 503), ([head(204)], 0)):
         scripted.answers["GET /ask"] = pieces_of_it
@@ -592,7 +592,7 @@ async def test_a_stream_that_is_refused_says_so_even_if_its_words_never_come(ask
 
 async def test_a_stream_whose_answer_never_begins_is_given_up(asked: engine.Engine, scripted: ScriptedEngine) -> None:
     scripted.answers["GET /ask"] = [HANG]
-    with pytest.raises(engine.UnspokenError):
+    with pytest.raises(engine.UnavailableError):
         [piece async for piece in asked.stream(IN_SHORT)]
 
 
@@ -636,7 +636,7 @@ async def test_a_pull_that_fails_has_the_engine_s_words(near: engine.Engine, scr
 ], ids=range(5))
 async def test_a_pull_that_stops_in_the_middle_is_none(near: engine.Engine, scripted: ScriptedEngine, pieces: Pieces) -> None:
     scripted.answers[PULL] = pieces
-    with pytest.raises(engine.UnspokenError):
+    with pytest.raises(engine.UnavailableError):
         await pulled(near)
     assert scripted.lines().count(PULL) == 1
 
@@ -659,12 +659,12 @@ async def test_which_images_are_there(near: engine.Engine, scripted: ScriptedEng
 
 async def test_what_is_done_to_tags(near: engine.Engine, scripted: ScriptedEngine) -> None:
     scripted.answers |= {"POST /images/a/tag": [head(201, "Content-Length: 0")], "DELETE /images/k:x": [answer([{"Untagged": "k:x"}])]}
-    await pulling.do(near, requests.tag("a", "k:x"), requests.untag("k:x"), requests.untag("k:gone"))
+    await pulling.carry_out(near, requests.tag("a", "k:x"), requests.untag("k:x"), requests.untag("k:gone"))
     with pytest.raises(pulling.PullError, match="^Error response from daemon: page not found$"):
-        await pulling.do(near, requests.tag("gone", "k:x"))
+        await pulling.carry_out(near, requests.tag("gone", "k:x"))
     scripted.answers["DELETE /images/k:x"] = [answer({"message": "in use"}, 409)]
     with pytest.raises(pulling.PullError, match="in use"):
-        await pulling.do(near, requests.untag("k:x"))
+        await pulling.carry_out(near, requests.untag("k:x"))
 
 
 class Checked:
@@ -686,11 +686,11 @@ async def test_a_change_over_a_connection_that_died_goes_out_again_only_if_the_l
     done = head(201, "Content-Length: 0")
     await near.ask(requests.INFO)
     scripted.answers["POST /images/a/tag"] = [[CLOSE], [done]]
-    await pulling.do(near, tag, check=Checked(2))
+    await pulling.carry_out(near, tag, check=Checked(2))
     assert scripted.lines().count("POST /images/a/tag") == 2
     scripted.answers["POST /images/a/tag"] = [[CLOSE], [done]]
     with pytest.raises(drivers.Refused, match="silent"):
-        await pulling.do(near, tag, check=Checked(1))
+        await pulling.carry_out(near, tag, check=Checked(1))
     assert scripted.lines().count("POST /images/a/tag") == 1
 
 
@@ -698,7 +698,7 @@ async def test_nothing_is_pulled_where_the_lock_was_lost_while_the_engine_was_re
     with pytest.raises(drivers.Refused, match="silent"):
         await pulling.pull(near, IMAGE, None, lambda text: None, check=Checked(0))
     with pytest.raises(drivers.Refused, match="silent"):
-        await pulling.do(near, requests.untag("k:x"), check=Checked(0))
+        await pulling.carry_out(near, requests.untag("k:x"), check=Checked(0))
     assert scripted.lines() == ["GET /version"]
     assert near._streams == set()
 
@@ -721,9 +721,9 @@ class WithoutStreams:
 async def test_over_a_transport_without_streams_scripts_ask(scripted: ScriptedEngine) -> None:
     over = routed.RoutedTransport({"ansible": WithoutStreams(), "ssh": local.LocalTransport()})
     by_ansible = lead(telling.TellingTransport(over, lambda text: None), hosts.Host("a", transport="ansible"), scripted)
-    with pytest.raises(engine.UnspokenError, match="^a is reached by a transport that carries no streams$"):
+    with pytest.raises(engine.UnavailableError, match="^a is reached by a transport that carries no streams$"):
         await by_ansible.ask(requests.INFO)
-    assert by_ansible.is_unspoken
+    assert by_ansible.is_client_only
     told: list[str] = []
     by_ssh = lead(telling.TellingTransport(over, told.append), hosts.Host("b"), scripted)
     assert (await said(by_ssh, requests.INFO))[0]["ID"] == "A:B"
@@ -769,7 +769,7 @@ async def test_a_program_that_cannot_be_opened_is_no_stream(scripted: ScriptedEn
     transport = host.transport()
     one = lead(transport, host.sshd.host(), scripted)
     for _ in range(2):
-        with pytest.raises(engine.UnspokenError):
+        with pytest.raises(engine.UnavailableError):
             await one.ask(requests.INFO)
     assert one.described == ""
     await transport.close()
@@ -823,17 +823,17 @@ async def test_an_engine_that_is_slow_to_answer_is_not_taken_for_the_one_that_th
         await asyncio.sleep(0.01)
     looked = None
     if elsewhere == "socket":
-        assert one.lead_to(str(scripted.socket))
+        assert one.use_socket(str(scripted.socket))
         looked = asyncio.create_task(looking.containers(one, "shop"))
         await asyncio.sleep(0)
     else:
-        with pytest.raises(engine.UnspokenError):
-            one.lead_to(engine.BY_CLIENT)
+        with pytest.raises(engine.UnavailableError):
+            one.use_socket(engine.BY_CLIENT)
     transport.told.set()
-    with pytest.raises(engine.UnspokenError):
+    with pytest.raises(engine.UnavailableError):
         await asking
     assert looked is None or len(await looked) == 1
-    assert (one.is_unspoken, slow.lines()) == (elsewhere == "client", ["GET /version"])
+    assert (one.is_client_only, slow.lines()) == (elsewhere == "client", ["GET /version"])
     one.close()
     await transport.close()
     await slow.stop()
@@ -843,7 +843,7 @@ async def test_what_many_answers_are_together_is_bounded(near: engine.Engine, sc
     monkeypatch.setattr(connection, "ALL", 100_000)
     scripted.says({"GET /ask": [answer(b"[" + b" " * 10_000 + b"]")]})
     assert len(await near.ask(*[ASK] * 9)) == 9
-    with pytest.raises(engine.UnspokenError):
+    with pytest.raises(engine.UnavailableError):
         await near.ask(*[ASK] * 11)
 
 
@@ -854,5 +854,5 @@ async def test_many_answers_that_come_slowly_are_not_waited_for_one_after_the_ot
     scripted.says({"GET /ask": [answer([])]})
     await near.ask(ASK)
     monkeypatch.setattr(connection, "ALTOGETHER", 0.0)
-    with pytest.raises(engine.UnspokenError):
+    with pytest.raises(engine.UnavailableError):
         await near.ask(ASK, ASK)

@@ -45,7 +45,7 @@ async def scripted(tmp_path: Path) -> AsyncIterator[ScriptedEngine]:
 async def engines(scripted: ScriptedEngine) -> AsyncIterator[engine.Engines]:
     transport = local.LocalTransport()
     one = engine.Engines(transport)
-    one.of(HERE).lead_to(str(scripted.socket))
+    one.of(HERE).use_socket(str(scripted.socket))
     yield one
     one.close()
     await transport.close()

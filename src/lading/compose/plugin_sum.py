@@ -1,4 +1,4 @@
-"""The SHA-256 of the Compose plug-in here: kept by what tells one file from another, so that it is worked out once."""
+"""The SHA-256 of the Compose plug-in here, worked out once: kept by what tells files apart."""
 
 import contextlib
 import hashlib
@@ -14,8 +14,9 @@ ELF = b"\x7fELF"
 
 
 def of(binary: str, folder: Path) -> str:
-    """The sum of a plug-in; "" for a script, which may call who knows what. *folder*: where it is kept,
-    if there is such a folder; else it is worked out each time.
+    """The sum of a plug-in; "" for a script, which may call who knows what.
+
+    *folder*: where the sum is kept. If there is no such folder, it is worked out each time.
     """
     try:
         with Path(binary).open("rb") as opened:
@@ -27,7 +28,7 @@ def of(binary: str, folder: Path) -> str:
                 return known
             opened.seek(0)
             found = hashlib.file_digest(opened, "sha256").hexdigest()
-            if _stamp(binary, opened.fileno()) != before:
+            if _stamp(binary, opened.fileno()) != before:  # it was written meanwhile
                 return ""
     except OSError:
         return ""
@@ -46,7 +47,9 @@ def _kept(path: Path, stamp: list[str | int]) -> str:
         kept = json.loads(disk.read(path, limit=64 * 1024))
     except (OSError, ValueError):
         return ""
-    return str(kept["sum"]) if isinstance(kept, dict) and kept.get("stamp") == stamp and "sum" in kept else ""
+    if not isinstance(kept, dict) or kept.get("stamp") != stamp:
+        return ""
+    return str(kept.get("sum", ""))
 
 
 def _keep(path: Path, stamp: list[str | int], found: str) -> None:

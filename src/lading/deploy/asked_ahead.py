@@ -1,10 +1,11 @@
-"""Registries asked while the project is still read, for the images that its files name for certain."""
+"""Registries asked while the project is still read, for images that its files name for certain."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 
 from lading.compose import registry, registry_access
 
+Digests = dict[str, registry_access.Pinned]
 AT_ONCE = 20  # images, as many as one registry is asked of at once
 
 
@@ -14,27 +15,29 @@ class AskedAhead:
     What nobody takes was asked for nothing: no answer of theirs, and no failure, counts.
     """
 
-    def __init__(self, images: Iterable[str], access: Callable[[str], registry_access.Access]) -> None:
-        self._asking: dict[str, asyncio.Task[dict[str, registry_access.Pinned]]] = {}
+    def __init__(
+        self, images: Iterable[str], access: Callable[[str], registry_access.Access]
+    ) -> None:
+        self._asking: dict[str, asyncio.Task[Digests]] = {}
         for image in list(dict.fromkeys(images))[:AT_ONCE]:
             task = asyncio.create_task(registry.resolve([image], access))
             task.add_done_callback(_seen)
             self._asking[image] = task
 
-    async def take(self, images: Iterable[str]) -> dict[str, registry_access.Pinned]:
+    async def take(self, images: Iterable[str]) -> Digests:
         """The digests of those of *images* that were asked for.
 
         Raises:
             RegistryError: as `registry.resolve`.
         """
-        found: dict[str, registry_access.Pinned] = {}
+        found: Digests = {}
         for answer in await asyncio.gather(*self._of(images), return_exceptions=True):
             if isinstance(answer, BaseException):
                 raise answer
             found |= answer
         return found
 
-    def _of(self, images: Iterable[str]) -> Iterator[asyncio.Task[dict[str, registry_access.Pinned]]]:
+    def _of(self, images: Iterable[str]) -> Iterator[asyncio.Task[Digests]]:
         return (self._asking[image] for image in images if image in self._asking)
 
     async def leave(self) -> None:
@@ -44,6 +47,7 @@ class AskedAhead:
         await asyncio.gather(*self._asking.values(), return_exceptions=True)
 
 
-def _seen(task: asyncio.Task[dict[str, registry_access.Pinned]]) -> None:
+def _seen(task: asyncio.Task[Digests]) -> None:
+    """Take note of a failure: asyncio would report one that nobody has taken."""
     if not task.cancelled():
-        task.exception()  # that of an image that nobody takes is no news
+        task.exception()

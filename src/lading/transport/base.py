@@ -15,12 +15,15 @@ class Transport(Protocol):
     """Runs commands on hosts: one connection per host, kept open until `close`."""
 
     async def run(
-        self, host: hosts.Host, what: command.Command, on_part: OnPart | None = None, until: asyncio.Event | None = None
+        self, host: hosts.Host, what: command.Command, on_part: OnPart | None = None,
+        until: asyncio.Event | None = None,
     ) -> command.Result:
-        """Run *what* on *host* to its end and return what it answered; its exit status is a value, not an error.
+        """Run *what* on *host* to its end and return what it answered.
 
-        Without *on_part* and *until*, whose setting ends stdin, that stays open until the command ends (its end would cancel it). Cancelling the task ends
-        stdin: on the host a command with `changes` goes on to its own end, any other is ended.
+        Its exit status is a value, not an error. Stdin stays open until the command ends, since
+        its end would cancel that, or until *on_part* returns True or *until* is set. Cancelling
+        the task ends stdin: on the host a command with `changes` goes on to its own end, any other
+        is ended.
 
         Raises:
             UnreachableError: no connection, or it was lost, or the answer did not come within timeout + 30 s.
@@ -52,7 +55,10 @@ class Stream(Protocol):
     """Bytes both ways, through the connection to a host."""
 
     async def read(self) -> bytes:
-        """What has come, as soon as something has; b"" once nothing more will come, also where the connection was lost."""
+        """What has come, as soon as something has.
+
+        b"" once nothing more will come, also where the connection was lost.
+        """
         ...
 
     async def write(self, data: bytes) -> None:
@@ -84,7 +90,8 @@ class Streaming(Protocol):
         """A stream to the UNIX socket *path* of *host*, as its SSH user.
 
         Raises:
-            NoStreamError: the host does not forward sockets, or nobody listens there: an OpenSSH server does not say which.
+            NoStreamError: the host does not forward sockets, or nobody listens there: an OpenSSH
+                server does not say which.
             TransportError: as `Transport.run`.
         """
         ...
@@ -106,5 +113,6 @@ def streaming(transport: Transport, host: hosts.Host) -> Streaming:
         NoStreamError: it does not.
     """
     if not isinstance(transport, Streaming):
-        raise NoStreamError(f"{host.name} is reached by a transport that carries no streams", lasting=True)
+        raise NoStreamError(
+            f"{host.name} is reached by a transport that carries no streams", lasting=True)
     return transport

@@ -32,7 +32,8 @@ class LocalTransport:
         try:
             return PipeStream(*await asyncio.open_unix_connection(path))
         except OSError as failure:
-            raise base.NoStreamError(f"{path}: {failure.strerror or failure}", lasting=False) from failure
+            why = f"{path}: {failure.strerror or failure}"
+            raise base.NoStreamError(why, lasting=False) from failure
 
     async def open_program(self, host: hosts.Host, what: command.Command) -> base.Stream:
         """See `base.Streaming`."""

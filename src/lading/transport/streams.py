@@ -1,4 +1,4 @@
-"""Streams to sockets and programs of a host, each over one channel of its SSH connection (asyncssh)."""
+"""Streams to a host's sockets and programs, each over one channel of its connection (asyncssh)."""
 
 import asyncio
 import contextlib
@@ -43,7 +43,10 @@ class ChannelStream:
             self._closed()
 
     async def end(self) -> None:
-        """End its stdin, and wait for the program to end: only then the host has room for another session."""
+        """End its stdin, and wait for the program to end.
+
+        Only then the host has room for another session.
+        """
         with contextlib.suppress(asyncssh.Error, OSError):  # it may have ended already
             self._writer.write_eof()
         with contextlib.suppress(asyncssh.Error, OSError, TimeoutError):

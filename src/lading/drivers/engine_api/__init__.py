@@ -1,1 +1,1 @@
-"""A HOST'S ENGINE ASKED ITSELF: Docker's API through the connection that is there, where the host lets it through."""
+"""A HOST'S ENGINE ASKED ITSELF: Docker's API, through the connection that is already there."""

@@ -9,10 +9,11 @@ from lading import shape
 from lading.drivers.engine_api import requests
 
 Said = Mapping[str, Any]
-_HALF_MADE = re.compile(r"[0-9a-f]{12}_.+")
+_HALF_MADE = re.compile(r"[0-9a-f]{12}_.+")  # Compose calls a new one so until the old one is gone
 _ONE_OFF = "com.docker.compose.oneoff"
 _OWN = "lading.app"
-_NAMELESS = re.compile(r"[0-9a-f]{64}")
+_MARK = "lading-state-"  # and the app: the name of the volume that remembers its folder
+_NAMELESS = re.compile(r"[0-9a-f]{64}")  # what Docker calls an anonymous volume
 _SPACE = re.compile(r"\s")
 
 
@@ -70,13 +71,21 @@ def message(body: bytes) -> str:
 
 
 def info(said: Said) -> list[str]:
-    """What an engine says of itself, as scripts/lib/engine.sh asks it; without its plug-ins, of which only the client knows."""
-    shape.fields(said, {"ServerVersion": str, "ID": str, "Architecture": str, "DockerRootDir": str,
-                        "Runtimes": Mapping[str, Any] | None})
+    """What an engine says of itself, as scripts/lib/engine.sh asks it.
+
+    Its plug-ins are left out: only the client knows of them.
+    """
+    shape.fields(said, {
+        "ServerVersion": str, "ID": str, "Architecture": str, "DockerRootDir": str,
+        "Runtimes": Mapping[str, Any] | None,
+    })
     runtimes = "".join(f"{_plain(name)} " for name in sorted(said.get("Runtimes") or {}))
     return [
-        f"engine={_plain(said.get('ServerVersion', ''))}", f"id={_plain(said.get('ID', ''))}",
-        f"arch={_plain(said.get('Architecture', ''))}", f"runtimes={runtimes}", f"root={_line(said.get('DockerRootDir', ''))}",
+        f"engine={_plain(said.get('ServerVersion', ''))}",
+        f"id={_plain(said.get('ID', ''))}",
+        f"arch={_plain(said.get('Architecture', ''))}",
+        f"runtimes={runtimes}",
+        f"root={_line(said.get('DockerRootDir', ''))}",
     ]
 
 
@@ -88,7 +97,8 @@ def listed(containers: Iterable[Said]) -> Iterator[str]:
         yield f"c={_plain(_text(one, 'Id'))} {project} {_plain(labels.get(_OWN, ''))}"
         yield f"port={project} {', '.join(_ports(one))}"
         attached = _part(_part(one, "NetworkSettings"), "Networks")
-        yield f"net={','.join(map(_plain, _names(one)))} {','.join(map(_plain, attached))} {project}"
+        names = ",".join(map(_plain, _names(one)))
+        yield f"net={names} {','.join(map(_plain, attached))} {project}"
 
 
 def networks(found: Iterable[Said]) -> Iterator[str]:
@@ -108,13 +118,17 @@ def ids(containers: Iterable[Said], app: str) -> list[str]:
 
 
 def is_settled(containers: Iterable[Said], app: str) -> bool:
-    """Whether nothing is there that a command which was killed has left: a hook's container, one that Compose half made."""
+    """Whether a command that was killed has left nothing.
+
+    It may leave a hook's container, or one that Compose half made.
+    """
     for one in containers:
         labels = _labels(one)
         project = labels.get(requests.PROJECT, "")
         if project.startswith(f"{app}-hook-") and labels.get(_ONE_OFF) == "True":
             return False
-        if project == app and one.get("State") == "created" and any(map(_HALF_MADE.fullmatch, _names(one))):
+        is_new = project == app and one.get("State") == "created"
+        if is_new and any(map(_HALF_MADE.fullmatch, _names(one))):
             return False
     return True
 
@@ -127,10 +141,17 @@ def container(said: Said) -> str:
     """
     config, host = _part(said, "Config"), _part(said, "HostConfig")
     shown = {
-        "id": said.get("Id"), "name": said.get("Name"), "image": config.get("Image"), "image_id": said.get("Image"),
-        "created": said.get("Created"), "labels": config.get("Labels"), "state": said.get("State"),
-        "restarts": said.get("RestartCount"), "networks": _part(said, "NetworkSettings").get("Networks"),
-        "mounts": said.get("Mounts"), "volumes_from": host.get("VolumesFrom"),
+        "id": said.get("Id"),
+        "name": said.get("Name"),
+        "image": config.get("Image"),
+        "image_id": said.get("Image"),
+        "created": said.get("Created"),
+        "labels": config.get("Labels"),
+        "state": said.get("State"),
+        "restarts": said.get("RestartCount"),
+        "networks": _part(said, "NetworkSettings").get("Networks"),
+        "mounts": said.get("Mounts"),
+        "volumes_from": host.get("VolumesFrom"),
         "modes": [str(host.get(name) or "") for name in ("NetworkMode", "IpcMode", "PidMode")],
         "ports": host.get("PortBindings"),
     }
@@ -147,24 +168,31 @@ def volume_names(found: Iterable[Said]) -> Iterator[str]:
 
 def volumes_of(found: Iterable[Said], app: str) -> list[str]:
     """The names of an app's volumes."""
-    return [_text(one, "Name") for one in found if app and _labels(one).get(requests.PROJECT) == app]
+    if not app:
+        return []
+    return [_text(one, "Name") for one in found if _labels(one).get(requests.PROJECT) == app]
 
 
 def volume(said: Said) -> str:
     """One volume, as scripts/lib/volumes.sh asks for it."""
-    shown = {"name": said.get("Name"), "driver": said.get("Driver") or "", "options": said.get("Options"),
-             "labels": said.get("Labels")}
+    shown = {
+        "name": said.get("Name"),
+        "driver": said.get("Driver") or "",
+        "options": said.get("Options"),
+        "labels": said.get("Labels"),
+    }
     return json.dumps(shown, ensure_ascii=False)
 
 
 def marks(found: Iterable[Said]) -> dict[str, str]:
-    """App → the user and the folder in which lading keeps it, as the engine remembers them: "USER FOLDER"."""
+    """Where lading keeps apps, as the engine remembers it: app → "USER FOLDER"."""
     known = {}
     for one in found:
         name, labels = _text(one, "Name"), _labels(one)
-        if name.startswith("lading-state-") and "lading.folder" in labels:
-            user, folder = _plain(labels.get("lading.user", "")), _line(labels["lading.folder"])
-            known[_plain(name.removeprefix("lading-state-"))] = f"{user} {folder}"
+        if not name.startswith(_MARK) or "lading.folder" not in labels:
+            continue
+        user, folder = _plain(labels.get("lading.user", "")), _line(labels["lading.folder"])
+        known[_plain(name.removeprefix(_MARK))] = f"{user} {folder}"
     return known
 
 

@@ -1,4 +1,4 @@
-"""HTTP/1.1 to an engine over a stream: several questions at once, answers in their order, everything bounded (h11)."""
+"""HTTP/1.1 to an engine over a stream: many questions at once, every answer bounded (h11)."""
 
 import asyncio
 import contextlib
@@ -40,16 +40,18 @@ class Connection:
         async with self._turn:
             self._room, until = ALL, asyncio.get_running_loop().time() + ALTOGETHER
             for start in range(0, len(asked), AT_ONCE):
-                found += await self._ask(asked[start : start + AT_ONCE], version, until)
+                found += await self._ask_at_once(asked[start : start + AT_ONCE], version, until)
         return found
 
-    async def _ask(self, asked: Sequence[requests.Request], version: str, until: float) -> list[requests.Answer]:
-        sides = [_Side(one, version) for one in asked]
+    async def _ask_at_once(
+        self, asked: Sequence[requests.Request], version: str, until: float
+    ) -> list[requests.Answer]:
+        exchanges = [_Exchange(one, version) for one in asked]
         patience = asyncio.get_running_loop().time() + max(one.patience for one in asked)
         try:
             async with asyncio.timeout_at(min(patience, until)):
-                await self._stream.write(b"".join(side.sent for side in sides))
-                found = [await self._whole(side) for side in sides]
+                await self._stream.write(b"".join(exchange.sent for exchange in exchanges))
+                found = [await self._whole(exchange) for exchange in exchanges]
             if self._left:
                 raise OSError("it answers what it was not asked")
             return found
@@ -60,68 +62,74 @@ class Connection:
             self.close()
             raise
 
-    async def _whole(self, side: "_Side") -> requests.Answer:
+    async def _whole(self, exchange: "_Exchange") -> requests.Answer:
+        """The answer, once all of it has come."""
         body, count = bytearray(), 0
-        async for piece in self._pieces(side):
+        async for piece in self._pieces(exchange):
             body += piece
             count += 1
             self._room -= len(piece)
             if self._room < 0:
                 raise OSError(f"its answers are more than {ALL:,} bytes")
-            if len(body) > side.asked.limit or count > PIECES:
-                raise OSError(f"it answers more than {side.asked.limit:,} bytes to {side.asked.path}")
-        return requests.Answer(side.status, bytes(body))
+            if len(body) > exchange.request.limit or count > PIECES:
+                raise OSError(
+                    f"it answers more than {exchange.request.limit:,} bytes "
+                    f"to {exchange.request.path}")
+        return requests.Answer(exchange.status, bytes(body))
 
     async def stream(self, asked: requests.Request, version: str) -> AsyncGenerator[bytes, None]:
-        """The body as it comes, after b"" as soon as the answer has begun; the connection is closed at the end.
+        """The body as it comes, after b"" as soon as the answer has begun.
+
+        The connection is closed at the end.
 
         Raises:
             LostError: it ended before its end.
             RefusedError: the engine does not do it.
         """
-        side = _Side(asked, version)
+        exchange = _Exchange(asked, version)
         try:
             async with asyncio.timeout(asked.patience) as waiting:
-                await self._stream.write(side.sent)
-                async for piece in self._pieces(side):
-                    if side.is_good:
-                        waiting.reschedule(None)
+                await self._stream.write(exchange.sent)
+                async for piece in self._pieces(exchange):
+                    if exchange.is_good:
+                        waiting.reschedule(None)  # only the beginning is waited for
                         yield piece
                     elif piece:
-                        raise RefusedError(side.status, piece)
-            if not side.is_good:
-                raise RefusedError(side.status, b"")
+                        raise RefusedError(exchange.status, piece)
+            if not exchange.is_good:
+                raise RefusedError(exchange.status, b"")
         except (h11.ProtocolError, OSError, TimeoutError) as failure:
             raise LostError(str(failure) or "it gave no answer in time") from failure
         finally:
             self.close()
 
-    async def _pieces(self, side: "_Side") -> AsyncGenerator[bytes, None]:
-        if self._left:  # nothing at all would be the end of the connection
-            side.http.receive_data(self._left)
+    async def _pieces(self, exchange: "_Exchange") -> AsyncGenerator[bytes, None]:
+        """The pieces of an answer, after b"" for its head."""
+        if self._left:  # h11 takes b"" for the end of the connection
+            exchange.http.receive_data(self._left)
             self._left = b""
         while True:
-            match side.http.next_event():
+            match exchange.http.next_event():
                 case h11.NEED_DATA:
-                    await self._more(side)
+                    await self._receive(exchange)
                 case h11.InformationalResponse():
-                    side.spend(HEAD // 8)
+                    exchange.spend(HEAD // 8)  # eight at the most
                 case h11.Response() as head:
-                    side.begin(head)
+                    exchange.begin(head)
                     yield b""
                 case h11.Data(data=data):
                     yield bytes(data)
                 case h11.EndOfMessage():
-                    self._left = side.http.trailing_data[0]
+                    self._left = exchange.http.trailing_data[0]
                     return
                 case _:
                     raise OSError("it closed the connection")
 
-    async def _more(self, side: "_Side") -> None:
+    async def _receive(self, exchange: "_Exchange") -> None:
         data = await self._stream.read()
-        if not data and not side.status:
+        if not data and not exchange.status:
             raise OSError("it closed the connection")
-        side.http.receive_data(data)
+        exchange.http.receive_data(data)
 
     def close(self) -> None:
         """End the stream."""
@@ -138,23 +146,24 @@ class RefusedError(Exception):
         self.status, self.said = status, said
 
 
-class _Side:
-    """One request and its answer: HTTP's own state, apart from those before and behind it on the connection."""
+class _Exchange:
+    """One request and its answer.
+
+    Each has an HTTP state of its own, apart from what goes before and behind it on the connection.
+    """
 
     def __init__(self, asked: requests.Request, version: str) -> None:
-        self.asked = asked
+        self.request = asked
         self.http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD)
         self.status = 0
         self._room = HEAD
-        headers = [("Host", "docker"), ("User-Agent", "lading")]
-        headers += [(name, secret.value.decode("ascii")) for name, secret in asked.secrets]
-        if asked.method == "POST":
-            headers.append(("Content-Length", str(len(asked.body.value))))
-        if asked.body.value:
-            headers.append(("Content-Type", "application/json"))
-        head = h11.Request(method=asked.method, target=asked.target(version), headers=headers)
-        events = [head, *([h11.Data(data=asked.body.value)] if asked.body.value else []), h11.EndOfMessage()]
-        self.sent = b"".join(self.http.send(event) or b"" for event in events)
+        body = asked.body.value
+        head = h11.Request(
+            method=asked.method, target=asked.target(version), headers=_headers(asked))
+        self.sent = self.http.send(head) or b""
+        if body:
+            self.sent += self.http.send(h11.Data(data=body)) or b""
+        self.sent += self.http.send(h11.EndOfMessage()) or b""
 
     @property
     def is_good(self) -> bool:
@@ -162,9 +171,13 @@ class _Side:
         return 200 <= self.status < 300
 
     def begin(self, head: h11.Response) -> None:
-        """The answer has begun. One that only the end of the connection would end could be cut, and nobody would know."""
+        """The answer has begun, and says where it ends.
+
+        One that only the end of the connection ends could be cut short, and nobody would know.
+        """
         names = {bytes(name) for name, _ in head.headers}
-        if not names & {b"content-length", b"transfer-encoding"} and head.status_code not in (204, 304):
+        has_end = bool(names & {b"content-length", b"transfer-encoding"})
+        if not has_end and head.status_code not in (204, 304):
             raise OSError("it does not say how long its answer is")
         self.status = head.status_code
 
@@ -173,3 +186,14 @@ class _Side:
         self._room -= size
         if self._room < 0:
             raise OSError("it says too much before its answer")
+
+
+def _headers(asked: requests.Request) -> list[tuple[str, str]]:
+    body = asked.body.value
+    headers = [("Host", "docker"), ("User-Agent", "lading")]
+    headers += [(name, secret.value.decode("ascii")) for name, secret in asked.secrets]
+    if asked.method == "POST":
+        headers.append(("Content-Length", str(len(body))))
+    if body:
+        headers.append(("Content-Type", "application/json"))
+    return headers

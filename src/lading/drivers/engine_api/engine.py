@@ -1,4 +1,4 @@
-"""The engine of one host, and the way to it: its socket forwarded, else docker's own `dial-stdio`, else nothing but scripts."""
+"""The engine of one host, and the way to it: its socket forwarded, else docker's `dial-stdio`."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ _MARKER = "lading-dial"
 _OPEN_FOR = 86400  # seconds
 
 
-class UnspokenError(Exception):
+class UnavailableError(Exception):
     """An engine cannot be asked itself now: its host's scripts ask it, by docker's client."""
 
 
@@ -29,28 +29,35 @@ def unchecked() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
-    """What an engine has said of itself once: the *version* of the API that is spoken, and its own."""
+class Versions:
+    """The version of the API that is spoken to an engine, and the engine's own."""
 
-    version: str
+    api: str
     engine: str
 
 
 class Engine:
-    """One host's engine. *socket*: the path that docker's client would take there, as a script of the host has said."""
+    """One host's engine.
+
+    *socket*: the path that docker's client would take there; a script of the host may correct it.
+    """
 
     def __init__(
-        self, transport: base.Transport, host: hosts.Host, tell: Callable[[str], None] = lambda text: None
+        self, transport: base.Transport, host: hosts.Host,
+        tell: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._transport, self._host, self._tell = transport, host, tell
         self.socket = SOCKET
-        self.spoken: Spoken | None = None
+        self.versions: Versions | None = None
         self.info: Sequence[str] | None = None
         """What it has said of itself, lines NAME=VALUE as scripts/lib/engine.sh asks for them."""
-        self.state_dir = ""
-        """Where lading's state is on this host, once that has said so: its user's own folder is called after the engine."""
         self.told = ""
-        """The same as far as one of its host's scripts has told it: also of what only docker's client knows."""
+        """The same as a script of its host has told it: also what only docker's client knows."""
+        self.state_dir = ""
+        """Where lading's state is on this host, once the host has said so.
+
+        It is kept here because a user's own folder is called after the engine.
+        """
         self.marks: Mapping[str, str] | None = None
         """App → where it remembers that lading keeps it; None = it was not asked."""
         self._way: Way | None = None
@@ -61,38 +68,43 @@ class Engine:
         self._streams: set[connection.Connection] = set()
 
     @property
-    def is_unspoken(self) -> bool:
+    def is_client_only(self) -> bool:
         """Whether it is known that only scripts get at it, as long as this connection stands."""
         return self._way == "docker client"
 
     @property
     def described(self) -> str:
         """The way to it, for people; "" before it was tried."""
-        if self._way is None or self.spoken is None:
-            return "by its client" if self.is_unspoken else ""
-        return f"API {self.spoken.version}, {self._way}"
+        if self._way is None or self.versions is None:
+            return "by its client" if self.is_client_only else ""
+        return f"API {self.versions.api}, {self._way}"
 
     @property
     def root(self) -> str:
         """The folder in which it keeps everything; "" before it has said so."""
-        return next((line.removeprefix("root=") for line in self.info or () if line.startswith("root=")), "")
+        for line in self.info or ():
+            if line.startswith("root="):
+                return line.removeprefix("root=")
+        return ""
 
-    def lead_to(self, socket: str) -> bool:
-        """The host has said where docker's client finds its engine; True = what was asked was another one.
+    def use_socket(self, socket: str) -> bool:
+        """Ask the engine that docker's client finds by *socket*, as the host has said.
+
+        True = what was asked so far was another one.
 
         Raises:
-            UnspokenError: only the client knows.
+            UnavailableError: only the client knows.
         """
         if socket == BY_CLIENT:
             self._led += 1
             self.close()
-            self.spoken, self._way = None, "docker client"
-            raise UnspokenError("only docker's client knows where that is")
+            self.versions, self._way = None, "docker client"
+            raise UnavailableError("only docker's client knows where that is")
         if socket == self.socket or self._by_sudo:
             return False
         self._led += 1
         self.close()
-        self.socket, self.spoken, self.info, self._way = socket, None, None, None
+        self.socket, self.versions, self.info, self._way = socket, None, None, None
         return True
 
     @property
@@ -104,77 +116,85 @@ class Engine:
         """Whether the SSH user gets at it only by sudo: then no socket is forwarded."""
         return bool(self._host.sudo or self._host.sudo_group)
 
-    async def ask(self, *asked: requests.Request, check: Callable[[], None] = unchecked) -> list[requests.Answer]:
-        """The answers to all of *asked*, which go out at once; *check*: called each time before they do, what it raises ends it.
+    async def ask(
+        self, *asked: requests.Request, check: Callable[[], None] = unchecked
+    ) -> list[requests.Answer]:
+        """The answers to all of *asked*, which go out at once.
+
+        *check*: called each time before they do; what it raises ends it.
 
         Raises:
-            UnspokenError: it cannot be asked, or an answer is not whole.
+            UnavailableError: it cannot be asked, or an answer is not whole.
         """
         for again in (True, False):
             before = self._connection
             try:
                 open_one = await self._opened()
-                assert self.spoken is not None
+                assert self.versions is not None
                 check()
                 self._tell(f"{self._host.name} engine: {requests.summary(asked)}")
-                return await open_one.ask(asked, self.spoken.version)
+                return await open_one.ask(asked, self.versions.api)
             except connection.LostError as lost:
-                if again and before is not None:  # it stood open for a while, and has died unnoticed
+                if again and before is not None:  # it stood open, and has died unnoticed
                     continue
-                raise UnspokenError(str(lost)) from lost
+                raise UnavailableError(str(lost)) from lost
         raise AssertionError("unreachable")
 
-    async def stream(self, asked: requests.Request, check: Callable[[], None] = unchecked) -> Pieces:
+    async def stream(
+        self, asked: requests.Request, check: Callable[[], None] = unchecked
+    ) -> Pieces:
         """What it answers as it comes, over a stream of its own; *check*: as for `ask`.
 
         Raises:
-            UnspokenError: it cannot be asked, or stops in the middle.
+            UnavailableError: it cannot be asked, or stops in the middle.
             RefusedError: it does not do it.
         """
         await self._opened()
-        assert self.spoken is not None
-        opened, _ = await self._stream()
+        assert self.versions is not None
+        opened, _ = await self._open_stream()
         own = connection.Connection(opened)
         self._streams.add(own)
         try:
             check()
             self._tell(f"{self._host.name} engine: {requests.summary([asked])}")
-            async with aclosing(own.stream(asked, self.spoken.version)) as pieces:
+            async with aclosing(own.stream(asked, self.versions.api)) as pieces:
                 async for piece in pieces:
                     yield piece
         except connection.LostError as lost:
-            raise UnspokenError(str(lost)) from lost
+            raise UnavailableError(str(lost)) from lost
         finally:
             self._streams.discard(own)
             own.close()
 
     async def _opened(self) -> connection.Connection:
+        """The connection that stands, or a new one."""
         async with self._opening:
             if self._connection is not None and self._stands:
                 return self._connection
-            if self._connection is not None:  # it may have been another engine that was asked before
+            if self._connection is not None:  # behind the new one there may be another engine
                 self.info, self.told, self.marks = None, "", None
             led = self._led
-            made, way, spoken = await self._connect()
+            made, way, versions = await self._connect()
             if led != self._led:
                 made.close()
-                raise UnspokenError("the host has said meanwhile that its engine is elsewhere")
-            self._connection, self._way, self.spoken = made, way, spoken
+                raise UnavailableError("the host has said meanwhile that its engine is elsewhere")
+            self._connection, self._way, self.versions = made, way, versions
             return made
 
-    async def _connect(self) -> tuple[connection.Connection, Way, Spoken]:
-        opened, way = await self._stream()
+    async def _connect(self) -> tuple[connection.Connection, Way, Versions]:
+        """A new connection, and its way, once the engine has said which API it speaks."""
+        opened, way = await self._open_stream()
         made = connection.Connection(opened)
         try:
             return made, way, await _negotiated(made)
         except (connection.LostError, ValueError) as wrong:
             made.close()
-            raise UnspokenError(str(wrong)) from wrong
+            raise UnavailableError(str(wrong)) from wrong
 
-    async def _stream(self) -> tuple[base.Stream, Way]:
+    async def _open_stream(self) -> tuple[base.Stream, Way]:
         """A stream to the engine, by the way that is known, or else by the first that is open."""
         if self._way == "docker client":
-            raise UnspokenError(f"{self._host.name} lets nobody through to its engine")
+            raise UnavailableError(f"{self._host.name} lets nobody through to its engine")
         try:
             over = base.streaming(self._transport, self._host)
             if self._by_sudo or self._way == "dial-stdio":
@@ -183,10 +203,13 @@ class Engine:
         except base.NoStreamError as closed:
             if closed.lasting and not self._stands:
                 self._way = "docker client"
-            raise UnspokenError(closed.why) from closed
+            raise UnavailableError(closed.why) from closed
 
     async def _forwarded(self, over: base.Streaming) -> tuple[base.Stream, Way]:
-        """The engine's socket, else docker's own way to it: sshd says in the same words that it forwards none and that nobody listens.
+        """The engine's socket, else docker's own way to it.
+
+        The second is tried whatever sshd says: it forbids sockets in the same words in which it
+        says that nobody listens.
 
         Raises:
             NoStreamError: neither is open.
@@ -194,7 +217,7 @@ class Engine:
         try:
             return await over.open_socket(self._host, self.socket), "forwarded"
         except base.NoStreamError:
-            if self._way == "forwarded":
+            if self._way == "forwarded":  # it was open before, so nobody listens now
                 raise
         return await self._dialled(over)
 
@@ -210,7 +233,7 @@ class Engine:
         self._connection = None
 
 
-async def _negotiated(made: connection.Connection) -> Spoken:
+async def _negotiated(made: connection.Connection) -> Versions:
     """How an engine is spoken to, over a connection that has just been opened.
 
     Raises:
@@ -224,16 +247,19 @@ async def _negotiated(made: connection.Connection) -> Spoken:
     shape.fields(said, {"ApiVersion": str, "MinAPIVersion": str, "Version": str})
     parts: Sequence[Mapping[str, Any]] = shape.fitting(
         said.get("Components") or [], tuple[Mapping[str, Any], ...], "Components")
-    if any("podman" in str(one.get("Name")).lower() for one in parts):
-        raise ValueError("it is no Docker Engine")
+    for one in parts:
+        if "podman" in str(one.get("Name")).lower():
+            raise ValueError("it is no Docker Engine")
     version = requests.version(said.get("ApiVersion", ""), said.get("MinAPIVersion", ""))
-    return Spoken(version, said.get("Version", ""))
+    return Versions(version, said.get("Version", ""))
 
 
 class Engines:
     """The engines of all hosts of one call."""
 
-    def __init__(self, transport: base.Transport, tell: Callable[[str], None] = lambda text: None) -> None:
+    def __init__(
+        self, transport: base.Transport, tell: Callable[[str], None] = lambda text: None
+    ) -> None:
         self._transport, self._tell = transport, tell
         self._known: dict[str, Engine] = {}
 

@@ -1,4 +1,4 @@
-"""What an engine says of a host's containers, networks and volumes: few requests, all that do not wait for each other at once."""
+"""LOOK by a host's engine itself: its containers, networks and volumes, asked in two rounds."""
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -14,9 +14,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked. *app*: one app, or "" for all of lading's; *facts*: of all containers and networks, too.
+    """What is asked.
 
-    *volumes*: names of volumes that are asked for beside the app's own; None = no volume is looked at.
+    *app*: one app, or "" for all of lading's; *facts*: also of all containers and networks.
+    *volumes*: names of volumes that are asked for beside the app's own; None = no volume is.
     """
 
     app: str = ""
@@ -28,7 +29,8 @@ class Wanted:
 class Seen:
     """What an engine has said, as lines of scripts: see `answers`.
 
-    *containers*: those of the app, a JSON object each; *marks*: app → user and folder; *is_settled*: see `answers`.
+    *containers*: those of the app, a JSON object each; *marks*: app → user and folder;
+    *is_settled*: see `answers`.
     """
 
     info: Sequence[str] = ()
@@ -39,60 +41,74 @@ class Seen:
     is_settled: bool = False
 
 
-async def look(asked: engine.Engine, wanted: Wanted) -> Seen:
+async def look(dockerd: engine.Engine, wanted: Wanted) -> Seen:
     """What there is.
 
     Raises:
-        UnspokenError: the engine cannot be asked.
+        UnavailableError: the engine cannot be asked.
         ValueError: what it says cannot be read.
     """
-    labels = [] if wanted.facts else [f"{requests.PROJECT}={wanted.app}" if wanted.app else "lading.app"]
-    questions = {"containers": requests.containers(*labels)}
+    questions = _questions(wanted)
+    if wanted.facts and dockerd.info is None:
+        questions["info"] = requests.INFO
+    said = dict(zip(questions, await dockerd.ask(*questions.values()), strict=True))
+    if "info" in said:
+        dockerd.info = answers.info(answers.object_of(said["info"]))
+    read = await _apart(said.values(), lambda: _read(said, wanted))
+    more = [*map(requests.container, read.ids), *map(requests.volume, read.volumes)]
+    second = await dockerd.ask(*more) if more else []
+    return await _apart(second, lambda: _seen(dockerd, wanted, read, second))
+
+
+def _questions(wanted: Wanted) -> dict[str, requests.Request]:
+    """The lists that are asked for, by name."""
+    questions = {"containers": requests.containers(*_labels(wanted))}
     if wanted.facts:
         questions["networks"] = requests.NETWORKS
     if wanted.facts or wanted.volumes is not None:
         questions["volumes"] = requests.volumes()
-    if wanted.facts and asked.info is None:
-        questions["info"] = requests.INFO
-    said = dict(zip(questions, await asked.ask(*questions.values()), strict=True))
-    if "info" in said:
-        asked.info = answers.info(answers.object_of(said["info"]))
-    read = await _apart(said.values(), lambda: _read(said, wanted))
-    more = [*map(requests.container, read.ids), *map(requests.volume, read.volumes)]
-    second = await asked.ask(*more) if more else []
-    return await _apart(second, lambda: _seen(asked, wanted, read, second))
+    return questions
 
 
-async def containers(asked: engine.Engine, app: str) -> Sequence[str]:
+def _labels(wanted: Wanted) -> Sequence[str]:
+    """By which label containers are chosen; none where all are asked for."""
+    if wanted.facts:
+        return ()
+    if wanted.app:
+        return (f"{requests.PROJECT}={wanted.app}",)
+    return ("lading.app",)
+
+
+async def containers(dockerd: engine.Engine, app: str) -> Sequence[str]:
     """An app's containers, a JSON object each.
 
     Raises:
-        UnspokenError, ValueError: as `look`.
+        UnavailableError, ValueError: as `look`.
     """
-    (first,) = await asked.ask(requests.containers(f"{requests.PROJECT}={app}"))
+    (first,) = await dockerd.ask(requests.containers(f"{requests.PROJECT}={app}"))
     ids = answers.ids(answers.objects_of(first), app)
-    second = await asked.ask(*map(requests.container, ids)) if ids else []
+    second = await dockerd.ask(*map(requests.container, ids)) if ids else []
     return _inspected(second)
 
 
-async def own_info(asked: engine.Engine) -> Sequence[str]:
+async def own_info(dockerd: engine.Engine) -> Sequence[str]:
     """What the engine says of itself.
 
     Raises:
-        UnspokenError, ValueError: as `look`.
+        UnavailableError, ValueError: as `look`.
     """
-    if asked.info is None:
-        (said,) = await asked.ask(requests.INFO)
-        asked.info = answers.info(answers.object_of(said))
-    return asked.info
+    if dockerd.info is None:
+        (said,) = await dockerd.ask(requests.INFO)
+        dockerd.info = answers.info(answers.object_of(said))
+    return dockerd.info
 
 
 @dataclass(frozen=True, slots=True)
 class _First:
     """What the lists have said."""
 
-    ids: Sequence[str]
-    volumes: Sequence[str]
+    ids: Sequence[str]  # the containers that are inspected
+    volumes: Sequence[str]  # and the volumes
     names: Sequence[str]
     listed: Sequence[str]
     marks: Mapping[str, str] | None
@@ -101,18 +117,29 @@ class _First:
 
 def _read(said: Mapping[str, requests.Answer], wanted: Wanted) -> _First:
     containers = answers.objects_of(said["containers"])
-    volumes = answers.volumes_of_all(said["volumes"]) if "volumes" in said else ()
+    volumes: Sequence[answers.Said] = ()
+    marks = None
+    if "volumes" in said:
+        volumes = answers.volumes_of_all(said["volumes"])
+        marks = answers.marks(volumes)
     names = list(answers.volume_names(volumes))
     lines: list[str] = []
     if wanted.facts:
-        lines = [*answers.listed(containers), *answers.networks(answers.objects_of(said["networks"]))]
+        networks = answers.objects_of(said["networks"])
+        lines = [*answers.listed(containers), *answers.networks(networks)]
     return _First(
-        answers.ids(containers, wanted.app), _asked_for(volumes, names, wanted), names, lines,
-        answers.marks(volumes) if "volumes" in said else None,
-        wanted.facts and answers.is_settled(containers, wanted.app))
+        ids=answers.ids(containers, wanted.app),
+        volumes=_inspected_volumes(volumes, names, wanted),
+        names=names,
+        listed=lines,
+        marks=marks,
+        is_settled=wanted.facts and answers.is_settled(containers, wanted.app),
+    )
 
 
-def _asked_for(volumes: Sequence[answers.Said], names: Sequence[str], wanted: Wanted) -> list[str]:
+def _inspected_volumes(
+    volumes: Sequence[answers.Said], names: Sequence[str], wanted: Wanted
+) -> list[str]:
     """The volumes of which it is asked how they were made."""
     if wanted.volumes is None:
         return []
@@ -120,14 +147,23 @@ def _asked_for(volumes: Sequence[answers.Said], names: Sequence[str], wanted: Wa
     return list(dict.fromkeys([*answers.volumes_of(volumes, wanted.app), *by_name]))
 
 
-def _seen(asked: engine.Engine, wanted: Wanted, read: _First, more: Sequence[requests.Answer]) -> Seen:
+def _seen(
+    dockerd: engine.Engine, wanted: Wanted, read: _First, more: Sequence[requests.Answer]
+) -> Seen:
+    """What the lists have said, and *more*: the containers and then the volumes."""
     count = len(read.ids)
     volumes = None
     if wanted.volumes is not None:
         volumes = [*read.names, *(answers.volume(one) for one in _there(more[count:]))]
+    info = dockerd.info if wanted.facts else None
     return Seen(
-        asked.info or () if wanted.facts else (), read.listed, _inspected(more[:count]), volumes, read.marks,
-        read.is_settled)
+        info=info or (),
+        listed=read.listed,
+        containers=_inspected(more[:count]),
+        volumes=volumes,
+        marks=read.marks,
+        is_settled=read.is_settled,
+    )
 
 
 def _inspected(found: Sequence[requests.Answer]) -> list[str]:
@@ -146,11 +182,11 @@ async def _apart(found: Collection[requests.Answer], read: Callable[[], T]) -> T
     return read()
 
 
-async def marks(asked: engine.Engine) -> Mapping[str, str]:
+async def marks(dockerd: engine.Engine) -> Mapping[str, str]:
     """Where lading keeps apps, as the engine remembers it.
 
     Raises:
-        UnspokenError, ValueError: as `look`.
+        UnavailableError, ValueError: as `look`.
     """
-    (said,) = await asked.ask(requests.volumes())
+    (said,) = await dockerd.ask(requests.volumes())
     return answers.marks(answers.volumes_of_all(said))

@@ -1,4 +1,4 @@
-"""PULL images by a host's engine, with the login in a header: nothing is logged in on the host, nothing is left there."""
+"""PULL by a host's engine itself, with the login in a header: nothing of it is left on the host."""
 
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
@@ -15,13 +15,13 @@ class PullError(Exception):
     """An image was not pulled; the argument: the engine's own words."""
 
 
-async def has(asked: engine.Engine, references: list[str]) -> dict[str, bool]:
+async def has(dockerd: engine.Engine, references: list[str]) -> dict[str, bool]:
     """Which images are there.
 
     Raises:
-        UnspokenError, ValueError: it is not known.
+        UnavailableError, ValueError: it is not known.
     """
-    found = await asked.ask(*map(requests.image, references)) if references else []
+    found = await dockerd.ask(*map(requests.image, references)) if references else []
     for one in found:
         if not one.is_good and one.status != 404:
             raise ValueError(f"the engine answers {one.status}: {answers.message(one.body)}")
@@ -29,29 +29,32 @@ async def has(asked: engine.Engine, references: list[str]) -> dict[str, bool]:
 
 
 async def pull(
-    asked: engine.Engine, reference: str, login: command.Secret | None, told: Callable[[str], None],
-    check: Callable[[], None] = engine.unchecked,
+    dockerd: engine.Engine, reference: str, login: command.Secret | None,
+    told: Callable[[str], None], check: Callable[[], None] = engine.unchecked,
 ) -> None:
-    """Pull one image; *told* hears each line of progress, as docker's client would print it; *check*: see `engine.Engine.ask`.
+    """Pull one image.
+
+    *told* hears each line of progress, as docker's client would print it; *check*: see
+    `engine.Engine.ask`.
 
     Raises:
         PullError: the registry, or the engine, does not give it.
-        UnspokenError: the engine stopped in the middle.
+        UnavailableError: the engine stopped in the middle.
     """
     rest = b""
     failed = ""
     try:
-        async with aclosing(asked.stream(requests.pull(reference, login), check)) as pieces:
+        async with aclosing(dockerd.stream(requests.pull(reference, login), check)) as pieces:
             async for piece in pieces:
                 *lines, rest = (rest + piece).split(b"\n")
                 if len(rest) > LINE:
-                    raise engine.UnspokenError("it tells of progress in lines without an end")
+                    raise engine.UnavailableError("it tells of progress in lines without an end")
                 for line in lines:
                     failed = failed or _told(line, told)
     except connection.RefusedError as refused:
         raise PullError(f"Error response from daemon: {answers.message(refused.said)}") from refused
     failed = failed or _told(rest, told)
-    if failed:  # the answer's status was 200, long before
+    if failed:  # the answer's status came long before, and was 200
         raise PullError(failed)
 
 
@@ -64,7 +67,8 @@ def _told(line: bytes, told: Callable[[str], None]) -> str:
         return ""
     if said.get("error"):
         return " ".join(str(said["error"]).split())
-    if said.get("status") and not said.get("progressDetail"):  # how far a layer is would be a thousand lines
+    has_bytes = bool(said.get("progressDetail"))  # how far a layer is would be a thousand lines
+    if said.get("status") and not has_bytes:
         told(_line(said))
     return ""
 
@@ -75,13 +79,17 @@ def _line(said: Mapping[str, Any]) -> str:
     return f"{lead}{said['status']}"
 
 
-async def do(asked: engine.Engine, *changes: requests.Request, check: Callable[[], None] = engine.unchecked) -> None:
-    """Tag or untag; *check*: see `engine.Engine.ask`.
+async def carry_out(
+    dockerd: engine.Engine, *changes: requests.Request, check: Callable[[], None] = engine.unchecked
+) -> None:
+    """Tag, untag, or try a login; *check*: see `engine.Engine.ask`.
 
     Raises:
-        UnspokenError: it is not known whether it did.
+        UnavailableError: it is not known whether it did.
         PullError: it does not do one of them.
     """
-    for change, answer in zip(changes, await asked.ask(*changes, check=check), strict=True):
-        if not answer.is_good and not (change.method == "DELETE" and answer.status == 404):
+    found = await dockerd.ask(*changes, check=check)
+    for change, answer in zip(changes, found, strict=True):
+        is_gone = change.method == "DELETE" and answer.status == 404
+        if not answer.is_good and not is_gone:
             raise PullError(f"Error response from daemon: {answers.message(answer.body)}")

@@ -1,4 +1,4 @@
-"""Requests to Docker's API as values, and what an answer is: bounded, and masked for print (pure)."""
+"""Requests to Docker's API as values, bounded, and masked for print; and answers (pure)."""
 
 import base64
 import json
@@ -13,12 +13,13 @@ from lading.transport import command
 
 BODY = 16 * 1024 * 1024  # bytes of an answer's body
 PATIENCE = 30.0  # seconds for an answer to a question
-PULLED = 300.0  # seconds until a pull has begun: the registry is asked before the engine says a word
+PULLED = 300.0  # seconds until a pull has begun: the engine asks the registry first
 OLDEST = (1, 41)  # Docker Engine 20.10
-NEWEST = (1, 51)  # Docker Engine 28.5; a newer engine is spoken to in this version, if it still knows that
+NEWEST = (1, 51)  # Docker Engine 28.5; newer ones are spoken to so, if they still know it
 PROJECT = "com.docker.compose.project"
 
-_ENTRY = ("username", "password", "identitytoken", "registrytoken")  # what an entry of a Docker configuration may hold
+# What an entry of a Docker configuration may hold
+_ENTRY = ("username", "password", "identitytoken", "registrytoken")
 _ID = re.compile(r"\b[0-9a-f]{64}\b")
 NOTHING = command.Secret(b"")
 
@@ -27,8 +28,9 @@ NOTHING = command.Secret(b"")
 class Request:
     """One request: *path* without the API's version, *query* by name.
 
-    *secrets*: headers that nobody shows; *body*: likewise; *limit*: bytes of the body; *patience*: seconds; *changes*: it may only go while
-    a script of the same deployment holds the app's lock.
+    *secrets*: headers that nobody shows; *body*: likewise. *limit*: bytes of the answer's body;
+    *patience*: seconds. *changes*: it may only go while a script of the same deployment holds the
+    app's lock.
     """
 
     method: str
@@ -41,16 +43,24 @@ class Request:
     changes: bool = False
 
     def target(self, version: str) -> str:
-        """What stands in the request's first line; *version*: as "1.41", or "" for a path that has none."""
+        """What stands in the request's first line.
+
+        *version*: as "1.41", or "" for a path that has none.
+        """
         query = f"?{urlencode(self.query)}" if self.query else ""
-        return f"/v{version}{self.path}{query}" if version else self.path + query
+        start = f"/v{version}" if version else ""
+        return f"{start}{self.path}{query}"
 
     def masked(self) -> str:
         """The same for people; a login shows only that there is one."""
-        hidden = "".join(f" {name}: ***" for name, _ in self.secrets)
-        said = f" {self.query['filters']}" if "filters" in self.query else ""
-        more = "".join(f" {name}={_path(value)}" for name, value in self.query.items() if name not in ("filters", "all"))
-        return f"{self.method} {self.path}{said}{more}{hidden}"
+        words = [self.method, self.path]
+        if "filters" in self.query:
+            words.append(self.query["filters"])
+        for name, value in self.query.items():
+            if name not in ("filters", "all"):
+                words.append(f"{name}={_path(value)}")
+        words += [f"{name}: ***" for name, _ in self.secrets]
+        return " ".join(words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +82,22 @@ NETWORKS = Request("GET", "/networks")
 
 
 def summary(asked: Sequence[Request]) -> str:
-    """Requests that go out at once, in one line for people; of those of one kind only how many there are."""
+    """Requests that go out at once, in one line for people.
+
+    Those of one kind are shown once, with how many there are.
+    """
     kinds = Counter(_ID.sub("ID", one.masked()) for one in asked)
-    return ", ".join(f"{kind} ({count} times)" if count > 1 else kind for kind, count in kinds.items())
+    shown = []
+    for kind, count in kinds.items():
+        shown.append(f"{kind} ({count} times)" if count > 1 else kind)
+    return ", ".join(shown)
 
 
 def containers(*labels: str) -> Request:
-    """All containers, those that have ended too; of *labels*, NAME or NAME=VALUE, those that have each of them."""
+    """All containers, those that have ended too.
+
+    *labels*: NAME or NAME=VALUE; only those that have each of them.
+    """
     query = {"all": "1"}
     if labels:
         query["filters"] = _filters({"label": labels})
@@ -116,26 +135,35 @@ def pull(reference: str, login: command.Secret | None) -> Request:
 def check_login(username: str, password: bytes, registry: str) -> Request:
     """Whether a registry takes a login; the engine keeps nothing of it."""
     said = {"username": username, "password": password.decode(), "serveraddress": registry}
-    return Request("POST", "/auth", body=command.Secret(json.dumps(said).encode()), patience=60)
+    body = command.Secret(json.dumps(said).encode())
+    return Request("POST", "/auth", body=body, patience=60)
 
 
 def tag(reference: str, name: str) -> Request:
     """Call an image *name*, REPOSITORY:TAG, too."""
     repository, _, word = name.rpartition(":")
-    return Request("POST", f"/images/{_path(reference)}/tag", {"repo": repository, "tag": word}, changes=True)
+    query = {"repo": repository, "tag": word}
+    return Request("POST", f"/images/{_path(reference)}/tag", query, changes=True)
 
 
 def untag(name: str) -> Request:
-    """Take a name from an image; where it was the last one, and no container is made of it, the image goes."""
+    """Take a name from an image.
+
+    Where it was the last one, and no container is made of the image, the image goes.
+    """
     return Request("DELETE", f"/images/{_path(name)}", changes=True)
 
 
 def events(app: str) -> Request:
     """That one of an app's containers ends or tells of its health, from now on.
 
-    Without the filter most events would be `exec_*`: of health checks, three a second for each container.
+    Without the filter most events would be `exec_*`: each run of a health check has three of them.
     """
-    filters = {"type": ["container"], "event": ["die", "health_status"], "label": [f"{PROJECT}={app}"]}
+    filters = {
+        "type": ["container"],
+        "event": ["die", "health_status"],
+        "label": [f"{PROJECT}={app}"],
+    }
     return Request("GET", "/events", {"filters": _filters(filters)})
 
 
@@ -146,7 +174,9 @@ def login(username: str, password: bytes, registry: str) -> command.Secret:
 
 
 def entry(written: bytes, registry: str) -> command.Secret:
-    """The header X-Registry-Auth for an entry of a Docker configuration: `"REGISTRY":{"identitytoken":…}`.
+    """The header X-Registry-Auth for an entry of a Docker configuration.
+
+    *written*: `"REGISTRY":{"identitytoken":…}`.
 
     Raises:
         ValueError: it is another thing.
@@ -164,7 +194,9 @@ def _named(found: Mapping[str, str]) -> dict[str, str]:
     said = {name: found[name] for name in _ENTRY if found.get(name)}
     if found.get("auth") and "password" not in said:
         name, _, password = base64.b64decode(found["auth"]).decode().partition(":")
-        said |= {"username": name} | ({"password": password} if password else {})
+        said["username"] = name
+        if password:
+            said["password"] = password
     return said
 
 
@@ -175,7 +207,8 @@ def _header(said: Mapping[str, str]) -> command.Secret:
 def version(told: str, oldest: str) -> str:
     """The version of the API in which an engine is spoken to: the newest that both know.
 
-    *told*: its own version, as "1.41"; *oldest*: the oldest that it still knows, "" = it does not say.
+    *told*: its own version, as "1.41"; *oldest*: the oldest that it still knows, "" = it does not
+    say.
 
     Raises:
         ValueError: there is none, or it says another thing.
@@ -183,7 +216,8 @@ def version(told: str, oldest: str) -> str:
     newest, least = _numbers(told), _numbers(oldest or "1.0")
     chosen = min(newest, NEWEST)
     if chosen < max(least, OLDEST):
-        raise ValueError(f"it speaks API {oldest or '?'} to {told}, lading {_text(OLDEST)} to {_text(NEWEST)}")
+        raise ValueError(
+            f"it speaks API {oldest or '?'} to {told}, lading {_text(OLDEST)} to {_text(NEWEST)}")
     return _text(chosen)
 
 

@@ -1,4 +1,4 @@
-"""FOLLOW an app's containers: looked at once a second, and at once when the engine tells of an event."""
+"""FOLLOW an app's containers: a look each second, and at once when the engine tells of an event."""
 
 import asyncio
 import contextlib
@@ -12,23 +12,30 @@ from lading.drivers.engine_api import answers, connection, engine, looking, requ
 PERIOD = 1.0  # seconds
 TOLD = 64 * 1024  # bytes of one event
 SeenEnough = Callable[[Sequence[str]], bool]
+_LOST = (engine.UnavailableError, connection.RefusedError, errors.TransportError)
 
 
 class Events:
-    """The events of an app's containers that say that a look is due; subscribed before anything is done."""
+    """The events of an app's containers that say that a look is due.
 
-    def __init__(self, asked: engine.Engine, app: str) -> None:
-        self._asked, self._app = asked, app
+    They are subscribed to before anything is done.
+    """
+
+    def __init__(self, dockerd: engine.Engine, app: str) -> None:
+        self._dockerd, self._app = dockerd, app
         self.due = asyncio.Event()
         self._begun = asyncio.Event()
         self._task = asyncio.create_task(self._follow())
 
     async def _follow(self) -> None:
-        """Listen, and begin anew after a second where the stream was lost: what was missed is seen by the next look."""
+        """Listen, and begin anew after a second where the stream was lost.
+
+        What was missed is seen by the next look, which is due at once.
+        """
         while True:
             try:
-                with contextlib.suppress(engine.UnspokenError, connection.RefusedError, errors.TransportError):
-                    async with aclosing(self._asked.stream(requests.events(self._app))) as pieces:
+                with contextlib.suppress(*_LOST):
+                    async with aclosing(self._dockerd.stream(requests.events(self._app))) as pieces:
                         await self._listen(pieces)
             finally:
                 self._begun.set()
@@ -45,7 +52,10 @@ class Events:
             rest = rest[-TOLD:]
 
     async def subscribed(self) -> None:
-        """Come back once the engine tells, or has failed to: then the looks alone must do for a second."""
+        """Come back once the engine tells of events, or has failed to.
+
+        Where it has failed, the looks alone must do for a second.
+        """
         await self._begun.wait()
 
     async def next(self) -> None:
@@ -62,28 +72,39 @@ class Events:
 
 
 def is_due(line: bytes) -> bool:
-    """Whether an event says that a look is due: a container has ended, or tells of its health (pure)."""
+    """Whether an event says that a look is due (pure).
+
+    It is when a container has ended, or tells of its health.
+    """
     try:
         said = json.loads(line)
     except (ValueError, RecursionError):
         return False
     action = said.get("Action") if isinstance(said, dict) else None
-    return isinstance(action, str) and (action == "die" or action.startswith("health_status"))
+    if not isinstance(action, str):
+        return False
+    return action == "die" or action.startswith("health_status")  # "health_status: healthy"
 
 
-async def follow(asked: engine.Engine, app: str, events: Events, seen: SeenEnough, unreadable: Callable[[str], bool]) -> None:
-    """Show *seen* the app's containers, a JSON object each, until it has seen enough; *unreadable* hears of what is no such list.
+async def follow(
+    dockerd: engine.Engine, app: str, events: Events, seen: SeenEnough,
+    unreadable: Callable[[str], bool],
+) -> None:
+    """Show *seen* the app's containers, a JSON object each, until it has seen enough.
 
-    An engine that does not answer tells nothing: that is no look, and never "there are no containers".
+    *unreadable* hears of what is no such list. An engine that does not answer tells nothing: that
+    is no look, and never "there are no containers".
     """
-    while not await _is_enough(asked, app, seen, unreadable):
+    while not await _is_enough(dockerd, app, seen, unreadable):
         await events.next()
 
 
-async def _is_enough(asked: engine.Engine, app: str, seen: SeenEnough, unreadable: Callable[[str], bool]) -> bool:
+async def _is_enough(
+    dockerd: engine.Engine, app: str, seen: SeenEnough, unreadable: Callable[[str], bool]
+) -> bool:
     try:
-        found = await looking.containers(asked, app)
-    except (engine.UnspokenError, errors.TransportError, answers.NotGivenError):
+        found = await looking.containers(dockerd, app)
+    except (engine.UnavailableError, errors.TransportError, answers.NotGivenError):
         return False
     except ValueError as wrong:
         return unreadable(str(wrong))

@@ -1,4 +1,4 @@
-"""One host as a driver has it: its transport, its engine, where lading's state is there, and what becomes of an answer."""
+"""One host as a driver has it: its transport, its engine, lading's state there, and its answers."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -14,26 +14,33 @@ from lading.transport import command
 class Bound:
     """One host.
 
-    *folder*: where lading's state is, once the host has said it, which spares it from asking its engine; *marks*: app →
-    where the engine remembers that lading keeps it, once it was asked under the lease.
+    *folder*: where lading's state is, once the host has said it, which spares it from asking its
+    engine. *marks*: app → where the engine remembers that lading keeps it, once it was asked for
+    them under the lease.
     """
 
     def __init__(
-        self, transport: transports.Transport, host: hosts.Host, state_dir: str, asked: engine.Engine | None = None
+        self, transport: transports.Transport, host: hosts.Host, state_dir: str,
+        dockerd: engine.Engine | None = None,
     ) -> None:
-        self.transport, self.host, self.state_dir, self._asked = transport, host, state_dir, asked
+        self.transport, self.host, self.state_dir = transport, host, state_dir
+        self._dockerd = dockerd
         self.folder = ""
         self.marks: Mapping[str, str] | None = None
 
     @property
     def engine(self) -> engine.Engine | None:
         """Its engine, if that was asked itself before in this call; else scripts ask it."""
-        if self._asked is None or self._asked.is_unspoken or self._asked.spoken is None:
+        dockerd = self._dockerd
+        if dockerd is None or dockerd.is_client_only or dockerd.versions is None:
             return None
-        return self._asked
+        return dockerd
 
     def mark(self, app: str) -> str:
-        """Where the engine remembers that lading keeps an app, as scripts/lib/state-mark.sh takes it."""
+        """Where the engine remembers that lading keeps an app.
+
+        As scripts/lib/state-mark.sh takes it: "-" = nowhere, "" = the engine was not asked.
+        """
         return "" if self.marks is None else self.marks.get(app, "-")
 
     @property
@@ -53,7 +60,8 @@ class Bound:
         )
 
     async def send(
-        self, what: command.Command, on_part: transports.OnPart | None = None, until: asyncio.Event | None = None
+        self, what: command.Command, on_part: transports.OnPart | None = None,
+        until: asyncio.Event | None = None,
     ) -> command.Result:
         """Run a command to its end; *until*: see `Transport.run`.
 

@@ -12,12 +12,13 @@ def connect(
 ) -> base.Connect:
     """How a deployment gets at hosts over *transport*.
 
-    *state_dir*: where lading keeps its state there, a path or "auto"; *engines*: by whom their engines are asked
-    themselves, None = by scripts.
+    *state_dir*: where lading keeps its state there, a path or "auto"; *engines*: by whom their
+    engines are asked themselves, None = by scripts.
     """
 
     def ports(host: hosts.Host) -> base.HostDriver:
-        one = bound.Bound(transport, host, state_dir, engines.of(host) if engines is not None else None)
+        dockerd = engines.of(host) if engines is not None else None
+        one = bound.Bound(transport, host, state_dir, dockerd)
         return base.HostDriver(store.ShellStore(one), runtime.ShellRuntime(one))
 
     return ports

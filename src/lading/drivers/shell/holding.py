@@ -1,4 +1,4 @@
-"""What the controller has a host's engine change goes on only while a script there holds the app's lock, and is heard."""
+"""What a host's engine changes goes on only while a script there holds the app's lock."""
 
 import asyncio
 import time
@@ -22,7 +22,8 @@ class Held:
     def part(self, name: str, content: bytes) -> bool:
         """Take a part of the script's answer: what comes in time says that it lives.
 
-        What comes late may have waited here, for a controller that was stopped, since before the lock was let go.
+        What comes late says nothing: while this controller was stopped, it may have waited here
+        since before the lock was let go.
         """
         now = self._clock()
         if name == "held":
@@ -48,7 +49,8 @@ async def while_held(
     """Run *work* while the script *holding* holds the lock; what the script answers.
 
     Raises:
-        Refused, TransportError: the lock was not had, or lost, and *work* ended; or *work* itself was refused.
+        Refused, TransportError: the lock was not had, or was lost, and *work* was ended; or *work*
+            itself was refused.
     """
     held, done = Held(), asyncio.Event()
     script = asyncio.create_task(host.send(holding, held.part, done))

@@ -1,4 +1,4 @@
-"""PULL by a host's engine itself, while a script holds the app's lock: what is not there, then the tags that spare images."""
+"""PULL and tag by a host's engine itself, while a script there holds the app's lock."""
 
 from collections.abc import Mapping
 
@@ -10,25 +10,31 @@ from lading.drivers.shell import holding, releases, said
 from lading.transport import command
 
 
-async def there(asked: engine.Engine | None, what: base.Pull) -> Mapping[str, bool] | None:
+async def there(dockerd: engine.Engine | None, what: base.Pull) -> Mapping[str, bool] | None:
     """Which images a host has; None where a script finds out."""
-    if asked is None:
+    if dockerd is None:
         return None
     try:
-        return await pulling.has(asked, list(dict.fromkeys(what.images.values())))
-    except (engine.UnspokenError, ValueError, errors.TransportError):
+        return await pulling.has(dockerd, list(dict.fromkeys(what.images.values())))
+    except (engine.UnavailableError, ValueError, errors.TransportError):
         return None
 
 
 class ImagePull:
-    """What of a pull is still to be done on a host whose engine is asked itself; *there*: image → whether it has it."""
+    """What of a pull is still to be done on a host whose engine is asked itself.
+
+    *there*: image → whether the host has it.
+    """
 
     def __init__(
-        self, asked: engine.Engine, what: base.Pull, there: Mapping[str, bool], lines: said.Lines, app: str
+        self, dockerd: engine.Engine, what: base.Pull, there: Mapping[str, bool],
+        lines: said.Lines, app: str,
     ) -> None:
-        self._asked, self._what, self._there, self._lines = asked, what, there, lines
-        self._tags = [requests.tag(image, releases.kept_image(app, name, what.folder or what.release))
-                      for name, image in what.images.items()]
+        self._dockerd, self._what, self._there, self._lines = dockerd, what, there, lines
+        self._tags = []
+        for service, image in what.images.items():
+            kept = releases.kept_image(app, service, what.folder or what.release)
+            self._tags.append(requests.tag(image, kept))
 
     def check(self) -> None:
         """An image that nobody pulls must be there.
@@ -52,19 +58,20 @@ class ImagePull:
         for image in lacking:
             await self._pull(image, held)
         try:
-            await pulling.do(self._asked, *self._tags, check=held.check)
-        except (pulling.PullError, engine.UnspokenError) as wrong:
+            await pulling.carry_out(self._dockerd, *self._tags, check=held.check)
+        except (pulling.PullError, engine.UnavailableError) as wrong:
             raise base.Refused("pull", f"an image cannot be tagged: {wrong}") from wrong
 
     async def _log_in(self, held: holding.Held) -> None:
-        """Whether the registries take the logins: a pull would not say whose it was that they refuse."""
+        """Try the logins: a pull would not say which of them a registry refuses."""
         for login in self._what.logins:
             held.check()
             if login.identity:
                 continue
+            trial = requests.check_login(login.username, login.password, login.registry)
             try:
-                await pulling.do(self._asked, requests.check_login(login.username, login.password, login.registry))
-            except (pulling.PullError, engine.UnspokenError) as wrong:
+                await pulling.carry_out(self._dockerd, trial)
+            except (pulling.PullError, engine.UnavailableError) as wrong:
                 raise base.Refused("login", f"{login.registry}\n{wrong}") from wrong
 
     async def _pull(self, image: str, held: holding.Held) -> None:
@@ -72,16 +79,18 @@ class ImagePull:
             self._lines.tell(image, line)
 
         try:
-            await pulling.pull(self._asked, image, self._login(image), told, held.check)
-        except (pulling.PullError, engine.UnspokenError) as wrong:
-            raise base.Refused("gone" if self._what.kept else "pull", f"{image}\n{wrong}") from wrong
+            await pulling.pull(self._dockerd, image, self._login(image), told, held.check)
+        except (pulling.PullError, engine.UnavailableError) as wrong:
+            kind = "gone" if self._what.kept else "pull"
+            raise base.Refused(kind, f"{image}\n{wrong}") from wrong
 
     def _login(self, image: str) -> command.Secret | None:
         """The login for an image's registry, as the engine takes it."""
         registry = reference.parse(image).registry
         for login in self._what.logins:
-            if login.registry == registry:
-                if login.identity:
-                    return requests.entry(login.password, registry)
-                return requests.login(login.username, login.password, registry)
+            if login.registry != registry:
+                continue
+            if login.identity:
+                return requests.entry(login.password, registry)
+            return requests.login(login.username, login.password, registry)
         return None

@@ -1,7 +1,7 @@
 """LOOK: what runs where, all hosts at once; an unreachable host is a value.
 
-A script tells of lading's own files. The engine is asked itself, beside the script, where the host lets that through; else
-the script asks it, by docker's client.
+A script tells of lading's own files. Where the host lets that through, its engine is asked itself,
+beside the script; else the script asks it, by docker's client.
 """
 
 import asyncio
@@ -48,9 +48,10 @@ class Question:
     def command(self, host: str, apart: observation.Apart | None) -> command.Command:
         """The script that asks it of *host*."""
         return observation.observe(
-            marker(), state_dir=self.state_dir, app=self.app, nonce=self.nonce, binds=self.binds, facts=self.facts,
-            registries=self.registries, sources=self.sources, volumes=self.volumes, data=self.data, probe=self.probe,
-            host=host, want=self.want, since=self.since, apart=apart)
+            marker(), state_dir=self.state_dir, app=self.app, nonce=self.nonce, binds=self.binds,
+            facts=self.facts, registries=self.registries, sources=self.sources,
+            volumes=self.volumes, data=self.data, probe=self.probe, host=host, want=self.want,
+            since=self.since, apart=apart)
 
     @property
     def wanted(self) -> looking.Wanted:
@@ -59,39 +60,49 @@ class Question:
 
 
 async def fleet(
-    transport: base.Transport, where: Sequence[hosts.Host], *, state_dir: str, app: str = "", nonce: str = "",
-    binds: Sequence[str] = (), facts: bool = True, registries: Sequence[str] = (),
-    sources: Sequence[str] = (), volumes: Sequence[str] | None = None, data: Sequence[str] = (), probe: bool = False,
-    want: wants.Wants = wants.CHANGE, since: Mapping[str, wants.Since] = MappingProxyType({}),
+    transport: base.Transport, where: Sequence[hosts.Host], *, state_dir: str, app: str = "",
+    nonce: str = "", binds: Sequence[str] = (), facts: bool = True, registries: Sequence[str] = (),
+    sources: Sequence[str] = (), volumes: Sequence[str] | None = None, data: Sequence[str] = (),
+    probe: bool = False, want: wants.Wants = wants.CHANGE,
+    since: Mapping[str, wants.Since] = MappingProxyType({}),
     engines: engine.Engines | None = None,
 ) -> state.FleetState:
-    """What is on all of them, asked in parallel, in their order: one app, or all of lading's if *app* is empty.
+    """What is on all of them, asked in parallel, in their order.
 
-    *since*: by host; *engines*: by whom the hosts' engines are asked themselves, None = by scripts.
+    *app*: one app, "" = all of lading's; *since*: by host; *engines*: by whom the hosts' engines
+    are asked themselves, None = by scripts.
     """
-    question = Question(state_dir, app, nonce, binds, facts, registries, sources, volumes, data, probe, want)
-    seen = await asyncio.gather(*(
-        host(transport, one, replace(question, since=since.get(one.name, ())),
-             engines.of(one) if engines is not None else None) for one in where))
+    question = Question(
+        state_dir, app, nonce, binds, facts, registries, sources, volumes, data, probe, want)
+    looks = []
+    for one in where:
+        own = replace(question, since=since.get(one.name, ()))
+        dockerd = engines.of(one) if engines is not None else None
+        looks.append(host(transport, one, own, dockerd))
+    seen = await asyncio.gather(*looks)
     return state.FleetState({one.host: one for one in seen})
 
 
 async def host(
-    transport: base.Transport, where: hosts.Host, question: Question, asked: engine.Engine | None = None
+    transport: base.Transport, where: hosts.Host, question: Question,
+    dockerd: engine.Engine | None = None,
 ) -> state.HostState:
     """What is on one host."""
     try:
-        result, seen = await _answers(transport, where, question, asked)
-        if sum(map(len, result.parts.values())) > LARGE:  # the other hosts do not wait for it
+        result, seen = await _answers(transport, where, question, dockerd)
+        if sum(map(len, result.parts.values())) > LARGE:  # other hosts do not wait for it
             found = await asyncio.to_thread(_checked, where.name, result)
         else:
             found = _checked(where.name, result)
     except errors.TransportError as lost:
-        return state.HostState(where.name, error=lost.message, error_kind=lost.kind, error_hint=lost.hint)
-    return noted(found, asked, seen)
+        return state.HostState(
+            where.name, error=lost.message, error_kind=lost.kind, error_hint=lost.hint)
+    return noted(found, dockerd, seen)
 
 
-async def by_script(transport: base.Transport, where: hosts.Host, question: Question) -> state.HostState:
+async def by_script(
+    transport: base.Transport, where: hosts.Host, question: Question
+) -> state.HostState:
     """What is on one host, whose engine a script asks.
 
     Raises:
@@ -100,41 +111,47 @@ async def by_script(transport: base.Transport, where: hosts.Host, question: Ques
     return _checked(where.name, await transport.run(where, question.command(where.name, None)))
 
 
-def noted(found: state.HostState, asked: engine.Engine | None, seen: looking.Seen | None) -> state.HostState:
-    """The same, with the way by which its engine was asked, and what only the engine itself has told."""
-    if asked is None or not found.reachable:
+def noted(
+    found: state.HostState, dockerd: engine.Engine | None, seen: looking.Seen | None
+) -> state.HostState:
+    """The same, with the way by which its engine was asked, and what only that has told.
+
+    The engine is told what the host has said, for what is asked later in this call.
+    """
+    if dockerd is None or not found.reachable:
         return found
     if seen is not None:
-        asked.state_dir = found.facts.state_dir
-        asked.told = found.facts.docker_info or asked.told
-        asked.marks = seen.marks if seen.marks is not None else asked.marks
-    return replace(
-        found, facts=replace(found.facts, api=asked.described), is_settled=seen is not None and seen.is_settled)
+        dockerd.state_dir = found.facts.state_dir
+        dockerd.told = found.facts.docker_info or dockerd.told
+        if seen.marks is not None:
+            dockerd.marks = seen.marks
+    facts = replace(found.facts, api=dockerd.described)
+    return replace(found, facts=facts, is_settled=seen is not None and seen.is_settled)
 
 
-def apart(asked: engine.Engine) -> observation.Apart:
+def apart(dockerd: engine.Engine) -> observation.Apart:
     """What is known of an engine, for a script that runs beside it."""
-    known = observation.Apart(asked.state_dir, info=asked.told)
-    return replace(known, docker_root=asked.root) if asked.root else known
+    known = observation.Apart(dockerd.state_dir, info=dockerd.told)
+    return replace(known, docker_root=dockerd.root) if dockerd.root else known
 
 
 async def _answers(
-    transport: base.Transport, where: hosts.Host, question: Question, asked: engine.Engine | None
+    transport: base.Transport, where: hosts.Host, question: Question, dockerd: engine.Engine | None
 ) -> tuple[command.Result, looking.Seen | None]:
-    """What a host's script says, and its engine beside it; None for that where the script has asked it."""
-    if asked is None or asked.is_unspoken:
+    """What a host's script says, and its engine beside it; None where the script has asked that."""
+    if dockerd is None or dockerd.is_client_only:
         return await transport.run(where, question.command(where.name, None)), None
-    beside = asyncio.create_task(looking.look(asked, question.wanted))
+    beside = asyncio.create_task(looking.look(dockerd, question.wanted))
     beside.add_done_callback(_unawaited)
     try:
-        known = apart(asked)
+        known = apart(dockerd)
         result = await transport.run(where, question.command(where.name, known))
-        found, seen = await _joined(result, question, asked, beside)
-        if question.facts and asked.root != known.docker_root:  # its free space was asked of another folder
-            again = await transport.run(where, question.command(where.name, apart(asked)))
-            found = await joined(again, asked, seen)
+        found, seen = await _joined(result, question, dockerd, beside)
+        if question.facts and dockerd.root != known.docker_root:  # the script measured another disk
+            again = await transport.run(where, question.command(where.name, apart(dockerd)))
+            found = await joined(again, dockerd, seen)
         return found, seen
-    except (engine.UnspokenError, ValueError):
+    except (engine.UnavailableError, ValueError):
         return await transport.run(where, question.command(where.name, None)), None
     finally:
         beside.cancel()
@@ -148,67 +165,69 @@ def _unawaited(beside: "asyncio.Task[looking.Seen]") -> None:
 
 
 async def _joined(
-    result: command.Result, question: Question, asked: engine.Engine, beside: "asyncio.Task[looking.Seen]"
+    result: command.Result, question: Question, dockerd: engine.Engine,
+    beside: "asyncio.Task[looking.Seen]",
 ) -> tuple[command.Result, looking.Seen]:
     """A script's answer with that of the engine in it.
 
     Raises:
-        UnspokenError, ValueError: the engine has given none.
+        UnavailableError, ValueError: the engine has given none.
     """
     if "end" not in result.parts or "socket" not in result.parts:
-        raise engine.UnspokenError("the script's answer is not whole")
+        raise engine.UnavailableError("the script's answer is not whole")
     socket = result.text("socket")
-    if socket != asked.socket:  # what is still being asked there must not be taken for an answer from here
+    if socket != dockerd.socket:  # nothing that is still asked there counts as said here
         beside.cancel()
         await asyncio.wait({beside})
-    if asked.lead_to(socket):
-        seen = await _told(looking.look(asked, question.wanted))
+    if dockerd.use_socket(socket):
+        seen = await _told(looking.look(dockerd, question.wanted))
     else:
         seen = await _told(beside)
-    return await joined(result, asked, seen), seen
+    return await joined(result, dockerd, seen), seen
 
 
 async def _told(looked: Awaitable[looking.Seen]) -> looking.Seen:
     """What an engine says; a host that is lost meanwhile has said nothing.
 
     Raises:
-        UnspokenError, ValueError: it says nothing, or what cannot be read.
+        UnavailableError, ValueError: it says nothing, or what cannot be read.
     """
     try:
         return await looked
     except errors.TransportError as lost:
-        raise engine.UnspokenError(lost.message) from lost
+        raise engine.UnavailableError(lost.message) from lost
 
 
-async def joined(result: command.Result, asked: engine.Engine, seen: looking.Seen) -> command.Result:
+async def joined(
+    result: command.Result, dockerd: engine.Engine, seen: looking.Seen
+) -> command.Result:
     """A script's answer with what the engine has said beside it, as if the script had asked it.
 
     Raises:
-        UnspokenError, ValueError: the engine does not say more.
+        UnavailableError, ValueError: the engine does not say more.
     """
     parts = dict(result.parts)
     facts = [parts.get("facts", b"").decode("utf-8", "replace"), *seen.info, *seen.listed]
     if "engine-id" in parts:
-        facts += await looking.own_info(asked)
+        facts += await looking.own_info(dockerd)
     parts["facts"] = _lines(facts)
-    parts["containers"] = _lines([*seen.containers, *await _adopted(asked, parts)])
+    parts["containers"] = _lines([*seen.containers, *await _adopted(dockerd, parts)])
     if "marks" in parts:
-        known = seen.marks if seen.marks is not None else await looking.marks(asked)
+        known = seen.marks if seen.marks is not None else await looking.marks(dockerd)
         parts["marks"] = _lines([f"lading-state-{app} {where}" for app, where in known.items()])
     if seen.volumes is not None:
         parts["volumes"] = _lines(seen.volumes)
     return replace(result, parts=parts)
 
 
-async def _adopted(asked: engine.Engine, parts: Mapping[str, bytes]) -> list[str]:
-    """The containers of adopted apps, which have no label of lading's, where all apps are looked at."""
+async def _adopted(dockerd: engine.Engine, parts: Mapping[str, bytes]) -> list[str]:
+    """The containers of adopted apps, which have no label of lading's, where all apps are shown."""
     if "others" in parts:  # one app was looked at
         return []
-    currents = {name.removeprefix("current:"): said for name, said in parts.items() if name.startswith("current:")}
     found: list[str] = []
-    for app, said in currents.items():
-        if b'"adopted":' in said:
-            found += await looking.containers(asked, app)
+    for name, said in parts.items():
+        if name.startswith("current:") and b'"adopted":' in said:
+            found += await looking.containers(dockerd, name.removeprefix("current:"))
     return found
 
 
@@ -229,8 +248,10 @@ def _checked(name: str, result: command.Result) -> state.HostState:
 def answered(name: str, result: command.Result) -> state.HostState:
     """What a host's answer says of it; one that cannot be read, or only by a newer lading, is an error of that host."""
     if "broken" in result.parts:
-        return state.HostState(name, error="what lading keeps there could not be told: awk failed", error_kind="command",
-                               error_hint=f"on {name}: command -v awk tail; then lading check {name}")
+        return state.HostState(
+            name, error="what lading keeps there could not be told: awk failed",
+            error_kind="command",
+            error_hint=f"on {name}: command -v awk tail; then lading check {name}")
     try:
         spend = _bounded(name)
         seen = parsers.from_result(name, result, spend)

@@ -1,4 +1,4 @@
-"""The containers of a host: Compose and docker's client called by scripts, and its engine asked itself where that can be."""
+"""The containers of a host: by Compose and docker's client in scripts, or by its engine itself."""
 
 import asyncio
 import json
@@ -38,16 +38,18 @@ class ShellRuntime:
 
     async def look(self, app: str) -> state.HostState:
         """What there is of an app; a host that does not answer is a value."""
+        question = observe.Question(self._host.state_dir, app)
         return await observe.host(
-            self._host.transport, self._host.host, observe.Question(self._host.state_dir, app), self._host.engine)
+            self._host.transport, self._host.host, question, self._host.engine)
 
     async def pull(self, hold: base.Hold, what: base.Pull, listen: base.Listen | None = None) -> None:
         """Pull what is not there, and tag all so that a prune spares them."""
         lines = said.Lines("pull", listen, said.of_image(what.images))
-        asked = self._host.engine
-        there = await image_pull.there(asked, what)
-        if asked is not None and there is not None:
-            await self._pull_by_engine(hold, image_pull.ImagePull(asked, what, there, lines, hold.app))
+        dockerd = self._host.engine
+        there = await image_pull.there(dockerd, what)
+        if dockerd is not None and there is not None:
+            pull = image_pull.ImagePull(dockerd, what, there, lines, hold.app)
+            await self._pull_by_engine(hold, pull)
             return
         images = list(dict.fromkeys(what.images.values()))
         entries = [login for login in what.logins if login.identity]
@@ -107,10 +109,10 @@ class ShellRuntime:
         had = releases.anonymous(what.app) if what.verb == "roll" else []
         again = [f"{name} {what.release.services[name].content}" for name in starts] if what.restores else []
         lines = said.Lines("compose", listen, said.of_container(hold.app, what.release))
-        asked = self._host.engine
+        dockerd = self._host.engine
         values: guarded.Values = {
             **releases.call(what.release, what.secret_versions, what.app).values(), **_roll_lines(hold, what),
-            "WATCH": int(asked is None),
+            "WATCH": int(dockerd is None),
             "STEPS": scripts.lines([line for step in what.steps for line in _roll_step(step)]),
             "SPARE": "".join(f" {name}" for name in what.spares), "WHOLE": int(what.whole),
             "HAD": scripts.lines(had), "AGAIN": scripts.lines(again), "LIMIT": base.UP_TIMEOUT, "TELL": lines.limit,
@@ -119,21 +121,24 @@ class ShellRuntime:
         rolling = self._host.guarded(
             "roll", what.verb, hold, values, timeout=base.UP_TIMEOUT + what.patience, more=more)
         shown = _Shown(watcher, tell, lines.part)
-        if asked is None:
+        if dockerd is None:
             await self._host.send(rolling, shown.part)
         else:
-            await self._watched(asked, hold.app, rolling, shown)
+            await self._watched(dockerd, hold.app, rolling, shown)
 
     async def _watched(
-        self, asked: engine.Engine, app: str, rolling: command.Command, shown: "_Shown"
+        self, dockerd: engine.Engine, app: str, rolling: command.Command, shown: "_Shown"
     ) -> None:
-        """Bring services up by a script, which then only keeps the lease, while the engine is watched from here."""
-        events, done = watching.Events(asked, app), asyncio.Event()
+        """Bring services up by a script, while the engine is watched from here.
+
+        Once Compose has ended, the script only keeps the lease.
+        """
+        events, done = watching.Events(dockerd, app), asyncio.Event()
         tasks: list[asyncio.Task[Any]] = []
         try:
             await events.subscribed()
             script = asyncio.create_task(self._host.send(rolling, shown.part, done))
-            watch = asyncio.create_task(_watch(asked, app, events, shown, done))
+            watch = asyncio.create_task(_watch(dockerd, app, events, shown, done))
             tasks += [script, watch]
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             done.set()
@@ -211,12 +216,15 @@ class ShellRuntime:
 
 
 async def _watch(
-    asked: engine.Engine, app: str, events: watching.Events, shown: "_Shown", done: asyncio.Event
+    dockerd: engine.Engine, app: str, events: watching.Events, shown: "_Shown", done: asyncio.Event
 ) -> None:
-    """Show what there is once Compose has ended, until the watcher has seen enough: then the script may end."""
+    """Show what there is once Compose has ended, until the watcher has seen enough.
+
+    Then the script may end.
+    """
     await shown.is_up.wait()
     try:
-        await watching.follow(asked, app, events, shown.look, shown.unreadable)
+        await watching.follow(dockerd, app, events, shown.look, shown.unreadable)
     finally:
         done.set()
 
@@ -257,7 +265,7 @@ class _Shown:
         return False
 
     def look(self, containers: Sequence[str]) -> bool:
-        """Take the containers as the engine itself tells them, a JSON object each; True = seen enough."""
+        """Take the containers as the engine tells them, a JSON object each; True = seen enough."""
         return self._snapshot("\n".join(containers))
 
     def unreadable(self, why: str) -> bool:

@@ -27,7 +27,8 @@ class ShellStore:
         """Take the lease and its fence, write the record, and look; *tell* hears who or what is waited for."""
         apart = await self._apart()
         what = observation.lease(
-            observe.marker(), claim, self._host.state_dir, WAITING + 12 * claim.grace, apart, self._mark(claim.app))
+            observe.marker(), claim, self._host.state_dir, WAITING + 12 * claim.grace, apart,
+            self._mark(claim.app))
 
         def heard(name: str, content: bytes) -> bool:
             if name == "awaited":
@@ -46,32 +47,40 @@ class ShellStore:
 
     async def _apart(self) -> observation.Apart | None:
         """What is known of an engine that is asked itself; None where a script asks it."""
-        asked = self._host.engine
-        if asked is None:
+        dockerd = self._host.engine
+        if dockerd is None:
             return None
         try:
-            await looking.own_info(asked)
-        except (engine.UnspokenError, ValueError, errors.TransportError):
+            await looking.own_info(dockerd)
+        except (engine.UnavailableError, ValueError, errors.TransportError):
             return None
-        return observe.apart(asked)
+        return observe.apart(dockerd)
 
     def _mark(self, app: str) -> str:
-        """Where the engine remembered that lading keeps an app, when it was looked at before the lease."""
-        asked = self._host.engine
-        return "" if asked is None or asked.marks is None else asked.marks.get(app, "-")
+        """Where the engine remembered that lading keeps an app, as it was asked before the lease."""
+        dockerd = self._host.engine
+        if dockerd is None or dockerd.marks is None:
+            return ""
+        return dockerd.marks.get(app, "-")
 
-    async def _seen(self, claim: base.Claim, answer: command.Result, *, is_apart: bool) -> state.HostState:
-        """What there is under the lease; the engine is asked itself where the script has left that out."""
+    async def _seen(
+        self, claim: base.Claim, answer: command.Result, *, is_apart: bool
+    ) -> state.HostState:
+        """What there is under the lease.
+
+        *is_apart*: the script has left out what the engine is then asked for itself.
+        """
         if not is_apart:
             return observe.answered(self._host.host.name, answer)
-        asked = self._host.engine
-        if asked is not None:
+        dockerd = self._host.engine
+        if dockerd is not None:
             try:
-                told = await looking.look(asked, looking.Wanted(claim.app, facts=True))
-                seen = observe.answered(self._host.host.name, await observe.joined(answer, asked, told))
+                told = await looking.look(dockerd, looking.Wanted(claim.app, facts=True))
+                whole = await observe.joined(answer, dockerd, told)
+                seen = observe.answered(self._host.host.name, whole)
                 self._host.marks = told.marks
-                return observe.noted(seen, asked, told)
-            except (engine.UnspokenError, ValueError, errors.TransportError):
+                return observe.noted(seen, dockerd, told)
+            except (engine.UnavailableError, ValueError, errors.TransportError):
                 pass  # a script asks it, and says why it does not answer
         look = claim.look
         question = observe.Question(
@@ -92,18 +101,24 @@ class ShellStore:
         folder = what.app.folder(what.release.id)
         tar, known = releases.uploaded(what), releases.known_form(what)
         values: guarded.Values = {
-            **releases.call(what.release, what.secret_versions, what.app).values(), "RELEASE": folder, "SIZE": len(tar),
-            "READ_BY": known.read_by, "SUM_SIZE": len(known.sum), "SECRETS": scripts.lines(known.secrets),
+            **releases.call(what.release, what.secret_versions, what.app).values(),
+            "RELEASE": folder,
+            "SIZE": len(tar),
+            "READ_BY": known.read_by,
+            "SUM_SIZE": len(known.sum),
+            "SECRETS": scripts.lines(known.secrets),
             "STAGED": guarded.line(journal.Reached(hold.deployment, phase="staged")),
         }
-        payload = (command.Secret(tar + known.sum.encode()),)  # of secrets, too: nobody may try words on their sum
+        # The sum is of secrets, too, and on one that is seen anybody could try words
+        payload = (command.Secret(tar + known.sum.encode()),)
         answer = await self._host.send(self._host.guarded(
             "upload", "upload", hold, values, timeout=1800, ends=True, payload=payload, step="stage"))
         if "known" in answer.parts:
             return base.HostForm(known=known.checked(answer.text("known")))
         form = answer.parts.get("config", b"").decode("utf-8", "replace")
         form = form.replace(answer.text("dir"), "@DIR@")
-        return base.HostForm(form.replace(f"@DIR@/releases/{folder}/", f"@DIR@/releases/{what.release.id}/"))
+        stored, meant = f"@DIR@/releases/{folder}/", f"@DIR@/releases/{what.release.id}/"
+        return base.HostForm(form.replace(stored, meant))
 
     async def repair(self, hold: base.Hold, made: Sequence[Release], app: state.AppState) -> None:
         """Write the records of releases anew, beside what still lies there."""
@@ -115,19 +130,24 @@ class ShellStore:
 
     async def prepare(self, hold: base.Hold, expected: base.Containers | None) -> base.Containers | None:
         """The deployment is prepared, if the app's containers are as *expected*; else they are returned."""
-        now = await self._by_engine(hold.app)
-        if now is not None and (expected is None or guarded.expected(now) != guarded.expected(expected)):
+        now = await self._containers_by_engine(hold.app)
+        if now is not None and (expected is None or _differ(now, expected)):
             return now
-        values: guarded.Values = {"EXPECTED": "any" if now is not None else guarded.expected(expected),
-                  "PREPARED": guarded.line(journal.Reached(hold.deployment, phase="prepared"))}
+        values: guarded.Values = {
+            "EXPECTED": "any" if now is not None else guarded.expected(expected),
+            "PREPARED": guarded.line(journal.Reached(hold.deployment, phase="prepared")),
+        }
         answer = await self._host.send(self._host.guarded("prepare", "prepare", hold, values, timeout=120))
         return None if "prepared" in answer.parts else _containers(answer)
 
     async def commit(self, hold: base.Hold, what: base.Commit) -> None:
         """Write that the release is deployed."""
         values = {
-            "COMMITTED": guarded.line(what.record), "MARK": self._host.mark(hold.app), "RELEASE": what.app.folder(what.release.id),
-            "DEPLOYED": _compact(what.deployed.as_json()), "CURRENT": _compact(what.current.file_as_json()),
+            "COMMITTED": guarded.line(what.record),
+            "MARK": self._host.mark(hold.app),
+            "RELEASE": what.app.folder(what.release.id),
+            "DEPLOYED": _compact(what.deployed.as_json()),
+            "CURRENT": _compact(what.current.file_as_json()),
             "SCRIPT": releases.call(what.release, what.secret_versions, what.app).operator_script(),
         }
         await self._host.send(self._host.guarded("commit", "commit", hold, values, timeout=120))
@@ -136,39 +156,47 @@ class ShellStore:
         self, hold: base.Hold, result: base.Result, expected: base.Containers | None, pruned: base.Pruned
     ) -> base.Containers | None:
         """The deployment has ended here, if the app's containers are as *expected*; else they are returned."""
-        now = await self._by_engine(hold.app) if expected is not None else None
-        if now is not None and guarded.expected(now) != guarded.expected(expected):
+        now = None if expected is None else await self._containers_by_engine(hold.app)
+        if now is not None and _differ(now, expected):
             return now
         gone = releases.dropped(pruned)
-        untags = bool(gone.tags) and self._host.engine is not None
+        by_engine = bool(gone.tags) and self._host.engine is not None
         record = journal.Reached(hold.deployment, phase="ended", result=result)
-        values: guarded.Values = {**gone.values(), "DROP_RELEASES": "\n".join(gone.releases), "ENDED": guarded.line(record),
-                  "EXPECTED": "any" if now is not None else guarded.expected(expected, "any"), "HOLDS": int(untags)}
+        values: guarded.Values = {
+            **gone.values(),
+            "DROP_RELEASES": "\n".join(gone.releases),
+            "ENDED": guarded.line(record),
+            "EXPECTED": "any" if now is not None else guarded.expected(expected, "any"),
+            "HOLDS": int(by_engine),
+        }
         finishing = self._host.guarded(
-            "finish", "finish", hold, values, [] if untags else gone.tags, timeout=180)
-        if untags:
-            answer = await holding.while_held(self._host, finishing, lambda held: self._untag(held, gone.tags))
+            "finish", "finish", hold, values, [] if by_engine else gone.tags, timeout=180)
+        if by_engine:
+            answer = await holding.while_held(
+                self._host, finishing, lambda held: self._untag(held, gone.tags))
         else:
             answer = await self._host.send(finishing)
         return None if "ended" in answer.parts else _containers(answer)
 
-    async def _by_engine(self, app: str) -> base.Containers | None:
+    async def _containers_by_engine(self, app: str) -> base.Containers | None:
         """The app's containers as the engine itself tells them; None where a script asks it."""
-        asked = self._host.engine
-        if asked is None:
+        dockerd = self._host.engine
+        if dockerd is None:
             return None
         try:
-            return observation.parse_containers("\n".join(await looking.containers(asked, app)))
-        except (engine.UnspokenError, ValueError, errors.TransportError):
+            found = await looking.containers(dockerd, app)
+            return observation.parse_containers("\n".join(found))
+        except (engine.UnavailableError, ValueError, errors.TransportError):
             return None
 
     async def _untag(self, held: holding.Held, tags: Sequence[str]) -> None:
         """Give up the tags of releases that went; one that stays spares an image, and harms nobody."""
-        asked = self._host.engine
-        if asked is None:
+        dockerd = self._host.engine
+        if dockerd is None:
             return
-        with contextlib.suppress(engine.UnspokenError, pulling.PullError, errors.TransportError):
-            await pulling.do(asked, *map(requests.untag, tags), check=held.check)
+        untags = map(requests.untag, tags)
+        with contextlib.suppress(engine.UnavailableError, pulling.PullError, errors.TransportError):
+            await pulling.carry_out(dockerd, *untags, check=held.check)
 
     async def close(self, hold: base.Hold, record: journal.Reached, *, untouched: bool = False) -> None:
         """The deployment was undone here, or nothing was done; free the lease.
@@ -184,6 +212,10 @@ class ShellStore:
         """Free the lease; the deployment stays open."""
         values = {"LEFT": guarded.line(journal.Left(hold.deployment))}
         await self._host.send(self._host.guarded("leave", "leave", hold, values, timeout=60, step="release-lease"))
+
+
+def _differ(now: base.Containers, expected: base.Containers | None) -> bool:
+    return guarded.expected(now) != guarded.expected(expected)
 
 
 def _held(claim: base.Claim, fence: int) -> base.Hold | None:

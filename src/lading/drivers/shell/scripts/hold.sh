@@ -1,4 +1,5 @@
-# Hold the app's lock while the controller has the engine change what is no container: none of that outlives this script.
+# Hold the app's lock while the controller has the engine change what is no container: none of that
+# outlives this script.
 # needs: prelude state-dir under-lease held
 # may need: engine-state-dir
 

@@ -1,20 +1,25 @@
 # What lies in lading's folders of apps: in few processes, however many apps and files there are.
-# JOURNAL: recent = since the current deployment began, or all = all that a host shows. REACH: lines "APP DEPLOYMENT", which
-# what is shown of a journal must reach back to.
-# RELEASES: named = by `current` and by what is shown of the journal, or kept = all, with what lies beside them.
+# JOURNAL: recent = since the current deployment began, or all = all that a host shows.
+# REACH: lines "APP DEPLOYMENT", which what is shown of a journal must reach back to.
+# RELEASES: named = by `current` and by what is shown of the journal, or kept = all, with what lies
+# beside them.
 # FILES: 1 = sums of the current release's files; STOCK: 1 = which objects and secrets there are.
-# NONCE: salts the sums of secrets, so that no dictionary helps who reads the answer; without it there are none.
+# NONCE: salts the sums of secrets, so that no dictionary helps who reads the answer; without it
+# there are none.
 # HOST: what the host is called, or "".
 # needs: prelude uptime
 
 tab='	'
 
-# Tells what the list on stdin names, and after the line "journals" what `tail` says of all journals. A journal is shown
-# from the first beginning that is wanted. One whose last lines do not reach back to it is read by itself, and so is one
-# that has a line in it which looks like `tail`'s own.
+# Tells what the list on stdin names: first the list, see list_contents, then, after its line
+# "journals", what `tail` says of all journals, each after a line "==> APP/journal <==".
+# A journal is shown from the first beginning that is wanted. One whose last lines do not reach back
+# to that is read by itself, and so is one that has a line in it which looks like `tail`'s own.
+# Below, i is an app's number, and l a line's in its journal; parameters behind a gap are locals.
 # Exit status 3: a deployment was begun for a host of another name.
 # shellcheck disable=SC2016 # awk's
 contents_program='
+# A part of the answer begins, as by part in the shell
 function tell(name) {
     printf "\n%s %s\n", marker, name
 }
@@ -31,21 +36,27 @@ function text_of(place,    line, text) {
     close(place)
     return text
 }
+# If the line begins a deployment, remember where: the first one counts
 function note_begin(i, l, line,    id) {
     if (!match(line, /"kind":"begin","deployment":"[^"]*"/)) return
     id = substr(line, RSTART + 29, RLENGTH - 30)
     if (!((i, id) in begin)) begin[i, id] = l
 }
+# Keep a line of a journal until it is known from where on it is shown
 function note_line(i, line) {
     lines[i, ++count[i]] = line
     note_begin(i, count[i], line)
 }
+# The deployment that a `current` names, or ""
 function deployment_of(text) {
     if (!match(text, /"deployment": *"[^"]*"/)) return ""
     text = substr(text, RSTART, RLENGTH - 1)
     sub(/.*"/, "", text)
     return text
 }
+# From which line on a journal is shown: the first of all beginnings that are wanted. 0 = one of
+# them is not among the lines, or it is not known which they are: `current` has no "changed", or a
+# release no deployed.json
 function first_line(i,    ids, number, id, first) {
     if (ENVIRON["JOURNAL"] == "all") return 1
     if (i in bare || !index(current[i], "\"changed\":")) return 0
@@ -56,6 +67,7 @@ function first_line(i,    ids, number, id, first) {
     }
     return first
 }
+# Read a journal anew, as far back as a host shows one: its name needs no quotes, see is_app
 function read_alone(i,    line, command) {
     for (line in begin) if (index(line, i SUBSEP) == 1) delete begin[line]
     count[i] = 0
@@ -63,6 +75,7 @@ function read_alone(i,    line, command) {
     while ((command | getline line) > 0) note_line(i, line)
     close(command)
 }
+# Tell a journal; what it names is remembered for is_wanted
 function tell_journal(i,    first, l, line) {
     first = (i in mixed) ? 0 : first_line(i)
     if (!first && i in journal) {
@@ -74,12 +87,15 @@ function tell_journal(i,    first, l, line) {
         line = lines[i, l]
         print line
         named[i] = named[i] line
-        if (line ~ /"kind":"begin".*"engine":/ && !index(line, "\"host\":\"" ENVIRON["HOST"] "\"")) other = 3
+        if (line !~ /"kind":"begin".*"engine":/) continue
+        if (!index(line, "\"host\":\"" ENVIRON["HOST"] "\"")) other = 3
     }
 }
+# Whether a release is told of. Its first 12 digits do: some folders are called by no more
 function is_wanted(i, release) {
     return ENVIRON["RELEASES"] == "kept" || index(named[i], substr(release, 1, 12))
 }
+# Tell the files of an app that are on the list, which has them in the order of the apps
 function tell_files(i) {
     while (told < last[i]) {
         told++
@@ -93,6 +109,7 @@ BEGIN {
     marker = ENVIRON["MARKER"]
     shown = 0
 }
+# The list: an app, then what lies in its folder
 !reading && $1 == "app" {
     apps[++number] = $2
     place[$2] = number
@@ -126,11 +143,14 @@ BEGIN {
     last[number] = files
     next
 }
+# The list has ended. tail is given /dev/null last, so that it heads even a single journal
 !reading {
     reading = 1
     head["==> /dev/null <=="] = number + 1
     next
 }
+# The head of a journal. One that goes back shows that another was but a line of some journal: all
+# from the one before on may have got lines of each other
 $0 in head {
     for (i = head[$0] - 1; head[$0] <= shown && i <= shown; i++) mixed[i] = 1
     shown = head[$0]
@@ -152,8 +172,8 @@ END {
 }
 '
 
-# Lines "APP FOLDER": the release that each `current` on the list names first, before any other object, since "changed"
-# names releases of earlier deployments.
+# Lines "APP FOLDER": the release that each `current` on the list names first, before any other
+# object, since "changed" names releases of earlier deployments.
 # shellcheck disable=SC2016 # awk's
 current_program='
 {
@@ -167,9 +187,11 @@ current_program='
 }
 '
 
-# What sha256sum says of the files of many apps as a part for each; SUMMED: lines "APP FOLDER" in the order of the sums.
+# What sha256sum says of the files of many apps, as a part for each. SUMMED: lines "APP FOLDER" in
+# the order of the sums.
 # shellcheck disable=SC2016 # awk's
 sums_program='
+# The part of the next app begins; one without files has a part, too
 function tell_next() {
     told++
     printf "\n%s sums:%s:%s\n", ENVIRON["MARKER"], apps[told], folders[told]
@@ -183,6 +205,7 @@ BEGIN {
         place[words[1]] = i
     }
 }
+# "SUM  APP/PATH" becomes "SUM  PATH"
 {
     app = path = substr($0, index($0, "  ") + 2)
     sub(/\/.*/, "", app)
@@ -248,8 +271,8 @@ list_journals() {
     done
 }
 
-# tell_contents APP…: files, and journals; begun_elsewhere: 1 = one of them tells of a host of another name. What awk could
-# not tell must not count as absent.
+# tell_contents APP…: files, and journals. begun_elsewhere: 1 = one of them tells of a host of
+# another name. What awk could not tell must not count as absent.
 tell_contents() {
     longest=500 window=60
     [ "$JOURNAL" = recent ] || window=$longest
@@ -257,7 +280,8 @@ tell_contents() {
         list_contents "$@"
         # shellcheck disable=SC2046 # names of apps
         tail -n "$window" $(list_journals "$@") /dev/null 2>/dev/null
-    } | MARKER=$MARKER JOURNAL=$JOURNAL RELEASES=$RELEASES HOST=$HOST CLOCK="nowboot=$boot${newline}now=$uptime$newline" \
+    } | MARKER=$MARKER JOURNAL=$JOURNAL RELEASES=$RELEASES HOST=$HOST \
+        CLOCK="nowboot=$boot${newline}now=$uptime$newline" \
         awk -v "longest=$longest" "$contents_program"
     case $? in
     0) ;;
@@ -278,7 +302,8 @@ $(printf '%s\n' "$@" | awk "$current_program")
 FOLDERS
     [ -n "$roots" ] || return 0
     # shellcheck disable=SC2086 # names of apps and releases
-    find $roots -type f -exec sha256sum {} + 2>/dev/null | MARKER=$MARKER SUMMED=$summed awk "$sums_program"
+    find $roots -type f -exec sha256sum {} + 2>/dev/null |
+        MARKER=$MARKER SUMMED=$summed awk "$sums_program"
 }
 
 # tell_stock APP: its objects, and of each secret its name, its generation and a salted sum

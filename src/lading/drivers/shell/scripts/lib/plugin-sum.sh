@@ -1,7 +1,8 @@
-# The SHA-256 of the plug-in, worked out once: kept in lading's folder by what tells one file from another.
+# The SHA-256 of the plug-in, worked out once: kept in lading's folder by what tells files apart.
 # needs: state-dir plugin
 
-# sum_plugin: plugin_sum; empty where the client is called, or a script, which may call who knows what
+# sum_plugin: plugin_sum; empty where the client is called, or a plug-in that is a script, which may
+# call who knows what
 sum_plugin() {
     find_plugin
     read_kept_plugin
@@ -10,13 +11,15 @@ sum_plugin() {
     before=$plugin_stamp
     sum=$(sha256sum <"$plugin") || return 0
     version=$(docker_compose version --short 2>/dev/null </dev/null)
+    # The plug-in may have been replaced meanwhile
     read_kept_plugin
     [ "$plugin_stamp" = "$before" ] || return 0
     plugin_sum=${sum%% *}
     keep_plugin "$plugin_sum ${version:--} $before"
 }
 
-# keep_plugin LINE: before those of other users' plug-ins. Where it cannot be kept, it is worked out again.
+# keep_plugin LINE: before those of other users' plug-ins. Where it cannot be kept, it is worked out
+# again.
 keep_plugin() {
     {
         printf '%s\n' "$1" >"$kept_plugins.$$"
