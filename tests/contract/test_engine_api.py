@@ -5,6 +5,7 @@ import dataclasses
 import gc
 import json
 import signal
+import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -387,14 +388,19 @@ async def looker(tmp_path: Path) -> AsyncIterator[Callable[..., Looker]]:
 
 
 def client(host: Host, scripted: ScriptedEngine | None = None, environment: str = "") -> None:
-    """The host's docker: a client that answers as the engine would, and dials it if it is given."""
+    """The host's docker: a client that answers as the engine would, and dials it if it is given.
+
+    A binary, for one that is a script may lead anywhere, and is asked the way itself.
+    """
     dials = ""
     if scripted is not None:
         (host.bin / "dial").mkdir(exist_ok=True)
         dials = str(scripted.docker(host.bin / "dial"))
-    program = host.bin / "docker"
-    program.write_text(CLIENT.format(dials=dials, shown=BY_SCRIPT))
-    program.chmod(0o755)
+    script = host.bin / "docker.sh"
+    script.write_text(CLIENT.format(dials=dials, shown=BY_SCRIPT))
+    script.chmod(0o755)
+    source = f'#include <unistd.h>\nint main(int n, char **words) {{ execv("{script}", words); return 127; }}\n'
+    subprocess.run(["gcc", "-x", "c", "-o", str(host.bin / "docker"), "-"], input=source, text=True, check=True)
 
 
 async def test_the_engine_itself_is_asked_beside_a_script(

@@ -160,6 +160,11 @@ class Files:
         return {**values.local_values(self.closure, frozenset(), given), **given}
 
     @property
+    def image_texts(self) -> Mapping[str, str]:
+        """Service → image as the files write it."""
+        return outline.image_texts(self.closure)
+
+    @property
     def images(self) -> Mapping[str, str]:
         """Service → image, as far as that is certain before Compose merges the files."""
         return outline.images(self.closure, self.given)

@@ -6,7 +6,17 @@ from pathlib import Path
 
 from lading import context as contexts
 from lading import errors, settings
-from lading.compose import answered, passing, profiles, project, read, reference, registry, registry_access
+from lading.compose import (
+    answered,
+    passing,
+    profiles,
+    project,
+    read,
+    reference,
+    registry,
+    registry_access,
+    variables,
+)
 from lading.deploy import asked_ahead, credentials, pinning, placing, policy, source_selection
 from lading.deploy.request import Request
 from lading.inventory import hosts
@@ -69,11 +79,16 @@ async def read_pinned(
 
 
 def _known_images(here: read.Files, request: Request, fleet: settings.Settings) -> list[str]:
-    """The references that registries are asked for from here, as far as the files are certain."""
+    """The references that registries are asked for from here, as far as the files are certain.
+
+    One with a variable that is not given is not: the project may be refused for it.
+    """
     if request.require_immutable:  # one that moves is refused, and not asked for
         return []
     found = []
-    for image in here.images.values():
+    for service, image in here.images.items():
+        if not variables.names(here.image_texts[service]) <= here.given.keys():
+            continue
         try:
             by_hosts = fleet.by_hosts(reference.parse(image).registry)
         except errors.ComposeError:  # whoever reads the whole project says so

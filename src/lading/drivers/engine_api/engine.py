@@ -14,6 +14,7 @@ from lading.transport import base, command
 Pieces = AsyncGenerator[bytes, None]
 Way = Literal["forwarded", "dial-stdio", "docker client"]
 SOCKET = "/var/run/docker.sock"  # where docker's client looks when nothing says otherwise
+DIALLED: Literal["dial-stdio"] = "dial-stdio"
 BY_CLIENT = "-"  # in place of a socket's path: only docker's client knows where that is
 _DIAL = "exec docker system dial-stdio"
 _MARKER = "lading-dial"
@@ -100,7 +101,7 @@ class Engine:
             self.close()
             self.versions, self._way = None, "docker client"
             raise UnavailableError("only docker's client knows where that is")
-        if socket == self.socket or self._by_sudo:
+        if socket == self.socket or bool(self._host.sudo or self._host.sudo_group):
             return False
         self._led += 1
         self.close()
@@ -112,9 +113,9 @@ class Engine:
         return self._connection is not None and self._connection.is_open
 
     @property
-    def _by_sudo(self) -> bool:
-        """Whether the SSH user gets at it only by sudo: then no socket is forwarded."""
-        return bool(self._host.sudo or self._host.sudo_group)
+    def _is_dialled(self) -> bool:
+        """Whether only a program of the host gets at it: by sudo, or by what stands for docker."""
+        return bool(self._host.sudo or self._host.sudo_group) or DIALLED in (self.socket, self._way)
 
     async def ask(
         self, *asked: requests.Request, check: Callable[[], None] = unchecked
@@ -141,9 +142,13 @@ class Engine:
         raise AssertionError("unreachable")
 
     async def stream(
-        self, asked: requests.Request, check: Callable[[], None] = unchecked
+        self, asked: requests.Request, check: Callable[[], None] = unchecked, *,
+        is_spare: bool = False,
     ) -> Pieces:
         """What it answers as it comes, over a stream of its own; *check*: as for `ask`.
+
+        *is_spare*: it can be done without; so it takes no session of an SSH server, which may have
+        two in all.
 
         Raises:
             UnavailableError: it cannot be asked, or stops in the middle.
@@ -151,8 +156,9 @@ class Engine:
         """
         await self._opened()
         assert self.versions is not None
-        opened, _ = await self._open_stream()
-        own = connection.Connection(opened)
+        if is_spare and self._is_dialled:
+            raise UnavailableError("a session for it may be one too many")
+        own = await self._taken()
         self._streams.add(own)
         try:
             check()
@@ -165,6 +171,16 @@ class Engine:
         finally:
             self._streams.discard(own)
             own.close()
+
+    async def _taken(self) -> connection.Connection:
+        """A connection for one stream: of its own, or where that costs a session, the one there is."""
+        if self._is_dialled:
+            async with self._opening:
+                taken, self._connection = self._connection, None
+            if taken is not None and taken.is_open:
+                return taken
+        opened, _ = await self._open_stream()
+        return connection.Connection(opened)
 
     async def _opened(self) -> connection.Connection:
         """The connection that stands, or a new one."""
@@ -197,7 +213,7 @@ class Engine:
             raise UnavailableError(f"{self._host.name} lets nobody through to its engine")
         try:
             over = base.streaming(self._transport, self._host)
-            if self._by_sudo or self._way == "dial-stdio":
+            if self._is_dialled:
                 return await self._dialled(over)
             return await self._forwarded(over)
         except base.NoStreamError as closed:
@@ -223,7 +239,7 @@ class Engine:
 
     async def _dialled(self, over: base.Streaming) -> tuple[base.Stream, Way]:
         what = command.Command("engine", _DIAL, _MARKER, timeout=_OPEN_FOR)
-        return await over.open_program(self._host, what), "dial-stdio"
+        return await over.open_program(self._host, what), DIALLED
 
     def close(self) -> None:
         """Let go of all streams."""

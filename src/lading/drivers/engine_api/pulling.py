@@ -1,5 +1,6 @@
 """PULL by a host's engine itself, with the login in a header: nothing of it is left on the host."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Any
@@ -9,6 +10,8 @@ from lading.drivers.engine_api import answers, connection, engine, requests
 from lading.transport import command
 
 LINE = 64 * 1024  # bytes of one line of progress
+PROGRESS = 64 * 1024 * 1024  # bytes that one pull may tell
+_BYTES = b'"progressDetail":{"'  # as dockerd writes it, many times a second
 
 
 class PullError(Exception):
@@ -41,7 +44,7 @@ async def pull(
         PullError: the registry, or the engine, does not give it.
         UnavailableError: the engine stopped in the middle.
     """
-    rest = b""
+    rest, left = b"", PROGRESS
     failed = ""
     try:
         async with aclosing(dockerd.stream(requests.pull(reference, login), check)) as pieces:
@@ -49,8 +52,12 @@ async def pull(
                 *lines, rest = (rest + piece).split(b"\n")
                 if len(rest) > LINE:
                     raise engine.UnavailableError("it tells of progress in lines without an end")
+                left -= len(piece)
+                if left < 0:
+                    raise engine.UnavailableError("it tells more of progress than any pull does")
                 for line in lines:
                     failed = failed or _told(line, told)
+                await asyncio.sleep(0)  # other hosts do not wait for one that tells much
     except connection.RefusedError as refused:
         raise PullError(f"Error response from daemon: {answers.message(refused.said)}") from refused
     failed = failed or _told(rest, told)
@@ -60,6 +67,8 @@ async def pull(
 
 def _told(line: bytes, told: Callable[[str], None]) -> str:
     """Tell a line of progress; what it says of a failure, or ""."""
+    if _BYTES in line:  # how far a layer is would be a thousand lines
+        return ""
     try:
         said = shape.parse(line.decode("utf-8", "replace"))
         shape.fields(said, {"status": str, "id": str, "error": str})
@@ -67,8 +76,7 @@ def _told(line: bytes, told: Callable[[str], None]) -> str:
         return ""
     if said.get("error"):
         return " ".join(str(said["error"]).split())
-    has_bytes = bool(said.get("progressDetail"))  # how far a layer is would be a thousand lines
-    if said.get("status") and not has_bytes:
+    if said.get("status") and not said.get("progressDetail"):
         told(_line(said))
     return ""
 

@@ -35,7 +35,9 @@ class Events:
         while True:
             try:
                 with contextlib.suppress(*_LOST):
-                    async with aclosing(self._dockerd.stream(requests.events(self._app))) as pieces:
+                    async with aclosing(self._dockerd.stream(
+                        requests.events(self._app), is_spare=True
+                    )) as pieces:
                         await self._listen(pieces)
             finally:
                 self._begun.set()

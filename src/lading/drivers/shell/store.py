@@ -132,6 +132,7 @@ class ShellStore:
         """The deployment is prepared, if the app's containers are as *expected*; else they are returned."""
         now = await self._containers_by_engine(hold.app)
         if now is not None and (expected is None or _differ(now, expected)):
+            await self.confirm(hold)  # who was overtaken judges nobody's containers
             return now
         values: guarded.Values = {
             "EXPECTED": "any" if now is not None else guarded.expected(expected),
@@ -158,6 +159,7 @@ class ShellStore:
         """The deployment has ended here, if the app's containers are as *expected*; else they are returned."""
         now = None if expected is None else await self._containers_by_engine(hold.app)
         if now is not None and _differ(now, expected):
+            await self.confirm(hold)
             return now
         gone = releases.dropped(pruned)
         by_engine = bool(gone.tags) and self._host.engine is not None
