@@ -129,7 +129,8 @@ def aims_table(runs: Sequence[Run], numbers: Sequence[int]) -> str:
 
 
 def _median(cell: Sequence[Run], name: str) -> float:
-    return statistics.median(getattr(run, name) for run in cell)
+    found: float = statistics.median(getattr(run, name) for run in cell)
+    return found
 
 
 def _judged(found: float, limit: float) -> str:
