@@ -245,7 +245,8 @@ def test_no_secret_is_anywhere_it_must_not_be(canary: Canary, lab: Lab) -> None:
         canary.lading("rollback", app.name, *to)
         canary.lading("bundle", "--version", "1.1.0", "-o", str(canary.folder / "bundle"), "--json")
         asked_for_everything(canary)
-    assert "web1 stage | LOGINS='registry.lab:5000 ci'" in first.stderr
+    assert "web1 engine: POST /auth" in first.stderr
+    assert "X-Registry-Auth: ***" in first.stderr
     assert " secret bytes>" in first.stderr
     is_nowhere_it_must_not_be(canary, lab)
     modes = [lab.exec(host, f"stat -c %a /var/lib/lading/apps/{app.name}/secrets /home/deploy/.lading/*/apps/{app.name}/secrets "
