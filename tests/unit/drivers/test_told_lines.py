@@ -182,3 +182,12 @@ def test_what_the_last_health_check_said_is_seen() -> None:
         assert seen(nothing) == ""
 
 
+
+
+def test_of_what_an_engine_itself_says_no_more_is_told_than_of_a_script() -> None:
+    heard = Heard()
+    lines = said.Lines("pull", heard, said.of_image({"web": WEB}))
+    for number in range(base.TOLD + 5):
+        lines.tell(WEB, f"{number:06x}: Waiting")
+    assert (len(heard.lines), heard.lines[0].service, heard.lines[0].text) == (base.TOLD, "web", "000000: Waiting")
+    said.Lines("pull", None, said.of_image({})).tell(WEB, "nobody listens")
