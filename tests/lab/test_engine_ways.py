@@ -58,7 +58,7 @@ def test_where_no_socket_is_forwarded(
         starts = client_starts.started(counted, HOST)
         if expected == "dial-stdio":
             assert {*starts} == {"system dial-stdio"}
-            assert len(starts) == 2  # a stream for questions, one for events
+            assert len(starts) <= 2  # one for questions; a pull, if one is needed, takes it, and leaves another to be opened
         else:
             assert starts
         seen = theirs.lading("where", app.name)
@@ -72,7 +72,8 @@ def test_by_sudo(app: App, counted: Lab, tmp_path: Path) -> None:
     client_starts.started(counted, HOST)
     upgraded = theirs.deploy("1.1.0", to=HOST)
     assert upgraded.returncode == 0, upgraded.stderr
-    assert client_starts.started(counted, HOST) == ["system dial-stdio"] * 2
+    starts = client_starts.started(counted, HOST)
+    assert ({*starts}, len(starts) <= 2) == ({"system dial-stdio"}, True), starts
     assert "dial-stdio" in way(theirs)
 
 
