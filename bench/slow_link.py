@@ -20,9 +20,12 @@ async def late(source: asyncio.StreamReader, target: asyncio.StreamWriter, delay
         await asyncio.sleep(max(0.0, due - now()))
         if not data:
             break
-        target.write(data)
-        await target.drain()
-    await taking
+        try:
+            target.write(data)
+            await target.drain()
+        except ConnectionError:  # whoever listened there is gone
+            break
+    taking.cancel()
     target.close()
 
 
