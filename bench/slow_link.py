@@ -1,45 +1,42 @@
 """A ProxyCommand for a link that is slow: what goes in either direction arrives later by half a round trip."""
 
-import asyncio
+import contextlib
+import os
+import queue
+import socket
 import sys
+import threading
+import time
+from collections.abc import Callable
 
 
-async def late(source: asyncio.StreamReader, target: asyncio.StreamWriter, delay: float) -> None:
-    """Hand on what comes, each piece *delay* seconds after it came."""
-    waiting: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
-    now = asyncio.get_running_loop().time
+def late(read: Callable[[int], bytes], write: Callable[[bytes], object], delay: float) -> None:
+    """Hand on what comes, each piece *delay* seconds after it came, until nothing more does."""
+    waiting = queue.SimpleQueue[tuple[float, bytes]]()
 
-    async def take() -> None:
-        while data := await source.read(1 << 16):
-            await waiting.put((now() + delay, data))
-        await waiting.put((now() + delay, b""))
+    def take() -> None:
+        with contextlib.suppress(OSError):
+            while data := read(1 << 16):
+                waiting.put((time.monotonic() + delay, data))
+        waiting.put((0.0, b""))
 
-    taking = asyncio.create_task(take())
-    while True:
-        due, data = await waiting.get()
-        await asyncio.sleep(max(0.0, due - now()))
-        if not data:
-            break
-        try:
-            target.write(data)
-            await target.drain()
-        except ConnectionError:  # whoever listened there is gone
-            break
-    taking.cancel()
-    target.close()
+    threading.Thread(target=take, daemon=True).start()
+    with contextlib.suppress(OSError):  # whoever listened there is gone
+        while True:
+            due, data = waiting.get()
+            if not data:
+                return
+            time.sleep(max(0.0, due - time.monotonic()))
+            write(data)
 
 
-async def main(round_trip: float, address: str, port: int) -> None:
-    """Join stdin and stdout with a server."""
-    loop = asyncio.get_running_loop()
-    stdin = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdin), sys.stdin)
-    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, sys.stdout)
-    stdout = asyncio.StreamWriter(transport, protocol, None, loop)
-    reader, writer = await asyncio.open_connection(address, port)
-    ends = [asyncio.create_task(late(stdin, writer, round_trip / 2)), asyncio.create_task(late(reader, stdout, round_trip / 2))]
-    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+def main(round_trip: float, address: str, port: int) -> None:
+    """Join stdin and stdout with a server, until it ends."""
+    server = socket.create_connection((address, port))
+    there = threading.Thread(target=late, args=(lambda size: os.read(0, size), server.sendall, round_trip / 2), daemon=True)
+    there.start()
+    late(server.recv, lambda data: os.write(1, data), round_trip / 2)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(float(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
+    main(float(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
