@@ -64,8 +64,8 @@ class Engine:
         self._way: Way | None = None
         self._connection: connection.Connection | None = None
         self._opening = asyncio.Lock()
-        self._led = 0
-        """How often it was led elsewhere."""
+        self._redirected = 0
+        """How often the host has named another socket than the one asked so far."""
         self._streams: set[connection.Connection] = set()
 
     @property
@@ -97,13 +97,13 @@ class Engine:
             UnavailableError: only the client knows.
         """
         if socket == BY_CLIENT:
-            self._led += 1
+            self._redirected += 1
             self.close()
             self.versions, self._way = None, "docker client"
             raise UnavailableError("only docker's client knows where that is")
         if socket == self.socket or bool(self._host.sudo or self._host.sudo_group):
             return False
-        self._led += 1
+        self._redirected += 1
         self.close()
         self.socket, self.versions, self.info, self._way = socket, None, None, None
         return True
@@ -189,9 +189,9 @@ class Engine:
                 return self._connection
             if self._connection is not None:  # behind the new one there may be another engine
                 self.info, self.told, self.marks = None, "", None
-            led = self._led
+            redirected = self._redirected
             made, way, versions = await self._connect()
-            if led != self._led:
+            if redirected != self._redirected:
                 made.close()
                 raise UnavailableError("the host has said meanwhile that its engine is elsewhere")
             self._connection, self._way, self.versions = made, way, versions
