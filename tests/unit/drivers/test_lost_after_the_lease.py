@@ -39,7 +39,7 @@ class Cut:
 def test_a_link_that_is_cut_after_the_lease() -> None:
     transport = Cut()
     asked = engine.Engine(transport, HERE)
-    asked.versions, asked.info = engine.Versions("1.41", "20.10"), ["id=a", "root=/var/lib/docker"]
+    asked.api_version, asked.info = "1.41", ["id=a", "root=/var/lib/docker"]
     ports = store.ShellStore(bound.Bound(transport, HERE, "/x", asked))
     record = journal.Begun("d1", process="p1", app="shop", to="cafe")
     with pytest.raises(errors.UnreachableError):

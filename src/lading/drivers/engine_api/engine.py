@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from lading import shape
@@ -29,14 +28,6 @@ def unchecked() -> None:
     """Before what changes nothing, nothing need be sure."""
 
 
-@dataclass(frozen=True, slots=True)
-class Versions:
-    """The version of the API that is spoken to an engine, and the engine's own."""
-
-    api: str
-    engine: str
-
-
 class Engine:
     """One host's engine.
 
@@ -49,7 +40,8 @@ class Engine:
     ) -> None:
         self._transport, self._host, self._tell = transport, host, tell
         self.socket = SOCKET
-        self.versions: Versions | None = None
+        self.api_version: str | None = None
+        """The version of the API that is spoken to it; None = it was not reached yet."""
         self.info: Sequence[str] | None = None
         """What it has said of itself, lines NAME=VALUE as scripts/lib/engine.sh asks for them."""
         self.told = ""
@@ -76,9 +68,9 @@ class Engine:
     @property
     def described(self) -> str:
         """The way to it, for people; "" before it was tried."""
-        if self._way is None or self.versions is None:
+        if self._way is None or self.api_version is None:
             return "by its client" if self.is_client_only else ""
-        return f"API {self.versions.api}, {self._way}"
+        return f"API {self.api_version}, {self._way}"
 
     @property
     def root(self) -> str:
@@ -99,13 +91,13 @@ class Engine:
         if socket == BY_CLIENT:
             self._redirected += 1
             self.close()
-            self.versions, self._way = None, "docker client"
+            self.api_version, self._way = None, "docker client"
             raise UnavailableError("only docker's client knows where that is")
         if socket == self.socket or bool(self._host.sudo or self._host.sudo_group):
             return False
         self._redirected += 1
         self.close()
-        self.socket, self.versions, self.info, self._way = socket, None, None, None
+        self.socket, self.api_version, self.info, self._way = socket, None, None, None
         return True
 
     @property
@@ -131,10 +123,10 @@ class Engine:
             before = self._connection
             try:
                 open_one = await self._opened()
-                assert self.versions is not None
+                assert self.api_version is not None
                 check()
                 self._tell(f"{self._host.name} engine: {requests.summary(asked)}")
-                return await open_one.ask(asked, self.versions.api)
+                return await open_one.ask(asked, self.api_version)
             except connection.LostError as lost:
                 if again and before is not None:  # it stood open, and has died unnoticed
                     continue
@@ -155,7 +147,7 @@ class Engine:
             RefusedError: it does not do it.
         """
         await self._opened()
-        assert self.versions is not None
+        assert self.api_version is not None
         if is_spare and self._is_dialled:
             raise UnavailableError("a session for it may be one too many")
         own = await self._taken()
@@ -163,7 +155,7 @@ class Engine:
         try:
             check()
             self._tell(f"{self._host.name} engine: {requests.summary([asked])}")
-            async with aclosing(own.stream(asked, self.versions.api)) as pieces:
+            async with aclosing(own.stream(asked, self.api_version)) as pieces:
                 async for piece in pieces:
                     yield piece
         except connection.LostError as lost:
@@ -190,14 +182,14 @@ class Engine:
             if self._connection is not None:  # behind the new one there may be another engine
                 self.info, self.told, self.marks = None, "", None
             redirected = self._redirected
-            made, way, versions = await self._connect()
+            made, way, api_version = await self._connect()
             if redirected != self._redirected:
                 made.close()
                 raise UnavailableError("the host has said meanwhile that its engine is elsewhere")
-            self._connection, self._way, self.versions = made, way, versions
+            self._connection, self._way, self.api_version = made, way, api_version
             return made
 
-    async def _connect(self) -> tuple[connection.Connection, Way, Versions]:
+    async def _connect(self) -> tuple[connection.Connection, Way, str]:
         """A new connection, and its way, once the engine has said which API it speaks."""
         opened, way = await self._open_stream()
         made = connection.Connection(opened)
@@ -249,8 +241,8 @@ class Engine:
         self._connection = None
 
 
-async def _negotiated(made: connection.Connection) -> Versions:
-    """How an engine is spoken to, over a connection that has just been opened.
+async def _negotiated(made: connection.Connection) -> str:
+    """The version of the API that an engine is spoken to in, over a connection that has just been opened.
 
     Raises:
         LostError: it does not answer.
@@ -260,14 +252,13 @@ async def _negotiated(made: connection.Connection) -> Versions:
     if not answer.is_good:
         raise ValueError(f"it answers {answer.status} to /version")
     said = shape.parse(answer.body.decode("utf-8", "replace"))
-    shape.fields(said, {"ApiVersion": str, "MinAPIVersion": str, "Version": str})
+    shape.fields(said, {"ApiVersion": str, "MinAPIVersion": str})
     parts: Sequence[Mapping[str, Any]] = shape.fitting(
         said.get("Components") or [], tuple[Mapping[str, Any], ...], "Components")
     for one in parts:
         if "podman" in str(one.get("Name")).lower():
             raise ValueError("it is no Docker Engine")
-    version = requests.version(said.get("ApiVersion", ""), said.get("MinAPIVersion", ""))
-    return Versions(version, said.get("Version", ""))
+    return requests.version(said.get("ApiVersion", ""), said.get("MinAPIVersion", ""))
 
 
 class Engines:

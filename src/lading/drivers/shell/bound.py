@@ -32,7 +32,7 @@ class Bound:
     def engine(self) -> engine.Engine | None:
         """Its engine, if that was asked itself before in this call; else scripts ask it."""
         dockerd = self._dockerd
-        if dockerd is None or dockerd.is_client_only or dockerd.versions is None:
+        if dockerd is None or dockerd.is_client_only or dockerd.api_version is None:
             return None
         return dockerd
 
