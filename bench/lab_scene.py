@@ -105,6 +105,7 @@ class Scene:
         """The environment of the controller's commands."""
         own = controller.environment(self.lab, self.lab.running())
         own |= {"LADING_CONFIG": str(self.lab.fleet / "bench.yaml"), "LC_ALL": "C.UTF-8", "CI": None,
+                "PYTHONDONTWRITEBYTECODE": None,  # an installed program is compiled once, not at each start
                 "PATH": f"{ROOT / '.venv-bench/bin'}:{ROOT / '.venv/bin'}:{process.CLEAN_ENVIRONMENT['PATH']}"}
         merged = {**{k: v for k, v in os.environ.items() if not k.startswith("ANSIBLE_")}, **own}
         return {name: value for name, value in merged.items() if value is not None}
