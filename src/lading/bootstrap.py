@@ -90,7 +90,7 @@ async def host_keys(
     fleet: settings.Settings, chosen: Sequence[hosts.Host], tell: Tell | None = None
 ) -> list[tuple[str, list[tuple[str, str, str]]]]:
     """The keys that each of *chosen* shows, whether they are pinned or not."""
-    with loading.later():  # as in `_reached`
+    with loading.later(), loading.without_optional_libraries():  # as in `_reached`
         from lading import connecting
     transport = connecting.over_ssh(fleet, tell)
     try:
@@ -119,7 +119,8 @@ def _reached(
 ) -> _Reached:
     if offline:
         return _Reached(_NoHosts())
-    with loading.later():  # SSH and what works on hosts is more than half of all that there is to load
+    # SSH and what works on hosts is more than half of all that there is to load
+    with loading.later(), loading.without_optional_libraries():
         from lading import connecting
     transport = connecting.build_transport(fleet, environment, tell)
     asked = connecting.build_engines(transport, tell)

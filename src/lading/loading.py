@@ -20,6 +20,28 @@ def later() -> Iterator[None]:
             gc.enable()
 
 
+@contextlib.contextmanager
+def without_optional_libraries() -> Iterator[None]:
+    """No library of this machine is looked for: what is imported in here does without.
+
+    asyncssh looks for liboqs and libnettle when it is imported. Python's search for a library that
+    is not there starts ldconfig, gcc and ld, each time anew; and what servers are offered would
+    depend on what else is installed here.
+    """
+    import ctypes.util  # a call that asks no host does not need it
+
+    find = ctypes.util.find_library
+    ctypes.util.find_library = _find_nothing
+    try:
+        yield
+    finally:
+        ctypes.util.find_library = find
+
+
+def _find_nothing(name: str) -> None:
+    """No library has this name."""
+
+
 def done() -> None:
     """The verb is loaded, and begins: garbage is looked for from now on, if it was not.
 

@@ -75,6 +75,25 @@ def test_a_verb_loads_what_it_needs(case: str, home: dict[str, str]) -> None:
     assert done.stdout
 
 
+STARTED = """
+import sys
+programs = []
+sys.addaudithook(lambda event, said: programs.append(str(said[0])) if event == "subprocess.Popen" else None)
+from lading.cli import main
+main.run(sys.argv[1:])
+print("asyncssh" in sys.modules, *programs, file=sys.stderr)
+"""
+
+
+def test_no_compiler_is_started_on_the_way_to_a_host(home: dict[str, str], tmp_path: Path) -> None:
+    """asyncssh looks for optional libraries, and Python's way to find one ends with gcc and ld."""
+    (tmp_path / "lading.yaml").write_text("lading: 1\nhosts: {web1: {address: 127.0.0.1, port: 1}}\n")
+    done = subprocess.run([sys.executable, "-c", STARTED, "where"], env=home, text=True, capture_output=True, check=True)
+    loaded, *programs = done.stderr.splitlines()[-1].split()
+    assert loaded == "True"
+    assert not {Path(one).name for one in programs} & {"ldconfig", "gcc", "cc", "ld"}
+
+
 def test_garbage_is_looked_for_once_a_verb_is_loaded(home: dict[str, str]) -> None:
     done = subprocess.run([sys.executable, "-c", LOADED, "hosts", "list"], env=home, text=True, capture_output=True, check=True)
     assert done.stderr.split()[1:3] == ["True", "True"], "looked for again, and what was loaded is left out"
