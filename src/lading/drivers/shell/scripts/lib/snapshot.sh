@@ -49,6 +49,7 @@ tell_ticks() {
         say beat >&4 || break
     done
     kill $events 2>/dev/null
+    printf 'over\n'
 }
 
 # watch_containers: a snapshot each second, and whenever a container ends or tells of its health. Nobody but the controller
@@ -64,6 +65,7 @@ watch_containers() {
             looks=$((looks + 1))
             snapshot
             ;;
+        over) break ;;
         esac
     done
     rm -f "$app_dir/answer.$$"
