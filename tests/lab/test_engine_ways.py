@@ -8,8 +8,9 @@ import client_starts
 import pytest
 from app_client import App
 from lab_client import Lab
-from labkit.process import wait_until
 from ssh_client import ADDRESS, PORT, Person, make_key, public, second_sshd
+
+from labkit.process import wait_until
 
 HOST = "web1"
 NO_FORWARDING = "AllowStreamLocalForwarding no"
