@@ -239,7 +239,7 @@ async def test_bodies_and_secrets_arrive_and_are_not_told(asked: engine.Engine, 
     asked._tell = told.append
     scripted.says({"POST /auth": {"Status": "Login Succeeded"}, "POST /images/create": [chunked(b'{"status":"Done"}')]})
     await asked.ask(requests.check_login("ann", b"hunter2", "r.io"))
-    await pulling.pull(asked, "r.io/a@sha256:0f", requests.login("ann", b"hunter2", "r.io"), told.append)
+    await pulling.pull(asked, "r.io/a@sha256:0f", requests.login("ann", b"hunter2", "r.io"), told.append, still_held)
     assert scripted.lines() == ["GET /version", "POST /auth", "POST /images/create"]
     sent = scripted.heads[-1].lower()
     assert "x-registry-auth: " in sent and "content-length: 0" in sent
@@ -486,6 +486,35 @@ async def test_where_there_is_room_for_one_session_commands_have_it(
     assert quiet(caplog, capfd)
 
 
+async def test_where_there_is_room_for_two_sessions_a_pull_takes_the_one_that_asks(
+    a_host: MakeHost, scripted: ScriptedEngine
+) -> None:
+    """The other one is the script's that holds the lock meanwhile."""
+    host = a_host("MaxSessions 2", "DisableForwarding yes")
+    client(host, scripted)
+    scripted.answers[PULL] = [chunked(lines({"status": "Status: Downloaded"}))]
+    transport = host.transport()
+    where = host.sshd.host()
+    holds, done = asyncio.Event(), asyncio.Event()
+
+    def is_held(name: str, _: bytes) -> bool:
+        if name == "held":
+            holds.set()
+        return False
+
+    what = command.Command("hold", "printf '\nM held\n\nM next\n'; cat >/dev/null; printf '\nM end\n'", "M")
+    holding = asyncio.create_task(transport.run(where, what, is_held, done))
+    await holds.wait()
+    asked = engine.Engine(transport, where)
+    assert (await said(asked, requests.INFO))[0]["ID"] == "A:B"
+    assert await pulled(asked) == ["Status: Downloaded"]
+    assert (await said(asked, requests.INFO))[0]["ID"] == "A:B"
+    done.set()
+    assert "end" in (await holding).parts
+    asked.close()
+    await transport.close()
+
+
 async def test_by_sudo_the_engine_is_dialled(a_host: MakeHost, looker: Callable[..., Looker], scripted: ScriptedEngine) -> None:
     host = a_host()
     client(host, scripted)
@@ -610,9 +639,13 @@ def lines(*said: object) -> bytes:
     return b"".join(json.dumps(one).encode() + b"\r\n" for one in said)
 
 
+def still_held() -> None:
+    """The lock of the deployment that changes something here."""
+
+
 async def pulled(near: engine.Engine) -> list[str]:
     told: list[str] = []
-    await pulling.pull(near, IMAGE, None, told.append)
+    await pulling.pull(near, IMAGE, None, told.append, still_held)
     return told
 
 
@@ -665,12 +698,20 @@ async def test_which_images_are_there(near: engine.Engine, scripted: ScriptedEng
 
 async def test_what_is_done_to_tags(near: engine.Engine, scripted: ScriptedEngine) -> None:
     scripted.answers |= {"POST /images/a/tag": [head(201, "Content-Length: 0")], "DELETE /images/k:x": [answer([{"Untagged": "k:x"}])]}
-    await pulling.carry_out(near, requests.tag("a", "k:x"), requests.untag("k:x"), requests.untag("k:gone"))
+    await pulling.carry_out(near, requests.tag("a", "k:x"), requests.untag("k:x"), requests.untag("k:gone"), check=still_held)
     with pytest.raises(pulling.PullError, match="^Error response from daemon: page not found$"):
-        await pulling.carry_out(near, requests.tag("gone", "k:x"))
+        await pulling.carry_out(near, requests.tag("gone", "k:x"), check=still_held)
     scripted.answers["DELETE /images/k:x"] = [answer({"message": "in use"}, 409)]
     with pytest.raises(pulling.PullError, match="in use"):
-        await pulling.carry_out(near, requests.untag("k:x"))
+        await pulling.carry_out(near, requests.untag("k:x"), check=still_held)
+
+
+async def test_a_change_never_goes_out_unchecked(near: engine.Engine, scripted: ScriptedEngine) -> None:
+    with pytest.raises(ValueError, match="a change needs a check"):
+        await near.ask(requests.INFO, requests.untag("k:x"))
+    with pytest.raises(ValueError, match="a change needs a check"):
+        await anext(near.stream(requests.pull(IMAGE, None)))
+    assert scripted.lines() == []
 
 
 class Checked:

@@ -111,15 +111,19 @@ class SshTransport:
 
     async def _open_program(self, link: "_Link", what: command.Command) -> streams.ChannelStream:
         connection, _ = await self._connection(link, ())
-        try:
-            async with asyncio.timeout(OPENING):
-                writer, reader, _ = await connection.open_session(wire.line(link.host, what), encoding=None)
-        except asyncssh.ChannelOpenError as refused:
-            link.carries_programs = False
-            raise base.NoStreamError(f"{link.host.name} opens no session: {refused.reason}", lasting=True) from refused
-        except (asyncssh.Error, OSError, TimeoutError) as lost:
-            raise base.NoStreamError(f"{link.host.name}: {lost or 'no answer'}", lasting=False) from lost
-        stream = streams.ChannelStream(reader, writer, link.channels.release)
+        while True:
+            try:
+                async with asyncio.timeout(OPENING):
+                    writer, reader, _ = await connection.open_session(wire.line(link.host, what), encoding=None)
+                break
+            except asyncssh.ChannelOpenError as refused:
+                if await link.program_has_just_ended():
+                    continue
+                link.carries_programs = False
+                raise base.NoStreamError(f"{link.host.name} opens no session: {refused.reason}", lasting=True) from refused
+            except (asyncssh.Error, OSError, TimeoutError) as lost:
+                raise base.NoStreamError(f"{link.host.name}: {lost or 'no answer'}", lasting=False) from lost
+        stream = streams.ChannelStream(reader, writer, link.program_ended)
         try:
             await stream.write(wire.outgoing(what)[1])
         except OSError as lost:
@@ -316,6 +320,8 @@ class _Link:
         """Held while a program is begun, or ended for a command that finds no room."""
         self.room_due = 0.0
         """Until when a session that is refused is asked for again."""
+        self.program_due = 0.0
+        """The same for a program."""
         self.users = _Shared()
         """All its commands: one of the connections that are allowed."""
         self.workers = _Shared()
@@ -346,6 +352,18 @@ class _Link:
                 await asyncio.gather(*(one.end() for one in ending))
                 self.ended()
         if asyncio.get_running_loop().time() >= self.room_due:
+            return False
+        await asyncio.sleep(PAUSE)
+        return True
+
+    def program_ended(self) -> None:
+        """A program leaves its place to the next one, which sshd may notice only in a moment."""
+        self.channels.release()
+        self.program_due = asyncio.get_running_loop().time() + ROOM
+
+    async def program_has_just_ended(self) -> bool:
+        """Whether its place may be free in a moment, which is waited for."""
+        if asyncio.get_running_loop().time() >= self.program_due:
             return False
         await asyncio.sleep(PAUSE)
         return True

@@ -28,6 +28,12 @@ def unchecked() -> None:
     """Before what changes nothing, nothing need be sure."""
 
 
+def _require_check(asked: Sequence[requests.Request], check: Callable[[], None]) -> None:
+    """What changes something goes only while a script holds the app's lock: somebody must look."""
+    if check is unchecked and any(one.changes for one in asked):
+        raise ValueError("a change needs a check that its lock is still held")
+
+
 class Engine:
     """One host's engine.
 
@@ -118,7 +124,9 @@ class Engine:
 
         Raises:
             UnavailableError: it cannot be asked, or an answer is not whole.
+            ValueError: a change among them without a check, which is a bug.
         """
+        _require_check(asked, check)
         for again in (True, False):
             before = self._connection
             try:
@@ -145,7 +153,9 @@ class Engine:
         Raises:
             UnavailableError: it cannot be asked, or stops in the middle.
             RefusedError: it does not do it.
+            ValueError: a change without a check, which is a bug.
         """
+        _require_check([asked], check)
         await self._opened()
         assert self.api_version is not None
         if is_spare and self._is_dialled:

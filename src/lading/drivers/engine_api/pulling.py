@@ -33,7 +33,7 @@ async def has(dockerd: engine.Engine, references: list[str]) -> dict[str, bool]:
 
 async def pull(
     dockerd: engine.Engine, reference: str, login: command.Secret | None,
-    told: Callable[[str], None], check: Callable[[], None] = engine.unchecked,
+    told: Callable[[str], None], check: Callable[[], None],
 ) -> None:
     """Pull one image.
 
@@ -88,7 +88,7 @@ def _line(said: Mapping[str, Any]) -> str:
 
 
 async def carry_out(
-    dockerd: engine.Engine, *changes: requests.Request, check: Callable[[], None] = engine.unchecked
+    dockerd: engine.Engine, *changes: requests.Request, check: Callable[[], None]
 ) -> None:
     """Tag, untag, or try a login; *check*: see `engine.Engine.ask`.
 
