@@ -70,7 +70,7 @@ class ImagePull:
                 continue
             trial = requests.check_login(login.username, login.password, login.registry)
             try:
-                await pulling.carry_out(self._dockerd, trial)
+                await pulling.carry_out(self._dockerd, trial, check=held.check)
             except (pulling.PullError, engine.UnavailableError) as wrong:
                 raise base.Refused("login", f"{login.registry}\n{wrong}") from wrong
 
