@@ -119,8 +119,7 @@ def _reached(
 ) -> _Reached:
     if offline:
         return _Reached(_NoHosts())
-    # SSH and what works on hosts is more than half of all that there is to load
-    with loading.later(), loading.without_optional_libraries():
+    with loading.later(), loading.without_optional_libraries():  # SSH is more than half of all there is
         from lading import connecting
     transport = connecting.build_transport(fleet, environment, tell)
     asked = connecting.build_engines(transport, tell)

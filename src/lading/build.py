@@ -189,7 +189,8 @@ def _read(request: Request, environment: Mapping[str, str], fleet: settings.Sett
     override = [] if named else [name for name in sources.OVERRIDES if (tree.project / name).is_file()][:1]
     closure = sources.closure(tree, (*files, *override))
     app = read.project_name(closure.main, asked, chosen)
-    version = request.version or request.overrides.get("VERSION") or asked.passed.get("VERSION", "")
+    version = (request.version or request.overrides.get("VERSION") or asked.passed.get("VERSION", "")
+               or revision.exact_tag(tree, allow_dirty=request.allow_dirty))
     if fault := variables.version_fault(version, tag=True):
         raise errors.InputError(fault, "lading build --version 1.2.3")
     binary, bare = plugin.find(environment), _bare(closure)

@@ -28,7 +28,7 @@ def without_optional_libraries() -> Iterator[None]:
     is not there starts ldconfig, gcc and ld, each time anew; and what servers are offered would
     depend on what else is installed here.
     """
-    import ctypes.util  # a call that asks no host does not need it
+    import ctypes.util
 
     find = ctypes.util.find_library
     ctypes.util.find_library = _find_nothing

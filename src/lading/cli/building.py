@@ -56,6 +56,7 @@ def build(config: str, /, push: bool, as_json: bool, source: str, overwrite: boo
 
 
 @click.command()
+@deploying.named_argument
 @deploying.file_options
 @pushing_options
 @options.to_option

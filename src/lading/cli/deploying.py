@@ -30,7 +30,8 @@ def file_options(command: Callable[..., Any], *, named: bool = True) -> Callable
         click.option("-C", "--project-directory", default=".", type=click.Path(path_type=Path), help="The app's folder."),
         click.option("-f", "files", multiple=True, metavar="FILE", help="Compose file; several in their order."),
         *([click.option("--app", default="", metavar="NAME", help="The app's name, if the file has no name:.")] if named else []),
-        click.option("--version", "version", default="", metavar="V", help="The version (or VERSION in the environment)."),
+        click.option("--version", "version", default="", metavar="V", help="The version (else VERSION in the environment, else the Git tag of a clean tree)."),
+        click.option("--allow-dirty", is_flag=True, help="Take the Git tag as the version, though files differ from it."),
         click.option("-e", "overrides", multiple=True, metavar="KEY=VALUE", help="A variable of the Compose file."),
         click.option("--profile", "profiles", multiple=True, metavar="NAME", help="Start the services of this profile too; repeat it for several."),
     ]):
@@ -45,6 +46,10 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--source", type=click.Choice(["image", "worktree"]), default="image",
         help="Whose files count if they differ: of the commit that the image was built from, or those here.")(command)
     return file_options(command)
+
+
+named_argument = click.argument("named", metavar="[APP]", default="", shell_complete=completing.apps)
+"""The app that is meant: the files must be of that one."""
 
 
 def asked(project_directory: Path, to: tuple[str, ...], files: tuple[str, ...], app: str, version: str,
@@ -64,6 +69,7 @@ def asked(project_directory: Path, to: tuple[str, ...], files: tuple[str, ...], 
 
 
 @click.command()
+@named_argument
 @source_options
 @options.to_option
 @click.option("--refresh", is_flag=True, help="Look up the digest of every tag anew.")
@@ -96,6 +102,7 @@ def shown(context: contexts.Context, made: steps.Plan, as_json: bool) -> int:
 
 
 @click.command()
+@named_argument
 @source_options
 @options.to_option
 @options.yes_option

@@ -2,10 +2,10 @@
 
 import click
 
-from lading.cli import exporting_ansible, exporting_jenkins
+from lading.cli import exporting_ansible, exporting_jenkins, main
 
 
-@click.group()
+@click.group(cls=main.Noun)
 def export() -> None:
     """A deployment in other tools' formats."""
 

@@ -7,13 +7,13 @@ import click
 
 from lading import allowed, disk, errors, loading, settings
 from lading import found as finding
-from lading.cli import completing, options, prompts, render, terminal
+from lading.cli import completing, main, options, prompts, render, terminal
 from lading.inventory import hosts as inventory
 
 PINS = "in lading.yaml: ssh: {known_hosts: PATH}, a file in a folder that is there"
 
 
-@click.group()
+@click.group(cls=main.Noun)
 def hosts() -> None:
     """List hosts; look at their keys and pin them."""
 
@@ -107,7 +107,7 @@ def _pin(
     return [line for line in pinned if line not in old] + mine
 
 
-@click.group("config")
+@click.group("config", cls=main.Noun)
 def config() -> None:
     """What a fleet file that was found here runs and reads."""
 

@@ -12,7 +12,7 @@ from lading import bootstrap, disk, errors
 from lading import context as contexts
 from lading import found as finding
 from lading.bootstrap import LedgerUse
-from lading.cli import options, render, session, terminal
+from lading.cli import main, options, render, session, terminal
 from lading.ledger import ledger as ledgers
 from lading.queries import history as past
 
@@ -78,7 +78,7 @@ async def _ledger(config: str) -> AsyncIterator[ledgers.Ledger]:
         await kept.close()
 
 
-@click.group()
+@click.group(cls=main.Noun)
 def ledger() -> None:
     """Verify or rebuild the ledger; move it."""
 

@@ -42,7 +42,27 @@ VERBS = {
 }
 
 
-class Verbs(click.Group):
+DAILY = ("plan", "deploy", "where", "drift", "logs", "history", "rollback")
+"""The verbs of a day, which `lading` alone shows."""
+
+
+class Noun(click.Group):
+    """Commands about one thing; the thing alone names them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """See click; without a word nothing is wrong, and nothing to be done."""
+        if not args and not ctx.resilient_parsing:
+            for line in self.overview(ctx).splitlines():
+                terminal.out(line)
+            ctx.exit()
+        return super().parse_args(ctx, args)
+
+    def overview(self, ctx: click.Context) -> str:
+        """What somebody who typed no more is shown."""
+        return ctx.get_help()
+
+
+class Verbs(Noun):
     """A group that imports a verb's module only when the verb is used; --help needs none of them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -58,6 +78,22 @@ class Verbs(click.Group):
         loading.done()
         command: click.Command = getattr(module, name)
         return command
+
+    def overview(self, ctx: click.Context) -> str:
+        """The verbs of a day, a line each."""
+        width = max(map(len, DAILY))
+        lines = [f"  lading {name:<{width}}  {VERBS[name][1]}" for name in DAILY]
+        more = "All verbs: lading --help. One of them: lading VERB --help. A fleet file to begin with: lading init."
+        return "\n".join([*lines, "", more])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """See click, which knows only commands that are loaded."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as wrong:
+            raise click.exceptions.NoSuchCommand(wrong.command_name, possibilities=VERBS, ctx=ctx) from wrong
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
         """The verbs that begin so, from VERBS, and the options."""
@@ -122,9 +158,18 @@ def run(words: list[str]) -> int:
     except SystemExit as done:  # click's way out after completion
         return done.code if isinstance(done.code, int) else 0
     except click.ClickException as wrong:
-        hint = wrong.ctx.get_usage() if isinstance(wrong, click.UsageError) and wrong.ctx else ""
-        report(errors.InputError(wrong.format_message(), hint), as_json)
+        report(_misspelt(wrong), as_json)
         return 2
+
+
+def _misspelt(wrong: click.ClickException) -> errors.InputError:
+    """What click says of a command line, with the nearest word that would have been right, or the usage."""
+    if isinstance(wrong, click.exceptions.NoSuchCommand | click.exceptions.NoSuchOption):
+        near = wrong.possibilities
+        usage = wrong.ctx.get_usage() if wrong.ctx else ""
+        return errors.InputError(wrong.message, f"did you mean {near[0]}?" if near else usage)
+    hint = wrong.ctx.get_usage() if isinstance(wrong, click.UsageError) and wrong.ctx else ""
+    return errors.InputError(wrong.format_message(), hint)
 
 
 def _shown(code: int) -> int:

@@ -18,7 +18,8 @@ def _reason(_ctx: click.Context, _param: click.Parameter, given: str) -> str:
 
 
 to_option = click.option("--to", multiple=True, metavar="DEST", shell_complete=completing.destinations,
-                         help="Destination, host, group or pattern; several by comma or repetition.")
+                         help="Destination, host, group or pattern; several by comma or repetition. "
+                              "A change needs none where lading.yaml has one destination.")
 
 
 def _app(_ctx: click.Context, _param: click.Parameter, name: str) -> str:

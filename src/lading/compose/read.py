@@ -48,6 +48,7 @@ class Request:
     *environment* is the caller's whole one; only what *pass_env* lets through becomes a variable of the project.
     *source*: what lading.yaml calls the source of a project without a repository's address.
     *profiles*: those that were typed; *usual*: those of the destination, None if it names none.
+    *origin*: where a *version* comes from that nobody typed, in words.
     """
 
     directory: Path
@@ -63,6 +64,7 @@ class Request:
     source: str = ""
     profiles: tuple[str, ...] = ()
     usual: tuple[str, ...] | None = None
+    origin: str = ""
 
     @property
     def given(self) -> Mapping[str, str]:
@@ -150,6 +152,12 @@ class Files:
         texts = outline.image_texts(self.closure)
         services = {name: {"image": text} for name, text in texts.items()}
         return _version(self.request, {"services": services}, self.closure.all)
+
+    @property
+    def lacks_version(self) -> bool:
+        """Whether an image needs VERSION, and nobody gives one."""
+        texts = self.image_texts.values()
+        return not self.version and any(values.VERSION in variables.names(text) for text in texts)
 
     @property
     def given(self) -> Mapping[str, str]:
@@ -313,7 +321,7 @@ class Merged:
         tree, asked = chosen.tree, request.asked_profiles(chosen.profiles)
         raw = profiles.without(whole, needless) if needless else whole
         version = _version(request, raw, closure.all)
-        cargo = shipping.Cargo(warnings=[*chosen.notes])
+        cargo = shipping.Cargo(warnings=[*filter(None, [request.origin]), *chosen.notes])
         demanded = [need for need in values.model_needs(whole) if need.service in needless and values.demanding(need)]
         given, needs = _values(request, name, version, chosen, closure, raw, compose, cargo, demanded)
         for one in closure.locals:

@@ -26,6 +26,33 @@ def time(tree: worktree.Tree, commit: str) -> str:
     return found[1] if found is not None else ""
 
 
+def exact_tag(tree: worktree.Tree, *, allow_dirty: bool = False) -> str:
+    """The tag of the commit that is checked out, "" if it has none; *allow_dirty*: files may differ from it.
+
+    Raises:
+        InputError: it has several, or tracked files differ from it.
+    """
+    now = worktree.head(tree)
+    if not now:
+        return ""
+    assert tree.git is not None
+    done = tree.git.run("for-each-ref", f"--points-at={now}", "--format=%(refname:strip=2)", "refs/tags")
+    tags = done.stdout.decode("utf-8", "replace").split()
+    if not tags:
+        return ""
+    if len(tags) > 1:
+        raise errors.InputError(
+            f"no version was given, and commit {now[:12]} has several tags: {', '.join(tags)}",
+            f"name one: --version {tags[-1]}")
+    changed = [] if allow_dirty else worktree.differing(tree, now, [str(tree.top)])
+    if changed:
+        named = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
+        raise errors.InputError(
+            f"no version was given, and the work tree is not what tag {tags[0]} is: {named}",
+            f"commit and tag it; or --allow-dirty; or name a version: --version {tags[0]}")
+    return tags[0]
+
+
 def paths(tree: worktree.Tree, reading: project.Reading) -> list[str]:
     """The files of a deployment, relative to the work tree's top: what ships, and the env files and secrets it names."""
     root = tree.project if reading.directory == "." else tree.top

@@ -11,6 +11,8 @@ class Request:
 
     *source*: "image" or "worktree", whose files count where they differ.
     *digests*: image → the digest it must have.
+    *named*: the app that the files must be of, "" = any.
+    *allow_dirty*: a version that is a tag may be one that the files here differ from.
     *accepted*: hosts that are put right though they contradict the ledger.
     """
 
@@ -30,3 +32,5 @@ class Request:
     digests: Mapping[str, str] = field(default_factory=dict)
     accepted: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
+    named: str = ""
+    allow_dirty: bool = False

@@ -1,7 +1,7 @@
 """What is deployed and where, before hosts are asked: destination, files, variables, digests."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lading import context as contexts
@@ -15,6 +15,7 @@ from lading.compose import (
     reference,
     registry,
     registry_access,
+    revision,
     variables,
 )
 from lading.deploy import asked_ahead, credentials, pinning, placing, policy, source_selection
@@ -66,6 +67,7 @@ async def read_pinned(
     access = credentials.access(fleet, environment)
 
     here = find_files(environment, request, destination, fleet, answers=answers)
+    _check_named(request, here, destination)
 
     def find_beside(asked: Request, beside: Path) -> read.Files:
         return find_files(environment, asked, destination, fleet, beside=beside, answers=here.answers)
@@ -125,7 +127,29 @@ def find_files(
         project=destination.project.replace("{dest}", destination.name), beside=beside,
         pass_env=pass_env, source=source, profiles=request.profiles, usual=destination.profiles,
     )
-    return read.find(asked, answers)
+    found = read.find(asked, answers)
+    if not found.lacks_version:
+        return found
+    tag = revision.exact_tag(found.tree, allow_dirty=request.allow_dirty)
+    if not tag:
+        return found
+    told = f"version {tag}: the Git tag of the commit that is checked out"
+    return read.find(replace(asked, version=tag, origin=told), found.answers)
+
+
+def _check_named(request: Request, here: read.Files, destination: hosts.Destination) -> None:
+    """Refuse files that are of another app than the one that was named.
+
+    Raises:
+        InputError: they are.
+    """
+    named = request.named
+    project_of = destination.project.replace("{dest}", destination.name) or "{app}"
+    if not named or here.name in (named, project_of.replace("{app}", named)):
+        return
+    raise errors.InputError(
+        f"the files in {request.directory.resolve()} are those of {here.name}, not of {named}",
+        f"lading … {here.name}; or -C with the folder of {named}")
 
 
 async def _ask_registries(

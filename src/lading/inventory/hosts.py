@@ -99,6 +99,8 @@ class Inventory:
     def choose(self, names: Sequence[str]) -> tuple[Destination, tuple[Host, ...]]:
         """The destination and hosts meant by `--to`: a destination, a group, a host, a pattern, or several of them.
 
+        Without any name: the destination, where the fleet file has exactly one.
+
         Several names give a destination called "a,b" with the hosts in the order given, each once. A pattern is one
         name, commas included.
 
@@ -163,11 +165,11 @@ class Inventory:
         self, names: Sequence[str], meaning: Callable[[str], Destination]
     ) -> tuple[Destination, tuple[Host, ...]]:
         """What *names* mean together, each by its *meaning*."""
-        wanted = split_names(names)
+        wanted = split_names(names) or self._only()
         if not wanted or not all(wanted):
             raise errors.InputError(
                 "no destination was given" if not any(wanted) else "an empty name in --to",
-                f"name one of: {', '.join(self.names()) or '(none in lading.yaml)'}; there is no default and no \"all\"",
+                f"name one of: {', '.join(self.names()) or '(none in lading.yaml)'}; there is no default among several, and no \"all\"",
             )
         chosen = [meaning(name) for name in wanted]
         hosts = tuple(dict.fromkeys(host for destination in chosen for host in destination.hosts))
@@ -182,6 +184,10 @@ class Inventory:
             one = joined.name in self.destinations and {part.name for part in chosen} == {joined.name}
             joined = replace(joined, hosts=hosts) if one else _joined(",".join(wanted), hosts, chosen)
         return joined, tuple(self.hosts[name] for name in hosts)
+
+    def _only(self) -> list[str]:
+        """What is meant where nothing was named: the destination, if there is exactly one."""
+        return [*self.destinations] if len(self.destinations) == 1 else []
 
     def alike(self, name: str, chosen: Destination) -> bool:
         """Whether an earlier choice, by its *name*, was of the same kind as *chosen*: the same variables and project name.

@@ -34,7 +34,7 @@ def of_names(
     *destination*: what the names mean together (`Inventory.choose_ruled`).
     """
     rules = _Rules()
-    for name in hosts.split_names(names):
+    for name in hosts.split_names(names) or [destination.name]:  # the only one, where none was named
         if patterns.is_pattern(name):
             _by_pattern(inventory, name, rules)
         elif name in inventory.destinations:
