@@ -79,7 +79,7 @@ def _does(folder: Path, node: Any, place: tuple[str, ...]) -> str:
     option = ".".join((place[0], "NAME", *place[2:]) if named else place)
     text = str(node.value) if getattr(node, "id", "") == "scalar" else ""
     if option in _TRANSPORTS:
-        return "runs Ansible" if text == "ansible" else ""
+        return {"ansible": "runs Ansible", "local": "works on this machine's own Docker"}.get(text, "")
     if option == "registries.NAME.insecure" and text in _NO:
         return ""
     if option in _PATHS:

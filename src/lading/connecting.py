@@ -7,7 +7,8 @@ from lading.drivers.engine_api import engine as engine_api
 from lading.drivers.shell import driver
 from lading.engines import base as engines
 from lading.engines.compose_hosts import coordinator
-from lading.transport import ansible, ansible_session, base, routed, ssh, telling
+from lading.inventory import hosts
+from lading.transport import ansible, ansible_session, base, local, routed, ssh, telling
 
 Tell = Callable[[str], None]
 
@@ -16,11 +17,13 @@ def build_transport(
     fleet: settings.Settings, environment: Mapping[str, str], tell: Tell | None = None
 ) -> base.Transport:
     """How this fleet's hosts are reached: each over the transport that is said for it."""
-    by_ssh = over_ssh(fleet, tell)
-    transport: base.Transport = by_ssh
-    if any(host.transport == "ansible" for host in fleet.inventory.hosts.values()):
-        by_ansible = _over_ansible(fleet, environment)
-        transport = routed.RoutedTransport({"ssh": by_ssh, "ansible": by_ansible})
+    by_name: dict[str, base.Transport] = {"ssh": over_ssh(fleet, tell)}
+    wanted = {host.transport for host in fleet.inventory.hosts.values()}
+    if "ansible" in wanted:
+        by_name["ansible"] = _over_ansible(fleet, environment)
+    if hosts.LOCAL in wanted:
+        by_name[hosts.LOCAL] = local.LocalTransport(environment=local.login_environment(environment))
+    transport = routed.RoutedTransport(by_name) if len(by_name) > 1 else by_name["ssh"]
     return telling.TellingTransport(transport, tell) if tell is not None else transport
 
 

@@ -22,7 +22,7 @@ OPTIONS = (
     Option("hosts.NAME.jump", "text", "none", "another host, or user@host, to go through"),
     Option("hosts.NAME.sudo", "yes/no", "no", "run commands through sudo -n"),
     Option("hosts.NAME.sudo_group", "text", "none", "run commands through sudo -n -g GROUP: as the user who logs in, with this group (docker)"),
-    Option("hosts.NAME.transport", "text", "its destinations'", "how commands reach it: ssh or ansible"),
+    Option("hosts.NAME.transport", "text", "its destinations'", "how commands reach it: ssh or ansible; or local: it is this machine"),
     Option("hosts.NAME.labels", "mapping", "none", "what is said about the host"),
     Option("inventory.path", "path", "none", "an Ansible inventory instead of `hosts:`, relative to this file: a file, a folder, "
            "a program; in short `inventory: PATH`"),

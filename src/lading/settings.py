@@ -219,13 +219,25 @@ class _Reader(nodes.Reader):
                 raise self.wrong(item, f"{where}pass_env: {wrong}", "pass_env: [NAME, APP_*, -APP_KEY]")
         return entries
 
-    def transport(self, got: Mapping[str, Any], where: str) -> str:
-        """ssh or ansible, "" where nothing is said."""
+    def transport(self, got: Mapping[str, Any], where: str, *more: str) -> str:
+        """ssh or ansible, or one *more*; "" where nothing is said."""
         if "transport" not in got:
             return ""
         value = self.text(got["transport"], f"{where}transport")
-        if value not in ("ssh", "ansible"):
-            raise self.wrong(got["transport"], f"{where}transport must be ssh or ansible, not {value!r}")
+        known = ("ssh", "ansible", *more)
+        if value not in known:
+            told = f"{', '.join(known[:-1])} or {known[-1]}"
+            raise self.wrong(got["transport"], f"{where}transport must be {told}, not {value!r}")
+        return value
+
+    def host_transport(self, got: Mapping[str, Any], where: str) -> str:
+        """How commands reach a host; nothing leads to this machine itself."""
+        value = self.transport(got, f"{where}.", hosts.LOCAL)
+        wrong = [key for key in ("address", "port", "user", "jump") if key in got and value == hosts.LOCAL]
+        if wrong:
+            raise self.wrong(
+                got[wrong[0]], f"{where}.{wrong[0]}: a host with `transport: local` is this machine, and nothing leads there",
+                f"leave {wrong[0]} out, or transport")
         return value
 
     def ansible(self, node: Any, own: str) -> AnsibleSettings:
@@ -293,13 +305,22 @@ class _Reader(nodes.Reader):
         got, where = self.known(node, f"hosts.{name}", "hosts.NAME"), f"hosts.{name}"
         words = {key: self.word(got[key], f"{where}.{key}") for key in ("address", "user", "jump") if key in got}
         return hosts.Host(
-            name, words.get("address", ""), words.get("user", ""), jump=words.get("jump", ""),
+            name, self.address(got, words.get("address", ""), where), words.get("user", ""), jump=words.get("jump", ""),
             port=self.number(got["port"], f"{where}.port", 1, 65535) if "port" in got else 0,
             sudo=self.flag(got["sudo"], f"{where}.sudo") if "sudo" in got else False,
             sudo_group=self.sudo_group(got, where),
-            labels=self.words(got.get("labels"), f"{where}.labels"), transport=self.transport(got, f"{where}."),
+            labels=self.words(got.get("labels"), f"{where}.labels"), transport=self.host_transport(got, where),
             origin=f"{self.path}:{node.start_mark.line + 1}",
         )
+
+    def address(self, got: Mapping[str, Any], text: str, where: str) -> str:
+        """A host's name or address; an IPv6 address may stand in brackets, as it does before a port."""
+        bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+        if "[" in bare or "]" in bare or "@" in bare:
+            raise self.wrong(
+                got["address"], f"{where}.address: {text!r} is more than an address",
+                "user: and port: are options of their own")
+        return bare
 
     def word(self, node: Any, where: str) -> str:
         """A part of a host's address: one that means nothing to the shell of somebody's ProxyCommand (%h, %r)."""

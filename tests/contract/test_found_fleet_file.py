@@ -211,7 +211,7 @@ def test_words_of_labels_and_variables_ask_for_nothing(checkout: Checkout) -> No
 
 def test_what_init_wrote_is_allowed(checkout: Checkout) -> None:
     done = checkout.lading("init", "--host", "127.0.0.1", "--user", "deploy", "--registry", "registry.invalid", "--username", "ci",
-                           "--no-trust", "--yes")
+                           "--no-check", "--yes")
     assert done.returncode == 0, done.stderr
     listed = checkout.lading("hosts", "list")
     assert (listed.returncode, "host1" in listed.stdout) == (0, True), listed.stderr

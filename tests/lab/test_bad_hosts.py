@@ -200,5 +200,26 @@ def test_init_asks_writes_trusts_and_checks(app: App, lab: Lab) -> None:
     assert (app.folder / "lading.yaml").read_text() == written
     assert app.lading("deploy", "--version", "1.0.0", "--to", "production", "--yes", env=env).returncode == 0
     piped = app.lading("--config", "other.yaml", "init", "--host", "x")
-    assert (piped.returncode, "--user is missing" in piped.stderr) == (2, True), piped.stderr
+    assert (piped.returncode, "add --yes" in piped.stderr) == (4, True), piped.stderr
+    dead = app.lading("--config", "other.yaml", "init", "--host", "10.88.0.99", "--yes")
+    assert (dead.returncode, "other.yaml" in dead.stdout) == (6, False), dead.stderr
     assert not (app.folder / "other.yaml").exists()
+
+
+def test_a_host_is_added_once_it_was_looked_at(app: App, lab: Lab) -> None:
+    env = {"LADING_CONFIG": "", "REGISTRY_PASSWORD": lab.password}
+    made = app.lading("init", "--host", "deploy@10.88.0.11:22", "--yes", env=env)
+    assert made.returncode == 0, made.stderr
+    fleet, pins = app.folder / "lading.yaml", app.folder / "known_hosts"
+    fleet.write_text(f"# ours\n{fleet.read_text()}")
+    before = (fleet.read_text(), pins.read_text())
+    for words in (("gone", "10.88.0.99"), ("web2", "deploy@10.88.0.12", "--to", "nowhere"), ("host1", "10.88.0.12"), ("web2", "a b")):
+        assert app.lading("hosts", "add", *words, "--yes", env=env).returncode in (2, 6)
+        assert (fleet.read_text(), pins.read_text()) == before
+    added = app.lading("hosts", "add", "web2", "deploy@10.88.0.12", "--to", "production", "--yes", env=env)
+    assert added.returncode == 0, added.stderr
+    assert fleet.read_text().startswith("# ours\n")
+    assert pins.read_text().startswith(before[1].rstrip())
+    checked = app.lading("check", "production", env=env)
+    assert (checked.returncode, "web2" in checked.stdout) == (0, True)
+    assert app.lading("init", "--host", "10.88.0.12", "--yes", env=env).returncode == 0

@@ -33,7 +33,7 @@ def _own_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("path", NOWHERE)
 @pytest.mark.parametrize("words", [
     ("ledger", "export", "-o"), ("bundle", "--no-digests", "--version", "1", "-o"),
-    ("init", "--host", "h", "--user", "u", "--registry", "", "--no-trust", "--config"),
+    ("init", "--host", "h", "--user", "u", "--registry", "", "--no-check", "--config"),
 ])
 def test_a_path_that_cannot_be_written(words: tuple[str, ...], path: str) -> None:
     words = ("--config", path, *words[:-1]) if words[-1] == "--config" else (*words, path)

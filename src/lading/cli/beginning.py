@@ -1,58 +1,104 @@
-"""`lading init`: the first fleet file, the first pinned key, the first check."""
+"""`lading init`: looks at the first host, then writes the fleet file and pins the key."""
 
 import json
 import os
+import shutil
 import sys
+import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
-from lading import allowed, disk, errors, settings
+from lading import adding, allowed, disk, errors, settings
 from lading import found as finding
-from lading.cli import fleet_file, options, render, render_hosts, session, terminal
-from lading.queries import check as checks
+from lading.cli import growing, options, pinning, render, terminal
+from lading.inventory import hosts as inventory
+
+PINS = "known_hosts"
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """What the first fleet file names: a host, and a registry that wants a password, if any."""
+
+    host: inventory.Host
+    registry: str = ""
+    username: str = ""
+    ca: str = ""
+
+    @property
+    def destination(self) -> str:
+        """The name of the one destination."""
+        return "local" if self.host.is_local else "production"
+
+    def text(self) -> str:
+        """The fleet file."""
+        lines = ["lading: 1", "hosts:", f"  {adding.host_entry(self.host)}"]
+        if not self.host.is_local:
+            lines += ["ssh:", f"  known_hosts: {PINS}"]
+        lines += ["destinations:", f"  {self.destination}:", f"    hosts: [{self.host.name}]"]
+        if self.registry:
+            lines += [
+                "registries:", f"  {json.dumps(self.registry)}:", f"    username: {json.dumps(self.username)}",
+                "    password: {env: REGISTRY_PASSWORD}"]
+            lines += [f"    ca: {json.dumps(str(Path(self.ca).resolve()))}"] if self.ca else []
+        lines += [
+            "# Variables of your environment that Compose files may use, besides VERSION: names, and patterns such as APP_*",
+            "pass_env: []"]
+        return "\n".join(lines) + "\n"
 
 
 @click.command()
-@click.option("--host", "address", help="Address of the first host.")
-@click.option("--user", help="SSH user there.")
+@click.option("--local", is_flag=True, help="The host is this machine's own Docker; no SSH.")
+@click.option("--host", "address", metavar="ADDRESS", help="The first host, as for ssh: [user@]host[:port], or a name of ~/.ssh/config.")
+@click.option("--user", help="SSH user there (else as OpenSSH has it).")
 @click.option("--registry", help="Registry as host:port, if it wants a password.")
 @click.option("--username", help="User of the registry; its password comes from REGISTRY_PASSWORD.")
 @click.option("--ca", default="", help="File with the certificate of the registry's own authority.")
-@click.option("--trust/--no-trust", default=True, help="Look at the host's key and pin it.")
+@click.option("--check/--no-check", "look", default=True, help="Reach the host and look at it before anything is written.")
 @options.yes_option
 @options.verbose_option
 @click.pass_obj
 def init(
-    config: str, address: str | None, user: str | None, registry: str | None, username: str | None, ca: str,
-    trust: bool, yes: bool,
+    config: str, *, local: bool, address: str | None, user: str | None, registry: str | None, username: str | None,
+    ca: str, look: bool, yes: bool,
 ) -> int:
-    """Write a fleet file, pin the host's key, check. What is not given is asked for on a terminal."""
+    """Look at a host, pin its key, and write a fleet file with it. What is not given is asked for on a terminal.
+
+    Nothing is written unless lading can work there (or with --no-check). Where the file is there already, it stays.
+    """
     path = Path(config or "lading.yaml")
+    if local and (address or user):
+        raise errors.InputError("--local is this machine, and --host another one", "name one of them")
     if os.path.lexists(path):
-        raise errors.SettingsError(f"{path} exists already; it is left as it is", f"edit {path}, then: lading check")
-    address = _asked(address, "--host", "Address of the first host")
-    user = _asked(user, "--user", "SSH user there")
-    registry = _asked(registry, "--registry", "Registry that wants a password, as host:port (empty: none)", "")
-    lines = ["lading: 1", "hosts:", f"  host1: {{address: {json.dumps(address)}}}", "ssh:",
-             f"  user: {json.dumps(user)}", "  known_hosts: known_hosts", "destinations:", "  production:",
-             "    hosts: [host1]"]
-    if registry:
-        username = _asked(username, "--username", "User of the registry (its password: REGISTRY_PASSWORD)", user)
-        lines += ["registries:", f"  {json.dumps(registry)}:", f"    username: {json.dumps(username)}",
-                  "    password: {env: REGISTRY_PASSWORD}"]
-        lines += [f"    ca: {json.dumps(str(Path(ca).resolve()))}"] if ca else []
-    lines += ["# Variables of your environment that Compose files may use, besides VERSION: names, and patterns such as APP_*",
-              "pass_env: []"]
-    with disk.writing(path, "lading --config PATH init"):
-        path.write_text("\n".join(lines) + "\n")
-    settings.load(path, os.environ)
-    _allow(path)
-    render.line(f"wrote {path}")
-    if not trust:
+        return _again(path, inventory.LOCAL if local else address or "", yes=yes)
+    first = _local(registry, username, ca) if local else _asked_first(address, user, registry, username, ca)
+    if not look:
+        _write(path, first.text())
+        render.line(f"wrote {path}; nothing was asked of {first.host.name}: lading check")
         return 0
-    code = fleet_file.trust(str(path), (), yes, False)
-    return code or session.run(_check(str(path)))
+    return _looked(path, first, yes=yes)
+
+
+def _local(registry: str | None, username: str | None, ca: str) -> First:
+    return First(inventory.Host("here", transport=inventory.LOCAL), registry or "", username or "", ca)
+
+
+def _asked_first(
+    address: str | None, user: str | None, registry: str | None, username: str | None, ca: str
+) -> First:
+    """What was given, and else is answered at the terminal."""
+    address = _asked(address, "--host", "Address of the first host, as for ssh: [user@]host[:port]")
+    host = inventory.parse_address("host1", address)
+    if not host.user:
+        user = _asked(user, "--user", "SSH user there (empty: as ssh has it)", "")
+    host = replace(host, user=host.user or user or "")
+    registry = _asked(registry, "--registry", "Registry that wants a password, as host:port (empty: none)", "")
+    if registry:
+        username = _asked(
+            username, "--username", "User of the registry (its password: REGISTRY_PASSWORD)", host.user)
+    return First(host, registry, username or "", ca)
 
 
 def _asked(given: str | None, option: str, question: str, default: str | None = None) -> str:
@@ -66,19 +112,61 @@ def _asked(given: str | None, option: str, question: str, default: str | None = 
     if sys.stdin.isatty():
         return terminal.prompt(question, default)
     if default is None:
-        raise errors.InputError(f"{option} is missing, and there is no terminal to ask on", f"lading init {option} …")
+        raise errors.InputError(
+            f"{option} is missing, and there is no terminal to ask on", f"lading init {option} …, or --local")
     return default
 
 
-async def _check(config: str) -> int:
-    async with session.opened(config) as context:
-        found = await checks.check(context)
-    render_hosts.check(found)
-    return 0 if all(one.good for one in found) else 6
+def _looked(path: Path, first: First, *, yes: bool) -> int:
+    """Look at the host by a fleet file that nobody else sees; write it where that went well."""
+    with tempfile.TemporaryDirectory(prefix="lading-init-") as name:
+        trial = Path(name) / path.name
+        trial.write_text(first.text())
+        pins = path.parent / PINS
+        if pins.exists():
+            shutil.copyfile(pins, trial.parent / PINS)
+        code = growing.looks_good(trial, (), yes=yes)
+        if code:
+            terminal.err(f"{path} was not written: {first.host.name} is not ready")
+            terminal.err(" hint: mend what the table says, then the same again; or, to write it all the same: --no-check")
+            return code
+        _write(path, first.text())
+        if (trial.parent / PINS).exists():
+            with disk.writing(pins, pinning.PINS):
+                shutil.copyfile(trial.parent / PINS, pins)
+    render.line(f"wrote {path}; next, in the app's folder: lading deploy --version V")
+    return 0
 
 
-def _allow(path: Path) -> None:
-    """Allow what lading itself has just written."""
+def _write(path: Path, text: str) -> None:
+    """Write a fleet file, and allow what lading itself has written there."""
+    with disk.writing(path, "lading --config PATH init"):
+        path.write_text(text)
+    settings.load(path, os.environ)
     entries = finding.entries(path)
     if entries:
         allowed.allow(settings.state_home(os.environ), path, allowed.digest(path, entries))
+
+
+def _again(path: Path, address: str, *, yes: bool) -> int:
+    """The file is there already: it stays, and the host that it names is looked at.
+
+    Raises:
+        SettingsError: it names no such host.
+    """
+    known = settings.load(path, os.environ).inventory.hosts
+    wanted = inventory.parse_address("", address).address if address not in ("", inventory.LOCAL) else ""
+    named = [
+        host for host in known.values()
+        if not address or (host.is_local if address == inventory.LOCAL else wanted in (host.address, host.name))
+    ]
+    if not named:
+        raise errors.SettingsError(
+            f"{path} exists already, and names no host at {address}; it is left as it is",
+            f"lading hosts add NAME {address}")
+    told = ", ".join(f"{host.name} ({host.place})" for host in named)
+    render.line(f"{path} exists already, and names {told}")
+    if not address:
+        render.line("lading check looks at them, lading hosts add NAME ADDRESS adds one")
+        return 0
+    return growing.looks_good(path, (), yes=yes)

@@ -5,12 +5,10 @@ from pathlib import Path
 
 import click
 
-from lading import allowed, disk, errors, loading, settings
+from lading import allowed, errors, settings
 from lading import found as finding
-from lading.cli import completing, main, options, prompts, render, terminal
+from lading.cli import completing, growing, main, options, pinning, prompts, render, terminal
 from lading.inventory import hosts as inventory
-
-PINS = "in lading.yaml: ssh: {known_hosts: PATH}, a file in a folder that is there"
 
 
 @click.group(cls=main.Noun)
@@ -40,7 +38,7 @@ def hosts_list(config: str, as_json: bool) -> int:
 def hosts_table(found: inventory.Inventory) -> None:
     """The hosts of the fleet file, then what of an Ansible inventory is not heeded."""
     render.table(("host", "address", "user", "labels", "destinations", *(["groups"] if found.groups else []), "from"), [
-        (h.name, h.address or "(ssh config)", h.user or "-", ", ".join(f"{k}={v}" for k, v in h.labels.items()) or "-",
+        (h.name, h.place, h.user or "-", ", ".join(f"{k}={v}" for k, v in h.labels.items()) or "-",
          ", ".join(d.name for d in found.destinations.values() if h.name in d.hosts) or "-",
          *([", ".join(found.groups_of(h.name)) or "-"] if found.groups else []), _here(h.origin) or "-")
         for h in found.hosts.values()
@@ -58,6 +56,24 @@ def _here(path: str) -> str:
     return path.removeprefix(f"{Path.cwd()}/")
 
 
+@hosts.command("add")
+@click.argument("name")
+@click.argument("where", metavar="ADDRESS")
+@click.option("--to", "destinations", multiple=True, metavar="DEST", help="A destination that it belongs to; repeat it for several.")
+@click.option("--check/--no-check", "look", default=True, help="Reach the host and look at it before anything is written.")
+@options.yes_option
+@options.verbose_option
+@click.pass_obj
+def hosts_add(
+    config: str, *, name: str, where: str, destinations: tuple[str, ...], look: bool, yes: bool
+) -> int:
+    """Look at a host, pin its key, and add it to the fleet file, whose comments and layout stay.
+
+    ADDRESS as for ssh: [user@]host[:port].
+    """
+    return growing.add(config, inventory.parse_address(name, where), destinations, look=look, yes=yes)
+
+
 @hosts.command("trust")
 @click.argument("names", nargs=-1, shell_complete=completing.destinations)
 @click.option("--replace", is_flag=True, help="Replace keys that differ (the host was installed anew).")
@@ -66,45 +82,7 @@ def _here(path: str) -> str:
 @click.pass_obj
 def hosts_trust(config: str, names: tuple[str, ...], replace: bool, yes: bool) -> int:
     """Show the keys' fingerprints, and pin them beside the fleet file."""
-    return trust(config, names, yes, replace)
-
-
-def trust(config: str, names: tuple[str, ...], yes: bool, replace: bool) -> int:
-    prompts.must_answer(yes)
-    found = finding.fleet(os.environ, Path(), config)
-    chosen = found.inventory.choose(names)[1] if names else found.inventory.reachable()
-    path = found.ssh.known_hosts
-    with disk.writing(path, PINS):
-        pinned = path.read_text(errors="surrogateescape").splitlines() if path.exists() else []
-
-    with loading.later():  # all else here is about files: no host is asked, and no ledger opened
-        from lading import bootstrap
-        from lading.cli import session
-    for name, keys in session.run(bootstrap.host_keys(found, chosen, session.teller())):
-        pinned = _pin(name, keys, pinned, yes, replace)
-    with disk.writing(path, PINS):
-        path.write_text("\n".join(pinned) + "\n", errors="surrogateescape")
-    return 0
-
-
-def _pin(
-    name: str, keys: list[tuple[str, str, str]], pinned: list[str], yes: bool, replace: bool
-) -> list[str]:
-    mine = [line for _, _, line in keys]
-    where = mine[0].split()[0] if mine else name
-    old = [line for line in pinned if line.split()[:1] == [where]]
-    if set(mine) <= set(old):
-        render.line(f"{name}: pinned already")
-        return pinned
-    if old and not replace:
-        raise errors.HostKeyError(
-            f"the key of {name} differs from the one that is pinned: it was installed anew, or somebody is in between",
-            f"ask who runs it; then: lading hosts trust {name} --replace", host=name)
-    for algorithm, fingerprint, _ in keys:
-        render.line(f"{name}: {algorithm} {fingerprint}")
-    if not yes and not terminal.confirm(f"Pin the keys of {name}?"):
-        raise errors.NotConfirmedError("not confirmed; nothing was pinned", "compare with the host's own: ssh-keygen -lf")
-    return [line for line in pinned if line not in old] + mine
+    return pinning.trust(config, names, yes, replace)
 
 
 @click.group("config", cls=main.Noun)

@@ -131,7 +131,9 @@ async def _said(
     found: dict[str, Mapping[str, Any]] = {}
     reached: list[hosts.Host] = []
     for host in chosen:
-        if not _by_team(context, host):
+        if host.is_local:
+            found[host.name] = {"ansible_connection": "local", **({"ansible_become": True} if host.sudo else {})}
+        elif not _by_team(context, host):
             way = await _way(context, host)
             reached += way
             found[host.name] = ansible.connection(way, pinned=bool(pinned))

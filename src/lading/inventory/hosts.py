@@ -2,11 +2,16 @@
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lading import errors
 from lading.inventory import patterns
+
+LOCAL = "local"
+_ADDRESS = re.compile(r"(?:ssh://)?(?:([^@\s\[\]:]+)@)?(\[[0-9A-Fa-f:.%]+\]|[^@:\[\]\s/-][^@:\[\]\s/]*)(?::(\d{1,5}))?/?")
+_IPV6 = re.compile(r"[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:%\w+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,7 @@ class Host:
     *sudo_group*: through `sudo -n -g` that group.
     *key_file*, *known_hosts* (one more file), *proxy_command* (%h, %p, %r as in OpenSSH), *connect_timeout* and
     *keepalive* (seconds) are this host's own; empty or 0 means the fleet's. *origin*: the file and line that name it.
-    *transport*: how commands reach it, "ssh" or "ansible".
+    *transport*: how commands reach it, "ssh", "ansible", or LOCAL: it is this machine.
     """
 
     name: str
@@ -47,6 +52,18 @@ class Host:
     refusal: Refusal | None = None
     transport: str = ""
     sudo_group: str = ""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is this machine, which nothing leads to and no key opens."""
+        return self.transport == LOCAL
+
+    @property
+    def place(self) -> str:
+        """Where it is, in words."""
+        if self.is_local:
+            return "(this machine)"
+        return self.address or "(ssh config)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +299,23 @@ class Inventory:
         found = self.search(text)
         named = [self.destinations[name] for name in found.named if name in self.destinations]
         return _joined(text, found.hosts, named) if named else Destination(text, found.hosts)
+
+
+def parse_address(name: str, text: str) -> Host:
+    """The host *name* at an address as ssh takes it: [USER@]HOST[:PORT], an IPv6 address with a port in brackets.
+
+    Raises:
+        InputError: it is none.
+    """
+    found = _ADDRESS.fullmatch(text)
+    bare = found is None and _IPV6.fullmatch(text)
+    if bare:
+        return Host(name, text)
+    port = int(found[3] or 0) if found is not None else 0
+    if found is None or port > 65535 or (found[3] and not port):
+        raise errors.InputError(
+            f"{text!r} is no address: [user@]host[:port]", "such as deploy@10.0.0.11:2222, or [fe80::1]:2222")
+    return Host(name, found[2].strip("[]"), found[1] or "", port)
 
 
 def split_names(names: Sequence[str]) -> list[str]:

@@ -49,6 +49,8 @@ async def check(context: contexts.Context, to: Sequence[str] = ()) -> tuple[Chec
     notes = context.settings.inventory.notes
     ours = await asyncio.to_thread(_probe, context.environment) if here.columns["compose"][0] else ""
     rows = [host_row(host, ours) for host in seen.hosts.values()]
+    local = {host.name for host in chosen if host.is_local}
+    rows = [_of_this_machine(row) if row.host in local else row for row in rows]
     context.notes.extend(look.repairs(seen))
     return (here, *(replace(row, hints=(*row.hints, *notes.get(row.host, ()))) for row in rows))
 
@@ -88,6 +90,13 @@ async def _ask(context: contexts.Context, name: str) -> tuple[str, str]:
 def _registries(faults: Mapping[str, str]) -> tuple[bool, str]:
     bad = [f"{name}: {fault}" for name, fault in faults.items() if fault]
     return (False, "; ".join(bad)) if bad else (True, "ok" if faults else "none named")
+
+
+def _of_this_machine(row: Checked) -> Checked:
+    """The row of a host that nothing leads to."""
+    reached, text = row.columns["ssh"]
+    return replace(row, columns={
+        **row.columns, "ssh": (reached, "this machine" if reached else text), "key": (True, "none needed")})
 
 
 def _size(mebibytes: int) -> str:

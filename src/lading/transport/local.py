@@ -1,7 +1,7 @@
 """Commands on this machine: the same remote line and the same wire as over SSH."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from lading import errors, process
 from lading.inventory import hosts
@@ -11,11 +11,32 @@ _POLL = 0.02  # seconds; asyncio tells the exit only after all pipes are closed,
 _AT_ONCE = 64 * 1024  # bytes of a stream that are read at once
 
 
-class LocalTransport:
-    """Runs commands by `sh` of this machine."""
+_KEPT = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "USER", "XDG_RUNTIME_DIR")
 
-    def __init__(self, *, slack: float = wire.SLACK) -> None:
+
+def login_environment(caller: Mapping[str, str]) -> dict[str, str]:
+    """What of the caller's environment commands on this machine are given.
+
+    About as much as a login by SSH has, and what leads docker's client to its engine: whatever else
+    lading was given, passwords of registries among it, is for lading.
+    """
+    return {
+        name: value for name, value in caller.items()
+        if name in _KEPT or name.startswith(("DOCKER_", "LC_"))
+    }
+
+
+class LocalTransport:
+    """Runs commands by `sh` of this machine.
+
+    *environment*: that of the commands; None = lading's own.
+    """
+
+    def __init__(
+        self, *, slack: float = wire.SLACK, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._slack = slack
+        self._environment = environment
         self._runner = wire.Runner()
         self._programs: list[asyncio.subprocess.Process] = []
 
@@ -25,7 +46,7 @@ class LocalTransport:
     ) -> command.Result:
         """Run *what* here; see `base.Transport.run`."""
         exchange = wire.Exchange(host, what, on_part, self._slack, until)
-        return await self._runner.run(exchange, _carry(exchange))
+        return await self._runner.run(exchange, _carry(exchange, self._environment))
 
     async def open_socket(self, host: hosts.Host, path: str) -> base.Stream:
         """See `base.Streaming`."""
@@ -37,7 +58,7 @@ class LocalTransport:
 
     async def open_program(self, host: hosts.Host, what: command.Command) -> base.Stream:
         """See `base.Streaming`."""
-        started = await process.start(["sh", "-c", wire.line(host, what)])
+        started = await process.start(["sh", "-c", wire.line(host, what)], env=self._environment)
         self._programs.append(started)
         assert started.stdin is not None and started.stdout is not None
         stream = PipeStream(started.stdout, started.stdin)
@@ -101,8 +122,8 @@ class _Stdin:
         self._pipe.write_eof()
 
 
-async def _carry(exchange: wire.Exchange) -> None:
-    started = await _start(exchange)
+async def _carry(exchange: wire.Exchange, environment: Mapping[str, str] | None) -> None:
+    started = await _start(exchange, environment)
     assert started.stdin is not None and started.stdout is not None and started.stderr is not None
     pumps = [
         asyncio.create_task(_pump(started.stdout, exchange.stdout)),
@@ -118,10 +139,12 @@ async def _carry(exchange: wire.Exchange) -> None:
         await _let_go(started)
 
 
-async def _start(exchange: wire.Exchange) -> asyncio.subprocess.Process:
+async def _start(
+    exchange: wire.Exchange, environment: Mapping[str, str] | None
+) -> asyncio.subprocess.Process:
     # The outer shell is what asyncio kills on close; the command itself goes on to its own end.
     argv = ["sh", "-c", 'sh -c "$1"; exit $?', "sh", wire.line(exchange.host, exchange.what)]
-    starting = asyncio.create_task(process.start(argv))
+    starting = asyncio.create_task(process.start(argv, env=environment))
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:  # asyncio leaks the pipes of a start that is cancelled

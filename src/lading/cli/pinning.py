@@ -1,0 +1,62 @@
+"""The keys of hosts: shown, and pinned beside the fleet file."""
+
+import os
+from pathlib import Path
+
+from lading import disk, errors, loading
+from lading import found as finding
+from lading.cli import prompts, render, terminal
+
+PINS = "in lading.yaml: ssh: {known_hosts: PATH}, a file in a folder that is there"
+
+
+def trust(config: str, names: tuple[str, ...], yes: bool, replace: bool) -> int:
+    """Show the keys of hosts, of all without *names*, and pin them once a person, or *yes*, says so; the exit code.
+
+    *replace*: a key that differs from the pinned one is pinned in its place.
+
+    Raises:
+        HostKeyError: a key differs.
+        NotConfirmedError: nobody said so; nothing was pinned.
+    """
+    found = finding.fleet(os.environ, Path(), config)
+    chosen = found.inventory.choose(names)[1] if names else found.inventory.reachable()
+    for host in chosen:
+        if host.is_local:
+            render.line(f"{host.name}: this machine; there is no key")
+    chosen = tuple(host for host in chosen if not host.is_local)
+    if not chosen:
+        return 0
+    prompts.must_answer(yes)
+    path = found.ssh.known_hosts
+    with disk.writing(path, PINS):
+        pinned = path.read_text(errors="surrogateescape").splitlines() if path.exists() else []
+
+    with loading.later():  # all else here is about files: no host is asked, and no ledger opened
+        from lading import bootstrap
+        from lading.cli import session
+    for name, keys in session.run(bootstrap.host_keys(found, chosen, session.teller())):
+        pinned = _pin(name, keys, pinned, yes, replace)
+    with disk.writing(path, PINS):
+        path.write_text("\n".join(pinned) + "\n", errors="surrogateescape")
+    return 0
+
+
+def _pin(
+    name: str, keys: list[tuple[str, str, str]], pinned: list[str], yes: bool, replace: bool
+) -> list[str]:
+    mine = [line for _, _, line in keys]
+    where = mine[0].split()[0] if mine else name
+    old = [line for line in pinned if line.split()[:1] == [where]]
+    if set(mine) <= set(old):
+        render.line(f"{name}: pinned already")
+        return pinned
+    if old and not replace:
+        raise errors.HostKeyError(
+            f"the key of {name} differs from the one that is pinned: it was installed anew, or somebody is in between",
+            f"ask who runs it; then: lading hosts trust {name} --replace", host=name)
+    for algorithm, fingerprint, _ in keys:
+        render.line(f"{name}: {algorithm} {fingerprint}")
+    if not yes and not terminal.confirm(f"Pin the keys of {name}?"):
+        raise errors.NotConfirmedError("not confirmed; nothing was pinned", "compare with the host's own: ssh-keygen -lf")
+    return [line for line in pinned if line not in old] + mine
