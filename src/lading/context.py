@@ -57,6 +57,10 @@ class Context:
     """Who carries orders out; bootstrap hands it in. Verbs that only look have none."""
     engines: "engine_api.Engines | None" = None
     """By whom hosts' engines are asked themselves; None = by scripts."""
+    patience: float = 0.0
+    """Seconds that are waited for a deployment of the same app that somebody else works on."""
+    say: Callable[[str], None] = lambda _: None
+    """Is told at once what the user should know meanwhile."""
     compose: answered.Answers = field(default_factory=answered.Answers, repr=False)
     """What Compose has answered in this call."""
 

@@ -41,3 +41,21 @@ def test_second_user_without_a_shared_folder_is_refused(app: App, lab: Lab) -> N
     done = app.lading(*as_alice(app, lab, "web2"), "deploy", "--version", "1.1.0", "--to", "web2", "--yes")
     assert (done.returncode, "another state folder" in done.stderr, "another SSH user" in done.stderr) == (4, True, True)
     assert app.ids("web2") == before
+
+
+def test_the_second_waits_for_the_first(app: App) -> None:
+    assert app.deploy("1.0.0", to="web1").returncode == 0
+    first = app.start("deploy", "--version", "1.1.0", "--to", "web1", "--yes")
+    assert first.stderr is not None
+    said = ""
+    while "web1       roll begins" not in said:
+        line = first.stderr.readline()
+        assert line, said
+        said += line
+    second = app.deploy("1.0.0", "--wait", "3m", to="web1")
+    first.communicate(timeout=60)
+    assert (first.returncode, second.returncode) == (0, 0), second.stderr
+    assert f"{app.name} on web1 is held by " in second.stderr
+    assert "waiting, at most 180 s" in second.stderr
+    assert app.versions() == {("web1", "1.0.0", "healthy")}
+    assert app.deploy("1.0.0", "--wait", "soon", to="web1").returncode == 2

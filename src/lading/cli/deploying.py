@@ -81,6 +81,8 @@ def asked(project_directory: Path, to: tuple[str, ...], files: tuple[str, ...], 
 def plan(config: str, /, as_json: bool, **words: Any) -> int:
     """Show what deploy would do; nothing is changed, no lease is taken."""
     request = asked(**words)
+    if prompts.interactive() and not as_json:
+        terminal.err("reading, then asking the hosts …")
 
     async def work() -> int:
         async with session.opened(config, request.directory, use=LedgerUse.ASKED) as context:
@@ -113,13 +115,14 @@ def shown(context: contexts.Context, made: steps.Plan, as_json: bool) -> int:
 @click.option("--refresh", is_flag=True, help="Look up the digest of every tag anew.")
 @click.option("--require-immutable", is_flag=True, help="Refuse moving tags such as latest.")
 @options.take_option
+@options.wait_option
 @click.option("--take-over", is_flag=True, help="The app belongs to this source and destination from now on.")
 @click.option("--accept-host", "accepted", multiple=True, metavar="HOST",
               help="Put this host right, though it contradicts the ledger; repeat it for several.")
 @options.verbose_option
 @click.pass_context
 def deploy(ctx: click.Context, /, yes: bool, approved: str, as_json: bool, dry_run: bool, reason: str, take_lease: bool,
-           accepted: tuple[str, ...], **words: Any) -> int:
+           patience: float, accepted: tuple[str, ...], **words: Any) -> int:
     """Bring an app to a version on a destination: all hosts or none."""
     _one_of(dry_run, approved)
     if dry_run:
@@ -129,7 +132,8 @@ def deploy(ctx: click.Context, /, yes: bool, approved: str, as_json: bool, dry_r
     prompts.must_answer(answer.given)
     request = asked(reason=reason, take_lease=take_lease, accepted=accepted, **words)
     question = "Deploy {plan.app} {plan.version} to {plan.destination} ({hosts} hosts)?"
-    return _change(ctx.obj, request.directory, answer, as_json, question, lambda c: deployment.deploy(c, request))
+    return _change(
+        ctx.obj, request.directory, answer, as_json, question, lambda c: deployment.deploy(c, request), patience=patience)
 
 
 def _one_of(dry_run: bool, approved: str) -> None:
@@ -146,8 +150,11 @@ def _one_of(dry_run: bool, approved: str) -> None:
 
 def _change(
     config: str, directory: Path, answer: prompts.Answer, as_json: bool, question: str,
-    act: Callable[[contexts.Context], Awaitable[ended.Ended]],
+    act: Callable[[contexts.Context], Awaitable[ended.Ended]], *, patience: float = 0.0,
 ) -> int:
+    if prompts.interactive() and not as_json:
+        terminal.err("reading, then asking the hosts …")
+
     async def work() -> int:
         verbose = session.verbose()
         lines = progress.Progress(live=prompts.interactive() and not as_json and not verbose, verbose=verbose)
@@ -156,7 +163,7 @@ def _change(
             with lines:
                 done = await act(session.changed(
                     context, on_event=lines.event, trace=lines.telling, confirm=lines.paused(confirm),
-                    approved=answer.approved))
+                    approved=answer.approved, patience=patience, say=terminal.err))
         return finish(done, as_json)
 
     return session.run(work())
@@ -215,10 +222,11 @@ def adopt(config: str, /, app: str, yes: bool, approved: str, as_json: bool, dry
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @options.reason_option
 @options.take_option
+@options.wait_option
 @options.verbose_option
 @click.pass_obj
 def rollback(config: str, app: str, to: tuple[str, ...], release: str, yes: bool, approved: str, as_json: bool,
-             dry_run: bool, reason: str, take_lease: bool) -> int:
+             dry_run: bool, reason: str, take_lease: bool, patience: float) -> int:
     """Go back to the previous or any kept release: whole, without registry or ledger."""
     _one_of(dry_run, approved)
     if dry_run:
@@ -227,7 +235,7 @@ def rollback(config: str, app: str, to: tuple[str, ...], release: str, yes: bool
     prompts.must_answer(answer.given)
     question = "Roll {plan.app} back to {plan.version} on {plan.destination} ({hosts} hosts)?"
     return _change(config, Path(), answer, as_json, question, lambda c: going_back.rollback(
-        c, app, to, release=release, reason=reason, take_lease=take_lease))
+        c, app, to, release=release, reason=reason, take_lease=take_lease), patience=patience)
 
 
 def _rehearse(config: str, as_json: bool, plan_of: Callable[[contexts.Context], Awaitable[steps.Plan]]) -> int:
@@ -251,10 +259,11 @@ def _rehearse(config: str, as_json: bool, plan_of: Callable[[contexts.Context], 
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @options.reason_option
 @options.take_option
+@options.wait_option
 @options.verbose_option
 @click.pass_obj
 def remove(config: str, app: str, to: tuple[str, ...], volumes: bool, keep_running: bool, yes: bool, approved: str,
-           as_json: bool, dry_run: bool, reason: str, take_lease: bool) -> int:
+           as_json: bool, dry_run: bool, reason: str, take_lease: bool, patience: float) -> int:
     """Remove an app from hosts; its volumes and data stay unless --volumes."""
     if volumes and keep_running:
         raise errors.InputError("--volumes and --keep-running exclude each other", "name one")
@@ -266,7 +275,7 @@ def remove(config: str, app: str, to: tuple[str, ...], volumes: bool, keep_runni
     question = ("Give {plan.app} back on {plan.destination} ({hosts} hosts), its containers running?" if keep_running
                 else "Remove {plan.app} from {plan.destination} ({hosts} hosts)?")
     return _change(config, Path(), answer, as_json, question, lambda c: removing.remove(
-        c, app, to, volumes=volumes, keep_running=keep_running, reason=reason, take_lease=take_lease))
+        c, app, to, volumes=volumes, keep_running=keep_running, reason=reason, take_lease=take_lease), patience=patience)
 
 
 @click.command()

@@ -47,4 +47,17 @@ plan_option = click.option(
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 reason_option = click.option("--reason", default="", metavar="TEXT", callback=_reason,
                              help="Why, for the history; in a CI its commit, change or event stands for it.")
+
+
+def _duration(_ctx: click.Context, _param: click.Parameter, given: str) -> float:
+    """Seconds, from a number with s, m or h behind it; without a unit they are seconds."""
+    found = re.fullmatch(r"(\d{1,6})([smh]?)", given)
+    if found is None:
+        raise errors.InputError(f"--wait {given[:80]!r} is no time", "such as --wait 10m, 90s or 1h")
+    return float(int(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]])
+
+
+wait_option = click.option(
+    "--wait", "patience", default="0", metavar="TIME", callback=_duration,
+    help="Wait so long (90s, 10m, 1h) for a deployment of the app that somebody else works on.")
 take_option = click.option("--take-lease", is_flag=True, help="Take the app over from a deployment that is dead.")

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from lading import context as contexts
 from lading import state
-from lading.deploy import contradicting, ended, execution, order, preparation, takeover
+from lading.deploy import contradicting, ended, execution, order, preparation, takeover, waiting
 from lading.deploy.preparation import Prepared
 from lading.deploy.request import Request
 from lading.health import verdict
@@ -31,6 +31,8 @@ async def deploy(context: contexts.Context, request: Request) -> ended.Ended:
         LedgerError: the intent could not be stored; nothing was changed.
     """
     prepared = await _prepare(context, request)
+    if await waiting.for_others(context, prepared.plan.app, prepared.seen):
+        prepared = await _prepare(context, request)
     if await takeover.end_open(context, prepared.plan.app, prepared.seen,
                              take_lease=request.take_lease, before="the next deployment"):
         prepared = await _prepare(context, request)

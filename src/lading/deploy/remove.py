@@ -6,7 +6,17 @@ from dataclasses import replace
 from lading import context as contexts
 from lading import errors, events, state
 from lading.compose import release
-from lading.deploy import contradicting, ended, execution, host_checks, on_host, order, placing, takeover
+from lading.deploy import (
+    contradicting,
+    ended,
+    execution,
+    host_checks,
+    on_host,
+    order,
+    placing,
+    takeover,
+    waiting,
+)
 from lading.engines import base
 from lading.inventory import hosts as inventory
 from lading.placement import assignment, choices
@@ -41,6 +51,8 @@ async def remove(
     """
     destination, chosen = await placing.place(context, to, lambda _: app)
     seen = await _look(context, chosen, app)
+    if await waiting.for_others(context, app, seen):
+        seen = await _look(context, chosen, app)
     if await takeover.end_open(context, app, seen, take_lease=take_lease, before="it is removed"):
         seen = await _look(context, chosen, app)
     there = _there(app, seen, keep_running)

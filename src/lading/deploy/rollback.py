@@ -18,6 +18,7 @@ from lading.deploy import (
     placing,
     policy,
     takeover,
+    waiting,
 )
 from lading.drivers import base as drivers
 from lading.engines import preflight
@@ -60,6 +61,8 @@ async def rollback(
     """
     destination, chosen = await placing.place(context, to, lambda _: app)
     seen = await _look(context, chosen, app)
+    if await waiting.for_others(context, app, seen):
+        seen = await _look(context, chosen, app)
     verbs = on_host.open_verbs(seen, app)
     done = await takeover.end_open(context, app, seen, take_lease=take_lease, before="the way back")
     answer = _already_there(app, done, verbs) if done and not release else None
