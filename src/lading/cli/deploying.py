@@ -19,6 +19,7 @@ from lading.deploy import approval, bundling, ended, takeover
 from lading.deploy import deploy as deployment
 from lading.deploy import remove as removing
 from lading.deploy import repair as repairing
+from lading.deploy import restart as restarting
 from lading.deploy import rollback as going_back
 from lading.deploy.request import Request
 from lading.plan import steps
@@ -236,6 +237,36 @@ def rollback(config: str, app: str, to: tuple[str, ...], release: str, yes: bool
     question = "Roll {plan.app} back to {plan.version} on {plan.destination} ({hosts} hosts)?"
     return _change(config, Path(), answer, as_json, question, lambda c: going_back.rollback(
         c, app, to, release=release, reason=reason, take_lease=take_lease), patience=patience)
+
+
+@click.command()
+@click.argument("target", metavar="APP[/SERVICE]", shell_complete=completing.apps)
+@options.to_option
+@options.yes_option
+@options.plan_option
+@options.json_option
+@click.option("--dry-run", is_flag=True, help="Only show the plan.")
+@options.reason_option
+@options.take_option
+@options.wait_option
+@options.verbose_option
+@click.pass_obj
+def restart(
+    config: str, *, target: str, to: tuple[str, ...], yes: bool, approved: str, as_json: bool, dry_run: bool,
+    reason: str, take_lease: bool, patience: float,
+) -> int:
+    """New containers of the release that runs, for a whole app or one service: in batches, waited for, undone if one gets sick."""
+    app, _, service = target.partition("/")
+    options.check_app(app)
+    services = (service,) if service else ()
+    _one_of(dry_run, approved)
+    if dry_run:
+        return _rehearse(config, as_json, lambda c: restarting.plan(c, app, services, to))
+    answer = prompts.Answer(yes, approved)
+    prompts.must_answer(answer.given)
+    question = "Restart {plan.app} {plan.version} on {plan.destination} ({hosts} hosts)?"
+    return _change(config, Path(), answer, as_json, question, lambda c: restarting.restart(
+        c, app, services, to, reason=reason, take_lease=take_lease), patience=patience)
 
 
 def _rehearse(config: str, as_json: bool, plan_of: Callable[[contexts.Context], Awaitable[steps.Plan]]) -> int:

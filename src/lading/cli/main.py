@@ -26,6 +26,7 @@ VERBS = {
     "deploy": ("deploying", "Bring an app to a version on a destination: all hosts or none."),
     "ship": ("building", "Build, push, deploy."),
     "adopt": ("deploying", "Take over a running Compose project; no container is recreated."),
+    "restart": ("deploying", "New containers of the release that runs."),
     "rollback": ("deploying", "Go back to the previous or any kept release."),
     "remove": ("deploying", "Remove an app from hosts; data only with --volumes."),
     "resume": ("deploying", "Finish or undo what another run left open."),

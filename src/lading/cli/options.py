@@ -23,6 +23,10 @@ to_option = click.option("--to", multiple=True, metavar="DEST", shell_complete=c
 
 
 def _app(_ctx: click.Context, _param: click.Parameter, name: str) -> str:
+    return check_app(name)
+
+
+def check_app(name: str) -> str:
     """A name that no app can have is refused here: it would be a part of paths and filters on hosts."""
     if name and not command.APP.fullmatch(name):
         raise errors.InputError(f"an app cannot be called {name[:128]!r}", "a-z, 0-9, '-' and '_' only, a letter or digit first; lading where")

@@ -21,7 +21,7 @@ from lading.deploy import (
     waiting,
 )
 from lading.drivers import base as drivers
-from lading.engines import preflight
+from lading.engines import base, preflight
 from lading.health import verdict
 from lading.inventory import hosts
 from lading.placement import assignment, choices
@@ -29,8 +29,8 @@ from lading.plan import mounts, planner, steps
 
 
 @dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A way back with what it was made from: what each host has of the app, and the releases that it keeps."""
+class Prepared:
+    """A plan with what it was made from: what each host has of the app, and the releases that it keeps."""
 
     plan: steps.Plan
     target: releases.Release
@@ -46,7 +46,7 @@ async def plan(context: contexts.Context, app: str, to: Sequence[str], *, releas
     """
     destination, chosen = await placing.place(context, to, lambda _: app)
     rows = choices.of_names(context.settings.inventory, to, destination, chosen)
-    return _prepare(destination, rows, await _look(context, chosen, app), app, release).plan
+    return _prepare(destination, rows, await look_whole(context, chosen, app), app, release).plan
 
 
 async def rollback(
@@ -60,19 +60,28 @@ async def rollback(
         RefusedError, TransportError, LedgerError: nothing was changed.
     """
     destination, chosen = await placing.place(context, to, lambda _: app)
-    seen = await _look(context, chosen, app)
+    seen = await look_whole(context, chosen, app)
     if await waiting.for_others(context, app, seen):
-        seen = await _look(context, chosen, app)
+        seen = await look_whole(context, chosen, app)
     verbs = on_host.open_verbs(seen, app)
     done = await takeover.end_open(context, app, seen, take_lease=take_lease, before="the way back")
     answer = _already_there(app, done, verbs) if done and not release else None
     if answer is not None:
         return answer
     if done:
-        seen = await _look(context, chosen, app)
+        seen = await look_whole(context, chosen, app)
     rows = choices.of_names(context.settings.inventory, to, destination, chosen)
     prepared = _prepare(destination, rows, seen, app, release)
-    target = prepared.target
+    wanted = order_of(context, prepared, destination, chosen, reason=reason, take_lease=take_lease)
+    return await execution.carry_out(context, wanted)
+
+
+def order_of(
+    context: contexts.Context, prepared: Prepared, destination: hosts.Destination,
+    chosen: Sequence[hosts.Host], *, reason: str, take_lease: bool,
+) -> base.DeploymentOrder:
+    """The order for a plan that is made from what hosts keep."""
+    target, app = prepared.target, prepared.target.app
     sources = mounted.of_release(target)
 
     def judge(host: state.HostState) -> None:
@@ -83,9 +92,9 @@ async def rollback(
     look = {name: drivers.Look(binds=preflight.needed_binds(target, host.placed), sources=tuple(sources.sources))
             for name, host in prepared.plan.hosts.items()}
     means = order.Means(more_logins=partial(order.logins, context, target), look=look, judge=judge)
-    wanted = order.make(context, prepared.plan, becoming, chosen, deployment=order.new_id(), means=means,
-                        reason=reason, override=take_lease)
-    return await execution.carry_out(context, wanted)
+    return order.make(
+        context, prepared.plan, becoming, chosen, deployment=order.new_id(), means=means, reason=reason,
+        override=take_lease)
 
 
 def _already_there(app: str, done: Sequence[ended.Ended], verbs: Collection[str]) -> ended.Ended | None:
@@ -118,8 +127,8 @@ def _becoming(target: releases.Release, app: state.AppState) -> order.Becoming:
 
 def _prepare(
     destination: hosts.Destination, rows: Sequence[assignment.Row], seen: state.FleetState, app: str, release: str
-) -> _Prepared:
-    apps = {name: _deployed(name, host, app) for name, host in seen.hosts.items()}
+) -> Prepared:
+    apps = {name: deployed(name, host, app) for name, host in seen.hosts.items()}
     kept = {name: on_host.releases(one) for name, one in apps.items()}
     target = _same({name: kept[name][_target(name, one, release)] for name, one in apps.items()},
                    f"lading rollback {app} --release ID --to {destination.name}")
@@ -133,10 +142,10 @@ def _prepare(
     owners = sorted({one.current.source for one in apps.values() if one.current is not None})
     whole = replace(whole, verb="rollback", assignment=assigned, source=", ".join(owners), confirm=destination.confirm,
                     unfinished=on_host.unfinished(seen, app), rights=policy.planned(asked, app, seen))
-    return _Prepared(whole, target, apps, kept)
+    return Prepared(whole, target, apps, kept)
 
 
-async def _look(context: contexts.Context, chosen: Sequence[hosts.Host], app: str) -> state.FleetState:
+async def look_whole(context: contexts.Context, chosen: Sequence[hosts.Host], app: str) -> state.FleetState:
     seen, wrong = await contradicting.look(context, chosen, app, volumes=())
     turned = {path for host in seen.hosts.values() if app in host.apps for path in mounts.turned(host.apps[app])}
     if turned:  # rarely so: it is asked only then what lies there
@@ -146,7 +155,7 @@ async def _look(context: contexts.Context, chosen: Sequence[hosts.Host], app: st
     return seen
 
 
-def _deployed(host: str, seen: state.HostState, app: str) -> state.AppState:
+def deployed(host: str, seen: state.HostState, app: str) -> state.AppState:
     mine = seen.apps.get(app)
     if mine is None or mine.current is None:
         raise errors.UnknownReleaseError(f"{app} is not deployed on {host}", f"lading where {app}", host=host)
@@ -198,13 +207,13 @@ def _target(host: str, app: state.AppState, wanted: str) -> str:
 def _plan(
     name: str, target: releases.Release, placed: assignment.Placed, app: state.AppState, host: state.HostState
 ) -> steps.HostPlan:
-    numbers = _numbers(target, app)
+    numbers = numbers_of(target, app)
     whole = planner.plan_host(name, target, numbers, (), app, on_host.current_release(app), host.attached(target.app),
                                volumes=host.volumes, placed=placed)
     return planner.without_one_shots(whole, target, verdict.finished(app.containers))
 
 
-def _numbers(target: releases.Release, app: state.AppState) -> dict[str, int]:
+def numbers_of(target: releases.Release, app: state.AppState) -> dict[str, int]:
     """The secret generations with which the host ran a release: kept with it, so no secret is asked for."""
     known = app.ran_with(target.id)
     if known is not None:

@@ -128,6 +128,30 @@ def plan_host(
     return steps.HostPlan(host, tuple(todo), changes, current, numbers, fresh, adopted, placed)
 
 
+def restart_host(
+    host: str, release: releases.Release, numbers: Mapping[str, int], app: state.AppState,
+    services: Collection[str], placed: assignment.Placed,
+) -> steps.HostPlan:
+    """The steps that give *services* new containers of the *release* that runs there, and nothing else.
+
+    Who is made on one of their containers is made anew with it. What else differs stays as it is.
+    """
+    asked = [steps.Change(host, name, "recreated", "", "it is restarted") for name in sorted(services)]
+    tied = _pulled(host, release, placed, app, asked, (), (), anew=True)
+    start = {*services, *(change.service for change in tied if change.field != "stopped")}
+    todo: list[steps.Step] = [
+        steps.PullImages(_images(release, start, placed)),
+        steps.StoreRelease(release.id),
+        steps.StartServices(tuple(sorted(start)), anew=True),
+        steps.VerifyServices(tuple(sorted(start))),
+        *end_of(release.id),
+    ]
+    there = {one.id for one in app.containers if one.service in release.services}
+    current = app.current
+    adopted = {key: one for key, one in (current.adopted if current else {}).items() if key in there}
+    return steps.HostPlan(host, tuple(todo), (*asked, *tied), current, numbers, (), adopted, placed)
+
+
 def _shipped_anew(host: str, release: releases.Release, app: state.AppState) -> tuple[steps.Change, ...]:
     """What of the release that is deployed is not on the host any more as it was shipped."""
     if release.id not in app.releases:
