@@ -15,6 +15,8 @@ FORMAT = 1
 FILE = "allowed.json"
 HINT = "a state folder that you can write: XDG_STATE_HOME"
 RUNS, READS = "runs a program", "reads the environment"
+_DECRYPTS = "has sops decrypt it, with your keys"
+_TELLS = "tells another host how deployments end"
 _SETTINGS = "settings of Ansible, which may name programs"
 _DOES = {  # options by their dotted path, NAME standing for any name
     "inventory": "an Ansible inventory, which may run programs",
@@ -27,9 +29,10 @@ _DOES = {  # options by their dotted path, NAME standing for any name
     "registries.NAME.auth": "sends a registry's credentials to another host",
     "registries.NAME.insecure": "sends a registry's credentials without TLS",
 }
-_BY_KEY = {"command": RUNS, "env": READS}  # wherever they stand
+_BY_KEY = {"command": RUNS, "env": READS, "sops": _DECRYPTS}  # wherever they stand
 _TRANSPORTS = ("transport", "destinations.NAME.transport", "hosts.NAME.transport")
 _PATHS = {"ssh.known_hosts": "is read, and written by `hosts trust`, outside", "registries.NAME.ca": "is read outside"}
+_PATH_KEYS = ("file", "age", "key")  # of a value by reference
 _NAMED = ("hosts", "destinations", "registries")  # mappings whose keys are names that people chose
 _TEXT_ONLY = ("labels", "variables")  # mappings in which any key is only a name
 _NO = ("false", "no", "off")
@@ -63,6 +66,9 @@ def _entries(folder: Path, node: Any, place: tuple[str, ...]) -> Iterator[Entry]
     if does:
         yield Entry(".".join(place), canonical.form(_plain(node)).decode(), node.start_mark.line + 1, does)
         return
+    if getattr(node, "id", "") == "sequence":
+        for number, one in enumerate(node.value):
+            yield from _entries(folder, one, (*place, str(number)))
     if getattr(node, "id", "") != "mapping":
         return
     for key, value in node.value:
@@ -86,8 +92,17 @@ def _does(folder: Path, node: Any, place: tuple[str, ...]) -> str:
         return _PATHS[option] + f" {folder}" if _leads_out(folder, text) else ""
     if place[-1:] == ("pass_env",) and not node.value:
         return ""
+    if _is_reference(place) and place[-1] in _PATH_KEYS:
+        return f"is read outside {folder}" if _leads_out(folder, text) else ""
+    if place[2:3] == ("notify",) and place[-1] == "url" and text:
+        return _TELLS
     by_key = _BY_KEY.get(place[-1], "") if len(place) > 1 and not (named and len(place) == 2) else ""
     return _DOES.get(option, by_key)
+
+
+def _is_reference(place: tuple[str, ...]) -> bool:
+    """Whether an option belongs to a value by reference: a secret of a destination, a password, a webhook's address."""
+    return place[2:3] in (("secrets",), ("notify",), ("password",)) and len(place) > 3
 
 
 def _default_pins(folder: Path, top: Any) -> Iterator[Entry]:

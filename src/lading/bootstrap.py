@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lading import context as contexts
-from lading import errors, loading, settings
+from lading import errors, loading, secrets, settings
 from lading import found as finding
 from lading.inventory import hosts
 from lading.ledger import ledger
@@ -66,7 +66,8 @@ async def opened(
             asker = contexts.who(environment)
             yield contexts.Context(
                 fleet, dict(environment), reached.transport, kept, asker.actor, asker.url, asker.commit,
-                ran_by=contexts.process_owner(), engine=reached.engine, engines=reached.engines)
+                ran_by=contexts.process_owner(), engine=reached.engine, engines=reached.engines,
+                known=secrets.Known(environment, fleet.folder))
         finally:
             if kept is not None:
                 await kept.close()

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lading import errors, events, provenance, settings, spans, state
+from lading import errors, events, provenance, secrets, settings, spans, state
 from lading import trace as traces
 from lading.compose import answered, complaints
 from lading.inventory import hosts
@@ -61,6 +61,8 @@ class Context:
     """Seconds that are waited for a deployment of the same app that somebody else works on."""
     say: Callable[[str], None] = lambda _: None
     """Is told at once what the user should know meanwhile."""
+    known: secrets.Known | None = field(default=None, repr=False)
+    """The values by reference that were read in this call; None = none is kept."""
     compose: answered.Answers = field(default_factory=answered.Answers, repr=False)
     """What Compose has answered in this call."""
 

@@ -1,6 +1,9 @@
 """The options of lading.yaml, each defined once: type, default, help; and an example of them all (pure)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from lading import by_reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +17,24 @@ class Option:
     example: str = ""
 
 
+def _source(path: str, what: str, *, kinds: tuple[str, ...] = by_reference.KINDS) -> Iterator[Option]:
+    """The options of a value by reference: one of *kinds*, with what belongs to it."""
+    told = {
+        "command": ("list", f"the command that prints {what}; it gets no terminal and no input"),
+        "file": ("path", f"the file that holds {what}, relative to this file"),
+        "env": ("text", f"the environment variable that holds {what}"),
+        "age": ("path", f"the age file that holds {what} (lading[age])"),
+        "sops": ("path", f"the SOPS file that holds {what}; the program sops decrypts it"),
+    }
+    for kind in kinds:
+        yield Option(f"{path}.{kind}", told[kind][0], "none", told[kind][1])
+    if "age" in kinds:
+        yield Option(f"{path}.key", "text or list", "none",
+                     "with age: the identity file, relative to this file; with sops: the key in the file, or the keys that lead to it")
+        yield Option(f"{path}.timeout", "seconds", str(by_reference.TIMEOUT), "how long it may take to be had")
+
+
+SOON = ("env", "file")  # what can be had at once: at the end of a deployment nothing is waited for
 OPTIONS = (
     Option("lading", "integer", "(required)", "the format of this file", "1"),
     Option("hosts.NAME.address", "text", "the name, by ~/.ssh/config", "address or name to connect to", "10.0.0.11"),
@@ -45,10 +66,14 @@ OPTIONS = (
     Option("destinations.NAME.profiles", "list", "COMPOSE_PROFILES of a tracked .env",
            "profiles of the Compose files whose services are started there; `--profile` counts more"),
     Option("destinations.NAME.transport", "text", "the fleet's", "how commands reach its hosts: ssh or ansible"),
+    *_source("destinations.NAME.secrets.NAME", "the secret variable of this name for the apps that go there"),
+    *_source("destinations.NAME.notify.url", "the address of a webhook, instead of the address itself", kinds=SOON),
+    Option("destinations.NAME.notify.kind", "text", "generic", "what it is told, once a deployment there has ended: generic (signed JSON) or slack; "
+           "`notify:` is one webhook, or a list of them"),
+    *_source("destinations.NAME.notify.secret", "what signs the JSON of a generic one", kinds=SOON),
     Option("destinations.NAME.pass_env", "list", "none", "as `pass_env` below, for the apps that go there; read after it"),
     Option("registries.NAME.username", "text", "none", "user of the registry NAME (host:port)"),
-    Option("registries.NAME.password.env", "text", "none", "the environment variable that holds the password"),
-    Option("registries.NAME.password.command", "list", "none", "the command that prints the password"),
+    *_source("registries.NAME.password", "the password"),
     Option("registries.NAME.ca", "path", "the system's", "certificate of its CA, relative to this file"),
     Option("registries.NAME.auth", "text", "the registry's own", "another host that may be sent its credentials, over HTTPS, to give tokens"),
     Option("registries.NAME.insecure", "yes/no", "no", "plain HTTP is allowed"),
@@ -81,7 +106,7 @@ def example() -> str:
             head = ".".join(parts[: depth + 1])
             if head not in seen:
                 seen.append(head)
-                live = parts[0] not in ("registries", "inventory", "ansible")
+                live = parts[0] not in ("registries", "inventory", "ansible") and not {"secrets", "notify"} & {*parts}
                 lines.append(f"{'' if live else '# '}{'  ' * depth}{parts[depth]}:")
         value = option.example or (option.default if not option.default.startswith("(") else "")
         lead = "" if option.example else "# "

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 GRACE = 10.0  # seconds from SIGTERM to SIGKILL
+LEFT_OPEN = 1.0  # seconds that output is waited for once its program has ended: others may hold it open
 OUTPUT_LIMIT = 64 * 1024 * 1024  # bytes of stdout that are kept
 
 
@@ -65,6 +66,58 @@ def run(
     except subprocess.TimeoutExpired as late:
         raise ProgramTimeoutError(argv[0]) from late
     return Finished(done.returncode, done.stdout[:OUTPUT_LIMIT], done.stderr[:OUTPUT_LIMIT])
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A program that did not end in time, and was ended with its process group; what it wrote to stderr until then."""
+
+    stderr: bytes
+
+    @property
+    def error_text(self) -> str:
+        """As `Finished.error_text`."""
+        return self.stderr.decode("utf-8", "replace").strip()
+
+
+async def unattended(
+    argv: Sequence[str], *, env: Mapping[str, str], cwd: str, timeout: float, limit: int
+) -> Finished | Overdue:
+    """Run *argv* where nobody can answer: no terminal, nothing on stdin, *timeout* in seconds; *limit*: bytes kept of each stream.
+
+    What it leaves running behind it, such as an agent, may go on, even with its output.
+
+    Raises:
+        ProgramMissingError: there is no such program, or it is none.
+    """
+    pipe = asyncio.subprocess.PIPE
+    try:
+        child = await asyncio.create_subprocess_exec(
+            *argv, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=dict(env), cwd=cwd, start_new_session=True)
+    except OSError as missing:
+        raise ProgramMissingError(argv[0]) from missing
+    assert child.stdout is not None
+    assert child.stderr is not None
+    kept = bytearray(), bytearray()
+    reading = [asyncio.create_task(_keep(child.stdout, kept[0], limit)), asyncio.create_task(_keep(child.stderr, kept[1], limit))]
+    try:
+        status = await asyncio.wait_for(child.wait(), timeout)
+        await asyncio.wait(reading, timeout=LEFT_OPEN)
+        return Finished(status, bytes(kept[0]), bytes(kept[1]))
+    except TimeoutError:
+        return Overdue(bytes(kept[1]))
+    finally:
+        for one in reading:
+            one.cancel()
+        if child.returncode is None:
+            _signal(child.pid, signal.SIGKILL)
+            await child.wait()
+
+
+async def _keep(stream: asyncio.StreamReader, kept: bytearray, limit: int) -> None:
+    """Read a stream to its end, and keep no more than *limit* bytes of it."""
+    while chunk := await stream.read(65536):
+        kept += chunk[: limit - len(kept)]
 
 
 async def start(

@@ -1,44 +1,175 @@
-"""Values by reference: from the environment, from a command, from the user's Docker configuration."""
+"""Values by reference, read once and side by side: from the environment, programs, files, age files; the user's Docker configuration."""
 
+import asyncio
 import base64
 import json
+import os
+import re
+import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures.thread import ThreadPoolExecutor  # here: `concurrent.futures` alone loads it when it is used
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lading import disk, errors, process
+from lading import by_reference, disk, errors, loading, process
+from lading.compose import masking
+from lading.compose.values import VALUE_LIMIT
 
-COMMAND_TIMEOUT = 30.0  # seconds a command that prints a password may take
+COMMAND_TIMEOUT = 30.0  # seconds a credential helper of Docker's may take
+LIMIT = 1 << 20  # bytes that are read of a file, or of what a program prints
+SAID = 300  # characters of a program's last line
+ASKS = "it seems to ask something, and gets no terminal and no input here: log in before, or unlock it"
+_ASKING = re.compile(r"pass(word|phrase)|prompt|terminal|\btty\b|log ?in|sign ?in|pinentry|unlock|interactive|stdin|locked|/dev/tty|OTP", re.I)
 CONFIG_LIMIT = 4 << 20  # bytes of a Docker configuration
 NOBODY = "<token>"  # the user that credential helpers name where the secret is an identity token
 
 
-def resolve(reference: Sequence[str], environment: Mapping[str, str]) -> str:
-    """The value of ("env", NAME) or ("command", argv...); a command's last newline is taken off.
+class Known:
+    """The values of one call of lading: each is read once, when it is wanted, those that are wanted together side by side.
 
-    Raises:
-        SettingsError: the variable is unset, or the command failed or printed nothing; its output is not shown.
+    They are kept in memory alone. Threads may ask at the same time.
     """
-    kind, *rest = reference
-    if kind == "env":
-        if not environment.get(rest[0]):
-            raise errors.SettingsError(f"the environment has no {rest[0]}, which lading.yaml names as a password",
-                                       f"export {rest[0]}=…")
-        return environment[rest[0]]
-    hint = f"try it by hand: {rest[0]} …"
+
+    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
+        self._environment, self._folder = environment, folder
+        self._had: dict[by_reference.Source, _Had] = {}
+        self._lock = threading.Lock()
+
+    def read(self, wanted: Mapping[str, by_reference.Source]) -> dict[str, str]:
+        """The values of *wanted* (what each is, in words → where it comes from).
+
+        Raises:
+            SettingsError: some cannot be had: all of these at once, each with its place, why, and what to try.
+        """
+        with self._lock:
+            lacking = {source: None for source in wanted.values() if source not in self._had}
+            if lacking:
+                self._had |= _read_apart(list(lacking), self._environment, self._folder)
+        had = {name: self._had[source] for name, source in wanted.items()}
+        if wrong := {name: one for name, one in had.items() if one.why}:
+            raise _unreadable(wrong, wanted, [one.value for one in self._had.values() if one.value])
+        return {name: one.value for name, one in had.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Had:
+    """A value, or *why* there is none, *hint*: what to try, and *said*: what the program has printed besides."""
+
+    value: str = field(default="", repr=False)
+    why: str = ""
+    hint: str = ""
+    said: bytes = field(default=b"", repr=False)
+
+
+def _unreadable(
+    wrong: Mapping[str, _Had], sources: Mapping[str, by_reference.Source], values: Sequence[str]
+) -> errors.SettingsError:
+    """The error for values that cannot be had; what programs complain of may hold the *values* of others, or their own."""
+    known = {str(number): value.encode() for number, value in enumerate(values)}
+    known |= {name: one.said for name, one in wrong.items()}
+    mask = masking.Mask(known, {})
+    first = sources[next(iter(wrong))]
+    several = len(wrong) > 1
+    told = [f"{name} cannot be had from {sources[name]}{_place(sources[name]) if several else ''}: {mask(one.why)}"
+            for name, one in wrong.items()]
+    hints = dict.fromkeys(one.hint for one in wrong.values())
+    return errors.SettingsError("; ".join(told), "; ".join(hints), file=first.file, line=first.line)
+
+
+def _place(source: by_reference.Source) -> str:
+    return f" (line {source.line})"
+
+
+def _read_apart(
+    sources: Sequence[by_reference.Source], environment: Mapping[str, str], folder: Path
+) -> dict[by_reference.Source, _Had]:
+    """Read *sources* side by side, in an event loop of their own: whoever asks may be in one already."""
+    async def whole() -> list[_Had]:
+        return await asyncio.gather(*(_read(one, environment, folder) for one in sources))
+
+    with ThreadPoolExecutor(1) as apart:
+        return dict(zip(sources, apart.submit(lambda: asyncio.run(whole())).result(), strict=True))
+
+
+async def _read(source: by_reference.Source, environment: Mapping[str, str], folder: Path) -> _Had:
+    match source.kind:
+        case "text":
+            return _as_text(source.words[0].encode())
+        case "env":
+            given = environment.get(source.words[0], "")
+            return _as_text(os.fsencode(given), f"export {source.words[0]}=…", empty="it is not set, or empty")
+        case "file":
+            hint = f"ls -l {source.words[0]}"
+            return await asyncio.to_thread(_of_file, source.words[0], hint)
+        case "age":
+            return await asyncio.to_thread(_of_age, *source.words)
+    return await _of_program(source, environment, folder)
+
+
+def _of_file(path: str, hint: str) -> _Had:
     try:
-        done = process.run(rest, env=environment, timeout=COMMAND_TIMEOUT)
-        value = done.stdout.decode().removesuffix("\n")
-    except (process.ProgramMissingError, process.ProgramTimeoutError) as failed:
-        raise errors.SettingsError(f"the password command {rest[0]} cannot be run or does not end", hint) from failed
-    except UnicodeDecodeError as binary:
-        raise errors.SettingsError(f"the password command {rest[0]} prints what is no text", hint) from binary
+        return _as_text(_without_newline(disk.read(Path(path), limit=LIMIT)), hint)
+    except OSError as fault:
+        return _Had(why=disk.reason(fault), hint=hint)
+
+
+def _of_age(path: str, identity: str) -> _Had:
+    """What an age file holds; neither it nor the key is shown to any program."""
+    with loading.later():  # few fleets have such secrets, and pyrage is an extra
+        try:
+            from lading import age
+        except ImportError:
+            return _Had(why="pyrage is not installed", hint='pip install "lading[age]"')
+    try:
+        return _as_text(_without_newline(age.decrypted(Path(path), Path(identity), limit=LIMIT)))
+    except age.LockedError as locked:
+        return _Had(why=locked.why, hint=locked.hint)
+
+
+async def _of_program(source: by_reference.Source, environment: Mapping[str, str], folder: Path) -> _Had:
+    """What a program prints; it gets no terminal, not even that of which GPG's agent is told, and no input."""
+    argv = source.argv
+    by_hand = f"try it by hand: {argv[0]}{' …' if len(argv) > 1 else ''} </dev/null"
+    own = {name: value for name, value in environment.items() if name != "GPG_TTY"}
+    try:
+        done = await process.unattended(argv, env=own, cwd=str(folder), timeout=source.timeout, limit=LIMIT)
+    except process.ProgramMissingError:
+        return _Had(why=f"{argv[0]} is not there, or cannot be run", hint=f"install {argv[0]}, or correct its name")
+    last = _last_line(done.error_text)
+    if isinstance(done, process.Overdue):
+        return _Had(why=f"it did not end within {source.timeout} s, and was ended{last}",
+                    hint=f"{ASKS}; or give it longer: timeout: {source.timeout * 2}")
     if done.status != 0:
-        raise errors.SettingsError(f"the password command {rest[0]} ended with status {done.status}", hint)
-    if not value:
-        raise errors.SettingsError(f"the password command {rest[0]} prints nothing", hint)
-    return value
+        asks = f"{ASKS}; " if _ASKING.search(done.error_text) else ""
+        return _Had(why=f"it ended with status {done.status}{last}", hint=asks + by_hand, said=done.stdout)
+    had = _as_text(_without_newline(done.stdout), by_hand, empty=f"it prints nothing{last}")
+    return had if not had.why else replace(had, said=done.stdout)
+
+
+def _last_line(said: str) -> str:
+    """The last line that a program wrote to stderr, as the end of a sentence."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return f": {lines[-1][:SAID]}" if lines else ""
+
+
+def _without_newline(content: bytes) -> bytes:
+    """*content* without one newline at its end: editors and `echo` write it, passwords have none."""
+    return content[:-1].removesuffix(b"\r") if content.endswith(b"\n") else content
+
+
+def _as_text(content: bytes, hint: str = "encode it: base64", empty: str = "it is empty") -> _Had:
+    """A value as a variable can carry it."""
+    if not content:
+        return _Had(why=empty, hint=hint)
+    if b"\0" in content:
+        return _Had(why="it is no text: it holds a NUL", hint="encode it: base64", said=content)
+    if len(content) > VALUE_LIMIT:
+        return _Had(why=f"it has more than {VALUE_LIMIT >> 10} KiB, too much for a variable", hint="a file of the app: `secrets:`")
+    try:
+        return _Had(content.decode())
+    except UnicodeDecodeError:
+        return _Had(why="it is no text: it is not UTF-8", hint="encode it: base64", said=content)
 
 
 @dataclass(frozen=True, slots=True)

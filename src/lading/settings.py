@@ -10,12 +10,13 @@ from typing import Any
 
 import yaml
 
-from lading import disk, errors, loading, nodes, options
+from lading import by_reference, disk, errors, loading, nodes, options
 from lading.compose import parse, passing, rights, subset
 from lading.inventory import hosts, patterns
 
 FORMAT = 1
 _SHELL = re.compile(r"^-|[\s'\"`$\\;&<>|(){}*?!#~]")  # as OpenSSH, which refuses such names too
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SIZE_LIMIT = 4 * 1024 * 1024  # bytes of a fleet file
 
 
@@ -36,12 +37,11 @@ class SshSettings:
 class RegistrySettings:
     """How a registry is reached, with its credentials by reference.
 
-    *password*: ("env", NAME) or ("command", argv...) or (). *by_hosts*: it is never asked from
-    here; the hosts of a deployment ask it, and must agree.
+    *by_hosts*: it is never asked from here; the hosts of a deployment ask it, and must agree.
     """
 
     username: str = ""
-    password: tuple[str, ...] = ()
+    password: by_reference.Source | None = None
     ca: str = ""
     insecure: bool = False
     auth: str = ""
@@ -75,6 +75,11 @@ class Settings:
     pass_env: tuple[str, ...] = ()
     env_names: frozenset[str] = frozenset()
     source: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies: its relative paths are seen from there, and its programs run there."""
+        return self.path.parent.resolve()
 
     def by_hosts(self, registry: str) -> bool:
         """Whether only hosts ask this registry."""
@@ -352,15 +357,18 @@ class _Reader(nodes.Reader):
         if "hosts" not in got:
             raise self.wrong(node, f"{where} names no hosts", "add: hosts: [...]")
         members, left_out = self.members(where, got["hosts"], fleet)
+        variables = self.words(got.get("variables"), f"{where}.variables")
         return hosts.Destination(
             name, members, self.words(got.get("labels"), f"{where}.labels"),
-            self.words(got.get("variables"), f"{where}.variables"),
+            variables,
             self.flag(got["confirm"], f"{where}.confirm") if "confirm" in got else False,
             self.text(got["project"], f"{where}.project") if "project" in got else "", self.transport(got, f"{where}."),
             self.pass_env(got, f"{where}."),
             self.allowed(name, got["allow"]) if "allow" in got else (),
             self.texts(got["profiles"], f"{where}.profiles") if "profiles" in got else None,
             self.texts(got["hosts"], f"{where}.hosts"), left_out,
+            self.secrets(got.get("secrets"), where, variables),
+            self.webhooks(got["notify"], where) if "notify" in got else (),
         )
 
     def allowed(self, name: str, node: Any) -> tuple[hosts.Allowed, ...]:
@@ -385,19 +393,89 @@ class _Reader(nodes.Reader):
     def registry(self, name: str, node: Any) -> RegistrySettings:
         where = f"registries.{name}"
         got = self.known(node, where, "registries.NAME")
-        password = self.known(got.get("password"), f"{where}.password", "registries.NAME.password")
-        reference: tuple[str, ...] = ()
-        if "env" in password:
-            reference = ("env", self.text(password["env"], f"{where}.password.env"))
-        elif "command" in password:
-            reference = ("command", *self.texts(password["command"], f"{where}.password.command"))
+        password = self.source(got["password"], f"{where}.password", "registries.NAME.password") if "password" in got else None
         ca = str(self.path.parent.resolve() / self.text(got["ca"], f"{where}.ca")) if "ca" in got else ""
         return RegistrySettings(
-            self.text(got["username"], f"{where}.username") if "username" in got else "", reference, ca,
+            self.text(got["username"], f"{where}.username") if "username" in got else "", password, ca,
             self.flag(got["insecure"], f"{where}.insecure") if "insecure" in got else False,
             self.auth_host(got["auth"], f"{where}.auth") if "auth" in got else "",
             self.who_asks(got["resolve"], f"{where}.resolve") if "resolve" in got else False,
         )
+
+    def source(self, node: Any, where: str, pattern: str) -> by_reference.Source:
+        """Where a value comes from; *pattern*: the options that say so."""
+        got = self.known(node, where, pattern)
+        kinds = [kind for kind in by_reference.KINDS if kind in got]
+        if len(kinds) != 1:
+            raise self.wrong(node, f"{where} says {'nothing' if not kinds else ' and '.join(kinds)}: a value comes from one place",
+                             f"{where}: {{{kinds[0] if kinds else 'command'}: …}}")
+        kind = kinds[0]
+        at = f"{where}.{kind}"
+        words = self.texts(got[kind], at) if kind == "command" else (self.text(got[kind], at),)
+        if not words or not words[0]:
+            raise self.wrong(node, f"{at} is empty", f"see docs/how-to.md, secrets of apps: {kind}")
+        if kind in ("file", "age", "sops"):
+            words = (self.beside(words[0]), *self.source_key(got, kind, node, where))
+        elif "key" in got:
+            raise self.wrong(got["key"], f"{where}.key belongs to age and sops, not to {kind}", "take it out")
+        timeout = self.number(got["timeout"], f"{where}.timeout", 1, 3600) if "timeout" in got else by_reference.TIMEOUT
+        return by_reference.Source(kind, words, timeout, str(self.path), node.start_mark.line + 1)
+
+    def source_key(self, got: Mapping[str, Any], kind: str, node: Any, where: str) -> tuple[str, ...]:
+        """The `key` of an age or SOPS file: an identity file, or what leads to the value."""
+        if kind == "file" and "key" in got:
+            raise self.wrong(got["key"], f"{where}.key belongs to age and sops, not to a file", "take it out")
+        if kind == "file":
+            return ()
+        if "key" not in got:
+            hint = "key: IDENTITY_FILE, as age-keygen writes it" if kind == "age" else "key: NAME_IN_THE_FILE, or a list of the keys that lead there"
+            raise self.wrong(node, f"{where} names no key", hint)
+        if kind == "age":
+            return (self.beside(self.text(got["key"], f"{where}.key")),)
+        keys = (self.text(got["key"], f"{where}.key"),) if isinstance(got["key"], yaml.ScalarNode) else self.texts(got["key"], f"{where}.key")
+        if not keys or any(not key or set(key) & set('"[]\\') for key in keys):
+            raise self.wrong(got["key"], f"{where}.key: {', '.join(keys) or 'it'} is no key of a SOPS file", "key: NAME, or key: [OUTER, INNER]")
+        return keys
+
+    def secrets(self, node: Any, where: str, plain: Mapping[str, str]) -> dict[str, by_reference.Source]:
+        """The secret variables of a destination; *plain*: its other ones."""
+        found = {}
+        for name, (key, value) in self.mapping(node, f"{where}.secrets").items():
+            at = f"{where}.secrets.{name}"
+            if not _VARIABLE.fullmatch(name):
+                raise self.wrong(key, f"{at}: {name!r} is no name of a variable", "letters, digits and _, no digit first")
+            if name == passing.VERSION:
+                raise self.wrong(key, f"{at}: the version is no secret", "another name")
+            if name in plain:
+                raise self.wrong(key, f"{where}: {name} is among the variables and among the secrets", "leave it in one of them")
+            found[name] = self.source(value, at, "destinations.NAME.secrets.NAME")
+        return found
+
+    def webhooks(self, node: Any, where: str) -> tuple[by_reference.Webhook, ...]:
+        """Who is told how deployments end: one, or a list."""
+        listed = isinstance(node, yaml.SequenceNode)
+        return tuple(self.webhook(one, f"{where}.notify") for one in (node.value if listed else [node]))
+
+    def webhook(self, node: Any, where: str) -> by_reference.Webhook:
+        got = self.known(node, where, "destinations.NAME.notify")
+        if "url" not in got:
+            raise self.wrong(node, f"{where} names no url", "url: {env: NAME}: the address often is a secret")
+        kind = self.text(got["kind"], f"{where}.kind") if "kind" in got else "generic"
+        if kind not in ("slack", "generic"):
+            raise self.wrong(got["kind"], f"{where}.kind must be slack or generic, not {kind!r}")
+        if kind == "slack" and "secret" in got:
+            raise self.wrong(got["secret"], f"{where}: what Slack is told is not signed", "leave secret out, or kind: generic")
+        secret = self.source(got["secret"], f"{where}.secret", "destinations.NAME.notify.secret") if "secret" in got else None
+        return by_reference.Webhook(self.address(got["url"], f"{where}.url"), kind, secret)
+
+    def address(self, node: Any, where: str) -> by_reference.Source:
+        """A webhook's address, as it is or by reference."""
+        if not isinstance(node, yaml.ScalarNode):
+            return self.source(node, where, "destinations.NAME.notify.url")
+        text = self.text(node, where)
+        if not by_reference.is_address(text):
+            raise self.wrong(node, f"{where} is no address of a webhook", "https://HOST/PATH, or {env: NAME}")
+        return by_reference.Source("text", (text,), file=str(self.path), line=node.start_mark.line + 1)
 
     def who_asks(self, node: Any, where: str) -> bool:
         """Whether a registry is asked by the hosts, and never from here."""

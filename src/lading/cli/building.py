@@ -83,7 +83,7 @@ def ship(config: str, /, yes: bool, as_json: bool, source: str, overwrite: bool,
             built = await builds.build(job)
             question = "Deploy {plan.app} {plan.version} to {plan.destination} ({hosts} hosts)?"
             confirm = prompts.confirmer(prompts.Answer(yes), question, render_plan.plan)
-            with lines:
+            with session.noted(context), lines:
                 context = session.changed(
                     context, on_event=lines.event, trace=lines.telling, confirm=lines.paused(confirm))
                 done = await deployment.deploy(context, replace(request, digests=built.digests()))

@@ -161,7 +161,7 @@ def _change(
         lines = progress.Progress(live=prompts.interactive() and not as_json and not verbose, verbose=verbose)
         async with session.opened(config, directory, use=LedgerUse.WRITTEN) as context:
             confirm = prompts.confirmer(answer, question, partial(_look_at, context))
-            with lines:
+            with session.noted(context), lines:
                 done = await act(session.changed(
                     context, on_event=lines.event, trace=lines.telling, confirm=lines.paused(confirm),
                     approved=answer.approved, patience=patience, say=terminal.err))
@@ -366,7 +366,7 @@ def resume(
         async with session.opened(config, use=LedgerUse.WRITTEN) as context:
             _, asked = context.choose(to)
             terminal.err(f"asking {', '.join(spans.packed([host.name for host in asked]))} what is open")
-            with lines:
+            with session.noted(context), lines:
                 told = session.changed(context, on_event=lines.event, trace=lines.telling)
                 found = await takeover.resume(told, app, to=to, wish=wish)
         if not found.ended:

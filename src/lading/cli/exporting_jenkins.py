@@ -3,11 +3,12 @@
 import importlib.metadata
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from lading import errors, settings
+from lading import by_reference, errors, settings
 from lading import found as finding
 from lading.cli import terminal
 from lading.compose import reference
@@ -48,10 +49,10 @@ def jenkins(config: str, project_directory: Path, image: str, fleet: str, ssh_cr
         version=version, destinations=jenkinsfiles.destinations(list(choices), approved), approved=approved,
         directory=_below(top, project_directory), config=fleet or _fleet(top, known.path), image=image,
         image_registry=f"https://{registry}" if registry in ids else "", image_credential=ids.get(registry, ""),
-        ssh_credential=ssh_credential, submitters=submitter, patience=patience, variables=_variables(passed), pass_env=_pass_env(known),
-        registries=tuple(jenkinsfiles.Binding(ids[name], one.password[1])
-                         for name, one in known.registries.items() if one.password[:1] == ("env",)),
-        unbound=_unbound(known),
+        ssh_credential=ssh_credential, submitters=submitter, patience=patience, variables=_variables((*_read_here(known), *passed)), pass_env=_pass_env(known),
+        registries=tuple(jenkinsfiles.Binding(ids[name], one.password.words[0])
+                         for name, one in known.registries.items() if one.password is not None and one.password.kind == "env"),
+        unbound=_unbound(known), fetched=_fetched(known),
         ledger=jenkinsfiles.Binding(ledger_credential, known.ledger_env) if known.ledger_env else None,
     )))
     return 0
@@ -61,12 +62,34 @@ def _unbound(known: settings.Settings) -> dict[str, str]:
     """The registries whose password no credential of Jenkins gives, and where it comes from."""
     found = {}
     for name, one in known.registries.items():
-        kind, *rest = one.password or ("", "")
-        if kind == "command":
-            found[name] = f"the command {rest[0]}, which must be in the agent's image with what it needs"
-        elif not kind:
+        if one.password is None:
             found[name] = "DOCKER_AUTH_CONFIG or docker login of the agent, if it wants one"
+        elif one.password.kind == "command":
+            found[name] = f"the command {one.password.words[0]}, which must be in the agent's image with what it needs"
+        elif one.password.kind != "env":
+            found[name] = "; ".join(by_reference.needs(one.password))
     return found
+
+
+def _sources(known: settings.Settings) -> Iterator[tuple[str, by_reference.Source]]:
+    """All that the destinations have by reference, in words: secrets of apps, addresses and secrets of webhooks."""
+    for place, one in known.inventory.destinations.items():
+        for name, source in one.secrets.items():
+            yield f"Secret {name} of {place}", source
+        for webhook in one.webhooks:
+            yield f"The address of a webhook of {place}", webhook.url
+            if webhook.secret is not None:
+                yield f"The secret of a webhook of {place}", webhook.secret
+
+
+def _read_here(known: settings.Settings) -> tuple[str, ...]:
+    """The variables that hold them: each is bound as a secret text; --variable gives it another credential."""
+    return tuple(dict.fromkeys(source.words[0] for _, source in _sources(known) if source.kind == "env"))
+
+
+def _fetched(known: settings.Settings) -> dict[str, str]:
+    """What no credential of Jenkins gives: what it is → where it comes from, and what that needs."""
+    return {what: "; ".join(by_reference.needs(source)) for what, source in _sources(known) if source.kind not in ("env", "text")}
 
 
 def _variables(passed: tuple[str, ...]) -> tuple[jenkinsfiles.Binding, ...]:
@@ -96,7 +119,7 @@ def _pass_env(known: settings.Settings) -> tuple[str, ...]:
 def _credentials(known: settings.Settings, given: tuple[str, ...]) -> dict[str, str]:
     """The id of Jenkins' credential for each registry whose password the fleet file takes from the environment."""
     ids = {name: f"lading-{re.sub(r'[^A-Za-z0-9]+', '-', name)}"
-           for name, one in known.registries.items() if one.password[:1] == ("env",)}
+           for name, one in known.registries.items() if one.password is not None and one.password.kind == "env"}
     for pair in given:
         name, equals, credential = pair.partition("=")
         if not equals or not credential or name not in ids:

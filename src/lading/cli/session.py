@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -50,6 +50,15 @@ def notes(context: contexts.Context) -> None:
     """Say what people should know beside the result."""
     for one in context.notes:
         note(one)
+
+
+@contextmanager
+def noted(context: contexts.Context) -> Iterator[None]:
+    """However it ends, say what people should know besides."""
+    try:
+        yield
+    finally:
+        notes(context)
 
 
 def answered(silent: Mapping[str, str]) -> int:

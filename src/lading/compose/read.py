@@ -49,6 +49,7 @@ class Request:
     *source*: what lading.yaml calls the source of a project without a repository's address.
     *profiles*: those that were typed; *usual*: those of the destination, None if it names none.
     *origin*: where a *version* comes from that nobody typed, in words.
+    *secrets*: what lading.yaml gives by reference; read only where the files refer to it, and once these are known.
     """
 
     directory: Path
@@ -65,6 +66,7 @@ class Request:
     profiles: tuple[str, ...] = ()
     usual: tuple[str, ...] | None = None
     origin: str = ""
+    secrets: values.Secrets = field(default_factory=values.Secrets)
 
     @property
     def given(self) -> Mapping[str, str]:
@@ -93,8 +95,9 @@ class Request:
         return self.pass_env.passed(self.environment)
 
     def withheld(self, names: Iterable[str]) -> list[str]:
-        """Those of *names* that the caller's environment has and the project is not given."""
-        return self.pass_env.withheld(names, self.environment, self.overrides)
+        """Those of *names* that the caller's environment has and the project is not given, nor what lading.yaml says of them."""
+        found = frozenset(names)
+        return self.pass_env.withheld(found - self.secrets.among(found), self.environment, self.overrides)
 
 
 @dataclass(frozen=True, slots=True)
@@ -498,6 +501,7 @@ def _written_name(
     if named is None:
         return "", ("", 0)
     text, where = str(named.value("name")), (named.path, named.line(("name",)))
+    values.check_secrets(request.secrets, {"`name:` is shown": variables.names(text)}, main, [values.Need(text, where=where)])
     if kept := request.withheld(variables.names(text)):
         raise request.pass_env.refusal(dict.fromkeys(kept, where))
     if missing := list(dict.fromkeys(one.name for one in variables.lacking(text, given))):
@@ -527,8 +531,10 @@ def written(
         return tree
     text = done.error_text
     secret = {name: given.all.get(name, "") for name in given.hidden} if given else {}
-    for name in sorted(secret, key=lambda one: -len(secret[one])):
-        text = text.replace(secret[name], f"${{{name}}}") if len(secret[name]) > 2 else text
+    told = {name: value for name, value in secret.items() if len(value) > 2}
+    for name in sorted(told, key=lambda one: -len(told[one])):
+        text = text.replace(told[name], f"${{{name}}}")
+    text = masking.hidden(text, {f"var.{name}": value.encode() for name, value in told.items()}, {})
     raise complaints.complaint(text, documents)
 
 
@@ -583,6 +589,7 @@ def _values(
     """
     tree = chosen.tree
     layers = [request.overrides, request.passed, request.destination]
+    secret_names = request.secrets.among
     fixed = {values.OWN: name, **({"VERSION": version} if version else {})}
 
     def pick(found: Iterable[str]) -> dict[str, str]:
@@ -597,7 +604,10 @@ def _values(
 
     needs = [*values.model_needs(raw), *demanded]
     values.check_names(values.names(needs), closure.all, needs)
-    inner = _add_dotenvs(chosen, values.names(needs), layers)
+    own = [*closure.main, *(one for one, _ in closure.included)]
+    named_plain = checks.extension(own, "plain")
+    values.check_secrets(request.secrets, values.shown_names(raw, named_plain, {}), closure.all, needs)
+    inner = _add_dotenvs(chosen, values.names(needs), layers, request.secrets)
     try:
         needs += _env_files(tree, closure.all, raw, pick(values.names(needs)), cargo)
     except errors.ComposeError:
@@ -607,13 +617,15 @@ def _values(
     more, behind = values.local_needs(closure, values.names(needs))
     needs += [*more, *_demanded_by_name(closure.main)]
     found = values.names(needs)
-    inner += _add_dotenvs(chosen, found, layers)
+    inner += _add_dotenvs(chosen, found, layers, request.secrets)
     check([*needs, *inner])
+    plain = [*named_plain, *values.names(_demanded_by_name(closure.main))]
+    values.check_secrets(request.secrets, values.shown_names(raw, plain, behind), closure.all, needs)
+    above = frozenset({*request.overrides, *request.passed})
+    layers[2] = {**request.destination, **request.secrets.read(secret_names(found) - above)}
     given = pick(found)
     values.encodable(given)
-    own = [*closure.main, *(one for one, _ in closure.included)]
-    plain = [*checks.extension(own, "plain"), *values.names(_demanded_by_name(closure.main))]
-    hidden = values.hidden_names(found, raw, plain, behind)
+    hidden = values.hidden_names(found, raw, plain, behind) | secret_names(found)
     masked = {one: variables.passing(one) if one in hidden else value for one, value in given.items()}
     done = values.Values(given, hidden, values.local_values(closure, found, given), behind, values.local_values(closure, found, masked))
     _check_version(request, chosen, needs)
@@ -626,20 +638,20 @@ def _values(
 
 
 def _add_dotenvs(
-    chosen: dotenv.Chosen, found: frozenset[str], layers: list[Mapping[str, str]]
+    chosen: dotenv.Chosen, found: frozenset[str], layers: list[Mapping[str, str]], secrets: values.Secrets
 ) -> list[values.Need]:
-    """Put each `.env` below the other layers, if Git tracks it and one of *found* is nowhere else.
+    """Put each `.env` below the other layers, if Git tracks it and one of *found* is nowhere else; it sees no *secrets*.
 
     What their lines for *found* refer to themselves is given back.
     """
     inner: list[values.Need] = []
     for path in chosen.paths:
-        inner += _add_dotenv(chosen.tree, path, found, layers)
+        inner += _add_dotenv(chosen.tree, path, found - secrets.among(found), layers, secrets)
     return inner
 
 
 def _add_dotenv(
-    tree: worktree.Tree, path: str, found: frozenset[str], layers: list[Mapping[str, str]]
+    tree: worktree.Tree, path: str, found: frozenset[str], layers: list[Mapping[str, str]], secrets: values.Secrets
 ) -> list[values.Need]:
     wanted = any(not any(name in layer for layer in layers) for name in found - {"VERSION", values.OWN})
     if not wanted or tree.modes is None or not (tree.project / path).is_file():
@@ -649,6 +661,7 @@ def _add_dotenv(
         return []
     content = worktree.content(tree, real, path, (path, 0))
     inner = values.dotenv_needs(content.decode("utf-8", "replace"), path, found)
+    values.check_secrets(secrets, {f"{path} sees no secret": values.names(inner)}, (), inner)
     above = {name: layer[name] for layer in reversed(layers) for name in values.names(inner) if name in layer}
     layers.append(values.dotenv(path, content, above))
     return inner

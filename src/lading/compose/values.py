@@ -2,7 +2,7 @@
 
 import posixpath
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,23 @@ class Need:
     service: str = ""
     where: worktree.Spot = ("", 0)
     own: frozenset[str] = frozenset()
+
+
+def _none(names: frozenset[str]) -> Mapping[str, str]:
+    """Nothing is given by reference."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Variables that lading.yaml gives by reference: *places*: name → the file and line that say so; *read*: their values."""
+
+    places: Mapping[str, str] = field(default_factory=dict)
+    read: Callable[[frozenset[str]], Mapping[str, str]] = _none
+
+    def among(self, names: frozenset[str]) -> frozenset[str]:
+        """Those of *names*."""
+        return names & self.places.keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +187,38 @@ def hidden_names(
     shown = [list(images.texts(one)) for one in (raw.get("services") or {}).values()]
     sources_ = {str(one["environment"]) for one in (raw.get("secrets") or {}).values() if one.get("environment")}
     return (found - reached(variables.names(shown), behind or {}) - {*plain, VERSION, OWN}) | sources_
+
+
+def check_secrets(
+    secrets: Secrets, shown: Mapping[str, frozenset[str]], documents: Sequence[parse.Document], needs: Sequence[Need]
+) -> None:
+    """Refuse secrets where a value is shown; *shown*: the place in words → the names whose values stand there.
+
+    Raises:
+        ComposeError: naming each with its place; nothing was read.
+    """
+    told = []
+    found: dict[str, None] = {}
+    for place, names_ in shown.items():
+        for name in sorted(secrets.among(names_)):
+            told.append(f"{name} is a secret ({secrets.places[name]}), and {place}")
+            found[name] = None
+    if told:
+        hint = "another variable there: the destination's `variables:`, or -e; or take it out of the destination's `secrets:`"
+        raise worktree.refuse("; ".join(told), hint, used_at(next(iter(found)), documents, needs))
+
+
+def shown_names(raw: Mapping[str, Any], plain: Sequence[str], behind: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    """Where values are shown, in words → the names whose values stand there."""
+    written = (raw.get("services") or {}).values()
+    paths = [one["path"] for service in written for one in service.get("env_file") or ()]
+    paths += [path for service in written for path in service.get("label_file") or ()]
+    pictured = [list(images.texts(service)) for service in written]
+    return {
+        "the name of an image is shown in plans and kept in the history": reached(variables.names(pictured), behind),
+        "x-lading.plain says that it may be shown": frozenset(plain),
+        "the path of an env_file or label_file is shown": variables.names(paths),
+    }
 
 
 def check_names(found: frozenset[str], documents: Sequence[parse.Document], needs: Sequence[Need]) -> None:

@@ -7,12 +7,18 @@ from lading import errors, secrets, settings
 from lading.compose import registry_access
 
 
-def access(fleet: settings.Settings, environment: Mapping[str, str]) -> Callable[[str], registry_access.Access]:
-    """A function from a registry's name to its access; passwords are looked up when it is called.
+def access(
+    fleet: settings.Settings, environment: Mapping[str, str], known: secrets.Known | None = None
+) -> Callable[[str], registry_access.Access]:
+    """A function from a registry's name to its access; passwords are looked up when it is called, each once.
+
+    *known*: the values that this call of lading has read before.
 
     Raises (when called):
         SettingsError: a password that lading.yaml names by reference cannot be had, or half of a login is missing.
     """
+
+    values = known or secrets.Known(environment, fleet.folder)
 
     def one(name: str) -> registry_access.Access:
         own = fleet.registries.get(name, settings.RegistrySettings())
@@ -24,7 +30,8 @@ def access(fleet: settings.Settings, environment: Mapping[str, str]) -> Callable
                 lacking = "password: {env: NAME}" if own.username else "username: NAME"
                 raise errors.SettingsError(f"registries.{name} has a user or a password, and not the other",
                                            f"add: {lacking}", file=str(fleet.path))
-            password = secrets.resolve(own.password, environment)
+            what = f"the password of registry {name}"
+            password = values.read({what: own.password})[what]
             return registry_access.Access(registry_access.Credentials(own.username, password, "lading.yaml"), own.ca, own.insecure, auth=own.auth)
         try:
             stored = secrets.docker_credentials(name, environment)

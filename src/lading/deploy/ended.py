@@ -11,7 +11,7 @@ class Ended:
     """One deployment at its end; times are ISO 8601 UTC. *deployment* is empty if there was nothing to do.
 
     *note*: what its reader should know besides, such as events that the ledger lacks; *reached*: what was asked for is
-    there although *result* tells of another deployment, which was taken back for it.
+    there although *result* tells of another deployment, which was taken back for it. *untold*: which webhooks do not know it.
     """
 
     deployment: str
@@ -27,6 +27,7 @@ class Ended:
     report: base.Report
     note: str = ""
     reached: bool = False
+    untold: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The document of `deploy --json` (DESIGN §3)."""
@@ -34,7 +35,7 @@ class Ended:
             "deployment": self.deployment or None, "app": self.app, "version": self.version, "release": self.release,
             "destination": self.destination, "result": self.result, "started": self.started,
             "finished": self.finished, "actor": self.actor, "reason": self.reason,
-            "note": self.note or None,
+            "note": "; ".join(filter(None, [self.note, self.untold])) or None,
             "hosts": {
                 name: {key: value if value != "" else None for key, value in asdict(host).items()}
                 for name, host in self.report.outcome.hosts.items()

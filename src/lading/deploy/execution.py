@@ -1,12 +1,13 @@
 """Confirm, store the intent, let the engine work, store how it ended: the same for every verb that changes anything."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
 from lading import context as contexts
-from lading import errors, events, spans
+from lading import errors, events, loading, spans
 from lading.deploy import approval, ended, recording
 from lading.engines import base
 from lading.transport import base as transports
@@ -76,16 +77,36 @@ async def _work(
     try:
         report = await act(context.engine, order, record)
     except errors.LadingError as refused:
-        await record(_refusal(order, refused))
-        await record.catch_up()
+        end = _refusal(order, refused)
+        await record(end)
+        await asyncio.gather(_tell(context, order, end, started), record.catch_up())
         raise
-    await record(_end(order, report, time.monotonic() - begun))
-    lacks = await record.catch_up()
+    end = _end(order, report, time.monotonic() - begun)
+    await record(end)
+    untold, lacks = await asyncio.gather(_tell(context, order, end, started), record.catch_up())
     taken = ""
     if report.overtaken:
         taken = f"what became of it was done by {report.overtaken}, who has taken the app over: lading where {order.plan.app}"
     note = "; ".join(filter(None, [taken, lacks]))
-    return replace(_ended(context, order, report, report.outcome.result, started), note=note)
+    return replace(_ended(context, order, report, report.outcome.result, started), note=note, untold="; ".join(untold))
+
+
+async def _tell(
+    context: contexts.Context, order: base.DeploymentOrder, end: events.DeploymentEnded, started: str
+) -> list[str]:
+    """Tell the destination's webhooks; what of it did not work is a note, and changes nothing."""
+    plan, fleet = order.plan, context.settings
+    listening = fleet.inventory.webhooks(plan.destination, list(plan.hosts))
+    if not listening:
+        return []
+    with loading.later():  # few destinations have any
+        from lading import webhooks
+    told = webhooks.Ending(
+        order.deployment, plan.verb, plan.app, plan.version, plan.release, plan.destination, end.result, end.hosts,
+        context.actor, order.reason, started, contexts.now(), end.error, context.url)
+    lacking = await webhooks.tell(listening, told, context.environment, fleet.folder)
+    context.notes.extend(lacking)
+    return lacking
 
 
 async def _keep_release(context: contexts.Context, order: base.DeploymentOrder) -> None:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lading import by_reference, disk, errors, state
 from lading import context as contexts
-from lading import disk, errors, state
 from lading.compose import bundle, hooks, normal, project, reference
 from lading.deploy import credentials, preparation
 from lading.deploy.preparation import Prepared
@@ -40,7 +40,7 @@ async def write(context: contexts.Context, request: Request, output: Path) -> di
     what = ansible.Deployment(
         prepared.bundle.release, prepared.destination.name, batches, generations, _registries(context, prepared),
         context.settings.state_dir, prepared.bundle.source,
-        tuple([*([ansible.TEAMS] if teams else []), *(["inventory.yml"] if said else [])]), placed)
+        tuple([*([ansible.TEAMS] if teams else []), *(["inventory.yml"] if said else [])]), placed, _origins(prepared))
     files = [_file("playbook.yml", ansible.playbook(what)), *([_file("inventory.yml", ansible.inventory(said))] if said else []),
              *known, *_files(prepared)]
     with disk.writing(output, NEW), tempfile.TemporaryDirectory(dir=output.resolve().parent) as name:
@@ -102,15 +102,35 @@ def _files(prepared: Prepared) -> list[project.ShippedFile]:
 
 def _registries(context: contexts.Context, prepared: Prepared) -> tuple[ansible.Registry, ...]:
     """The registries that want a login, passwords by reference; one from a Docker configuration is asked for by a variable."""
-    access = credentials.access(context.settings, context.environment)
+    access = credentials.access(context.settings, context.environment, context.known)
     found = []
     for name in dict.fromkeys(reference.parse(image).registry for image in prepared.bundle.release.all_images.values()):
         known, told = access(name).credentials, context.settings.registries.get(name)
         if known is not None:
             variable = "REGISTRY_PASSWORD_" + "".join(c if c.isalnum() else "_" for c in name).upper()
-            password: Sequence[str] = told.password if told is not None and told.password else ("env", variable)
-            found.append(ansible.Registry(name, known.username, tuple(password)))
+            source = told.password if told is not None else None
+            password = _password(source) if source is not None else ("env", variable)
+            found.append(ansible.Registry(name, known.username, password))
     return tuple(found)
+
+
+def _password(source: by_reference.Source) -> tuple[str, ...]:
+    """Where a playbook has a password from: the same variable, or the program that prints it."""
+    return ("env", source.words[0]) if source.kind == "env" else ("command", *source.argv)
+
+
+def _origins(prepared: Prepared) -> dict[str, str]:
+    """Variable → where lading has its value from; whoever runs the playbook must have it in the environment."""
+    secrets, made = prepared.destination.secrets, prepared.bundle.release
+    names = [name.removeprefix("var.") for name in made.secrets if name.startswith("var.")]
+    found = {}
+    for name in names:
+        if name not in secrets or secrets[name].words == (name,):
+            continue
+        argv = secrets[name].argv
+        told = f"$({command.join(argv)})" if argv else f"${secrets[name].words[0]}"
+        found[name] = f'lading has it from {secrets[name]}: {name}="{told}"'
+    return found
 
 
 def _by_team(context: contexts.Context, host: hosts.Host) -> bool:

@@ -100,7 +100,7 @@ def _own(common: journal.Begun, plan: steps.HostPlan, what: Becoming) -> base.Ho
 
 def logins(context: contexts.Context, made: release.Release) -> tuple[drivers.Login, ...]:
     """The registries of a release that want a login, with credentials by value."""
-    access = credentials.access(context.settings, context.environment)
+    access = credentials.access(context.settings, context.environment, context.known)
     images = [image for image in made.all_images.values() if "@" in image]
     found = []
     for name in dict.fromkeys(reference.parse(image).registry for image in images):

@@ -77,7 +77,7 @@ async def _ask_hosts(
     """
     if not wanted:
         return {}
-    access = credentials.access(context.settings, context.environment)
+    access = credentials.access(context.settings, context.environment, context.known)
     registries = {reference.parse(one).registry for one in wanted.values()}
     logins = {name: known for name in registries if (known := access(name).credentials) is not None}
     passwords = {name: known.password.encode() for name, known in logins.items()}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lading import context as contexts
-from lading import errors, settings
+from lading import errors, secrets, settings
 from lading.compose import (
     answered,
     passing,
@@ -16,6 +16,7 @@ from lading.compose import (
     registry,
     registry_access,
     revision,
+    values,
     variables,
 )
 from lading.deploy import asked_ahead, credentials, pinning, placing, policy, source_selection
@@ -54,23 +55,27 @@ async def resolve(context: contexts.Context, request: Request) -> Resolved:
 
     destination, chosen = await placing.place(context, request.to, app)
     reading, images = await read_pinned(
-        context.settings, context.environment, request, destination, context.compose)
+        context.settings, context.environment, request, destination, context.compose, context.known)
     policy.check(reading.project.name, reading.rights, destination.allowed)
     return Resolved(destination, chosen, reading, images)
 
 
 async def read_pinned(
     fleet: settings.Settings, environment: Mapping[str, str], request: Request,
-    destination: hosts.Destination, answers: answered.Answers | None = None,
+    destination: hosts.Destination, answers: answered.Answers | None = None, known: secrets.Known | None = None,
 ) -> tuple[project.Reading, pinning.Found]:
-    """The files of the right commit, and what each image is now, as far as no host is needed."""
-    access = credentials.access(fleet, environment)
+    """The files of the right commit, and what each image is now, as far as no host is needed.
 
-    here = find_files(environment, request, destination, fleet, answers=answers)
+    *answers*, *known*: what Compose has answered, and which values were read, before.
+    """
+    known = known or secrets.Known(environment, fleet.folder)
+    access = credentials.access(fleet, environment, known)
+
+    here = find_files(environment, request, destination, fleet, answers=answers, known=known)
     _check_named(request, here, destination)
 
     def find_beside(asked: Request, beside: Path) -> read.Files:
-        return find_files(environment, asked, destination, fleet, beside=beside, answers=here.answers)
+        return find_files(environment, asked, destination, fleet, beside=beside, answers=here.answers, known=known)
 
     ahead = asked_ahead.AskedAhead(_known_images(here, request, fleet), access)
     try:
@@ -111,12 +116,12 @@ def read_project(
 def find_files(
     environment: Mapping[str, str], request: Request, destination: hosts.Destination,
     fleet: settings.Settings | None = None, *, beside: Path | None = None,
-    answers: answered.Answers | None = None,
+    answers: answered.Answers | None = None, known: secrets.Known | None = None,
 ) -> read.Files:
     """The app's files, and its name at the destination; Compose is not asked for that.
 
     Without a *fleet* file nothing of the caller's environment is passed on but VERSION.
-    *beside*: see `read.Request`. *answers*: see `read.find`.
+    *beside*: see `read.Request`. *answers*: see `read.find`. *known*: the values that were read before.
     """
     pass_env, source = passing.Passing(), ""
     if fleet is not None:
@@ -126,6 +131,7 @@ def find_files(
         overrides=request.overrides, environment=environment, destination=destination.variables,
         project=destination.project.replace("{dest}", destination.name), beside=beside,
         pass_env=pass_env, source=source, profiles=request.profiles, usual=destination.profiles,
+        secrets=_secrets(destination, known or secrets.Known(environment, fleet.folder if fleet is not None else Path())),
     )
     found = read.find(asked, answers)
     if not found.lacks_version:
@@ -135,6 +141,15 @@ def find_files(
         return found
     told = f"version {tag}: the Git tag of the commit that is checked out"
     return read.find(replace(asked, version=tag, origin=told), found.answers)
+
+
+def _secrets(destination: hosts.Destination, known: secrets.Known) -> values.Secrets:
+    """The secret variables of a destination, to be read where the files turn out to refer to them."""
+    def look_up(names: frozenset[str]) -> Mapping[str, str]:
+        return known.read({name: destination.secrets[name] for name in sorted(names)})
+
+    places = {name: f"{Path(source.file).name}:{source.line}" for name, source in destination.secrets.items()}
+    return values.Secrets(places, look_up)
 
 
 def _check_named(request: Request, here: read.Files, destination: hosts.Destination) -> None:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lading import state
@@ -32,7 +32,8 @@ class Registry:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What is written: *generations*: host → secret → number; *batches* of host names; *state_dir* as configured."""
+    """What is written: *generations*: host → secret → number; *batches* of host names; *state_dir* as configured;
+    *origins*: variable of the environment → where its value comes from, in words."""
 
     made: release.Release
     destination: str
@@ -43,6 +44,7 @@ class Deployment:
     source: str = ""
     inventories: tuple[str, ...] = ("inventory.yml",)
     placed: assignment.Placed | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def runs(self) -> assignment.Placed:
@@ -130,7 +132,7 @@ def playbook(what: Deployment) -> str:
         "WHOSE": playbook_text.TEAMS if TEAMS in what.inventories else "",
         "HOSTS": _scalar(",".join(hosts_named)),
         "SERIAL": "[" + ", ".join(str(len(batch)) for batch in what.batches) + "]",
-        "NEEDED": "".join(f"#   {_line(name)}\n" for name in _needed(what)) or "#   nothing\n",
+        "NEEDED": "".join(f"#   {_line(_with_origin(what, name))}\n" for name in _needed(what)) or "#   nothing\n",
         "VARIABLES": _indent(_yaml(_variables(what)), 4),
         "STATE": playbook_text.STATE if what.state_dir == "auto" else "",
         "REQUIRE": "".join(_require(name) for name in _needed(what)),
@@ -192,6 +194,10 @@ def _needed(what: Deployment) -> list[str]:
     if any(not name.startswith("var.") for name in what.made.secrets):
         names.append("PROJECT_DIRECTORY")
     return list(dict.fromkeys(names))
+
+
+def _with_origin(what: Deployment, name: str) -> str:
+    return f"{name} ({what.origins[name]})" if name in what.origins else name
 
 
 def _register(name: str) -> str:

@@ -41,7 +41,7 @@ class Job:
     *image_credential*: where the agent's image comes from, if a login is needed; *submitters*: who may approve, "" = all;
     *patience*: minutes that an approval is waited for; *variables*: those that the app's files use;
     *pass_env*: the entries of the fleet file's `pass_env`; *unbound*: registry → where its password comes from, if not from
-    a credential of Jenkins."""
+    a credential of Jenkins; *fetched*: what else the fleet file has from elsewhere, secrets of apps and webhooks, → what that needs."""
 
     version: str
     destinations: tuple[str, ...]
@@ -59,6 +59,7 @@ class Job:
     variables: tuple[Binding, ...] = ()
     pass_env: tuple[str, ...] = ()
     unbound: Mapping[str, str] = field(default_factory=dict)
+    fetched: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_part(job: Job) -> str:
@@ -189,6 +190,7 @@ def _beside(job: Job) -> str:
     lines = [f"{name} is not bound here: set it for the job, or make this file with --variable {name}."
              for name in job.pass_env if name not in bound and not set("*?[") & set(name)]
     lines += [f"Registry {name}: its password comes from {source}; nothing is bound for it." for name, source in job.unbound.items()]
+    lines += [f"{what} comes from {source}, in the agent." for what, source in job.fetched.items()]
     if job.config.startswith("/"):
         lines.append(f"The fleet file {job.config} lies outside the checkout: its folder is mounted into the agent from the node.")
     if job.ledger is None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from lading import errors
+from lading import by_reference, errors
 from lading.inventory import patterns
 
 LOCAL = "local"
@@ -85,6 +85,7 @@ class Destination:
     *allowed*: the lists of rights that count there, each for itself; none means that rights are only shown.
     *profiles*: of services that are started there though they have one; None leaves that to each app.
     *written*: what its `hosts:` say; *left_out*: host → the part of them that took it out again.
+    *secrets*: variables too, by reference. *webhooks* are told how deployments there end.
     """
 
     name: str
@@ -99,6 +100,8 @@ class Destination:
     profiles: tuple[str, ...] | None = None
     written: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, by_reference.Source] = field(default_factory=dict)
+    webhooks: tuple[by_reference.Webhook, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +223,16 @@ class Inventory:
         except errors.LadingError:
             return False
         projects = {one.project.replace("{dest}", one.name) for one in (before, chosen)}
-        same = (before.variables, before.profiles) == (chosen.variables, chosen.profiles)
+        same = (before.variables, before.secrets, before.profiles) == (chosen.variables, chosen.secrets, chosen.profiles)
         return same and len(projects) == 1
+
+    def webhooks(self, destination: str, chosen: Sequence[str]) -> tuple[by_reference.Webhook, ...]:
+        """Who is told how a deployment ended: those of its *destination*, or destinations; where that was a host, a group or
+        a pattern, those of all destinations that have one of the *chosen* hosts.
+        """
+        named = [self.destinations[name] for name in split_names([destination]) if name in self.destinations]
+        places = named or [one for one in self.destinations.values() if set(one.hosts) & set(chosen)]
+        return tuple(dict.fromkeys(one for place in places for one in place.webhooks))
 
     def reachable(self) -> tuple[Host, ...]:
         """All hosts but those that lading cannot reach as the inventory says."""
@@ -339,6 +350,11 @@ def _joined(name: str, hosts: tuple[str, ...], parts: Sequence[Destination]) -> 
         for key, value in part.variables.items():
             if variables.setdefault(key, value) != value:
                 raise errors.InputError(f"{key} differs between the destinations {told}", "deploy to one of them at a time")
+    secrets: dict[str, by_reference.Source] = {}
+    for part in parts:
+        for name, source in part.secrets.items():
+            if secrets.setdefault(name, source) != source or name in variables:
+                raise errors.InputError(f"{name} differs between the destinations {told}", "deploy to one of them at a time")
     if len({part.project for part in parts}) > 1:
         raise errors.InputError(f"{told} use different project names", "deploy to one of them at a time")
     if len({part.pass_env for part in parts}) > 1:
@@ -348,4 +364,4 @@ def _joined(name: str, hosts: tuple[str, ...], parts: Sequence[Destination]) -> 
     project = parts[0].project.replace("{dest}", parts[0].name) if len(parts) == 1 else parts[0].project
     lists = dict.fromkeys(one for part in parts for one in part.allowed)
     return Destination(name, hosts, {}, variables, any(part.confirm for part in parts), project,
-                       pass_env=parts[0].pass_env, allowed=tuple(lists), profiles=parts[0].profiles)
+                       pass_env=parts[0].pass_env, allowed=tuple(lists), profiles=parts[0].profiles, secrets=secrets)

@@ -81,7 +81,7 @@ async def this_machine(context: contexts.Context, names: Sequence[str]) -> Check
 async def _ask(context: contexts.Context, name: str) -> tuple[str, str]:
     """What is wrong with a registry seen from here, and what to do; both empty if it answers and lets us in."""
     try:
-        await registry.ping(name, credentials.access(context.settings, context.environment)(name))
+        await registry.ping(name, credentials.access(context.settings, context.environment, context.known)(name))
     except errors.LadingError as wrong:
         return wrong.message, wrong.hint
     return "", ""
