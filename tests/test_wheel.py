@@ -65,7 +65,7 @@ def test_locks_pin_every_package_by_hash_and_name_no_registry(lock: Path) -> Non
         assert "--hash=sha256:" in entry, entry.splitlines()[0]
 
 
-@pytest.mark.parametrize("extra", ["postgres", "ansible"])
+@pytest.mark.parametrize("extra", ["postgres", "age", "ansible"])
 def test_the_locks_of_the_extras_hold_what_the_wheel_alone_needs(extra: str) -> None:
     alone = {one.name: str(one.specifier) for one in locked(CHECKOUT / "requirements/runtime.txt")}
     with_extra = {one.name: str(one.specifier) for one in locked(CHECKOUT / f"requirements/{extra}.txt")}

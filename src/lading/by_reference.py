@@ -70,8 +70,10 @@ def is_address(text: str) -> bool:
 def needs(source: Source) -> Iterator[str]:
     """What a machine must have, in words, so that it gets the value there too."""
     match source.kind:
-        case "command" | "sops":
-            yield f"{source}: {source.argv[0]} must be there, with what it needs"
+        case "command":
+            yield f"the command {source.words[0]}, which must be there, with what it needs"
+        case "sops":
+            yield f"{source}: sops must be there, with what it needs"
         case "file":
             yield f"{source}, which must be there"
         case "age":

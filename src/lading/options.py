@@ -67,9 +67,9 @@ OPTIONS = (
            "profiles of the Compose files whose services are started there; `--profile` counts more"),
     Option("destinations.NAME.transport", "text", "the fleet's", "how commands reach its hosts: ssh or ansible"),
     *_source("destinations.NAME.secrets.NAME", "the secret variable of this name for the apps that go there"),
-    *_source("destinations.NAME.notify.url", "the address of a webhook, instead of the address itself", kinds=SOON),
+    *_source("destinations.NAME.notify.url", "the address of a webhook", kinds=SOON),
     Option("destinations.NAME.notify.kind", "text", "generic", "what it is told, once a deployment there has ended: generic (signed JSON) or slack; "
-           "`notify:` is one webhook, or a list of them"),
+           "`notify:` is one webhook, or a list of them, and `url: https://…` the address itself"),
     *_source("destinations.NAME.notify.secret", "what signs the JSON of a generic one", kinds=SOON),
     Option("destinations.NAME.pass_env", "list", "none", "as `pass_env` below, for the apps that go there; read after it"),
     Option("registries.NAME.username", "text", "none", "user of the registry NAME (host:port)"),

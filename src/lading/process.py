@@ -8,7 +8,7 @@ import resource
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,28 +90,51 @@ async def unattended(
     Raises:
         ProgramMissingError: there is no such program, or it is none.
     """
-    pipe = asyncio.subprocess.PIPE
+    async with _kept(limit) as stdout, _kept(limit) as stderr:
+        try:
+            child = await asyncio.create_subprocess_exec(
+                *argv, stdin=asyncio.subprocess.DEVNULL, stdout=stdout.end, stderr=stderr.end, env=dict(env), cwd=cwd,
+                start_new_session=True)
+        except OSError as missing:
+            raise ProgramMissingError(argv[0]) from missing
+        finally:
+            os.close(stdout.end)
+            os.close(stderr.end)
+        try:
+            status = await asyncio.wait_for(child.wait(), timeout)
+            await asyncio.wait([stdout.reading, stderr.reading], timeout=LEFT_OPEN)
+            return Finished(status, bytes(stdout.content), bytes(stderr.content))
+        except TimeoutError:
+            return Overdue(bytes(stderr.content))
+        finally:
+            if child.returncode is None:
+                _signal(child.pid, signal.SIGKILL)
+                await child.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A pipe: the *end* that a program writes to, what was read of it, and the task that reads."""
+
+    end: int
+    content: bytearray
+    reading: "asyncio.Task[None]"
+
+
+@contextlib.asynccontextmanager
+async def _kept(limit: int) -> AsyncIterator[_Kept]:
+    """A pipe of our own, of which *limit* bytes are kept: asyncio's would be waited for as long as anybody holds it open."""
+    ours, theirs = os.pipe()
+    reader = asyncio.StreamReader()
+    made, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(ours, "rb", 0))
+    content = bytearray()
+    reading = asyncio.create_task(_keep(reader, content, limit))
     try:
-        child = await asyncio.create_subprocess_exec(
-            *argv, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=dict(env), cwd=cwd, start_new_session=True)
-    except OSError as missing:
-        raise ProgramMissingError(argv[0]) from missing
-    assert child.stdout is not None
-    assert child.stderr is not None
-    kept = bytearray(), bytearray()
-    reading = [asyncio.create_task(_keep(child.stdout, kept[0], limit)), asyncio.create_task(_keep(child.stderr, kept[1], limit))]
-    try:
-        status = await asyncio.wait_for(child.wait(), timeout)
-        await asyncio.wait(reading, timeout=LEFT_OPEN)
-        return Finished(status, bytes(kept[0]), bytes(kept[1]))
-    except TimeoutError:
-        return Overdue(bytes(kept[1]))
+        yield _Kept(theirs, content, reading)
     finally:
-        for one in reading:
-            one.cancel()
-        if child.returncode is None:
-            _signal(child.pid, signal.SIGKILL)
-            await child.wait()
+        reading.cancel()
+        made.close()
 
 
 async def _keep(stream: asyncio.StreamReader, kept: bytearray, limit: int) -> None:

@@ -20,7 +20,7 @@ COMMAND_TIMEOUT = 30.0  # seconds a credential helper of Docker's may take
 LIMIT = 1 << 20  # bytes that are read of a file, or of what a program prints
 SAID = 300  # characters of a program's last line
 ASKS = "it seems to ask something, and gets no terminal and no input here: log in before, or unlock it"
-_ASKING = re.compile(r"pass(word|phrase)|prompt|terminal|\btty\b|log ?in|sign ?in|pinentry|unlock|interactive|stdin|locked|/dev/tty|OTP", re.I)
+_ASKING = re.compile(r"pass(word|phrase)|prompt|terminal|\btty\b|ioctl for device|log ?in|sign ?in|pinentry|unlock|interactive|stdin|locked|/dev/tty|OTP", re.I)
 CONFIG_LIMIT = 4 << 20  # bytes of a Docker configuration
 NOBODY = "<token>"  # the user that credential helpers name where the secret is an identity token
 
@@ -116,11 +116,11 @@ def _of_file(path: str, hint: str) -> _Had:
 
 def _of_age(path: str, identity: str) -> _Had:
     """What an age file holds; neither it nor the key is shown to any program."""
-    with loading.later():  # few fleets have such secrets, and pyrage is an extra
-        try:
+    try:
+        with loading.later():  # few fleets have such secrets, and pyrage is an extra
             from lading import age
-        except ImportError:
-            return _Had(why="pyrage is not installed", hint='pip install "lading[age]"')
+    except ImportError:
+        return _Had(why="pyrage is not installed", hint='pip install "lading[age]"')
     try:
         return _as_text(_without_newline(age.decrypted(Path(path), Path(identity), limit=LIMIT)))
     except age.LockedError as locked:

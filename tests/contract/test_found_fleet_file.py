@@ -90,6 +90,14 @@ RUNS = {  # what stands in the file, and the option that is named
     "credentials without TLS": ("registries: {registry.invalid: {insecure: yes}}\n", "registries.registry.invalid.insecure"),
     "passed variables": ("pass_env: [CANARY]\n", "pass_env"),
     "passed variables of a destination": ("destinations: {production: {hosts: [web1], pass_env: [CANARY]}}\n", "destinations.production.pass_env"),
+    "a secret's command": ("destinations: {production: {hosts: [web1], secrets: {DB: {command: [./spy]}}}}\n", "destinations.production.secrets.DB.command"),
+    "a secret of the environment": ("destinations: {production: {hosts: [web1], secrets: {env: {env: CANARY}}}}\n", "destinations.production.secrets.env"),
+    "a secret that sops decrypts": ("destinations: {production: {hosts: [web1], secrets: {DB: {sops: x.yaml, key: a}}}}\n", "destinations.production.secrets.DB.sops"),
+    "a secret file of another folder": ("destinations: {production: {hosts: [web1], secrets: {DB: {file: ../x}}}}\n", "destinations.production.secrets.DB.file"),
+    "an age key of another folder": ("destinations: {production: {hosts: [web1], secrets: {DB: {age: x.age, key: ~/key}}}}\n", "destinations.production.secrets.DB.key"),
+    "a password file of another folder": ("registries: {registry.invalid: {username: ci, password: {file: /etc/hostname}}}\n", "registries.registry.invalid.password.file"),
+    "a webhook": ("destinations: {production: {hosts: [web1], notify: {url: 'https://elsewhere.invalid/'}}}\n", "destinations.production.notify.url"),
+    "a webhook of the environment": ("destinations: {production: {hosts: [web1], notify: [{url: {env: CANARY}}]}}\n", "destinations.production.notify.0.url.env"),
     "by an anchor": ("registries: {a.invalid: &a {password: {command: [./spy]}}, b.invalid: *a}\n", "registries.b.invalid.password.command"),
 }
 

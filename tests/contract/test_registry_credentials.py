@@ -10,6 +10,7 @@ import pytest
 from registry_server import IDENTITY, PASSWORD, USER, Answer, Serve, pin, refused
 
 from lading import errors, settings
+from lading.by_reference import Source
 from lading.compose import registry_access
 from lading.deploy import credentials
 from lading.inventory import hosts
@@ -35,7 +36,7 @@ def script(folder: Path, name: str, text: str) -> str:
 def test_from_the_environment_and_from_a_command(serve: Serve, tmp_path: Path) -> None:
     server = serve(login="basic")
     script(tmp_path, "pass", 'echo "$SECRET"')
-    for password in (("env", "SECRET"), ("command", str(tmp_path / "pass"))):
+    for password in (Source("env", ("SECRET",)), Source("command", (str(tmp_path / "pass"),))):
         known = access(server.name, {"SECRET": PASSWORD, "PATH": os.defpath}, username=USER, password=password)
         assert (known.credentials, PASSWORD in repr(known)) == (
             registry_access.Credentials(USER, PASSWORD, "lading.yaml"), False)
@@ -50,14 +51,14 @@ def test_commands_that_give_no_password(tmp_path: Path, text: str | None, words:
     if text is None:
         (tmp_path / "pass").chmod(0o644)
     with pytest.raises(errors.SettingsError, match=words) as caught:
-        access("r", {}, username=USER, password=("command", str(tmp_path / "pass")))
+        access("r", {}, username=USER, password=Source("command", (str(tmp_path / "pass"),)))
     assert (caught.value.exit_code, bool(caught.value.hint), "canary" in caught.value.message) == (2, True, False)
 
 
 @pytest.mark.parametrize(("more", "environment", "words"), [
     ({"username": USER}, {}, "has a user or a password, and not the other"),
-    ({"password": ("env", "X")}, {"X": "1"}, "has a user or a password, and not the other"),
-    ({"username": USER, "password": ("env", "X")}, {}, "has no X"), ({"username": USER, "password": ("env", "X")}, {"X": ""}, "has no X"),
+    ({"password": Source("env", ("X",))}, {"X": "1"}, "has a user or a password, and not the other"),
+    ({"username": USER, "password": Source("env", ("X",))}, {}, "from the environment variable X: it is not set, or empty"), ({"username": USER, "password": Source("env", ("X",))}, {"X": ""}, "from the environment variable X: it is not set, or empty"),
 ])
 def test_half_a_login(more: dict[str, object], environment: dict[str, str], words: str) -> None:
     with pytest.raises(errors.SettingsError, match=words) as caught:
@@ -216,5 +217,5 @@ def test_no_docker_configuration(tmp_path: Path) -> None:
 
 def test_lading_yaml_comes_before_docker_login(tmp_path: Path) -> None:
     environment = docker_config(tmp_path, {"auths": {"r": {"auth": AUTH}}})
-    known = access("r", {**environment, "P": "own"}, username="me", password=("env", "P"), ca="/ca.pem")
+    known = access("r", {**environment, "P": "own"}, username="me", password=Source("env", ("P",)), ca="/ca.pem")
     assert known == registry_access.Access(registry_access.Credentials("me", "own", "lading.yaml"), "/ca.pem")
