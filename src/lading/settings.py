@@ -466,9 +466,9 @@ class _Reader(nodes.Reader):
         if kind == "slack" and "secret" in got:
             raise self.wrong(got["secret"], f"{where}: what Slack is told is not signed", "leave secret out, or kind: generic")
         secret = self.source(got["secret"], f"{where}.secret", "destinations.NAME.notify.secret") if "secret" in got else None
-        return by_reference.Webhook(self.address(got["url"], f"{where}.url"), kind, secret)
+        return by_reference.Webhook(self.webhook_url(got["url"], f"{where}.url"), kind, secret)
 
-    def address(self, node: Any, where: str) -> by_reference.Source:
+    def webhook_url(self, node: Any, where: str) -> by_reference.Source:
         """A webhook's address, as it is or by reference."""
         if not isinstance(node, yaml.ScalarNode):
             return self.source(node, where, "destinations.NAME.notify.url")
