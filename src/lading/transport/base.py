@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from lading.inventory import hosts
 from lading.transport import command
@@ -113,6 +114,88 @@ def streaming(transport: Transport, host: hosts.Host) -> Streaming:
         NoStreamError: it does not.
     """
     if not isinstance(transport, Streaming):
+        raise NoStreamError(
+            f"{host.name} is reached by a transport that carries no streams", lasting=True)
+    return transport
+
+
+class Window(NamedTuple):
+    """The size of a terminal, in characters."""
+
+    columns: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """A person's terminal: its *kind* as TERM names it, and the *window* that it has now."""
+
+    kind: str
+    window: Window
+
+
+class Session(Protocol):
+    """A program on a host whose stdin, stdout and stderr are somebody's own; its end has a status."""
+
+    async def read(self) -> bytes:
+        """What it has written to stdout, as soon as there is something; b"" at its end."""
+        ...
+
+    async def read_errors(self) -> bytes:
+        """The same of stderr; with a terminal all comes by stdout."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Send all of it to its stdin.
+
+        Raises:
+            OSError: the program, or the connection, is gone.
+        """
+        ...
+
+    def write_eof(self) -> None:
+        """End its stdin."""
+        ...
+
+    def resize(self, window: Window) -> None:
+        """Tell its terminal that the window has changed."""
+        ...
+
+    async def wait(self) -> int | None:
+        """Its exit status, 128 + N where a signal N has ended it; None: the connection was lost."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it: its stdin ends, and its terminal hangs up."""
+        ...
+
+
+@runtime_checkable
+class Attaching(Protocol):
+    """A transport that attaches somebody to a program."""
+
+    async def attach(
+        self, host: hosts.Host, what: command.Command, terminal: Terminal | None
+    ) -> Session:
+        """Run *what*, a script that becomes the program; its payload is sent, the stdin goes on.
+
+        Its output comes as it is, with all that the host says before. *terminal*: the program gets
+        one of the same kind and size, which changes nothing in what goes through: whoever wants
+        lines edited and Ctrl-C heeded sets that himself. `command.timeout` does not count.
+
+        Raises:
+            TransportError: as `Transport.run`; also where the host opens no session or no terminal.
+        """
+        ...
+
+
+def attaching(transport: Transport, host: hosts.Host) -> Attaching:
+    """The same transport, if it attaches to programs on *host*.
+
+    Raises:
+        NoStreamError: it does not.
+    """
+    if not isinstance(transport, Attaching):
         raise NoStreamError(
             f"{host.name} is reached by a transport that carries no streams", lasting=True)
     return transport

@@ -90,11 +90,13 @@ def remote_line(length: int, *, sudo: bool = False, group: str = "", timeout: in
     """The one line that is given to the login shell: read *length* bytes of script from stdin and run them.
 
     Works unchanged in sh, bash, dash, fish and tcsh (tried: tests/contract/test_transports.py). dd takes not a byte more, for what follows
-    is the payload: all in one block where it can (GNU, BusyBox), else byte by byte, which is slow.
+    is the payload: all in one block where it can (GNU, BusyBox), else byte by byte, which is slow. *timeout* in seconds; 0 = none: what
+    somebody is attached to ends when he likes, and `timeout` would take its terminal away.
     """
     prefix = "sudo -n " if sudo else f"sudo -n -g {quote(group)} " if group else ""
     whole, slow = f"dd bs={length} count=1 iflag=fullblock 2>/dev/null", f"dd bs=1 count={length} 2>/dev/null"
-    return f"exec {prefix}timeout -k 10 {timeout} /bin/sh -c 'eval \"`{whole} || {slow}`\"'"
+    bound = f"timeout -k 10 {timeout} " if timeout else ""
+    return f"exec {prefix}{bound}/bin/sh -c 'eval \"`{whole} || {slow}`\"'"
 
 
 def split_parts(output: bytes, marker: str) -> list[tuple[str, bytes]]:

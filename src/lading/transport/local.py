@@ -1,11 +1,12 @@
 """Commands on this machine: the same remote line and the same wire as over SSH."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 
 from lading import errors, process
 from lading.inventory import hosts
-from lading.transport import base, beats, command, wire
+from lading.transport import base, beats, command, local_session, wire
 
 _POLL = 0.02  # seconds; asyncio tells the exit only after all pipes are closed, and a leftover may hold one open
 _AT_ONCE = 64 * 1024  # bytes of a stream that are read at once
@@ -39,6 +40,7 @@ class LocalTransport:
         self._environment = environment
         self._runner = wire.Runner()
         self._programs: list[asyncio.subprocess.Process] = []
+        self._sessions: list[local_session.Session] = []
 
     async def run(
         self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None = None,
@@ -68,11 +70,26 @@ class LocalTransport:
             raise base.NoStreamError(f"{host.name}: {failure}", lasting=False) from failure
         return stream
 
+    async def attach(
+        self, host: hosts.Host, what: command.Command, terminal: base.Terminal | None
+    ) -> base.Session:
+        """See `base.Attaching`."""
+        try:
+            session = await local_session.start(
+                wire.attached_line(host, what), terminal, self._environment)
+        except process.ProgramMissingError as missing:
+            raise errors.UnreachableError("this machine has no sh", host=host.name) from missing
+        self._sessions.append(session)
+        with contextlib.suppress(OSError):  # it has ended already, and `wait` says how
+            await session.write(wire.outgoing(what)[1])
+        return session
+
     async def close(self) -> None:
         """Let go of what still runs."""
         await self._runner.close()
         for program in self._programs:
             await _let_go(program)
+        await asyncio.gather(*(session.end() for session in self._sessions))
 
 
 class PipeStream:

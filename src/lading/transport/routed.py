@@ -28,6 +28,12 @@ class RoutedTransport:
         """See `base.Streaming`."""
         return await base.streaming(self._of(host), host).open_program(host, what)
 
+    async def attach(
+        self, host: hosts.Host, what: command.Command, terminal: base.Terminal | None
+    ) -> base.Session:
+        """See `base.Attaching`."""
+        return await base.attaching(self._of(host), host).attach(host, what, terminal)
+
     def key_of(self, host: hosts.Host) -> str:
         """See `base.Keyed`."""
         return base.key_of(self._of(host), host)

@@ -7,7 +7,6 @@ address, whose names go to the OpenSSH configuration, against the user's own fil
 import asyncio
 import contextlib
 import dataclasses
-import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -129,6 +128,41 @@ class SshTransport:
         except OSError as lost:
             raise base.NoStreamError(f"{link.host.name}: {lost}", lasting=False) from lost
         return stream
+
+    async def attach(
+        self, host: hosts.Host, what: command.Command, terminal: base.Terminal | None
+    ) -> base.Session:
+        """See `base.Attaching`; it takes the place of a command as long as it lasts."""
+        link = self._link(host)
+        async with self._using(link):
+            await link.channels.acquire()
+            try:
+                session = await self._attach(link, what, terminal)
+            except BaseException:
+                link.channels.release()
+                raise
+        with contextlib.suppress(OSError):  # it has ended already, and `wait` says how
+            await session.write(wire.outgoing(what)[1])
+        return session
+
+    async def _attach(
+        self, link: "_Link", what: command.Command, terminal: base.Terminal | None
+    ) -> streams.ChannelSession:
+        def ended() -> None:
+            link.channels.release()
+            link.ended()
+
+        line = wire.attached_line(link.host, what)
+        while True:
+            connection, _ = await self._connection(link, ())
+            try:
+                async with asyncio.timeout(OPENING):
+                    opened = await connection.open_session(line, encoding=None, **_terminal_words(terminal))
+                return streams.ChannelSession(*opened, ended)
+            except (asyncssh.Error, OSError, TimeoutError) as failure:
+                if isinstance(failure, asyncssh.ChannelOpenError) and await link.makes_room():
+                    continue
+                raise self._no_session(link, str(failure) or "no answer") from failure
 
     def key_of(self, host: hosts.Host) -> str:
         """See `base.Keyed`."""
@@ -438,16 +472,19 @@ class _Session(asyncssh.SSHClientSession[bytes]):
             self._exchange.exited(status)
 
     def exit_signal_received(self, signal: str, core_dumped: bool, msg: str, lang: str) -> None:
-        self.exit_status_received(128 + _signal_number(signal))
+        self.exit_status_received(128 + streams.signal_number(signal))
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._exchange is not None:
             self._exchange.closed()
 
 
-def _signal_number(name: str) -> int:
-    found = getattr(signal, f"SIG{name}", None)
-    return int(found) if isinstance(found, signal.Signals) else 127
+def _terminal_words(terminal: base.Terminal | None) -> dict[str, Any]:
+    """What a session is opened with for somebody at a terminal."""
+    if terminal is None:
+        return {}
+    return {"request_pty": True, "term_type": terminal.kind, "term_size": tuple(terminal.window),
+            "term_modes": streams.PLAIN}
 
 
 async def _opened(

@@ -1,13 +1,26 @@
-"""Streams to a host's sockets and programs, each over one channel of its connection (asyncssh)."""
+"""Streams to a host's sockets and programs, and to those somebody is attached to, each over one channel (asyncssh)."""
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import Callable
 
 import asyncssh
 
+from lading.transport import base
+
 AT_ONCE = 64 * 1024  # bytes that are read at once
 PARTING = 5.0  # seconds that a program has to end once its stdin has
+_OFF = (
+    asyncssh.PTY_ISTRIP, asyncssh.PTY_INLCR, asyncssh.PTY_IGNCR, asyncssh.PTY_ICRNL,
+    asyncssh.PTY_IXON, asyncssh.PTY_IXANY, asyncssh.PTY_IXOFF, asyncssh.PTY_ISIG,
+    asyncssh.PTY_ICANON, asyncssh.PTY_ECHO, asyncssh.PTY_ECHONL, asyncssh.PTY_IEXTEN,
+)
+PLAIN = {**dict.fromkeys(_OFF, 0), asyncssh.PTY_OPOST: 1, asyncssh.PTY_ONLCR: 1}
+"""The modes of a terminal that passes on all that is typed, from its first byte, for that is a script.
+
+Only in its output lines end as people see them: what docker's client complains before and after.
+"""
 
 
 class ChannelStream:
@@ -53,3 +66,57 @@ class ChannelStream:
             async with asyncio.timeout(PARTING):
                 await self._writer.channel.wait_closed()
         self.close()
+
+
+class ChannelSession:
+    """A program that somebody is attached to, over one channel; *closed* is called once it ends here."""
+
+    def __init__(
+        self, writer: "asyncssh.SSHWriter[bytes]", reader: "asyncssh.SSHReader[bytes]",
+        errors: "asyncssh.SSHReader[bytes]", closed: Callable[[], None],
+    ) -> None:
+        channel = writer.channel
+        assert isinstance(channel, asyncssh.SSHClientChannel)
+        self._channel: asyncssh.SSHClientChannel[bytes] = channel
+        self._stdout = ChannelStream(reader, writer, closed)
+        self._stderr = ChannelStream(errors, writer)
+
+    async def read(self) -> bytes:
+        """See `base.Session`."""
+        return await self._stdout.read()
+
+    async def read_errors(self) -> bytes:
+        """See `base.Session`."""
+        return await self._stderr.read()
+
+    async def write(self, data: bytes) -> None:
+        """See `base.Session`."""
+        await self._stdout.write(data)
+
+    def write_eof(self) -> None:
+        """See `base.Session`."""
+        with contextlib.suppress(asyncssh.Error, OSError):  # it may have ended already
+            self._channel.write_eof()
+
+    def resize(self, window: base.Window) -> None:
+        """See `base.Session`."""
+        with contextlib.suppress(asyncssh.Error, OSError):
+            self._channel.change_terminal_size(*window)
+
+    async def wait(self) -> int | None:
+        """See `base.Session`."""
+        await self._channel.wait_closed()
+        by_signal = self._channel.get_exit_signal()
+        if by_signal is not None:
+            return 128 + signal_number(by_signal[0])
+        return self._channel.get_exit_status()
+
+    def close(self) -> None:
+        """See `base.Session`."""
+        self._stdout.close()
+
+
+def signal_number(name: str) -> int:
+    """The number of a signal that a server names, such as TERM; 127 for one that is not known here."""
+    found = getattr(signal, f"SIG{name}", None)
+    return int(found) if isinstance(found, signal.Signals) else 127

@@ -43,6 +43,14 @@ class TellingTransport:
         self._tell(begins(host, what))
         return await base.streaming(self._over, host).open_program(host, what)
 
+    async def attach(
+        self, host: hosts.Host, what: command.Command, terminal: base.Terminal | None
+    ) -> base.Session:
+        """See `base.Attaching`."""
+        over = base.attaching(self._over, host)
+        self._tell(begins(host, what))
+        return await over.attach(host, what, terminal)
+
     def key_of(self, host: hosts.Host) -> str:
         """See `base.Keyed`."""
         return base.key_of(self._over, host)
@@ -59,4 +67,5 @@ def begins(host: hosts.Host, what: command.Command) -> str:
     if host.sudo_group:
         how = f"by sudo with group {host.sudo_group}, "
     sent = "".join(f"\n{head} | {line}" for line in what.masked().splitlines())
-    return f"{head}: begins ({how}at most {what.timeout} s){sent}"
+    limit = f"at most {what.timeout} s" if what.timeout else "until it ends"
+    return f"{head}: begins ({how}{limit}){sent}"

@@ -36,6 +36,11 @@ def line(host: hosts.Host, what: command.Command) -> str:
     return command.remote_line(outgoing(what)[0], sudo=host.sudo, group=host.sudo_group, timeout=what.timeout)
 
 
+def attached_line(host: hosts.Host, what: command.Command) -> str:
+    """The same where somebody is attached to *what*, for as long as he likes."""
+    return command.remote_line(outgoing(what)[0], sudo=host.sudo, group=host.sudo_group, timeout=0)
+
+
 class Parser:
     """Bytes in, complete parts out; the same parts as `command.split_parts`, however the bytes are cut."""
 
