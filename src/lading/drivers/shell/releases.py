@@ -1,9 +1,10 @@
 """What of a release a host's Compose, its folders and its tags are told: calls, names, what stops before it goes (pure)."""
 
 import hashlib
+import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -198,3 +199,11 @@ def anonymous(app: state.AppState) -> list[str]:
             if mounts.NAMELESS.fullmatch(source) and _TARGET.fullmatch(target):
                 found.append(f"{one.service} {one.content} {source} {target}")
     return found
+
+
+def resources(made: releases.Release) -> Iterator[str]:
+    """The words of scripts/lib/beside-app.sh: KIND KEY NAME JSON_NAME NUMBER of each of the app's own networks and volumes."""
+    for kind, declared in (("network", made.networks), ("volume", made.volumes)):
+        own = {key: str(one["name"]) for key, one in declared.items() if not one["external"]}
+        for number, (key, name) in enumerate(own.items()):
+            yield from (kind, json.dumps(key), name, json.dumps(name), str(number))

@@ -1,14 +1,12 @@
 """The containers of a host: by Compose and docker's client in scripts, or by its engine itself."""
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, assert_never
 
 from lading import shape, state
 from lading.compose import overlay
-from lading.compose import release as made_of
 from lading.drivers import base
 from lading.drivers.engine_api import engine, watching
 from lading.drivers.shell import (
@@ -92,7 +90,7 @@ class ShellRuntime:
             "RESULT": guarded.line(journal.Done(hold.deployment, doing="hook", hook=step.hook)),
             "TELL": lines.limit,
         }
-        running = self._host.guarded("hook", "hook", hold, values, list(_resources(made)), timeout=limit + 90)
+        running = self._host.guarded("hook", "hook", hold, values, list(releases.resources(made)), timeout=limit + 90)
         began = time.monotonic()
         answer = await self._host.send(running, lines.part)
         word, _, output = answer.text("hook").partition("\n")
@@ -326,11 +324,3 @@ def _once(step: steps.RunHook) -> dict[str, object]:
     if step.command is not None:
         own["command"] = overlay.Override(step.command)
     return own
-
-
-def _resources(made: made_of.Release) -> Iterator[str]:
-    """The words of scripts/hook.sh: KIND KEY NAME JSON_NAME NUMBER of each of the app's own networks and volumes."""
-    for kind, declared in (("network", made.networks), ("volume", made.volumes)):
-        own = {key: str(one["name"]) for key, one in declared.items() if not one["external"]}
-        for number, (key, name) in enumerate(own.items()):
-            yield from (kind, json.dumps(key), name, json.dumps(name), str(number))

@@ -3,7 +3,7 @@
 # yet there is nothing to disturb, and the app's own project makes them.
 # INTENT, RESULT: the lines of the journal, before and after; OVERLAY: a Compose file on top of the release's; NEEDED: volumes
 # that it mounts, a line each; the words: KIND KEY NAME JSON_NAME NUMBER of each network and volume; LIMIT: its time.
-# needs: prelude state-dir under-lease each-line compose tell heartbeat
+# needs: prelude state-dir under-lease each-line compose tell heartbeat beside-app
 # may need: engine-state-dir
 
 # need_volume NAME: it is not made by a hook
@@ -12,37 +12,10 @@ need_volume() {
         refuse hook "volume $1 does not exist yet: deploy once without the hook"
 }
 
-# print_resource KIND KEY NAME JSON_NAME NUMBER: the app's own one, or one of the throw-away project
-print_resource() {
-    if docker "$1" inspect "$3" >/dev/null 2>&1; then
-        printf '  %s: !override {name: %s, external: true}\n' "$2" "$4"
-    else
-        printf '  %s: {name: "%s"}\n' "$2" "$project-$5"
-    fi
-}
-
 print_overlay() {
     printf %s "$OVERLAY"
     [ "$project" != "$APP" ] || return 0
-    kind=
-    while [ $# -gt 0 ]; do
-        [ "$kind" = "$1" ] || printf '%ss:\n' "$1"
-        kind=$1
-        print_resource "$@"
-        shift 5
-    done
-}
-
-remove_one_offs() {
-    ids=$(docker ps -aq --filter "$of_project" --filter label=com.docker.compose.oneoff=True)
-    # shellcheck disable=SC2086 # ids
-    [ -z "$ids" ] || docker rm -f $ids >/dev/null
-}
-
-remove_networks() {
-    for network in $(docker network ls -q --filter "$of_project"); do
-        docker network rm "$network" >/dev/null 2>&1
-    done
+    print_resources "$@"
 }
 
 clean_up() {
@@ -62,7 +35,6 @@ under_lease
 overlay=$app_dir/hook.yaml
 project=$APP-hook-$DEPLOYMENT
 [ -n "$(docker ps -aq --filter "$of_app")" ] || project=$APP
-of_project="label=com.docker.compose.project=$project"
 [ "$project" = "$APP" ] || each_line need_volume "$NEEDED"
 journal_or_refuse "$INTENT"
 print_overlay "$@" >"$overlay" || refuse_unwritable "$app_dir"

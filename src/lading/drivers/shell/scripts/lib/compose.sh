@@ -2,8 +2,8 @@
 # COMPOSE: what comes before the words of a call, a word a line: variables, the program, its options; @/ is app_dir.
 # needs: plugin
 
-# compose WORD…: in LIMIT seconds at most. What Compose would ask is about data, and nobody is there to answer. What steers
-# docker's client elsewhere in a script steers it here, too, so that both speak with one engine.
+# compose WORD…: as `by` calls it, else in_time. What steers docker's client elsewhere in a script steers it here, too, so that
+# both speak with one engine.
 compose() {
     words=$#
     set -- "$@" "PATH=$PATH" "HOME=$HOME" ${DOCKER_HOST:+"DOCKER_HOST=$DOCKER_HOST"} \
@@ -29,5 +29,15 @@ COMPOSE
         shift
         words=$((words - 1))
     done
-    timeout -k 10 "${LIMIT:-900}" env -i "$@" </dev/null
+    "${by:-in_time}" env -i "$@"
+}
+
+# in_time COMMAND…: in LIMIT seconds at most. What Compose would ask is about data, and nobody is there to answer.
+in_time() {
+    timeout -k 10 "${LIMIT:-900}" "$@" </dev/null
+}
+
+# in_person COMMAND…: somebody is attached to it
+in_person() {
+    "$@"
 }
