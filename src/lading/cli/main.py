@@ -37,10 +37,13 @@ VERBS = {
     "show": ("showing", "One deployment, event by event."),
     "export": ("exporting", "A deployment as an Ansible playbook, as a Jenkinsfile."),
     "logs": ("inspect", "The app's log lines of all hosts."),
+    "exec": ("attaching", "Run a command in a running container."),
+    "run": ("attaching", "Run a command in a container of its own, beside the app."),
     "hosts": ("fleet_file", "List hosts; trust their keys."),
     "config": ("fleet_file", "Allow what a fleet file that was found runs and reads."),
     "ledger": ("history", "Verify or rebuild the ledger; move it."),
 }
+NAMED = {"exec": "execute"}  # a verb whose function has another name, for Python's own has this one
 
 
 DAILY = ("plan", "deploy", "where", "drift", "logs", "history", "rollback")
@@ -77,7 +80,7 @@ class Verbs(Noun):
         with loading.later():  # no other verb's modules are needed
             module = importlib.import_module(f"lading.cli.{VERBS[name][0]}")
         loading.done()
-        command: click.Command = getattr(module, name)
+        command: click.Command = getattr(module, NAMED.get(name, name))
         return command
 
     def overview(self, ctx: click.Context) -> str:

@@ -19,6 +19,9 @@ _LEADS = {
     "state": "lading's folder cannot be used",
     "remove": "something could not be removed",
     "start": "a container that had died could not be started",
+    "container": "the container does not run",
+    "engine": "its engine",
+    "volume": "a volume that it mounts does not exist",
     "broken": "the command on the host",
 }
 SHARED = "/var/lib/lading"
