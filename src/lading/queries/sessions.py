@@ -214,7 +214,7 @@ async def _attached(
     async with guarded:
         session = await over.attach(call.host, call.what, ends.terminal)
         try:
-            first = await _beginning(session, call)
+            first = await _beginning(session, call, at_terminal=ends.terminal is not None)
             begun.set()
             ends.begin(session.resize)
             return await _carry(session, call, ends, first)
@@ -224,8 +224,10 @@ async def _attached(
             session.close()
 
 
-async def _beginning(session: base.Session, call: _Call) -> tuple[bytes, bytes]:
-    """What the command itself has said first, by stdout and by stderr.
+async def _beginning(
+    session: base.Session, call: _Call, *, at_terminal: bool
+) -> tuple[bytes, bytes]:
+    """What the command itself has said first, by stdout and by stderr, which a terminal does not tell apart.
 
     Raises:
         Refused: the host does not begin it.
@@ -233,13 +235,15 @@ async def _beginning(session: base.Session, call: _Call) -> tuple[bytes, bytes]:
     """
     out = sessions.Beginning(call.what.marker)
     said = asyncio.create_task(_first_errors(session, call))
-    while data := await session.read():
-        if (first := out.feed(data)) is not None:
-            return first, await said
-    if await session.wait() is None:
+    try:
+        while data := await session.read():
+            if (first := out.feed(data)) is not None:
+                return first, b"" if at_terminal else await said
+        if await session.wait() is None:
+            raise _lost(call)
+        out.check((await said).decode("utf-8", "replace"))
+    finally:
         said.cancel()
-        raise _lost(call)
-    out.check((await said).decode("utf-8", "replace"))
     raise AssertionError("unreachable")
 
 
