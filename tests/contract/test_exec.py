@@ -144,7 +144,7 @@ def test_a_reader_that_has_enough_ends_it(person: Person) -> None:
 
 
 def test_at_a_terminal(person: Person) -> None:
-    one = person.at_terminal("shop/web", "--", "sh", "-c", "stty size; echo is $TERM; read x; stty size; exit 5")
+    one = person.at_terminal("shop/web", "--", "sh", "-c", "stty size; echo is $TERM; read x; until stty size | grep 120; do :; done; exit 5")
     one.sees("37 91")
     one.sees("is vt220")
     one.resize(120, 50)

@@ -348,4 +348,5 @@ def _refusal(call: _Call, refused: drivers.Refused) -> errors.LadingError:
 def _lost(call: _Call) -> errors.UnreachableError:
     return errors.UnreachableError(
         f"the connection to {call.host.name} was lost; how the command ended is unknown",
-        f"it may still run {call.place}", host=call.host.name, step=call.what.name)
+        f"it may still run {call.place}" if call.stays else "what it has done so far stays; its container goes",
+        host=call.host.name, step=call.what.name)
