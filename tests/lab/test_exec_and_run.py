@@ -9,7 +9,7 @@ from at_terminal import AtTerminal
 from labkit.process import wait_until
 
 # docker tells a terminal its size once the command has begun
-SIZE, RESIZED = ("until stty size 2>/dev/null | grep %s; do sleep 0.1; done" % one for one in (".", "120"))
+SIZE, RESIZED = (f"until stty size 2>/dev/null | grep {one}; do sleep 0.1; done" for one in (".", "120"))
 LOOP = "trap 'echo got it; exit 3' INT; echo rea''dy; while :; do sleep 0.1; done"
 
 

@@ -1,4 +1,4 @@
-"""Which container `exec` means, and which host `run`: by what is seen, never by a guess (pure)."""
+"""Which container `exec` means, and which host `run`: by what is seen, never by a guess."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ from lading.transport import base
 AT_ONCE = 64 * 1024  # bytes that are read at once
 PARTING = 5.0  # seconds that a program has to end once it was let go
 POLL = 0.02  # seconds
-_TAKE_TERMINAL = 'exec sh -c "$1" <"$2" >"$2" 2>&1'  # the first that a session opens becomes its own
+_TAKE_TERMINAL = 'TERM=$3; export TERM; exec sh -c "$1" <"$2" >"$2" 2>&1'  # the first that a session opens becomes its own
 
 
 async def start(
@@ -35,9 +35,8 @@ async def start(
         _make_plain(theirs)
         _resize(ours, terminal.window)
         os.set_blocking(ours, False)
-        words = ["/bin/sh", "-c", _TAKE_TERMINAL, "sh", line, os.ttyname(theirs)]
-        known = {**(os.environ if environment is None else environment), "TERM": terminal.kind}
-        started = await process.start(words, env=known, terminal=theirs)
+        words = ["/bin/sh", "-c", _TAKE_TERMINAL, "sh", line, os.ttyname(theirs), terminal.kind]
+        started = await process.start(words, env=environment, terminal=theirs)
     except BaseException:
         os.close(ours)
         raise
