@@ -81,7 +81,7 @@ def used(seen: state.HostState) -> None:
     known = on_host.releases(app)
 
     def back() -> None:
-        mine = rollback._deployed("h", seen, "shop")
+        mine = rollback.deployed("h", seen, "shop")
         made = known[rollback._target("h", mine, "")]
         rollback._plan("h", made, assignment.by_default(made), mine, seen)
 
