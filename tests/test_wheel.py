@@ -34,6 +34,7 @@ def test_wheel_installs_outside_the_checkout(tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     shell = [path.relative_to(CHECKOUT / "src").as_posix() for path in (CHECKOUT / "src").rglob("*.sh")]
     assert "lading/drivers/shell/scripts/commit.sh" in shell and set(shell) <= set(names)
+    assert {"lading/guides/how-to.md", "lading/guides/reference/settings.md"} <= set(names)
     run(sys.executable, "-m", "venv", tmp_path / "venv", cwd=tmp_path)
     pip = (tmp_path / "venv/bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check")
     run(*pip, "--require-hashes", "-r", CHECKOUT / "requirements" / "runtime.txt", cwd=tmp_path)

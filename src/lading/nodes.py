@@ -19,7 +19,7 @@ class Reader:
     def __init__(self, path: Path, paths: Sequence[str]) -> None:
         self.path, self.paths = path, paths
 
-    def wrong(self, node: Any, message: str, hint: str = "see docs/reference/settings.md") -> errors.SettingsError:
+    def wrong(self, node: Any, message: str, hint: str = "lading help settings") -> errors.SettingsError:
         """The error for a node: what, where it stands, what to do."""
         line = node.start_mark.line + 1 if node is not None else 0
         return errors.SettingsError(message, hint, file=str(self.path), line=line)

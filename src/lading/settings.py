@@ -379,7 +379,7 @@ class _Reader(nodes.Reader):
             if right not in rights.RIGHTS:
                 near = difflib.get_close_matches(right, rights.RIGHTS, 1)
                 raise self.wrong(item, f"destinations.{name}.allow: there is no right {word!r}",
-                                 f"did you mean {near[0]}?" if near else "see docs/reference/rights.md")
+                                 f"did you mean {near[0]}?" if near else "lading help rights")
         return (hosts.Allowed(name, words, str(self.path), node.start_mark.line + 1),)
 
     def ssh(self, node: Any) -> SshSettings:

@@ -42,6 +42,7 @@ VERBS = {
     "hosts": ("fleet_file", "List hosts; trust their keys."),
     "config": ("fleet_file", "Allow what a fleet file that was found runs and reads."),
     "ledger": ("history", "Verify or rebuild the ledger; move it."),
+    "help": ("guides", "A guide, here in the terminal: lading help TOPIC."),
 }
 NAMED = {"exec": "execute"}  # a verb whose function has another name, for Python's own has this one
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lading import loading
 from lading.cli import terminal
 
 COLOURS = {
@@ -59,3 +60,20 @@ def table(
     for row in rows:
         made.add_row(*(cell(row[number]) for number in kept))
     console(error).print(made, crop=False)
+
+
+def guide(text: str) -> None:
+    """A page of Markdown: laid out, and by pages, on a terminal; as it is where it is piped."""
+    if not sys.stdout.isatty():
+        for one in text.splitlines():
+            terminal.raw(one)
+        return
+    with loading.later():  # nothing else that is shown is Markdown
+        from rich.markdown import Markdown
+    shown = console()
+    whole = Markdown(text, hyperlinks=False)
+    if len(text.splitlines()) < shown.height:
+        shown.print(whole)
+        return
+    with shown.pager(styles=True):
+        shown.print(whole)

@@ -112,7 +112,7 @@ def check_services(
         ComposeError: with file and line.
     """
     for path, found in handling.refused(resolved):
-        raise worktree.refuse(f"{'.'.join(path)} is refused: {found.says}", "docs/compose.md tells what becomes of each key",
+        raise worktree.refuse(f"{'.'.join(path)} is refused: {found.says}", "what becomes of each key: lading help compose",
                               parse.locate(documents, path))
     for name, one in (resolved.get("services") or {}).items():
         image = variables.plain_text(str(one.get("image") or ""))

@@ -208,7 +208,7 @@ class PostgresStore:
                                           "end the program that holds it, and try again", file=self.place)
             case psycopg.errors.InsufficientPrivilege() | psycopg.errors.ReadOnlySqlTransaction():
                 return errors.LedgerError(f"the ledger cannot be written: {text}",
-                                          f"GRANT the user what docs/security.md names for the ledger's role; tables are made, "
+                                          f"GRANT the user what lading help security names for the ledger's role; tables are made, "
                                           f"and hosts forgotten, by the owner of schema {FOLDER}", file=self.place)
             case psycopg.errors.UndefinedTable() | psycopg.errors.UndefinedColumn():
                 return errors.LedgerError(f"the ledger is damaged: {text}", f"restore the schema {FOLDER} from a backup, or drop "
