@@ -169,7 +169,7 @@ def test_what_ships_from_elsewhere_in_the_repository_asks_for_nothing(project: P
 
 def test_words_of_allow_are_checked(project: Project) -> None:
     project.write(compose="name: shop\nservices: {web: {image: IMAGE}}\n")
-    for allow, wanted in (("[privilegd]", "did you mean privileged?"), ("[refused]", "rights.md"), ("yes", "must be a list")):
+    for allow, wanted in (("[privilegd]", "did you mean privileged?"), ("[refused]", "lading help rights"), ("yes", "must be a list")):
         project.fleet(allow)
         code, said = project.plan()
         assert (code, wanted in said, "lading.yaml:5" in said) == (2, True, True), said

@@ -7,7 +7,7 @@ import click
 
 from lading import allowed, errors, settings
 from lading import found as finding
-from lading.cli import completing, growing, main, options, pinning, prompts, render, terminal
+from lading.cli import completing, main, options, pinning, prompts, render, terminal
 from lading.inventory import hosts as inventory
 
 
@@ -71,6 +71,8 @@ def hosts_add(
 
     ADDRESS as for ssh: [user@]host[:port].
     """
+    with loading.later():  # all else here is about files: no host is asked, and no ledger opened
+        from lading.cli import growing
     return growing.add(config, inventory.parse_address(name, where), destinations, look=look, yes=yes)
 
 
