@@ -589,7 +589,6 @@ def _values(
     """
     tree = chosen.tree
     layers = [request.overrides, request.passed, request.destination]
-    secret_names = request.secrets.among
     fixed = {values.OWN: name, **({"VERSION": version} if version else {})}
 
     def pick(found: Iterable[str]) -> dict[str, str]:
@@ -622,10 +621,10 @@ def _values(
     plain = [*named_plain, *values.names(_demanded_by_name(closure.main))]
     values.check_secrets(request.secrets, values.shown_names(raw, plain, behind), closure.all, needs)
     above = frozenset({*request.overrides, *request.passed})
-    layers[2] = {**request.destination, **request.secrets.read(secret_names(found) - above)}
+    layers[2] = {**request.destination, **request.secrets.read(request.secrets.among(found) - above)}
     given = pick(found)
     values.encodable(given)
-    hidden = values.hidden_names(found, raw, plain, behind) | secret_names(found)
+    hidden = values.hidden_names(found, raw, plain, behind)  # all secrets of lading.yaml: none is in an image or plain
     masked = {one: variables.passing(one) if one in hidden else value for one, value in given.items()}
     done = values.Values(given, hidden, values.local_values(closure, found, given), behind, values.local_values(closure, found, masked))
     _check_version(request, chosen, needs)

@@ -65,6 +65,12 @@ def test_secrets_are_asked_for_and_never_shown() -> None:
     assert "Copy the files that are mounted" in tasks
 
 
+def test_where_lading_has_a_secret_from_stands_beside_its_name() -> None:
+    what = replace(a_deployment(a_release(WEB)), origins={"TOKEN": 'lading has it from the command pass …: TOKEN="$(pass show token)"'})
+    assert '#   TOKEN (lading has it from the command pass …: TOKEN="$(pass show token)")\n' in ansible.playbook(what)
+    assert "lading has it" not in ansible.playbook(a_deployment(a_release(WEB)))
+
+
 def test_logins_come_by_reference_and_go_in_every_case() -> None:
     made = play(a_deployment(a_release(JOB), ansible.Registry("reg", "ci", ("env", "REG_PASSWORD")),
                              ansible.Registry("other", "me", ("command", "pass", "show", "it's"))))
