@@ -64,7 +64,7 @@ def test_an_identity_file_with_a_passphrase_is_refused_and_nobody_is_asked(tmp_p
     (sealed(b"db")[:-1], str(KEY).encode(), "does not open it"), (BY_PASSPHRASE, str(KEY).encode(), "encrypted with a passphrase, not for a key"),
     (sealed(b"db"), b"", "holds no key"), (sealed(b"db"), b"AGE-SECRET-KEY-1CANARY", "cannot be used"), (sealed(b"db"), b"AGE-PLUGIN-YUBIKEY-1X", "needs a plug-in"),
     (sealed(b"db"), b"\xff\xfe", "cannot be used"),
-])
+], ids=range(8))  # keys are new in each process
 def test_what_stays_closed(tmp_path: Path, content: bytes, identity: bytes, why: str) -> None:
     assert why in refusal(tmp_path, content, identity)[0]
 
