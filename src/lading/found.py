@@ -82,7 +82,9 @@ def entries(path: Path) -> tuple[allowed.Entry, ...]:
     return allowed.entries(path, settings.parse_file(path))
 
 
-def names(found: Found, environment: Mapping[str, str]) -> list[str]:
+def names(
+    found: Found, environment: Mapping[str, str], *, hosts_only: bool = False
+) -> list[str]:
     """What `--to` may name, as far as files tell it: no program is run, no host or server contacted.
 
     Raises:
@@ -91,7 +93,23 @@ def names(found: Found, environment: Mapping[str, str]) -> list[str]:
     top = settings.parse_file(found.path)
     home = settings.state_home(environment)
     counts = found.named or allowed.allows(home, found.path, allowed.entries(found.path, top))
-    return settings.names(found.path, top, environment, inventory=counts)
+    return settings.names(found.path, top, environment, inventory=counts, hosts_only=hosts_only)
+
+
+def registries(
+    found: Found | None, environment: Mapping[str, str]
+) -> Mapping[str, settings.RegistrySettings]:
+    """How registries are reached, as far as the file counts; nothing is run, and no password looked up.
+
+    Raises:
+        SettingsError: the file cannot be read, or is wrong.
+    """
+    if found is None:
+        return {}
+    top = settings.parse_file(found.path)
+    home = settings.state_home(environment)
+    counts = found.named or allowed.allows(home, found.path, allowed.entries(found.path, top))
+    return settings.registries(found.path, top) if counts else {}
 
 
 def own_ledger(found: Found | None, environment: Mapping[str, str]) -> Path | None:

@@ -182,8 +182,12 @@ class Login:
     origin: str = "docker login"
 
 
-def docker_credentials(registry: str, environment: Mapping[str, str]) -> Login | None:
+def docker_credentials(
+    registry: str, environment: Mapping[str, str], *, helpers: bool = True
+) -> Login | None:
     """The login of a registry that DOCKER_AUTH_CONFIG or the Docker configuration knows: credHelpers, credsStore, auths; or None.
+
+    *helpers*: whether the credential helpers that it names are run.
 
     Raises:
         SettingsError: the configuration cannot be read, or a credential helper that it names fails.
@@ -191,20 +195,23 @@ def docker_credentials(registry: str, environment: Mapping[str, str]) -> Login |
     given = environment.get("DOCKER_AUTH_CONFIG", "").strip()
     if given:
         text = given.encode() if given.startswith("{") else None
-        found = _known(registry, environment, text, Path(given) if text is None else Path("DOCKER_AUTH_CONFIG"))
+        place = Path(given) if text is None else Path("DOCKER_AUTH_CONFIG")
+        found = _known(registry, environment, text, place, helpers)
         if found is not None:
             return replace(found, origin="DOCKER_AUTH_CONFIG")
     folder = Path(environment.get("DOCKER_CONFIG") or Path(environment.get("HOME") or "/") / ".docker")
-    return _known(registry, environment, None, folder / "config.json")
+    return _known(registry, environment, None, folder / "config.json", helpers)
 
 
-def _known(registry: str, environment: Mapping[str, str], text: bytes | None, path: Path) -> Login | None:
+def _known(
+    registry: str, environment: Mapping[str, str], text: bytes | None, path: Path, run: bool
+) -> Login | None:
     """What one configuration knows of a registry; *text*: its content, else it is read from *path*."""
     try:
         config = json.loads(disk.read(path, limit=CONFIG_LIMIT) if text is None else text)
         helpers, entries = dict(config.get("credHelpers") or {}), dict(config.get("auths") or {})
         helper = _of(registry, helpers) or config.get("credsStore")
-        if helper and (found := _helper(str(helper), registry, environment)):
+        if run and helper and (found := _helper(str(helper), registry, environment)):
             return found
         return _stored(_of(registry, entries) or {})
     except (FileNotFoundError, NotADirectoryError):

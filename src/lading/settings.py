@@ -131,13 +131,27 @@ def read(path: Path, top: Any, environment: Mapping[str, str]) -> Settings:
     return _Reader(path, environment).settings(top)
 
 
-def names(path: Path, top: Any, environment: Mapping[str, str], *, inventory: bool) -> list[str]:
+def names(
+    path: Path, top: Any, environment: Mapping[str, str], *, inventory: bool, hosts_only: bool = False
+) -> list[str]:
     """What `--to` may name, as far as files tell it; *inventory*: those of an Ansible inventory too. Nothing is run.
+
+    *hosts_only*: neither destinations nor groups.
 
     Raises:
         SettingsError: the file is wrong.
     """
-    return _Reader(path, environment).names(top, inventory=inventory)
+    return _Reader(path, environment).names(top, inventory, hosts_only)
+
+
+def registries(path: Path, top: Any) -> dict[str, RegistrySettings]:
+    """How registries are reached; nothing is run, and no password looked up.
+
+    Raises:
+        SettingsError: the file is wrong.
+    """
+    reader = _Reader(path)
+    return reader.registries(reader.known(top, "", ""))
 
 
 def shared_ledger(path: Path, top: Any) -> str:
@@ -189,29 +203,32 @@ class _Reader(nodes.Reader):
             if set(fleet.groups.get(name, place.hosts)) != set(place.hosts):
                 raise self.wrong(top["destinations"], f"{name} is also a group of the inventory, with other hosts",
                                  "rename the destination")
-        registries = {name: self.registry(name, value)
-                      for name, value in self.named(top.get("registries"), "registries", strict=False).items()}
         default = self.transport(top, "") or "ssh"
         try:
             inventory = replace(fleet, destinations=places).reached(default)
         except errors.InputError as wrong:
             raise self.wrong(top["destinations"], wrong.message, wrong.hint) from wrong
-        return Settings(self.path, inventory, self.ssh(top.get("ssh")), registries, state_dir,
+        return Settings(self.path, inventory, self.ssh(top.get("ssh")), self.registries(top), state_dir,
                         self.ledger(top.get("ledger")), self.ansible(top.get("ansible"), self.inventory(top)[0]),
                         self.pass_env(top, ""), frozenset(_env_names(node)),
                         self.text(top["source"], "source") if "source" in top else "")
 
-    def names(self, node: Any, *, inventory: bool) -> list[str]:
+    def registries(self, top: Mapping[str, Any]) -> dict[str, RegistrySettings]:
+        """How each registry that is named is reached."""
+        found = self.named(top.get("registries"), "registries", strict=False)
+        return {name: self.registry(name, value) for name, value in found.items()}
+
+    def names(self, node: Any, inventory: bool, hosts_only: bool) -> list[str]:
         """Destinations, groups and hosts; those of an *inventory* as far as lading itself reads it."""
         top = self.known(node, "", "")
-        written = [
-            *self.named(top.get("destinations"), "destinations"), *self.named(top.get("hosts"), "hosts")]
+        own = self.named(top.get("hosts"), "hosts")
+        written = [*own] if hosts_only else [*self.named(top.get("destinations"), "destinations"), *own]
         path = self.inventory(top)[0]
         if not inventory or not path:
             return written
         folder = self.path.parent
         known = _inventory(folder / disk.expanded(path), (), self.environment, folder, programs=False)
-        return [*written, *known.group_names(), *known.hosts]
+        return [*written, *(() if hosts_only else known.group_names()), *known.hosts]
 
     def pass_env(self, got: Mapping[str, Any], where: str) -> tuple[str, ...]:
         """The entries of a `pass_env`: names, patterns, and both with a `-` before them."""

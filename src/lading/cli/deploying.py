@@ -31,7 +31,7 @@ def file_options(command: Callable[..., Any], *, named: bool = True) -> Callable
         click.option("-C", "--project-directory", default=".", type=click.Path(path_type=Path), help="The app's folder."),
         click.option("-f", "files", multiple=True, metavar="FILE", help="Compose file; several in their order."),
         *([click.option("--app", default="", metavar="NAME", help="The app's name, if the file has no name:.")] if named else []),
-        click.option("--version", "version", default="", metavar="V", help="The version (else VERSION in the environment, else the Git tag of a clean tree)."),
+        click.option("--version", "version", default="", metavar="V", shell_complete=completing.versions, help="The version (else VERSION in the environment, else the Git tag of a clean tree)."),
         click.option("--allow-dirty", is_flag=True, help="Take the Git tag as the version, though files differ from it."),
         click.option("-e", "overrides", multiple=True, metavar="KEY=VALUE", help="A variable of the Compose file."),
         click.option("--profile", "profiles", multiple=True, metavar="NAME", help="Start the services of this profile too; repeat it for several."),
@@ -118,7 +118,7 @@ def shown(context: contexts.Context, made: steps.Plan, as_json: bool) -> int:
 @options.take_option
 @options.wait_option
 @click.option("--take-over", is_flag=True, help="The app belongs to this source and destination from now on.")
-@click.option("--accept-host", "accepted", multiple=True, metavar="HOST",
+@click.option("--accept-host", "accepted", multiple=True, metavar="HOST", shell_complete=completing.hosts,
               help="Put this host right, though it contradicts the ledger; repeat it for several.")
 @options.verbose_option
 @click.pass_context
@@ -216,7 +216,8 @@ def adopt(config: str, /, app: str, yes: bool, approved: str, as_json: bool, dry
 @click.command()
 @options.app_argument
 @options.to_option
-@click.option("--release", default="", metavar="ID", help="A kept release (id or version) instead of the previous one.")
+@click.option("--release", default="", metavar="ID", shell_complete=completing.releases,
+              help="A kept release (id or version) instead of the previous one.")
 @options.yes_option
 @options.plan_option
 @options.json_option
@@ -310,7 +311,7 @@ def remove(config: str, app: str, to: tuple[str, ...], volumes: bool, keep_runni
 
 
 @click.command()
-@click.argument("host", shell_complete=completing.destinations)
+@click.argument("host", shell_complete=completing.hosts)
 @options.app_argument
 @options.yes_option
 @options.plan_option
@@ -341,7 +342,8 @@ def repair(config: str, host: str, app: str, yes: bool, approved: str, as_json: 
 @options.to_option
 @click.option("--continue", "forward", is_flag=True, help="Decide what is in doubt: it was committed.")
 @click.option("--undo", "back", is_flag=True, help="Decide what is in doubt: it was not.")
-@click.option("--lost", multiple=True, metavar="HOST", help="Decide without this host, which is given up for lost.")
+@click.option("--lost", multiple=True, metavar="HOST", shell_complete=completing.hosts,
+              help="Decide without this host, which is given up for lost.")
 @options.take_option
 @click.option("--yes", is_flag=True, expose_value=False, help="Nothing is asked, with or without it.")
 @options.json_option

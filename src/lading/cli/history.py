@@ -12,7 +12,7 @@ from lading import bootstrap, disk, errors
 from lading import context as contexts
 from lading import found as finding
 from lading.bootstrap import LedgerUse
-from lading.cli import main, options, render, session, terminal
+from lading.cli import completing, main, options, render, session, terminal
 from lading.ledger import ledger as ledgers
 from lading.queries import history as past
 
@@ -187,7 +187,7 @@ def export(config: str, output: Path | None) -> int:
 
 
 @ledger.command()
-@click.argument("host")
+@click.argument("host", shell_complete=completing.hosts)
 @options.json_option
 @options.verbose_option
 @click.pass_obj

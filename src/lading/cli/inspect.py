@@ -77,7 +77,7 @@ def drift(config: str, app: str, to: tuple[str, ...], as_json: bool) -> int:
 @options.app_argument
 @options.to_option
 @click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
-@click.option("--service", default="", metavar="NAME", help="Only this service.")
+@click.option("--service", default="", metavar="NAME", shell_complete=completing.services, help="Only this service.")
 @click.option("--tail", default=100, show_default=True, help="Lines per container to begin with.")
 @options.verbose_option
 @click.pass_obj

@@ -50,6 +50,17 @@ async def contents(
     return await _each(images, access, lambda client, image: client.contents(image))
 
 
+async def tags(
+    images: Sequence[str], access: Callable[[str], registry_access.Access]
+) -> dict[str, tuple[str, ...]]:
+    """The tags that the repositories of *images* have, all at once; () of one that is not there.
+
+    Raises:
+        RegistryError: a registry does not answer as it should, or does not let us look.
+    """
+    return await _each(images, access, lambda client, image: client.tags(reference.parse(image).repository))
+
+
 async def labels(
     images: Sequence[str], access: Callable[[str], registry_access.Access]
 ) -> dict[str, Mapping[str, str]]:
