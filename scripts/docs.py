@@ -125,6 +125,41 @@ def events() -> str:
     return "\n".join(parts) + "\n"
 
 
+def documents() -> str:
+    """Every JSON document with its fields, from the schemas."""
+    module = importlib.import_module("lading.cli.documents")
+    parts = [
+        f"{NOTE}# JSON\n\n`--json` prints one document on stdout, all else goes to stderr. Its schema (JSON Schema 2020-12) lies in the package, `lading/schemas/NAME.json`,\n"
+        "and is what this page is made of. A field that is gone, or means something else, raises `v`; fields may be added without it: leave out what you\n"
+        "do not know. In a list each row has `v`. [Why](../decisions/0097-a-version-in-every-document.md)\n"]
+    for name in module.VERSIONS:
+        schema = module.schema(name)
+        row = schema.get("items", schema)
+        told = "A list; a row: " if "items" in schema else ""
+        parts.append(f"## {name}\n\nOf {schema['title']}. {told}{row['description']}\n\n| field | type | |\n| --- | --- | --- |\n"
+                     + "".join(_fields(row, "")))
+    return "\n".join(parts)
+
+
+def _fields(schema: dict[str, Any], lead: str) -> list[str]:
+    """A line for each field of an object, and of the objects in it."""
+    found = []
+    for name, one in schema.get("properties", {}).items():
+        kind = one.get("type", "integer")
+        shown = " or ".join(kind) if isinstance(kind, list) else kind
+        words = f": {', '.join(one['enum'])}" if "enum" in one else ""
+        maybe = "" if name in schema.get("required", ()) else "; not always there"
+        found.append(f"| `{lead}{name}` | {shown} | {one.get('description', '')}{words}{maybe} |\n")
+        inner, more = (one["items"], "[]") if "items" in one else (one, "")
+        if isinstance(inner.get("additionalProperties"), dict):
+            inner, more = inner["additionalProperties"], f"{more}.NAME"
+        found += _fields(inner, f"{lead}{name}{more}.")
+    if isinstance(schema.get("additionalProperties"), dict) and schema.get("properties"):
+        found.append(f"| `{lead}NAME` | object | {schema['additionalProperties']['description']} |\n")
+        found += _fields(schema["additionalProperties"], f"{lead}NAME.")
+    return found
+
+
 def projects() -> str:
     """The projects that are tried beside plain Compose, and what a user changes in one for lading."""
     import yaml
@@ -151,7 +186,7 @@ def main() -> int:
     os.environ.pop("COLUMNS", None)
     pages = {"ARCHITECTURE.md": architecture(), "docs/reference/cli.md": cli(), "docs/reference/settings.md": settings(),
              "docs/reference/rights.md": rights(), "docs/reference/errors.md": errors(), "docs/compose.md": compose(), "docs/reference/events.md": events(),
-             "docs/projects.md": projects()}
+             "docs/projects.md": projects(), "docs/reference/json.md": documents()}
     stale = [name for name, text in pages.items() if not (ROOT / name).exists() or (ROOT / name).read_text() != text]
     if "--check" in sys.argv:
         for name in stale:

@@ -14,6 +14,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from lading.cli import documents
+
 CHECKOUT = Path(__file__).resolve().parents[1]
 LOCKS = sorted((CHECKOUT / "requirements").glob("*.txt"))
 
@@ -42,6 +44,7 @@ def test_wheel_installs_outside_the_checkout(tmp_path: Path) -> None:
     lading = tmp_path / "venv/bin/lading"
     assert run(lading, "--version", cwd=tmp_path).stdout.split()[-1] == wheel.name.split("-")[1]
     assert "deploy" in run(lading, "--help", cwd=tmp_path).stdout
+    assert all(f"lading/schemas/{name}.json" in names for name in documents.VERSIONS)
     app = shutil.copytree(CHECKOUT / "examples" / "hello", tmp_path / "hello")
     done = run(lading, "bundle", "-C", app, "--version", "1.0.0", "--no-digests", "-o", tmp_path / "out", "--json", cwd=tmp_path)
     told = json.loads(done.stdout)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import documents
+
 FLEET = """lading: 1
 hosts: {web1: {address: 127.0.0.1, port: 9}}
 destinations: {production: {hosts: [web1]}}
@@ -76,6 +78,7 @@ class Project:
         caller = {"PATH": os.environ["PATH"], "HOME": str(self.folder.parent), "LADING_CONFIG": str(config), **(env or {})}
         argv = [sys.executable, "-m", "lading", *words]
         done = subprocess.run(argv, cwd=self.folder, env=caller, capture_output=True, text=True, timeout=200, check=False)
+        documents.check(words, done.stdout)
         return Ended(done.returncode, json.loads(done.stdout or "{}"), done.stdout + done.stderr, self.folder.parent / "out")
 
     def bundle(self, *words: str, fleet: str = FLEET, env: Mapping[str, str] | None = None) -> Ended:

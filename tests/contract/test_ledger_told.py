@@ -141,7 +141,7 @@ def test_forget_on_the_command_line(tmp_path: Path, make: Make, books: Books) ->
     assert "web2" in next(line for line in shown.stdout.splitlines() if SECOND in line)
     done = lading("ledger", "forget", "web2", "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"host": "web2", "deployments": 1, "releases": 0}
+    assert json.loads(done.stdout) == {"v": 1, "host": "web2", "deployments": 1, "releases": 0}
     again = lading("ledger", "forget", "web2")
     assert (again.returncode, "has told this ledger of nothing" in again.stderr) == (2, True), again.stderr
     assert listed(book) == {FIRST: ("succeeded", {"web1": "succeeded"}, "")}

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from lab_client import CHECKOUT, Done, Lab
 
+import documents
 from labkit.errors import LabError
 
 EXAMPLE = CHECKOUT / "examples" / "hello"
@@ -76,8 +77,10 @@ class App:
 
     def lading(self, *words: str, options: Sequence[str] = (), env: dict[str, str] | None = None) -> Done:
         """Run lading in the app's folder; the exit code is the caller's to check."""
-        return self.lab.run(*LADING, *self.config, *words, check=False, cwd=self.folder, env={**self.environment, **(env or {})},
+        done = self.lab.run(*LADING, *self.config, *words, check=False, cwd=self.folder, env={**self.environment, **(env or {})},
                             timeout=240, options=[*self.options, *options])
+        documents.check(words, done.stdout)
+        return done
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Start lading in the app's folder; the process is lading itself: its pid takes signals."""

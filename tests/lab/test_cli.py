@@ -152,7 +152,7 @@ def test_one_document_on_stdout(app: App) -> None:  # the contract of --json
     assert {**dry, "release": ""} == {**told, "release": ""}
     done = app.deploy("1.0.0", "--json", "--reason", "first")
     deployed = json.loads(done.stdout)
-    assert set(deployed) == {"deployment", "app", "version", "release", "destination", "result", "started", "finished",
+    assert set(deployed) == {"v", "deployment", "app", "version", "release", "destination", "result", "started", "finished",
                              "actor", "reason", "hosts", "note"}
     assert (deployed["release"], deployed["reason"]) == (told["release"], "first")
     assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{4}", deployed["deployment"])

@@ -46,10 +46,10 @@ def test_colours_of_others_are_left_out() -> None:
 @on_capture
 @given(st.recursive(hostile | st.none() | st.integers(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(hostile, inner, max_size=3)))
 def test_documents_are_json_with_escapes(capsys: pytest.CaptureFixture[str], value: object) -> None:
-    terminal.document(value)
+    terminal.document("error", {"error": value})
     said = capsys.readouterr().out
     assert not controls(said) and said.encode()
-    assert json.loads(said) == value
+    assert json.loads(said) == {"v": 1, "error": value}
     terminal.raw(json.dumps(value, ensure_ascii=False) + "\n")
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [value]
 

@@ -47,7 +47,7 @@ def build(config: str, /, push: bool, as_json: bool, source: str, overwrite: boo
 
     built = session.run(work())
     if as_json:
-        render.document(built.as_json())
+        render.document("build", built.as_json())
         return 0
     for one in built.images:
         digest = one.digest.removeprefix("sha256:")

@@ -96,7 +96,7 @@ def shown(context: contexts.Context, made: steps.Plan, as_json: bool) -> int:
     """Show a plan, and keep it, so that it can be told what is different later; the exit code."""
     approval.keep(context.environment, made)
     if as_json:
-        render.document(made.as_json())
+        render.document("plan", made.as_json())
         return 0
     render_plan.plan(made)
     if not made.unfinished and not sys.stdout.isatty():
@@ -178,7 +178,7 @@ def _look_at(context: contexts.Context, made: steps.Plan) -> None:
 
 def finish(done: ended.Ended, as_json: bool, more: Mapping[str, Any] | None = None) -> int:
     """Show how it ended (*more*: besides, in the JSON document); the exit code."""
-    render.document({**done.as_json(), **(more or {})}) if as_json else render_plan.ended(done)
+    render.document("deployment", {**done.as_json(), **(more or {})}) if as_json else render_plan.ended(done)
     if done.report.overtaken:
         return errors.LeaseHeldError.exit_code
     return 0 if done.reached or done.report.outcome.is_good else 5
@@ -384,7 +384,7 @@ def resume(
 
 def _resumed(found: takeover.Resumed, as_json: bool) -> None:
     if as_json:
-        render.document([one.as_json() for one in found.ended])
+        render.document("resume", [one.as_json() for one in found.ended])
         return
     for one in found.ended:
         render_plan.ended(one)
@@ -406,7 +406,7 @@ def bundle(config: str, /, output: Path, no_digests: bool, as_json: bool, **word
     fleet = finding.fleet(os.environ, request.directory, config) if needed else _fleet_if_any(config, request.directory)
     made = session.run(bundling.write(request, dict(os.environ), fleet, output, digests=not no_digests))
     if as_json:
-        render.document(made)
+        render.document("bundle", made)
     else:
         render.line(f"{made['app']} release {canonical.short(made['release'])}: {len(made['files'])} files in {output}")
     return 0

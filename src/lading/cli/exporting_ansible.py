@@ -31,7 +31,7 @@ def ansible(config: str, /, name: str, app: str, output: Path, as_json: bool, **
         async with session.opened(config, request.directory, use=LedgerUse.ASKED) as context:
             made = await exporting.write(context, request, output)
         if as_json:
-            render.document(made)
+            render.document("export-ansible", made)
         else:
             render.line(f"{made['app']} {made['version']} (release {canonical.short(made['release'])}) for "
                         f"{made['destination']}: {len(made['files'])} files in {output}; run: {made['run']}")

@@ -23,7 +23,7 @@ def hosts_list(config: str, as_json: bool) -> int:
     """The hosts and destinations of the fleet file."""
     found = finding.fleet(os.environ, Path(), config).inventory
     if as_json:
-        render.document([
+        render.document("hosts", [
             {"host": h.name, "address": h.address or None, "user": h.user or None, "port": h.port or 22,
              "labels": dict(h.labels), "destinations": [d.name for d in found.destinations.values() if h.name in d.hosts],
              "groups": found.groups_of(h.name), "from": h.origin or None, "notes": list(found.notes.get(h.name, ())),

@@ -15,7 +15,7 @@ PAGES = {
     "tutorial": "tutorial.md", "how-to": "how-to.md", "moving": "moving.md", "compose": "compose.md",
     "security": "security.md", "protocol": "protocol.md", "settings": "reference/settings.md",
     "commands": "reference/cli.md", "where": "reference/where.md", "errors": "reference/errors.md",
-    "rights": "reference/rights.md",
+    "rights": "reference/rights.md", "json": "reference/json.md",
 }
 """Topic → its page, as the documents have it."""
 

@@ -36,7 +36,7 @@ def history(config: str, app: str, to: tuple[str, ...], limit: int, offline: boo
             found = await past.history(context, app, to=to, limit=limit, offline=offline)
         if as_json and not found.rows:
             contexts.check_answered(found.unreachable, "whether anything was done")
-        render.document([row.as_json() for row in found.rows]) if as_json else _history(found)
+        render.document("history", [row.as_json() for row in found.rows]) if as_json else _history(found)
         return session.answered(found.unreachable) if as_json else exit_code(found.unreachable)
 
     return session.run(work())
@@ -102,7 +102,7 @@ def verify(config: str, hosts: bool, to: tuple[str, ...], as_json: bool) -> int:
 
     found = session.run(work())
     if as_json:
-        render.document(_verified_json(found))
+        render.document("ledger-verify", _verified_json(found))
     else:
         _verified(found)
     return 7 if found.faults or found.contradicting else 6 if found.unreachable else 0
@@ -154,8 +154,9 @@ def rebuild(config: str, as_json: bool) -> int:
 
     found = session.run(work())
     if as_json:
-        render.document({"deployments": found.deployments, "from_hosts": found.history.elsewhere, "releases": found.releases,
-                         "lost": list(found.lost), "unreachable": _unread(found.history.unreachable)})
+        render.document("ledger-rebuild", {
+            "deployments": found.deployments, "from_hosts": found.history.elsewhere, "releases": found.releases,
+            "lost": list(found.lost), "unreachable": _unread(found.history.unreachable)})
     else:
         _history(found.history)
         if found.deployments > len(found.history.rows):
@@ -202,7 +203,7 @@ def forget(config: str, host: str, as_json: bool) -> int:
     if not rows and not releases:
         raise errors.InputError(f"{host} has told this ledger of nothing", "lading history")
     if as_json:
-        render.document({"host": host, "deployments": rows, "releases": releases})
+        render.document("ledger-forget", {"host": host, "deployments": rows, "releases": releases})
     else:
         render.line(f"{host} had told of {rows} deployments, and alone of {releases} releases: forgotten")
     return 0

@@ -23,7 +23,7 @@ def check(config: str, dest: tuple[str, ...], as_json: bool) -> int:
     async def work() -> int:
         async with session.opened(config) as context:
             found = await checks.check(context, dest)
-        render.document([one.as_json() for one in found]) if as_json else render_hosts.check(found)
+        render.document("check", [one.as_json() for one in found]) if as_json else render_hosts.check(found)
         session.notes(context)
         return 0 if all(one.good for one in found) else 6
 
@@ -45,7 +45,7 @@ def where(config: str, app: str, to: tuple[str, ...], everything: bool, wide: bo
         async with session.opened(config, use=LedgerUse.COMPARED) as context:
             answer = await places.where(context, app, to)
         if as_json:
-            render.document([row.as_json() for row in answer.rows])
+            render.document("where", [row.as_json() for row in answer.rows])
         else:
             render_hosts.where(answer, app, everything=everything, wide=wide)
         session.notes(context)
@@ -66,7 +66,7 @@ def drift(config: str, app: str, to: tuple[str, ...], as_json: bool) -> int:
     async def work() -> int:
         async with session.opened(config, use=LedgerUse.COMPARED) as context:
             found = await drifts.drift(context, app, to)
-        render.document([one.as_json() for one in found]) if as_json else render_hosts.drift(found)
+        render.document("drift", [one.as_json() for one in found]) if as_json else render_hosts.drift(found)
         session.notes(context)
         return session.answered(context.silent) or (1 if found else 0)
 

@@ -88,8 +88,8 @@ class Verbs(Noun):
         """The verbs of a day, a line each."""
         width = max(map(len, DAILY))
         lines = [f"  lading {name:<{width}}  {VERBS[name][1]}" for name in DAILY]
-        more = "All verbs: lading --help. One of them: lading VERB --help. A fleet file to begin with: lading init."
-        return "\n".join([*lines, "", more])
+        more = ["A fleet file to begin with: lading init. All verbs: lading --help. Guides: lading help."]
+        return "\n".join([*lines, "", *more])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -207,7 +207,7 @@ def _find_home() -> None:
 def report(wrong: errors.LadingError, as_json: bool) -> None:
     """Say what is wrong, where, and what to type next: one JSON document on stdout, or text on stderr."""
     if as_json:
-        terminal.document({"error": wrong.as_json()})
+        terminal.document("error", {"error": wrong.as_json()})
         return
     place = ", ".join(filter(None, [
         wrong.file + (f":{wrong.line}" if wrong.line else ""), f"host {wrong.host}" if wrong.host else "",

@@ -1,5 +1,6 @@
 """What everything that is shown is made of: lines, paragraphs, tables, colour; nothing here decides anything."""
 
+import os
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -75,5 +76,6 @@ def guide(text: str) -> None:
     if len(text.splitlines()) < shown.height:
         shown.print(whole)
         return
+    os.environ.setdefault("LESS", "FRX")  # as Git has it: else less shows colours as control characters
     with shown.pager(styles=True):
         shown.print(whole)

@@ -29,7 +29,7 @@ def show(config: str, deployment: str, timings: bool, as_json: bool) -> int:
                     shown = await past.show(asking, deployment)
         took = times.timings(shown.events) if timings else None
         if as_json:
-            render.document(_as_json(shown, took))
+            render.document("show", _as_json(shown, took))
         else:
             _show(shown, took)
         return session.answered(shown.unreachable) if as_json else history.exit_code(shown.unreachable)

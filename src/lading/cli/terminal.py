@@ -15,9 +15,12 @@ import re
 import select
 import sys
 import unicodedata
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
+
+from lading.cli import documents
 
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 
@@ -52,9 +55,10 @@ def raw(text: str) -> None:
     click.echo("".join(f"{escaped(line)}\n" for line in text.removesuffix("\n").split("\n")), nl=False)
 
 
-def document(value: Any) -> None:
-    """The one JSON document of `--json`."""
-    click.echo("\n".join(map(escaped, json.dumps(value, ensure_ascii=False, indent=1).split("\n"))))
+def document(name: str, value: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
+    """The one JSON document of `--json`, with its version; *name*: that of its schema."""
+    whole = documents.versioned(name, value)
+    click.echo("\n".join(map(escaped, json.dumps(whole, ensure_ascii=False, indent=1).split("\n"))))
 
 
 def escaped(text: str) -> str:
