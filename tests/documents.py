@@ -11,7 +11,7 @@ from lading.cli import documents
 
 OF = {
     "deploy": "deployment", "ship": "deployment", "adopt": "deployment", "rollback": "deployment", "remove": "deployment",
-    "repair": "deployment", "hosts list": "hosts", "ledger verify": "ledger-verify", "ledger rebuild": "ledger-rebuild",
+    "restart": "deployment", "repair": "deployment", "hosts list": "hosts", "ledger verify": "ledger-verify", "ledger rebuild": "ledger-rebuild",
     "ledger forget": "ledger-forget", "export ansible": "export-ansible",
 }
 GROUPS = ("hosts", "ledger", "export")

@@ -430,7 +430,7 @@ class _Reader(nodes.Reader):
         at = f"{where}.{kind}"
         words = self.texts(got[kind], at) if kind == "command" else (self.text(got[kind], at),)
         if not words or not words[0]:
-            raise self.wrong(node, f"{at} is empty", f"see docs/how-to.md, secrets of apps: {kind}")
+            raise self.wrong(node, f"{at} is empty", f"lading help give an app secrets: {kind}")
         if kind in ("file", "age", "sops"):
             words = (self.beside(words[0]), *self.source_key(got, kind, node, where))
         elif "key" in got:
