@@ -125,6 +125,14 @@ def test_what_is_wrong_asks_no_host(person: Person, words: list[str], says: str)
     assert (done.returncode, says in done.stderr.decode(), person.server.logins()) == (2, True, before), done.stderr
 
 
+@pytest.mark.parametrize("words", [["--grep", "("], ["--since", "noon"], ["--deployment", "2026", "--follow"]])
+def test_what_is_wrong_about_logs_asks_no_host(person: Person, words: list[str]) -> None:
+    before = person.server.logins()
+    argv = [sys.executable, "-m", "lading", "logs", "shop", *words]
+    done = subprocess.run(argv, capture_output=True, env=person.environment, cwd=person.folder, timeout=LIMIT, check=False)
+    assert (done.returncode, b"hint:" in done.stderr, person.server.logins()) == (2, True, before), done.stderr
+
+
 def test_a_signal_reaches_a_command_without_a_terminal(person: Person) -> None:
     pipe = subprocess.PIPE
     with subprocess.Popen(person.argv("shop/web", "--", "sh", "-c", TRAP), stdin=pipe, stdout=pipe, env=person.environment, cwd=person.folder) as process:

@@ -1,5 +1,6 @@
 """`exec` and `run` on real engines: a terminal, Ctrl-C, exit status; what a run has made goes, whatever becomes of its caller."""
 
+import json
 import signal
 
 from app_client import LADING, App
@@ -44,6 +45,16 @@ def test_exec(app: App) -> None:
         assert piped.stdout.readline() == "ready\n"
         piped.send_signal(signal.SIGINT)
         assert (piped.stdout.read(), piped.wait(60)) == ("got it\n", 3)
+
+    broken = app.deploy("1.2.0")
+    assert broken.returncode == 5, broken.stderr
+    id = json.loads(app.lading("history", app.name, "--json").stdout)[0]["deployment"]
+    kept = app.lading("logs", app.name, "--deployment", id[:15], "--grep", "FATAL")
+    assert (kept.returncode, "web | hello 1.2.0: FATAL: setting GREETING_TEMPLATE is missing" in kept.stdout) == (0, True), kept
+    nobody = app.lading("logs", app.name, "--deployment", id, "--service", "wbe")
+    assert (nobody.returncode, "did you mean `web`?" in nobody.stderr) == (2, True), nobody.stderr
+    unknown = app.lading("logs", app.name, "--deployment", "20200101-000000-0000")
+    assert (unknown.returncode, "this ledger knows no deployment" in unknown.stderr) == (2, True), unknown.stderr
 
 
 def test_run(app: App, lab: Lab) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from lading import errors
 from lading.bootstrap import LedgerUse
 from lading.cli import completing, options, render, render_hosts, session, terminal
 from lading.queries import check as checks
@@ -78,21 +79,47 @@ def drift(config: str, app: str, to: tuple[str, ...], as_json: bool) -> int:
 @options.to_option
 @click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
 @click.option("--service", default="", metavar="NAME", shell_complete=completing.services, help="Only this service.")
-@click.option("--tail", default=100, show_default=True, help="Lines per container to begin with.")
+@click.option("--tail", type=click.IntRange(min=0), metavar="N",
+              help="Lines per container to begin with: 100, all with --since, 10000 with --grep.")
+@click.option("--since", default="", metavar="TIME", help="None older: 10m, 1h30m, 2d, or a time such as 2026-11-30T05:10:00Z.")
+@click.option("--grep", default="", metavar="REGEX", help="Only lines in which this is found, as Python's `re` writes it.")
+@click.option("--deployment", default="", metavar="ID", help="What was kept of the containers that failed in it; no host is asked.",
+              shell_complete=completing.recent)
 @options.verbose_option
 @click.pass_obj
-def logs(config: str, app: str, to: tuple[str, ...], follow: bool, service: str, tail: int) -> int:
+def logs(
+    config: str, app: str, to: tuple[str, ...], follow: bool, service: str, tail: int | None, since: str, grep: str, deployment: str,
+) -> int:
     """The app's log lines of all hosts, merged as they come; colours are left out, control characters shown as �, piped too."""
+    wanted = log_lines.Wanted(
+        service, follow, _lines(tail, since, grep), log_lines.since(since) if since else "",
+        log_lines.pattern(grep) if grep else None)
+    if deployment and (follow or since or to or tail is not None):
+        raise errors.InputError("--deployment shows what was kept, all of it: it goes with --service and --grep alone", f"lading show {deployment}")
 
     async def work() -> int:
-        lines = render_hosts.LogLines()
-        async with session.opened(config, Path()) as context:
+        shown = render_hosts.LogLines()
+        use = LedgerUse.QUESTIONED if deployment else LedgerUse.NONE
+        async with session.opened(config, Path(), use=use, offline=bool(deployment)) as context:
             def emit(host: str, text: str) -> None:
-                lines.emit(host, text)
+                shown.emit(host, text)
                 if terminal.lost_result() is not None:  # nobody reads on
                     context.stop.set()
 
-            await log_lines.logs(context, app, to=to, service=service, follow=follow, tail=tail, emit=emit)
+            if deployment:
+                await log_lines.last_lines(context, app, deployment, wanted, emit)
+            else:
+                await log_lines.logs(context, app, wanted, to=to, emit=emit)
+            session.notes(context)
         return 0
 
     return session.run(work())
+
+
+def _lines(tail: int | None, since: str, grep: str) -> int | None:
+    """How many lines of each container to begin with; None = all."""
+    if tail is not None:
+        return tail
+    if since:
+        return None
+    return 10000 if grep else 100

@@ -125,6 +125,28 @@ async def show(context: contexts.Context, prefix: str) -> Shown:
     return await _shown(kept, row, deployments.told_of(seen, row.deployment), silent)
 
 
+async def last_lines(
+    context: contexts.Context, app: str, prefix: str
+) -> tuple[deployments.Deployment, tuple[Evidence, ...]]:
+    """A deployment of *app* by the beginning of its id, and the last lines that the ledger keeps of it; no host is asked.
+
+    Raises:
+        UnknownReleaseError: the ledger does not know it, or several begin so.
+        InputError: it is another app's.
+    """
+    kept = _ledger(context)
+    row = await kept.deployment(prefix)
+    if row is None:
+        known = [one.deployment for one in await kept.history(app)]
+        hint = complaints.nearest(prefix, known)
+        raise errors.UnknownReleaseError(
+            f"this ledger knows no deployment {prefix}", f"{hint} lading history {app}".strip())
+    if row.app != app:
+        raise errors.InputError(
+            f"deployment {row.deployment} is of {row.app}, not of {app}", f"lading logs {row.app} --deployment {row.deployment}")
+    return row, await _evidence(kept, await kept.events(row.deployment))
+
+
 async def _shown(
     kept: ledger.Ledger, row: deployments.Deployment, told: tuple[tuple[str, journal.Record], ...] = (),
     silent: Mapping[str, str] = MappingProxyType({}),

@@ -1,7 +1,10 @@
 """What an app's containers say on all hosts, merged by time or as it comes."""
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from lading import context as contexts
@@ -11,20 +14,117 @@ from lading.drivers import wants
 from lading.drivers.shell import logs as commands
 from lading.drivers.shell import observe
 from lading.inventory import hosts
+from lading.queries import history as past
 from lading.queries import look
+
+_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_PART = re.compile(r"([0-9]{1,9})([dhms])")
+_DURATION = re.compile(r"(?:[0-9]{1,9}[dhms])+")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which lines: of one *service*, or ""; *follow*: as they come; *tail* per container, None = all.
+
+    *since*: as `since` gives it, or ""; *matching*: looked for in each line's text.
+    """
+
+    service: str = ""
+    follow: bool = False
+    tail: int | None = 100
+    since: str = ""
+    matching: re.Pattern[str] | None = None
+
+    def takes(self, text: str) -> bool:
+        """Whether a text is one of those."""
+        return self.matching is None or self.matching.search(text) is not None
+
+    @property
+    def narrowed(self) -> str:
+        """What there was no line of, in words."""
+        said = f" since {self.since}" if self.since else ""
+        if self.matching is not None:
+            among = f", among the last {self.tail} of each container" if self.tail is not None else ""
+            said += f" with {self.matching.pattern!r}{among}"
+        return said
+
+
+ALL = Wanted()
+
+
+def since(given: str) -> str:
+    """A time or duration that a person types, as docker on a host takes it.
+
+    *given*: such as 90s, 10m, 1h30m or 2d, or a time in ISO 8601, in UTC where it says nothing else.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if _DURATION.fullmatch(given):
+        seconds = sum(int(number) * _SECONDS[unit] for number, unit in _PART.findall(given))
+        return f"{seconds}s"
+    try:
+        found = datetime.fromisoformat(given)
+    except ValueError:
+        raise errors.InputError(f"--since {given!r} is neither a duration nor a time",
+                                "such as 10m, 1h30m, 2d, 2026-11-30 or 2026-11-30T05:10:00Z") from None
+    return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def pattern(given: str) -> re.Pattern[str]:
+    """A regular expression of Python's, as a person types it.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        return re.compile(given)
+    except (re.error, OverflowError, RecursionError) as wrong:
+        raise errors.InputError(f"--grep {given!r} is no regular expression: {wrong}",
+                                "as Python's `re` writes them: lading does not use grep") from None
+
+
+async def last_lines(
+    context: contexts.Context, app: str, deployment: str, wanted: Wanted, emit: Callable[[str, str], None]
+) -> None:
+    """The lines that were kept of what failed in a *deployment*, by the beginning of its id; no host is asked.
+
+    Raises:
+        UnknownReleaseError: the ledger does not know it, or nothing of the service is kept.
+        InputError: it is another app's.
+    """
+    row, kept = await past.last_lines(context, app, deployment)
+    named = sorted({one.what for one, _ in kept})
+    if wanted.service and named and wanted.service not in named:
+        hint = complaints.nearest(wanted.service, named) or f"kept are those of {', '.join(named)}"
+        raise errors.UnknownReleaseError(f"of {wanted.service} no last lines are kept in deployment {row.deployment}", hint)
+    if not kept:
+        context.notes.append(f"of deployment {row.deployment} ({row.result}) no last lines are kept: they are those of what failed in it")
+    shown = 0
+    for one, lines in kept:
+        if wanted.service in ("", one.what):
+            chosen = [line for line in lines or () if wanted.takes(line)]
+            shown += len(chosen)
+            for line in chosen:
+                emit(one.host, f"{one.what} | {line}")
+            if lines is None:
+                context.notes.append(f"the last lines of {one.what} on {one.host} are not kept in this ledger any more")
+    if kept and not shown:
+        context.notes.append(f"no line{wanted.narrowed}")
 
 
 async def logs(
-    context: contexts.Context, app: str, *, to: Sequence[str] = (), service: str = "", follow: bool = False,
-    tail: int = 100, emit: Callable[[str, str], None] = lambda _host, _line: None,
+    context: contexts.Context, app: str, wanted: Wanted = ALL, *, to: Sequence[str] = (),
+    emit: Callable[[str, str], None] = lambda _host, _line: None,
 ) -> None:
-    """The app's log lines of all hosts: *emit*(host, line), by time, or with *follow* as they come until `stop`.
+    """The app's log lines of all hosts: *emit*(host, line), by time, or with `follow` as they come until `stop`.
 
     Raises:
         TransportError: a host does not answer, after the others were shown.
-        UnknownReleaseError: nothing was shown (*follow*: would be), all hosts answer, and none knows the app or the service.
+        UnknownReleaseError: nothing was shown (`follow`: would be), all hosts answer, and none knows the app or the service.
     """
     _, chosen = context.choose(to)
+    service, follow = wanted.service, wanted.follow
     if follow:
         await _check_known(context, app, service, await look.look(context, app, to, wants.DRIFT))
     kept: list[tuple[str, str]] = []
@@ -34,11 +134,12 @@ async def logs(
 
     async def one(host: Any) -> None:
         def on_part(name: str, content: bytes) -> bool:
-            if name == "log":
-                (emit if follow else keep)(host.name, content.decode("utf-8", "replace").rstrip("\n"))
+            text = content.decode("utf-8", "replace").rstrip("\n")
+            if name == "log" and wanted.takes(text.partition(" | ")[2].partition(" ")[2]):
+                (emit if follow else keep)(host.name, text)
             return False
 
-        what = commands.logs(observe.marker(), app=app, service=service, follow=follow, tail=tail)
+        what = commands.logs(observe.marker(), app=app, service=service, follow=follow, tail=wanted.tail, since=wanted.since)
         result = await context.transport.run(host, what, on_part)
         if "refused" in result.parts:
             raise errors.CommandError(result.text("refused").partition("\n")[2], f"lading check {host.name}", host=host.name)
@@ -56,6 +157,7 @@ async def logs(
         seen = await look.look(context, app, to, wants.DRIFT)
         await _check_known(context, app, service, seen)
         contexts.check_answered(seen.silent, "whether the app's containers say anything")
+        context.notes.append(f"no line of {app}{f'/{service}' if service else ''}{wanted.narrowed}")
 
 
 async def _check_known(context: contexts.Context, app: str, service: str, seen: state.FleetState) -> None:

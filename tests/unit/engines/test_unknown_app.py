@@ -20,7 +20,7 @@ VERBS: dict[str, Ask] = {
     "drift": lambda here: drift.drift(here, "nope"),
     "where": lambda here: where.where(here, "nope"),
     "logs": lambda here: logs.logs(here, "nope"),
-    "logs -f": lambda here: logs.logs(here, "nope", follow=True),
+    "logs -f": lambda here: logs.logs(here, "nope", logs.Wanted(follow=True)),
     "resume": lambda here: takeover.resume(here, "nope"),
 }
 
@@ -97,8 +97,8 @@ def test_a_service_that_nobody_knows(follow: bool) -> None:
                  "state": {"Status": "running"}}
     asked = here({"web1": "app:shop"}, containers=json.dumps(container))
     with pytest.raises(errors.UnknownReleaseError) as caught:
-        asyncio.run(logs.logs(asked, "shop", service="wbe", follow=follow))
+        asyncio.run(logs.logs(asked, "shop", logs.Wanted("wbe", follow)))
     assert (caught.value.message, caught.value.hint) == ("shop has no service wbe", "did you mean `web`?")
     with pytest.raises(errors.UnknownReleaseError) as caught:
-        asyncio.run(logs.logs(here({"web1": "app:shop"}), "shop", service="wbe", follow=follow))
+        asyncio.run(logs.logs(here({"web1": "app:shop"}), "shop", logs.Wanted("wbe", follow)))
     assert caught.value.hint == "services: none"

@@ -6,13 +6,16 @@ from lading.drivers.shell import scripts
 from lading.transport import command
 
 
-def logs(marker: str, *, app: str, service: str, follow: bool, tail: int) -> command.Command:
+def logs(
+    marker: str, *, app: str, service: str, follow: bool, tail: int | None, since: str = ""
+) -> command.Command:
     """The app's log lines, each a part of its own: `SERVICE-NUMBER | TIME TEXT`; *tail* lines per container to begin with.
 
-    *follow*: goes on until stdin ends, over restarts and new containers.
+    *tail* None: all; *since*: none older, as docker takes it, by the host's own clock where that is a duration; *follow*: goes on until stdin ends, over restarts and new containers.
     """
     values: dict[str, str | int] = {
-        "MARKER": marker, "APP": app, "SERVICE": service, "TAIL": tail, "FOLLOW": "-f" if follow else "",
+        "MARKER": marker, "APP": app, "SERVICE": service, "TAIL": "all" if tail is None else tail,
+        "SINCE": "" if tail == 0 else since, "FOLLOW": "-f" if follow else "",
     }
     text = scripts.script("logs", values)
     return command.Command("logs", text, marker, timeout=86400 if follow else 120, streams=follow)

@@ -1,5 +1,6 @@
 # The app's log lines as they come, each a part of its own: SERVICE-NUMBER | TIME TEXT.
-# SERVICE: of this one alone, or ""; TAIL: how many lines of each container to begin with; FOLLOW: "-f" = until stdin ends.
+# SERVICE: of this one alone, or ""; TAIL: how many lines of each container to begin with, or "all"; SINCE: none older than that,
+# as docker takes it, or ""; FOLLOW: "-f" = until stdin ends.
 #
 # One follower for each container, for `docker logs -f` ends when its container stops, and so does `compose logs -f`. After
 # a restart it goes on from the last line that it showed, which `--since` gives once more, and not from the start that Docker
@@ -72,7 +73,7 @@ list_containers() {
 follow_all() {
     known=" "
     exec 4>&1
-    set -- --tail "$TAIL"
+    set -- --tail "$TAIL" ${SINCE:+--since "$SINCE"}
     while :; do
         ids=$(list_containers) || [ -n "$FOLLOW" ] || printf '%s\n' "$MARKER" >&4
         new=
