@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from lading import allowed, errors, settings
+from lading import allowed, errors, loading, settings
 from lading import found as finding
 from lading.cli import completing, main, options, pinning, prompts, render, terminal
 from lading.inventory import hosts as inventory
