@@ -18,7 +18,7 @@ import pytest
 from app_client import LADING, App
 
 CHANGE = {"host", "service", "field", "old", "new"}
-ROW = {"app", "service", "host", "container", "version", "release", "image", "digest", "state", "since", "deployment",
+ROW = {"v", "app", "service", "host", "container", "version", "release", "image", "digest", "state", "since", "deployment",
        "actor", "drift", "destination", "app_version", "label", "restarts", "one_shot", "unwell", "silent"}
 
 
