@@ -30,7 +30,7 @@ def test_paths_are_beside_the_fleet_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("lines", "words"), [
     ("transport: telnet", "transport must be ssh or ansible, not 'telnet'"),
-    ("hosts: {a: {transport: x}}", "hosts.a.transport must be ssh or ansible"),
+    ("hosts: {a: {transport: x}}", "hosts.a.transport must be ssh, ansible or local"),
     ("ansible: {vault_password_file: a, vault_password_command: [b]}", "from a file or from a command, not both"),
     ("ansible: {vault_password: x}", "unknown key vault_password in ansible"),
     ("hosts: {a: {}}\ndestinations: {d: {hosts: [a], transport: ssh}, e: {hosts: [a], transport: ansible}}", "disagree about"),
