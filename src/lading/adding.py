@@ -57,9 +57,7 @@ def _grow(lines: list[str], node: Any, kind: str, entry: str, by_hand: errors.In
     at = _line_after(last)
     indent = " " * node.start_mark.column
     lead = "" if kind == "mapping" else "- "
-    if at > len(lines):
-        raise by_hand
-    if not lines[at - 1].endswith("\n"):
+    if not lines[at - 1].endswith("\n"):  # the end of the file
         lines[at - 1] += "\n"
     lines.insert(at, f"{indent}{lead}{entry}\n")
 

@@ -68,3 +68,15 @@ def test_an_address_as_ssh_takes_it(text: str, user: str, address: str, port: in
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(errors.InputError, match="is no address"):
         hosts.parse_address("x", text)
+
+
+@pytest.mark.parametrize(("text", "destinations"), [
+    ("hosts: {web1: {address: a},\n  web2: {}}\n", ()), ("hosts: {web1: {}}\ndestinations: {x: {hosts: web1}}\n", ("x",)),
+])
+def test_a_layout_of_another_kind_is_left_as_it_is(text: str, destinations: tuple[str, ...]) -> None:
+    with pytest.raises(errors.InputError, match="left as it is"):
+        added(text, *destinations, address="b")
+
+
+def test_this_machine_as_an_entry() -> None:
+    assert adding.host_entry(hosts.Host("here", transport=hosts.LOCAL)) == "here: {transport: local}"
