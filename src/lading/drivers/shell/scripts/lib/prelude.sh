@@ -22,7 +22,8 @@ finish() {
 # hush: nobody else writes into the answer any more, or ends this script
 hush() {
     [ -n "${watcher:-}" ] || return 0
-    kill "$watcher" 2>/dev/null
+    # No TERM: of a watcher that has just begun the trap of this shell may take it, and then it is waited for in vain
+    kill -KILL "$watcher" 2>/dev/null
     wait "$watcher" 2>/dev/null
     watcher=
 }
