@@ -1,7 +1,7 @@
 """A host added to the text of a fleet file, whose comments and layout stay (pure)."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lading import errors
@@ -18,10 +18,13 @@ def host_entry(host: hosts.Host) -> str:
     return f"{host.name}: {{{', '.join(words)}}}"
 
 
-def add_host(text: str, top: Any, host: hosts.Host, destinations: Sequence[str]) -> str:
+def add_host(
+    text: str, top: Any, host: hosts.Host, destinations: Sequence[str], read: Callable[[str], Any]
+) -> str:
     """The text with *host* under `hosts:` and in each of *destinations*.
 
-    *top*: the YAML node of *text*. Lines are only added, or one list grows within its line.
+    *top*: the YAML node of *text*; *read* gives that of any text, None where it is no YAML. Lines are only added, or one list grows within its line; what came out is read
+    again, and says this one host more and nothing else.
 
     Raises:
         InputError: the file is laid out so that this cannot be done; it says what to write by hand.
@@ -29,14 +32,33 @@ def add_host(text: str, top: Any, host: hosts.Host, destinations: Sequence[str])
     lines = text.splitlines(keepends=True)
     by_hand = _by_hand(host, destinations)
     places = [_of(_of(_of(top, "destinations"), name), "hosts") for name in destinations]
-    # From the end of the file to its beginning: the lines above stay where they are.
+    # From the end of the file to its beginning: what stands before stays where it is.
     edits = [(_of(top, "hosts"), "mapping", host_entry(host))]
     edits += [(place, "sequence", host.name) for place in places]
     if any(node is None for node, _, _ in edits):
         raise by_hand
-    for node, kind, entry in sorted(edits, key=lambda one: -int(one[0].start_mark.line)):
+    for node, kind, entry in sorted(edits, key=lambda one: -int(one[0].start_mark.index)):
         _grow(lines, node, kind, entry, by_hand)
-    return "".join(lines)
+    longer = "".join(lines)
+    after = read(longer)
+    if after is None or _plain(after) != _one_more(_plain(top), _plain(read(host_entry(host))), destinations):
+        raise by_hand  # such as an alias, by which another destination would grow too
+    return longer
+
+
+def _one_more(said: Any, entry: Any, destinations: Sequence[str]) -> Any:
+    """What a fleet file says, with the *entry* of one host more."""
+    said["hosts"] |= entry
+    for name in destinations:
+        said["destinations"][name]["hosts"] += entry
+    return said
+
+
+def _plain(node: Any) -> Any:
+    """A YAML node as texts, lists and mappings of its own; an alias is what it stands for."""
+    if node.id == "mapping":
+        return {str(key.value): _plain(value) for key, value in node.value}
+    return [_plain(one) for one in node.value] if node.id == "sequence" else node.value
 
 
 def _of(node: Any, key: str) -> Any:
@@ -83,7 +105,7 @@ def _grow_in_line(lines: list[str], node: Any, entry: str, by_hand: errors.Input
 
 def _by_hand(host: hosts.Host, destinations: Sequence[str]) -> errors.InputError:
     """What to write where lading cannot."""
-    more = "".join(f"; and {host.name} into the hosts: of destinations: {name}" for name in destinations)
+    more = f"; and {host.name} into the hosts: of destinations: {', '.join(destinations)}" if destinations else ""
     return errors.InputError(
         "the fleet file is laid out in a way that lading does not edit; it is left as it is",
         f"add under hosts:  {host_entry(host)}{more}")

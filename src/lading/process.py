@@ -144,7 +144,7 @@ async def _keep(stream: asyncio.StreamReader, kept: bytearray, limit: int) -> No
 
 
 async def start(
-    argv: Sequence[str], *, env: Mapping[str, str] | None = None, terminal: int | None = None
+    argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: str | None = None, terminal: int | None = None
 ) -> asyncio.subprocess.Process:
     """Start *argv* in a session of its own with pipes for stdin, stdout and stderr; or all three are *terminal*, a descriptor.
 
@@ -154,8 +154,8 @@ async def start(
     pipe = asyncio.subprocess.PIPE if terminal is None else terminal
     try:
         return await asyncio.create_subprocess_exec(
-            *argv, stdin=pipe, stdout=pipe, stderr=pipe, env=None if env is None else dict(env), start_new_session=True
-        )
+            *argv, stdin=pipe, stdout=pipe, stderr=pipe, env=None if env is None else dict(env), cwd=cwd,
+            start_new_session=True)
     except FileNotFoundError as missing:
         raise ProgramMissingError(argv[0]) from missing
 

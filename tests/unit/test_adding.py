@@ -1,9 +1,11 @@
 """A host is added to the text of a fleet file as a person would, and nothing else in it moves."""
 
+from typing import Any
+
 import pytest
 
 from lading import adding, errors
-from lading.compose import parse
+from lading.compose import parse, subset
 from lading.inventory import hosts
 
 BLOCK = """# our machines
@@ -25,8 +27,12 @@ destinations:
 
 
 def added(text: str, *destinations: str, address: str = "deploy@10.0.0.13:2222") -> str:
-    (top,) = parse.read(text.encode())
-    return adding.add_host(text, top, hosts.parse_address("web3", address), destinations)
+    def read(text: str) -> Any:
+        try:
+            return parse.read(text.encode())[0]
+        except subset.BrokenError:
+            return None
+    return adding.add_host(text, read(text), hosts.parse_address("web3", address), destinations, read)
 
 
 def test_lines_are_added_where_they_belong() -> None:
@@ -40,12 +46,21 @@ def test_lines_are_added_where_they_belong() -> None:
     ("hosts:\n  web1: {address: a}", 'hosts:\n  web1: {address: a}\n  web3: {address: "b"}\n'),
     ("hosts:\n  web1: {}\n# end\n", 'hosts:\n  web1: {}\n  web3: {address: "b"}\n# end\n'),
     ("hosts: {}\n", 'hosts: {web3: {address: "b"}}\n'),
+    ("hosts: {web1: {address: a}} # }]\r\n", 'hosts: {web1: {address: a}, web3: {address: "b"}} # }]\r\n'),
 ])
 def test_a_host_alone(text: str, longer: str) -> None:
     assert added(text, address="b") == longer
 
 
+def test_lists_on_one_line() -> None:
+    text = "{hosts: {web1: {}}, destinations: {a: {hosts: [web1]}, b: {hosts: []}}}"
+    assert added(text, "a", "b", address="b") == (
+        '{hosts: {web1: {}, web3: {address: "b"}}, destinations: {a: {hosts: [web1, web3]}, b: {hosts: [web3]}}}')
+
+
 @pytest.mark.parametrize("text", [
+    "hosts: {web1: {}}\ndestinations:\n  x: {hosts: &all [web1]}\n  y: {hosts: *all}\n",  # y would grow too
+    "hosts: {web1: {}}\ndestinations: {x: {hosts: [web1,]}}\n",
     "lading: 1\n", "hosts:\n", "hosts: {web1: {address: a},\n  web2: {}}\n", "hosts: &all {web1: {}}\ndestinations: {x: {}}\n",
 ])
 def test_what_cannot_be_edited_is_left_with_what_to_write(text: str) -> None:

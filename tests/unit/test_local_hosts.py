@@ -1,11 +1,14 @@
 """A host that is this machine: what the fleet file may say of it, and what its commands are given (issue 14)."""
 
+import asyncio
+import os
 from pathlib import Path
 
 import pytest
 
 from lading import allowed, errors, settings
-from lading.transport import local
+from lading.inventory import hosts
+from lading.transport import command, local
 
 
 def fleet(folder: Path, host: str, more: str = "") -> settings.Settings:
@@ -45,6 +48,30 @@ def test_commands_are_given_what_a_login_has_and_the_way_to_docker() -> None:
         "REGISTRY_PASSWORD": "p", "LADING_LEDGER": "postgresql://", "SSH_AUTH_SOCK": "/a", "VERSION": "1",
     }
     assert set(local.login_environment(caller)) == {"PATH", "HOME", "LC_ALL", "DOCKER_HOST", "DOCKER_CONTEXT"}
+
+
+def said(script: str, caller: dict[str, str]) -> str:
+    """What a command on this machine prints."""
+    async def run() -> str:
+        transport = local.LocalTransport(environment=local.login_environment(caller))
+        here = hosts.Host("here", transport=hosts.LOCAL)
+        stream = await transport.open_program(here, command.Command("try", script, "marker"))
+        found = b""
+        while more := await stream.read():
+            found += more
+        await transport.close()
+        return found.decode()
+    return asyncio.run(run())
+
+
+def test_commands_begin_where_a_login_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    home.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    caller = {"PATH": os.environ["PATH"], "HOME": str(home), "DOCKER_CONFIG": "logins"}
+    assert said('printf "%s %s" "$PWD" "$DOCKER_CONFIG"', caller) == f"{home} {elsewhere}/logins"
+    assert said('printf %s "$PWD"', caller | {"HOME": str(tmp_path / "gone")}) == "/"
 
 
 @pytest.mark.parametrize(("text", "address"), [("'[fe80::1]'", "fe80::1"), ("fe80::1", "fe80::1"), ("web1", "web1")])

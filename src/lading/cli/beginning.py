@@ -91,6 +91,8 @@ def _asked_first(
     """What was given, and else is answered at the terminal."""
     address = _asked(address, "--host", "Address of the first host, as for ssh: [user@]host[:port]")
     host = inventory.parse_address("host1", address)
+    if host.user and user not in (None, host.user):
+        raise errors.InputError(f"the address says {host.user}@, and --user {user}", "name the user once")
     if not host.user:
         user = _asked(user, "--user", "SSH user there (empty: as ssh has it)", "")
     host = replace(host, user=host.user or user or "")
@@ -169,4 +171,4 @@ def _again(path: Path, address: str, *, yes: bool) -> int:
     if not address:
         render.line("lading check looks at them, lading hosts add NAME ADDRESS adds one")
         return 0
-    return growing.looks_good(path, (), yes=yes)
+    return growing.looks_good(path, tuple(host.name for host in named), yes=yes)

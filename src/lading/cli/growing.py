@@ -4,10 +4,12 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from lading import adding, allowed, disk, errors, settings
+from lading import adding, allowed, disk, errors, nodes, settings
 from lading import found as finding
 from lading.cli import pinning, prompts, render, render_hosts, session, terminal
+from lading.compose import parse, subset
 from lading.inventory import hosts
 from lading.queries import check as checks
 
@@ -23,13 +25,15 @@ def add(config: str, host: hosts.Host, destinations: Sequence[str], *, look: boo
     if found is None:
         raise errors.SettingsError("there is no fleet file here or above", "lading init")
     before = finding.load(found, os.environ)
+    destinations = tuple(dict.fromkeys(hosts.split_names(destinations)))
     _check_new(before.inventory, host, destinations)
     top = settings.parse_file(found.path)
     text = disk.read(found.path, limit=settings.SIZE_LIMIT).decode()
-    longer = adding.add_host(text, top, host, destinations)
+    longer = adding.add_host(text, top, host, destinations, _read)
+    after = settings.read(found.path, _read(longer), os.environ)
     if look:
         prompts.must_answer(yes)
-    code = _looked(found.path, longer, before, host, look=look, yes=yes)
+    code = _looked(found.path, longer, before.ssh.known_hosts, host, yes=yes) if look else 0
     if code:
         terminal.err(f"{found.path} is left as it was: {host.name} is not ready")
         terminal.err(" hint: mend what the table says, then the same again; or, to add it all the same: --no-check")
@@ -40,13 +44,25 @@ def add(config: str, host: hosts.Host, destinations: Sequence[str], *, look: boo
     if was_allowed:
         entries = finding.entries(found.path)
         allowed.allow(settings.state_home(os.environ), found.path, allowed.digest(found.path, entries))
-    told = f" and to {', '.join(destinations)}" if destinations else "; it is in no destination yet (--to)"
+    places = [name for name, one in after.inventory.destinations.items() if host.name in one.hosts]
+    told = f"; it is in {', '.join(places)}" if places else "; it is in no destination yet (--to)"
     render.line(f"added {host.name} to {found.path}{told}")
     return 0
 
 
+def _read(text: str) -> Any:
+    """The node of a fleet file's text; None if it is not one document of YAML."""
+    try:
+        documents = parse.read(text.encode())
+    except subset.BrokenError:
+        return None
+    return documents[0] if len(documents) == 1 else None
+
+
 def _check_new(known: hosts.Inventory, host: hosts.Host, destinations: Sequence[str]) -> None:
-    """Refuse a name that is taken, and a destination that is not there."""
+    """Refuse a name that is none or taken, and a destination that is not there."""
+    if not nodes.NAME.match(host.name):
+        raise errors.InputError(f"{host.name!r} is no name for a host: letters, digits, _ . - only")
     if host.name in known.names():
         raise errors.InputError(f"the fleet file names {host.name} already", "lading hosts list; or another name")
     if known.groups:
@@ -59,39 +75,27 @@ def _check_new(known: hosts.Inventory, host: hosts.Host, destinations: Sequence[
             raise errors.InputError(f"there is no destination {name}", f"known: {told}")
 
 
-def _compare(before: settings.Settings, after: settings.Settings, host: hosts.Host) -> None:
-    """Refuse a text that would mean more or less than one more host.
-
-    Raises:
-        InputError: it would.
-    """
-    names = [*before.inventory.hosts, host.name]
-    if sorted(after.inventory.hosts) != sorted(names):
-        raise errors.InputError(
-            "the fleet file is laid out in a way that lading does not edit; it is left as it is",
-            f"add under hosts:  {adding.host_entry(host)}")
-
-
-def _looked(
-    path: Path, text: str, before: settings.Settings, host: hosts.Host, *, look: bool, yes: bool
-) -> int:
-    """Try the longer *text* beside the fleet file; the exit code. The pins are as before where it is not good."""
-    pins = before.ssh.known_hosts
+def _looked(path: Path, text: str, pins: Path, host: hosts.Host, *, yes: bool) -> int:
+    """Try the longer *text* beside the fleet file; the exit code. The *pins* are as before where it is not good."""
     kept = pins.read_bytes() if pins.exists() else None
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.") as trial:
-        trial.write(text)
-        trial.flush()
-        _compare(before, settings.load(Path(trial.name), os.environ), host)
-        if not look:
-            return 0
-        try:
-            code = looks_good(Path(trial.name), (host.name,), yes=yes)
-        except BaseException:
+    trial = _beside(path, text)
+    code = 1
+    try:
+        code = looks_good(trial, (host.name,), yes=yes)
+    finally:
+        trial.unlink()
+        if code:
             _put_back(pins, kept)
-            raise
-    if code:
-        _put_back(pins, kept)
     return code
+
+
+def _beside(path: Path, text: str) -> Path:
+    """A file with *text* in the folder of *path*, so that what it names beside it is the same."""
+    with disk.writing(path, "lading --config PATH hosts add …"):
+        opened, trial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(opened, "w") as file:
+            file.write(text)
+    return Path(trial)
 
 
 def _put_back(pins: Path, kept: bytes | None) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from lading import errors, process
 from lading.inventory import hosts
@@ -13,24 +14,27 @@ _AT_ONCE = 64 * 1024  # bytes of a stream that are read at once
 
 
 _KEPT = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "USER", "XDG_RUNTIME_DIR")
+_FOLDERS = ("DOCKER_CERT_PATH", "DOCKER_CONFIG")
 
 
 def login_environment(caller: Mapping[str, str]) -> dict[str, str]:
     """What of the caller's environment commands on this machine are given.
 
     About as much as a login by SSH has, and what leads docker's client to its engine: whatever else
-    lading was given, passwords of registries among it, is for lading.
+    lading was given, passwords of registries among it, is for lading. They begin in the home folder, as
+    after a login, so folders of Docker's own are absolute.
     """
-    return {
+    kept = {
         name: value for name, value in caller.items()
         if name in _KEPT or name.startswith(("DOCKER_", "LC_"))
     }
+    return kept | {name: str(Path(kept[name]).absolute()) for name in _FOLDERS if kept.get(name)}
 
 
 class LocalTransport:
     """Runs commands by `sh` of this machine.
 
-    *environment*: that of the commands; None = lading's own.
+    *environment*: that of the commands, which begin in its home folder; None = lading's own, and its folder.
     """
 
     def __init__(
@@ -60,7 +64,9 @@ class LocalTransport:
 
     async def open_program(self, host: hosts.Host, what: command.Command) -> base.Stream:
         """See `base.Streaming`."""
-        started = await process.start(["sh", "-c", wire.line(host, what)], env=self._environment)
+        started = await process.start(
+            ["sh", "-c", wire.line(host, what)], env=self._environment,
+            cwd=local_session.home(self._environment))
         self._programs.append(started)
         assert started.stdin is not None and started.stdout is not None
         stream = PipeStream(started.stdout, started.stdin)
@@ -161,7 +167,8 @@ async def _start(
 ) -> asyncio.subprocess.Process:
     # The outer shell is what asyncio kills on close; the command itself goes on to its own end.
     argv = ["sh", "-c", 'sh -c "$1"; exit $?', "sh", wire.line(exchange.host, exchange.what)]
-    starting = asyncio.create_task(process.start(argv, env=environment))
+    starting = asyncio.create_task(
+        process.start(argv, env=environment, cwd=local_session.home(environment)))
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:  # asyncio leaks the pipes of a start that is cancelled

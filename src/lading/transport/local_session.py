@@ -18,6 +18,14 @@ POLL = 0.02  # seconds
 _TAKE_TERMINAL = 'TERM=$3; export TERM; exec sh -c "$1" <"$2" >"$2" 2>&1'  # the first that a session opens becomes its own
 
 
+def home(environment: Mapping[str, str] | None) -> str | None:
+    """The folder that a login with this environment begins in; None, our own, where it has none of its own."""
+    if environment is None:
+        return None
+    folder = environment.get("HOME", "")
+    return folder if folder.startswith("/") and os.access(folder, os.X_OK) else "/"
+
+
 async def start(
     line: str, terminal: base.Terminal | None, environment: Mapping[str, str] | None
 ) -> "Session":
@@ -29,14 +37,15 @@ async def start(
         ProgramMissingError: there is no sh.
     """
     if terminal is None:
-        return PipeSession(await process.start(["sh", "-c", line], env=environment))
+        return PipeSession(await process.start(["sh", "-c", line], env=environment, cwd=home(environment)))
     ours, theirs = pty.openpty()
     try:
         _make_plain(theirs)
         _resize(ours, terminal.window)
         os.set_blocking(ours, False)
         words = ["/bin/sh", "-c", _TAKE_TERMINAL, "sh", line, os.ttyname(theirs), terminal.kind]
-        started = await process.start(words, env=environment, terminal=theirs)
+        started = await process.start(
+            words, env=environment, cwd=home(environment), terminal=theirs)
     except BaseException:
         os.close(ours)
         raise
