@@ -1,16 +1,15 @@
 """A host that is this machine's own Docker: no SSH, the same engine and guarantees (issue 14)."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from app_client import App
-from lab_client import Lab
+from lab_client import CHECKOUT, Lab
 
 from labkit import host as machines
 from labkit.state import Lab as Place
-
-BROKEN, GOOD = "1.2.0", "1.1.0"
 
 
 @pytest.fixture
@@ -25,23 +24,33 @@ def here(app: App, lab: Lab, tmp_path: Path) -> App:
     return app
 
 
-def test_from_nothing_to_an_app_and_back(here: App, lab: Lab, tmp_path: Path) -> None:
+def first_commands() -> list[str]:
+    """README's first commands, without their comments."""
+    (block,) = re.findall(r"```sh\n(lading init --local.*?)```", (CHECKOUT / "README.md").read_text(), re.S)
+    return [line.partition(" #")[0].strip() for line in block.splitlines()]
+
+
+def test_the_ten_minutes_of_the_readme(here: App, lab: Lab, tmp_path: Path) -> None:
     registry = ("--registry", "registry.lab:5000", "--username", "ci", "--ca", str(lab.fleet / "ca.pem"))
-    made = here.lading("init", "--local", *registry)
+    first, *then = first_commands()
+    made = here.lading(*first.split()[1:], *registry)
     assert made.returncode == 0, made.stdout + made.stderr
     assert "this machine" in made.stdout
     fleet = here.folder / "lading.yaml"
     fleet.write_text(fleet.read_text() + f"state_dir: {tmp_path / 'state'}\n")
 
-    first = here.lading("deploy", here.name, "--version", "1.0.0", "--yes")  # the only destination need not be named
-    assert first.returncode == 0, first.stderr
-    assert here.versions() == {("here", "1.0.0", "healthy")}
-    broken = here.lading("deploy", "--version", BROKEN, "--yes", "--json")
-    assert (broken.returncode, json.loads(broken.stdout)["result"]) == (5, "rolled_back")
-    assert here.versions() == {("here", "1.0.0", "healthy")}
-    assert here.lading("deploy", "--version", GOOD, "--yes").returncode == 0
-    assert here.lading("rollback", here.name, "--yes").returncode == 0
-    assert here.versions() == {("here", "1.0.0", "healthy")}
+    after = []
+    for line in then:
+        words = line.replace("my-app", here.name).split()[1:]
+        done = here.lading(*words, *([] if words[0] == "where" else ["--yes"]))
+        ((host, version, state),) = here.versions()
+        after.append((words[0], done.returncode, host, version, state))
+    assert after == [
+        ("deploy", 0, "here", "1.0.0", "healthy"), ("where", 0, "here", "1.0.0", "healthy"), ("deploy", 0, "here", "1.1.0", "healthy"),
+        ("deploy", 5, "here", "1.1.0", "healthy"), ("rollback", 0, "here", "1.0.0", "healthy"),
+    ]
+    (undone,) = [one for one in json.loads(here.lading("history", here.name, "--json").stdout) if one["version"] == "1.2.0"]
+    assert undone["result"] == "rolled_back"
 
     again = here.lading("init", "--local")
     assert (again.returncode, "exists already" in again.stdout) == (0, True), again.stderr

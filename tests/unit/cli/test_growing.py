@@ -1,0 +1,66 @@
+"""`lading hosts add` and `lading init` without a look at any host: what they write, and what they leave alone."""
+
+from pathlib import Path
+
+import click.testing
+import pytest
+
+from lading import errors
+from lading.cli import main
+
+FLEET = """lading: 1
+hosts: {web1: {address: a}}
+destinations: {a: {hosts: [web1]}, b: {hosts: [web1]}, all-web: {hosts: ["web*"]}}
+"""
+
+
+def ran(*words: str) -> str:
+    """What a command prints that ends well; an error of lading's comes through."""
+    done = click.testing.CliRunner().invoke(main.cli, words, standalone_mode=False)
+    if done.exception is not None:
+        raise done.exception
+    assert done.return_value == 0
+    return done.output
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fleet file in the folder that we are in."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "lading.yaml"
+    path.write_text(FLEET)
+    return path
+
+
+def test_several_destinations_and_where_the_host_is_then(fleet: Path) -> None:
+    said = ran("hosts", "add", "web2", "ann@[fe80::1]:22", "--to", "a,b", "--to", "a", "--no-check")
+    assert "it is in a, b, all-web" in said  # a pattern takes it too
+    entry = 'web2: {address: "fe80::1", user: "ann", port: 22}'
+    assert fleet.read_text() == FLEET.replace("{address: a}}", f"{{address: a}}, {entry}}}").replace("[web1]", "[web1, web2]")
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (("a: b", "h"), "is no name for a host"), (("web1", "h"), "names web1 already"), (("web2", "h", "--to", "c"), "no destination c"),
+    (("web2", "h x"), "is no address"), (("web2", "x$y"), "signs of a shell"),
+])
+def test_what_is_wrong_leaves_the_file(words: tuple[str, ...], message: str, fleet: Path) -> None:
+    with pytest.raises(errors.LadingError, match=message) as caught:
+        ran("hosts", "add", *words, "--no-check")
+    assert fleet.read_text() == FLEET
+    assert Path(caught.value.file or fleet) == fleet  # never the trial beside it
+    assert [path.name for path in fleet.parent.iterdir()] == ["lading.yaml"]
+
+
+def test_a_user_is_named_once(fleet: Path) -> None:
+    with pytest.raises(errors.InputError, match="says ann@, and --user bob"):
+        ran("--config", "other.yaml", "init", "--host", "ann@h", "--user", "bob", "--no-check")
+    assert not (fleet.parent / "other.yaml").exists()
+
+
+def test_a_file_that_is_there_stays(fleet: Path) -> None:
+    assert "exists already, and names web1 (a)" in ran("init")
+    with pytest.raises(errors.SettingsError, match="names no host at h"):
+        ran("init", "--host", "h")
+    assert fleet.read_text() == FLEET
