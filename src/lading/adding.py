@@ -23,8 +23,9 @@ def add_host(
 ) -> str:
     """The text with *host* under `hosts:` and in each of *destinations*.
 
-    *top*: the YAML node of *text*; *read* gives that of any text, None where it is no YAML. Lines are only added, or one list grows within its line; what came out is read
-    again, and says this one host more and nothing else.
+    *top*: the YAML node of *text*; *read* gives that of any text, None where it is no YAML. Lines
+    are only added, or one list grows within its line. What came out is read again, and says this
+    one host more and nothing else.
 
     Raises:
         InputError: the file is laid out so that this cannot be done; it says what to write by hand.

@@ -49,6 +49,20 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return file_options(command)
 
 
+def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How the plan of a change is answered and shown, and how a lease is taken."""
+    for option in reversed([
+        options.yes_option,
+        options.plan_option,
+        options.json_option,
+        click.option("--dry-run", is_flag=True, help="Only show the plan."),
+        options.reason_option,
+        options.take_option,
+    ]):
+        command = option(command)
+    return command
+
+
 named_argument = click.argument("named", metavar="[APP]", default="", shell_complete=completing.apps)
 """The app that is meant: the files must be of that one."""
 
@@ -82,14 +96,19 @@ def asked(project_directory: Path, to: tuple[str, ...], files: tuple[str, ...], 
 def plan(config: str, /, as_json: bool, **words: Any) -> int:
     """Show what deploy would do; nothing is changed, no lease is taken."""
     request = asked(**words)
-    if prompts.interactive() and not as_json:
-        terminal.err("reading, then asking the hosts …")
+    _say_begun(as_json)
 
     async def work() -> int:
         async with session.opened(config, request.directory, use=LedgerUse.ASKED) as context:
             return shown(context, await deployment.plan(context, request), as_json)
 
     return session.run(work())
+
+
+def _say_begun(as_json: bool) -> None:
+    """A sign of life for a person who waits: the plan may take seconds."""
+    if prompts.interactive() and not as_json:
+        terminal.err("reading, then asking the hosts …")
 
 
 def shown(context: contexts.Context, made: steps.Plan, as_json: bool) -> int:
@@ -153,8 +172,7 @@ def _change(
     config: str, directory: Path, answer: prompts.Answer, as_json: bool, question: str,
     act: Callable[[contexts.Context], Awaitable[ended.Ended]], *, patience: float = 0.0,
 ) -> int:
-    if prompts.interactive() and not as_json:
-        terminal.err("reading, then asking the hosts …")
+    _say_begun(as_json)
 
     async def work() -> int:
         verbose = session.verbose()
@@ -218,60 +236,54 @@ def adopt(config: str, /, app: str, yes: bool, approved: str, as_json: bool, dry
 @options.to_option
 @click.option("--release", default="", metavar="ID", shell_complete=completing.releases,
               help="A kept release (id or version) instead of the previous one.")
-@options.yes_option
-@options.plan_option
-@options.json_option
-@click.option("--dry-run", is_flag=True, help="Only show the plan.")
-@options.reason_option
-@options.take_option
+@plan_options
 @options.wait_option
 @options.verbose_option
 @click.pass_obj
-def rollback(config: str, app: str, to: tuple[str, ...], release: str, yes: bool, approved: str, as_json: bool,
-             dry_run: bool, reason: str, take_lease: bool, patience: float) -> int:
+def rollback(
+    config: str, /, *, app: str, to: tuple[str, ...], release: str, reason: str, take_lease: bool, patience: float,
+    **typed: Any,
+) -> int:
     """Go back to the previous or any kept release: whole, without registry or ledger."""
-    _one_of(dry_run, approved)
-    if dry_run:
-        return _rehearse(config, as_json, lambda c: going_back.plan(c, app, to, release=release))
-    answer = prompts.Answer(yes, approved)
-    prompts.must_answer(answer.given)
-    question = "Roll {plan.app} back to {plan.version} on {plan.destination} ({hosts} hosts)?"
-    return _change(config, Path(), answer, as_json, question, lambda c: going_back.rollback(
-        c, app, to, release=release, reason=reason, take_lease=take_lease), patience=patience)
+    return _plan_or_change(
+        config, "Roll {plan.app} back to {plan.version} on {plan.destination} ({hosts} hosts)?",
+        lambda c: going_back.plan(c, app, to, release=release),
+        lambda c: going_back.rollback(c, app, to, release=release, reason=reason, take_lease=take_lease),
+        patience=patience, **typed)
 
 
 @click.command()
 @click.argument("target", metavar="APP[/SERVICE]", shell_complete=completing.apps)
 @options.to_option
-@options.yes_option
-@options.plan_option
-@options.json_option
-@click.option("--dry-run", is_flag=True, help="Only show the plan.")
-@options.reason_option
-@options.take_option
+@plan_options
 @options.wait_option
 @options.verbose_option
 @click.pass_obj
 def restart(
-    config: str, *, target: str, to: tuple[str, ...], yes: bool, approved: str, as_json: bool, dry_run: bool,
-    reason: str, take_lease: bool, patience: float,
+    config: str, /, *, target: str, to: tuple[str, ...], reason: str, take_lease: bool, patience: float, **typed: Any
 ) -> int:
     """New containers of the release that runs, for a whole app or one service: in batches, waited for, undone if one gets sick."""
     app, _, service = target.partition("/")
     options.check_app(app)
     services = (service,) if service else ()
+    return _plan_or_change(
+        config, "Restart {plan.app} {plan.version} on {plan.destination} ({hosts} hosts)?",
+        lambda c: restarting.plan(c, app, services, to),
+        lambda c: restarting.restart(c, app, services, to, reason=reason, take_lease=take_lease),
+        patience=patience, **typed)
+
+
+def _plan_or_change(
+    config: str, question: str, plan_of: Callable[[contexts.Context], Awaitable[steps.Plan]],
+    act: Callable[[contexts.Context], Awaitable[ended.Ended]], *, yes: bool, approved: str, as_json: bool, dry_run: bool,
+    patience: float = 0.0,
+) -> int:
+    """With --dry-run show what a verb on a deployed app would do, without a lease; else do it, once it was answered."""
     _one_of(dry_run, approved)
-    if dry_run:
-        return _rehearse(config, as_json, lambda c: restarting.plan(c, app, services, to))
-    answer = prompts.Answer(yes, approved)
-    prompts.must_answer(answer.given)
-    question = "Restart {plan.app} {plan.version} on {plan.destination} ({hosts} hosts)?"
-    return _change(config, Path(), answer, as_json, question, lambda c: restarting.restart(
-        c, app, services, to, reason=reason, take_lease=take_lease), patience=patience)
-
-
-def _rehearse(config: str, as_json: bool, plan_of: Callable[[contexts.Context], Awaitable[steps.Plan]]) -> int:
-    """Show what a verb on a deployed app would do; nothing is changed, no lease is taken."""
+    if not dry_run:
+        answer = prompts.Answer(yes, approved)
+        prompts.must_answer(answer.given)
+        return _change(config, Path(), answer, as_json, question, act, patience=patience)
 
     async def work() -> int:
         async with session.opened(config, use=LedgerUse.ASKED) as context:
@@ -285,56 +297,43 @@ def _rehearse(config: str, as_json: bool, plan_of: Callable[[contexts.Context], 
 @options.to_option
 @click.option("--volumes", is_flag=True, help="Remove its volumes and host data too.")
 @click.option("--keep-running", is_flag=True, help="Only lading's files go; containers, networks and data stay.")
-@options.yes_option
-@options.plan_option
-@options.json_option
-@click.option("--dry-run", is_flag=True, help="Only show the plan.")
-@options.reason_option
-@options.take_option
+@plan_options
 @options.wait_option
 @options.verbose_option
 @click.pass_obj
-def remove(config: str, app: str, to: tuple[str, ...], volumes: bool, keep_running: bool, yes: bool, approved: str,
-           as_json: bool, dry_run: bool, reason: str, take_lease: bool, patience: float) -> int:
+def remove(
+    config: str, /, *, app: str, to: tuple[str, ...], volumes: bool, keep_running: bool, reason: str, take_lease: bool,
+    patience: float, **typed: Any,
+) -> int:
     """Remove an app from hosts; its volumes and data stay unless --volumes."""
     if volumes and keep_running:
         raise errors.InputError("--volumes and --keep-running exclude each other", "name one")
-    _one_of(dry_run, approved)
-    if dry_run:
-        return _rehearse(config, as_json, lambda c: removing.plan(c, app, to, volumes=volumes, keep_running=keep_running))
-    answer = prompts.Answer(yes, approved)
-    prompts.must_answer(answer.given)
-    question = ("Give {plan.app} back on {plan.destination} ({hosts} hosts), its containers running?" if keep_running
-                else "Remove {plan.app} from {plan.destination} ({hosts} hosts)?")
-    return _change(config, Path(), answer, as_json, question, lambda c: removing.remove(
-        c, app, to, volumes=volumes, keep_running=keep_running, reason=reason, take_lease=take_lease), patience=patience)
+    question = "Remove {plan.app} from {plan.destination} ({hosts} hosts)?"
+    if keep_running:
+        question = "Give {plan.app} back on {plan.destination} ({hosts} hosts), its containers running?"
+    return _plan_or_change(
+        config, question,
+        lambda c: removing.plan(c, app, to, volumes=volumes, keep_running=keep_running),
+        lambda c: removing.remove(
+            c, app, to, volumes=volumes, keep_running=keep_running, reason=reason, take_lease=take_lease),
+        patience=patience, **typed)
 
 
 @click.command()
 @click.argument("host", shell_complete=completing.hosts)
 @options.app_argument
-@options.yes_option
-@options.plan_option
-@options.json_option
-@click.option("--dry-run", is_flag=True, help="Only show what would be written.")
-@options.reason_option
-@options.take_option
+@plan_options
 @options.verbose_option
 @click.pass_obj
-def repair(config: str, host: str, app: str, yes: bool, approved: str, as_json: bool, dry_run: bool, reason: str,
-           take_lease: bool) -> int:
+def repair(config: str, /, *, host: str, app: str, reason: str, take_lease: bool, **typed: Any) -> int:
     """Write anew what lading keeps of an app on a host and is damaged or gone: from the ledger, and from what the host has.
 
     No container is touched. What cannot be rebuilt is said.
     """
-    _one_of(dry_run, approved)
-    if dry_run:
-        return _rehearse(config, as_json, lambda c: repairing.plan(c, host, app))
-    answer = prompts.Answer(yes, approved)
-    prompts.must_answer(answer.given)
-    question = "Write what lading keeps of {plan.app} on {plan.destination} anew? No container is touched."
-    return _change(config, Path(), answer, as_json, question, lambda c: repairing.repair(
-        c, host, app, reason=reason, take_lease=take_lease))
+    return _plan_or_change(
+        config, "Write what lading keeps of {plan.app} on {plan.destination} anew? No container is touched.",
+        lambda c: repairing.plan(c, host, app),
+        lambda c: repairing.repair(c, host, app, reason=reason, take_lease=take_lease), **typed)
 
 
 @click.command()

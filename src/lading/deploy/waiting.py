@@ -26,14 +26,14 @@ async def for_others(context: contexts.Context, app: str, seen: state.FleetState
         return False
     context.say(_told(seen, app, context.patience))
     until = time.monotonic() + context.patience
-    renewed, since = _beats(seen, app), time.monotonic()
+    renewed, since = _renewals(seen, app), time.monotonic()
     while time.monotonic() < until:
         await _pause(context.stop)
         seen = await _look(context, app, seen)
         if not on_host.unfinished(seen, app):
             return True
-        if _beats(seen, app) != renewed:
-            renewed, since = _beats(seen, app), time.monotonic()
+        if _renewals(seen, app) != renewed:
+            renewed, since = _renewals(seen, app), time.monotonic()
         elif time.monotonic() - since > STILL:
             break
     return True
@@ -59,8 +59,8 @@ async def _look(context: contexts.Context, app: str, seen: state.FleetState) -> 
         name: host if host.reachable else seen.hosts[name] for name, host in now.hosts.items()})
 
 
-def _beats(seen: state.FleetState, app: str) -> dict[str, str]:
-    """How often each host's lease was renewed, as the host has it."""
+def _renewals(seen: state.FleetState, app: str) -> dict[str, str]:
+    """What changes of each host's lease whenever it is renewed."""
     return {
         name: f"{host.apps[app].lease.get('fence')} {host.apps[app].lease.get('expires')}"
         for name, host in seen.hosts.items() if app in host.apps
