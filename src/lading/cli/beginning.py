@@ -10,9 +10,9 @@ from pathlib import Path
 
 import click
 
-from lading import adding, allowed, disk, errors, settings
+from lading import allowed, disk, errors, fleet_edit, settings
 from lading import found as finding
-from lading.cli import growing, options, pinning, render, terminal
+from lading.cli import add_host, host_keys, options, render, terminal
 from lading.inventory import hosts as inventory
 
 PINS = "known_hosts"
@@ -34,7 +34,7 @@ class First:
 
     def text(self) -> str:
         """The fleet file."""
-        lines = ["lading: 1", "hosts:", f"  {adding.host_entry(self.host)}"]
+        lines = ["lading: 1", "hosts:", f"  {fleet_edit.host_entry(self.host)}"]
         if not self.host.is_local:
             lines += ["ssh:", f"  known_hosts: {PINS}"]
         lines += ["destinations:", f"  {self.destination}:", f"    hosts: [{self.host.name}]"]
@@ -127,14 +127,14 @@ def _looked(path: Path, first: First, *, yes: bool) -> int:
         pins = path.parent / PINS
         if pins.exists():
             shutil.copyfile(pins, trial.parent / PINS)
-        code = growing.looks_good(trial, (), yes=yes)
+        code = add_host.looks_good(trial, (), yes=yes)
         if code:
             terminal.err(f"{path} was not written: {first.host.name} is not ready")
             terminal.err(" hint: mend what the table says, then the same again; or, to write it all the same: --no-check")
             return code
         _write(path, first.text())
         if (trial.parent / PINS).exists():
-            with disk.writing(pins, pinning.PINS):
+            with disk.writing(pins, host_keys.PINS):
                 shutil.copyfile(trial.parent / PINS, pins)
     render.line(f"wrote {path}; next, in the app's folder: lading deploy --version V")
     return 0
@@ -171,4 +171,4 @@ def _again(path: Path, address: str, *, yes: bool) -> int:
     if not address:
         render.line("lading check looks at them, lading hosts add NAME ADDRESS adds one")
         return 0
-    return growing.looks_good(path, tuple(host.name for host in named), yes=yes)
+    return add_host.looks_good(path, tuple(host.name for host in named), yes=yes)

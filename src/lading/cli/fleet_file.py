@@ -7,7 +7,7 @@ import click
 
 from lading import allowed, errors, loading, settings
 from lading import found as finding
-from lading.cli import completing, main, options, pinning, prompts, render, terminal
+from lading.cli import completing, host_keys, main, options, prompts, render, terminal
 from lading.inventory import hosts as inventory
 
 
@@ -72,8 +72,8 @@ def hosts_add(
     ADDRESS as for ssh: [user@]host[:port].
     """
     with loading.later():  # all else here is about files: no host is asked, and no ledger opened
-        from lading.cli import growing
-    return growing.add(config, inventory.parse_address(name, where), destinations, look=look, yes=yes)
+        from lading.cli import add_host
+    return add_host.add(config, inventory.parse_address(name, where), destinations, look=look, yes=yes)
 
 
 @hosts.command("trust")
@@ -84,7 +84,7 @@ def hosts_add(
 @click.pass_obj
 def hosts_trust(config: str, names: tuple[str, ...], replace: bool, yes: bool) -> int:
     """Show the keys' fingerprints, and pin them beside the fleet file."""
-    return pinning.trust(config, names, yes, replace)
+    return host_keys.trust(config, names, yes, replace)
 
 
 @click.group("config", cls=main.Noun)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lading import adding, errors
+from lading import errors, fleet_edit
 from lading.compose import parse, subset
 from lading.inventory import hosts
 
@@ -32,7 +32,7 @@ def added(text: str, *destinations: str, address: str = "deploy@10.0.0.13:2222")
             return parse.read(text.encode())[0]
         except subset.BrokenError:
             return None
-    return adding.add_host(text, read(text), hosts.parse_address("web3", address), destinations, read)
+    return fleet_edit.add_host(text, read(text), hosts.parse_address("web3", address), destinations, read)
 
 
 def test_lines_are_added_where_they_belong() -> None:
@@ -94,4 +94,4 @@ def test_a_layout_of_another_kind_is_left_as_it_is(text: str, destinations: tupl
 
 
 def test_this_machine_as_an_entry() -> None:
-    assert adding.host_entry(hosts.Host("here", transport=hosts.LOCAL)) == "here: {transport: local}"
+    assert fleet_edit.host_entry(hosts.Host("here", transport=hosts.LOCAL)) == "here: {transport: local}"

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lading import adding, allowed, disk, errors, nodes, settings
+from lading import allowed, disk, errors, fleet_edit, nodes, settings
 from lading import found as finding
-from lading.cli import pinning, prompts, render, render_hosts, session, terminal
+from lading.cli import host_keys, prompts, render, render_hosts, session, terminal
 from lading.compose import parse, subset
 from lading.inventory import hosts
 from lading.queries import check as checks
@@ -29,7 +29,7 @@ def add(config: str, host: hosts.Host, destinations: Sequence[str], *, look: boo
     _check_new(before.inventory, host, destinations)
     top = settings.parse_file(found.path)
     text = disk.read(found.path, limit=settings.SIZE_LIMIT).decode()
-    longer = adding.add_host(text, top, host, destinations, _read)
+    longer = fleet_edit.add_host(text, top, host, destinations, _read)
     after = settings.read(found.path, _read(longer), os.environ)
     if look:
         prompts.must_answer(yes)
@@ -108,7 +108,7 @@ def _put_back(pins: Path, kept: bytes | None) -> None:
 
 def looks_good(path: Path, names: tuple[str, ...], *, yes: bool) -> int:
     """Pin the keys of a fleet file's hosts and check them, all without *names*; the exit code."""
-    code = pinning.trust(str(path), names, yes, False)
+    code = host_keys.trust(str(path), names, yes, False)
     return code or session.run(_check(str(path), names))
 
 
