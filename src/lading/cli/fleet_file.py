@@ -67,9 +67,9 @@ def _here(path: str) -> str:
 def hosts_add(
     config: str, *, name: str, where: str, destinations: tuple[str, ...], look: bool, yes: bool
 ) -> int:
-    """Look at a host, pin its key, and add it to the fleet file, whose comments and layout stay.
+    """Look at a host, pin its key, and add it to the fleet file.
 
-    ADDRESS as for ssh: [user@]host[:port].
+    Comments and layout of the file stay. ADDRESS as for ssh: [user@]host[:port].
     """
     with loading.later():  # all else here is about files: no host is asked, and no ledger opened
         from lading.cli import add_host

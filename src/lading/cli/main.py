@@ -47,7 +47,7 @@ VERBS = {
 NAMED = {"exec": "execute"}  # a verb whose function has another name, for Python's own has this one
 
 
-DAILY = ("plan", "deploy", "where", "drift", "logs", "history", "rollback")
+DAILY = ("plan", "deploy", "where", "drift", "logs", "exec", "restart", "rollback", "history")
 """The verbs of a day, which `lading` alone shows."""
 
 
