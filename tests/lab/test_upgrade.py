@@ -53,7 +53,7 @@ def test_a_fleet_upgrades_without_a_restart(app: App, source: Path, tmp_path: Pa
     for version in ("1.0.0", "1.1.0"):
         done = older.deploy(version)
         assert done.returncode == 0, done.stderr
-    before, names = {host: app.ids(host) for host in HOSTS}, released(older)
+    before, names = {host: app.ids(host) for host in HOSTS}, released(app)
     assert all(len(name) == 12 for name in names.values())
 
     same = app.deploy("1.1.0", "--json")

@@ -2,7 +2,8 @@
 # once: so both know that the other lives.
 # needs: prelude lease
 
-# next_byte SECONDS: what comes within that time, as byte; fails at the end of stdin
+# next_byte SECONDS: what comes within that time, as byte; fails at the end of stdin. A byte that comes just as the time is
+# over may be lost: dd is ended between reading and writing it.
 next_byte() {
     byte=$(timeout "$1" dd bs=1 count=1 <&3 2>/dev/null)
     heard=$?
@@ -45,9 +46,14 @@ renew_on_and_on() {
         if [ -n "$byte" ]; then
             beat
         else
-            renew_lease 0
+            renew_lease 0 && answer_lost_byte
         fi
     done
+}
+
+# answer_lost_byte: who listens is answered also where no byte is seen, for one may have been lost
+answer_lost_byte() {
+    [ "$wait_for" != next_byte ] || answer_byte
 }
 
 # wait_alone SECONDS: where nobody is listened to
