@@ -84,6 +84,8 @@ def _does(folder: Path, node: Any, place: tuple[str, ...]) -> str:
     named = len(place) > 1 and place[0] in _NAMED
     option = ".".join((place[0], "NAME", *place[2:]) if named else place)
     text = str(node.value) if getattr(node, "id", "") == "scalar" else ""
+    if option == "registries" and text:
+        return "sends images of this machine's engine to hosts"
     if option in _TRANSPORTS:
         return {"ansible": "runs Ansible", "local": "works on this machine's own Docker"}.get(text, "")
     if option == "registries.NAME.insecure" and text in _NO:

@@ -143,6 +143,10 @@ async def build(job: Job) -> Built:
 def _check_reached(job: Job, images: Collection[str]) -> None:
     """Refuse, before anything is built, to push to a registry that is not asked from here."""
     for image in images:
+        if job.fleet.no_registry:
+            raise errors.InputError(
+                f"{image} cannot be pushed: lading.yaml says that there is no registry",
+                "lading build --version VERSION; then lading deploy --version VERSION sends it")
         name = reference.parse(image).registry
         if job.fleet.by_hosts(name):
             raise errors.InputError(

@@ -72,7 +72,8 @@ OPTIONS = (
            "`notify:` is one webhook, or a list of them, and `url: https://…` the address itself"),
     *_source("destinations.NAME.notify.secret", "what signs the JSON of a generic one", kinds=SOON),
     Option("destinations.NAME.pass_env", "list", "none", "as `pass_env` below, for the apps that go there; read after it"),
-    Option("registries.NAME.username", "text", "none", "user of the registry NAME (host:port)"),
+    Option("registries.NAME.username", "text", "none", "user of the registry NAME (host:port); "
+           "`registries: none`: the fleet has none, and the images of its apps are sent from this machine's engine"),
     *_source("registries.NAME.password", "the password"),
     Option("registries.NAME.ca", "path", "the system's", "certificate of its CA, relative to this file"),
     Option("registries.NAME.auth", "text", "the registry's own", "another host that may be sent its credentials, over HTTPS, to give tokens"),

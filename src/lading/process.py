@@ -8,12 +8,14 @@ import resource
 import signal
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 GRACE = 10.0  # seconds from SIGTERM to SIGKILL
 LEFT_OPEN = 1.0  # seconds that output is waited for once its program has ended: others may hold it open
+AHEAD = 64 * 1024  # bytes of a pipe
+STDERR_KEPT = 64 * 1024  # bytes
 OUTPUT_LIMIT = 64 * 1024 * 1024  # bytes of stdout that are kept
 
 
@@ -123,17 +125,29 @@ class _Kept:
 
 @contextlib.asynccontextmanager
 async def _kept(limit: int) -> AsyncIterator[_Kept]:
-    """A pipe of our own, of which *limit* bytes are kept: asyncio's would be waited for as long as anybody holds it open."""
+    """A pipe of which *limit* bytes are kept."""
+    async with _read(AHEAD) as (reader, theirs):
+        content = bytearray()
+        reading = asyncio.create_task(_keep(reader, content, limit))
+        try:
+            yield _Kept(theirs, content, reading)
+        finally:
+            reading.cancel()
+
+
+@contextlib.asynccontextmanager
+async def _read(ahead: int) -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
+    """A pipe of our own, and the end that a program writes to: asyncio's would be waited for as long as anybody holds it open.
+
+    Twice *ahead* bytes are read before somebody takes them.
+    """
     ours, theirs = os.pipe()
-    reader = asyncio.StreamReader()
+    reader = asyncio.StreamReader(ahead)
     made, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(ours, "rb", 0))
-    content = bytearray()
-    reading = asyncio.create_task(_keep(reader, content, limit))
     try:
-        yield _Kept(theirs, content, reading)
+        yield reader, theirs
     finally:
-        reading.cancel()
         made.close()
 
 
@@ -141,6 +155,42 @@ async def _keep(stream: asyncio.StreamReader, kept: bytearray, limit: int) -> No
     """Read a stream to its end, and keep no more than *limit* bytes of it."""
     while chunk := await stream.read(65536):
         kept += chunk[: limit - len(kept)]
+
+
+class ProgramFailedError(Exception):
+    """The program ended with a status other than 0; the argument: what it wrote to stderr last."""
+
+
+async def pieces(argv: Sequence[str], *, env: Mapping[str, str], size: int) -> AsyncGenerator[bytes, None]:
+    """What *argv* writes to stdout, as it comes, at most *size* bytes at once: no more than twice that is held here.
+
+    It is killed where nobody takes more.
+
+    Raises:
+        ProgramMissingError: there is no such program, or it is none.
+        ProgramFailedError: it did not end well, so that what came is not whole.
+    """
+    async with _read(size) as (stdout, end), _kept(STDERR_KEPT) as stderr:
+        try:
+            child = await asyncio.create_subprocess_exec(
+                *argv, stdin=asyncio.subprocess.DEVNULL, stdout=end, stderr=stderr.end, env=dict(env), start_new_session=True)
+        except OSError as missing:
+            raise ProgramMissingError(argv[0]) from missing
+        finally:
+            os.close(end)
+            os.close(stderr.end)
+        try:
+            while piece := await stdout.read(size):
+                yield piece
+            status = await child.wait()
+            await asyncio.wait([stderr.reading], timeout=LEFT_OPEN)
+        finally:
+            if child.returncode is None:
+                _signal(child.pid, signal.SIGKILL)
+                await child.wait()
+        if status:
+            said = bytes(stderr.content).decode("utf-8", "replace").strip()
+            raise ProgramFailedError(said or f"it ended with status {status}")
 
 
 async def start(

@@ -62,7 +62,7 @@ class AnsibleSettings:
 class Settings:
     """A fleet file, read and checked. *ledger_env*: the variable that holds the URL of the ledger, "" = SQLite.
 
-    *env_names*: every variable that the file itself reads, by `{env: NAME}`.
+    *env_names*: every variable that the file itself reads, by `{env: NAME}`. *no_registry*: images are sent from here.
     """
 
     path: Path
@@ -75,6 +75,7 @@ class Settings:
     pass_env: tuple[str, ...] = ()
     env_names: frozenset[str] = frozenset()
     source: str = ""
+    no_registry: bool = False
 
     @property
     def folder(self) -> Path:
@@ -154,6 +155,12 @@ def registries(path: Path, top: Any) -> dict[str, RegistrySettings]:
     return reader.registries(reader.known(top, "", ""))
 
 
+def _no_registry(top: Mapping[str, Any]) -> bool:
+    """Whether the file says `registries: none`."""
+    node = top.get("registries")
+    return isinstance(node, yaml.ScalarNode) and node.value == "none"
+
+
 def shared_ledger(path: Path, top: Any) -> str:
     """The variable that holds the URL of a ledger, "" for the user's own file.
 
@@ -211,10 +218,12 @@ class _Reader(nodes.Reader):
         return Settings(self.path, inventory, self.ssh(top.get("ssh")), self.registries(top), state_dir,
                         self.ledger(top.get("ledger")), self.ansible(top.get("ansible"), self.inventory(top)[0]),
                         self.pass_env(top, ""), frozenset(_env_names(node)),
-                        self.text(top["source"], "source") if "source" in top else "")
+                        self.text(top["source"], "source") if "source" in top else "", _no_registry(top))
 
     def registries(self, top: Mapping[str, Any]) -> dict[str, RegistrySettings]:
         """How each registry that is named is reached."""
+        if _no_registry(top):
+            return {}
         found = self.named(top.get("registries"), "registries", strict=False)
         return {name: self.registry(name, value) for name, value in found.items()}
 

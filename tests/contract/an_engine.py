@@ -58,6 +58,10 @@ class ScriptedEngine:
         self.asked: list[str] = []
         """The first lines of all requests."""
         self.heads: list[str] = []
+        self.bodies: list[bytes] = []
+        """Those that came in chunks, as far as they came."""
+        self.takes: int | None = None
+        """Of such a body it reads no more bytes than that; None = all."""
         self.connections = 0
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -125,6 +129,11 @@ class ScriptedEngine:
         await reader.readexactly(int(lengths[0]) if lengths else 0)
         self.heads.append(asked)
         self.asked.append(asked.splitlines()[0])
+        is_streamed = "transfer-encoding: chunked" in asked.lower()
+        if is_streamed:
+            self.bodies.append(b"")
+            while (self.takes is None or len(self.bodies[-1]) < self.takes) and (size := int(await reader.readuntil(b"\r\n"), 16)):
+                self.bodies[-1] += (await reader.readexactly(size + 2))[:size]
         for piece in self._pieces(plain(self.asked[-1])):
             match piece:
                 case "close":
@@ -137,7 +146,9 @@ class ScriptedEngine:
                 case bytes():
                     writer.write(piece)
                     await writer.drain()
-        return True
+        while is_streamed and await reader.read(65536):
+            pass
+        return not is_streamed
 
     def _pieces(self, line: str) -> Pieces:
         found = self.answers.get(line, [answer({"message": "page not found"}, 404)])

@@ -851,6 +851,10 @@ class Waiting:
         """See `base.Stream`."""
         await self.over.write(data)
 
+    async def arrived(self) -> None:
+        """See `base.Stream`."""
+        await self.over.arrived()
+
     def close(self) -> None:
         """See `base.Stream`."""
         self.over.close()

@@ -89,6 +89,7 @@ def asked(project_directory: Path, to: tuple[str, ...], files: tuple[str, ...], 
 @options.to_option
 @click.option("--refresh", is_flag=True, help="Look up the digest of every tag anew.")
 @click.option("--require-immutable", is_flag=True, help="Refuse moving tags such as latest.")
+@options.push_images_option
 @click.option("--take-over", is_flag=True, help="The app belongs to this source and destination from now on.")
 @options.json_option
 @options.verbose_option
@@ -134,6 +135,7 @@ def shown(context: contexts.Context, made: steps.Plan, as_json: bool) -> int:
 @options.reason_option
 @click.option("--refresh", is_flag=True, help="Look up the digest of every tag anew.")
 @click.option("--require-immutable", is_flag=True, help="Refuse moving tags such as latest.")
+@options.push_images_option
 @options.take_option
 @options.wait_option
 @click.option("--take-over", is_flag=True, help="The app belongs to this source and destination from now on.")

@@ -64,4 +64,6 @@ def _duration(_ctx: click.Context, _param: click.Parameter, given: str) -> float
 wait_option = click.option(
     "--wait", "patience", default="0", metavar="TIME", callback=_duration,
     help="Wait so long (90s, 10m, 1h) for a deployment of the app that somebody else works on.")
+push_images_option = click.option(
+    "--push-images", is_flag=True, help="Send hosts the images that no registry has, from this machine's engine.")
 take_option = click.option("--take-lease", is_flag=True, help="Take the app over from a deployment that is dead.")

@@ -2,6 +2,7 @@
 
 from lading import canonical, spans
 from lading.cli import render, terminal
+from lading.compose import sent
 from lading.deploy import ended as endings
 from lading.placement import assignment as assignments
 from lading.placement import choices
@@ -29,6 +30,9 @@ def plan(made: steps.Plan) -> None:
     for number, batch in enumerate(made.batches, 1):
         if len(made.batches) > 1:
             terminal.err(f"batch {number}: {', '.join(batch)}")
+    for one in made.sent:
+        size = sent.megabytes(one.size)
+        terminal.err(f"image {one.image}: sent from this machine ({size}) to {', '.join(spans.packed(one.hosts))}")
     for right in made.rights:
         terminal.err(f"right: {_right(right, tuple(made.hosts))}")
     for warning in made.warnings:
@@ -105,8 +109,15 @@ def _what(field: str, old: str, new: str) -> str:
 
 def change(old: str, new: str) -> str:
     """Old → new; of digests the first 12 digits, of two images of one repository that repository once."""
+    old, new = _by_digest(old), _by_digest(new)
     short = [canonical.short(text).replace("@sha256:", "@") or "-" for text in (old, new)]
     names = [text.partition("@")[0].rpartition(":")[0] for text in short]
     if names[0] == names[1] != "" and "@sha256:" in old and "@sha256:" in new:
         short[1] = "…" + short[1].removeprefix(names[1])
     return f"{short[0]} → {short[1]}"
+
+
+def _by_digest(text: str) -> str:
+    """A name that says the content of what was sent, as a digest says it."""
+    image, digest = sent.split(text)
+    return f"{image}@{digest}" if digest and sent.is_sent(text) else text

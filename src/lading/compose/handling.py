@@ -55,7 +55,7 @@ _FOUND: dict[str, Handling] = {
     "services.*.ports": Handling(LADING, "a port that others have refuses the deployment; no fixed one with more than one replica"),
     "services.*.profiles": Handling(LADING, "`--profile`, `profiles:` of the destination, COMPOSE_PROFILES of a tracked .env; what is left out is named"),
     "services.*.provider": Handling(REFUSED, "it is a program on the host, outside containers"),
-    "services.*.pull_policy": Handling(LADING, "hosts pull by digest, before anything is stopped; `never`: no registry is asked, each host must have the image"),
+    "services.*.pull_policy": Handling(LADING, "hosts pull by digest, before anything is stopped; `never`: no registry is asked, each host must have the image, or is sent it (`--push-images`)"),
     "services.*.pull_refresh_after": Handling(OWN, "digests do not move; `--refresh` looks tags up anew"),
     "services.*.restart": Handling(LADING, "carried out by Docker; it decides whether an end is a failure"),
     "services.*.scale": Handling(LADING, "containers on each host"),

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote as percent
 
 from lading import canonical
-from lading.compose import ending, images, overlay, project, services, unheeded
+from lading.compose import ending, images, overlay, project, sent, services, unheeded
 
 FORMAT = 1  # the newest "v" of a release that this lading reads
 SINCE = "since"  # key of a field's metadata: the format that came with it
@@ -251,7 +251,7 @@ def build(reading: project.Reading, pins: Mapping[str, str]) -> Bundle:
     )
     return Bundle(
         release, reading.files, {objects[source]: files for source, files in reading.binds.items()},
-        reading.secrets, reading.source, reading.commit, (*reading.warnings, *unheeded.warnings(app)), reading.path,
+        reading.secrets, reading.source, reading.commit, (*reading.warnings, *unheeded.warnings(app, [image for image, pin in pins.items() if sent.is_sent(pin)])), reading.path,
     )
 
 

@@ -1,18 +1,18 @@
 """What of `deploy:` lading does not carry out, as warnings for the plan (pure)."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Container, Mapping
 from typing import Any
 
 from lading.compose import handling, project
 
 
-def warnings(app: project.Project) -> tuple[str, ...]:
-    """One line for each word that is written in the file and will not happen."""
+def warnings(app: project.Project, sent: Collection[str] = ()) -> tuple[str, ...]:
+    """One line for each word that is written in the file and will not happen; *sent*: the images that hosts are sent."""
     said: list[str] = []
-    local = app.local_images
+    local = app.local_images - frozenset(sent)
     for name, service in sorted(app.services.items()):
         if service.enabled:
-            said += _pulling(name, service, local)
+            said += _pulling(name, service, local) if service.image not in sent else []
             said += _service(name, service.definition.get("deploy") or {})
     return tuple(said)
 

@@ -69,6 +69,10 @@ async def adopt(context: contexts.Context, request: Request) -> ended.Ended:
 
 async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     resolved = await resolution.resolve(context, request)
+    if resolved.images.sent:
+        raise errors.InputError(
+            f"{', '.join(sorted(resolved.images.sent))}: what runs is compared with what a registry has, and there is none",
+            f"lading remove … then lading deploy {resolved.app}; or adopt with a fleet file that names the registry")
     destination, chosen, reading = resolved.destination, resolved.chosen, resolved.reading
     app, nonce = reading.project.name, secrets.token_hex(16)
     seen, wrong = await contradicting.look(context, chosen, app, nonce=nonce)

@@ -33,6 +33,7 @@ async def write(
         _check_known(found.of_hosts)
         pins = {image: reference.pinned(image, pin.digest) for image, pin in found.pinned.items()}
         pins |= found.of_hosts
+        pins |= found.names
     else:
         reading = resolution.read_project(environment, request, destination, fleet)
     made = release.build(reading, pins)

@@ -37,7 +37,8 @@ async def deploy(context: contexts.Context, request: Request) -> ended.Ended:
                              take_lease=request.take_lease, before="the next deployment"):
         prepared = await _prepare(context, request)
     wanted = await order.of_prepared(context, prepared, deployment=order.new_id())
-    done = await execution.carry_out(context, wanted, commit=prepared.bundle.commit or context.commit)
+    done = await execution.carry_out(context, wanted, commit=prepared.bundle.commit or context.commit,
+                                     check=prepared.images.check)
     if done.result != "unchanged":
         return done
     return replace(done, note=_unhealthy_note(prepared))

@@ -20,12 +20,18 @@ async def apply(engine: base.Engine, order: base.DeploymentOrder, record: events
     return await engine.apply(order, record)
 
 
+async def ready() -> None:
+    """What has to be looked at last where nothing has."""
+
+
 async def carry_out(
-    context: contexts.Context, order: base.DeploymentOrder, *, commit: str = "", act: Act = apply
+    context: contexts.Context, order: base.DeploymentOrder, *, commit: str = "", act: Act = apply,
+    check: Callable[[], Awaitable[None]] = ready,
 ) -> ended.Ended:
     """Carry an order out and say how it ended; nothing to do = `unchanged`, without a question and without an entry.
 
-    *commit*: the commit that the files were read from.
+    *commit*: the commit that the files were read from. *check*: what is looked at last, once a person has
+    said yes; what it raises is a refusal.
 
     Raises:
         NotConfirmedError, PlanChangedError: the answer was no, or another plan was approved; nothing was changed.
@@ -40,6 +46,7 @@ async def carry_out(
     try:
         if not context.confirm(plan):
             raise errors.NotConfirmedError("not confirmed; nothing was changed", "answer y, or add --yes")
+        await check()
         await _keep_release(context, order)
         await context.record(_planned(context, order, commit, round(prepared, 3)))
     except errors.RefusedError as refused:

@@ -32,6 +32,10 @@ async def write(context: contexts.Context, request: Request, output: Path) -> di
     _refuse_groups(context.settings.inventory.choose(request.to)[1])
     prepared = await preparation.prepare(context, request)
     _refuse(prepared)
+    if prepared.images.sent:
+        raise errors.InputError(
+            f"{', '.join(sorted(prepared.images.sent))}: no playbook of built-in modules sends images from this machine",
+            "push them to a registry, and name that in lading.yaml")
     batches = rolling.batches([host.name for host in prepared.chosen], prepared.bundle.release.forth.parallelism)
     placed = prepared.plan.assignment.on(prepared.chosen[0].name)  # a play has one list of services for all its hosts
     generations = {name: plan.generations for name, plan in prepared.plan.hosts.items()}

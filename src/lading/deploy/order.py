@@ -39,6 +39,7 @@ class Means:
     """What carrying out needs beside the plan; see `engines.base.DeploymentOrder`, whose names these are."""
 
     bundle: release.Bundle | None = None
+    sent: Mapping[str, drivers.Sent] = field(default_factory=dict)
     logins: Sequence[drivers.Login] = ()
     more_logins: Callable[[], Sequence[drivers.Login]] = tuple
     expected: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -81,7 +82,7 @@ def make(
     return base.DeploymentOrder(
         deployment, plan, {host.name: host for host in where if host.name in own}, own, context.actor,
         contexts.now(), process, url=context.url, reason=reason, override=override, stop=context.stop,
-        show=context.on_event, bundle=means.bundle, logins=means.logins, more_logins=means.more_logins,
+        show=context.on_event, bundle=means.bundle, sent=means.sent, logins=means.logins, more_logins=means.more_logins,
         expected=means.expected, read_by=means.read_by, composes=means.composes, look=means.look, platforms=means.platforms,
         vouched=means.vouched, judge=means.judge,
     )
@@ -139,7 +140,7 @@ async def of_prepared(
         look[name] = drivers.Look(prepared.nonce, preflight.needed_binds(made, plan.hosts[name].placed), tuple(prepared.mounts.sources), host.facts.docker_info, host.is_settled)
         composes[name] = host.facts.compose
     means = Means(
-        bundle=bundle, logins=logins(context, made), expected=prepared.expected, read_by=prepared.read_by, composes=composes,
+        bundle=bundle, sent=prepared.images.sources(), logins=logins(context, made), expected=prepared.expected, read_by=prepared.read_by, composes=composes,
         look=look, platforms=prepared.platforms, vouched=prepared.vouched, judge=judge,
     )
     return make(

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from lading import context as contexts
 from lading import events, state
 from lading.compose import masking, reference, registry_access, release, restore
-from lading.deploy import credentials, on_host
-from lading.drivers.shell import observe, resolving
+from lading.compose import sent as local_images
+from lading.deploy import credentials, local_engine, on_host
+from lading.drivers import base as drivers
+from lading.drivers.shell import image_send, observe, resolving
 from lading.inventory import hosts
 from lading.ledger import contradictions
 from lading.plan import digests
@@ -21,11 +23,34 @@ class Found:
     """What is known of images before a host is asked.
 
     *pinned*: what their registries said. *of_hosts*: those whose registries only hosts ask, each
-    with the reference to ask for.
+    with the reference to ask for. *sent*: those that are sent from this machine's *engine*, which
+    nobody else is asked for.
     """
 
     pinned: Mapping[str, registry_access.Pinned]
     of_hosts: Mapping[str, str] = field(default_factory=dict)
+    sent: Mapping[str, local_images.Local] = field(default_factory=dict)
+    engine: local_engine.LocalEngine | None = None
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Image → how hosts call what is sent of it."""
+        return {image: local_images.name(image, one.id) for image, one in self.sent.items()}
+
+    def sources(self) -> dict[str, drivers.Sent]:
+        """How hosts call an image → where it is had."""
+        if self.engine is None:
+            return {}
+        return {local_images.name(image, one.id): self.engine.source(image, one) for image, one in self.sent.items()}
+
+    async def check(self) -> None:
+        """Refuse if an image that is to be sent is another one by now.
+
+        Raises:
+            RefusedError: so it is.
+        """
+        if self.engine is not None and self.sent:
+            await self.engine.check({image: one.id for image, one in self.sent.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +158,28 @@ async def keep(
     staying = {image: pin for image, pin in pins.items() if image not in changing}
     settled = {**digests.fresh(told, changing), **digests.kept(replace(told, registry=staying))}
     return Pinned(settled, digests.vouched(settled, told, named))
+
+
+async def lacking(
+    context: contexts.Context, chosen: Sequence[hosts.Host], images: Mapping[str, Collection[str]]
+) -> dict[str, list[str]]:
+    """Image → the hosts that lack it; *images*: host → those that it needs, by the names of what is sent.
+
+    Raises:
+        TransportError: a host could not be asked.
+    """
+    async def ask(host: hosts.Host) -> list[str]:
+        names = sorted(images[host.name])
+        answer = await context.transport.run(host, image_send.question(observe.marker(), names))
+        there = image_send.ids(answer)
+        return [name for name in names if name not in there]
+
+    asked = [host for host in chosen if images.get(host.name)]
+    found: dict[str, list[str]] = {}
+    for host, lacks in zip(asked, await asyncio.gather(*map(ask, asked)), strict=True):
+        for name in lacks:
+            found.setdefault(name, []).append(host.name)
+    return found
 
 
 async def local(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from lading import context as contexts
-from lading import settings, state
+from lading import errors, settings, state
 from lading.compose import bundle as bundles
 from lading.compose import normal, plugin, plugin_sum, profiles, project, release, rights
 from lading.deploy import (
@@ -36,7 +36,7 @@ class Prepared:
     *contradictions*: hosts that contradict the ledger.
     *mounts*: what it mounts of hosts.
     *expected*: Compose's normal form for each host with something to do, secrets included; *read_by*: the SHA-256 of
-    the plug-in that made them.
+    the plug-in that made them. *images*: what was known of them before hosts were asked.
     """
 
     request: Request
@@ -52,6 +52,7 @@ class Prepared:
     mounts: mounted.Mounted = field(default_factory=lambda: mounted.Mounted({}, frozenset()))
     expected: Mapping[str, str] = field(default_factory=dict, repr=False)
     read_by: str = ""
+    images: pinning.Found = field(default_factory=lambda: pinning.Found({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +99,15 @@ async def prepare(context: contexts.Context, request: Request) -> Prepared:
         context.settings.inventory, request.to, resolved.destination, resolved.chosen)
     assigned = assignment.everywhere(bundle.release, rows)
     plan = _plan(bundle, resolved, assigned, observed, images, nonce, ours)
+    plan = replace(plan, sent=await _sent(context, plan, resolved))
     expected, read_by = await asyncio.gather(
         _expected_forms(bundle, plan, context.environment), _read_by(plan, context.environment))
     for form in dict.fromkeys(expected.values()):
         policy.check_form(resolved.app, form, resolved.destination.allowed)
     return Prepared(
         request, resolved.destination, resolved.chosen, bundle, plan, observed.seen,
-        images.platforms, nonce, images.vouched, observed.contradictions, observed.mounts, expected, read_by)
+        images.platforms, nonce, images.vouched, observed.contradictions, observed.mounts, expected, read_by,
+        resolved.images)
 
 
 async def _observe(
@@ -166,12 +169,48 @@ async def _pin_images(
     seen: state.FleetState,
 ) -> _Images:
     """The digest that each image is deployed by, and for which platforms it is there."""
-    app, local_images = resolved.app, resolved.reading.project.local_images
+    app, local_images = resolved.app, resolved.reading.project.local_images - resolved.images.sent.keys()
     now = await pinning.now(context, resolved.chosen, resolved.images)
     kept = await pinning.keep(context, now.pins, seen, app, by_hosts=now.by_hosts,
                               named=request.digests, refresh=request.refresh)
     local = await pinning.local(context, local_images - kept.pins.keys(), seen, app)
-    return _Images({**local, **kept.pins}, now.platforms, kept.vouched)
+    sent, platforms = resolved.images.names, dict(now.platforms)
+    for image, one in resolved.images.sent.items():
+        platforms[sent[image]] = (one.platform,)
+    return _Images({**local, **kept.pins, **sent}, platforms, kept.vouched)
+
+
+async def _sent(
+    context: contexts.Context, plan: steps.Plan, resolved: resolution.Resolved
+) -> tuple[steps.SentImage, ...]:
+    """The images that hosts lack and that only this machine has; hosts that nothing is sent to are not asked.
+
+    Raises:
+        PreflightError: one lacks some, and cannot be sent any.
+    """
+    images = {name: image for image, name in resolved.images.names.items()}
+    needed: dict[str, set[str]] = {}
+    for host in plan.hosts.values():
+        for step in host.steps:
+            if isinstance(step, steps.PullImages):
+                needed[host.host] = {one for one in step.images.values() if one in images}
+    lacks = await pinning.lacking(context, resolved.chosen, needed)
+    _check_carried(lacks, images, resolved.chosen)
+    known = resolved.images.sent
+    return tuple(
+        steps.SentImage(image, known[image].id, known[image].size, tuple(lacks[name]))
+        for name, image in sorted(images.items()) if name in lacks)
+
+
+def _check_carried(lacks: Mapping[str, Sequence[str]], images: Mapping[str, str], chosen: Sequence[hosts.Host]) -> None:
+    """Refuse to send images over a transport that carries none."""
+    deaf = {host.name for host in chosen if host.transport == "ansible"}
+    for name, lacking in lacks.items():
+        host = next((one for one in lacking if one in deaf), "")
+        if host:
+            raise errors.PreflightError(
+                f"{images[name]} cannot be sent to {host}, which Ansible reaches: its connections carry no streams",
+                "push it to a registry that the host reaches", host=host, step="plan")
 
 
 def _check_owners(

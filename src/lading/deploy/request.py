@@ -13,6 +13,7 @@ class Request:
     *digests*: image → the digest it must have.
     *named*: the app that the files must be of, "" = any.
     *allow_dirty*: a version that is a tag may be one that the files here differ from.
+    *push_images*: those that only this machine's engine has are sent to the hosts.
     *accepted*: hosts that are put right though they contradict the ledger.
     """
 
@@ -34,3 +35,4 @@ class Request:
     profiles: tuple[str, ...] = ()
     named: str = ""
     allow_dirty: bool = False
+    push_images: bool = False

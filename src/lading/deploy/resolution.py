@@ -16,10 +16,11 @@ from lading.compose import (
     registry,
     registry_access,
     revision,
+    sent,
     values,
     variables,
 )
-from lading.deploy import asked_ahead, credentials, pinning, placing, policy, source_selection
+from lading.deploy import asked_ahead, credentials, local_engine, pinning, placing, policy, source_selection
 from lading.deploy.request import Request
 from lading.inventory import hosts
 
@@ -77,12 +78,22 @@ async def read_pinned(
     def find_beside(asked: Request, beside: Path) -> read.Files:
         return find_files(environment, asked, destination, fleet, beside=beside, answers=here.answers, known=known)
 
-    ahead = asked_ahead.AskedAhead(_known_images(here, request, fleet), access)
+    engine = _local_engine(fleet, environment, request)
+    ahead = asked_ahead.AskedAhead(_known_images(here, request, fleet) if engine is None else [], access)
     try:
-        reading = await source_selection.select_source(request, here, access, find_beside)
-        return reading, await _ask_registries(reading, request, fleet, access, ahead)
+        reading = await source_selection.select_source(request, here, access, find_beside, engine)
+        return reading, await _ask_registries(reading, request, fleet, access, ahead, engine)
     finally:
         await ahead.leave()
+
+
+def _local_engine(
+    fleet: settings.Settings, environment: Mapping[str, str], request: Request
+) -> local_engine.LocalEngine | None:
+    """The engine of this machine, if images are taken from there."""
+    if not request.push_images and not fleet.no_registry:
+        return None
+    return local_engine.LocalEngine(environment, wholly=fleet.no_registry)
 
 
 def _known_images(here: read.Files, request: Request, fleet: settings.Settings) -> list[str]:
@@ -170,10 +181,11 @@ def _check_named(request: Request, here: read.Files, destination: hosts.Destinat
 async def _ask_registries(
     reading: project.Reading, request: Request, fleet: settings.Settings,
     access: Callable[[str], registry_access.Access], ahead: asked_ahead.AskedAhead,
+    engine: local_engine.LocalEngine | None = None,
 ) -> pinning.Found:
     """The digests of all images, those that the request names among them.
 
-    Some were asked for *ahead*. An image that nothing is started of may be gone.
+    Some are taken from this machine's *engine*, and some were asked for *ahead*. An image that nothing is started of may be gone.
     """
     known: set[str] = set()
     for service in reading.project.services.values():
@@ -184,6 +196,10 @@ async def _ask_registries(
     pulled = sorted(known - (reading.project.local_images - {*request.digests}))
     if request.require_immutable:
         _refuse_moving_tags(pulled)
+    from_here: dict[str, sent.Local] = {}
+    if engine is not None:
+        from_here = await engine.taken(sorted((started if engine.wholly else known) - {*request.digests}))
+        pulled = [] if engine.wholly else [image for image in pulled if image not in from_here]
 
     asked = {image: _with_digest(image, request.digests) for image in pulled}
     by_hosts = {image for image in pulled if fleet.by_hosts(reference.parse(image).registry)}
@@ -196,7 +212,7 @@ async def _ask_registries(
     answers |= await registry.findable([text for text in others if text not in answers], access)
     pinned = {image: answers[text] for image, text in mine.items() if text in answers}
     of_hosts = {image: asked[image] for image in pulled if image in by_hosts and image in started}
-    return pinning.Found(pinned, of_hosts)
+    return pinning.Found(pinned, of_hosts, from_here, engine)
 
 
 def _with_digest(image: str, digests: Mapping[str, str]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lading import errors
 from lading.compose import project, read, reference, registry, registry_access, revision, worktree
+from lading.deploy import local_engine
 from lading.deploy.request import Request
 
 REVISION, SOURCE = "org.opencontainers.image.revision", "org.opencontainers.image.source"
@@ -28,31 +29,33 @@ class Built:
 
 
 async def select_source(
-    request: Request, here: read.Files, access: Access, find: Find
+    request: Request, here: read.Files, access: Access, find: Find,
+    engine: local_engine.LocalEngine | None = None,
 ) -> project.Reading:
     """Read the files that count: of the images' commit, or of the work tree; a difference is a warning.
 
     Which files count is known before Compose reads any, so that it reads only those. What the files here say of the
-    images is compared with what Compose makes of them. Other tasks go on meanwhile.
+    images is compared with what Compose makes of them. Other tasks go on meanwhile. *engine*: see `_labels`.
 
     Raises:
         InputError: they differ, or nothing tells, and the request demands that they match.
         RegistryError: it demands that, and no label can be read.
     """
     images = _own(here.images, here.version)
-    reading, read_here = await _select(request, here, access, find, images)
+    reading, read_here = await _select(request, here, access, find, images, engine)
     exact = own_images(reading)
     if not read_here or exact == images:
         return reading
-    return (await _select(request, here, access, find, exact))[0]
+    return (await _select(request, here, access, find, exact, engine))[0]
 
 
 async def _select(
-    request: Request, here: read.Files, access: Access, find: Find, images: Sequence[str]
+    request: Request, here: read.Files, access: Access, find: Find, images: Sequence[str],
+    engine: local_engine.LocalEngine | None,
 ) -> tuple[project.Reading, bool]:
     """The reading for what *images* tell, and whether it is of the files here."""
     tree = here.tree
-    labels, lost = await _labels(images if tree.modes is not None else [], access)
+    labels, lost = await _labels(images if tree.modes is not None else [], access, engine)
     built = judge(labels, worktree.remote(tree))
     commit = revision.find(tree, built.commit) if built.commit else ""
     doubt = built.doubt
@@ -143,11 +146,18 @@ def _tag(image: str) -> str:
 
 
 async def _labels(
-    images: Sequence[str], access: Callable[[str], registry_access.Access]
+    images: Sequence[str], access: Callable[[str], registry_access.Access],
+    engine: local_engine.LocalEngine | None = None,
 ) -> tuple[dict[str, Mapping[str, str]], errors.RegistryError | None]:
-    """The labels of the images that can be had, and why one cannot: perhaps the files that count do not need it."""
-    answers = await asyncio.gather(*(registry.labels([image], access) for image in images), return_exceptions=True)
+    """The labels of the images that can be had, and why one cannot: perhaps the files that count do not need it.
+
+    *engine*: what this machine's has and sends is asked of no registry.
+    """
     found: dict[str, Mapping[str, str]] = {}
+    if engine is not None:
+        found = {image: one.labels for image, one in (await engine.taken(images)).items()}
+    asked = [image for image in images if image not in found]
+    answers = await asyncio.gather(*(registry.labels([image], access) for image in asked), return_exceptions=True)
     lost = None
     for answer in answers:
         if isinstance(answer, errors.RegistryError):

@@ -4,9 +4,9 @@
 Every method raises `Refused` where the host did not do it and says why, and a TransportError where it did not answer.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from lading import state, trace
 from lading.compose.release import Bundle, Release
@@ -132,9 +132,22 @@ class HostForm:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """An image that goes from this machine to hosts. *image*: as people call it; *id*: its content, `sha256:…`; *size* in
+    bytes; *open*: its archive as `docker save` writes it, piece by piece, which raises an InputError where it cannot be had.
+    """
+
+    image: str
+    id: str
+    size: int
+    open: Callable[[], AsyncGenerator[bytes, None]]
+
+
+@dataclass(frozen=True, slots=True)
 class Pull:
     """Images that a host shall have. *images*: "SERVICE" or "SERVICE+1" → reference; *kept*: it had them once, for they
-    are of a release that it keeps; *folder*: as which it keeps that, "" = by its id.
+    are of a release that it keeps; *folder*: as which it keeps that, "" = by its id. *sent*: those that are sent where the
+    host lacks them; *stopped* comes back once no more of them shall be.
     """
 
     release: str
@@ -142,6 +155,8 @@ class Pull:
     logins: Sequence[Login] = ()
     kept: bool = False
     folder: str = ""
+    sent: Mapping[str, Sent] = field(default_factory=dict)
+    stopped: Callable[[], Coroutine[Any, Any, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,7 +356,7 @@ class ContainerRuntime(Protocol):
         ...
 
     async def pull(self, hold: Hold, what: Pull, listen: Listen | None = None) -> None:
-        """Pull what is not there, and tag all so that a prune spares them."""
+        """Pull what is not there, or send it there, and tag all so that a prune spares them."""
         ...
 
     async def run_hook(self, hold: Hold, what: Hook, listen: Listen | None = None) -> HookEnd:

@@ -12,6 +12,11 @@ _LEADS = {
     "pull": "an image cannot be pulled",
     "gone": "an image is not on the host any more, and its registry does not give it",
     "absent": "pull_policy: never, and the host does not have the image (docker load brings it there)",
+    "unsent": "an image that was sent to the host once is not there any more",
+    "local": "an image cannot be sent from this machine",
+    "load": "the host's engine does not take an image that was sent to it",
+    "content": "the host's engine has another image than the one that was sent to it",
+    "stopped": "interrupted",
     "config": "the host's Compose refuses the file",
     "network": "a network",
     "hook": "the hook cannot run",
@@ -25,6 +30,7 @@ _LEADS = {
     "broken": "the command on the host",
 }
 SHARED = "/var/lib/lading"
+_UNSENT = "; deploy its version again (--push-images), or choose another release: --release ID"
 _GONE = "; put it back there (docker pull, docker load), or choose another release: --release ID"
 
 
@@ -33,6 +39,8 @@ def describe(kind: str, text: str) -> str:
     said = holder(text) if kind in (base.LOST_LEASE, base.HELD) else _one_line(text)
     if kind == "gone":
         said += _GONE
+    if kind == "unsent":
+        said += _UNSENT
     lead = _LEADS.get(kind, kind) or "the host refused, and does not say what"
     return f"{lead}: {said}" if said else lead
 

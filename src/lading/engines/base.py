@@ -66,7 +66,7 @@ class DeploymentOrder:
     """All that carrying out a plan needs; made by one factory for all verbs that change anything.
 
     *hosts*: where the participants are reached; *own*: what differs by host; *bundle* is None for what
-    the hosts keep already; *logins*: for registries; *more_logins*: asked for where a kept image is gone
+    the hosts keep already; *sent*: the images that are sent where they lack; *logins*: for registries; *more_logins*: asked for where a kept image is gone
     and its registry does not give it to everybody. *expected*: host → Compose's normal form, which the
     host's own Compose must arrive at; *read_by*: the SHA-256 of the plug-in that did here; *composes*: the version of each host's Compose, under "" of the
     one here. *look*: host → what is looked at with the lease; *platforms*: what each image is there for.
@@ -91,6 +91,7 @@ class DeploymentOrder:
     reason: str = ""
     override: bool = False
     bundle: releases.Bundle | None = None
+    sent: Mapping[str, drivers.Sent] = field(default_factory=dict)
     logins: Sequence[drivers.Login] = ()
     more_logins: Callable[[], Sequence[drivers.Login]] = tuple
     expected: Mapping[str, str] = field(default_factory=dict, repr=False)

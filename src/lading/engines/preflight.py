@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from lading import shape, state
-from lading.compose import hooks, owner, release, services
+from lading.compose import hooks, owner, release, sent, services
 from lading.placement import assignment
 from lading.plan import steps
 from lading.transport import command
@@ -237,7 +237,8 @@ def _architecture(
         for image in spec.all_images.values():
             known = platforms.get(image, ())
             if known and not any(_is_for(one, wanted) for one in known):
-                found[f"{image} is not there for {wanted[0]} (only {', '.join(known)})"] = None
+                called = sent.split(image)[0] if sent.is_sent(image) else image
+                found[f"{called} is not there for {wanted[0]} (only {', '.join(known)})"] = None
     return sorted(found)
 
 

@@ -39,6 +39,16 @@ class Right:
 
 
 @dataclass(frozen=True, slots=True)
+class SentImage:
+    """An image that only this machine has: its content as *id*, its *size* in bytes, and the *hosts* that lack it."""
+
+    image: str
+    id: str
+    size: int
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StoreRelease:
     """Upload the release and the shipped objects that the host lacks."""
 
@@ -48,7 +58,7 @@ class StoreRelease:
 
 @dataclass(frozen=True, slots=True)
 class PullImages:
-    """Pull by digest what the host lacks, and tag it so that a prune spares it."""
+    """Pull by digest what the host lacks, or send it there, and tag it so that a prune spares it."""
 
     images: Mapping[str, str]
 
@@ -250,7 +260,9 @@ class Plan:
     *phases*: what is carried out, in this order, and nothing else; *batches*: the hosts in the order of the roll.
     *source*: to whom the app will belong on the hosts; *confirm*: the destination wants a person's yes; *unfinished*:
     host → another deployment that is open there, so that nothing can be approved yet. *assignment*: every host that came
-    into question, and the rule that decided; no part of what is approved, since the hosts themselves are.
+    into question, and the rule that decided; no part of what is approved, since the hosts themselves are. *sent*: the
+    images that hosts lacked when it was made, and get from this machine; which images they are the release says, and
+    that is approved.
     """
 
     app: str
@@ -268,6 +280,7 @@ class Plan:
     rights: tuple[Right, ...] = ()
     assignment: assignments.Assignment = field(default_factory=assignments.Assignment)
     phases: tuple[Phase, ...] = ()
+    sent: tuple[SentImage, ...] = ()
     _hashed: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
     """The hash, once it was asked for: it is made of all hosts, and asked for again and again."""
 
@@ -298,6 +311,7 @@ class Plan:
     def as_json(self) -> dict[str, Any]:
         """The document of `plan --json`; no hash while another deployment is open."""
         return {**self._bound(), "assignment": self.assignment.as_json(), "confirm": self.confirm,
+                "sent": [{**asdict(one), "hosts": list(one.hosts)} for one in self.sent],
                 "open": dict(self.unfinished), "hash": None if self.unfinished else self.hash}
 
     def _bound(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from lading import canonical, state
 from lading.compose import release as releases
-from lading.compose import restore
+from lading.compose import restore, sent
 from lading.health import verdict
 from lading.ledger import contradictions
 from lading.placement import assignment
@@ -152,7 +152,7 @@ def _missing(
     host: str, app: state.AppState, current: state.Current, spec: releases.ServiceSpec, drift: tuple[str, ...]
 ) -> Row:
     """A service of which there is no container, though the release wants one: by whom it should be there is what counts."""
-    image, _, digest = spec.image.partition("@")
+    image, digest = sent.split(spec.image)
     return Row(
         app.app, spec.name, host, "", version.shown(image, digest), current.release, image, digest, "missing",
         current.since, current.deployment, current.actor, drift, destination=current.destination,
@@ -189,7 +189,7 @@ def _row(
     host: str, app: state.AppState, seen: state.ContainerState, made: releases.Release,
     drift: tuple[str, ...], by: state.Changed | None,
 ) -> Row:
-    image, _, digest = seen.image.partition("@")
+    image, digest = sent.split(seen.image)
     release, app_version = _origin(app, seen, by)
     ends = made.endings.get(seen.service, "may")
     deployment, actor = (by.deployment, by.actor) if by is not None else ("", "")

@@ -70,6 +70,10 @@ class Stream(Protocol):
         """
         ...
 
+    async def arrived(self) -> None:
+        """Come back once what was written is at the host, whether or not somebody has read it there."""
+        ...
+
     def close(self) -> None:
         """End it, both ways."""
         ...
@@ -151,6 +155,10 @@ class Session(Protocol):
         Raises:
             OSError: the program, or the connection, is gone.
         """
+        ...
+
+    async def arrived(self) -> None:
+        """As that of a `Stream`."""
         ...
 
     def write_eof(self) -> None:

@@ -13,6 +13,27 @@ ANSWER = 10.0  # seconds in which something must come back
 BYTE = b"."
 PIECE = 16 * 1024  # bytes that are sent at once
 WAITING = 64 * 1024  # bytes of a connection that may be on their way, before a beat
+WINDOW = (64 * 1024, 8 * 1024 * 1024)  # bytes of something long that go out at once: the least, and the most
+SOON, LATE = 0.5, 1.5  # seconds in which a window's bytes arrive, where the next may be larger, or must be smaller
+
+
+class Pace:
+    """How many bytes of something long go out at once, before it is asked whether they have arrived.
+
+    As many as arrive in about a second, so that a beat never waits long behind them, whatever the
+    link: a pipe that is full to the brim would delay it by all that it holds.
+    """
+
+    def __init__(self) -> None:
+        self.window = WINDOW[0]
+
+    def arrived(self, seconds: float) -> None:
+        """A window's bytes have arrived, *seconds* after they began to go out."""
+        least, most = WINDOW
+        if seconds < SOON:
+            self.window = min(most, 2 * self.window)
+        elif seconds > LATE:
+            self.window = max(least, self.window // 2)
 
 
 class Channel(Protocol):

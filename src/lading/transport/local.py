@@ -116,6 +116,9 @@ class PipeStream:
         self._writer.write(data)
         await self._writer.drain()
 
+    async def arrived(self) -> None:
+        """See `base.Stream`; this machine is never far."""
+
     def close(self) -> None:
         """See `base.Stream`."""
         self._writer.close()

@@ -75,6 +75,9 @@ class PipeSession:
         self._stdin.write(data)
         await self._stdin.drain()
 
+    async def arrived(self) -> None:
+        """See `base.Session`; this machine is never far."""
+
     def write_eof(self) -> None:
         """See `base.Session`."""
         self._stdin.close()
@@ -129,6 +132,9 @@ class TerminalSession:
             await _ready(self._ours, for_writing=True)
             with contextlib.suppress(BlockingIOError):
                 rest = rest[os.write(self._ours, rest) :]
+
+    async def arrived(self) -> None:
+        """See `base.Session`; this machine is never far."""
 
     def write_eof(self) -> None:
         """See `base.Session`; a terminal has no end, but a key for it."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import asyncssh
 
-from lading.transport import base
+from lading.transport import base, uplink
 
 AT_ONCE = 64 * 1024  # bytes that are read at once
 PARTING = 5.0  # seconds that a program has to end once its stdin has
@@ -45,6 +45,13 @@ class ChannelStream:
         try:
             self._writer.write(data)
             await self._writer.drain()
+        except asyncssh.Error as failure:
+            raise OSError(str(failure)) from failure
+
+    async def arrived(self) -> None:
+        """See `base.Stream`."""
+        try:
+            await uplink.reach(self._writer.channel.get_connection())
         except asyncssh.Error as failure:
             raise OSError(str(failure)) from failure
 
@@ -92,6 +99,10 @@ class ChannelSession:
     async def write(self, data: bytes) -> None:
         """See `base.Session`."""
         await self._stdout.write(data)
+
+    async def arrived(self) -> None:
+        """See `base.Session`."""
+        await self._stdout.arrived()
 
     def write_eof(self) -> None:
         """See `base.Session`."""

@@ -8,12 +8,18 @@ size of a socket's buffer would say nothing. Most commands are one piece; that i
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import asyncssh
 
 from lading.transport import beats
 
 _PIECES = beats.WAITING // beats.PIECE
+
+
+async def reach(connection: Any) -> None:
+    """Come back once all that was sent has arrived, or the connection is closed."""
+    await connection._make_global_request(b"keepalive@openssh.com")  # there is no public way to ask
 
 
 class Uplink:
@@ -64,7 +70,7 @@ class Uplink:
 
     async def reach(self) -> None:
         """Come back once all that was sent has arrived, or the connection is closed."""
-        await self._connection._make_global_request(b"keepalive@openssh.com")  # there is no public way to ask
+        await reach(self._connection)
 
 
 class Stdin:

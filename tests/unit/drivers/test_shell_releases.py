@@ -1,9 +1,14 @@
 """What goes of a host's folder of an app, by names there."""
 
+import json
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from builders import a_container, a_release, a_service, an_app
+from builders import a_container, a_reading, a_release, a_service, an_app
 from lading import state
+from lading.compose import release, sent
 from lading.compose.project import ShippedFile
 from lading.compose.release import Bundle
 from lading.drivers import base
@@ -16,6 +21,23 @@ def test_a_folder_whose_release_cannot_be_read_goes_without_tags() -> None:
     seen = an_app(MADE, folders={"0123456789ab": "f" * 64})
     gone = releases.dropped(base.Pruned(("f" * 64,), (), (), seen, MADE))
     assert (gone.releases, gone.tags) == (["0123456789ab"], [])
+
+
+def test_what_was_sent_goes_with_the_last_release_that_needs_it() -> None:
+    old, gone, new = (sent.name("shop:1", f"sha256:{digit * 64}") for digit in "123")
+    kept, dropped, made = (
+        release.build(a_reading(*services, version=version), {}).release for version, services in {
+            "1": [a_service("web", old)], "2": [a_service("web", gone), a_service("job", old)], "3": [a_service("web", new)]}.items())
+    seen = an_app(kept, folders={one.id: one.id for one in (kept, dropped, made)})
+    seen = replace(seen, releases={one.id: as_host_keeps(one) for one in (kept, dropped, made)})
+    went = releases.dropped(base.Pruned((dropped.id,), (), (), seen, made))
+    assert list(went.sent) == [gone]
+    assert sorted(releases.sent_images(seen)) == [old, gone, new]
+
+
+def as_host_keeps(made: release.Release) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(made.canonical())
+    return found
 
 
 def test_a_secret_that_a_container_mounts_stays_when_the_app_is_given_back() -> None:

@@ -14,6 +14,18 @@ M = "MARK-0b1e"
 LONG = 1000.0  # seconds
 
 
+def test_something_long_goes_out_as_fast_as_it_arrives_and_no_beat_waits_long_for_it() -> None:
+    least, most = beats.WINDOW
+    pace = beats.Pace()
+    for rate, seconds in ((100e6, 0.1), (100e3, 1.5), (20e3, 1.5), (1e6, 1.5)):  # bytes a second: it becomes slow, and fast again
+        for _ in range(12):
+            pace.arrived(pace.window / rate)
+        assert least <= pace.window <= most
+        assert pace.window == least or pace.window / rate <= seconds
+    pace.arrived(1.0)
+    assert pace.window == 2**19  # about half a second's
+
+
 class _Clock(selectors.DefaultSelector):
     """Never waits: the time that was to be waited has passed."""
 

@@ -2,17 +2,18 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 
 import h11
 
 from lading.drivers.engine_api import requests
-from lading.transport import base
+from lading.transport import base, beats
 
 HEAD = 64 * 1024  # bytes of an answer's head, or of a chunk's
 PIECES = 100_000  # chunks of an answer: dockerd fills them, and reading each has its price
 ALL = 8 * requests.BODY  # bytes of all answers to questions that are asked together
 ALTOGETHER = 60.0  # seconds for all of them, as long as a script has for a look
+LAST_WORDS = 5.0  # seconds for what an engine says that takes no more of a body
 AT_ONCE = 64  # questions that are sent before the first answer is read
 
 
@@ -103,6 +104,58 @@ class Connection:
         finally:
             self.close()
 
+    async def upload(
+        self, asked: requests.Request, version: str, body: AsyncIterator[bytes], check: Callable[[], None]
+    ) -> requests.Answer:
+        """Send a long body as it comes, and never much ahead of what has arrived; the answer.
+
+        *check*: called again and again; what it raises, or *body*, ends it, and the engine notices
+        that the body is not whole. The connection is closed at the end.
+
+        Raises:
+            LostError: the answer is not whole, or none came.
+        """
+        exchange = _Exchange(asked, version, is_streamed=True)
+        self._room = ALL
+        sending = asyncio.create_task(self._send(exchange, body, check))
+        answering = asyncio.create_task(self._whole(exchange))
+        try:
+            await asyncio.wait({sending, answering}, return_when=asyncio.FIRST_COMPLETED)
+            patience = asked.patience
+            if sending.done() and isinstance(sending.exception(), OSError):
+                patience = LAST_WORDS
+            elif sending.done():
+                sending.result()
+            async with asyncio.timeout(patience):
+                return await answering
+        except (h11.ProtocolError, OSError, TimeoutError) as failure:
+            raise LostError(str(failure) or "it gave no answer in time") from failure
+        finally:
+            self.close()
+            for task in (sending, answering):
+                task.cancel()
+            await asyncio.gather(sending, answering, return_exceptions=True)
+
+    async def _send(self, exchange: "_Exchange", body: AsyncIterator[bytes], check: Callable[[], None]) -> None:
+        now, pace = asyncio.get_running_loop().time, beats.Pace()
+        await self._stream.write(exchange.sent)
+        underway, began = 0, now()
+        async for piece in body:
+            rest = memoryview(piece)
+            while rest:
+                part = bytes(rest[: pace.window - underway])
+                rest = rest[len(part) :]
+                underway += len(part)
+                await self._stream.write(exchange.http.send(h11.Data(data=part)) or b"")
+                if underway < pace.window:
+                    continue
+                check()
+                await self._stream.arrived()
+                pace.arrived(now() - began)
+                underway, began = 0, now()
+        check()
+        await self._stream.write(exchange.http.send(h11.EndOfMessage()) or b"")
+
     async def _pieces(self, exchange: "_Exchange") -> AsyncGenerator[bytes, None]:
         """The pieces of an answer, after b"" for its head."""
         if self._left:  # h11 takes b"" for the end of the connection
@@ -152,15 +205,17 @@ class _Exchange:
     Each has an HTTP state of its own, apart from what goes before and behind it on the connection.
     """
 
-    def __init__(self, asked: requests.Request, version: str) -> None:
+    def __init__(self, asked: requests.Request, version: str, *, is_streamed: bool = False) -> None:
         self.request = asked
         self.http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD)
         self.status = 0
         self._room = HEAD
         body = asked.body.value
         head = h11.Request(
-            method=asked.method, target=asked.target(version), headers=_headers(asked))
+            method=asked.method, target=asked.target(version), headers=_headers(asked, is_streamed=is_streamed))
         self.sent = self.http.send(head) or b""
+        if is_streamed:
+            return
         if body:
             self.sent += self.http.send(h11.Data(data=body)) or b""
         self.sent += self.http.send(h11.EndOfMessage()) or b""
@@ -188,10 +243,12 @@ class _Exchange:
             raise OSError("it says too much before its answer")
 
 
-def _headers(asked: requests.Request) -> list[tuple[str, str]]:
+def _headers(asked: requests.Request, *, is_streamed: bool) -> list[tuple[str, str]]:
     body = asked.body.value
     headers = [("Host", "docker"), ("User-Agent", "lading")]
     headers += [(name, secret.value.decode("ascii")) for name, secret in asked.secrets]
+    if is_streamed:
+        return [*headers, ("Transfer-Encoding", "chunked"), ("Content-Type", "application/x-tar")]
     if asked.method == "POST":
         headers.append(("Content-Length", str(len(body))))
     if body:

@@ -1,7 +1,7 @@
 """The engine of one host, and the way to it: its socket forwarded, else docker's `dial-stdio`."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Literal
 
@@ -168,6 +168,28 @@ class Engine:
             async with aclosing(own.stream(asked, self.api_version)) as pieces:
                 async for piece in pieces:
                     yield piece
+        except connection.LostError as lost:
+            raise UnavailableError(str(lost)) from lost
+        finally:
+            self._streams.discard(own)
+            own.close()
+
+    async def upload(
+        self, asked: requests.Request, body: AsyncIterator[bytes], check: Callable[[], None]
+    ) -> requests.Answer:
+        """Send a long body over a stream of its own, and what it answers to it; *check*: see `connection.upload`.
+
+        Raises:
+            UnavailableError: it cannot be asked, or stops in the middle.
+        """
+        await self._opened()
+        assert self.api_version is not None
+        own = await self._taken()
+        self._streams.add(own)
+        try:
+            check()
+            self._tell(f"{self._host.name} engine: {requests.summary([asked])}")
+            return await own.upload(asked, self.api_version, body, check)
         except connection.LostError as lost:
             raise UnavailableError(str(lost)) from lost
         finally:

@@ -1,7 +1,7 @@
 """PULL by a host's engine itself, with the login in a header: nothing of it is left on the host."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -63,6 +63,53 @@ async def pull(
     failed = failed or _told(rest, told)
     if failed:  # the answer's status came long before, and was 200
         raise PullError(failed)
+
+
+async def load(
+    dockerd: engine.Engine, body: AsyncIterator[bytes], check: Callable[[], None]
+) -> None:
+    """Have an engine take an image's archive; *check*: see `connection.Connection.upload`.
+
+    Raises:
+        PullError: it does not take it.
+        UnavailableError: the engine stopped in the middle.
+    """
+    answer = await dockerd.upload(requests.load(), body, check)
+    if not answer.is_good:
+        raise PullError(f"Error response from daemon: {answers.message(answer.body)}")
+    for line in answer.body.splitlines():
+        if failed := _told(line, lambda _: None):
+            raise PullError(failed)
+
+
+async def unkept(dockerd: engine.Engine, references: Sequence[str]) -> list[str]:
+    """Those of *references* whose images no release of any app keeps.
+
+    Raises:
+        UnavailableError, ValueError: it is not known.
+    """
+    found = await dockerd.ask(*map(requests.image, references)) if references else []
+    unused = []
+    for name, one in zip(references, found, strict=True):
+        said = shape.parse(one.body.decode("utf-8", "replace")) if one.is_good else {}
+        tags = shape.fitting(said.get("RepoTags") or [], tuple[str, ...], "RepoTags")
+        if tags and not any(tag.startswith("lading-keep/") for tag in tags):
+            unused.append(name)
+    return unused
+
+
+async def id_of(dockerd: engine.Engine, reference: str) -> str:
+    """By which id an engine has an image, "" = it has not.
+
+    Raises:
+        UnavailableError, ValueError: it is not known.
+    """
+    (found,) = await dockerd.ask(requests.image(reference))
+    if not found.is_good and found.status != 404:
+        raise ValueError(f"the engine answers {found.status}: {answers.message(found.body)}")
+    said = shape.parse(found.body.decode("utf-8", "replace")) if found.is_good else {}
+    shape.fields(said, {"Id": str})
+    return str(said.get("Id", ""))
 
 
 def _told(line: bytes, told: Callable[[str], None]) -> str:

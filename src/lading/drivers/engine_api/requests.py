@@ -13,6 +13,7 @@ from lading.transport import command
 
 BODY = 16 * 1024 * 1024  # bytes of an answer's body
 PATIENCE = 30.0  # seconds for an answer to a question
+LOADED = 1800.0  # seconds that an engine may take to store an image that has arrived
 PULLED = 300.0  # seconds until a pull has begun: the engine asks the registry first
 OLDEST = (1, 41)  # Docker Engine 20.10
 NEWEST = (1, 51)  # Docker Engine 28.5; newer ones are spoken to so, if they still know it
@@ -130,6 +131,11 @@ def pull(reference: str, login: command.Secret | None) -> Request:
     query = {"fromImage": name, "tag": digest}
     secrets = (("X-Registry-Auth", login),) if login is not None else ()
     return Request("POST", "/images/create", query, secrets, patience=PULLED, changes=True)
+
+
+def load() -> Request:
+    """Take an image's archive, which is sent as it comes."""
+    return Request("POST", "/images/load", {"quiet": "1"}, limit=1024 * 1024, patience=LOADED, changes=True)
 
 
 def check_login(username: str, password: bytes, registry: str) -> Request:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lading import state
-from lading.compose import bundle, project, restore
+from lading.compose import bundle, project, restore, sent
 from lading.compose import release as releases
 from lading.drivers import base
 from lading.drivers.shell import compose_call, scripts
@@ -122,16 +122,28 @@ def _moved(file: project.ShippedFile, lead: str) -> project.ShippedFile:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """What goes of a host's folder of an app, by names there, and tags."""
+    """What goes of a host's folder of an app, by names there, and tags.
+
+    *sent*: names of images that were sent; one goes once no release of any app keeps its image.
+    """
 
     releases: Sequence[str]
     objects: Sequence[str]
     secrets: Sequence[str]
     tags: Sequence[str]
+    sent: Sequence[str] = ()
 
     def values(self) -> dict[str, str]:
         """The variables of a script that prunes."""
-        return {"DROP_OBJECTS": scripts.lines(self.objects), "DROP_SECRETS": scripts.lines(self.secrets)}
+        return {"DROP_OBJECTS": scripts.lines(self.objects), "DROP_SECRETS": scripts.lines(self.secrets), "SENT": scripts.lines(self.sent)}
+
+
+def sent_images(app: state.AppState, folders: Iterable[str] | None = None) -> list[str]:
+    """The names of images that were sent for the releases in some *folders*; None = for all that are there."""
+    found: dict[str, None] = {}
+    for folder in app.folders if folders is None else folders:
+        found |= dict.fromkeys(filter(sent.is_sent, _images(app, folder).values()))
+    return list(found)
 
 
 def dropped(what: base.Pruned) -> Dropped:
@@ -139,15 +151,20 @@ def dropped(what: base.Pruned) -> Dropped:
     app = what.app
     gone = [name for name, id in app.folders.items() if id in what.releases or name != app.folder(id)]
     tags = [kept_image(app.app, service, name) for name in gone for service in _kept_images(app, name)]
-    return Dropped(gone, what.objects, [f"{releases.secret_path(name)}/{number}" for name, number in what.secrets], tags)
+    kept = {*sent_images(app, [name for name in app.folders if name not in gone]), *what.release.all_images.values()}
+    unused = [name for name in sent_images(app, gone) if name not in kept]
+    return Dropped(gone, what.objects, [f"{releases.secret_path(name)}/{number}" for name, number in what.secrets], tags, unused)
 
 
 def _kept_images(app: state.AppState, folder: str) -> Iterable[str]:
     """Under which names the images of the release in a folder are kept."""
+    return _images(app, folder)
+
+
+def _images(app: state.AppState, folder: str) -> Mapping[str, str]:
+    """The images of the release in a folder, by the names under which they are kept."""
     raw = app.releases.get(app.folders[folder])
-    if raw is None:
-        return ()
-    return [key for spec in restore.from_json(raw).services.values() for key in spec.all_images]
+    return {} if raw is None else restore.from_json(raw).all_images
 
 
 def given_back(release: releases.Release, app: state.AppState) -> Dropped:

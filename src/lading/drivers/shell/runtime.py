@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, assert_never
 
 from lading import shape, state
-from lading.compose import overlay
+from lading.compose import overlay, sent
 from lading.drivers import base
 from lading.drivers.engine_api import engine, watching
 from lading.drivers.shell import (
@@ -14,6 +14,7 @@ from lading.drivers.shell import (
     guarded,
     holding,
     image_pull,
+    image_send,
     logs,
     observation,
     observe,
@@ -41,8 +42,28 @@ class ShellRuntime:
             self._host.transport, self._host.host, question, self._host.engine)
 
     async def pull(self, hold: base.Hold, what: base.Pull, listen: base.Listen | None = None) -> None:
-        """Pull what is not there, and tag all so that a prune spares them."""
+        """Pull what is not there, or send it there, and tag all so that a prune spares them."""
         lines = said.Lines("pull", listen, said.of_image(what.images))
+        left = dict(what.sent)
+        while True:
+            try:
+                await self._pull(hold, what, lines)
+                return
+            except base.Refused as lacks:
+                name = lacks.text.strip()
+                if lacks.kind != "absent" or not sent.is_sent(name):
+                    raise
+                if name not in left:
+                    raise base.Refused("unsent", sent.split(name)[0]) from lacks
+            holds = self._host.guarded("hold", "pull", hold, {}, timeout=image_send.PATIENCE, ends=True, step="stage")
+            await image_send.send(self._host, holds, name, left.pop(name), lines, what.stopped)
+
+    async def _pull(self, hold: base.Hold, what: base.Pull, lines: said.Lines) -> None:
+        """Pull what is not there, and tag all.
+
+        Raises:
+            Refused: of kind "absent", where one that nobody pulls is not there.
+        """
         dockerd = self._host.engine
         there = await image_pull.there(dockerd, what)
         if dockerd is not None and there is not None:
@@ -180,8 +201,9 @@ class ShellRuntime:
             **releases.stopping(what.release, what.secret_versions, what.app), "BEFORE": guarded.line(before),
             "REFUSED": guarded.result(hold.deployment, doing, rc=40), "AFTER": after, "VOLUMES": int(what.step.data),
             "FORGET": int(not what.undo), "KEEP": releases.slug(hold.app),
+            "SENT": "" if what.undo else scripts.lines(releases.sent_images(what.app)),
         }
-        more = [*([] if what.undo else ["kept-tags"]), *(["stop-services"] if values["STOP"] else [])]
+        more = [*([] if what.undo else ["kept-tags", "sent-images"]), *(["stop-services"] if values["STOP"] else [])]
         await self._host.send(self._host.guarded(
             "remove-app", doing, hold, values, what.step.containers, timeout=300, more=more))
 

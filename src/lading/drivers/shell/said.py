@@ -40,16 +40,17 @@ class Lines:
         self._tell(self._listen, subject.decode("utf-8", "replace"), line)
         return False
 
-    def tell(self, subject: str, text: str) -> None:
-        """Take a line that the engine itself has said; at most as many as a script tells."""
+    def tell(self, subject: str, text: str, progress: float | None = None) -> None:
+        """Take a line that the engine itself, or lading, has said; at most as many as a script tells."""
         if self._told < self.limit and self._listen is not None:
             self._told += 1
-            self._tell(self._listen, subject, text.encode())
+            self._tell(self._listen, subject, text.encode(), progress)
 
-    def _tell(self, listen: base.Listen, subject: str, line: bytes) -> None:
+    def _tell(self, listen: base.Listen, subject: str, line: bytes, progress: float | None = None) -> None:
         text = line[:base.TOLD_BYTES].decode("utf-8", "replace").strip()
         is_cut = len(line) >= base.TOLD_BYTES
-        listen(base.Said(self._source, self._about(subject, text), text, self._progress(text), is_cut))
+        done = self._progress(text) if progress is None else progress
+        listen(base.Said(self._source, self._about(subject, text), text, done, is_cut))
 
     def _progress(self, text: str) -> float | None:
         """How many layers are there, of those that were named until now."""

@@ -165,7 +165,7 @@ class ShellStore:
         by_engine = bool(gone.tags) and self._host.engine is not None
         record = journal.Reached(hold.deployment, phase="ended", result=result)
         values: guarded.Values = {
-            **gone.values(),
+            **(replace(gone, sent=()) if by_engine else gone).values(),
             "DROP_RELEASES": "\n".join(gone.releases),
             "ENDED": guarded.line(record),
             "EXPECTED": "any" if now is not None else guarded.expected(expected, "any"),
@@ -175,7 +175,7 @@ class ShellStore:
             "finish", "finish", hold, values, [] if by_engine else gone.tags, timeout=180)
         if by_engine:
             answer = await holding.while_held(
-                self._host, finishing, lambda held: self._untag(held, gone.tags))
+                self._host, finishing, lambda held: self._untag(held, gone))
         else:
             answer = await self._host.send(finishing)
         return None if "ended" in answer.parts else _containers(answer)
@@ -191,14 +191,16 @@ class ShellStore:
         except (engine.UnavailableError, ValueError, errors.TransportError):
             return None
 
-    async def _untag(self, held: holding.Held, tags: Sequence[str]) -> None:
+    async def _untag(self, held: holding.Held, gone: releases.Dropped) -> None:
         """Give up the tags of releases that went; one that stays spares an image, and harms nobody."""
         dockerd = self._host.engine
         if dockerd is None:
             return
-        untags = map(requests.untag, tags)
-        with contextlib.suppress(engine.UnavailableError, pulling.PullError, errors.TransportError):
+        untags = map(requests.untag, gone.tags)
+        with contextlib.suppress(engine.UnavailableError, pulling.PullError, ValueError, errors.TransportError):
             await pulling.carry_out(dockerd, *untags, check=held.check)
+            unused = await pulling.unkept(dockerd, gone.sent)
+            await pulling.carry_out(dockerd, *map(requests.untag, unused), check=held.check)
 
     async def close(self, hold: base.Hold, record: journal.Reached, *, untouched: bool = False) -> None:
         """The deployment was undone here, or nothing was done; free the lease.

@@ -307,7 +307,8 @@ class HostRun:
 
     async def _pull(self, step: steps.PullImages) -> None:
         what = drivers.Pull(self._own.release.id, step.images, self.order.logins,
-                            kept=self.order.bundle is None, folder=self.seen.folder(self._own.release.id))
+                            kept=self.order.bundle is None, folder=self.seen.folder(self._own.release.id),
+                            sent=self.order.sent, stopped=self.order.stop.wait)
         listen = self._trace.listens("pull")
         try:
             await self._ask("stage", self.driver.runtime.pull(self._held, what, listen))

@@ -1,9 +1,10 @@
 # Remove the app's containers and networks: the way back of a first deployment, and `remove`.
 # BEFORE, REFUSED: the lines of the journal, before it, and if it is refused halfway; AFTER: the one when all is done. STOP:
 # services that Compose stops first; the words: the containers' ids, none = all; VOLUMES: 1 = its volumes and host data, too;
+# SENT: names of images that were sent for it, a line each;
 # FORGET: 1 = lading's own files of the app, but for the journal, and the deployment has ended.
 # needs: prelude state-dir under-lease change remove-network each-line heartbeat state-mark
-# may need: engine-state-dir kept-tags stop-services
+# may need: engine-state-dir kept-tags sent-images stop-services
 
 # remove_containers ID…
 remove_containers() {
@@ -31,6 +32,7 @@ remove_data() {
 
 forget_app() {
     remove_kept_tags
+    each_line forget_sent "$SENT"
     rm -rf "$app_dir/releases" "$app_dir/objects" "$app_dir/secrets" "$app_dir/current" "$app_dir/compose" \
         "$app_dir/anonymous"
     rmdir "$app_dir/project" 2>/dev/null
