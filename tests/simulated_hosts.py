@@ -95,13 +95,14 @@ class SimulatedHost:
         return state.HostState(self.name, facts, {"shop": self.app()})
 
     def run(
-        self, made: releases.Release, services: Sequence[str] | None = None, versions: Mapping[str, int] | None = None
+        self, made: releases.Release, services: Sequence[str] | None = None, versions: Mapping[str, int] | None = None,
+        scale: Mapping[str, int] | None = None,
     ) -> None:
-        """Make the containers of a release anew, or those of some services; *versions*: of its secrets."""
+        """Make the containers of a release anew, or those of some services; *versions*: of its secrets; *scale*: how many."""
         chosen = list(made.active) if services is None else services
         self.containers = [one for one in self.containers if one.service not in chosen]
         health = "unhealthy" if made.id in self.sick else "healthy"
-        for name in chosen:
+        for name in (one for one in chosen for _ in range((scale or {}).get(one, made.services[one].replicas))):
             self.containers.append(a_container(
                 made.services[name], id=f"{self.name}-{next(self._ids)}", health=health,
                 probe=self.probe if health == "unhealthy" else "",
@@ -265,8 +266,10 @@ class Runtime:
         for step in what.steps:
             match step:
                 case steps.StartServices():
-                    host.run(what.release, step.services, what.secret_versions)
-                case steps.ScaleDown() | steps.RecreateNetwork():
+                    host.run(what.release, step.services, what.secret_versions, step.scale)
+                case steps.ScaleDown(_, ids):
+                    host.containers = [one for one in host.containers if one.id not in ids]
+                case steps.StopServices() | steps.RecreateNetwork():
                     pass
         if what.verb == "roll":
             host.reach("rolled", hold)

@@ -31,6 +31,7 @@ class Told:
     destination: str = ""
     numbers: Mapping[str, int] | None = None
     adopted: Mapping[str, state.Adopted] = field(default_factory=dict)
+    by_hand: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,8 @@ async def repair(
             seen = await _look(context, host, app)
     prepared = await _prepare(context, host, app, seen)
     told = prepared.told
-    becoming = order.Becoming(prepared.made, prepared.app, prepared.made.version, told.source, told.destination)
+    becoming = order.Becoming(
+        prepared.made, prepared.app, prepared.made.version, told.source, told.destination, by_hand=told.by_hand)
     wanted = order.make(
         context, prepared.plan, {host: becoming}, [prepared.host], deployment=order.new_id(), reason=reason,
         override=take_lease, keeps_containers=True)
@@ -171,7 +173,7 @@ def _by_records(app: state.AppState) -> Iterator[Told]:
     for by, one in (("its `current`", current), ("its journal", by_journal)):
         if one is not None:
             yield Told(by, one.release, one.deployment, one.version, one.actor, one.source, one.destination,
-                       one.generations, one.adopted)
+                       one.generations, one.adopted, one.by_hand)
 
 
 async def _by_ledger(context: contexts.Context, host: str, app: str) -> Told | None:

@@ -15,6 +15,7 @@ from lading.drivers.shell import observe
 from lading.engines import base
 from lading.inventory import hosts as inventory
 from lading.ledger import deployments
+from lading.placement import assignment
 from lading.plan import planner, steps
 from lading.state import journal
 
@@ -209,7 +210,8 @@ def _host_plan(name: str, own: base.HostOrder) -> steps.HostPlan:
 
 
 def _placed(own: base.HostOrder) -> dict[str, int]:
-    return {name: spec.replicas for name, spec in own.release.active.items() if name not in own.left}
+    placed = assignment.declared(own.release, own.begun.by_hand)
+    return {name: count for name, count in placed.items() if name not in own.left}
 
 
 def what_is_left(
@@ -227,7 +229,9 @@ def what_is_left(
         return plan
     app = host.apps.get(made.app, state.AppState(made.app))
     before = own.kept.get(begun.before.release) if begun.before is not None else None
-    whole = planner.plan_host(name, made, dict(begun.secret_versions), (), app, before, host.attached(made.app))
+    whole = planner.plan_host(
+        name, made, dict(begun.secret_versions), (), app, before, host.attached(made.app),
+        placed=assignment.declared(made, begun.by_hand))
     if begun.verb == "rollback":
         whole = planner.without_one_shots(whole, made, begun.finished or ())
     parts = get_args(steps.Part)

@@ -57,6 +57,17 @@ def by_default(release: releases.Release) -> dict[str, int]:
     return {name: spec.replicas for name, spec in release.active.items()}
 
 
+def declared(release: releases.Release, by_hand: Mapping[str, int]) -> dict[str, int]:
+    """What a host runs that declares *release*, and beside it the numbers that a person wants there."""
+    placed = by_default(release)
+    return placed | {name: count for name, count in by_hand.items() if name in placed}
+
+
+def by_hand(release: releases.Release, placed: Placed) -> dict[str, int]:
+    """Where what a host is to run differs from the release: service → containers."""
+    return {name: count for name, count in placed.items() if count != release.services[name].replicas}
+
+
 def everywhere(release: releases.Release, rows: Sequence[Row]) -> Assignment:
     """The assignment by default: all chosen hosts run all services."""
     placed = by_default(release)

@@ -89,12 +89,12 @@ def plan_host(
     if wrong:
         changes = (steps.Change(host, "", "record", wrong, "written anew"), *changes)
     current = app.current
-    same = current is not None and current.release == release.id and dict(current.generations) == numbers
-    if not changes and same:
+    if not changes and _declares(current, release, numbers, placed):
         changes = _shipped_anew(host, release, app)
         if not changes:
             return steps.HostPlan(host, (), (), current, numbers, placed=placed)
-    if not changes:
+    handed = _by_hand(host, placed, app, changes)
+    if not changes and not handed:
         changes = (steps.Change(host, "", "release", current.release if current else "", release.id),)
     good = app.objects - {path.partition("/")[2] for path in app.unlike if path.startswith("objects/")}
     networks = [
@@ -114,17 +114,16 @@ def plan_host(
     for name in real:
         users = tuple(sorted(one for one in placed if name in release.services[one].networks))
         todo.append(steps.RecreateNetwork(name, users, tuple(strangers.get(name, ()))))
-    todo += surplus
+    todo += [*_stopped(placed, surplus), *surplus]
     if start:
-        todo.append(steps.StartServices(tuple(start), anew))
+        todo.append(_started(release, placed, start, anew=anew))
     todo.append(steps.VerifyServices(tuple(sorted(placed))))
     needed = _still_on(release, placed, app, strangers)
     todo += _removals(release, app, old, needed)
     todo += end_of(release.id)
-    changes = tuple(_as_kept(change, needed) for change in changes)
-    there = {c.id for c in app.containers if c.service in release.services}
-    adopted = {key: one for key, one in (current.adopted if current else {}).items() if key in there}
-    changes = (*changes, *pulled, *_run_on(host, release, placed, app, old), *mounts.resources(host, release, placed, old, app, volumes))
+    changes = tuple(_as_kept(change, needed) for change in _in_words(changes, release, placed, app))
+    adopted = _still_adopted(release, app)
+    changes = (*changes, *handed, *pulled, *_run_on(host, release, placed, app, old), *mounts.resources(host, release, placed, old, app, volumes))
     return steps.HostPlan(host, tuple(todo), changes, current, numbers, fresh, adopted, placed)
 
 
@@ -142,14 +141,110 @@ def restart_host(
     todo: list[steps.Step] = [
         steps.PullImages(_images(release, start, placed)),
         steps.StoreRelease(release.id),
-        steps.StartServices(tuple(sorted(start)), anew=True),
+        _started(release, placed, start, anew=True),
         steps.VerifyServices(tuple(sorted(start))),
         *end_of(release.id),
     ]
+    return steps.HostPlan(
+        host, tuple(todo), (*asked, *tied), app.current, numbers, (), _still_adopted(release, app), placed)
+
+
+def by_hand_host(
+    host: str, release: releases.Release, numbers: Mapping[str, int], app: state.AppState,
+    wanted: Mapping[str, int], declared: assignment.Placed,
+) -> steps.HostPlan:
+    """The steps by which services of the *release* that runs there have as many containers as are *wanted*; 0 = none.
+
+    *declared*: what the host is to run until then. What else differs stays as it is.
+    """
+    placed = {**declared, **wanted}
+    chosen = {name: placed[name] for name in sorted(wanted)}
+    changes = [change for expected in verdict.expected_of(release, chosen, numbers)
+               for change in containers.changes(host, release, expected, numbers, app, None)]
+    if not changes and _declares(app.current, release, numbers, placed):
+        return steps.HostPlan(host, (), (), app.current, numbers, placed=placed)
+    anew = _unseen(release, chosen, numbers, app, changes)
+    surplus = _surplus(release, chosen, numbers, app)
+    pulled = _pulled(host, release, placed, app, changes, (), surplus, anew=anew)
+    start = {*_named(chosen, changes), *(change.service for change in pulled if change.field != "stopped")}
+    todo: list[steps.Step] = [
+        steps.PullImages(_images(release, start, placed)), steps.StoreRelease(release.id),
+        *_stopped(chosen, surplus), *surplus,
+    ]
+    if start:
+        todo.append(_started(release, placed, start, anew=anew))
+    todo += [steps.VerifyServices(tuple(sorted({*chosen, *start}))), *end_of(release.id)]
+    told = (*_in_words(changes, release, placed, app), *_by_hand(host, placed, app, changes), *pulled)
+    told = told or tuple(_recorded(host, declared, chosen))
+    return steps.HostPlan(
+        host, tuple(todo), told, app.current, numbers, (), _still_adopted(release, app), placed)
+
+
+def _recorded(host: str, declared: assignment.Placed, chosen: Mapping[str, int]) -> list[steps.Change]:
+    """What is only written down, since it runs so already."""
+    return [steps.Change(host, name, "containers", str(declared[name]), _hand_word(str(count), count))
+            for name, count in chosen.items() if declared[name] != count]
+
+
+def _still_adopted(release: releases.Release, app: state.AppState) -> dict[str, state.Adopted]:
+    """The adopted containers that are still there."""
     there = {one.id for one in app.containers if one.service in release.services}
-    current = app.current
-    adopted = {key: one for key, one in (current.adopted if current else {}).items() if key in there}
-    return steps.HostPlan(host, tuple(todo), (*asked, *tied), current, numbers, (), adopted, placed)
+    adopted = app.current.adopted if app.current is not None else {}
+    return {key: one for key, one in adopted.items() if key in there}
+
+
+def _declares(
+    current: state.Current | None, release: releases.Release, numbers: Mapping[str, int], placed: assignment.Placed
+) -> bool:
+    """Whether a host says already that it runs just this."""
+    if current is None or current.release != release.id or dict(current.generations) != numbers:
+        return False
+    return dict(current.by_hand) == assignment.by_hand(release, placed)
+
+
+def _by_hand(
+    host: str, placed: assignment.Placed, app: state.AppState, changes: Sequence[steps.Change]
+) -> list[steps.Change]:
+    """The numbers by hand that end, though as many containers are there as shall be."""
+    told = {change.service for change in changes if change.field == "containers"}
+    was = app.current.by_hand if app.current is not None else {}
+    return [steps.Change(host, name, "containers", _hand_word(str(count), count), str(placed[name]))
+            for name, count in sorted(was.items()) if name not in told and placed.get(name, count) != count]
+
+
+def _in_words(
+    changes: Sequence[steps.Change], release: releases.Release, placed: assignment.Placed, app: state.AppState
+) -> list[steps.Change]:
+    """The changes, those of a number of containers with whether it is by hand."""
+    was = app.current.by_hand if app.current is not None else {}
+    becomes = assignment.by_hand(release, placed)
+    return [
+        replace(one, old=_hand_word(one.old, was.get(one.service)), new=_hand_word(one.new, becomes.get(one.service)))
+        if one.field == "containers" else one for one in changes
+    ]
+
+
+def _hand_word(count: str, by_hand: int | None) -> str:
+    """A number of containers; *by_hand*: the one that a person wants, if anybody does."""
+    if by_hand is None:
+        return count
+    word = f"{by_hand} by hand" if by_hand else "stopped by hand"
+    return word if str(by_hand) == count else f"{count} ({word})"
+
+
+def _stopped(placed: assignment.Placed, surplus: Sequence[steps.ScaleDown]) -> list[steps.Step]:
+    """The stop of the services none of whose containers stays: they go in their order, and each in its grace."""
+    names = tuple(step.service for step in surplus if not placed[step.service])
+    return [steps.StopServices(names)] if names else []
+
+
+def _started(
+    release: releases.Release, placed: assignment.Placed, services: Collection[str], *, anew: bool
+) -> steps.StartServices:
+    """The start of services, in the numbers that the host is to run."""
+    names = tuple(sorted(services))
+    other = assignment.by_hand(release, {name: placed[name] for name in names if name in placed})
+    return steps.StartServices(names, anew, other)
 
 
 def _shipped_anew(host: str, release: releases.Release, app: state.AppState) -> tuple[steps.Change, ...]:
@@ -401,7 +496,7 @@ def way_back(
     whole = any(isinstance(step, steps.RecreateNetwork) for step in plan.steps)
     start = judged if whole else tuple(name for name in plan.services if name in judged)
     kept = [step for step in plan.steps if not isinstance(step, steps.StartServices | steps.VerifyServices)]
-    started: list[steps.Step] = [steps.StartServices(start, whole or plan.anew)] if start else []
+    started: list[steps.Step] = [_started(old, plan.placed, start, anew=whole or plan.anew)] if start else []
     todo = (*kept, *started, steps.VerifyServices(judged))
     return replace(plan, steps=todo, changes=()), whole
 

@@ -94,14 +94,23 @@ class ScaleDown:
 
 
 @dataclass(frozen=True, slots=True)
+class StopServices:
+    """Stop all containers of these services as Compose does: who depends on others first, with `pre_stop` and in grace."""
+
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StartServices:
     """Recreate or start exactly these services, in the order their dependencies ask for.
 
     *anew*: each gets new containers, also where Compose sees no reason for one; anonymous volumes go on with them.
+    *scale*: service → containers, of those that run in another number than the release says.
     """
 
     services: tuple[str, ...]
     anew: bool = field(default=False, metadata={LATER: True})
+    scale: Mapping[str, int] = field(default_factory=dict, metadata={LATER: True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +185,7 @@ class FinishRelease:
 
 # Steps by what they are of; each engine and driver matches those that it is given, so mypy names who does not know a new one.
 Staging = PullImages | StoreRelease | RepairRecords
-Changing = RecreateNetwork | ScaleDown | StartServices
+Changing = RecreateNetwork | StopServices | ScaleDown | StartServices
 Rolling = Changing | VerifyServices
 Tidying = RemoveService | RemoveNetwork
 Step = Staging | RunHook | Rolling | Tidying | RemoveApp | PrepareRelease | CommitRelease | FinishRelease
@@ -248,8 +257,8 @@ class HostPlan:
 
 
 def _written(step: Step) -> dict[str, Any]:
-    """A step's fields, without those that came later and have their default: old plans keep their words, and their hash."""
-    unset = {one.name for one in fields(step) if LATER in one.metadata and getattr(step, one.name) == one.default}
+    """A step's fields, without those that came later and say nothing: old plans keep their words, and their hash."""
+    unset = {one.name for one in fields(step) if LATER in one.metadata and not getattr(step, one.name)}
     return {name: value for name, value in asdict(step).items() if name not in unset}
 
 

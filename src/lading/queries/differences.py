@@ -45,10 +45,11 @@ def differences(host: str, app: state.AppState) -> tuple[Difference, ...]:
         lost = [Difference(host, app.app, "", "release", app.current.release, "its files are gone")]
         return (*found, *(lost if f"release {app.current.release}" not in app.damaged else ()))
     made = restore.from_json(app.releases[app.current.release])
-    changes = planner.diff(host, made, app.current.generations, app, None)
+    placed = assignment.declared(made, app.current.by_hand)
+    changes = planner.diff(host, made, app.current.generations, app, None, placed=placed)
     done = verdict.completed(made, app.containers)
     found += [_difference(host, app.app, change) for change in changes if change.service not in done]
-    for expected in verdict.expected_of(made, assignment.by_default(made), app.current.generations):
+    for expected in verdict.expected_of(made, placed, app.current.generations):
         found += _condition(host, app, expected)
     return tuple(found)
 

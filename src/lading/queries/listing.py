@@ -26,7 +26,8 @@ class Row:
     it ended. *deployment* and *actor*: who changed the container last; empty where nothing tells it. *release*: what that
     deployment has brought; *app_version*: that of *release*. *restarts*: by Docker, since it was made.
     *one_shot*: it is meant to end, or may. *unwell*: the last deployment ended here with containers that are not well.
-    *silent*: the host has not said what runs there, and *drift* says why.
+    *silent*: the host has not said what runs there, and *drift* says why. *by_hand*: how many containers of the service a
+    person wants there, where that is another number than the release's; 0 = it was stopped.
     """
 
     app: str
@@ -50,12 +51,13 @@ class Row:
     one_shot: bool = False
     unwell: bool = False
     silent: bool = False
+    by_hand: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """One entry of `where --json`; what is not known is null; "adopted" is only there where it is true."""
+        """One entry of `where --json`; what is not known is null; "adopted" and "by_hand" are only there where they say something."""
         found: dict[str, Any] = {}
         for key, value in asdict(self).items():
-            if key != "adopted" or value:
+            if key not in ("adopted", "by_hand") or (value is not None and value is not False):
                 found[key] = _json(value)
         return found
 
@@ -72,7 +74,11 @@ class Row:
     @property
     def words(self) -> str:
         """Its state for people: what Docker says, and what does not meet the eye."""
+        if self.state == "stopped":
+            return "stopped by hand"
         found: list[str] = [self.state]
+        if self.by_hand:
+            found.append(f"{self.by_hand} by hand")
         if self.drifted and self.service and self.state not in ("missing", "unknown"):
             found.append("drifted")
         if self.restarts and self.state != "completed":
@@ -129,9 +135,13 @@ def _app_rows(host: str, app: state.AppState, wrong: contradictions.Contradictio
         for container in app.containers if not container.one_off
     ]
     present = {row.service for row in rows}
+    for name, count in _by_hand(app, made).items():
+        if name not in present and app.current is not None and not count:
+            rows.append(_without(host, app, app.current, made.services[name], "stopped", tuple(drifted.get(name, ()))))
+    present = {row.service for row in rows}
     for name in _lacking(app, made):
         if name not in present and app.current is not None:
-            rows.append(_missing(host, app, app.current, made.services[name], tuple(drifted.get(name, ()))))
+            rows.append(_without(host, app, app.current, made.services[name], "missing", tuple(drifted.get(name, ()))))
     present = {row.service for row in rows}
     rows += [_of_no_container(host, app, one) for one in found if one.service not in present]
     if wrong is not None:
@@ -142,21 +152,28 @@ def _app_rows(host: str, app: state.AppState, wrong: contradictions.Contradictio
 def _lacking(app: state.AppState, made: releases.Release) -> list[str]:
     """The services of which there are too few containers."""
     found = []
-    for expected in verdict.expected_of(made, assignment.by_default(made), {}):
+    for expected in verdict.expected_of(made, assignment.declared(made, _by_hand(app, made)), {}):
         kinds = {one.kind for one in verdict.problems(expected, app.containers)}
         found += [expected.spec.name] if "missing" in kinds else []
     return found
 
 
-def _missing(
-    host: str, app: state.AppState, current: state.Current, spec: releases.ServiceSpec, drift: tuple[str, ...]
+def _by_hand(app: state.AppState, made: releases.Release) -> dict[str, int]:
+    """The numbers of containers that a person wants of services that there are."""
+    wanted = app.current.by_hand if app.current is not None else {}
+    return {name: count for name, count in sorted(wanted.items()) if name in made.services}
+
+
+def _without(
+    host: str, app: state.AppState, current: state.Current, spec: releases.ServiceSpec,
+    word: state.ServiceState, drift: tuple[str, ...],
 ) -> Row:
-    """A service of which there is no container, though the release wants one: by whom it should be there is what counts."""
+    """A service of which there is no container, though the release wants one: by whom it is so, or should be there."""
     image, digest = sent.split(spec.image)
     return Row(
-        app.app, spec.name, host, "", version.shown(image, digest), current.release, image, digest, "missing",
+        app.app, spec.name, host, "", version.shown(image, digest), current.release, image, digest, word,
         current.since, current.deployment, current.actor, drift, destination=current.destination,
-        app_version=current.version,
+        app_version=current.version, by_hand=current.by_hand.get(spec.name),
     )
 
 
@@ -198,7 +215,7 @@ def _row(
         version.shown(image, digest or seen.image_id, label=seen.version_label, title=seen.title_label),
         release, image, digest, verdict.observed(seen, ends), seen.since, deployment, actor, drift, seen.adopted,
         destination(app), app_version, seen.version_label, seen.restarts, ends != "never",
-        bool(differences.ended_unwell(app)),
+        bool(differences.ended_unwell(app)), by_hand=_by_hand(app, made).get(seen.service),
     )
 
 

@@ -20,6 +20,7 @@ class _Group:
     damaged: list[str] = field(default_factory=list)
     differing: list[str] = field(default_factory=list)
     unwell: list[str] = field(default_factory=list)
+    by_hand: dict[str, list[str]] = field(default_factory=dict)
     silent: list[str] = field(default_factory=list)
 
     @property
@@ -83,7 +84,7 @@ def _add(groups: dict[tuple[str, str], _Group], host: str, app: state.AppState) 
 
 
 def _mark(group: _Group, rows: Sequence[listing.Row]) -> None:
-    """The hosts that differ from what was deployed, and those where it did not end well.
+    """The hosts that differ from what was deployed, those where it did not end well, and what a person wants otherwise.
 
     Where damage hides what was deployed, nobody can say whether they differ.
     """
@@ -96,6 +97,10 @@ def _mark(group: _Group, rows: Sequence[listing.Row]) -> None:
             differing[row.host] = None
         if row.unwell:
             unwell[row.host] = None
+        if row.by_hand is not None:
+            number = f"{row.by_hand} by hand" if row.by_hand else "stopped by hand"
+            named = group.by_hand.setdefault(f"{row.service} {number}", [])
+            named += [] if row.host in named else [row.host]
     group.differing, group.unwell = list(differing), list(unwell)
 
 
@@ -114,6 +119,7 @@ def _line(group: _Group) -> str:
     if group.damaged:
         host = group.damaged[0] if len(group.damaged) == 1 else "HOST"
         parts.append(f"damaged on {_names(group.damaged)}: lading repair {host} {group.app}")
+    parts += [f"{what} on {_names(names)}" for what, names in group.by_hand.items()]
     if group.differing:
         parts.append(f"not as deployed on {_names(group.differing)}: lading drift {group.app}")
     if group.unwell:

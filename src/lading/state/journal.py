@@ -9,6 +9,7 @@ from lading import canonical, shape, spans
 from lading.state import records
 
 FORMAT = 4  # "v" of the lines that are written now; up to 3, `committed` closed a deployment
+BY_HAND = 5  # "v" of the beginning of a deployment after which a number of containers is by hand
 Phase = Literal[
     "begun", "staged", "rolling", "rolled", "failed", "prepared", "committed", "ended", "undoing", "undone"
 ]
@@ -64,7 +65,7 @@ class Begun(Record):
     ladings; *to*: the release that it brings; *before*: what was deployed here; *secret_versions*: secret
     name → number, with which *to* runs; *finished*: the one-shots that had ended well before, None = the
     line does not say; *adopted*: containers that count as the release's; *keeps_containers*: no container
-    is touched, forth or back. *host*: as the controller calls it; *engine*: the id of its engine, which the
+    is touched, forth or back. *by_hand*: service → containers, where *to* is to run with another number. *host*: as the controller calls it; *engine*: the id of its engine, which the
     host adds: a journal that was copied from another host tells so.
     """
 
@@ -92,6 +93,7 @@ class Begun(Record):
     finished: tuple[str, ...] | None = None
     adopted: Mapping[str, records.Adopted] = field(default_factory=dict)
     keeps_containers: bool = False
+    by_hand: Mapping[str, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The object of the line, without the time."""
@@ -108,7 +110,10 @@ class Begun(Record):
             said["finished"] = list(self.finished)
         if self.keeps_containers:
             said["keeps_containers"] = True
-        return self._json("begin", **said, **records.adopted_as_json(self.adopted))
+        line = self._json("begin", **said, **records.adopted_as_json(self.adopted))
+        if self.by_hand:  # a lading that does not know of it must not end this deployment
+            line |= {"v": BY_HAND, **records.by_hand_as_json(self.by_hand)}
+        return line
 
     @property
     def rolled_in(self) -> tuple[tuple[str, ...], ...]:
@@ -200,7 +205,7 @@ def read(line: Mapping[str, Any]) -> Record:
         ValueError: it lacks its kind or deployment, or a word is another thing than it should be.
     """
     version = line.get("v", 1)
-    records.known("`journal` has a line of", version, FORMAT)
+    records.known("`journal` has a line of", version, BY_HAND)
     if "kind" not in line or "deployment" not in line:
         raise ValueError("a line lacks its kind or deployment")
     shape.fields(line, _SHAPE)
@@ -245,7 +250,7 @@ def _begun(line: Mapping[str, Any], common: tuple[str, str, Mapping[str, Any]]) 
         participants=participants, batches=batches,
         parallelism=line.get("parallelism", 0), secret_versions=line.get("generations", {}),
         finished=None if finished is None else tuple(finished), adopted=records.adopted_from_json(line),
-        keeps_containers=bool(line.get("keeps_containers", False)),
+        keeps_containers=bool(line.get("keeps_containers", False)), by_hand=records.by_hand_from_json(line),
     )
 
 

@@ -18,8 +18,10 @@ from lading.state.journal import (
 )
 
 ServiceState = Literal[
-    "healthy", "running", "starting", "unhealthy", "restarting", "exited", "completed", "paused", "missing", "unknown"
+    "healthy", "running", "starting", "unhealthy", "restarting", "exited", "completed", "paused", "missing", "stopped",
+    "unknown",
 ]
+""""missing" = there should be a container; "stopped" = a person wants none there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,7 @@ class AppState:
             return None
         return records.Current(
             self.app, begun.to, begun.version, last.deployment, begun.actor, last.at, begun.source,
-            begun.destination, begun.secret_versions, begun.adopted,
+            begun.destination, begun.secret_versions, begun.adopted, by_hand=begun.by_hand,
         )
 
     @property

@@ -69,8 +69,26 @@ def _changed_from_json(stored: Mapping[str, Any]) -> dict[str, Changed]:
     return found
 
 
+def by_hand_as_json(by_hand: Mapping[str, int]) -> dict[str, Any]:
+    """Service → containers: the field "by_hand" of `current` and of a journal's `begin`; {} without any."""
+    return {"by_hand": dict(sorted(by_hand.items()))} if by_hand else {}
+
+
+def by_hand_from_json(stored: Mapping[str, Any]) -> dict[str, int]:
+    """`by_hand_as_json` read back from the object that it is a field of.
+
+    Raises:
+        ValueError: it is another thing than it should be.
+    """
+    found: Mapping[str, int] = shape.fitting(stored.get("by_hand") or {}, Mapping[str, int], "by_hand")
+    if any(count < 0 for count in found.values()):
+        raise ValueError("by_hand is not what it should be")
+    return dict(found)
+
+
 BRIEF = 12  # digits of a container's id that tell it from the others of an app
 BEHIND = 20  # releases before another that are noted with it; fewer are kept
+BY_HAND = 3  # the format of `current` that says numbers of containers by hand, of one that has some
 WHOLE = 64  # hex digits of an id; in format 1 of `current`, and in formats 1 and 2 of the journal, releases had 12
 
 
@@ -80,7 +98,7 @@ class Current:
 
     *adopted*: the containers that were adopted and not recreated since, by id. *changed*: who last changed what runs: this
     deployment, by service; an earlier one, by the first digits (BRIEF) of the id of a container that this one left alone.
-    It decides nothing.
+    It decides nothing. *by_hand*: service → containers, where a person wants another number than the release; 0 = stopped.
     """
 
     app: str
@@ -94,6 +112,7 @@ class Current:
     generations: Mapping[str, int] = field(default_factory=dict)
     adopted: Mapping[str, Adopted] = field(default_factory=dict)
     changed: Mapping[str, Changed] = field(default_factory=dict, compare=False)
+    by_hand: Mapping[str, int] = field(default_factory=dict)
 
     def file_as_json(self) -> dict[str, Any]:
         """The object stored on the host."""
@@ -102,10 +121,17 @@ class Current:
     def as_json(self) -> dict[str, Any]:
         """What it declares, as ladings of any age read it and journals quote it: all but who changed what."""
         return {
-            "v": 2 if len(self.release) == WHOLE else 1, "app": self.app, "release": self.release, "version": self.version, "deployment": self.deployment,
+            "v": self._format, "app": self.app, "release": self.release, "version": self.version, "deployment": self.deployment,
             "actor": self.actor, "since": self.since, "source": self.source, "destination": self.destination,
-            "generations": dict(self.generations), **adopted_as_json(self.adopted),
+            "generations": dict(self.generations), **adopted_as_json(self.adopted), **by_hand_as_json(self.by_hand),
         }
+
+    @property
+    def _format(self) -> int:
+        """The oldest that says it: a lading that knows nothing of numbers by hand must not go on without them."""
+        if self.by_hand:
+            return BY_HAND
+        return 2 if len(self.release) == WHOLE else 1
 
 
 def hash_of_current(current: Current) -> str:
@@ -140,10 +166,12 @@ def current_from_json(stored: Mapping[str, Any]) -> Current:
         NewerError: it was written by a newer lading.
         ValueError: a field is missing, or another thing than it should be.
     """
-    known("`current` has", stored.get("v"), 2)
+    known("`current` has", stored.get("v"), BY_HAND)
     shape.words(stored, NAMES)
-    words = {key: value for key, value in stored.items() if key in Current.__slots__ and key not in ("adopted", "changed")}
-    return replace(shape.made(Current, words), adopted=adopted_from_json(stored), changed=_changed_from_json(stored))
+    typed = ("adopted", "changed", "by_hand")
+    words = {key: value for key, value in stored.items() if key in Current.__slots__ and key not in typed}
+    return replace(shape.made(Current, words), adopted=adopted_from_json(stored), changed=_changed_from_json(stored),
+                   by_hand=by_hand_from_json(stored))
 
 
 class Kept(dict[str, Any]):

@@ -97,7 +97,7 @@ def sent(step: steps.Step) -> str:
             return "pull"
         case steps.StoreRelease():
             return "upload"
-        case steps.RecreateNetwork() | steps.ScaleDown() | steps.StartServices():
+        case steps.RecreateNetwork() | steps.StopServices() | steps.ScaleDown() | steps.StartServices():
             return f"roll {type(step).__name__}"
         case steps.RemoveService() | steps.RemoveNetwork():
             return f"tidy {type(step).__name__}"

@@ -111,8 +111,8 @@ def test_a_name_leads_nowhere_else(key: str, word: str) -> None:
 
 
 def test_a_line_of_a_newer_lading_is_an_error() -> None:
-    with pytest.raises(state.NewerError, match="a line of format 5, this lading knows 4"):
-        journal.read({"v": 5})
+    with pytest.raises(state.NewerError, match="a line of format 6, this lading knows 5"):
+        journal.read({"v": 6})
 
 
 @pytest.mark.parametrize("names", [("web1", "web2"), tuple(f"web{number}" for number in range(1, 9)), ()])

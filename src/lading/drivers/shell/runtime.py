@@ -320,11 +320,14 @@ def _roll_step(step: steps.Changing) -> Iterator[str]:
     match step:
         case steps.RecreateNetwork():
             yield f"network {step.network}"
+        case steps.StopServices():
+            yield f"stop {' '.join(step.services)}"
         case steps.ScaleDown():
             yield from (f"surplus {id}" for id in step.containers)
         case steps.StartServices():
             if step.services:
-                yield f"{'anew' if step.anew else 'up'} {' '.join(step.services)}"
+                numbers = [f"--scale {name}={count}" for name, count in sorted(step.scale.items())]
+                yield " ".join(["anew" if step.anew else "up", *numbers, *step.services])
         case _:
             assert_never(step)
 

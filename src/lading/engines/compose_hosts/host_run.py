@@ -16,6 +16,7 @@ from lading.engines import base, comparison, decision, preflight
 from lading.engines.compose_hosts.failure import Failure
 from lading.engines.compose_hosts.host_trace import HostTrace, Shown
 from lading.health import verdict, watch
+from lading.placement import assignment
 from lading.plan import attribution, planner, steps
 from lading.state import journal
 
@@ -374,20 +375,21 @@ class HostRun:
 
     async def _roll(self, todo: Sequence[steps.Rolling]) -> None:
         """Bring the host's services to the release, and wait until they are good."""
-        back = self._own.begun.verb == "rollback"
-        await self._bring_up("roll", self._own.release, self.plan.generations, todo, restores=back)
+        back = self._own.begun.verb in ("rollback", "start")  # whose last containers may be gone
+        await self._bring_up("roll", self._own.release, self.plan.generations, todo, self.plan.placed, restores=back)
         started = [step for step in todo if isinstance(step, steps.StartServices)]
         self.fresh |= {name for step in started for name in step.services}
         self.phase = "rolled"
 
     async def _bring_up(
-        self, verb: str, made: releases.Release, versions: Mapping[str, int], todo: Sequence[steps.Rolling], *,
-        restores: bool, whole: bool = False,
+        self, verb: str, made: releases.Release, versions: Mapping[str, int], todo: Sequence[steps.Rolling],
+        numbers: assignment.Placed, *, restores: bool, whole: bool = False,
     ) -> None:
         changing = [step for step in todo if not isinstance(step, steps.VerifyServices)]
         judged = [step for step in todo if isinstance(step, steps.VerifyServices)]
         started = tuple(name for step in changing if isinstance(step, steps.StartServices) for name in step.services)
-        placed = {name: self._replicas(made, name) for step in judged for name in step.services}
+        names = [name for step in judged for name in step.services]
+        placed = {name: numbers.get(name, made.services[name].replicas) for name in names}
         patience = max((made.wait(one) + made.bake(one) for one in placed), default=60.0)
         spares = [name for name, ends in made.endings.items() if ends != "never" and name not in started]
         what = drivers.Roll(
@@ -413,10 +415,6 @@ class HostRun:
         await self._watched(asked, follows)
         await self._judged(verb, follows, begun, made, versions)
         self.good = recognising.last
-
-    def _replicas(self, made: releases.Release, service: str) -> int:
-        known = self.plan.placed if made.id == self._own.release.id else {}
-        return known.get(service, made.services[service].replicas)
 
     def _adopted(self, verb: str) -> Mapping[str, state.Adopted]:
         before = self._before()
@@ -557,7 +555,7 @@ class HostRun:
         current = state.Current(
             self.order.plan.app, release.id, release.version, self.deployment, begun.actor, since,
             begun.source, begun.destination, dict(self.plan.generations), self.plan.adopted,
-            self._changed(mine),
+            self._changed(mine), begun.by_hand,
         )
         deployed = self._deployed(release.id, back=begun.verb == "rollback")
         what = drivers.Commit(record, release, current, deployed, self.seen, self.plan.generations)
@@ -698,12 +696,13 @@ class HostRun:
             raise Failure(self.name, "undo", f"release {canonical.short(before.release)} is not kept on the host")
         host = await self._reach()
         app = host.apps.get(old.app, state.AppState(old.app))
+        placed = assignment.declared(old, before.by_hand)
         plan = planner.plan_host(self.name, old, dict(before.generations), (), app, self._own.release,
-                                 host.attached(old.app))
+                                 host.attached(old.app), placed=placed)
         plan, whole = planner.way_back(plan, old, self._own.begun.finished)
         rolling = [step for step in plan.steps if isinstance(step, steps.Rolling)]
         self.seen = app
-        await self._bring_up("undo", old, before.generations, rolling, restores=True, whole=whole)
+        await self._bring_up("undo", old, before.generations, rolling, placed, restores=True, whole=whole)
         gone = [step for step in plan.steps if isinstance(step, steps.RemoveService)]
         if gone:
             await self._ask("undo", self.driver.runtime.remove(
