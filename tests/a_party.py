@@ -105,10 +105,10 @@ class Party:
         """Be prepared."""
         return self.host.ask(lambda ports: ports.store.prepare(self.hold, expected))
 
-    def commit(self, **more: Any) -> None:
+    def commit(self, by_hand: Mapping[str, int] | None = None, **more: Any) -> None:
         """Commit the release."""
         record = journal.Reached(self.deployment, phase="committed", to=MADE.id, version="1", **more)
-        what = base.Commit(record, MADE, state.Current("shop", MADE.id, "1", self.deployment),
+        what = base.Commit(record, MADE, state.Current("shop", MADE.id, "1", self.deployment, by_hand=by_hand or {}),
                            state.Deployed(self.deployment), state.AppState("shop"), {})
         self.host.ask(lambda ports: ports.store.commit(self.hold, what))
 

@@ -318,8 +318,8 @@ def newer(path: str, version: int = 2) -> Callable[[Path], None]:
 
 
 NEWER: dict[str, tuple[Callable[[Path], None], str]] = {
-    "current": (newer("apps/shop/current", 3), "`current` has format 3, this lading knows 2"),
-    "journal": (newer("apps/shop/journal", 5), "`journal` has a line of format 5, this lading knows 4"),
+    "current": (newer("apps/shop/current", 4), "`current` has format 4, this lading knows 3"),
+    "journal": (newer("apps/shop/journal", 6), "`journal` has a line of format 6, this lading knows 5"),
     "release": (newer("apps/shop/releases/c0186b515193/release.json"), "release c0186b515193 has format 2, this lading knows 1"),
     "state folder": (lambda root: [(root / "format").write_text("2\n")].clear(), "the state there has format 2, this lading knows 1"),
 }

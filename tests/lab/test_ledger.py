@@ -98,8 +98,8 @@ def test_hosts_attest_the_ledger(ann: Person, lab: Lab) -> None:
 
 def test_a_host_of_a_newer_lading(ann: Person, lab: Lab) -> None:
     made = ann.deploy("1.0.0")
-    lab.exec("web1", f"""echo '{{"v": 5, "kind": "new"}}' >>/var/lib/lading/apps/{ann.app.name}/journal""")
-    why = "`journal` has a line of format 5, this lading knows 4"
+    lab.exec("web1", f"""echo '{{"v": 6, "kind": "new"}}' >>/var/lib/lading/apps/{ann.app.name}/journal""")
+    why = "`journal` has a line of format 6, this lading knows 5"
     assert f"what was done on web1 from elsewhere is not shown: {why}" in ann.lading("history", ann.app.name).stdout
     assert ann.read("history", ann.app.name, code=6)[0]["deployment"] == made["deployment"]
     verified = ann.lading("ledger", "verify", "--to", "web1", "--json")

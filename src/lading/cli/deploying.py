@@ -15,7 +15,7 @@ from lading import found as finding
 from lading.bootstrap import LedgerUse
 from lading.cli import completing, options, progress, prompts, render, render_plan, session, terminal
 from lading.deploy import adopt as adopting
-from lading.deploy import approval, bundling, ended, takeover
+from lading.deploy import approval, bundling, by_hand, ended, takeover
 from lading.deploy import deploy as deployment
 from lading.deploy import remove as removing
 from lading.deploy import repair as repairing
@@ -272,6 +272,56 @@ def restart(
         config, "Restart {plan.app} {plan.version} on {plan.destination} ({hosts} hosts)?",
         lambda c: restarting.plan(c, app, services, to),
         lambda c: restarting.restart(c, app, services, to, reason=reason, take_lease=take_lease),
+        patience=patience, **typed)
+
+
+@click.command()
+@click.argument("target", metavar="APP[/SERVICE]", shell_complete=completing.apps)
+@options.to_option
+@plan_options
+@options.wait_option
+@options.verbose_option
+@click.pass_obj
+def stop(config: str, /, *, target: str, **typed: Any) -> int:
+    """Stop an app or one service: its containers go, volumes stay; until start, or the next deploy or rollback."""
+    app, _, service = target.partition("/")
+    return _by_hand(config, by_hand.Wish("stop", app, (service,) if service else ()), **typed)
+
+
+@click.command()
+@click.argument("target", metavar="APP[/SERVICE]", shell_complete=completing.apps)
+@options.to_option
+@plan_options
+@options.wait_option
+@options.verbose_option
+@click.pass_obj
+def start(config: str, /, *, target: str, **typed: Any) -> int:
+    """Start what was stopped by hand; a service that is named runs in the number that its release says."""
+    app, _, service = target.partition("/")
+    return _by_hand(config, by_hand.Wish("start", app, (service,) if service else ()), **typed)
+
+
+@click.command()
+@click.argument("target", metavar="APP/SERVICE=N", shell_complete=completing.apps)
+@options.to_option
+@plan_options
+@options.wait_option
+@options.verbose_option
+@click.pass_obj
+def scale(config: str, /, *, target: str, **typed: Any) -> int:
+    """Run N containers of a service on each host, until the next deploy or rollback says otherwise."""
+    return _by_hand(config, by_hand.read_scale(target), **typed)
+
+
+def _by_hand(
+    config: str, wish: by_hand.Wish, *, to: tuple[str, ...], reason: str, take_lease: bool, patience: float, **typed: Any
+) -> int:
+    """Stop, start or scale, as the wish says."""
+    options.check_app(wish.app)
+    return _plan_or_change(
+        config, wish.verb.capitalize() + " {plan.app} {plan.version} on {plan.destination} as planned ({hosts} hosts)?",
+        lambda c: by_hand.plan(c, wish, to),
+        lambda c: by_hand.carry_out(c, wish, to, reason=reason, take_lease=take_lease),
         patience=patience, **typed)
 
 

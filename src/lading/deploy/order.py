@@ -15,7 +15,6 @@ from lading.deploy.preparation import Prepared
 from lading.drivers import base as drivers
 from lading.engines import base, preflight
 from lading.inventory import hosts
-from lading.placement import assignment
 from lading.plan import steps
 from lading.state import journal
 
@@ -24,7 +23,7 @@ from lading.state import journal
 class Becoming:
     """What one host becomes, and whose it is there: *app* is what was seen of the app, *before* what was deployed.
 
-    *left*: services that are not run again. *by_hand*: numbers of containers that a person wants; None = as the plan says.
+    *left*: services that are not run again.
     """
 
     release: release.Release
@@ -33,7 +32,6 @@ class Becoming:
     source: str
     destination: str
     left: frozenset[str] = frozenset()
-    by_hand: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +89,10 @@ def make(
 
 
 def _own(common: journal.Begun, plan: steps.HostPlan, what: Becoming) -> base.HostOrder:
-    by_hand = assignment.by_hand(what.release, plan.placed) if what.by_hand is None else what.by_hand
     begun = replace(
         common, host=plan.host, version=what.version, source=what.source, destination=what.destination, to=what.release.id,
         before=plan.previous, secret_versions=dict(plan.generations), finished=on_host.finished(what.app),
-        adopted=plan.adopted, by_hand=by_hand,
+        adopted=plan.adopted, by_hand=plan.by_hand,
     )
     ids = frozenset(container.id for container in what.app.containers)
     kept = {what.release.id: what.release, **on_host.releases(what.app)}  # an undo may go back to the same

@@ -70,8 +70,7 @@ async def repair(
             seen = await _look(context, host, app)
     prepared = await _prepare(context, host, app, seen)
     told = prepared.told
-    becoming = order.Becoming(
-        prepared.made, prepared.app, prepared.made.version, told.source, told.destination, by_hand=told.by_hand)
+    becoming = order.Becoming(prepared.made, prepared.app, prepared.made.version, told.source, told.destination)
     wanted = order.make(
         context, prepared.plan, {host: becoming}, [prepared.host], deployment=order.new_id(), reason=reason,
         override=take_lease, keeps_containers=True)
@@ -133,7 +132,8 @@ async def _prepare(context: contexts.Context, host: str, app: str, seen: state.F
     ids = {container.id for container in there.containers}
     adopted = {name: one for name, one in told.adopted.items() if name in ids}
     changes = tuple(_changes(host, there, told, made, fresh))
-    whole = steps.HostPlan(host, previous=there.current, generations=numbers, adopted=adopted, changes=changes)
+    whole = steps.HostPlan(host, previous=there.current, generations=numbers, adopted=adopted, changes=changes,
+                           by_hand=told.by_hand)
     if changes:
         todo = steps.RepairRecords(made.id, told.deployment, told.actor, tuple(sorted(fresh)), _is_set_aside(there))
         whole = replace(whole, steps=(todo, *planner.end_of(made.id)))

@@ -1,6 +1,6 @@
 """New containers of the release that runs: for all services of an app, or some; from what the hosts keep."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from lading import context as contexts
@@ -67,22 +67,45 @@ def _prepare(
     services: Sequence[str],
 ) -> rollback.Prepared:
     """The plan, out of what each host keeps of the release that it runs."""
+
+    def plan_one(
+        host: str, release: releases.Release, there: state.AppState, placed: assignment.Placed
+    ) -> steps.HostPlan:
+        numbers = there.current.generations if there.current is not None else {}
+        wanted = _chosen(release, placed, services)
+        return planner.restart_host(host, release, numbers, there, wanted, placed)
+
+    return of_running(destination, rows, seen, app, "restart", plan_one)
+
+
+PlanOne = Callable[[str, releases.Release, state.AppState, assignment.Placed], steps.HostPlan]
+"""The plan of a host, from the release that it runs, what is seen of the app, and what it is to run."""
+
+
+def of_running(
+    destination: hosts.Destination, rows: Sequence[assignment.Row], seen: state.FleetState, app: str,
+    verb: str, plan_one: PlanOne, warnings: Sequence[str] = (),
+) -> rollback.Prepared:
+    """The plan of a verb that leaves the release as it is, out of what each host keeps of the one that it runs.
+
+    Raises:
+        UnknownReleaseError: a host has not deployed the app, or hosts run different releases of it.
+        RefusedError: the release may no longer do what it does.
+    """
     apps = {name: rollback.deployed(name, host, app) for name, host in seen.hosts.items()}
     release = _running(apps, destination)
-    assigned = assignment.everywhere(release, rows)
     plans: dict[str, steps.HostPlan] = {}
     for name, one in apps.items():
-        assert one.current is not None
-        placed = assigned.on(name)
-        wanted = _chosen(release, placed, services)
-        plans[name] = planner.restart_host(
-            name, release, one.current.generations, one, wanted, placed)
+        by_hand = one.current.by_hand if one.current is not None else {}
+        plans[name] = plan_one(name, release, one, assignment.declared(release, by_hand))
     asked = policy.of_release(release)
     policy.check(app, asked, destination.allowed)
-    whole = planner.plan(release, destination.name, plans, ["the release that runs stays the same"])
+    whole = planner.plan(release, destination.name, plans, ["the release that runs stays the same", *warnings])
     owners = sorted({one.current.source for one in apps.values() if one.current is not None})
+    assigned = assignment.Assignment(tuple(
+        replace(row, services=plans[row.host].placed) if row.host in plans else row for row in rows))
     whole = replace(
-        whole, verb="restart", assignment=assigned, source=", ".join(owners), confirm=destination.confirm,
+        whole, verb=verb, assignment=assigned, source=", ".join(owners), confirm=destination.confirm,
         unfinished=on_host.unfinished(seen, app), rights=policy.planned(asked, app, seen))
     kept = {name: on_host.releases(one) for name, one in apps.items()}
     return rollback.Prepared(whole, release, apps, kept)
@@ -113,15 +136,29 @@ def _chosen(
     """The services that are meant; all that go on running without a name, since one-shots have done their work.
 
     Raises:
-        InputError: there is no such service, or none that runs.
+        InputError: there is no such service, it was stopped, or none runs.
     """
+    check_services(release, placed, services)
     running = [name for name in placed if release.endings.get(name) != "must" and placed[name]]
+    for name in services:
+        if not placed[name]:
+            raise errors.InputError(f"{name} was stopped by hand", f"lading start {release.app}/{name}")
+    wanted = tuple(services) or tuple(running)
+    if not wanted:
+        raise errors.InputError(f"nothing of {release.app} {release.version} goes on running", f"lading where {release.app}")
+    return wanted
+
+
+def check_services(
+    release: releases.Release, placed: assignment.Placed, services: Sequence[str]
+) -> None:
+    """Refuse the name of a service that a host does not run of the release.
+
+    Raises:
+        InputError: there is none of that name; the nearest is said.
+    """
     for name in services:
         if name not in placed:
             raise errors.InputError(
                 f"{release.app} {release.version} has no service {name}",
                 complaints.nearest(name, list(placed)) or f"it has: {', '.join(placed)}")
-    wanted = tuple(services) or tuple(running)
-    if not wanted:
-        raise errors.InputError(f"nothing of {release.app} {release.version} goes on running", f"lading where {release.app}")
-    return wanted

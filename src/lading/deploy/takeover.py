@@ -206,7 +206,7 @@ def _host_plan(name: str, own: base.HostOrder) -> steps.HostPlan:
     begun = own.begun
     return steps.HostPlan(
         name, previous=begun.before, generations=begun.secret_versions, adopted=begun.adopted,
-        placed=_placed(own))
+        placed=_placed(own), by_hand=begun.by_hand)
 
 
 def _placed(own: base.HostOrder) -> dict[str, int]:
@@ -231,7 +231,7 @@ def what_is_left(
     before = own.kept.get(begun.before.release) if begun.before is not None else None
     whole = planner.plan_host(
         name, made, dict(begun.secret_versions), (), app, before, host.attached(made.app),
-        placed=assignment.declared(made, begun.by_hand))
+        placed=assignment.declared(made, begun.by_hand), by_hand=begun.by_hand)
     if begun.verb == "rollback":
         whole = planner.without_one_shots(whole, made, begun.finished or ())
     parts = get_args(steps.Part)

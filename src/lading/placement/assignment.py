@@ -63,8 +63,8 @@ def declared(release: releases.Release, by_hand: Mapping[str, int]) -> dict[str,
     return placed | {name: count for name, count in by_hand.items() if name in placed}
 
 
-def by_hand(release: releases.Release, placed: Placed) -> dict[str, int]:
-    """Where what a host is to run differs from the release: service → containers."""
+def differing(release: releases.Release, placed: Placed) -> dict[str, int]:
+    """What of *placed* is another number than the release says."""
     return {name: count for name, count in placed.items() if count != release.services[name].replicas}
 
 

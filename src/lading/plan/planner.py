@@ -75,25 +75,26 @@ def plan_host(
     host: str, release: releases.Release, numbers: Mapping[str, int], fresh: tuple[str, ...], app: state.AppState,
     old: releases.Release | None, attached: Mapping[str, Sequence[str]] | None = None, wrong: str = "",
     volumes: Mapping[str, state.Volume] | None = None, data: Mapping[str, bool] | None = None,
-    *, placed: assignment.Placed | None = None,
+    *, placed: assignment.Placed | None = None, by_hand: Mapping[str, int] | None = None,
 ) -> steps.HostPlan:
     """The steps that bring one host to *release*; none if it is there already.
 
     *attached*: network → names of containers on it that are not the app's; *wrong*: why what the host has written down
     does not count, so that it is written anew; *volumes* and *data*: what lies there, if it was asked for;
-    *placed*: what the host is to run of the release; by default all that was asked for.
+    *placed*: what the host is to run of the release, by default all that was asked for; *by_hand*: what of that a person
+    wants in another number, by default nothing any more.
     """
-    strangers = attached or {}
+    strangers, by_hand = attached or {}, by_hand or {}
     placed = assignment.by_default(release) if placed is None else placed
     changes = diff(host, release, numbers, app, old, mounts.Kept(volumes, data), placed=placed)
     if wrong:
         changes = (steps.Change(host, "", "record", wrong, "written anew"), *changes)
     current = app.current
-    if not changes and _declares(current, release, numbers, placed):
+    if not changes and _declares(current, release, numbers, by_hand):
         changes = _shipped_anew(host, release, app)
         if not changes:
             return steps.HostPlan(host, (), (), current, numbers, placed=placed)
-    handed = _by_hand(host, placed, app, changes)
+    handed = _ending_by_hand(host, placed, app, changes)
     if not changes and not handed:
         changes = (steps.Change(host, "", "release", current.release if current else "", release.id),)
     good = app.objects - {path.partition("/")[2] for path in app.unlike if path.startswith("objects/")}
@@ -121,10 +122,10 @@ def plan_host(
     needed = _still_on(release, placed, app, strangers)
     todo += _removals(release, app, old, needed)
     todo += end_of(release.id)
-    changes = tuple(_as_kept(change, needed) for change in _in_words(changes, release, placed, app))
+    changes = tuple(_as_kept(change, needed) for change in _in_words(changes, by_hand, app))
     adopted = _still_adopted(release, app)
     changes = (*changes, *handed, *pulled, *_run_on(host, release, placed, app, old), *mounts.resources(host, release, placed, old, app, volumes))
-    return steps.HostPlan(host, tuple(todo), changes, current, numbers, fresh, adopted, placed)
+    return steps.HostPlan(host, tuple(todo), changes, current, numbers, fresh, adopted, placed, by_hand)
 
 
 def restart_host(
@@ -133,7 +134,7 @@ def restart_host(
 ) -> steps.HostPlan:
     """The steps that give *services* new containers of the *release* that runs there, and nothing else.
 
-    Who is made on one of their containers is made anew with it. What else differs stays as it is.
+    Who is made on one of their containers is made anew with it. What else differs stays as it is, and numbers by hand do.
     """
     asked = [steps.Change(host, name, "recreated", "", "it is restarted") for name in sorted(services)]
     tied = _pulled(host, release, placed, app, asked, (), (), anew=True)
@@ -145,8 +146,9 @@ def restart_host(
         steps.VerifyServices(tuple(sorted(start))),
         *end_of(release.id),
     ]
+    by_hand = assignment.differing(release, placed)
     return steps.HostPlan(
-        host, tuple(todo), (*asked, *tied), app.current, numbers, (), _still_adopted(release, app), placed)
+        host, tuple(todo), (*asked, *tied), app.current, numbers, (), _still_adopted(release, app), placed, by_hand)
 
 
 def by_hand_host(
@@ -161,8 +163,9 @@ def by_hand_host(
     chosen = {name: placed[name] for name in sorted(wanted)}
     changes = [change for expected in verdict.expected_of(release, chosen, numbers)
                for change in containers.changes(host, release, expected, numbers, app, None)]
-    if not changes and _declares(app.current, release, numbers, placed):
-        return steps.HostPlan(host, (), (), app.current, numbers, placed=placed)
+    by_hand = assignment.differing(release, placed)
+    if not changes and _declares(app.current, release, numbers, by_hand):
+        return steps.HostPlan(host, (), (), app.current, numbers, placed=placed, by_hand=by_hand)
     anew = _unseen(release, chosen, numbers, app, changes)
     surplus = _surplus(release, chosen, numbers, app)
     pulled = _pulled(host, release, placed, app, changes, (), surplus, anew=anew)
@@ -174,16 +177,20 @@ def by_hand_host(
     if start:
         todo.append(_started(release, placed, start, anew=anew))
     todo += [steps.VerifyServices(tuple(sorted({*chosen, *start}))), *end_of(release.id)]
-    told = (*_in_words(changes, release, placed, app), *_by_hand(host, placed, app, changes), *pulled)
-    told = told or tuple(_recorded(host, declared, chosen))
+    told = (*_in_words(changes, by_hand, app), *_only_declared(host, declared, chosen, by_hand, app, changes), *pulled)
     return steps.HostPlan(
-        host, tuple(todo), told, app.current, numbers, (), _still_adopted(release, app), placed)
+        host, tuple(todo), told, app.current, numbers, (), _still_adopted(release, app), placed, by_hand)
 
 
-def _recorded(host: str, declared: assignment.Placed, chosen: Mapping[str, int]) -> list[steps.Change]:
-    """What is only written down, since it runs so already."""
-    return [steps.Change(host, name, "containers", str(declared[name]), _hand_word(str(count), count))
-            for name, count in chosen.items() if declared[name] != count]
+def _only_declared(
+    host: str, declared: assignment.Placed, chosen: Mapping[str, int], by_hand: Mapping[str, int], app: state.AppState,
+    changes: Sequence[steps.Change],
+) -> list[steps.Change]:
+    """The numbers that are only written down, since as many containers are there already."""
+    told = {change.service for change in changes if change.field == "containers"}
+    return _in_words(
+        [steps.Change(host, name, "containers", str(declared[name]), str(count))
+         for name, count in chosen.items() if declared[name] != count and name not in told], by_hand, app)
 
 
 def _still_adopted(release: releases.Release, app: state.AppState) -> dict[str, state.Adopted]:
@@ -194,15 +201,15 @@ def _still_adopted(release: releases.Release, app: state.AppState) -> dict[str, 
 
 
 def _declares(
-    current: state.Current | None, release: releases.Release, numbers: Mapping[str, int], placed: assignment.Placed
+    current: state.Current | None, release: releases.Release, numbers: Mapping[str, int], by_hand: Mapping[str, int]
 ) -> bool:
     """Whether a host says already that it runs just this."""
     if current is None or current.release != release.id or dict(current.generations) != numbers:
         return False
-    return dict(current.by_hand) == assignment.by_hand(release, placed)
+    return current.by_hand == by_hand
 
 
-def _by_hand(
+def _ending_by_hand(
     host: str, placed: assignment.Placed, app: state.AppState, changes: Sequence[steps.Change]
 ) -> list[steps.Change]:
     """The numbers by hand that end, though as many containers are there as shall be."""
@@ -213,11 +220,10 @@ def _by_hand(
 
 
 def _in_words(
-    changes: Sequence[steps.Change], release: releases.Release, placed: assignment.Placed, app: state.AppState
+    changes: Sequence[steps.Change], becomes: Mapping[str, int], app: state.AppState
 ) -> list[steps.Change]:
-    """The changes, those of a number of containers with whether it is by hand."""
+    """The changes, those of a number of containers with whether it is by hand; *becomes*: which numbers will be."""
     was = app.current.by_hand if app.current is not None else {}
-    becomes = assignment.by_hand(release, placed)
     return [
         replace(one, old=_hand_word(one.old, was.get(one.service)), new=_hand_word(one.new, becomes.get(one.service)))
         if one.field == "containers" else one for one in changes
@@ -243,7 +249,7 @@ def _started(
 ) -> steps.StartServices:
     """The start of services, in the numbers that the host is to run."""
     names = tuple(sorted(services))
-    other = assignment.by_hand(release, {name: placed[name] for name in names if name in placed})
+    other = assignment.differing(release, {name: placed[name] for name in names if name in placed})
     return steps.StartServices(names, anew, other)
 
 

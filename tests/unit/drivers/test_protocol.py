@@ -371,6 +371,34 @@ def test_a_roll_does_its_steps_in_their_order(host: HostShell) -> None:
     assert done[1] == ["web job", "--force-recreate db", "rm c8", "rm c9"]
 
 
+def test_a_roll_stops_in_grace_and_starts_in_numbers(host: HostShell) -> None:
+    one = Party(host).come_to("staged")
+    todo = (steps.StopServices(("web", "db")), steps.ScaleDown("web", ("c8",)), steps.StartServices(("side", "job"), scale={"side": 3}))
+    host.docker({"rm*": "", "stop*": "", "compose* stop web db": 1}, DOCKER)  # a hook that fails keeps nobody
+    assert one.roll(steps=todo).status == 0
+    lines = [line for line in host.lines() if line.startswith(("rm", "stop", "compose"))]
+    assert lines[0].endswith(" stop web db")
+    assert lines[1:3] == ["stop c8", "rm -f c8"]
+    assert lines[3].endswith(" up -d --no-deps --no-build --pull never --quiet-pull --scale side=3 side job")
+
+
+def test_a_number_by_hand_is_on_the_host_for_whoever_looks(host: HostShell) -> None:
+    one = Party(host)
+    host.docker(DOCKER)
+    one.acquire(journal.Begun("d1", process="p1", app="shop", verb="scale", to=MADE.id, by_hand={"web": 3, "db": 0}))
+    one.upload()
+    one.roll()
+    one.prepare()
+    one.commit(by_hand={"web": 3, "db": 0})
+    one.finish()
+    found = host.ask(lambda ports: ports.runtime.look("shop")).apps["shop"]
+    assert found.current is not None
+    assert (found.current.by_hand, found.open, found.damaged) == ({"web": 3, "db": 0}, None, ())
+    assert found.committed is not None
+    assert found.committed.by_hand == found.current.by_hand, "should `current` be lost, the journal tells it"
+    assert [line["v"] for line in host.journal() if line["kind"] == "begin"] == [5], "no older lading ends it without"
+
+
 def test_what_compose_says_is_no_verdict_and_a_refusal_in_the_middle_is(host: HostShell) -> None:
     one = Party(host).come_to("staged")
     host.docker({"compose*up*": 17, "rm*": 1}, DOCKER)

@@ -16,14 +16,17 @@ TEXT = st.text(max_size=8)
 NUMBER = st.integers(0, 2**40)
 NAMES = st.lists(st.builds("web{}".format, st.integers(0, 12)), unique=True, max_size=9).map(tuple)
 NUMBERS = st.dictionaries(TEXT, NUMBER, max_size=2)
+COUNTS = st.dictionaries(WORD, st.integers(0, 1000), max_size=2)
 ADOPTED = st.dictionaries(WORD, st.builds(state.Adopted, TEXT, TEXT, TEXT), max_size=2)
 CURRENT = st.builds(
-    state.Current, WORD, st.one_of(WORD, st.just("f" * 64)), TEXT, WORD, TEXT, TEXT, TEXT, TEXT, NUMBERS, ADOPTED)
+    state.Current, WORD, st.one_of(WORD, st.just("f" * 64)), TEXT, WORD, TEXT, TEXT, TEXT, TEXT, NUMBERS, ADOPTED,
+    by_hand=COUNTS)
 BEGUN = st.builds(
     journal.Begun, WORD, verb=TEXT, app=WORD, version=TEXT, destination=TEXT, source=TEXT, commit=TEXT,
     actor=TEXT, reason=TEXT, url=TEXT, plan=TEXT, ran_by=TEXT, process=TEXT, fence=NUMBER, to=WORD,
     before=st.none() | CURRENT, participants=NAMES, batches=st.lists(NAMES, max_size=3).map(tuple),
-    secret_versions=NUMBERS, finished=st.none() | NAMES, adopted=ADOPTED, keeps_containers=st.booleans())
+    secret_versions=NUMBERS, finished=st.none() | NAMES, adopted=ADOPTED, keeps_containers=st.booleans(),
+    by_hand=COUNTS)
 RECORDS: tuple[st.SearchStrategy[journal.Record], ...] = (
     BEGUN,
     st.builds(journal.Taken, WORD, actor=TEXT, reason=TEXT, url=TEXT, process=TEXT, fence=NUMBER),
@@ -55,10 +58,12 @@ def test_a_record_is_read_as_it_was_written(kind: st.SearchStrategy[journal.Reco
     (journal.Begun("d1", finished=()), {"finished"}),  # none had ended is another thing than not known
     (journal.Begun("d1", keeps_containers=True), {"keeps_containers"}),
     (journal.Begun("d1", adopted={"c1": state.Adopted("cafe", "r/web:1")}), {"adopted"}),
+    (journal.Begun("d1", by_hand={"web": 0}), {"by_hand"}),
 ])
 def test_what_a_beginning_says_only_if_it_is_so(record: journal.Begun, said: set[str]) -> None:
     line = record.as_json()
-    assert {"finished", "keeps_containers", "adopted"} & set(line) == said
+    assert {"finished", "keeps_containers", "adopted", "by_hand"} & set(line) == said
+    assert line["v"] == (5 if record.by_hand else 4), "a lading that knows nothing of it must not go on without it"
     assert journal.read(line) == record
 
 

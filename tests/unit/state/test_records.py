@@ -15,6 +15,21 @@ def test_current_both_ways() -> None:
     assert state.current_from_json(adopted.as_json()) == adopted
 
 
+def test_numbers_by_hand_have_a_format_of_their_own() -> None:
+    current = state.Current("shop", "c" * 64, "1", "d1")
+    assert (current.as_json()["v"], "by_hand" in current.as_json()) == (2, False)
+    scaled = replace(current, by_hand={"web": 3, "db": 0})
+    assert (scaled.as_json()["v"], scaled.as_json()["by_hand"]) == (3, {"db": 0, "web": 3})
+    assert state.current_from_json(scaled.as_json()) == scaled != current
+    assert state.hash_of_current(scaled) != state.hash_of_current(current)
+
+
+@pytest.mark.parametrize("wrong", [{"web": -1}, {"web": "3"}, {"web": True}, ["web"], "web"])
+def test_what_is_no_number_by_hand_is_refused(wrong: object) -> None:
+    with pytest.raises(ValueError, match="by_hand"):
+        state.current_from_json({**state.Current("shop", "cafe", "1", "d1").as_json(), "by_hand": wrong})
+
+
 @pytest.mark.parametrize("key", ["release", "app", "deployment"])
 def test_a_name_in_current_leads_nowhere_else(key: str) -> None:
     with pytest.raises(ValueError, match=f"{key} is not what it should be"):
