@@ -162,6 +162,17 @@ def test_whole_ids() -> None:
         committed.to, state.hash_of_line(committed.raw), state.hash_of_current(current))
 
 
+def test_numbers_by_hand() -> None:
+    """`current` of format 3, and a journal whose `begin` is of format 5."""
+    folder = V1.parent / "v5"
+    current = state.current_from_json(json.loads((folder / "current").read_text()))
+    told = tuple(journal.read(json.loads(line)) for line in (folder / "journal").read_text().splitlines())
+    app = state.AppState("shop", current, journal=told)
+    assert current.by_hand == {"web": 3, "db": 0}
+    assert (app.open, app.committed.by_hand if app.committed else None) == (None, current.by_hand)
+    assert json.loads(json.dumps(current.as_json())) == json.loads((folder / "current").read_text())
+
+
 V4_DEPLOYED, V4_TAKEN_BACK, V4_NEXT = "20261129-154539-ee54", "20261129-154553-08a8", "20261129-154616-3a35"
 
 

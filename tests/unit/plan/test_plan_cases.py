@@ -79,6 +79,8 @@ def said(step: steps.Step) -> str:
             return f"hook {hook} {service}"
         case steps.RecreateNetwork(network, services, foreign):
             return " ".join(["network", network, *services, *(f"({name})" for name in foreign)])
+        case steps.StopServices(services):
+            return " ".join(["stop", *services])
         case steps.ScaleDown(service, ids):
             return " ".join(["scale down", service, *ids])
         case steps.StartServices(services):
