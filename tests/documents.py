@@ -11,7 +11,8 @@ from lading.cli import documents
 
 OF = {
     "deploy": "deployment", "ship": "deployment", "adopt": "deployment", "rollback": "deployment", "remove": "deployment",
-    "restart": "deployment", "repair": "deployment", "hosts list": "hosts", "ledger verify": "ledger-verify", "ledger rebuild": "ledger-rebuild",
+    "restart": "deployment", "stop": "deployment", "start": "deployment", "scale": "deployment",
+    "repair": "deployment", "hosts list": "hosts", "ledger verify": "ledger-verify", "ledger rebuild": "ledger-rebuild",
     "ledger forget": "ledger-forget", "export ansible": "export-ansible",
 }
 GROUPS = ("hosts", "ledger", "export")
