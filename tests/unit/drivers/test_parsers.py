@@ -46,8 +46,8 @@ def test_a_broken_current_is_damaged(change: dict[str, object]) -> None:
 
 
 def test_a_newer_current_is_an_error() -> None:
-    with pytest.raises(state.NewerError, match="`current` has format 3, this lading knows 2"):
-        seen(app__shop=b"", current__shop=json.dumps({**CURRENT, "v": 3}).encode())
+    with pytest.raises(state.NewerError, match="`current` has format 4, this lading knows 3"):
+        seen(app__shop=b"", current__shop=json.dumps({**CURRENT, "v": 4}).encode())
 
 
 @pytest.mark.parametrize("broken", [b"{", b"[1]", b"7", b"\xff", b'{"labels": []}', b'{"id": 1}', b'{"state": {"ExitCode": "0"}}'])
