@@ -41,6 +41,14 @@ def test_a_typing_error_is_told_with_what_was_meant(words: tuple[str, ...], mean
     assert (code, told, wrong.splitlines()[-1]) == (2, "", f" hint: did you mean {meant}?")
 
 
+@pytest.mark.parametrize("verb", ["restart", "stop", "start"])
+@pytest.mark.parametrize("target", ["", "/", "shop/", "/web"])
+def test_an_empty_name_does_not_mean_all(verb: str, target: str) -> None:
+    code, told, wrong = typed(verb, target, "--yes")
+    assert (code, told) == (2, "")
+    assert f"{target!r} is not APP or APP/SERVICE" in wrong
+
+
 @pytest.fixture
 def shop(tmp_path: Path) -> Project:
     """A work tree with one commit."""

@@ -265,9 +265,7 @@ def restart(
     config: str, /, *, target: str, to: tuple[str, ...], reason: str, take_lease: bool, patience: float, **typed: Any
 ) -> int:
     """New containers of the release that runs, for a whole app or one service: in batches, waited for, undone if one gets sick."""
-    app, _, service = target.partition("/")
-    options.check_app(app)
-    services = (service,) if service else ()
+    app, services = _meant(target)
     return _plan_or_change(
         config, "Restart {plan.app} {plan.version} on {plan.destination} ({hosts} hosts)?",
         lambda c: restarting.plan(c, app, services, to),
@@ -284,8 +282,7 @@ def restart(
 @click.pass_obj
 def stop(config: str, /, *, target: str, **typed: Any) -> int:
     """Stop an app or one service: its containers go, volumes stay; until start, or the next deploy or rollback."""
-    app, _, service = target.partition("/")
-    return _by_hand(config, by_hand.Wish("stop", app, (service,) if service else ()), **typed)
+    return _in_other_numbers(config, by_hand.Wish("stop", *_meant(target)), **typed)
 
 
 @click.command()
@@ -297,8 +294,7 @@ def stop(config: str, /, *, target: str, **typed: Any) -> int:
 @click.pass_obj
 def start(config: str, /, *, target: str, **typed: Any) -> int:
     """Start what was stopped by hand; a service that is named runs in the number that its release says."""
-    app, _, service = target.partition("/")
-    return _by_hand(config, by_hand.Wish("start", app, (service,) if service else ()), **typed)
+    return _in_other_numbers(config, by_hand.Wish("start", *_meant(target)), **typed)
 
 
 @click.command()
@@ -310,19 +306,32 @@ def start(config: str, /, *, target: str, **typed: Any) -> int:
 @click.pass_obj
 def scale(config: str, /, *, target: str, **typed: Any) -> int:
     """Run N containers of a service on each host, until the next deploy or rollback says otherwise."""
-    return _by_hand(config, by_hand.read_scale(target), **typed)
+    return _in_other_numbers(config, by_hand.read_scale(target), **typed)
 
 
-def _by_hand(
+def _in_other_numbers(
     config: str, wish: by_hand.Wish, *, to: tuple[str, ...], reason: str, take_lease: bool, patience: float, **typed: Any
 ) -> int:
     """Stop, start or scale, as the wish says."""
     options.check_app(wish.app)
+    question = wish.verb.capitalize() + " {plan.app} {plan.version} on {plan.destination} as planned ({hosts} hosts)?"
     return _plan_or_change(
-        config, wish.verb.capitalize() + " {plan.app} {plan.version} on {plan.destination} as planned ({hosts} hosts)?",
+        config, question,
         lambda c: by_hand.plan(c, wish, to),
         lambda c: by_hand.carry_out(c, wish, to, reason=reason, take_lease=take_lease),
         patience=patience, **typed)
+
+
+def _meant(target: str) -> tuple[str, tuple[str, ...]]:
+    """APP or APP/SERVICE: the app, and which of its services; () = all.
+
+    Raises:
+        InputError: it is neither. `shop/`, of a script whose variable is empty, is not the whole app.
+    """
+    app, slash, service = target.partition("/")
+    if not app or (slash and not service):
+        raise errors.InputError(f"{target[:128]!r} is not APP or APP/SERVICE", "such as shop or shop/web; what there is: lading where")
+    return options.check_app(app), (service,) if service else ()
 
 
 def _plan_or_change(

@@ -72,7 +72,7 @@ def _prepare(
         host: str, release: releases.Release, there: state.AppState, placed: assignment.Placed
     ) -> steps.HostPlan:
         numbers = there.current.generations if there.current is not None else {}
-        wanted = _chosen(release, placed, services)
+        wanted = chosen(release, placed, services)
         return planner.restart_host(host, release, numbers, there, wanted, placed)
 
     return of_running(destination, rows, seen, app, "restart", plan_one)
@@ -130,19 +130,22 @@ def _running(apps: Mapping[str, state.AppState], destination: hosts.Destination)
     return running[0]
 
 
-def _chosen(
+def chosen(
     release: releases.Release, placed: assignment.Placed, services: Sequence[str]
 ) -> tuple[str, ...]:
-    """The services that are meant; all that go on running without a name, since one-shots have done their work.
+    """The services that are meant; all that go on running without a name, since one-shots have done their work (pure).
 
     Raises:
-        InputError: there is no such service, it was stopped, or none runs.
+        InputError: there is no such service, it has no containers there, or none runs.
     """
     check_services(release, placed, services)
     running = [name for name in placed if release.endings.get(name) != "must" and placed[name]]
     for name in services:
-        if not placed[name]:
+        if placed[name]:
+            continue
+        if release.services[name].replicas:
             raise errors.InputError(f"{name} was stopped by hand", f"lading start {release.app}/{name}")
+        raise errors.InputError(f"{name} has no containers: so its release says", f"lading scale {release.app}/{name}=1")
     wanted = tuple(services) or tuple(running)
     if not wanted:
         raise errors.InputError(f"nothing of {release.app} {release.version} goes on running", f"lading where {release.app}")

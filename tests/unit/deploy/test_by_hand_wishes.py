@@ -4,7 +4,7 @@ import pytest
 
 from builders import a_release, a_service
 from lading import errors
-from lading.deploy import by_hand
+from lading.deploy import by_hand, restart
 from lading.placement import assignment
 
 JOB = a_service("migrate", "r/job:1")
@@ -66,3 +66,15 @@ def test_what_is_no_scale(text: str) -> None:
     with pytest.raises(errors.InputError):
         by_hand.read_scale(text)
 
+
+@pytest.mark.parametrize(("service", "says", "hint"), [
+    ("web", "web was stopped by hand", "lading start shop/web"),
+    ("spare", "spare has no containers: so its release says", "lading scale shop/spare=1"),
+])
+def test_a_restart_of_what_has_no_containers(service: str, says: str, hint: str) -> None:
+    release = a_release(a_service("web", "r/web:1"), a_service("spare", "r/spare:1", replicas=0), a_service("db", "r/db:1"))
+    placed = assignment.declared(release, {"web": 0})
+    assert restart.chosen(release, placed, ()) == ("db",)
+    with pytest.raises(errors.InputError, match=says) as caught:
+        restart.chosen(release, placed, (service,))
+    assert caught.value.hint == hint
