@@ -34,6 +34,7 @@ def filters(asked: requests.Request) -> object:
     (requests.volumes(), "/v1.41/volumes"), (requests.volume("data"), "/v1.41/volumes/data"),
     (requests.image("r.io:5000/a/b:1@sha256:0f"), "/v1.41/images/r.io:5000/a/b:1@sha256:0f/json"),
     (requests.pull("r.io/a@sha256:0f", None), "/v1.41/images/create?fromImage=r.io%2Fa&tag=sha256%3A0f"),
+    (requests.load(), "/v1.41/images/load?quiet=1"),
     (requests.tag("a@sha256:0f", "lading-keep/shop/web:cafe"), "/v1.41/images/a@sha256:0f/tag?repo=lading-keep%2Fshop%2Fweb&tag=cafe"),
     (requests.untag("lading-keep/shop/web:cafe"), "/v1.41/images/lading-keep/shop/web:cafe"),
     (requests.check_login("ann", b"x", "r.io"), "/v1.41/auth"),
@@ -44,7 +45,7 @@ def test_the_first_line_of_each_request(asked: requests.Request, line: str) -> N
 
 
 def test_what_changes_a_host_says_so_and_nothing_else_does() -> None:
-    changing = [requests.pull("a@sha256:0f", None), requests.tag("a", "b:c"), requests.untag("b:c")]
+    changing = [requests.pull("a@sha256:0f", None), requests.load(), requests.tag("a", "b:c"), requests.untag("b:c")]
     reading = [requests.VERSION, requests.INFO, requests.NETWORKS, requests.containers(), requests.container(ID),
                requests.volumes(), requests.volume("v"), requests.image("a"), requests.events("shop"),
                requests.check_login("ann", b"x", "r.io")]

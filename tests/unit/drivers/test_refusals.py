@@ -12,6 +12,9 @@ from lading.drivers import refusals
     ("gone", "r/web:1\nmanifest unknown",
      "an image is not on the host any more, and its registry does not give it: r/web:1; manifest unknown; "
      "put it back there (docker pull, docker load), or choose another release: --release ID"),
+    ("unsent", "r/web:1\n",
+     "an image that was sent to the host once is not there any more: r/web:1; "
+     "deploy its version again (--push-images), or choose another release: --release ID"),
     ("fence", "deployment=d2\nholder=bob@laptop\n",
      "another deployment has taken the app over: deployment d2 of bob@laptop"),
     ("held", "", "held: deployment ? of somebody"),
