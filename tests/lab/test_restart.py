@@ -32,3 +32,20 @@ def test_a_service_then_the_whole_app(app: App, lab: Lab) -> None:
     assert not set(app.ids("web1").values()) & {after["web"], after["store"]}
     back = app.lading("rollback", app.name, "--to", "web1", "--yes")
     assert (back.returncode, "keeps no release" in back.stderr) == (2, True), "a restart is no release to go back to"
+
+
+def test_one_that_does_not_come_up_again_is_told_as_it_is(app: App, lab: Lab) -> None:
+    """What ran before is the same release: the undo cannot bring it up either, and says so."""
+    volumes = 'volumes: ["/etc/hostname:/host-name:ro"'
+    app.edit(volumes, f'entrypoint: [sh, -c, "test ! -e /data/broken && exec /app web"]\n    {volumes}, "data:/data:ro"')
+    assert app.deploy("1.0.0", to="web1").returncode == 0
+    flag = f"/var/lib/docker/volumes/{app.name}_data/_data/broken"
+    lab.exec("web1", f"touch {flag}")
+    broken = app.lading("restart", f"{app.name}/web", "--to", "web1", "--yes", "--json")
+    result = json.loads(broken.stdout)
+    assert (broken.returncode, result["result"]) == (5, "failed"), broken.stderr
+    assert not {state for _, _, state in app.versions()} & {"healthy", "running"}
+    lab.exec("web1", f"rm {flag}")
+    mended = app.lading("restart", f"{app.name}/web", "--to", "web1", "--yes")
+    assert mended.returncode == 0, mended.stderr
+    assert app.versions() == {("web1", "1.0.0", "healthy")}

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from app_client import App
 from lab_client import Lab
+from test_interrupted import deploying, running
 
 
 def as_alice(app: App, lab: Lab, *hosts: str) -> tuple[str, str]:
@@ -59,3 +60,19 @@ def test_the_second_waits_for_the_first(app: App) -> None:
     assert "waiting, at most 180 s" in second.stderr
     assert app.versions() == {("web1", "1.0.0", "healthy")}
     assert app.deploy("1.0.0", "--wait", "soon", to="web1").returncode == 2
+
+
+def test_who_waits_takes_over_from_a_holder_that_dies(app: App) -> None:
+    """The release that was begun is ended first, then comes what was asked for."""
+    assert app.deploy("1.0.0", to="web1").returncode == 0
+    app.edit("command: [migrate]", 'entrypoint: [sh, -c, "sleep 20; exec /app migrate"]')
+    waiting = ("deploy", "--version", "1.0.0", "--to", "web1", "--yes", "--wait", "5m")
+    with (
+        deploying(app, "1.1.0", "web1       roll begins", to="web1") as holder,
+        running(app, *waiting, until="waiting, at most 300 s") as second,
+    ):
+        holder.kill()
+        _, said = second.communicate(timeout=200)
+    assert second.returncode == 0, said
+    assert app.versions() == {("web1", "1.0.0", "healthy")}
+    assert app.lading("drift", app.name, "--to", "web1").returncode == 0
