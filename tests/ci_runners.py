@@ -22,6 +22,7 @@ WHERE = {"run-name": {"inputs"}, "concurrency": {"inputs"}, "environment": {"inp
          "step env": {"inputs", "secrets", "runner"}, "with": {"inputs", "runner"}}
 """Which contexts GitHub knows at a place, of those that are made here."""
 SHELLS = {"bash": ("bash", "--noprofile", "--norc", "-eo", "pipefail"), "": ("bash", "-e")}
+INSTALL, INSTALLED = "Install lading", 'mkdir "$RUNNER_TEMP/evidence"\necho "{}/lading/bin" >>"$GITHUB_PATH"\n'
 CHECKOUT, UPLOAD = "actions/checkout", "actions/upload-artifact"
 URL = {"github": "https://github.example/team/shop", "gitlab": "https://gitlab.example/team/shop"}
 Start = Callable[[Sequence[str], Path, Mapping[str, str]], "subprocess.Popen[str]"]
@@ -82,20 +83,19 @@ class Machine:
         """Run a script of a job; its exit code and its log. SIGINT to the entry process once the log says *cancel*."""
         file = self.folder / "script.sh"
         file.write_text(text)
-        process = self.start([*shell, str(file)], cwd, env)
         log = ""
-        try:
+        with self.start([*shell, str(file)], cwd, env) as process:
             assert process.stdout is not None
-            for line in process.stdout:
-                log += line
-                if cancel and cancel in line:
-                    os.kill(process.pid, signal.SIGINT)
-                    cancel = ""
-            return process.wait(timeout=60), log
-        finally:
-            if process.poll() is None:
+            try:
+                for line in process.stdout:
+                    log += line
+                    if cancel and cancel in line:
+                        os.kill(process.pid, signal.SIGINT)
+                        cancel = ""
+            except BaseException:
                 process.kill()
-                process.wait()
+                raise
+        return process.returncode, log
 
 
 @dataclass
@@ -145,6 +145,7 @@ class GitHub:
         (self.job,) = self.flow["jobs"].values()
         only(self.job, "runs-on", "timeout-minutes", "environment", "env", "steps")
         self.contexts: dict[str, Mapping[str, str]] = {}
+        self.runs = 0
 
     def filled(self, text: str, place: str) -> str:
         """*text* with its expressions evaluated.
@@ -174,8 +175,12 @@ class GitHub:
         return dict(given)
 
     def run(self, cancel: str = "", **inputs: str) -> Run:
-        """One run; *cancel*: it is cancelled in the step that says this."""
-        temp, work, home = (self.machine.new(name) for name in ("temp", "work", "home"))
+        """One run; *cancel*: it is cancelled in the step that says this.
+
+        What the first run has installed is there for those after it, whose install step is INSTALLED; all else is run as written.
+        """
+        self.runs += 1
+        temp, work, home = (self.machine.new(name) for name in (f"temp-{self.runs}", "work", "home"))
         self.contexts = {"inputs": self.asked(inputs), "secrets": self.secrets, "runner": {"temp": str(temp)}}
         self.filled(self.flow["run-name"], "run-name")
         self.filled(self.flow["concurrency"]["group"], "concurrency")
@@ -225,8 +230,9 @@ class GitHub:
             file.touch()
         own = {**env, **self.all_filled(step.get("env", {}), "step env"), **{name: str(file) for name, file in files.items()}}
         shell = SHELLS[self.flow.get("defaults", {}).get("run", {}).get("shell", "")]
-        code, log = self.machine.script(shell, step["run"], Path(env["GITHUB_WORKSPACE"]), own, cancel)
-        done.log += f"{step['run']}{log}"
+        text = step["run"] if self.runs == 1 or step["name"] != INSTALL else INSTALLED.format(self.machine.folder / "temp-1")
+        code, log = self.machine.script(shell, text, Path(env["GITHUB_WORKSPACE"]), own, cancel)
+        done.log += f"{text}{log}"
         done.summary += files["GITHUB_STEP_SUMMARY"].read_text()
         for line in files["GITHUB_ENV"].read_text().splitlines():
             name, equals, value = line.partition("=")

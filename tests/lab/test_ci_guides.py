@@ -21,8 +21,8 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A package index in a folder: lading's wheel, made here, and all that it needs."""
     folder = tmp_path_factory.mktemp("wheels")
     subprocess.run([CHECKOUT / "scripts" / "wheel", folder], check=True, capture_output=True)
-    pip = [sys.executable, "-m", "pip", "download", "-q", "--only-binary", ":all:", "--require-hashes", "-d", folder]
-    subprocess.run([*pip, "-r", CHECKOUT / "requirements" / "runtime.txt"], check=True, timeout=240)
+    pip = [sys.executable, "-m", "pip", "download", "-q", "--only-binary", ":all:", "--require-hashes", "-d", str(folder)]
+    subprocess.run([*pip, "-r", str(CHECKOUT / "requirements" / "runtime.txt")], check=True, timeout=240)
     return folder
 
 
@@ -108,7 +108,7 @@ def test_github(app: App, lab: Lab, repository: Path, wheels: Path, tmp_path: Pa
     assert first.files["plan.txt"] in first.log
 
     before = state(app, lab)
-    for version in ("9.9.9", "1.0.0; touch x", "--yes"):
+    for version in ("9.9.9", "1.0.0; touch x"):
         wrong = flow.run(destination="production", version=version)
         assert (wrong.codes["Plan"], wrong.codes["Deploy"], wrong.code) == (2, None, 2), wrong.log
     assert state(app, lab) == before
