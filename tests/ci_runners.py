@@ -232,7 +232,7 @@ class GitHub:
         shell = SHELLS[self.flow.get("defaults", {}).get("run", {}).get("shell", "")]
         text = step["run"] if self.runs == 1 or step["name"] != INSTALL else INSTALLED.format(self.machine.folder / "temp-1")
         code, log = self.machine.script(shell, text, Path(env["GITHUB_WORKSPACE"]), own, cancel)
-        done.log += f"{text}{log}"
+        done.log += f"{text.rstrip()}\n{log}"
         done.summary += files["GITHUB_STEP_SUMMARY"].read_text()
         for line in files["GITHUB_ENV"].read_text().splitlines():
             name, equals, value = line.partition("=")
