@@ -8,7 +8,7 @@ from lading.drivers.shell import driver
 from lading.engines import base as engines
 from lading.engines.compose_hosts import coordinator
 from lading.inventory import hosts
-from lading.transport import ansible, ansible_session, base, local, routed, ssh, telling
+from lading.transport import ansible, ansible_session, base, local, reaching, routed, ssh, telling
 
 Tell = Callable[[str], None]
 
@@ -59,5 +59,5 @@ def _over_ansible(
     told = fleet.ansible
     reach = ansible_session.Reach(
         told.inventory, told.config, told.vault_password_file, told.vault_password_command,
-        str(fleet.ssh.known_hosts), fleet.ssh.keepalive, environment.get("XDG_RUNTIME_DIR", ""))
+        str(fleet.ssh.known_hosts), fleet.ssh.keepalive or reaching.KEEPALIVE, environment.get("XDG_RUNTIME_DIR", ""))
     return ansible.AnsibleTransport(reach, user=fleet.ssh.user, lookup=fleet.inventory.hosts.get)

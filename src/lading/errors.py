@@ -23,6 +23,7 @@ Each carries a message (what), where it is (file and line, host, step) and a hin
     │   ├── UnreachableError       no connection, or it was lost
     │   ├── AuthenticationError    the host did not accept the key
     │   ├── HostKeyError           the host's key is unknown, changed or revoked
+    │   ├── ShellError             the login shell on the host does not run what it is sent
     │   ├── UnansweredError        not every host that was asked has answered
     │   └── CommandError           a command on the host failed in a way nobody planned for
     ├── LedgerError [7]        the ledger cannot be read, written or trusted
@@ -209,6 +210,12 @@ class HostKeyError(TransportError):
     """The host's key is unknown, has changed or was revoked."""
 
     kind = "host_key"
+
+
+class ShellError(TransportError):
+    """The login shell on the host does not run what it is sent; nothing was run there."""
+
+    kind = "shell"
 
 
 class UnansweredError(TransportError):

@@ -22,12 +22,12 @@ SIZE_LIMIT = 4 * 1024 * 1024  # bytes of a fleet file
 
 @dataclass(frozen=True, slots=True)
 class SshSettings:
-    """How hosts are reached; times in seconds."""
+    """How hosts are reached; times in seconds, 0 where nothing is said."""
 
     user: str = ""
     known_hosts: Path = Path("known_hosts")
-    connect_timeout: int = 10
-    keepalive: int = 15
+    connect_timeout: int = 0
+    keepalive: int = 0
     keepalive_count: int = 3
     parallel: int = 64
     max_connections: int = 1100

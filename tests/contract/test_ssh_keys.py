@@ -76,7 +76,9 @@ async def test_a_locked_key_that_the_agent_holds_is_not_said_to_be_missing_there
         server.config.write_text(f"Host *\nIdentityFile {mine}\nIdentityAgent none\n")
         assert await denied(transport, server.host()) == (f"{mine} has a passphrase, and no agent holds it", f"ssh-add {mine}")
         server.config.write_text(f"Host *\nIdentityFile {mine}\nIdentityAgent {path}\n")
-        last, hint = await denied(transport, server.host())
+        again = ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=[str(server.config)])  # a call asks once
+        last, hint = await denied(again, server.host())
+        await again.close()
         assert last.startswith("ssh-ed25519 SHA256:") and last.endswith(" mine from the agent")
         assert hint.startswith("try by hand: ssh ")
     finally:

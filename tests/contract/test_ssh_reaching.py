@@ -9,7 +9,7 @@ import sshd_server
 
 from lading import errors
 from lading.inventory import hosts
-from lading.transport import command, reaching, ssh
+from lading.transport import command, openssh, reaching, ssh
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 M = "MARK-31cd"
@@ -75,9 +75,15 @@ async def test_a_connect_timeout_of_its_own(server: sshd_server.Sshd) -> None:
 
 def test_what_is_said_of_one_host_only() -> None:
     host = hosts.Host("h", "192.0.2.1", "u", 23, key_file="/k y", proxy_command="nc %h %p", connect_timeout=3, keepalive=4)
-    assert reaching.arguments(host) == {
-        "host": "192.0.2.1", "username": "u", "port": 23, "client_keys": ["/k y"], "ignore_encrypted": True, "connect_timeout": 3,
-        "login_timeout": 3, "keepalive_interval": 4}
-    assert reaching.arguments(hosts.Host("h")) == {"host": "h"}
+    said = openssh.Configured("192.0.2.1", "u", 23, identity_files=("/mine",), connect_timeout=30, keepalive=60, jump="j")
+    told = reaching.reached(host, said)
+    assert (told.identity_files, told.jump, told.proxy_command) == (("/k y",), "", "")
+    given = reaching.arguments(host, told, {"connect_timeout": 600, "keepalive_interval": 0})
+    assert (given["connect_timeout"], given["login_timeout"], given["keepalive_interval"]) == (3, 3, 4)
+    assert reaching.reached(hosts.Host("h"), said) == said
+    plain = reaching.arguments(hosts.Host("h"), said, {"connect_timeout": 0})
+    assert (plain["connect_timeout"], plain["keepalive_interval"]) == (30, 60)
+    nothing = reaching.arguments(hosts.Host("h"), openssh.Configured("h", "u"), {})
+    assert (nothing["connect_timeout"], nothing["keepalive_interval"]) == (reaching.CONNECT, reaching.KEEPALIVE)
     assert reaching.by_hand(host) == " -i '/k y' -o 'ProxyCommand=nc %h %p'"
     assert reaching.proxy("nc -x '%h %r' %p %n 100%% %z", "a", 5, "u") == ["nc", "-x", "a u", "5", "a", "100%", "%z"]

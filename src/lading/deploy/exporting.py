@@ -17,7 +17,7 @@ from lading.export import ansible
 from lading.inventory import hosts
 from lading.plan import steps
 from lading.rollout import rolling
-from lading.transport import command, reaching, target, trust
+from lading.transport import command, configuration, reaching, target, trust
 
 NEW = "-o with a new folder in one that is there"
 
@@ -186,7 +186,7 @@ async def _user(context: contexts.Context, host: hosts.Host) -> str:
     general = context.settings.ssh.user
     if host.user or host.address or not general:
         return host.user or general
-    return (await target.resolve(host, {}, general, "")).way().rpartition("@")[0]
+    return (await target.resolve(host, {}, general, "", configuration.OpenSsh())).way().rpartition("@")[0]
 
 
 def _run(context: contexts.Context, inventories: Sequence[str], output: Path) -> str:

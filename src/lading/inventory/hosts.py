@@ -33,7 +33,8 @@ class Host:
     *sudo_group*: through `sudo -n -g` that group.
     *key_file*, *known_hosts* (one more file), *proxy_command* (%h, %p, %r as in OpenSSH), *connect_timeout* and
     *keepalive* (seconds) are this host's own; empty or 0 means the fleet's. *origin*: the file and line that name it.
-    *transport*: how commands reach it, "ssh", "ansible", or LOCAL: it is this machine.
+    *transport*: how commands reach it, "ssh", "ansible", or LOCAL: it is this machine. *ssh_config*: a file in place of
+    the user's OpenSSH configuration; *family*: inet or inet6, the only kind of address that is tried.
     """
 
     name: str
@@ -52,6 +53,8 @@ class Host:
     refusal: Refusal | None = None
     transport: str = ""
     sudo_group: str = ""
+    ssh_config: str = ""
+    family: str = ""
 
     @property
     def is_local(self) -> bool:

@@ -14,8 +14,10 @@ from lading.drivers import wants
 from lading.drivers.shell import observe
 from lading.engines import preflight
 from lading.queries import look
+from lading.transport import configuration
 
 HERE = "(here)"  # the row of this machine
+_KEY_SEEN = ("authentication", "shell", "command", "format")  # kinds of error of a host whose key was verified before
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ async def this_machine(context: contexts.Context, names: Sequence[str]) -> Check
     """
     columns: dict[str, tuple[bool, str]] = {}
     hints: list[str] = []
+    if not shutil.which("ssh", path=context.environment.get("PATH", "")) and _over_ssh(context):
+        hints.append(configuration.MISSING)
     try:
         columns["compose"] = (True, plugin.version(context.environment))
     except errors.LadingError as missing:
@@ -76,6 +80,10 @@ async def this_machine(context: contexts.Context, names: Sequence[str]) -> Check
     git = bool(shutil.which("git", path=context.environment.get("PATH", "")))
     columns["tools"] = (git, "ok" if git else "git is not installed")
     return Checked(HERE, columns, tuple(hints))
+
+
+def _over_ssh(context: contexts.Context) -> bool:
+    return any(host.transport in ("", "ssh") for host in context.settings.inventory.hosts.values())
 
 
 async def _ask(context: contexts.Context, name: str) -> tuple[str, str]:
@@ -119,12 +127,20 @@ def reads_otherwise(here: str, there: str) -> str:
     return dialects.difference(parse.load(ours), parse.foreign(there.encode(), ours))
 
 
+def _key(host: state.HostState) -> tuple[bool, str]:
+    """What is known of the key of a host that cannot be used."""
+    if host.error_kind == "host_key":
+        return False, host.error
+    return (True, "pinned") if host.error_kind in _KEY_SEEN else (False, "not seen")
+
+
 def host_row(host: state.HostState, ours: str = "") -> Checked:
     """The row of one host, from what was seen there; *ours*: what the Compose here makes of the fixed file."""
     if not host.reachable:
-        key = host.error_kind not in ("host_key",)
-        columns = {"ssh": (False, host.error), "key": (key, "" if key else host.error)}
-        return Checked(host.host, columns, (host.error_hint,) if host.error_hint else ())
+        columns = {"ssh": (False, host.error), "key": _key(host)}
+        itself = host.error_hint == f"lading check {host.host}"
+        hint = f"look there: ssh {host.host} docker version; with what was sent: lading check -v" if itself else host.error_hint
+        return Checked(host.host, columns, (hint,) if hint else ())
     facts = host.facts
     wrong = preflight.tooling(facts)
 
@@ -135,7 +151,7 @@ def host_row(host: state.HostState, ours: str = "") -> Checked:
     columns = {
         "ssh": (True, "ok"), "key": (True, "pinned"),
         "docker": column("docker", f"{facts.engine} ({facts.api})" if facts.engine and facts.api else facts.engine),
-        "compose": (bool(facts.compose), facts.compose or "none") if facts.problem else column("compose", facts.compose),
+        "compose": (bool(facts.compose), facts.compose or "not asked") if facts.problem else column("compose", facts.compose),
         "registry": (False, "not asked") if facts.problem else
         _registries({name: preflight.unreached(said) for name, said in facts.registries.items()}),
         "disk": column("disk", _size(facts.disk_free)), "tools": column("tools", "ok"),

@@ -2,8 +2,7 @@
 
 import fnmatch
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import asyncssh
 from asyncssh import encryption, kex, mac, rsa
@@ -27,6 +26,7 @@ SIGNATURES = (
     "ssh-ed25519", "sk-ssh-ed25519@openssh.com", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
     "sk-ecdsa-sha2-nistp256@openssh.com", "rsa-sha2-512", "rsa-sha2-256",
 )
+_EXCHANGE = "diffie-hellman-group-exchange-sha256"  # one of OpenSSH's defaults: only where it is the only one that is wanted
 _OPTIONS = {"key exchange": "KexAlgorithms", "encryption": "Ciphers", "MAC": "MACs"}
 _NONE_LEFT = re.compile(r"No matching (key exchange|encryption|MAC) algorithm found, sent \S* and received (\S*)")
 
@@ -34,7 +34,7 @@ _NONE_LEFT = re.compile(r"No matching (key exchange|encryption|MAC) algorithm fo
 rsa.RSAKey.all_sig_algorithms = {b"rsa-sha2-256", b"rsa-sha2-512"}
 
 
-def offered(config: Any) -> dict[str, list[str]]:
+def offered(config: Mapping[str, str]) -> dict[str, list[str]]:
     """The arguments for asyncssh: the defaults, as the user's OpenSSH configuration changes them for this host.
 
     Who asks for more there, for one old host, gets it, as from `ssh`; but no signature by SHA-1 or DSA.
@@ -56,6 +56,8 @@ def _changed(defaults: Sequence[str], wanted: object, possible: Sequence[bytes])
     sign = wanted[0] if wanted[0] in "+-^" else ""
     patterns = wanted.removeprefix(sign).split(",")
     matched = [name for pattern in patterns for name in names if fnmatch.fnmatchcase(name, pattern)]
+    if not sign:
+        matched = [name for name in matched if name != _EXCHANGE] or matched
     by_sign = {
         "+": [*usual, *matched], "-": [name for name in usual if name not in matched], "^": [*matched, *usual], "": matched,
     }

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 APP = re.compile(r"[a-z0-9][a-z0-9_-]{0,127}")  # an app's name, as Compose takes that of a project
+OURS = "lading"  # what the shell that reads the script is called: its $0
 _SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./-]+\Z")
 
 
@@ -96,7 +97,7 @@ def remote_line(length: int, *, sudo: bool = False, group: str = "", timeout: in
     prefix = "sudo -n " if sudo else f"sudo -n -g {quote(group)} " if group else ""
     whole, slow = f"dd bs={length} count=1 iflag=fullblock 2>/dev/null", f"dd bs=1 count={length} 2>/dev/null"
     bound = f"timeout -k 10 {timeout} " if timeout else ""
-    return f"exec {prefix}{bound}/bin/sh -c 'eval \"`{whole} || {slow}`\"'"
+    return f"exec {prefix}{bound}/bin/sh -c 'eval \"`{whole} || {slow}`\"' {OURS}"
 
 
 def split_parts(output: bytes, marker: str) -> list[tuple[str, bytes]]:

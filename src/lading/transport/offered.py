@@ -3,35 +3,50 @@
 import asyncio
 import base64
 import hashlib
-import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import asyncssh
 
-_DEFAULT_FILES = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
+from lading.transport import configuration, identities, openssh
+
 _USER = 1  # the type of a certificate for people; 2 is for hosts
 
 
 class Offers(asyncssh.SSHClient):
     """Listens to one connection's authentication. *offered*: the fingerprint of the key that was offered last.
 
-    When the host has let in, this is the key that it took.
+    When the host has let in, this is the key that it took. *methods*: the ways to authenticate that the host named.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Sequence[asyncssh.SSHKeyPair] = ()) -> None:
         self.offered = ""
+        self.methods: tuple[str, ...] = ()
+        self._keys = list(keys)
+
+    def public_key_auth_requested(self) -> list[asyncssh.SSHKeyPair] | None:
+        """The keys to offer, in this order, all at once."""
+        keys, self._keys = self._keys, []
+        return keys or None
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
         """asyncssh says nowhere which key a host took; it asks this method for each that it offers."""
-        ask = conn.public_key_auth_requested
+        ask, go_on = conn.public_key_auth_requested, conn.try_next_auth
 
         async def asked() -> asyncssh.SSHKeyPair | None:
             pair = await ask()
             self.offered = fingerprint(pair) if pair is not None else ""
             return pair
 
+        def heard(**more: Any) -> None:
+            left = tuple(conn.get_server_auth_methods())  # of those that were named, after some were tried
+            if left != ("none",) and len(left) > len(self.methods):
+                self.methods = left
+            go_on(**more)
+
         conn.public_key_auth_requested = asked  # type: ignore[method-assign]
+        conn.try_next_auth = heard  # type: ignore[method-assign]
 
 
 def fingerprint(pair: asyncssh.SSHKeyPair) -> str:
@@ -44,15 +59,14 @@ def fingerprint(pair: asyncssh.SSHKeyPair) -> str:
         return f"SHA256:{digest}"
 
 
-async def tried(options: asyncssh.SSHClientConnectionOptions, key_file: str = "") -> tuple[list[str], str]:
-    """What was offered and what could not be, for people; and the line that may help, "" if none is known.
-
-    *key_file*: the one key that the fleet names for the host.
-    """
-    username = str(options.username)
-    agent, held = await _agent_keys(options.agent_path, username)
-    keys = [_key_name(key, username) for key in options.client_keys or ()]
-    useless, hint = _useless(key_file or options.config.get("IdentityFile"), held)
+async def tried(said: openssh.Configured) -> tuple[list[str], str]:
+    """What was offered and what could not be, for people; and the line that may help, "" if none is known."""
+    if not said.by_key:
+        return ["no key (PubkeyAuthentication is no)"], "PubkeyAuthentication yes in ~/.ssh/config"
+    agent, held = await _agent_keys(said)
+    keys = [f"{_key_name(key, said.user)}{' from the agent' if key.get_key_type() == 'agent' else ''}"
+            for key in identities.ordered(said, held)]
+    useless, hint = _useless(said.identity_files, {key.public_data for key in held})
     return [*agent, *keys, *useless], hint
 
 
@@ -77,12 +91,14 @@ def _certificate_fault(pair: asyncssh.SSHKeyPair, username: str) -> str:
     return ""
 
 
-def _useless(files: Any, held: set[bytes]) -> tuple[list[str], str]:
+def _useless(files: Sequence[str], held: set[bytes]) -> tuple[list[str], str]:
     """The key files that could not be offered, and why; and the line that unlocks one of them. The agent has *held*."""
     found, hint = [], ""
-    named = [files] if isinstance(files, str) else list(files or ())
-    for name in named or [one for one in _DEFAULT_FILES if Path(one).expanduser().is_file()]:
-        path = Path(name).expanduser()
+    usual = {str(Path(one).expanduser()) for one in configuration.DEFAULT_KEYS}
+    for name in files:
+        path = Path(name)
+        if (name in usual and not path.is_file()) or (not path.is_file() and _public(path) in held):
+            continue
         try:
             asyncssh.read_private_key(path)
         except OSError as failure:
@@ -104,14 +120,13 @@ def _public(path: Path) -> bytes:
         return b""
 
 
-async def _agent_keys(path: Any, username: str) -> tuple[list[str], set[bytes]]:
-    """What the agent offered, for people and as public keys."""
-    if not path or not isinstance(path, (str, os.PathLike)):
-        return ["no agent (SSH_AUTH_SOCK is not set)"], set()
+async def _agent_keys(said: openssh.Configured) -> tuple[list[str], list[asyncssh.SSHKeyPair]]:
+    """What there is to say of the agent, and what it holds."""
+    if not said.agent:
+        return ["no agent (SSH_AUTH_SOCK is not set)"], []
     try:
-        async with asyncio.timeout(5), asyncssh.connect_agent(str(path)) as agent:
-            keys = await agent.get_keys()
+        async with asyncio.timeout(5), asyncssh.connect_agent(said.agent) as agent:
+            held = list(await agent.get_keys())
     except (asyncssh.Error, OSError, ValueError):
-        return [f"no agent answers at {path}"], set()
-    names = [f"{_key_name(key, username)} from the agent" for key in keys]
-    return names or ["an agent without keys"], {key.public_data for key in keys}
+        return [f"no agent answers at {said.agent}"], []
+    return [] if held else ["an agent without keys"], held

@@ -8,14 +8,25 @@ import asyncio
 import contextlib
 import dataclasses
 from collections.abc import AsyncIterator, Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import asyncssh
 
 from lading import errors, process
 from lading.inventory import hosts
-from lading.transport import base, beats, command, packets, reaching, streams, target, trust, uplink, wire
+from lading.transport import (
+    base,
+    beats,
+    command,
+    configuration,
+    packets,
+    reaching,
+    streams,
+    target,
+    trust,
+    uplink,
+    wire,
+)
 
 CHANNELS = 8  # per connection; sshd's MaxSessions is 10
 SPARE = 100  # open files that are not connections
@@ -30,23 +41,21 @@ packets.make_lean()
 class SshTransport:
     """Runs commands over SSH; *lookup* gives the host that a jump names, if the inventory has it.
 
-    *tell* hears of each connection that is opened.
+    *tell* hears of each connection that is opened. *config_files* in place of the OpenSSH configuration of user and system;
+    *connect_timeout* and *keepalive*: 0 leaves them to it.
     """
 
     def __init__(
         self, *, user: str = "", known_hosts: str = "", config_files: Sequence[str] | None = None,
-        connect_timeout: float = 10.0, keepalive: float = 15.0, keepalive_count: int = 3,
+        connect_timeout: float = 0, keepalive: float = 0, keepalive_count: int = 3,
         max_connections: int = 1100, parallel: int = 64,
         lookup: Callable[[str], hosts.Host | None] = lambda name: None, slack: float = wire.SLACK,
         tell: Callable[[str], None] = lambda text: None,
     ) -> None:
-        own = Path("~/.ssh/config").expanduser()
         self._settings: dict[str, Any] = {
-            "config": (list(config_files) if config_files is not None else [str(own)] if own.is_file() else []) or None,
-            "connect_timeout": connect_timeout, "login_timeout": connect_timeout, "keepalive_interval": keepalive,
-            "keepalive_count_max": keepalive_count, "gss_kex": False, "agent_forwarding": False, "x11_forwarding": False,
-            "request_pty": False, "env": None, "send_env": None, "command": None,
+            "connect_timeout": connect_timeout, "keepalive_interval": keepalive, "keepalive_count_max": keepalive_count,
         }
+        self._openssh = configuration.OpenSsh(config_files)
         self._user = user
         self._known_hosts = known_hosts
         self._lookup = lookup
@@ -171,6 +180,7 @@ class SshTransport:
 
     async def close(self) -> None:
         """Close all connections, those that others lead through last."""
+        self._openssh.close()
         await self._runner.close()
         for link in sorted(self._links.values(), key=lambda link: link.jump):
             await link.close()
@@ -200,6 +210,7 @@ class SshTransport:
             link.users.entered(self._places), link.channels, contextlib.AsyncExitStack() as working,
         ):
             await working.enter_async_context(link.workers.entered(self._slots))
+            exchange.proving = not link.proven
             stdin, channel = await self._open(link, exchange)
             if exchange.what.streams:
                 await working.aclose()
@@ -208,6 +219,7 @@ class SshTransport:
             finally:
                 channel.close()
                 link.ended()
+                link.proven = link.proven or exchange.proven
                 if exchange.cut:
                     link.suspect()
 
@@ -271,10 +283,13 @@ class SshTransport:
             idle = [one for one in others if not one.users.count]
             for old in idle[: max(0, len(others) + 1 - self._max)]:
                 await old.close()
-        limit = 6 * float(link.host.connect_timeout or self._settings["connect_timeout"]) + 10
+        limit = 6 * float(link.host.connect_timeout or self._settings["connect_timeout"] or reaching.CONNECT) + 10
+        limit += configuration.LIMIT
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(limit) as bound:
                 link.target = await self._target(link, chain)
+                limit = max(limit, 6 * link.target.patience + 10)
+                bound.reschedule(asyncio.get_running_loop().time() + limit)
                 link.connected(await link.target.connect())
                 self._tell(f"{link.host.name}: connected: {link.target.by_hand()}")
         except TimeoutError as late:  # such as two jump hosts that wait for each other
@@ -283,7 +298,7 @@ class SshTransport:
 
     async def _target(self, link: "_Link", chain: tuple[str, ...]) -> target.Target:
         """How the host of *link* is reached, with the connection to its jump host open."""
-        found = await target.resolve(link.host, self._settings, self._user, self._known_hosts)
+        found = await target.resolve(link.host, self._settings, self._user, self._known_hosts, self._openssh)
         if found.jump:
             jump = await self._tunnel(link.host, found.jump, (*chain, link.host.name))
             assert jump.connection is not None and jump.target is not None
@@ -300,13 +315,17 @@ class SshTransport:
                 f"the jump hosts lead in a circle: {' → '.join([*chain, through.name])}", "correct jump: in lading.yaml",
                 host=host.name,
             )
+        if listed is None:  # read by the same configuration, as by `ssh`
+            through = dataclasses.replace(through, ssh_config=host.ssh_config)
         link = self._link(dataclasses.replace(through, jump=before) if before else through)
         link.jump = True
         try:
             await self._connection(link, chain)
         except errors.TransportError as failure:
-            first = "" if listed or "hosts trust" not in failure.hint else f"add {through.name} to hosts: in lading.yaml; "
-            raise type(failure)(
+            unknown = isinstance(failure, errors.HostKeyError) and listed is None
+            first = f"add {through.name} to hosts: in lading.yaml; " if unknown else ""
+            kind = errors.HostKeyError if isinstance(failure, errors.HostKeyError) else errors.UnreachableError
+            raise kind(  # the key of the host itself was not seen
                 f"on the way to {host.name}: {failure.message}", first + failure.hint, host=host.name
             ) from failure
         return link
@@ -360,6 +379,8 @@ class _Link:
         """All its commands: one of the connections that are allowed."""
         self.workers = _Shared()
         """Those that do not stream: one of the hosts that are worked on at once."""
+        self.proven = False
+        """Whether the host was seen to run what it is sent."""
         self.jump = False
         self.target: target.Target | None = None
 
@@ -490,7 +511,7 @@ def _terminal_words(terminal: base.Terminal | None) -> dict[str, Any]:
 async def _opened(
     connection: asyncssh.SSHClientConnection, session: _Session, exchange: wire.Exchange
 ) -> "asyncssh.SSHClientChannel[bytes]":
-    line = wire.line(exchange.host, exchange.what)
+    line = wire.line(exchange.host, exchange.what, proving=exchange.proving)
     channel, _ = await connection.create_session(lambda: session, line, encoding=None)
     return channel
 

@@ -6,20 +6,20 @@ import errno
 import os
 import random
 import re
-from collections.abc import Iterator, Sequence
+import socket
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import asyncssh
 
 from lading import errors, process
 from lading.inventory import hosts
-from lading.transport import algorithms, command, offered, reaching, trust
+from lading.transport import algorithms, command, configuration, identities, offered, openssh, reaching, trust
 
 _PORT = 22  # of SSH
 _TRIES = 5  # connections that the server dropped in the banner (MaxStartups)
 _LOST = (asyncssh.ConnectionLost, ConnectionResetError, BrokenPipeError)
-_NO_WAY = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 _CERTIFICATE = {  # what asyncssh says of a host's certificate, in words
     "Certificate expired": "has expired",
@@ -30,41 +30,51 @@ _CERTIFICATE = {  # what asyncssh says of a host's certificate, in words
 }
 
 
-async def resolve(host: hosts.Host, settings: dict[str, Any], user: str, pinned: str) -> "Target":
-    """*host* with what the fleet file and the OpenSSH configuration say of it; *user*: where neither names one."""
-    arguments = {**settings, **reaching.arguments(host)}
-    wanted = {**arguments, "username": user} if user and not host.user else arguments
-    if wanted is not arguments and not host.address:  # by its name in the OpenSSH configuration, which may name a user
-        options = await _options(host, arguments)
-        wanted = wanted if options.config.get("User") is None else arguments
-    options = await _options(host, wanted)
-    return Target(host, wanted, options, pinned)
+async def resolve(
+    host: hosts.Host, settings: Mapping[str, Any], user: str, pinned: str, asked: configuration.OpenSsh
+) -> "Target":
+    """*host* with what the fleet file and OpenSSH's configuration say of it; what the fleet file says wins.
+
+    *user*: of hosts that name none; for those without an address, whose names go to the OpenSSH
+    configuration, only where that names none either.
+    """
+    named = host.user or (user if host.address else "")
+    said = await asked.of(host.address or host.name, named, host.port, user, host.ssh_config)
+    if host.key_file and not (Path(host.key_file).is_file() or Path(f"{host.key_file}.pub").is_file()):
+        raise errors.AuthenticationError(
+            f"a key for {host.name} cannot be read: {host.key_file} is not there",
+            f"see {host.origin or 'the inventory'}", host=host.name)
+    return Target(host, settings, reaching.reached(host, said), pinned)
 
 
 class Target:
     """One host with everything that asyncssh has to know, and what its errors mean there."""
 
     def __init__(
-        self, host: hosts.Host, arguments: dict[str, Any], options: asyncssh.SSHClientConnectionOptions, pinned: str
+        self, host: hosts.Host, settings: Mapping[str, Any], said: openssh.Configured, pinned: str
     ) -> None:
         self.host = host
-        self.jump = host.jump or (options.tunnel if isinstance(options.tunnel, str) and not host.proxy_command else "")
+        self.jump = said.jump
         self._via = ""
-        own = command.join(reaching.proxy(host.proxy_command, options.host, options.port, options.username))
-        self._proxy = "" if self.jump else own or str(options.config.get("ProxyCommand") or "")
+        own = command.join(reaching.proxy(host.proxy_command, said.hostname, said.port, said.user))
+        self._proxy = "" if self.jump else own or reaching.filled(
+            said.proxy_command, host.address or host.name, said.hostname, said.port, said.user)
         self._helper: process.Connected | None = None
         self._last: _Client | None = None
-        self._arguments = {**arguments, "tunnel": None, "proxy_command": None}
-        self._options = options
+        self._said = said
         files = [pinned] if pinned else []
         if not host.address or not pinned:
-            configured = options.known_hosts if isinstance(options.known_hosts, list) else []
-            files += [str(one) for one in configured] or ["~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"]
+            files += said.known_hosts or ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
         self._trust = trust.Trust(host, [*files, host.known_hosts] if host.known_hosts else files)
-        self._arguments |= algorithms.offered(options.config)
-        port = options.port if options.port != _PORT else None
-        preferred = self._trust.algorithms(options.host_key_alias or options.host, port)
-        self._arguments["server_host_key_algs"] = trust.wanted(preferred, options.config.get("HostKeyAlgorithms"))
+        self._arguments = {**reaching.arguments(host, said, settings), **algorithms.offered(said.algorithms)}
+        port = said.port if said.port != _PORT else None
+        preferred = self._trust.algorithms(said.host_key_alias or said.hostname, port)
+        self._arguments["server_host_key_algs"] = trust.wanted(preferred, said.algorithms.get("HostKeyAlgorithms"))
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a connection may take to open."""
+        return float(self._arguments["connect_timeout"])
 
     def lead_through(self, tunnel: asyncssh.SSHClientConnection, way: str) -> None:
         """Connect through a jump host: its connection, and the specification of its own way for OpenSSH."""
@@ -87,14 +97,19 @@ class Target:
     async def _connect(self) -> asyncssh.SSHClientConnection:
         """Connect once; a certificate may be for the host's name in the fleet file instead of its address, as a key may."""
         try:
-            with self._by_proxy() as sock:
-                return await asyncssh.connect(**self._arguments, **sock, known_hosts=self._trust, client_factory=self._client)
+            return await self._connect_once()
         except asyncssh.HostKeyNotVerifiable as failure:
-            if "principal mismatch" not in str(failure) or not self.host.address or self._options.host_key_alias:
+            if "principal mismatch" not in str(failure) or not self.host.address or self._said.host_key_alias:
                 raise
             self._arguments["host_key_alias"] = self.host.name
-        with self._by_proxy() as sock:
-            return await asyncssh.connect(**self._arguments, **sock, known_hosts=self._trust, client_factory=self._client)
+        return await self._connect_once()
+
+    async def _connect_once(self) -> asyncssh.SSHClientConnection:
+        async with identities.offered(self._said) as keys:
+            with self._by_proxy() as sock:
+                self._last = client = _Client(keys)
+                return await asyncssh.connect(
+                    **self._arguments, **sock, known_hosts=self._trust, client_factory=lambda: client)
 
     @contextlib.contextmanager
     def _by_proxy(self) -> Iterator[dict[str, Any]]:
@@ -119,7 +134,7 @@ class Target:
 
     async def fetch(self, algorithm: str) -> asyncssh.SSHKey | None:
         """The host's key of this type, unverified; None if it has none."""
-        names = ("host", "port", "tunnel", "config", "proxy_command", "kex_algs")
+        names = ("host", "port", "family", "local_addr", "tunnel", "config", "proxy_command", "kex_algs")
         wanted = {name: self._arguments[name] for name in names if name in self._arguments}
         for _ in range(2):
             try:
@@ -153,10 +168,6 @@ class Target:
         """The fingerprint of the key that let in on the last connection; "" if it was another way."""
         return self._last.offered if self._last else ""
 
-    def _client(self) -> "_Client":
-        self._last = _Client()
-        return self._last
-
     def _greeted(self) -> bool:
         """Whether the server said its version before it hung up, which one that has too many connections does not."""
         met = self._last.met if self._last else None
@@ -164,7 +175,7 @@ class Target:
 
     async def _signs_weakly(self) -> bool:
         """Whether the server goes on as soon as a weak signature would do: nothing is done with its key."""
-        at = {name: self._arguments[name] for name in ("host", "port", "config") if name in self._arguments}
+        at = {name: self._arguments[name] for name in ("host", "port", "family", "local_addr", "config") if name in self._arguments}
         try:
             async with asyncio.timeout(self._arguments["connect_timeout"]):
                 await asyncssh.get_server_host_key(**at, server_host_key_algs=["ssh-rsa"])
@@ -176,25 +187,25 @@ class Target:
 
     def known_name(self) -> str:
         """The host as known_hosts names it."""
-        name = self._options.host_key_alias or self._options.host
-        return name if self._options.port == _PORT else f"[{name}]:{self._options.port}"
+        name = self._said.host_key_alias or self._said.hostname
+        return name if self._said.port == _PORT or self._said.host_key_alias else f"[{name}]:{self._said.port}"
 
     def way(self) -> str:
         """The jump specification for OpenSSH that leads to this host, by way of those before it."""
-        port = "" if self._options.port == _PORT or not self.host.address else f":{self._options.port}"
-        return ",".join(filter(None, [self._via, f"{self._options.username}@{self.host.address or self.host.name}{port}"]))
+        port = "" if self._said.port == _PORT or not self.host.address else f":{self._said.port}"
+        return ",".join(filter(None, [self._via, f"{self._said.user}@{self.host.address or self.host.name}{port}"]))
 
     def by_hand(self) -> str:
         """The line that does the same with OpenSSH."""
-        number = self._options.port if self.host.address else self.host.port or _PORT  # else the configuration says it
+        number = self._said.port if self.host.address else self.host.port or _PORT  # else the configuration says it
         port = "" if number == _PORT else f" -p {number}"
         jump = f" -J {self._via}" if self._via else ""
-        return f"ssh{port}{jump}{reaching.by_hand(self.host)} {self._options.username}@{self.host.address or self.host.name}"
+        return f"ssh{port}{jump}{reaching.by_hand(self.host)} {self._said.user}@{self.host.address or self.host.name}"
 
     def unreachable(self, what: str) -> errors.UnreachableError:
         """The host, and what is wrong with reaching it."""
-        at = f"{self._options.host}:{self._options.port}"
-        name = self.host.name if self.host.name == self._options.host else f"{self.host.name} ({at})"
+        at = f"{self._said.hostname}:{self._said.port}"
+        name = self.host.name if self.host.name == self._said.hostname else f"{self.host.name} ({at})"
         return errors.UnreachableError(f"{name} {what}", f"try by hand: {self.by_hand()}", host=self.host.name)
 
     async def meaning(self, failure: Exception) -> errors.TransportError:
@@ -202,21 +213,33 @@ class Target:
         text = str(failure)
         if isinstance(failure, asyncssh.HostKeyNotVerifiable):
             return self._bad_key(text)
-        if isinstance(failure, asyncssh.PermissionDenied) or "authentication failures" in text:
+        if isinstance(failure, asyncssh.PermissionDenied) or text.startswith("Too many authentication failures"):
             return await self._denied()
         if isinstance(failure, asyncssh.KeyExchangeFailed):
             return self._no_common(failure)
-        if isinstance(failure, TimeoutError):
-            return self.unreachable(f"did not answer within {self._arguments['connect_timeout']:g} s")
-        if isinstance(failure, OSError) and "gaierror" in type(failure).__name__:
-            return self.unreachable("has a name that cannot be resolved")
+        if isinstance(failure, asyncssh.ChannelOpenError):
+            return self._not_led_through(failure)
+        return self.unreachable(self._no_way(failure) or f"cannot be reached: {text or type(failure).__name__}")
+
+    def _no_way(self, failure: Exception) -> str:
+        """What is wrong with the way to the host, by what the system says of it; "" if it does not."""
         wrong = _numbers(failure)
-        if errno.ECONNREFUSED in wrong or "refused" in text:
-            return self.unreachable("refuses the connection")
-        if wrong & _NO_WAY or "Connect call failed" in text:
-            told = ", ".join(os.strerror(number).lower() for number in sorted(wrong))
-            return self.unreachable(f"cannot be reached: {told or text}")
-        return self.unreachable(f"cannot be reached: {text or type(failure).__name__}")
+        if errno.ETIMEDOUT in wrong or isinstance(failure, TimeoutError):
+            return f"did not answer within {self.patience:g} s"
+        if isinstance(failure, socket.gaierror):
+            return "has a name that cannot be resolved"
+        if wrong == {errno.ECONNREFUSED}:
+            return "refuses the connection"
+        return f"cannot be reached: {', '.join(os.strerror(number).lower() for number in sorted(wrong))}" if wrong else ""
+
+    def _not_led_through(self, failure: asyncssh.ChannelOpenError) -> errors.UnreachableError:
+        """A jump host that let in, and leads no further."""
+        if failure.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
+            return errors.UnreachableError(
+                f"{self.host.name} is not reached: its jump host {self.jump} forbids forwarding",
+                f"allow it there: AllowTcpForwarding and PermitOpen in its sshd_config; or another jump host for {self.host.name}",
+                host=self.host.name)
+        return self.unreachable(f"cannot be reached from its jump host {self.jump}: {failure.reason.lower()}")
 
     def _no_common(self, failure: asyncssh.KeyExchangeFailed) -> errors.UnreachableError:
         """A server with which no algorithm is left in common."""
@@ -224,7 +247,7 @@ class Target:
         if not what:
             return self.unreachable(f"cannot be reached: {failure}")
         return errors.UnreachableError(
-            f"{self.host.name} {what}", f"update its sshd; or, for this host alone, in ~/.ssh/config: Host {self._options.host}, "
+            f"{self.host.name} {what}", f"update its sshd; or, for this host alone, in ~/.ssh/config: Host {self._said.hostname}, "
             f"and below it: {line}", host=self.host.name,
         )
 
@@ -238,7 +261,7 @@ class Target:
             )
         fault = next((words for said, words in _CERTIFICATE.items() if said in text), "")
         if fault:
-            names = ",".join(dict.fromkeys([name, self._options.host]))
+            names = ",".join(dict.fromkeys([name, self._said.hostname]))
             return errors.HostKeyError(
                 f"{name}'s host certificate {fault}",
                 f"have it signed anew by the @cert-authority of {self._trust.where}: ssh-keygen -s CA -h -I {name} "
@@ -253,11 +276,14 @@ class Target:
         )
 
     async def _denied(self) -> errors.AuthenticationError:
-        found, hint = await offered.tried(self._options, self.host.key_file)
-        who = f"{self._options.username}@{self._options.host}:{self._options.port}"
+        found, hint = await offered.tried(self._said)
+        methods = self._last.methods if self._last else ()
+        only = f"; the server takes only {', '.join(methods)}" if methods and "publickey" not in methods else ""
+        who = f"{self._said.user}@{self._said.hostname}:{self._said.port}"
+        by_key = f"allow keys there (PubkeyAuthentication yes in its sshd_config): ssh-copy-id {who.rpartition(':')[0]}"
         return errors.AuthenticationError(
-            f"{self.host.name} does not let {who} in; tried: {', '.join(found) or 'no key at all'}",
-            hint or f"try by hand: {self.by_hand()}", host=self.host.name,
+            f"{self.host.name} does not let {who} in{only}; tried: {', '.join(found) or 'no key at all'}",
+            by_key if only else hint or f"try by hand: {self.by_hand()}", host=self.host.name,
         )
 
 
@@ -269,32 +295,6 @@ class _Client(offered.Offers):
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
         super().connection_made(conn)
         self.met = conn
-
-
-async def _options(host: hosts.Host, arguments: dict[str, Any]) -> asyncssh.SSHClientConnectionOptions:
-    """What asyncssh makes of *arguments*, to which the keys are added where a file that is named is not there."""
-    try:
-        try:
-            return await _constructed(arguments)
-        except FileNotFoundError:  # OpenSSH passes over such keys
-            if host.key_file:
-                raise
-            named = (await _constructed({**arguments, "client_keys": []})).config.get("IdentityFile") or ()
-            there = [one for one in cast(Sequence[str], named) if Path(one).expanduser().is_file()]
-            arguments |= {"client_keys": there, "ignore_encrypted": True}
-            return await _constructed(arguments)
-    except asyncssh.ConfigParseError as bad:
-        raise errors.SettingsError(f"the OpenSSH configuration: {bad}", host=host.name) from bad
-    except (asyncssh.KeyImportError, OSError, ValueError) as bad:
-        raise errors.AuthenticationError(
-            f"a key for {host.name} cannot be read: {bad}", f"see {host.origin if host.key_file else 'IdentityFile in ~/.ssh/config'}",
-            host=host.name,
-        ) from bad
-
-
-async def _constructed(arguments: dict[str, Any]) -> asyncssh.SSHClientConnectionOptions:
-    options: asyncssh.SSHClientConnectionOptions = await asyncssh.SSHClientConnectionOptions.construct(**arguments)
-    return options
 
 
 def _numbers(failure: BaseException) -> set[int]:

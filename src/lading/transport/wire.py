@@ -18,22 +18,34 @@ PART_COST = 512  # bytes that a part takes beside its name and content
 STDERR_KEPT = 64 * 1024  # bytes: the last ones
 SLACK = 30.0  # seconds beyond the command's own time-out
 PARTING = 5.0  # seconds a cancelled command has to end
+PROOF = 30.0  # seconds in which the first command of a connection must have begun
+_BEGUN, _ELSEWHERE = "lading-begun", "lading-elsewhere"  # parts that only this module sees
 _DRAIN = 2.0  # seconds for the rest of the output once the command has ended
 
 
-def outgoing(what: command.Command) -> tuple[int, bytes]:
+def outgoing(what: command.Command, *, proving: bool = False) -> tuple[int, bytes]:
     """How many bytes the host's shell shall read as script, and all bytes for stdin.
 
     The script goes as one `{ … }`: a script that was cut when the link broke is a syntax error, no line of it is run.
+    *proving*: before it does anything, it says that it has begun, and ends if the remote line did not start its shell.
     """
     script = what.script.encode()
-    whole = b"{\n" + script + b"\n}\n"
+    whole = b"{\n" + (_proof(what.marker) if proving else b"") + script + b"\n}\n"
     return len(whole), whole + what.wire()[len(script):]
 
 
-def line(host: hosts.Host, what: command.Command) -> str:
-    """The remote line that runs *what* on *host*."""
-    return command.remote_line(outgoing(what)[0], sudo=host.sudo, group=host.sudo_group, timeout=what.timeout)
+def _proof(marker: str) -> bytes:
+    """A start-up file of the login shell that starts another one (`exec sh`) has it read script and payload itself.
+
+    `sh` would keep up to 8 KiB of a payload to itself, fish would run nothing before its stdin ends.
+    """
+    return (f"printf '\\n%s %s\\n' {marker} {_BEGUN}; "
+            f"[ \"$0\" = {command.OURS} ] || {{ printf '\\n%s %s\\n' {marker} {_ELSEWHERE}; exit 97; }}\n").encode()
+
+
+def line(host: hosts.Host, what: command.Command, *, proving: bool = False) -> str:
+    """The remote line that runs *what* on *host*; *proving* as for `outgoing`."""
+    return command.remote_line(outgoing(what, proving=proving)[0], sudo=host.sudo, group=host.sudo_group, timeout=what.timeout)
 
 
 def attached_line(host: hosts.Host, what: command.Command) -> str:
@@ -49,6 +61,11 @@ class Parser:
         self._buffer = bytearray(b"\n")
         self._scanned = 0
         self._inside = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether a part's beginning has come."""
+        return self._inside
 
     @property
     def held(self) -> int:
@@ -99,13 +116,16 @@ class Exchange:
 
     def __init__(
         self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None, slack: float = SLACK,
-        until: asyncio.Event | None = None,
+        until: asyncio.Event | None = None, proof: float = PROOF,
     ) -> None:
         self.host = host
         self.what = what
         self.begun = False
         self.cut = False
         """Whether the host was not heard any more, although the connection is not closed."""
+        self.proving = False
+        """Whether it must show that the host runs what it is sent: the first command of a connection."""
+        self._proof = proof
         self._on_part = on_part
         self.until = until
         self._limit = what.timeout + slack
@@ -127,7 +147,7 @@ class Exchange:
 
     async def carry(self, channel: beats.Channel) -> None:
         """Send script and payload, beat if the command answers that, and wait for the end."""
-        feeding = beats.Feeding(channel, outgoing(self.what)[1])
+        feeding = beats.Feeding(channel, outgoing(self.what, proving=self.proving)[1])
         self.begin(feeding)
         tasks = [asyncio.create_task(self._feed(feeding))]
         if self.until is not None:
@@ -136,15 +156,34 @@ class Exchange:
         def watch() -> None:
             tasks.append(asyncio.create_task(self._watch(feeding)))
 
-        later = asyncio.get_running_loop().call_later(beats.BEAT, watch) if self.what.beats else None
+        loop = asyncio.get_running_loop()
+        later = [loop.call_later(beats.BEAT, watch)] if self.what.beats else []
+        if self.proving:
+            later.append(loop.call_later(self._proof, self._check_proof))
         try:
             await self.wait()
         finally:
-            if later is not None:
-                later.cancel()
+            for one in later:
+                one.cancel()
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+
+    @property
+    def proven(self) -> bool:
+        """Whether the host has begun to run what it was sent."""
+        return self._parser.begun and not isinstance(self._failure, errors.ShellError)
+
+    def _check_proof(self) -> None:
+        if not self._parser.begun:
+            self.fail(self._no_shell(f"runs nothing of what it is sent within {self._proof:g} s: its login shell, or one of the "
+                                     "shell's start-up files, starts another shell or reads what is meant for the command"))
+
+    def _no_shell(self, why: str) -> errors.ShellError:
+        name = self.host.name
+        return errors.ShellError(
+            f"{name} {why}", "look for `exec`, `read` and the like in .bashrc, .profile or config.fish there, and keep them to "
+            "interactive shells: case $- in *i*) …", host=name, step=self.what.name)
 
     async def _feed(self, feeding: beats.Feeding) -> None:
         try:
@@ -221,6 +260,11 @@ class Exchange:
     def _take(self, more: Callable[[], list[tuple[str, bytes]]]) -> None:
         try:
             for name, content in more():
+                if self.proving and name == _BEGUN:
+                    continue
+                if self.proving and name == _ELSEWHERE:
+                    raise self._no_shell("reads what it is sent in another shell than the one that lading starts: a start-up file "
+                                         "of the login shell has `exec`")
                 self._keep(name, content)
                 if self._on_part is not None:
                     self._came = 0
