@@ -32,7 +32,7 @@ ALIKE = [  # settings that asyncssh reads as OpenSSH does
     "Match all\nUser one", "Match user root\nPort 23", "Match exec true\nUser one", "Match exec false\nUser one",
     "Host web1\nHostName x\nMatch host x\nUser one", "Host web1\nHostName x\nMatch host web1\nUser one", "KexAlgorithms curve25519-sha256",
     "Ciphers aes256-ctr,aes128-ctr", "MACs hmac-sha2-512", "HostKeyAlgorithms rsa-sha2-512", "Ciphers -*-ctr", "MACs -umac*",
-    "Ciphers +aes128-cbc", "KexAlgorithms +diffie-hellman-group14-sha1", "KexAlgorithms -ecdh-*", "HostKeyAlgorithms -ecdsa*",
+    "Ciphers +aes128-cbc", "KexAlgorithms +diffie-hellman-group14-sha1", "HostKeyAlgorithms -ecdsa*",
 ]
 ONLY_OPENSSH = [  # settings that asyncssh reads otherwise, or not at all
     "User deploy  # comment", "ConnectTimeout 10s", "ConnectTimeout 1m", "ServerAliveInterval 1m", "PubkeyAuthentication unbound",
@@ -42,7 +42,7 @@ ONLY_OPENSSH = [  # settings that asyncssh reads otherwise, or not at all
     'UserKnownHostsFile "/a b" /two', "UserKnownHostsFile none", "UserKnownHostsFile ~/.ssh/kh_%h", "IdentityFile none",
     "Match final\nUser one", "Match !host web2\nUser one", "Match localuser root\nUser one", "CertificateFile none",
     "ServerAliveInterval 1h", "KexAlgorithms ^curve25519-sha256,ecdh-sha2-nistp256", "Ciphers ^aes128-ctr", "HostKeyAlgorithms ^rsa-sha2-512",
-    "CanonicalizeHostname no\nUser one", "ProxyJump ssh://me@bastion:24", "Compression yes\nPort 25",
+    "CanonicalizeHostname no\nUser one", "ProxyJump ssh://me@bastion:24", "Compression yes\nPort 25", "KexAlgorithms -ecdh-*",
 ]
 
 

@@ -280,7 +280,9 @@ class Target:
         methods = self._last.methods if self._last else ()
         only = f"; the server takes only {', '.join(methods)}" if methods and "publickey" not in methods else ""
         who = f"{self._said.user}@{self._said.hostname}:{self._said.port}"
-        by_key = f"allow keys there (PubkeyAuthentication yes in its sshd_config): ssh-copy-id {who.rpartition(':')[0]}"
+        port = "" if self._said.port == _PORT else f" -p {self._said.port}"
+        by_key = (f"allow keys there (PubkeyAuthentication yes in its sshd_config), and add yours: ssh-copy-id{port} "
+                  f"{self._said.user}@{self._said.hostname}")
         return errors.AuthenticationError(
             f"{self.host.name} does not let {who} in{only}; tried: {', '.join(found) or 'no key at all'}",
             by_key if only else hint or f"try by hand: {self.by_hand()}", host=self.host.name,

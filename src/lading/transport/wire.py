@@ -116,7 +116,7 @@ class Exchange:
 
     def __init__(
         self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None, slack: float = SLACK,
-        until: asyncio.Event | None = None, proof: float = PROOF,
+        until: asyncio.Event | None = None,
     ) -> None:
         self.host = host
         self.what = what
@@ -125,7 +125,6 @@ class Exchange:
         """Whether the host was not heard any more, although the connection is not closed."""
         self.proving = False
         """Whether it must show that the host runs what it is sent: the first command of a connection."""
-        self._proof = proof
         self._on_part = on_part
         self.until = until
         self._limit = what.timeout + slack
@@ -159,7 +158,7 @@ class Exchange:
         loop = asyncio.get_running_loop()
         later = [loop.call_later(beats.BEAT, watch)] if self.what.beats else []
         if self.proving:
-            later.append(loop.call_later(self._proof, self._check_proof))
+            later.append(loop.call_later(PROOF, self._check_proof))
         try:
             await self.wait()
         finally:
@@ -176,7 +175,7 @@ class Exchange:
 
     def _check_proof(self) -> None:
         if not self._parser.begun:
-            self.fail(self._no_shell(f"runs nothing of what it is sent within {self._proof:g} s: its login shell, or one of the "
+            self.fail(self._no_shell(f"runs nothing of what it is sent within {PROOF:g} s: its login shell, or one of the "
                                      "shell's start-up files, starts another shell or reads what is meant for the command"))
 
     def _no_shell(self, why: str) -> errors.ShellError:
