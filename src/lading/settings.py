@@ -319,7 +319,8 @@ class _Reader(nodes.Reader):
             environment["ANSIBLE_CONFIG"] = told.config
         if password:
             environment["ANSIBLE_VAULT_PASSWORD_FILE"] = password
-        return _inventory(folder / disk.expanded(path), labels, environment, folder)
+        user = self.ssh(top.get("ssh")).user
+        return _inventory(folder / disk.expanded(path), labels, environment, folder, user=user)
 
     def inventory(self, top: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
         """The path of the Ansible inventory and the variables that become labels; "" if the hosts are named here."""
@@ -530,9 +531,10 @@ class _Reader(nodes.Reader):
 
 
 def _inventory(
-    path: Path, labels: Sequence[str], environment: Mapping[str, str], fleet: Path, *, programs: bool = True
+    path: Path, labels: Sequence[str], environment: Mapping[str, str], fleet: Path, *, programs: bool = True,
+    user: str = "",
 ) -> hosts.Inventory:
     """See `ansible.read`."""
     with loading.later():  # most fleets name their hosts in lading.yaml
         from lading.inventory import ansible
-    return ansible.read(path, labels, environment, fleet, programs=programs)
+    return ansible.read(path, labels, environment, fleet, programs=programs, user=user)

@@ -317,6 +317,18 @@ def test_an_ansible_cfg_that_changes_how_inventories_are_read(place: Place, conf
     assert set(place.read().group_names()) == groups
 
 
+def test_what_an_ansible_cfg_says_of_how_hosts_are_reached(place: Place) -> None:  # F6
+    config = "[defaults]\nremote_user = ops\nprivate_key_file = keys/ops\n[ssh_connection]\nssh_args = -F own -4 -o ConnectTimeout=7\n"
+    written(place.folder, {"ansible.cfg": config, "inventory": "[web]\nw1\nw2 ansible_user=me ansible_ssh_private_key_file=/k\n"})
+    found = place.read().hosts
+    assert (found["w1"].user, found["w1"].key_file) == ("ops", str(place.folder / "keys/ops"))
+    assert (found["w2"].user, found["w2"].key_file) == ("me", "/k")
+    assert {(one.ssh_config, one.family, one.connect_timeout) for one in found.values()} == {(str(place.folder / "own"), "inet", 7)}
+    (place.folder / "lading.yaml").write_text("lading: 1\ninventory: inventory\nssh: {user: fleet}\n")
+    read = settings.load(place.folder / "lading.yaml", place.environment).inventory.hosts
+    assert (read["w1"].user, read["w2"].user, read["w1"].key_file) == ("", "me", str(place.folder / "keys/ops"))
+
+
 def test_without_ansible_only_static_files_can_be_read(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/nowhere/python")
     written(place.folder, {"static": "[web]\nw1\n", "aws.yml": "plugin: amazon.aws.aws_ec2\n", "templated": "w1 ansible_host='{{ x }}'\n"})

@@ -38,10 +38,12 @@ class _File:
 
 def read(
     path: Path, labels: Sequence[str], environment: Mapping[str, str], fleet: Path, *, programs: bool = True,
+    user: str = "",
 ) -> hosts.Inventory:
     """The hosts and groups of the inventory at *path*; the variables named in *labels* become labels of the hosts.
 
     *fleet* is the folder of the fleet file: an ansible.cfg may lie there, and relative key files are relative to it.
+    *user*: who logs in where a host names nobody, by the fleet file; else it is ansible.cfg's remote_user.
     Without *programs* nothing is run: an inventory that only Ansible can read is empty.
 
     Raises:
@@ -58,7 +60,7 @@ def read(
             found = ansible_program.ask(path, wanted, environment, config, why, lambda: _contents(path))
     except groups.InventoryError as wrong:
         raise errors.SettingsError(wrong.message, "correct it", file=wrong.place.file, line=wrong.place.line) from wrong
-    return _inventory(found, labels, fleet)
+    return _inventory(_by_configuration(found, config, user), labels, fleet)
 
 
 def static(path: Path, wanted: frozenset[str], config: configuration.Configuration) -> ansible_program.Found:
@@ -172,6 +174,20 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
             yield str(one), _load(one).content
 
 
+def _by_configuration(
+    found: ansible_program.Found, config: configuration.Configuration, user: str
+) -> ansible_program.Found:
+    """*found*, and below it what the ansible.cfg says of how each host is reached; a key file there is relative to it."""
+    said = {name: value for name, value in config.connection.items() if name != "ansible_user" or not user}
+    if not said or config.file is None:
+        return found
+    if "ansible_private_key_file" in said:
+        said["ansible_private_key_file"] = str(config.file.parent / Path(said["ansible_private_key_file"]).expanduser())
+    place = groups.Place(str(config.file))
+    below = {name: groups.Variable(value, place) for name, value in said.items()}
+    return dataclasses.replace(found, variables={host: {**below, **mine} for host, mine in found.variables.items()})
+
+
 def _inventory(found: ansible_program.Found, labels: Sequence[str], fleet: Path) -> hosts.Inventory:
     notes = {"": found.notes}
     known = {}
@@ -186,4 +202,5 @@ def _with_paths(host: hosts.Host, fleet: Path) -> hosts.Host:
     def whole(name: str) -> str:
         return str(fleet / Path(name).expanduser()) if name else ""
 
-    return dataclasses.replace(host, key_file=whole(host.key_file), known_hosts=whole(host.known_hosts))
+    return dataclasses.replace(host, key_file=whole(host.key_file), known_hosts=whole(host.known_hosts),
+                               ssh_config=host.ssh_config if host.ssh_config == "none" else whole(host.ssh_config))

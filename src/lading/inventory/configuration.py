@@ -1,8 +1,8 @@
-"""The ansible.cfg that holds for an inventory, and whether it changes how inventories are read."""
+"""The ansible.cfg that holds for an inventory: how hosts are reached, and whether it changes how inventories are read."""
 
 import configparser
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lading.inventory import groups
@@ -11,6 +11,11 @@ SETTINGS = {  # section → keys that change which hosts, groups and variables a
     "defaults": ("hash_behaviour", "precedence", "inventory_ignore_extensions", "inventory_ignore_patterns",
                  "force_valid_group_names", "yaml_valid_extensions", "vars_plugins_enabled", "vars_plugins"),
     "inventory": ("enable_plugins", "ignore_extensions", "ignore_patterns"),
+}
+REACHES = {  # section and key → the variable that says the same of one host
+    ("defaults", "remote_user"): "ansible_user", ("defaults", "private_key_file"): "ansible_private_key_file",
+    ("ssh_connection", "ssh_args"): "ansible_ssh_args", ("ssh_connection", "ssh_common_args"): "ansible_ssh_common_args",
+    ("ssh_connection", "ssh_extra_args"): "ansible_ssh_extra_args",
 }
 VARIABLES = (
     "ANSIBLE_HASH_BEHAVIOUR", "ANSIBLE_PRECEDENCE", "ANSIBLE_INVENTORY_IGNORE", "ANSIBLE_INVENTORY_IGNORE_REGEX",
@@ -21,10 +26,14 @@ VARIABLES = (
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The file that holds, if there is one; *reason*: what makes Ansible read inventories other than by default, or ""."""
+    """The file that holds, if there is one; *reason*: what makes Ansible read inventories other than by default, or "".
+
+    *connection*: variables of hosts that say nothing of it themselves.
+    """
 
     file: Path | None
     reason: str
+    connection: Mapping[str, str] = field(default_factory=dict)
 
 
 def find(inventory: Path, environment: Mapping[str, str], fleet: Path) -> Configuration:
@@ -33,22 +42,24 @@ def find(inventory: Path, environment: Mapping[str, str], fleet: Path) -> Config
     Raises:
         InventoryError: it cannot be read.
     """
-    for name in VARIABLES:
-        if environment.get(name):
-            return Configuration(_file(inventory, environment, fleet), f"the environment sets {name}")
+    set_here = next((name for name in VARIABLES if environment.get(name)), "")
     file = _file(inventory, environment, fleet)
-    if file is None:
-        return Configuration(None, "")
+    parser = _parsed(file) if file is not None else configparser.ConfigParser()
+    reason = f"the environment sets {set_here}" if set_here else ""
+    for section, key in ((section, key) for section, keys in SETTINGS.items() for key in keys):
+        if not reason and parser.has_option(section, key):
+            reason = f"it sets {key} in [{section}], which changes how inventories are read"
+    reaches = {variable: parser.get(*where).strip() for where, variable in REACHES.items() if parser.has_option(*where)}
+    return Configuration(file, reason, {name: value for name, value in reaches.items() if value})
+
+
+def _parsed(file: Path) -> configparser.ConfigParser:
     parser = configparser.ConfigParser(interpolation=None, inline_comment_prefixes=(";",), strict=False)
     try:
         parser.read_string(file.read_text(encoding="utf-8"), str(file))
     except (OSError, UnicodeDecodeError, configparser.Error) as wrong:
         raise groups.InventoryError(f"ansible.cfg cannot be read: {wrong}", groups.Place(str(file))) from wrong
-    for section, keys in SETTINGS.items():
-        for key in keys:
-            if parser.has_option(section, key):
-                return Configuration(file, f"it sets {key} in [{section}], which changes how inventories are read")
-    return Configuration(file, "")
+    return parser
 
 
 def _file(inventory: Path, environment: Mapping[str, str], fleet: Path) -> Path | None:

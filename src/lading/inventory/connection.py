@@ -30,6 +30,7 @@ INLINE_KEY = ("ansible_private_key", "ansible_ssh_private_key")
 PASSPHRASE = ("ansible_private_key_passphrase", "ansible_ssh_private_key_passphrase")
 SECRETS = (*BECOME_PASSWORD, *PASSWORD, *INLINE_KEY, *PASSPHRASE)  # only whether they are there matters
 
+_FAMILIES = {"any": "", "inet": "inet", "inet6": "inet6"}
 _SSH = ("ssh", "smart", "paramiko", "paramiko_ssh", "ansible.builtin.ssh", "ansible.builtin.paramiko_ssh")
 _SUDO = ("sudo", "ansible.builtin.sudo")
 _BY_ANSIBLE = "transport: ansible in lading.yaml lets Ansible make the connection"
@@ -95,6 +96,7 @@ class _Variables:
             "proxy_command": options.get("proxycommand", "") if not jump and options.get("proxycommand") != "none" else "",
             "known_hosts": options.get("userknownhostsfile", ""), "sudo": self._sudo(),
             "connect_timeout": self._whole(TIMEOUT) or int(options.get("connecttimeout", 0)),
+            "ssh_config": options.get("configfile", ""), "family": _FAMILIES[options.get("addressfamily", "any").lower()],
             "keepalive": int(options.get("serveraliveinterval", 0)),
         }
 
@@ -118,6 +120,8 @@ class _Variables:
                 for key in ("port", "connecttimeout", "serveraliveinterval"):
                     if not parsed.options.get(key, "0").isdecimal():
                         raise ValueError(f"{key} {parsed.options[key]}, which is no number")
+                if parsed.options.get("addressfamily", "any").lower() not in _FAMILIES:
+                    raise ValueError(f"addressfamily {parsed.options['addressfamily']}, which is none")
             except ValueError as bad:
                 raise self._refused((name,), f"has {bad}, which lading cannot honour",
                                     f"give the host a `Host` part in ~/.ssh/config; or {_BY_ANSIBLE}") from bad

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 HONOURED = frozenset({
     "port", "user", "identityfile", "proxyjump", "proxycommand", "connecttimeout", "serveraliveinterval", "userknownhostsfile",
+    "configfile", "addressfamily",
 })
 MOOT = frozenset({  # lading does it itself, or it changes nothing for commands without a terminal
     "addkeystoagent", "batchmode", "checkhostip", "compression", "connectionattempts", "controlmaster", "controlpath",
@@ -23,8 +24,9 @@ OVERRULED = {
 }
 _NAMES = {
     "J": "proxyjump", "i": "identityfile", "p": "port", "l": "user", "A": "forwardagent", "X": "forwardx11",
-    "Y": "forwardx11trusted",
+    "Y": "forwardx11trusted", "F": "configfile",
 }
+_FAMILIES = {"4": "inet", "6": "inet6"}
 _MOOT_FLAGS = frozenset("CqvTtnakx")
 _WITH_VALUE = frozenset("BbcDEeFIiJLlmOopQRSWw")
 
@@ -76,6 +78,8 @@ def _options(words: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _flag(letter: str, value: str) -> tuple[str, str]:
+    if letter in _FAMILIES:
+        return "addressfamily", _FAMILIES[letter]
     if letter not in _NAMES:
         raise ValueError(f"-{letter}")
     return _NAMES[letter], value

@@ -12,6 +12,7 @@ from lading.inventory import hosts
 from lading.transport import openssh
 
 CONNECT, KEEPALIVE = 10, 15  # seconds, where neither the fleet file nor the OpenSSH configuration says any
+_FLAGS = {"": "", "inet": " -4", "inet6": " -6"}
 _FAMILIES = {"any": socket.AF_UNSPEC, "inet": socket.AF_INET, "inet6": socket.AF_INET6}
 
 
@@ -42,7 +43,8 @@ def arguments(host: hosts.Host, said: openssh.Configured, settings: Mapping[str,
 
 def by_hand(host: hosts.Host) -> str:
     """What to add to a line of `ssh` for the host's own key and ProxyCommand."""
-    key = f" -i {shlex.quote(host.key_file)}" if host.key_file else ""
+    config = f" -F {shlex.quote(host.ssh_config)}" if host.ssh_config else ""
+    key = f"{config}{_FLAGS[host.family]} -i {shlex.quote(host.key_file)}" if host.key_file else f"{config}{_FLAGS[host.family]}"
     return key + (f" -o {shlex.quote(f'ProxyCommand={host.proxy_command}')}" if host.proxy_command else "")
 
 

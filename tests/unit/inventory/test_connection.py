@@ -27,6 +27,8 @@ def made(labels: tuple[str, ...] = (), **variables: Any) -> tuple[hosts.Host, tu
     ({"ansible_ssh_extra_args": "-o Port=5 -o User=x", "ansible_port": 6}, {"port": 6, "user": "x"}),
     ({"ansible_ssh_extra_args": "-o UserKnownHostsFile=k -o ConnectTimeout=3 -o ServerAliveInterval=9"},
      {"known_hosts": "k", "connect_timeout": 3, "keepalive": 9}),
+    ({"ansible_ssh_common_args": "-F conf -4"}, {"ssh_config": "conf", "family": "inet"}), ({"ansible_ssh_args": "-6C"}, {"family": "inet6"}),
+    ({"ansible_ssh_args": "-o AddressFamily=any"}, {}),
     ({"ansible_become": True}, {"sudo": True}), ({"ansible_become": "yes", "ansible_become_method": "sudo", "ansible_become_user": "root"}, {"sudo": True}),
     ({"ansible_become": False, "ansible_become_method": "su", "ansible_become_password": True}, {}), ({"ansible_connection": "ssh"}, {}),
     ({"ansible_host_key_checking": True}, {}), ({"ansible_become": 1, "ansible_become_exe": "sudo"}, {"sudo": True}),
@@ -46,7 +48,8 @@ def test_what_is_honoured(variables: dict[str, Any], fields: dict[str, Any]) -> 
     ({"ansible_port": 70000}, 1, "no whole number", "correct it"), ({"ansible_host": ["a"]}, 1, "one line of text", "correct it"),
     ({"ansible_user": "a\nb"}, 1, "one line of text", "correct it"), ({"ansible_ssh_private_key": True}, 1, "does not take", "ansible_ssh_private_key_file"),
     ({"ansible_private_key_passphrase": True}, 1, "does not take", "agent"), ({"ansible_ssh_pkcs11_provider": "p"}, 1, "does not take", "agent"), ({"ansible_ssh_common_args": "-o Ciphers=x"}, 1, "the option ciphers", "~/.ssh/config"),
-    ({"ansible_ssh_common_args": "-F file"}, 1, "-F", "~/.ssh/config"), ({"ansible_ssh_extra_args": "-p x"}, 1, "port x", "~/.ssh/config"),
+    ({"ansible_ssh_common_args": "-e x"}, 1, "-e", "~/.ssh/config"),
+    ({"ansible_ssh_common_args": "-o AddressFamily=ip"}, 1, "addressfamily ip", "~/.ssh/config"), ({"ansible_ssh_extra_args": "-p x"}, 1, "port x", "~/.ssh/config"),
     ({"ansible_ssh_extra_args": "'"}, 1, "No closing quotation", "~/.ssh/config"),
 ])
 def test_what_is_refused_when_the_host_is_chosen(variables: dict[str, Any], line: int, message: str, hint: str) -> None:
