@@ -15,6 +15,7 @@ from lading.transport import algorithms, configuration, openssh, reaching, targe
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 HOME = os.path.expanduser("~")  # noqa: PTH111 (a text)
+WEB1 = hosts.Host("web1")
 GROUP = "diffie-hellman-group-exchange-sha256"  # OpenSSH's, of which asyncssh would take small groups
 BLOCK = "Host web1\n  "
 ALIKE = [  # settings that asyncssh reads as OpenSSH does
@@ -66,7 +67,7 @@ def filled(path: str, said: dict[str, list[str]]) -> str:
     return path
 
 
-async def given(config: Path, host: hosts.Host = hosts.Host("web1"), **more: Any) -> tuple[dict[str, Any], openssh.Configured, target.Target]:
+async def given(config: Path, host: hosts.Host = WEB1, **more: Any) -> tuple[dict[str, Any], openssh.Configured, target.Target]:
     """What asyncssh gets for *host*, and out of what."""
     asked = configuration.OpenSsh([str(config)], **more)
     at = await target.resolve(host, {"connect_timeout": 0, "keepalive_interval": 0}, "", "", asked)

@@ -1,4 +1,4 @@
-"""OpenSSH's configuration of each host: `ssh -G` is asked, once for hosts that it does not tell apart; without `ssh`, asyncssh reads it."""
+"""OpenSSH's configuration of each host: `ssh -G` is asked, once for hosts that it does not tell apart; without `ssh`, it is read here (asyncssh)."""
 
 import asyncio
 import getpass
