@@ -197,6 +197,26 @@ async def test_hosts_that_are_alike_are_asked_for_once(text: str, calls: int, tm
     assert found[39] == await configuration.OpenSsh([str(config)]).of("db19")
 
 
+OWN = "".join(f"Host web{number}\n  HostName 192.0.2.{number}\n  User one\n" for number in range(20))
+
+
+@pytest.mark.parametrize(("text", "calls"), [
+    (f"{OWN}Host db*\n  User two\n", 2), (f"{OWN}Host *\n  ProxyJump gate\n  IdentityFile ~/.ssh/%h\n", 2), (f"Host db*\n  Port 23\n{OWN}", 2),
+    (f"{OWN}Match final all\n  Port 24\n", 2), (f"{OWN}Match final all\nHost 192.0.2.1?\n  Port 24\n", 3),
+    (f"Host web1*\n  HostName 192.0.2.1\n{OWN}", 13), (f"{OWN}Host web7 db7\n  Port 24\n", 4),
+])
+async def test_what_is_told_of_hosts_that_are_alike_is_what_each_would_be_told(text: str, calls: int, tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text(text)
+    program, notes = counted(tmp_path)
+    asked = configuration.OpenSsh([str(config)], program)
+    names = [f"{kind}{number}" for kind in ("web", "db") for number in range(20)]
+    found = await asyncio.gather(*(asked.of(name) for name in names))
+    assert len(notes.read_text().splitlines()) == calls + 1
+    for name, said in zip(names, found, strict=True):
+        assert said == await configuration.OpenSsh([str(config)]).of(name), name
+
+
 async def test_an_ssh_that_is_another_program(tmp_path: Path) -> None:
     (tmp_path / "ssh").write_text("#!/bin/sh\necho 'Unknown option -G' >&2\nexit 1\n")
     (tmp_path / "ssh").chmod(0o755)

@@ -154,11 +154,12 @@ async def _said(
         pinned = ""
     found: dict[str, Mapping[str, Any]] = {}
     reached: list[hosts.Host] = []
+    asked = configuration.OpenSsh()
     for host in chosen:
         if host.is_local:
             found[host.name] = {"ansible_connection": "local", **({"ansible_become": True} if host.sudo else {})}
         elif not _by_team(context, host):
-            way = await _way(context, host)
+            way = await _way(context, host, asked)
             reached += way
             found[host.name] = ansible.connection(way, pinned=bool(pinned))
         elif host.sudo and not fleet.inventory.groups:  # said in lading.yaml alone
@@ -166,14 +167,16 @@ async def _said(
     return found, [_file("known_hosts", ansible.pins(pinned, reached))] if pinned and reached else []
 
 
-async def _way(context: contexts.Context, host: hosts.Host) -> list[hosts.Host]:
+async def _way(
+    context: contexts.Context, host: hosts.Host, asked: configuration.OpenSsh
+) -> list[hosts.Host]:
     """The host, then those that it is reached through, the nearest first; each with the user that logs in there."""
     found: list[hosts.Host] = []
     through: hosts.Host | None = host
     while through is not None:
         if through.name in {one.name for one in found}:
             raise errors.InputError(f"the jump hosts lead in a circle: {through.name}", "correct jump: in lading.yaml", host=host.name)
-        found.append(replace(through, user=await _user(context, through)))
+        found.append(replace(through, user=await _user(context, through, asked)))
         before, _, last = through.jump.rpartition(",")
         name = last.strip()
         following = (context.settings.inventory.hosts.get(name) or reaching.specification(name)) if name else None
@@ -181,12 +184,12 @@ async def _way(context: contexts.Context, host: hosts.Host) -> list[hosts.Host]:
     return found
 
 
-async def _user(context: contexts.Context, host: hosts.Host) -> str:
+async def _user(context: contexts.Context, host: hosts.Host, asked: configuration.OpenSsh) -> str:
     """Who logs in: where the OpenSSH configuration leads to the host, the user that it names comes first."""
     general = context.settings.ssh.user
     if host.user or host.address or not general:
         return host.user or general
-    return (await target.resolve(host, {}, general, "", configuration.OpenSsh())).way().rpartition("@")[0]
+    return (await target.resolve(host, {}, general, "", asked)).way().rpartition("@")[0]
 
 
 def _run(context: contexts.Context, inventories: Sequence[str], output: Path) -> str:

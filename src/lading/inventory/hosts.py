@@ -10,8 +10,8 @@ from lading import by_reference, errors
 from lading.inventory import patterns
 
 LOCAL = "local"
-_ADDRESS = re.compile(r"(?:ssh://)?(?:([^@\s\[\]:]+)@)?(\[[0-9A-Fa-f:.%]+\]|[^@:\[\]\s/-][^@:\[\]\s/]*)(?::(\d{1,5}))?/?")
-_IPV6 = re.compile(r"[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:%\w+)?")
+_ADDRESS = re.compile(r"(?:ssh://)?(?:([^\s\[\]:]+)@)?(\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[^@:\[\]\s/-][^@:\[\]\s/]*)(?::(\d{1,5}))?/?")
+_IPV6 = re.compile(r"[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:%[\w.-]+)?")
 
 
 @dataclass(frozen=True, slots=True)

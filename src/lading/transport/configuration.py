@@ -15,7 +15,7 @@ from typing import Any
 import asyncssh
 
 from lading import disk, errors, process
-from lading.transport import openssh
+from lading.transport import openssh, ssh_blocks
 
 SYSTEM = "/etc/ssh/ssh_config"
 MISSING = ("`ssh` is not installed here: lading reads ~/.ssh/config itself, without /etc/ssh/ssh_config, and some lines otherwise "
@@ -86,23 +86,23 @@ class OpenSsh:
         self, name: str, user: str, port: int, otherwise: str, files: list[str] | None
     ) -> openssh.Answer:
         key = (user, port, otherwise, *(files or [""]))
-        texts = await self._once(("texts", *key[3:]), asyncio.to_thread(self._texts, files))
-        kind = openssh.alike(texts, name)
+        blocks = await self._once(("blocks", *key[3:]), asyncio.to_thread(self._blocks, files))
+        kind = blocks.kind(name) if blocks is not None else None
         if kind is None:
             return await self._alone(key, name, user, port, otherwise, files)
-        first, found = await self._once((key, kind), self._first(name, user, port, otherwise, files))
+        first, address, found = await self._once((key, kind), self._first(name, kind.hostname, user, port, otherwise, files))
         if name == first:
             return dict(found)
-        if found.get("hostname") == (first,) and found.get("canonicalizehostname", ("false",))[0] in ("false", "no"):
-            return {**found, "hostname": (name,)}
+        if found.get("hostname") == (address,) and found.get("canonicalizehostname", ("false",))[0] in ("false", "no"):
+            return {**found, "hostname": (kind.hostname,)}
         return await self._alone(key, name, user, port, otherwise, files)
 
     async def _alone(self, key: tuple[Any, ...], name: str, *rest: Any) -> openssh.Answer:
         found: openssh.Answer = await self._once((key, "alone", name), self._ask(name, *rest))
         return found
 
-    async def _first(self, name: str, *rest: Any) -> tuple[str, openssh.Answer]:
-        return name, await self._ask(name, *rest)
+    async def _first(self, name: str, address: str, *rest: Any) -> tuple[str, str, openssh.Answer]:
+        return name, address, await self._ask(name, *rest)
 
     async def _ask(self, name: str, user: str, port: int, otherwise: str, files: list[str] | None) -> openssh.Answer:
         file, text = self._file(files, otherwise)
@@ -140,11 +140,11 @@ class OpenSsh:
     def _read(self, files: list[str] | None) -> list[str]:
         return [f"{self._here.home}/.ssh/config", SYSTEM] if files is None else [one for one in files if one != "none"]
 
-    def _texts(self, files: list[str] | None) -> list[str]:
-        """The texts of all files that count, included ones too; a line that nobody can read alike where there are too many."""
+    def _blocks(self, files: list[str] | None) -> ssh_blocks.Blocks | None:
+        """What all files that count say, included ones too; None where only OpenSSH can read them."""
         found: list[str] = []
         self._collect([Path(one) for one in self._read(files)], found, 0)
-        return found
+        return ssh_blocks.read(found)
 
     def _collect(self, paths: Sequence[Path], found: list[str], depth: int) -> None:
         if depth > _DEEP:

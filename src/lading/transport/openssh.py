@@ -1,4 +1,4 @@
-"""What OpenSSH's configuration says of one host: what `ssh -G` prints, read; which hosts it tells apart (pure)."""
+"""What OpenSSH's configuration says of one host: what `ssh -G` prints, read (pure)."""
 
 import hashlib
 import re
@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 ALGORITHMS = ("KexAlgorithms", "Ciphers", "MACs", "HostKeyAlgorithms")
 _MANY = ("identityfile", "certificatefile")  # printed once for each value
 _YES = ("yes", "true", "unbound", "host-bound")
-_LATER = {"proxycommand", "proxyjump", "identityfile", "certificatefile", "identityagent", "controlpath", "localcommand",
-          "remotecommand"}  # `ssh -G` prints their tokens as they are written
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 Answer = Mapping[str, tuple[str, ...]]
@@ -116,33 +114,6 @@ def change(wanted: str, default: str) -> str:
         if mine[size:] == [one for one in usual if one not in mine[:size]]:
             return "^" + ",".join(mine[:size])
     return wanted
-
-
-def alike(texts: Sequence[str], name: str) -> tuple[str, ...] | None:
-    """The `Host` patterns of the files *texts* that *name* fits.
-
-    Hosts that fit the same are told apart by their names alone. None: each must be asked for, since
-    a line runs a program, or is one that only OpenSSH can read.
-    """
-    found: list[str] = []
-    for line in (line.strip() for text in texts for line in text.splitlines()):
-        keyword, _, rest = re.sub(r"\s*=\s*|\s+", " ", line, count=1).partition(" ")
-        keyword = keyword.lower()
-        if keyword == "match" and rest.strip().lower() != "all":
-            return None
-        if "%" in rest and not keyword.startswith("#") and keyword not in _LATER:
-            return None
-        if keyword != "host":
-            continue
-        if re.search(r"[\"'=#,\\]", rest):
-            return None
-        found += [pattern for pattern in rest.split() if _fits(pattern.lstrip("!"), name)]
-    return tuple(found)
-
-
-def _fits(pattern: str, name: str) -> bool:
-    parts = {"*": ".*", "?": "."}
-    return re.fullmatch("".join(parts.get(letter, re.escape(letter)) for letter in pattern), name, re.I) is not None
 
 
 def _tokens(name: str, hostname: str, port: str, user: str, alias: str, jump: str, here: Here) -> dict[str, str]:

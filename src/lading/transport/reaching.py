@@ -66,7 +66,8 @@ def specification(text: str) -> hosts.Host:
     Raises:
         SettingsError: it is none.
     """
-    found = re.fullmatch(r"(?:ssh://)?(?:(.+)@)?(\[[^\]]+\]|[^:\[\]]+)(?::(\d+))?", text)
-    if found is None:
-        raise errors.SettingsError(f"jump: {text!r} is neither a host nor [user@]host[:port]", "correct it in lading.yaml")
-    return hosts.Host(name=found[2].strip("[]"), user=found[1] or "", port=int(found[3] or 0))
+    try:
+        at = hosts.parse_address("", text)
+    except errors.InputError as bad:
+        raise errors.SettingsError(f"jump: {text!r} is neither a host nor [user@]host[:port]", "correct it in lading.yaml") from bad
+    return dataclasses.replace(at, name=at.address, address="")  # a name is looked for in the OpenSSH configuration

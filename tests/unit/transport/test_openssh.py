@@ -1,4 +1,4 @@
-"""What `ssh -G` prints, as values: tokens, lists of algorithms, files with spaces; and which hosts are told apart."""
+"""What `ssh -G` prints, as values: tokens, lists of algorithms, files with spaces."""
 
 import pytest
 
@@ -56,12 +56,3 @@ def test_lists_as_changes(wanted: str, change: str) -> None:
 
 def test_a_shorter_list_stays_one_but_for_host_keys() -> None:
     assert read("kexalgorithms a,b\nciphers x,y\nhostkeyalgorithms e").algorithms == {"KexAlgorithms": "a,b", "HostKeyAlgorithms": "-r"}
-
-
-@pytest.mark.parametrize(("text", "kind"), [
-    ("", ()), ("Host web1 web2\nUser x", ("web1",)), ("Host WEB?", ("WEB?",)), ("Host *.x !web*", ("!web*",)), ("host=web1", ("web1",)),
-    ("Match all", ()), ("Match host web1", None), ('Host "web1"', None), ("Host a,web1", None), ("Host web1 # x", None),
-    ("HostName %h.x", None), ("# 100%", ()), ("ProxyCommand nc %h", ()),
-])
-def test_which_hosts_are_told_apart(text: str, kind: tuple[str, ...] | None) -> None:
-    assert openssh.alike(["", text], "web1") == kind
