@@ -80,7 +80,7 @@ def test_an_address_as_ssh_takes_it(text: str, user: str, address: str, port: in
     assert (host.user, host.address, host.port) == (user, address, port)
 
 
-@pytest.mark.parametrize("text", ["", "a b", "@h", "h:", "h:99999", "h:0", "[::1", "h/x", "-oProxyCommand=x", "h:22:23x"])
+@pytest.mark.parametrize("text", ["", "a b", "@h", "h:", "h:99999", "h:0", "[::1", "h/x", "-oProxyCommand=x", "h:22:23x", "a:b:c"])
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(errors.InputError, match="is no address"):
         hosts.parse_address("x", text)

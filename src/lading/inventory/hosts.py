@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,6 @@ from lading.inventory import patterns
 
 LOCAL = "local"
 _ADDRESS = re.compile(r"(?:ssh://)?(?:([^\s\[\]:]+)@)?(\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[^@:\[\]\s/-][^@:\[\]\s/]*)(?::(\d{1,5}))?/?")
-_IPV6 = re.compile(r"[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:%[\w.-]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,14 +322,21 @@ def parse_address(name: str, text: str) -> Host:
         InputError: it is none.
     """
     found = _ADDRESS.fullmatch(text)
-    bare = found is None and _IPV6.fullmatch(text)
-    if bare:
+    if found is None and _is_ipv6(text):
         return Host(name, text)
     port = int(found[3] or 0) if found is not None else 0
     if found is None or port > 65535 or (found[3] and not port):
         raise errors.InputError(
             f"{text!r} is no address: [user@]host[:port]", "such as deploy@10.0.0.11:2222, or [fe80::1]:2222")
     return Host(name, found[2].strip("[]"), found[1] or "", port)
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def split_names(names: Sequence[str]) -> list[str]:
