@@ -1,6 +1,7 @@
 """What one command costs over SSH and through Ansible, against a real sshd on loopback: `.venv/bin/python bench/transport_cost.py`."""
 
 import asyncio
+import os
 import statistics
 import sys
 import tempfile
@@ -34,7 +35,7 @@ async def main() -> None:
         inventory.write_text(f"web1 ansible_host=127.0.0.1 ansible_port={server.port} ansible_user={server.user} ansible_ssh_common_args="
                              f"'-F {server.config} -o UserKnownHostsFile={server.known_hosts}'\n")
         reach = ansible_session.Reach((str(inventory),))
-        over_ssh = ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=[str(server.config)])
+        over_ssh = ssh.SshTransport(environment=os.environ, known_hosts=str(server.known_hosts), config_files=[str(server.config)])
         for name, transport, payload in (
             ("SSH", over_ssh, ()), ("Ansible", ansible.AnsibleTransport(reach), ()),
             ("Ansible, with a secret", ansible.AnsibleTransport(reach), (command.Secret(b"x"),)),

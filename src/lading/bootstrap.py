@@ -88,12 +88,12 @@ async def reaching(
 
 
 async def host_keys(
-    fleet: settings.Settings, chosen: Sequence[hosts.Host], tell: Tell | None = None
+    environment: Mapping[str, str], fleet: settings.Settings, chosen: Sequence[hosts.Host], tell: Tell | None = None
 ) -> list[tuple[str, list[tuple[str, str, str]]]]:
     """The keys that each of *chosen* shows, whether they are pinned or not."""
     with loading.later(), loading.without_optional_libraries():  # as in `_reached`
         from lading import connecting
-    transport = connecting.over_ssh(fleet, tell)
+    transport = connecting.over_ssh(fleet, environment, tell)
     try:
         return [(host.name, await transport.fetch_host_keys(host)) for host in chosen]
     finally:

@@ -17,7 +17,7 @@ def build_transport(
     fleet: settings.Settings, environment: Mapping[str, str], tell: Tell | None = None
 ) -> base.Transport:
     """How this fleet's hosts are reached: each over the transport that is said for it."""
-    by_name: dict[str, base.Transport] = {"ssh": over_ssh(fleet, tell)}
+    by_name: dict[str, base.Transport] = {"ssh": over_ssh(fleet, environment, tell)}
     wanted = {host.transport for host in fleet.inventory.hosts.values()}
     if "ansible" in wanted:
         by_name["ansible"] = _over_ansible(fleet, environment)
@@ -39,10 +39,12 @@ def build_engine(
     return coordinator.ComposeHosts(driver.connect(transport, fleet.state_dir, asked))
 
 
-def over_ssh(fleet: settings.Settings, tell: Tell | None = None) -> ssh.SshTransport:
+def over_ssh(
+    fleet: settings.Settings, environment: Mapping[str, str], tell: Tell | None = None
+) -> ssh.SshTransport:
     """Connections as the fleet file wants them."""
     return ssh.SshTransport(
-        user=fleet.ssh.user, known_hosts=str(fleet.ssh.known_hosts),
+        environment=environment, user=fleet.ssh.user, known_hosts=str(fleet.ssh.known_hosts),
         connect_timeout=fleet.ssh.connect_timeout, keepalive=fleet.ssh.keepalive,
         keepalive_count=fleet.ssh.keepalive_count, parallel=fleet.ssh.parallel,
         max_connections=fleet.ssh.max_connections, lookup=fleet.inventory.hosts.get,

@@ -29,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sshd_server.Ssh
 async def over(request: pytest.FixtureRequest, server: sshd_server.Sshd) -> AsyncIterator[base.Attaching]:
     transport: base.Transport = local.LocalTransport()
     if request.param != "local":
-        transport = ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=[str(server.config)])
+        transport = ssh.SshTransport(environment=os.environ, known_hosts=str(server.known_hosts), config_files=[str(server.config)])
     if request.param == "routed":
         transport = telling.TellingTransport(routed.RoutedTransport({"ssh": transport}), lambda text: None)
     yield base.attaching(transport, server.host())
@@ -128,7 +128,7 @@ async def test_a_signal_that_ended_it_is_in_its_status(over: base.Attaching, hos
 
 
 async def test_a_lost_connection_is_no_status(host: hosts.Host, server: sshd_server.Sshd) -> None:
-    transport = ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=[str(server.config)])
+    transport = ssh.SshTransport(environment=os.environ, known_hosts=str(server.known_hosts), config_files=[str(server.config)])
     session = await transport.attach(host, a_script("echo set; exec sleep 60"), None)
     await come(session, b"set\n")
     server.signal_sessions(signal.SIGKILL)
@@ -139,7 +139,7 @@ async def test_a_lost_connection_is_no_status(host: hosts.Host, server: sshd_ser
 
 async def test_there_is_room_where_a_server_lets_one_session_in(tmp_path: Path) -> None:
     server = sshd_server.Sshd(tmp_path / "sshd", "MaxSessions 1")
-    transport = ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=[str(server.config)])
+    transport = ssh.SshTransport(environment=os.environ, known_hosts=str(server.known_hosts), config_files=[str(server.config)])
     try:
         dialled = command.Command("engine", "exec cat", M, timeout=60)
         await transport.open_program(server.host(), dialled)

@@ -32,7 +32,7 @@ async def link(server: sshd_server.Sshd) -> AsyncIterator[Link]:
 
 @pytest.fixture
 async def transport(server: sshd_server.Sshd) -> AsyncIterator[ssh.SshTransport]:
-    one = ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=[str(server.config)])
+    one = ssh.SshTransport(environment=os.environ, known_hosts=str(server.known_hosts), config_files=[str(server.config)])
     yield one
     await one.close()
 

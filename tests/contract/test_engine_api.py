@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import gc
 import json
+import os
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -51,7 +52,7 @@ class Host:
 
     def transport(self) -> ssh.SshTransport:
         """A connection of its own."""
-        return ssh.SshTransport(known_hosts=str(self.sshd.known_hosts), config_files=[str(self.sshd.config)])
+        return ssh.SshTransport(environment=os.environ, known_hosts=str(self.sshd.known_hosts), config_files=[str(self.sshd.config)])
 
 
 MakeHost = Callable[..., Host]

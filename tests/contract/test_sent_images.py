@@ -64,7 +64,7 @@ async def asked(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         scripted.docker(tmp_path / "bin")
         more = [] if request.param == "forwarded" else ["AllowStreamLocalForwarding no"]
         sshd = sshd_server.Sshd(tmp_path / "sshd", f"SetEnv PATH={tmp_path / 'bin'}:/usr/bin:/bin HOME={tmp_path}", *more)
-        transport, where = ssh.SshTransport(known_hosts=str(sshd.known_hosts), config_files=[str(sshd.config)]), sshd.host()
+        transport, where = ssh.SshTransport(environment=os.environ, known_hosts=str(sshd.known_hosts), config_files=[str(sshd.config)]), sshd.host()
     one = engine.Engine(transport, where)
     one.use_socket(str(scripted.socket))
     yield one, scripted

@@ -1,5 +1,6 @@
 """A server is offered nothing weaker than OpenSSH's own defaults: refused with what it wanted; a user's ssh_config may ask for more."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -39,7 +40,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
 
 async def said(server: sshd_server.Sshd) -> str:
     """What a server answers."""
-    transport = ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=[str(server.config)])
+    transport = ssh.SshTransport(environment=os.environ, known_hosts=str(server.known_hosts), config_files=[str(server.config)])
     try:
         return (await transport.run(server.host(), HELLO)).text("a")
     finally:
@@ -53,7 +54,7 @@ async def test_weak_ones_are_refused_by_name(make: Make, words: str) -> None:
         await said(server)
     option, _, names = words.split("\n")[0].partition(" ")
     assert f"Host 127.0.0.1, and below it: {option} +{names}" in caught.value.hint
-    transport = ssh.SshTransport(config_files=[str(server.config)])
+    transport = ssh.SshTransport(environment=os.environ, config_files=[str(server.config)])
     with pytest.raises(errors.UnreachableError, match=WEAK[words]):
         await transport.fetch_host_keys(server.host())
     await transport.close()

@@ -1,6 +1,7 @@
 """Hosts that `ssh` reaches are reached the same way, with the same key; those that it does not are refused by what they wanted."""
 
 import dataclasses
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -54,7 +55,7 @@ def agent(tmp_path: Path) -> Iterator[Agent]:
 
 
 async def hello(server: sshd_server.Sshd, host: hosts.Host) -> str:
-    transport = ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=[str(server.config)])
+    transport = ssh.SshTransport(environment=os.environ, known_hosts=str(server.known_hosts), config_files=[str(server.config)])
     try:
         return (await transport.run(host, HELLO)).text("a")
     finally:
@@ -169,7 +170,7 @@ async def test_a_startup_file_that_starts_another_shell(
     monkeypatch.setattr(wire, "PROOF", 2.0)
     payload = bytes(3 * 8192)
     what = command.Command("first", f"head -c {len(payload)} >/dev/null; printf '\\n{M} a\\n'; echo hello", M, (payload,))
-    transport = ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=[str(server.config)])
+    transport = ssh.SshTransport(environment=os.environ, known_hosts=str(server.known_hosts), config_files=[str(server.config)])
     begun = time.monotonic()
     with pytest.raises(errors.ShellError, match=said) as caught:
         await transport.run(server.host(), what)
@@ -179,7 +180,7 @@ async def test_a_startup_file_that_starts_another_shell(
 
 async def test_what_is_proven_once_is_not_asked_again(make: Make) -> None:
     server = make()
-    transport = ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=[str(server.config)])
+    transport = ssh.SshTransport(environment=os.environ, known_hosts=str(server.known_hosts), config_files=[str(server.config)])
     what = command.Command("first", f"printf '\\n{M} a\\n'; head -c 30000 | wc -c; printf '\\n{M} end\\n'", M, (bytes(30000),))
     for _ in range(2):
         done = await transport.run(server.host(), what)

@@ -69,7 +69,7 @@ def filled(path: str, said: dict[str, list[str]]) -> str:
 
 async def given(config: Path, host: hosts.Host = WEB1, **more: Any) -> tuple[dict[str, Any], openssh.Configured, target.Target]:
     """What asyncssh gets for *host*, and out of what."""
-    asked = configuration.OpenSsh([str(config)], **more)
+    asked = configuration.OpenSsh(os.environ, [str(config)], **more)
     at = await target.resolve(host, {"connect_timeout": 0, "keepalive_interval": 0}, "", "", asked)
     return at._arguments, at._said, at
 
@@ -146,7 +146,7 @@ async def test_the_fleets_user_is_for_names_without_one(text: str, user: str, tm
     config = tmp_path / "config"
     config.write_text(f"{text}\n")
     for program in (None, ""):
-        asked = configuration.OpenSsh([str(config)], program)
+        asked = configuration.OpenSsh(os.environ, [str(config)], program)
         assert (await target.resolve(hosts.Host("web1"), {}, "fleet", "", asked))._said.user == user
         addressed = hosts.Host("web1", "192.0.2.1")
         assert (await target.resolve(addressed, {}, "fleet", "", asked))._said.user == "fleet"
@@ -159,7 +159,7 @@ async def test_a_home_of_ones_own_counts_and_so_does_the_systems(tmp_path: Path,
     system.write_text("Port 26\nUser everybody\n")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(configuration, "SYSTEM", str(system))
-    said = await configuration.OpenSsh().of("web1")
+    said = await configuration.OpenSsh(os.environ).of("web1")
     assert (said.port, said.user, said.identity_files) == (25, "everybody", (str(tmp_path / ".ssh" / "mine"),))
     assert said.known_hosts[0] == str(tmp_path / ".ssh" / "known_hosts")
 
@@ -187,14 +187,14 @@ async def test_hosts_that_are_alike_are_asked_for_once(text: str, calls: int, tm
     config = tmp_path / "config"
     config.write_text(text)
     program, notes = counted(tmp_path)
-    asked = configuration.OpenSsh([str(config)], program)
+    asked = configuration.OpenSsh(os.environ, [str(config)], program)
     names = [f"{kind}{number}" for kind in ("web", "db") for number in range(20)]
     for _ in range(2):
         found = await asyncio.gather(*(asked.of(name) for name in names))
     assert len(notes.read_text().splitlines()) == calls + 1, "and one for what OpenSSH does by itself"
-    single = configuration.OpenSsh([str(config)])
+    single = configuration.OpenSsh(os.environ, [str(config)])
     assert found[0] == await single.of("web0")
-    assert found[39] == await configuration.OpenSsh([str(config)]).of("db19")
+    assert found[39] == await configuration.OpenSsh(os.environ, [str(config)]).of("db19")
 
 
 OWN = "".join(f"Host web{number}\n  HostName 192.0.2.{number}\n  User one\n" for number in range(20))
@@ -209,12 +209,12 @@ async def test_what_is_told_of_hosts_that_are_alike_is_what_each_would_be_told(t
     config = tmp_path / "config"
     config.write_text(text)
     program, notes = counted(tmp_path)
-    asked = configuration.OpenSsh([str(config)], program)
+    asked = configuration.OpenSsh(os.environ, [str(config)], program)
     names = [f"{kind}{number}" for kind in ("web", "db") for number in range(20)]
     found = await asyncio.gather(*(asked.of(name) for name in names))
     assert len(notes.read_text().splitlines()) == calls + 1
     for name, said in zip(names, found, strict=True):
-        assert said == await configuration.OpenSsh([str(config)]).of(name), name
+        assert said == await configuration.OpenSsh(os.environ, [str(config)]).of(name), name
 
 
 async def test_an_ssh_that_is_another_program(tmp_path: Path) -> None:
@@ -222,4 +222,4 @@ async def test_an_ssh_that_is_another_program(tmp_path: Path) -> None:
     (tmp_path / "ssh").chmod(0o755)
     config = tmp_path / "config"
     config.write_text("Port 23\n")
-    assert (await configuration.OpenSsh([str(config)], str(tmp_path / "ssh")).of("web1")).port == 23
+    assert (await configuration.OpenSsh(os.environ, [str(config)], str(tmp_path / "ssh")).of("web1")).port == 23

@@ -1,6 +1,7 @@
 """Keys that a host does not take, and certificates: what lading says of each, and what to type."""
 
 import asyncio
+import os
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -27,7 +28,7 @@ def server(tmp_path: Path) -> Iterator[sshd_server.Sshd]:
 @pytest.fixture
 async def transport(server: sshd_server.Sshd, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ssh.SshTransport]:
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    one = ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=[str(server.config)])
+    one = ssh.SshTransport(environment=os.environ, known_hosts=str(server.known_hosts), config_files=[str(server.config)])
     yield one
     await one.close()
 
@@ -76,7 +77,7 @@ async def test_a_locked_key_that_the_agent_holds_is_not_said_to_be_missing_there
         server.config.write_text(f"Host *\nIdentityFile {mine}\nIdentityAgent none\n")
         assert await denied(transport, server.host()) == (f"{mine} has a passphrase, and no agent holds it", f"ssh-add {mine}")
         server.config.write_text(f"Host *\nIdentityFile {mine}\nIdentityAgent {path}\n")
-        again = ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=[str(server.config)])  # a call asks once
+        again = ssh.SshTransport(environment=os.environ, known_hosts=str(server.known_hosts), config_files=[str(server.config)])  # a call asks once
         last, hint = await denied(again, server.host())
         await again.close()
         assert last.startswith("ssh-ed25519 SHA256:") and last.endswith(" mine from the agent")

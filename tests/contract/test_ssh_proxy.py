@@ -1,5 +1,6 @@
 """ProxyCommand: run by a shell as OpenSSH runs it, whatever it writes to stderr; nothing of it is left behind."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def by_ssh(server: sshd_server.Sshd) -> str:
 @pytest.mark.parametrize("proxy", ["{by_ssh} 2>/dev/null", "{by_ssh} 2>&-", "sh -c 'echo to %h:%p >&2; exec {by_ssh}'"])
 async def test_one_connection_and_nothing_left_of_it(server: sshd_server.Sshd, proxy: str) -> None:
     host = behind(server, proxy.format(by_ssh=by_ssh(server)))
-    transport = ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=[str(server.config)])
+    transport = ssh.SshTransport(environment=os.environ, known_hosts=str(server.known_hosts), config_files=[str(server.config)])
     for _ in range(2):
         assert (await transport.run(host, HELLO)).text("a") == "hello"
     assert server.logins() == 2  # one to it, one through it
@@ -49,7 +50,7 @@ def read(path: Path) -> bytes:
 
 async def test_one_that_fails_is_named(server: sshd_server.Sshd) -> None:
     host = behind(server, "false %h")
-    transport = ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=[str(server.config)])
+    transport = ssh.SshTransport(environment=os.environ, known_hosts=str(server.known_hosts), config_files=[str(server.config)])
     with pytest.raises(errors.UnreachableError, match="is not reached by its ProxyCommand, 'false 127.0.0.1'") as caught:
         await transport.run(host, HELLO)
     assert caught.value.hint == f"try by hand: ssh -p {host.port} {server.user}@web1"

@@ -1,6 +1,7 @@
 """What a host says of itself counts: its own key, its own known_hosts, a ProxyCommand, its own times."""
 
 import dataclasses
+import os
 import socket
 from pathlib import Path
 
@@ -18,7 +19,7 @@ HELLO = command.Command("hello", f"printf '\\n{M} a\\n'; echo hello", M)
 
 async def hello(server: sshd_server.Sshd, host: hosts.Host, **more: object) -> str:
     arguments = {"known_hosts": str(server.known_hosts), "config_files": [str(server.config)], **more}
-    transport = ssh.SshTransport(**arguments)  # type: ignore[arg-type]
+    transport = ssh.SshTransport(environment=os.environ, **arguments)  # type: ignore[arg-type]
     try:
         return (await transport.run(host, HELLO)).text("a")
     finally:

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import os
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -33,7 +34,7 @@ async def connect(server: sshd_server.Sshd) -> AsyncIterator[Connect]:
 
     def one(**more: object) -> ssh.SshTransport:
         arguments = {"known_hosts": str(server.known_hosts), "config_files": [str(server.config)], **more}
-        made.append(ssh.SshTransport(**arguments))  # type: ignore[arg-type]
+        made.append(ssh.SshTransport(environment=os.environ, **arguments))  # type: ignore[arg-type]
         return made[-1]
 
     yield one

@@ -1,6 +1,7 @@
 """What `--verbose` tells of commands: all that is sent, never a secret; how each ended; which way a connection went."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ async def test_sudo_failures_and_cancellation_are_told(tmp_path: Path) -> None:
     told: list[str] = []
     assert telling.begins(hosts.Host("web1", sudo=True), a_command("id")).startswith("web1 stage: begins (by sudo, at most 60 s)\n")
     nobody = hosts.Host("web1", "127.0.0.1", port=sshd_server.free_port())
-    transport = telling.TellingTransport(ssh.SshTransport(config_files=[], known_hosts=str(tmp_path / "none")), told.append)
+    transport = telling.TellingTransport(ssh.SshTransport(environment=os.environ, config_files=[], known_hosts=str(tmp_path / "none")), told.append)
     with pytest.raises(errors.UnreachableError):
         await transport.run(nobody, a_command("id"))
     assert f"web1 stage: web1 (127.0.0.1:{nobody.port}) refuses the connection (" in told[1]
@@ -60,7 +61,7 @@ async def test_sudo_failures_and_cancellation_are_told(tmp_path: Path) -> None:
 async def test_the_way_of_each_connection(tmp_path: Path) -> None:
     server = sshd_server.Sshd(tmp_path / "sshd")
     told: list[str] = []
-    transport = ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=[str(server.config)], tell=told.append)
+    transport = ssh.SshTransport(environment=os.environ, known_hosts=str(server.known_hosts), config_files=[str(server.config)], tell=told.append)
     try:
         for _ in range(2):
             await transport.run(server.host(), a_command("id"))

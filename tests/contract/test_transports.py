@@ -51,7 +51,7 @@ async def make(request: pytest.FixtureRequest, server: sshd_server.Sshd, invento
         if request.param == "local":
             made.append(local.LocalTransport(slack=slack))
         elif request.param in ("ssh", "told"):
-            over_ssh = ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=files, slack=slack)
+            over_ssh = ssh.SshTransport(environment=os.environ, known_hosts=str(server.known_hosts), config_files=files, slack=slack)
             made.append(over_ssh if request.param == "ssh" else telling.TellingTransport(over_ssh, lambda text: None))
         else:
             made.append(ansible.AnsibleTransport(ansible_session.Reach((inventory,)), slack=slack))
@@ -318,7 +318,7 @@ def test_the_remote_line_in_every_login_shell(
 
 async def test_sudo_gives_a_group_and_no_other_user(server: sshd_server.Sshd) -> None:
     """`sudo_group`: what it runs may talk to whatever that group may, as the user who logs in."""
-    one = ssh.SshTransport(known_hosts=str(server.known_hosts), config_files=[str(server.config)])
+    one = ssh.SshTransport(environment=os.environ, known_hosts=str(server.known_hosts), config_files=[str(server.config)])
     try:
         done = await one.run(dataclasses.replace(server.host(), sudo_group="daemon"), a_command("part a; id -un; id -gn; part end"))
     finally:

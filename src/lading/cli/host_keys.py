@@ -35,7 +35,7 @@ def trust(config: str, names: tuple[str, ...], yes: bool, replace: bool) -> int:
     with loading.later():  # all else here is about files: no host is asked, and no ledger opened
         from lading import bootstrap
         from lading.cli import session
-    for name, keys in session.run(bootstrap.host_keys(found, chosen, session.teller())):
+    for name, keys in session.run(bootstrap.host_keys(os.environ, found, chosen, session.teller())):
         pinned = _pin(name, keys, pinned, yes, replace)
     with disk.writing(path, PINS):
         path.write_text("\n".join(pinned) + "\n", errors="surrogateescape")

@@ -154,7 +154,7 @@ async def _said(
         pinned = ""
     found: dict[str, Mapping[str, Any]] = {}
     reached: list[hosts.Host] = []
-    asked = configuration.OpenSsh()
+    asked = configuration.OpenSsh(context.environment)
     for host in chosen:
         if host.is_local:
             found[host.name] = {"ansible_connection": "local", **({"ansible_become": True} if host.sudo else {})}

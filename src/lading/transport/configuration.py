@@ -8,7 +8,7 @@ import pwd
 import re
 import shutil
 import socket
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,16 @@ _INCLUDE = re.compile(r"\s*include[\s=]+(.*)", re.I)
 class OpenSsh:
     """What one call asks of OpenSSH: each question once.
 
-    *files* in place of the user's and the system's; *program*: "" where there is no `ssh`.
+    *environment*: of whoever calls. *files* in place of the user's and the system's; *program*: "" where there is no `ssh`.
     """
 
-    def __init__(self, files: Sequence[str] | None = None, program: str | None = None) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], files: Sequence[str] | None = None, program: str | None = None
+    ) -> None:
+        self._environment = environment
         self._files = list(files) if files is not None else None
-        self._program = (shutil.which("ssh") or "") if program is None else program
-        self._here = _here()
+        self._program = (shutil.which("ssh", path=environment.get("PATH")) or "") if program is None else program
+        self._here = _here(environment)
         self._free = asyncio.Semaphore(_SIDE_BY_SIDE)
         self._asked: dict[tuple[Any, ...], asyncio.Task[Any]] = {}
 
@@ -116,7 +119,8 @@ class OpenSsh:
     async def _run(self, *words: str, stdin: bytes = b"") -> process.Finished:
         async with self._free:
             try:
-                return await asyncio.to_thread(process.run, [self._program, "-T", "-G", *words], stdin=stdin, timeout=LIMIT)
+                return await asyncio.to_thread(
+                    process.run, [self._program, "-T", "-G", *words], stdin=stdin, env=self._environment, timeout=LIMIT)
             except process.ProgramTimeoutError as late:
                 raise errors.SettingsError(
                     f"`ssh -G {words[-1]}` did not end within {LIMIT:g} s", "a `Match exec` in ~/.ssh/config may wait for something"
@@ -211,14 +215,14 @@ def _homed(paths: Sequence[str]) -> tuple[str, ...]:
     return tuple(str(Path(one).expanduser()) for one in paths)
 
 
-def _here() -> openssh.Here:
+def _here(environment: Mapping[str, str]) -> openssh.Here:
     try:
         account = pwd.getpwuid(os.getuid()).pw_dir
     except KeyError:
         account = ""
-    home = os.environ.get("HOME") or account
+    home = environment.get("HOME") or account
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
         user = ""
-    return openssh.Here(home, account, user, os.getuid(), socket.gethostname(), os.environ)
+    return openssh.Here(home, account, user, os.getuid(), socket.gethostname(), environment)

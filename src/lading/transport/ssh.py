@@ -7,7 +7,7 @@ address, whose names go to the OpenSSH configuration, against the user's own fil
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import asyncssh
@@ -46,7 +46,7 @@ class SshTransport:
     """
 
     def __init__(
-        self, *, user: str = "", known_hosts: str = "", config_files: Sequence[str] | None = None,
+        self, *, environment: Mapping[str, str], user: str = "", known_hosts: str = "", config_files: Sequence[str] | None = None,
         connect_timeout: float = 0, keepalive: float = 0, keepalive_count: int = 3,
         max_connections: int = 1100, parallel: int = 64,
         lookup: Callable[[str], hosts.Host | None] = lambda name: None, slack: float = wire.SLACK,
@@ -55,7 +55,7 @@ class SshTransport:
         self._settings: dict[str, Any] = {
             "connect_timeout": connect_timeout, "keepalive_interval": keepalive, "keepalive_count_max": keepalive_count,
         }
-        self._openssh = configuration.OpenSsh(config_files)
+        self._openssh = configuration.OpenSsh(environment, config_files)
         self._user = user
         self._known_hosts = known_hosts
         self._lookup = lookup
