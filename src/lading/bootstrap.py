@@ -14,7 +14,7 @@ from lading import errors, loading, secrets, settings
 from lading import found as finding
 from lading.inventory import hosts
 from lading.ledger import ledger
-from lading.transport import base, command
+from lading.transport import base, command, under_way
 
 if TYPE_CHECKING:  # as in `context`
     from lading.drivers.engine_api import engine as engine_api
@@ -46,20 +46,20 @@ def silent(text: str) -> None:
 async def opened(
     environment: Mapping[str, str], directory: Path = Path(), config: str = "", *,
     use: LedgerUse = LedgerUse.NONE, tell: Tell | None = None, warn: Tell = silent,
-    offline: bool = False,
+    offline: bool = False, noted: under_way.UnderWay | None = None,
 ) -> AsyncIterator[contexts.Context]:
     """The context of one call; its connections and its ledger are closed at the end.
 
     *tell*: is told each command sent to a host, secrets masked.
     *warn*: is told what of the ledger does not work.
-    *offline*: no host is asked.
+    *offline*: no host is asked. *noted*: knows meanwhile which hosts have not answered.
 
     Raises:
         SettingsError, NotAllowedError: as `found.fleet`.
         LedgerError: the ledger cannot be opened, and the call wants it.
     """
     fleet = finding.fleet(environment, directory, config)
-    reached = _reached(fleet, environment, tell, offline)
+    reached = _reached(fleet, environment, tell, offline, noted)
     try:
         kept = await _open_for(use, fleet, environment, warn)
         try:
@@ -116,13 +116,14 @@ class _Reached:
 
 
 def _reached(
-    fleet: settings.Settings, environment: Mapping[str, str], tell: Tell | None, offline: bool
+    fleet: settings.Settings, environment: Mapping[str, str], tell: Tell | None, offline: bool,
+    noted: under_way.UnderWay | None = None,
 ) -> _Reached:
     if offline:
         return _Reached(_NoHosts())
     with loading.later(), loading.without_optional_libraries():  # SSH is more than half of all there is
         from lading import connecting
-    transport = connecting.build_transport(fleet, environment, tell)
+    transport = connecting.build_transport(fleet, environment, tell, noted)
     asked = connecting.build_engines(transport, tell)
     return _Reached(transport, connecting.build_engine(fleet, transport, asked), asked)
 

@@ -8,15 +8,19 @@ from lading.drivers.shell import driver
 from lading.engines import base as engines
 from lading.engines.compose_hosts import coordinator
 from lading.inventory import hosts
-from lading.transport import ansible, ansible_session, base, local, reaching, routed, ssh, telling
+from lading.transport import ansible, ansible_session, base, local, reaching, routed, ssh, telling, under_way
 
 Tell = Callable[[str], None]
 
 
 def build_transport(
-    fleet: settings.Settings, environment: Mapping[str, str], tell: Tell | None = None
+    fleet: settings.Settings, environment: Mapping[str, str], tell: Tell | None = None,
+    noted: under_way.UnderWay | None = None,
 ) -> base.Transport:
-    """How this fleet's hosts are reached: each over the transport that is said for it."""
+    """How this fleet's hosts are reached: each over the transport that is said for it.
+
+    *noted*: knows meanwhile who has not answered.
+    """
     by_name: dict[str, base.Transport] = {"ssh": over_ssh(fleet, environment, tell)}
     wanted = {host.transport for host in fleet.inventory.hosts.values()}
     if "ansible" in wanted:
@@ -24,6 +28,8 @@ def build_transport(
     if hosts.LOCAL in wanted:
         by_name[hosts.LOCAL] = local.LocalTransport(environment=local.login_environment(environment))
     transport = routed.RoutedTransport(by_name) if len(by_name) > 1 else by_name["ssh"]
+    if noted is not None:
+        transport = under_way.FollowedTransport(transport, noted)
     return telling.TellingTransport(transport, tell) if tell is not None else transport
 
 

@@ -78,7 +78,7 @@ def _attached(
     config: str, no_tty: bool, does: Callable[[contexts.Context, sessions.Ends], Awaitable[int]]
 ) -> int:
     async def work() -> int:
-        async with session.opened(config, Path()) as context:
+        async with session.opened(config, Path(), beats=False) as context:
             with own_terminal.OwnTerminal(plain=no_tty) as ends:
                 return await does(context, ends)
 

@@ -75,12 +75,14 @@ def ship(config: str, /, yes: bool, as_json: bool, source: str, overwrite: bool,
     async def work() -> int:
         verbose = session.verbose()
         lines = progress.Progress(live=prompts.interactive() and not as_json and not verbose, verbose=verbose)
-        async with session.opened(config, request.directory, use=LedgerUse.WRITTEN) as context:
+        async with session.opened(config, request.directory, use=LedgerUse.WRITTEN, begun=lambda: lines.begun) as context:
             destination, _ = context.settings.inventory.choose_ruled(request.to)
             if destination.confirm:
                 prompts.must_ask(destination.name, yes)
             job = builds.Job(request, context.environment, context.settings, True, _say, context.stop, source == "worktree", overwrite)
+            lines.begun = True  # a stop ends the builder's programs in order
             built = await builds.build(job)
+            lines.begun = False
             question = "Deploy {plan.app} {plan.version} to {plan.destination} ({hosts} hosts)?"
             confirm = prompts.confirmer(prompts.Answer(yes), question, render_plan.plan)
             with session.noted(context), lines:

@@ -97,19 +97,12 @@ def asked(project_directory: Path, to: tuple[str, ...], files: tuple[str, ...], 
 def plan(config: str, /, as_json: bool, **words: Any) -> int:
     """Show what deploy would do; nothing is changed, no lease is taken."""
     request = asked(**words)
-    _say_begun(as_json)
 
     async def work() -> int:
         async with session.opened(config, request.directory, use=LedgerUse.ASKED) as context:
             return shown(context, await deployment.plan(context, request), as_json)
 
     return session.run(work())
-
-
-def _say_begun(as_json: bool) -> None:
-    """A sign of life for a person who waits: the plan may take seconds."""
-    if prompts.interactive() and not as_json:
-        terminal.err("reading, then asking the hosts …")
 
 
 def shown(context: contexts.Context, made: steps.Plan, as_json: bool) -> int:
@@ -174,12 +167,10 @@ def _change(
     config: str, directory: Path, answer: prompts.Answer, as_json: bool, question: str,
     act: Callable[[contexts.Context], Awaitable[ended.Ended]], *, patience: float = 0.0,
 ) -> int:
-    _say_begun(as_json)
-
     async def work() -> int:
         verbose = session.verbose()
         lines = progress.Progress(live=prompts.interactive() and not as_json and not verbose, verbose=verbose)
-        async with session.opened(config, directory, use=LedgerUse.WRITTEN) as context:
+        async with session.opened(config, directory, use=LedgerUse.WRITTEN, begun=lambda: lines.begun) as context:
             confirm = prompts.confirmer(answer, question, partial(_look_at, context))
             with session.noted(context), lines:
                 done = await act(session.changed(
@@ -425,7 +416,7 @@ def resume(
 
     async def work() -> int:
         lines = progress.Progress(live=False, verbose=session.verbose())
-        async with session.opened(config, use=LedgerUse.WRITTEN) as context:
+        async with session.opened(config, use=LedgerUse.WRITTEN, begun=lambda: lines.begun) as context:
             _, asked = context.choose(to)
             terminal.err(f"asking {', '.join(spans.packed([host.name for host in asked]))} what is open")
             with session.noted(context), lines:

@@ -100,7 +100,7 @@ def logs(
     async def work() -> int:
         shown = render_hosts.LogLines()
         use = LedgerUse.QUESTIONED if deployment else LedgerUse.NONE
-        async with session.opened(config, Path(), use=use, offline=bool(deployment)) as context:
+        async with session.opened(config, Path(), use=use, offline=bool(deployment), begun=lambda: True, beats=not follow) as context:
             def emit(host: str, text: str) -> None:
                 shown.emit(host, text)
                 if terminal.lost_result() is not None:  # nobody reads on

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from lading import errors, loading
-from lading.cli import terminal
+from lading.cli import first_line, terminal
 
 if TYPE_CHECKING:  # loaded in `shell_complete`
     from click.shell_completion import CompletionItem
@@ -98,6 +98,8 @@ class Verbs(Noun):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """See click, which knows only commands that are loaded."""
+        if args and not ctx.resilient_parsing:
+            first_line.say(args[0], args[1:])
         try:
             return super().resolve_command(ctx, args)
         except click.exceptions.NoSuchCommand as wrong:
@@ -162,6 +164,7 @@ def run(words: list[str]) -> int:
         report(wrong, as_json)
         return wrong.exit_code
     except click.exceptions.Abort:
+        terminal.err("stopped")
         return 130
     except SystemExit as done:  # click's way out after completion
         return done.code if isinstance(done.code, int) else 0

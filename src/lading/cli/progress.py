@@ -1,7 +1,8 @@
 """What is happening, as it happens: one live line per host on a terminal, plain lines when piped."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import get_args
 
 from rich.live import Live
 from rich.table import Table
@@ -11,6 +12,8 @@ from lading.cli import render, terminal
 from lading.plan import steps
 
 HEALTH: frozenset[trace.Source] = frozenset({"health", "trace"})
+PARTS: tuple[steps.Part, ...] = get_args(steps.Part)
+MANY = 8  # hosts; of more, the summary says only from how long to how long
 EVERYTHING: frozenset[trace.Source] = HEALTH | {"compose", "pull", "hook"}
 
 
@@ -26,6 +29,10 @@ class Progress:
         self.said: dict[str, str] = {}
         self.telling = trace.Telling(self.line, EVERYTHING if live or verbose else HEALTH)
         self.began = time.monotonic()
+        self.begun = False
+        """Whether a stop has something to undo."""
+        self.took: dict[str, dict[str, float]] = {}
+        """Host → part → seconds, of those that have ended."""
         self.live = Live(console=render.console(error=True), refresh_per_second=4, transient=True,
                          get_renderable=self._lines) if live else None
 
@@ -37,12 +44,26 @@ class Progress:
         self.telling.__exit__(None, None, None)
         if self.live is not None and self.live.is_started:
             self.live.stop()
+            self._summary()
+
+    def _summary(self) -> None:
+        """What stays on the screen in place of the live lines: how long each part took, on each host or from host to host."""
+        parts = [part for part in PARTS if any(part in took for took in self.took.values())]
+        if not parts:
+            return
+        rows = [(host, *(_seconds([took[part]] if part in took else []) for part in parts), state_of(self.steps.get(host)))
+                for host, took in self.took.items()]
+        if len(rows) > MANY:
+            spread = (_seconds([took[part] for took in self.took.values() if part in took]) for part in parts)
+            rows = [(f"{len(rows)} hosts", *spread, "")]
+        render.table(("host", *parts, "last"), rows, error=True)
 
     def paused(self, ask: Callable[[steps.Plan], bool]) -> Callable[[steps.Plan], bool]:
         """*ask*, and only then the live lines."""
 
         def asked(made: steps.Plan) -> bool:
             answer = ask(made)
+            self.begun = self.begun or answer
             if answer and self.live is not None:
                 self.live.start()
             return answer
@@ -51,6 +72,10 @@ class Progress:
 
     def event(self, event: events.Event) -> None:
         """Show one event."""
+        self.begun = self.begun or isinstance(event, events.DeploymentPlanned | events.DeploymentTakenOver)
+        if isinstance(event, events.StepEnded) and event.host:
+            took = self.took.setdefault(event.host, {})
+            took[event.step] = took.get(event.step, 0.0) + event.seconds
         text = said(event)
         if self.live is None:
             if text:
@@ -73,6 +98,7 @@ class Progress:
             self.said[line.host] = text
 
     def _lines(self) -> Table:
+        terminal.shown()
         rows = Table(box=None, pad_edge=False, show_header=False)
         for _ in range(4):
             rows.add_column()
@@ -82,6 +108,21 @@ class Progress:
                          render.cell(f"{time.monotonic() - begun:.0f} s", "dim"),
                          render.cell(self.said.get(host, ""), "dim"))
         return rows
+
+
+def _seconds(found: Sequence[float]) -> str:
+    """Seconds in a table: one, or from the least to the most; "" = none are known."""
+    if not found:
+        return ""
+    least, most = f"{min(found):.1f}", f"{max(found):.1f}"
+    return f"{most} s" if least == most else f"{least}–{most} s"
+
+
+def state_of(shown: tuple[str, str, float] | None) -> str:
+    """What a host's line said last, unless that is its durations, which stand beside it."""
+    if shown is None or shown[1].startswith("done ("):
+        return ""
+    return f"{shown[0]}: {shown[1]}"
 
 
 def traced(line: trace.Line) -> str:

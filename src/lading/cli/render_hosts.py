@@ -65,6 +65,7 @@ class LogLines:
 
     def emit(self, host: str, text: str) -> None:
         """Print one line."""
+        terminal.shown()
         colour = self.colours.setdefault(host, ("cyan", "yellow", "green", "magenta", "blue")[len(self.colours) % 5])
         for part in terminal.clean(text).split("\n"):
             out = render.cell(f"{host} | ", colour)

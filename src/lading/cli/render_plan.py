@@ -1,6 +1,6 @@
 """A plan, and how its deployment ended, as a terminal shows them."""
 
-from lading import canonical, spans
+from lading import canonical, events, spans
 from lading.cli import render, terminal
 from lading.compose import sent
 from lading.deploy import ended as endings
@@ -68,16 +68,18 @@ def _right(right: steps.Right, hosts: tuple[str, ...]) -> str:
 
 
 def ended(done: endings.Ended) -> None:
-    """How a deployment ended: per host if it is not simply good, then one closing line."""
+    """How a deployment ended: what failed where and its last lines, each host if not all is good, then one closing line."""
     report = done.report
     if report.why:
         at = " ".join(filter(None, [report.host, report.step]))
-        terminal.err(f"failed at {at or 'the controller'}: {report.why}")
+        terminal.err(f"{done.app} {done.version} failed at {at or 'the controller'}: {report.why}")
+        if report.log:
+            terminal.err(f"last lines of what failed on {report.host or 'the controller'}:")
         for text in report.log:
             terminal.err(f"  | {text}")
     if done.result not in ("succeeded", "unchanged"):
         render.table(("host", "result", "runs now", "why"),
-                     [(name, h.result, canonical.short(h.release) or "-", h.error) for name, h in report.outcome.hosts.items()],
+                     [(name, h.result, _runs(done, h), h.error) for name, h in report.outcome.hosts.items()],
                      error=True, fold=("why",))
     count = len(report.outcome.hosts)
     words = f"{done.app} {done.version} → {done.destination}: {done.result} ({count} host{'s' if count != 1 else ''})"
@@ -89,14 +91,22 @@ def ended(done: endings.Ended) -> None:
         terminal.err(f" hint: {hints[done.result]}")
 
 
+def _runs(done: endings.Ended, host: events.HostOutcome) -> str:
+    """What a host runs at the end: the version that people know; of a release of which none is known, its id."""
+    if host.result == "unknown":
+        return "unknown"
+    return done.versions.get(host.release, "") or canonical.short(host.release) or "-"
+
+
 def _hints(done: endings.Ended) -> dict[str, str]:
-    """What to type after each result."""
-    partial = f"hosts differ: lading where {done.app}; then lading resume {done.app} or deploy again"
+    """What to type after each result: first what tells why."""
+    why = f"lading show {done.deployment}"
+    partial = f"hosts differ: lading where {done.app}; why: {why}; then lading resume {done.app} or deploy again"
     if any(host.result == "unwell" for host in done.report.outcome.hosts.values()):
         partial = f"it is deployed, but not all services are well: lading logs {done.app}; the way back: lading rollback {done.app}"
     return {
-        "rolled_back": f"every host is back on what it ran before; lading logs {done.app}, lading show {done.deployment}",
-        "failed": f"no host was changed; lading show {done.deployment}",
+        "rolled_back": f"every host is back on what it ran before; why: {why}",
+        "failed": f"no host was changed; why: {why}",
         "partial": partial,
         "unknown": f"a host does not answer: lading where {done.app}; then lading resume {done.app}",
     }

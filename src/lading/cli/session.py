@@ -1,7 +1,9 @@
-"""One call of a verb: its context from what was typed, its event loop, what it says at its end."""
+"""One call of a verb: its context from what was typed, its event loop, a sign of life while it waits, what it says at its end."""
 
 import asyncio
 import os
+import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -10,12 +12,18 @@ from typing import TypeVar
 
 import click
 
-from lading import bootstrap, errors
+from lading import bootstrap, errors, spans
 from lading import context as contexts
 from lading.bootstrap import LedgerUse
 from lading.cli import main, signals, terminal
+from lading.transport import under_way
 
 T = TypeVar("T")
+BEATS = (2.0, 4.0, 8.0)
+"""Seconds of silence at a terminal after which it is said what is waited for; the last again and again."""
+PIPED_BEATS = (10.0, 30.0)
+"""The same where nobody watches: cron mails whatever is said."""
+SHOWN = 3  # kinds of waiting in one such line
 
 
 def verbose() -> bool:
@@ -31,14 +39,53 @@ def teller() -> Callable[[str], None] | None:
 
 @asynccontextmanager
 async def opened(
-    config: str, directory: Path = Path(), *, use: LedgerUse = LedgerUse.NONE, offline: bool = False
+    config: str, directory: Path = Path(), *, use: LedgerUse = LedgerUse.NONE, offline: bool = False,
+    begun: Callable[[], bool] = lambda: False, beats: bool = True,
 ) -> AsyncIterator[contexts.Context]:
-    """The context of this call; signals set its `stop`. *offline*: no host is asked."""
+    """The context of this call; signals set its `stop`. *offline*: no host is asked.
+
+    *begun*: whether there is something that a stop has to undo, or to end in order; else it ends this at once. *beats*: say
+    what is waited for whenever nothing was shown for a while; not where silence is usual, or the terminal is somebody else's.
+
+    Raises:
+        LeftError: it was stopped before anything was begun.
+    """
+    stop, waits = asyncio.Event(), under_way.UnderWay()
+    signals.watch(stop, says=use in (LedgerUse.WRITTEN, LedgerUse.QUESTIONED), begun=begun)
+    beating = asyncio.create_task(_beat(waits)) if beats else None
     opening = bootstrap.opened(
-        os.environ, directory, config, use=use, tell=teller(), warn=note, offline=offline)
-    async with opening as context:
-        signals.watch(context.stop, says=use in (LedgerUse.WRITTEN, LedgerUse.QUESTIONED))
-        yield context
+        os.environ, directory, config, use=use, tell=teller(), warn=note, offline=offline, noted=waits)
+    try:
+        async with opening as context:
+            yield replace(context, stop=stop)
+    except asyncio.CancelledError as left:
+        if not stop.is_set():
+            raise
+        raise errors.LeftError("stopped; nothing was changed", "the same command again") from left
+    finally:
+        if beating is not None:
+            beating.cancel()
+
+
+async def _beat(waits: under_way.UnderWay) -> None:
+    """Say what is waited for, whenever nothing was shown for a while."""
+    began, number = time.monotonic(), 0
+    beats = BEATS if sys.stderr.isatty() else PIPED_BEATS
+    while True:
+        wanted = beats[min(number, len(beats) - 1)]
+        left = wanted - terminal.quiet_for()
+        if left > 0:
+            await asyncio.sleep(left)
+            continue
+        number += 1
+        terminal.err(f" {time.monotonic() - began:.0f} s: {waiting(waits.words())} …")
+
+
+def waiting(words: Mapping[str, tuple[str, ...]]) -> str:
+    """What is waited for, in words: what each host was asked, and by whom it is not answered yet."""
+    told = [f"{', '.join(spans.packed(list(names)))} ({what})" for what, names in list(words.items())[:SHOWN]]
+    more = f" and {len(words) - SHOWN} others" if len(words) > SHOWN else ""
+    return f"waiting for {', '.join(told)}{more}" if told else "still at work"
 
 
 def note(text: str) -> None:

@@ -13,9 +13,13 @@ import json
 import os
 import re
 import select
+import signal
 import sys
+import threading
+import time
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -40,13 +44,29 @@ def one_line(text: str) -> str:
     return " ".join(part for part in clean(text).split("\n") if part)
 
 
+_shown_at = time.monotonic()
+
+
+def shown() -> None:
+    """Something is seen to happen: somebody who waits need not be told that it goes on."""
+    global _shown_at
+    _shown_at = time.monotonic()
+
+
+def quiet_for() -> float:
+    """Seconds since anything was shown."""
+    return time.monotonic() - _shown_at
+
+
 def out(text: str) -> None:
     """A line of the result, on stdout."""
+    shown()
     click.echo(one_line(text))
 
 
 def err(text: str) -> None:
     """What is said beside the result, on stderr; a text of several lines is indented from its second line on."""
+    shown()
     click.echo(clean(text).replace("\n", "\n        "), err=True)
 
 
@@ -69,8 +89,28 @@ def escaped(text: str) -> str:
 
 
 def confirm(question: str) -> bool:
-    """Ask for yes or no on the terminal, on stderr."""
-    return click.confirm(one_line(question), err=True)
+    """Ask for yes or no on the terminal, on stderr; Ctrl-C and the end of the input are a no."""
+    with _interruptible():
+        try:
+            return click.confirm(one_line(question), err=True)
+        except click.Abort:
+            err("")
+            return False
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C ends the question at once: an event loop, which is what would hear of it, stands still meanwhile."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler, wakes = signal.getsignal(signal.SIGINT), signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        signal.set_wakeup_fd(wakes)
 
 
 def prompt(question: str, default: str | None) -> str:

@@ -1,6 +1,7 @@
 """How a verb ended: what the CLI prints and `--json` shows."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lading.engines import base
@@ -12,6 +13,7 @@ class Ended:
 
     *note*: what its reader should know besides, such as events that the ledger lacks; *reached*: what was asked for is
     there although *result* tells of another deployment, which was taken back for it. *untold*: which webhooks do not know it.
+    *versions*: release → its version, of those that were deployed or ran before.
     """
 
     deployment: str
@@ -28,6 +30,7 @@ class Ended:
     note: str = ""
     reached: bool = False
     untold: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The document of `deploy --json` (DESIGN §3)."""

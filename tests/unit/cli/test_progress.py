@@ -44,3 +44,35 @@ def test_piped_only_health_is_told_and_with_v_all(
                 lines.telling("web1", "roll", source, "web", text)
     told = capsys.readouterr().err.splitlines()
     assert [line.partition("  web1       roll ")[2] for line in told] == shown
+
+
+def ended_step(host: str, step: str, seconds: float) -> events.StepEnded:
+    return events.StepEnded("d1", host, step, seconds=seconds)
+
+
+def test_the_summary_stays_on_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = progress.Progress(live=True)
+    for host, seconds in (("web1", 1.0), ("web2", 2.5)):
+        lines.event(ended_step(host, "stage", seconds))
+        lines.event(ended_step(host, "roll", 3.0))
+    lines.event(events.HostLost("d1", "web2", "commit", "no answer"))
+    lines._summary()
+    assert [line.split() for line in capsys.readouterr().err.splitlines()] == [
+        ["HOST", "STAGE", "ROLL", "LAST"], ["web1", "1.0", "s", "3.0", "s"],
+        ["web2", "2.5", "s", "3.0", "s", "commit:", "lost:", "no", "answer"]]
+
+
+def test_of_many_hosts_it_says_from_how_long_to_how_long(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = progress.Progress(live=True)
+    for number in range(20):
+        lines.event(ended_step(f"web{number}", "roll", 1.0 + number))
+    lines._summary()
+    assert [line.split() for line in capsys.readouterr().err.splitlines()] == [["HOST", "ROLL"], ["20", "hosts", "1.0–20.0", "s"]]
+
+
+@pytest.mark.parametrize(("event", "begun"), [
+    (events.DeploymentRequested("d1"), False), (events.DeploymentPlanned("d1"), True), (events.DeploymentTakenOver("d1"), True)])
+def test_there_is_something_to_undo_once_it_is_planned(event: events.Event, begun: bool) -> None:
+    lines = progress.Progress(live=True)
+    lines.event(event)
+    assert lines.begun is begun
