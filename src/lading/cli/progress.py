@@ -1,11 +1,12 @@
 """What is happening, as it happens: one live line per host on a terminal, plain lines when piped."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import get_args
 
 from rich.live import Live
-from rich.table import Table
+from rich.text import Text
 
 from lading import canonical, events, trace
 from lading.cli import render, terminal
@@ -33,7 +34,8 @@ class Progress:
         """Whether a stop has something to undo."""
         self.took: dict[str, dict[str, float]] = {}
         """Host → part → seconds, of those that have ended."""
-        self.live = Live(console=render.console(error=True), refresh_per_second=4, transient=True,
+        self.screen = render.console(error=True)
+        self.live = Live(console=self.screen, refresh_per_second=4, transient=True,
                          get_renderable=self._lines) if live else None
 
     def __enter__(self) -> "Progress":
@@ -97,17 +99,23 @@ class Progress:
         elif self.steps.get(line.host, ("",))[0] == line.step:
             self.said[line.host] = text
 
-    def _lines(self) -> Table:
+    def _lines(self) -> Text:
+        """A line for each host: what is done there, since when, what is waited for; of many those that are at work, and a count."""
         terminal.shown()
-        rows = Table(box=None, pad_edge=False, show_header=False)
-        for _ in range(4):
-            rows.add_column()
-        rows.add_column(no_wrap=True, overflow="ellipsis")
-        for host, (step, text, begun) in list(self.steps.items()):
-            rows.add_row(render.cell(host, "cyan"), render.cell(step, "bold"), render.cell(text, "default"),
-                         render.cell(f"{time.monotonic() - begun:.0f} s", "dim"),
-                         render.cell(self.said.get(host, ""), "dim"))
-        return rows
+        wide, high = self.screen.size
+        at_work = sorted(self.steps.items(), key=lambda item: item[1][1].startswith("done ("))
+        shown = list(self.steps.items()) if len(at_work) <= high - 3 else at_work[:max(high - 4, 1)]
+        rows = [self._row(host, *step) for host, step in shown]
+        lines = render.laid(("host", "step", "seconds", "what"), rows, wide, ("what",), headed=False)
+        if len(shown) < len(at_work):
+            left = Counter(step for _, (step, _, _) in at_work[len(shown):])
+            lines.append(render.cell(f"and {', '.join(f'{count} in {step}' for step, count in left.items())}", "dim"))
+        return Text("\n").join(lines)
+
+    def _row(self, host: str, step: str, text: str, begun: float) -> tuple[str, str, str, str]:
+        said = self.said.get(host, "")
+        what = said if text == "…" and said else f"{text} · {said}" if said else text
+        return host, step, f"{time.monotonic() - begun:.0f} s", terminal.one_line(what)
 
 
 def _seconds(found: Sequence[float]) -> str:

@@ -1,14 +1,16 @@
 """What programs on hosts say, as people see it: the last line beside its host; line by line with -v; piped only health checks."""
 
+import re
+
 import pytest
 
 from lading import events, trace
 from lading.cli import progress
 
 
-def cells(lines: progress.Progress) -> list[list[str]]:
-    columns = [[str(cell) for cell in column.cells] for column in lines._lines().columns]
-    return [[column[row] for column in columns] for row in range(len(columns[0]))]
+def rows(lines: progress.Progress) -> list[str]:
+    """What stands on the screen, without how long it has been so."""
+    return [re.sub(r"  0 s *", "  ", line).rstrip() for line in str(lines._lines()).splitlines()]
 
 
 def started(step: str, host: str = "web1") -> events.StepStarted:
@@ -23,13 +25,30 @@ def test_on_a_terminal_the_last_line_stands_beside_its_host() -> None:
     lines.line(trace.Line("web1", "stage", "pull", "web", "cafe01: Waiting", 0.25))
     lines.line(trace.Line("web1", "stage", "pull", "web", "cafe02: Pull complete", 0.5))
     lines.line(trace.Line("web3", "stage", "pull", "web", "of nobody that is shown"))
-    assert [(row[0], row[1], row[4]) for row in cells(lines)] == [
-        ("web1", "stage", "pull web (50%): cafe02: Pull complete"), ("web2", "stage", "")]
+    assert rows(lines) == ["web1  stage  pull web (50%): cafe02: Pull complete", "web2  stage  …"]
     lines.event(started("roll"))
     lines.line(trace.Line("web1", "stage", "pull", "web", "too late"))
-    assert [row[4] for row in cells(lines)] == ["", ""]
+    assert rows(lines) == ["web1  roll   …", "web2  stage  …"]
     lines.line(trace.Line("web1", "roll", "compose", "", "Network\x1b[2J shop_default  Created"))
-    assert cells(lines)[0][4] == "compose: Network�[2J shop_default  Created"
+    assert rows(lines)[0] == "web1  roll   compose: Network�[2J shop_default  Created"
+
+
+def test_what_is_waited_for_stands_with_what_the_health_check_says() -> None:
+    lines = progress.Progress(live=True)
+    lines.event(events.ServiceAwaited("d1", "web1", "roll", "waits for web (it is not healthy yet; at most 60 s)"))
+    lines.line(trace.Line("web1", "roll", "health", "web", "check 3 failed: no database"))
+    assert rows(lines) == ["web1  roll  waits for web (it is not healthy yet; at most 60 s) · health web: check 3 failed: no database"]
+
+
+def test_of_more_hosts_than_lines_those_at_work_are_shown_and_the_rest_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINES", "10")
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = progress.Progress(live=True)
+    for number in range(30):
+        lines.event(ended_step(f"web{number}", "stage", 1.0))
+    lines.event(started("roll", "web29"))
+    shown = rows(lines)
+    assert (len(shown), shown[0], shown[-1]) == (7, "web29  roll   …", "and 24 in stage")
 
 
 @pytest.mark.parametrize(("verbose", "shown"), [(True, ["compose web: Started", "health web: unhealthy"]),

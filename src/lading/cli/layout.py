@@ -1,0 +1,138 @@
+"""Where the cells of a table go on a terminal so wide: side by side, broken between words, or as blocks of labelled lines (pure)."""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+GAP = 2  # columns of the terminal between two of the table's
+READABLE = 16  # columns: a cell is broken over lines no narrower than this, unless all it says is shorter
+TALL = 4  # lines; a table with a taller row reads worse than blocks
+BREAKS = "/,:@=&?"  # after these a word is broken that is wider than its place
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Part of a line: what is shown, with the space behind it; *of*: the cell that it is part of, "" = a heading or label."""
+
+    text: str
+    of: str = ""
+
+
+Line = tuple[Piece, ...]
+
+
+def lay(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], width: int, folded: Sequence[str] = (), *, headed: bool = True,
+) -> list[Line]:
+    """The lines of a table; *width* = 0: there is no terminal, so that a row is one line however long.
+
+    The columns in *folded* are broken between words before the others are. Nothing is wider than *width*, but for
+    a table that has less than a column's label and one letter.
+    """
+    if not columns:
+        return []
+    heads = [name.upper() if headed else "" for name in columns]
+    widths = _side_by_side(heads, rows, width, [name in folded for name in columns])
+    if widths is None:
+        return _blocks(heads, rows, width)
+    table = [_row(heads, widths, heading=True)] if headed else []
+    table += [_row(row, widths) for row in rows]
+    if width and max((len(lines) for lines in table), default=0) > TALL and headed:
+        return _blocks(heads, rows, width)
+    return [line for lines in table for line in lines]
+
+
+def breadth(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The text broken between words into lines of *width*; only a word that is wider is broken itself, after a mark if it has one."""
+    lines = [""]
+    for word in text.split():
+        joined = f"{lines[-1]} {word}" if lines[-1] else word
+        if breadth(joined) <= width:
+            lines[-1] = joined
+            continue
+        parts = _broken(word, width)
+        lines += parts if lines[-1] else []
+        if not lines[0]:
+            lines = parts
+    return lines
+
+
+def _broken(word: str, width: int) -> list[str]:
+    parts = []
+    while breadth(word) > width:
+        end = _fitting(word, width)
+        mark = max(word.rfind(mark, 0, end) for mark in BREAKS) + 1
+        parts.append(word[: mark or end])
+        word = word[mark or end:]
+    return [*parts, word] if word else parts
+
+
+def _fitting(word: str, width: int) -> int:
+    """How many letters of a word that is too wide fit; at least one, for a terminal has no less."""
+    end = 1
+    while end < len(word) and breadth(word[: end + 1]) <= width:
+        end += 1
+    return end
+
+
+def _side_by_side(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int, folded: Sequence[bool]) -> list[int] | None:
+    """The width of each column; None = they do not stand side by side."""
+    columns = [[head, *cells] for head, *cells in zip(heads, *rows, strict=True)]
+    natural = [max(map(breadth, cells)) for cells in columns]
+    room = width - GAP * (len(columns) - 1)
+    if not width or sum(natural) <= room:
+        return natural
+    least = [max(_longest_word(cells), min(wide, READABLE)) for cells, wide in zip(columns, natural, strict=True)]
+    some = [low if may else wide for low, wide, may in zip(least, natural, folded, strict=True)]
+    for floor in (some, least):
+        if sum(floor) <= room:
+            return _widened(floor, natural, room - sum(floor))
+    return None
+
+
+def _longest_word(cells: Sequence[str]) -> int:
+    words = [word for cell in cells for word in cell.split()]
+    return max(map(breadth, words), default=0)
+
+
+def _widened(floor: Sequence[int], natural: Sequence[int], spare: int) -> list[int]:
+    """The columns with what is left over given to those that are short of it, by how much they are."""
+    short = [wide - low for wide, low in zip(natural, floor, strict=True)]
+    whole = sum(short)
+    return [low + spare * lack // whole for low, lack in zip(floor, short, strict=True)]
+
+
+def _row(cells: Sequence[str], widths: Sequence[int], *, heading: bool = False) -> list[Line]:
+    """A row's lines; no space behind its last cell."""
+    parts = [wrapped(cell, width) if breadth(cell) > width else [cell] for cell, width in zip(cells, widths, strict=True)]
+    found = []
+    for number in range(max(map(len, parts))):
+        texts = [lines[number] if number < len(lines) else "" for lines in parts]
+        last = max((place for place, text in enumerate(texts) if text), default=-1)
+        pieces = [Piece(text + " " * ((width - breadth(text) + GAP) if place < last else 0), "" if heading else cells[place])
+                  for place, (text, width) in enumerate(zip(texts, widths, strict=True)) if place <= last]
+        found.append(tuple(pieces))
+    return found
+
+
+def _blocks(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[Line]:
+    """Each row as a block: a line for each cell that says something, its column's name in front."""
+    label = max(map(breadth, heads)) + GAP
+    room = max(width - label, 1)
+    found: list[Line] = []
+    for number, row in enumerate(rows):
+        found += [()] if number else []
+        for head, cell in zip(heads, row, strict=True):
+            if cell in ("", "-"):
+                continue
+            for place, text in enumerate(wrapped(cell, room)):
+                lead = "" if place else head
+                found.append((Piece(lead + " " * (label - breadth(lead))), Piece(text, cell)))
+    return found
