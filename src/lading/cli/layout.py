@@ -123,16 +123,20 @@ def _row(cells: Sequence[str], widths: Sequence[int], *, heading: bool = False) 
 
 
 def _blocks(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[Line]:
-    """Each row as a block: a line for each cell that says something, its column's name in front."""
+    """Each row as a block: a line for each cell that says something, its column's name in front; the first is its heading."""
     label = max(map(breadth, heads)) + GAP
     room = max(width - label, 1)
     found: list[Line] = []
     for number, row in enumerate(rows):
         found += [()] if number else []
-        for head, cell in zip(heads, row, strict=True):
-            if cell in ("", "-"):
-                continue
-            for place, text in enumerate(wrapped(cell, room)):
-                lead = "" if place else head
-                found.append((Piece(lead + " " * (label - breadth(lead))), Piece(text, cell)))
+        for column, (head, cell) in enumerate(zip(heads, row, strict=True)):
+            if cell not in ("", "-"):
+                found += _labelled(head, cell, label, room, "" if not column else cell)
     return found
+
+
+def _labelled(head: str, cell: str, label: int, room: int, of: str) -> list[Line]:
+    """A cell with its column's name in front, as a part of *of*."""
+    lines = enumerate(wrapped(cell, room))
+    leads = ((("" if place else head), text) for place, text in lines)
+    return [(Piece(lead + " " * (label - breadth(lead))), Piece(text, of)) for lead, text in leads]

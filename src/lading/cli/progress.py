@@ -115,7 +115,7 @@ class Progress:
     def _row(self, host: str, step: str, text: str, begun: float) -> tuple[str, str, str, str]:
         said = self.said.get(host, "")
         what = said if text == "…" and said else f"{text} · {said}" if said else text
-        return host, step, f"{time.monotonic() - begun:.0f} s", terminal.one_line(what)
+        return terminal.one_line(host), terminal.one_line(step), f"{time.monotonic() - begun:.0f} s", terminal.one_line(what)
 
 
 def _seconds(found: Sequence[float]) -> str:

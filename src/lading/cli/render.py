@@ -15,6 +15,7 @@ COLOURS = {
     "unhealthy": "red", "exited": "red", "paused": "yellow", "missing": "red", "stopped": "yellow", "unknown": "magenta",
     "succeeded": "green", "unchanged": "green", "rolled_back": "yellow", "failed": "red", "partial": "red",
     "untouched": "dim", "unwell": "red", "refused": "yellow", "not_begun": "yellow",
+    "✓": "green", "✗": "red",
 }
 
 
@@ -24,23 +25,7 @@ def console(error: bool = False) -> Console:
     return Console(file=stream, highlight=False, emoji=False, width=None if stream.isatty() else 200, soft_wrap=False)
 
 
-line, document = terminal.out, terminal.document
-
-
-def width(*, error: bool = False) -> int:
-    """How many columns the terminal at stdout or stderr has; 0 = there is none."""
-    stream = sys.stderr if error else sys.stdout
-    return console(error).width if stream.isatty() else 0
-
-
-def paragraph(text: str, *, error: bool = False, indent: str = "  ") -> None:
-    """A sentence: on a terminal broken between words, its further lines by *indent* more to the right; else on one line."""
-    whole = terminal.clean(text).replace("\n", " ").rstrip()
-    lead = " " * (len(whole) - len(whole.lstrip()))
-    say = terminal.err if error else line
-    wide = width(error=error)
-    for number, part in enumerate(layout.wrapped(whole, max(wide - len(lead) - len(indent), 20)) if wide else [whole.lstrip()]):
-        say(f"{lead}{indent if number else ''}{part}")
+line, document, width = terminal.out, terminal.document, terminal.width
 
 
 def cell(value: str, style: str = "") -> Text:
@@ -98,4 +83,7 @@ def _coloured(pieces: layout.Line) -> Text:
 
 
 def _colour(value: str) -> str:
+    """The colour of a cell: of its first word, unless that is good and what follows is not."""
+    if value.endswith(", drifted"):
+        return "yellow"
     return COLOURS.get(value.split(" ")[0].rstrip(","), "")

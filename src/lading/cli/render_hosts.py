@@ -10,6 +10,8 @@ from lading.queries import check as checks
 from lading.queries import differences
 from lading.queries import where as places
 
+PIPED = 200  # columns: what `where` leaves out is wanted without a terminal, too
+
 
 def where(answer: places.Answer, app: str = "", *, everything: bool = False, wide: bool = False) -> None:
     """What runs where: in words, then as a table. *app*: what was asked for; *everything*: ended one-shots, too."""
@@ -18,11 +20,11 @@ def where(answer: places.Answer, app: str = "", *, everything: bool = False, wid
                     else "nothing is deployed with lading on these hosts")
         return
     for text in (*answer.lines, *where_table.notes(answer.rows)):
-        render.paragraph(text)
+        render.line(text)
     shown = where_table.chosen(answer.rows, everything=everything)
     if not shown:
         return
-    made = where_table.made(shown, wide=wide, width=render.console().width, today=contexts.now()[:10])
+    made = where_table.made(shown, wide=wide, width=render.width() or PIPED, today=contexts.now()[:10])
     render.line("")
     render.table(made.columns, made.rows, fold=made.folded, whole=True)
 
@@ -46,15 +48,16 @@ def check(found: Sequence[checks.Checked]) -> None:
         cells = [one.columns.get(name) for name in columns]
         rows.append((one.host, *("-" if c is None else f"✓ {_brief(c[1])}" if c[0] else f"✗ {c[1]}" for c in cells)))
     render.table(("host", *columns), rows, fold=columns)
+    if any(one.hints for one in found):
+        render.line("")
     for one in found:
         for hint in one.hints:
             render.line(f"{one.host}: {hint}")
 
 
 def _brief(text: str) -> str:
-    """A good cell in a few letters: a home as ~, the middle of a long path left out."""
-    text = re.sub(r"^(/home/[^/]+|/root)/", "~/", text.partition("+")[0])
-    return text if len(text) <= 20 else f"{text[:18]}…"
+    """A good cell in a few letters: without a build's name, and a home as ~."""
+    return re.sub(r"^(/home/[^/]+|/root)/", "~/", text.partition("+")[0])
 
 
 class LogLines:

@@ -6,7 +6,7 @@ from lading.compose import sent
 from lading.deploy import ended as endings
 from lading.placement import assignment as assignments
 from lading.placement import choices
-from lading.plan import steps
+from lading.plan import outage, steps
 
 
 def plan(made: steps.Plan) -> None:
@@ -18,11 +18,13 @@ def plan(made: steps.Plan) -> None:
         return
     terminal.err(f"{made.app} {made.version} → {made.destination}, release {canonical.short(made.release)}")
     assignment(made.assignment)
+    terminal.err("")
     groups: dict[tuple[str, str, str, str], list[str]] = {}
     for c in made.changes:
         groups.setdefault((c.service or "(app)", c.field, c.old, c.new), []).append(c.host)
     rows = [(", ".join(on), service, field, _what(field, old, new)) for (service, field, old, new), on in groups.items()]
     render.table(("host", "service", "what", "change"), rows, error=True, fold=("host", "change"))
+    terminal.err("")
     for name, host in made.hosts.items():
         for step in host.steps:
             if isinstance(step, steps.RunHook):
@@ -33,6 +35,8 @@ def plan(made: steps.Plan) -> None:
     for one in made.sent:
         size = sent.megabytes(one.size)
         terminal.err(f"image {one.image}: sent from this machine ({size}) to {', '.join(spans.packed(one.hosts))}")
+    for sentence in outage.expected(made):
+        terminal.err(f"outage: {sentence}")
     for right in made.rights:
         terminal.err(f"right: {_right(right, tuple(made.hosts))}")
     for warning in made.warnings:
@@ -77,6 +81,7 @@ def ended(done: endings.Ended) -> None:
             terminal.err(f"last lines of what failed on {report.host or 'the controller'}:")
         for text in report.log:
             terminal.err(f"  | {text}")
+        terminal.err("")
     if done.result not in ("succeeded", "unchanged"):
         render.table(("host", "result", "runs now", "why"),
                      [(name, h.result, _runs(done, h), h.error) for name, h in report.outcome.hosts.items()],

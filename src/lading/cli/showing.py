@@ -53,9 +53,12 @@ def _evidence_json(one: evidence.Named, lines: tuple[str, ...] | None) -> dict[s
 
 def _show(shown: past.Shown, took: times.Timings | None) -> None:
     render.table(("what", "value"), _facts(shown.row), fold=("value",))
+    render.line("")
     render.table(("host", "result"), list(shown.row.hosts.items()))
+    render.line("")
     if shown.images:
         render.table(("service", "image"), list(shown.images.items()), fold=("image",))
+        render.line("")
     if took is not None:
         _timings(took)
     elif shown.events:

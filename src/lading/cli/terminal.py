@@ -24,7 +24,7 @@ from typing import Any
 
 import click
 
-from lading.cli import documents
+from lading.cli import documents, layout
 
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 
@@ -58,16 +58,41 @@ def quiet_for() -> float:
     return time.monotonic() - _shown_at
 
 
+def width(*, error: bool = False) -> int:
+    """How many columns the terminal at stdout, or stderr, has; 0 = there is none."""
+    stream = sys.stderr if error else sys.stdout
+    if not stream.isatty():
+        return 0
+    told = os.environ.get("COLUMNS", "")
+    if told.isdigit() and int(told):
+        return int(told)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
+
+
 def out(text: str) -> None:
-    """A line of the result, on stdout."""
+    """A line of the result, on stdout; on a terminal broken between words."""
     shown()
-    click.echo(one_line(text))
+    click.echo(_fitted(one_line(text), width()))
 
 
 def err(text: str) -> None:
     """What is said beside the result, on stderr; a text of several lines is indented from its second line on."""
     shown()
-    click.echo(clean(text).replace("\n", "\n        "), err=True)
+    wide = width(error=True)
+    lines = clean(text).replace("\n", "\n        ").split("\n")
+    click.echo("\n".join(_fitted(line, wide) for line in lines), err=True)
+
+
+def _fitted(line: str, wide: int) -> str:
+    """A line that is wider than the terminal, broken between words; its further lines stand a bit to the right."""
+    if not wide or layout.breadth(line) <= wide:
+        return line
+    lead = line[: len(line) - len(line.lstrip())]
+    parts = layout.wrapped(line, max(wide - len(lead) - 2, 20))
+    return "\n".join(f"{lead}{'  ' if number else ''}{part}" for number, part in enumerate(parts))
 
 
 def raw(text: str) -> None:

@@ -20,6 +20,7 @@ from lading.deploy import (
     pinning,
     policy,
     resolution,
+    usual,
 )
 from lading.deploy.request import Request
 from lading.inventory import hosts
@@ -100,8 +101,10 @@ async def prepare(context: contexts.Context, request: Request) -> Prepared:
     assigned = assignment.everywhere(bundle.release, rows)
     plan = _plan(bundle, resolved, assigned, observed, images, nonce, ours)
     plan = replace(plan, sent=await _sent(context, plan, resolved))
-    expected, read_by = await asyncio.gather(
-        _expected_forms(bundle, plan, context.environment), _read_by(plan, context.environment))
+    expected, read_by, seconds = await asyncio.gather(
+        _expected_forms(bundle, plan, context.environment), _read_by(plan, context.environment),
+        usual.roll_seconds(context, resolved.app))
+    plan = replace(plan, usual=seconds)
     for form in dict.fromkeys(expected.values()):
         policy.check_form(resolved.app, form, resolved.destination.allowed)
     return Prepared(

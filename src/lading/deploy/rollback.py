@@ -18,6 +18,7 @@ from lading.deploy import (
     placing,
     policy,
     takeover,
+    usual,
     waiting,
 )
 from lading.drivers import base as drivers
@@ -46,7 +47,8 @@ async def plan(context: contexts.Context, app: str, to: Sequence[str], *, releas
     """
     destination, chosen = await placing.place(context, to, lambda _: app)
     rows = choices.of_names(context.settings.inventory, to, destination, chosen)
-    return _prepare(destination, rows, await look_whole(context, chosen, app), app, release).plan
+    made = _prepare(destination, rows, await look_whole(context, chosen, app), app, release).plan
+    return replace(made, usual=await usual.roll_seconds(context, app))
 
 
 async def rollback(
@@ -72,6 +74,7 @@ async def rollback(
         seen = await look_whole(context, chosen, app)
     rows = choices.of_names(context.settings.inventory, to, destination, chosen)
     prepared = _prepare(destination, rows, seen, app, release)
+    prepared = replace(prepared, plan=replace(prepared.plan, usual=await usual.roll_seconds(context, app)))
     wanted = order_of(context, prepared, destination, chosen, reason=reason, take_lease=take_lease)
     return await execution.carry_out(context, wanted)
 

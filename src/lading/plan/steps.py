@@ -291,6 +291,8 @@ class Plan:
     assignment: assignments.Assignment = field(default_factory=assignments.Assignment)
     phases: tuple[Phase, ...] = ()
     sent: tuple[SentImage, ...] = ()
+    usual: float = 0.0
+    """Seconds that the last roll took, 0 = nobody knows; no part of what is approved."""
     _hashed: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
     """The hash, once it was asked for: it is made of all hosts, and asked for again and again."""
 

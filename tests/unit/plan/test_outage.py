@@ -1,0 +1,46 @@
+"""What a plan says is away while it is carried out: services that were there before, on how many hosts at once, for how long."""
+
+import pytest
+
+from lading import state
+from lading.plan import outage, steps
+from lading.state import records
+
+BEFORE = records.Current("shop", "a" * 64, "1.0.0", "d1")
+
+
+def a_host(name: str, *services: str, new: tuple[str, ...] = (), previous: state.Current | None = BEFORE) -> steps.HostPlan:
+    changes = tuple(steps.Change(name, service, "containers", "0", "1") for service in new)
+    return steps.HostPlan(name, (steps.StartServices((*services, *new)),), changes, previous, placed={"web": 1, "db": 1})
+
+
+def a_plan(*hosts: steps.HostPlan, batches: tuple[tuple[str, ...], ...] = (), **more: object) -> steps.Plan:
+    return steps.Plan("shop", "1.1.0", "b" * 64, "production", {host.host: host for host in hosts}, batches, **more)  # type: ignore[arg-type]
+
+
+THREE = tuple(a_host(f"web{number}", "web") for number in (1, 2, 3))
+
+
+@pytest.mark.parametrize(("plan", "said"), [
+    (a_plan(a_host("web1", "web")), ("web is away for a few seconds",)),
+    (a_plan(a_host("web1", "web"), usual=3.2), ("web is away for at most about 3 s, as long as the last roll took",)),
+    (a_plan(*THREE, batches=(("web1", "web2", "web3"),)), ("all 3 hosts at once: web is away for a few seconds",)),
+    (a_plan(*THREE, batches=(("web1",), ("web2",), ("web3",))), (
+        "one of 3 hosts at a time: web is away there for a few seconds; requests that reach one just then are not drained",)),
+    (a_plan(*THREE, batches=(("web1", "web2"), ("web3",))), (
+        "2 of 3 hosts at a time: web is away there for a few seconds; requests that reach one just then are not drained",)),
+    (a_plan(*THREE[:2], a_host("web3", new=("web",)), batches=(("web1", "web2", "web3"),)), (
+        "2 of 3 hosts at a time: web is away there for a few seconds; requests that reach one just then are not drained",)),
+    (a_plan(a_host("web1", "web", "worker", "db")), ("web, worker and db are away for a few seconds",)),
+    (a_plan(a_host("web1", "web"), steps.HostPlan("web2", placed={"db": 1})), ("web is away for a few seconds",)),
+    (a_plan(a_host("web1", new=("web",))), ()),
+    (a_plan(a_host("web1", "web", previous=None)), ()),
+    (a_plan(a_host("web1", "web"), verb="remove"), ()),
+    (a_plan(), ()),
+])
+def test_what_is_said(plan: steps.Plan, said: tuple[str, ...]) -> None:
+    assert outage.expected(plan) == said
+
+
+def test_what_the_last_roll_took_is_no_part_of_what_is_approved() -> None:
+    assert a_plan(*THREE, usual=3.0).hash == a_plan(*THREE, usual=9.0).hash
