@@ -1,5 +1,5 @@
 # make test: everything, on a fresh machine; make demo: the main job, shown. Both do all the set-up themselves.
-.PHONY: setup unit lint test corpus lab demo bench bench-scale bench-start chaos docs wheel sbom image clean
+.PHONY: setup unit lint test corpus lab demo bench bench-scale bench-start chaos docs wheel sbom image clean screens
 PYTHON ?= python3
 LANES ?= 3
 BIN := .venv/bin
@@ -66,6 +66,10 @@ bench-start: setup
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/pip install -q --require-hashes -r requirements/bench.txt
 	touch .venv-bench/.ready
+
+# The twelve screens: their texts, which tests compare, and pictures to look at (PNG too where there is resvg or rsvg-convert).
+screens: setup
+	$(BIN)/python tests/screens.py dist/screens
 
 docs: setup
 	$(BIN)/python scripts/docs.py

@@ -396,7 +396,7 @@ def repair(config: str, /, *, host: str, app: str, reason: str, take_lease: bool
 @click.option("--lost", multiple=True, metavar="HOST", shell_complete=completing.hosts,
               help="Decide without this host, which is given up for lost.")
 @options.take_option
-@click.option("--yes", is_flag=True, expose_value=False, help="Nothing is asked, with or without it.")
+@click.option("--yes", is_flag=True, expose_value=False, help="Accepted so that scripts can always give it: resume asks no question anyway.")
 @options.json_option
 @options.verbose_option
 @click.pass_obj

@@ -49,7 +49,7 @@ def exit_code(unread: Mapping[str, str]) -> int:
 
 def _history(found: past.History) -> None:
     if not found.rows:
-        render.line("no deployment is known here or told of by the hosts that have answered")
+        render.line("no deployment is known: neither to this ledger nor to the hosts that have answered")
     else:
         _listed(found)
     for name, why in found.unreachable.items():

@@ -16,7 +16,7 @@ from lading.cli import first_line, terminal
 if TYPE_CHECKING:  # loaded in `shell_complete`
     from click.shell_completion import CompletionItem
 
-VERBOSE = "lading.verbose"  # in click's meta: -v was given, before the verb or after it
+VERBOSE = "lading.verbose"  # in click's meta: how often -v was given, before the verb and after it
 VERBS = {
     "init": ("beginning", "Write a fleet file: host, user, registry; then check."),
     "check": ("inspect", "Can lading work with each host? One table."),
@@ -126,12 +126,12 @@ def _version(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:
         ctx.exit()
 
 
-def _verbose(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:
-    ctx.meta[VERBOSE] = asked or ctx.meta.get(VERBOSE, False)
+def _verbose(ctx: click.Context, _param: click.Parameter, times: int) -> None:
+    ctx.meta[VERBOSE] = times + ctx.meta.get(VERBOSE, 0)
 
 
-verbose_option = click.option("-v", "--verbose", is_flag=True, expose_value=False, callback=_verbose,
-                              help="Tell each command sent to a host, and what programs there say, secrets masked, on stderr.")
+verbose_option = click.option("-v", "--verbose", count=True, expose_value=False, callback=_verbose,
+                              help="Tell each command sent to a host, and what programs there say, secrets masked, on stderr; -vv: with their scripts.")
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

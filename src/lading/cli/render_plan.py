@@ -105,7 +105,7 @@ def _runs(done: endings.Ended, host: events.HostOutcome) -> str:
 
 def _hints(done: endings.Ended) -> dict[str, str]:
     """What to type after each result: first what tells why."""
-    why = f"lading show {done.deployment}"
+    why = f"lading logs {done.app} --deployment {done.deployment}, lading show {done.deployment}"
     partial = f"hosts differ: lading where {done.app}; why: {why}; then lading resume {done.app} or deploy again"
     if any(host.result == "unwell" for host in done.report.outcome.hosts.values()):
         partial = f"it is deployed, but not all services are well: lading logs {done.app}; the way back: lading rollback {done.app}"

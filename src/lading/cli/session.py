@@ -33,8 +33,16 @@ def verbose() -> bool:
 
 
 def teller() -> Callable[[str], None] | None:
-    """What says that which only -v asks for; None without -v."""
-    return terminal.err if verbose() else None
+    """What says that which only -v asks for; None without -v. The script of a command is said only with -vv."""
+    here = click.get_current_context(silent=True)
+    times = here.meta.get(main.VERBOSE, 0) if here is not None else 0
+    if times > 1:
+        return terminal.err
+    return _first_line if times else None
+
+
+def _first_line(text: str) -> None:
+    terminal.err(text.partition("\n")[0])
 
 
 @asynccontextmanager

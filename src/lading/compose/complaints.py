@@ -43,7 +43,7 @@ def nearest(word: str, known: Sequence[str]) -> str:
 def complaint(text: str, documents: Sequence[parse.Document]) -> errors.ComposeError:
     """What `docker compose config` wrote on stderr, as an error with file, line and hint."""
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("time=")]
-    message = " ".join(lines) or "docker compose config failed without a word"
+    message = " ".join(lines) or "docker compose config failed, and does not say why"
     for pattern in UNKNOWN:
         unknown = pattern.search(message)
         if unknown:

@@ -45,7 +45,7 @@ def form(made: release.Bundle, numbers: Mapping[str, int], environment: Mapping[
         done = plugin.run(argv, folder=folder, readable=folder, env=env, descriptors=descriptors)
     if done.status != 0:
         said = masking.hidden(done.error_text, made.secrets, made.release.plain).splitlines()
-        raise errors.ComposeError(f"Compose refuses the bundle: {said[-1] if said else 'without a word'}",
+        raise errors.ComposeError(f"Compose refuses the bundle: {said[-1] if said else 'it does not say why'}",
                                   "lading bundle -o DIR, and look at compose.overlay.yaml")
     return done.stdout.decode("utf-8", "replace").replace(str(folder), "@DIR@")
 

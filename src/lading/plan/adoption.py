@@ -83,7 +83,7 @@ def traps(tree: Mapping[str, Any], seen: Running, folder: str) -> list[str]:
         place = want.source.removeprefix(likeness.HERE)
         if place.startswith("project/") and (place, have.source) not in seen.evidence.same:
             path = place.removeprefix("project/")
-            out = (f"write {have.source} instead of ./{path} in the Compose file, or lead there on the host: mkdir -p "
+            out = (f"write {have.source} instead of ./{path} in the Compose file, or put a link to it on the host: mkdir -p "
                    f"{(folder + '/' + place).rpartition('/')[0]} && ln -s {have.source} {folder}/{place}"
                    if have.kind == "bind" else f"mount the volume {have.source} in the Compose file")
             found.append(f"{name} has its data for {target} in {have.source}; after its next change it would find "

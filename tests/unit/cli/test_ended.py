@@ -32,5 +32,4 @@ def test_a_failure_names_version_host_reason_last_lines_and_what_to_type(capsys:
                 host="web1", step="roll", why="web: unhealthy", log=("no database",))
     assert said.splitlines()[:3] == [
         "shop 1.1.0 failed at web1 roll: web: unhealthy", "last lines of what failed on web1:", "  | no database"]
-    assert " hint: every host is back on what it ran before; why: lading show 20261130-1" in said
-    assert "lading logs" not in said  # those are of the containers that were brought back
+    assert " hint: every host is back on what it ran before; why: lading logs shop --deployment 20261130-1, lading show 20261130-1" in said

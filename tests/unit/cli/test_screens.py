@@ -8,8 +8,8 @@ import io
 import re
 
 import pytest
-import screens
 
+import screens
 from lading.cli import layout
 
 GIVES_WAY = {"where": {"2026-11-30", "ana@laptop"}, "where-drift": {"2026-11-30", "ana@laptop"}}

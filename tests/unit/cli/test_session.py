@@ -5,10 +5,11 @@ import os
 import signal
 from pathlib import Path
 
+import click
 import pytest
 
 from lading import errors
-from lading.cli import session
+from lading.cli import main, session
 from lading.transport import under_way
 
 
@@ -63,3 +64,13 @@ def test_what_was_begun_is_not_torn_off_but_asked_to_stop(tmp_path: Path) -> Non
                 return await context.stop.wait()
 
     assert session.run(work())
+
+
+@pytest.mark.parametrize(("times", "said"), [(0, None), (1, ["web1 roll: begins"]), (2, ["web1 roll: begins", "        web1 roll | set -eu"])])
+def test_scripts_are_told_only_with_vv(times: int, said: list[str] | None, capsys: pytest.CaptureFixture[str]) -> None:
+    with click.Context(click.Command("where")) as here:
+        here.meta[main.VERBOSE] = times
+        tell = session.teller()
+        if tell is not None:
+            tell("web1 roll: begins\nweb1 roll | set -eu")
+    assert (capsys.readouterr().err.splitlines() if tell else None) == said

@@ -74,11 +74,11 @@ class Bound:
             kind, _, text = answer.text("refused").partition("\n")
             raise base.Refused(kind, text)
         if "end" not in answer.parts:
-            raise base.Refused("broken", f"ended with status {answer.status}: {last_line(answer.stderr)}")
+            raise base.Refused("broken", f"the command ended before it was done, with exit status {answer.status}: {last_line(answer.stderr)}")
         return answer
 
 
 def last_line(text: str) -> str:
     """What a program said last."""
     said = text.strip().splitlines()
-    return said[-1] if said else "no output"
+    return said[-1] if said else "it said nothing on stderr"
