@@ -10,11 +10,12 @@ from typing import Any
 import click
 
 from lading import build as builds
+from lading import context as contexts
 from lading import found as finding
 from lading import settings
-from lading.bootstrap import LedgerUse
-from lading.cli import deploying, options, progress, prompts, render, render_plan, session, signals, terminal
+from lading.cli import deploying, options, prompts, render, session, signals, terminal
 from lading.deploy import deploy as deployment
+from lading.deploy import ended
 from lading.inventory import hosts
 
 
@@ -72,26 +73,22 @@ def ship(config: str, /, yes: bool, as_json: bool, source: str, overwrite: bool,
     prompts.must_answer(yes)
     request = deploying.asked(**words)
 
-    async def work() -> int:
-        verbose = session.verbose()
-        lines = progress.Progress(live=prompts.interactive() and not as_json and not verbose, verbose=verbose)
-        async with session.opened(config, request.directory, use=LedgerUse.WRITTEN, begun=lambda: lines.begun) as context:
-            destination, _ = context.settings.inventory.choose_ruled(request.to)
-            if destination.confirm:
-                prompts.must_ask(destination.name, yes)
-            job = builds.Job(request, context.environment, context.settings, True, _say, context.stop, source == "worktree", overwrite)
-            lines.begun = True  # a stop ends the builder's programs in order
-            built = await builds.build(job)
-            lines.begun = False
-            question = "Deploy {plan.app} {plan.version} to {plan.destination} ({hosts} hosts)?"
-            confirm = prompts.confirmer(prompts.Answer(yes), question, render_plan.plan)
-            with session.noted(context), lines:
-                context = session.changed(
-                    context, on_event=lines.event, trace=lines.telling, confirm=lines.paused(confirm))
-                done = await deployment.deploy(context, replace(request, digests=built.digests()))
-        return deploying.finish(done, as_json, {"built": built.as_json()["images"]})
+    building, more = asyncio.Event(), dict[str, Any]()
 
-    return session.run(work())
+    async def build_and_deploy(context: contexts.Context) -> ended.Ended:
+        destination, _ = context.settings.inventory.choose_ruled(request.to)
+        if destination.confirm:
+            prompts.must_ask(destination.name, yes)
+        job = builds.Job(request, context.environment, context.settings, True, _say, context.stop, source == "worktree", overwrite)
+        building.set()
+        built = await builds.build(job)
+        building.clear()
+        more["built"] = built.as_json()["images"]
+        return await deployment.deploy(context, replace(request, digests=built.digests()))
+
+    question = "Deploy {plan.app} {plan.version} to {plan.destination} ({hosts} hosts)?"
+    return deploying.change(
+        config, request.directory, prompts.Answer(yes), as_json, question, build_and_deploy, busy=building.is_set, more=more)
 
 
 def _say(text: str) -> None:

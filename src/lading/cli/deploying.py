@@ -147,7 +147,7 @@ def deploy(ctx: click.Context, /, yes: bool, approved: str, as_json: bool, dry_r
     prompts.must_answer(answer.given)
     request = asked(reason=reason, take_lease=take_lease, accepted=accepted, **words)
     question = "Deploy {plan.app} {plan.version} to {plan.destination} ({hosts} hosts)?"
-    return _change(
+    return change(
         ctx.obj, request.directory, answer, as_json, question, lambda c: deployment.deploy(c, request), patience=patience)
 
 
@@ -163,22 +163,33 @@ def _one_of(dry_run: bool, approved: str) -> None:
             "name one; whether a plan still is what was approved: compare the hash that --dry-run prints")
 
 
-def _change(
+def change(
     config: str, directory: Path, answer: prompts.Answer, as_json: bool, question: str,
     act: Callable[[contexts.Context], Awaitable[ended.Ended]], *, patience: float = 0.0,
+    busy: Callable[[], bool] = lambda: False, more: Mapping[str, Any] | None = None,
 ) -> int:
+    """Do what changes hosts, shown as it happens and at its end; the exit code.
+
+    *busy*: whether *act* works on something that is no deployment yet, and that a stop has to end in order. *more*: besides,
+    in the JSON document; *act* may fill it.
+    """
     async def work() -> int:
         verbose = session.verbose()
         lines = progress.Progress(live=prompts.interactive() and not as_json and not verbose, verbose=verbose)
-        async with session.opened(config, directory, use=LedgerUse.WRITTEN, begun=lambda: lines.begun) as context:
+        begun = partial(_any_of, lambda: lines.begun, busy)
+        async with session.opened(config, directory, use=LedgerUse.WRITTEN, begun=begun) as context:
             confirm = prompts.confirmer(answer, question, partial(_look_at, context))
             with session.noted(context), lines:
                 done = await act(session.changed(
                     context, on_event=lines.event, trace=lines.telling, confirm=lines.paused(confirm),
                     approved=answer.approved, patience=patience, say=terminal.err))
-        return finish(done, as_json)
+        return finish(done, as_json, more)
 
     return session.run(work())
+
+
+def _any_of(*questions: Callable[[], bool]) -> bool:
+    return any(question() for question in questions)
 
 
 def _look_at(context: contexts.Context, made: steps.Plan) -> None:
@@ -221,7 +232,7 @@ def adopt(config: str, /, app: str, yes: bool, approved: str, as_json: bool, dry
     answer = prompts.Answer(yes, approved)
     prompts.must_answer(answer.given)
     question = "Adopt {plan.app} as {plan.version} on {plan.destination} ({hosts} hosts)? No container is touched."
-    return _change(config, request.directory, answer, as_json, question, lambda c: adopting.adopt(c, request))
+    return change(config, request.directory, answer, as_json, question, lambda c: adopting.adopt(c, request))
 
 
 @click.command()
@@ -335,7 +346,7 @@ def _plan_or_change(
     if not dry_run:
         answer = prompts.Answer(yes, approved)
         prompts.must_answer(answer.given)
-        return _change(config, Path(), answer, as_json, question, act, patience=patience)
+        return change(config, Path(), answer, as_json, question, act, patience=patience)
 
     async def work() -> int:
         async with session.opened(config, use=LedgerUse.ASKED) as context:

@@ -2,18 +2,18 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import get_args
 
+from rich.console import RenderableType
 from rich.live import Live
-from rich.text import Text
 
 from lading import canonical, events, trace
 from lading.cli import render, terminal
 from lading.plan import steps
 
 HEALTH: frozenset[trace.Source] = frozenset({"health", "trace"})
-PARTS: tuple[steps.Part, ...] = get_args(steps.Part)
+PARTS: tuple[str, ...] = (*get_args(steps.Part), "undo")
 MANY = 8  # hosts; of more, the summary says only from how long to how long
 EVERYTHING: frozenset[trace.Source] = HEALTH | {"compose", "pull", "hook"}
 
@@ -34,6 +34,10 @@ class Progress:
         """Whether a stop has something to undo."""
         self.took: dict[str, dict[str, float]] = {}
         """Host → part → seconds, of those that have ended."""
+        self.order: tuple[str, ...] = ()
+        """The hosts as the plan has them."""
+        self.versions: Mapping[str, str] = {}
+        """Release → version, of those that the plan knows."""
         self.screen = render.console(error=True)
         self.live = Live(console=self.screen, refresh_per_second=4, transient=True,
                          get_renderable=self._lines) if live else None
@@ -54,7 +58,7 @@ class Progress:
         if not parts:
             return
         rows = [(host, *(_seconds([took[part]] if part in took else []) for part in parts), state_of(self.steps.get(host)))
-                for host, took in self.took.items()]
+                for host, took in ((host, self.took[host]) for host in self._in_order(self.took))]
         if len(rows) > MANY:
             spread = (_seconds([took[part] for took in self.took.values() if part in took]) for part in parts)
             rows = [(f"{len(rows)} hosts", *spread, "")]
@@ -65,6 +69,8 @@ class Progress:
 
         def asked(made: steps.Plan) -> bool:
             answer = ask(made)
+            self.order = tuple(made.hosts)
+            self.versions = made.versions
             self.begun = self.begun or answer
             if answer and self.live is not None:
                 self.live.start()
@@ -78,14 +84,14 @@ class Progress:
         if isinstance(event, events.StepEnded) and event.host:
             took = self.took.setdefault(event.host, {})
             took[event.step] = took.get(event.step, 0.0) + event.seconds
-        text = said(event)
+        text = said(event, self.versions)
         if self.live is None:
             if text:
                 shown = f"{event.step} {text}".strip()
                 terminal.err(f"{time.monotonic() - self.began:6.1f}s  {event.host or '-':<10} {terminal.one_line(shown)}")
         elif event.host and text:
             step, _, begun = self.steps.get(event.host, ("", "", 0.0))
-            if step != event.step:
+            if step != event.step or not isinstance(event, events.ServiceAwaited):
                 self.said.pop(event.host, None)
             text = "…" if isinstance(event, events.StepStarted) else text
             self.steps[event.host] = (event.step, text, begun if step == event.step else time.monotonic())
@@ -99,22 +105,28 @@ class Progress:
         elif self.steps.get(line.host, ("",))[0] == line.step:
             self.said[line.host] = text
 
-    def _lines(self) -> Text:
+    def _lines(self) -> RenderableType:
         """A line for each host: what is done there, since when, what is waited for; of many those that are at work, and a count."""
         terminal.shown()
         wide, high = self.screen.size
-        at_work = sorted(self.steps.items(), key=lambda item: item[1][1].startswith("done ("))
-        shown = list(self.steps.items()) if len(at_work) <= high - 3 else at_work[:max(high - 4, 1)]
-        rows = [self._row(host, *step) for host, step in shown]
-        lines = render.laid(("host", "step", "seconds", "what"), rows, wide, ("what",), headed=False)
-        if len(shown) < len(at_work):
-            left = Counter(step for _, (step, _, _) in at_work[len(shown):])
-            lines.append(render.cell(f"and {', '.join(f'{count} in {step}' for step, count in left.items())}", "dim"))
-        return Text("\n").join(lines)
+        hosts = self._in_order(self.steps)
+        shown, left = hosts, Counter[str]()
+        if len(hosts) > high - 3:
+            at_work = sorted(hosts, key=lambda host: self.steps[host][1].startswith("done ("))
+            shown = at_work[:max(high - 4, 1)]
+            left = Counter(self.steps[host][0] for host in at_work[len(shown):])
+        more = f"and {', '.join(f'{count} in {step}' for step, count in left.items())}" if left else ""
+        return render.live([self._row(host, *self.steps[host]) for host in shown], wide, more)
+
+    def _in_order(self, hosts: Iterable[str]) -> list[str]:
+        """Hosts as the plan has them; those that it does not name come last."""
+        places = {host: number for number, host in enumerate(self.order)}
+        return sorted(hosts, key=lambda host: places.get(host, len(places)))
 
     def _row(self, host: str, step: str, text: str, begun: float) -> tuple[str, str, str, str]:
         said = self.said.get(host, "")
-        what = said if text == "…" and said else f"{text} · {said}" if said else text
+        known = said.rpartition(": ")[2] in text
+        what = said if text == "…" and said else f"{text} · {said}" if said and not known else text
         return terminal.one_line(host), terminal.one_line(step), f"{time.monotonic() - begun:.0f} s", terminal.one_line(what)
 
 
@@ -128,7 +140,7 @@ def _seconds(found: Sequence[float]) -> str:
 
 def state_of(shown: tuple[str, str, float] | None) -> str:
     """What a host's line said last, unless that is its durations, which stand beside it."""
-    if shown is None or shown[1].startswith("done ("):
+    if shown is None or shown[1].startswith("done (") or shown[1].endswith(" is current"):
         return ""
     return f"{shown[0]}: {shown[1]}"
 
@@ -140,8 +152,8 @@ def traced(line: trace.Line) -> str:
     return f"{who}{how}: {line.text}"
 
 
-def said(event: events.Event) -> str:
-    """An event in a few words; "" for those that are not shown."""
+def said(event: events.Event, versions: Mapping[str, str]) -> str:
+    """An event in a few words; "" for those that are not shown. *versions*: release → version, of those that are known."""
     match event:
         case events.LeaseTaken():
             return "taken"
@@ -158,9 +170,11 @@ def said(event: events.Event) -> str:
         case events.ServiceAwaited():
             return event.what
         case events.HostCommitted():
-            return f"release {canonical.short(event.release)} is current"
+            known = versions.get(event.release, "")
+            return f"{known or f'release {canonical.short(event.release)}'} is current"
         case events.HostUndone():
-            return f"back on {canonical.short(event.release) or 'nothing, as before'}"
+            known = versions.get(event.release, "")
+            return f"back on {known or canonical.short(event.release) or 'nothing, as before'}"
         case events.HostLost():
             return f"lost: {event.error}"
     return ""

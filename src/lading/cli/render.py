@@ -75,6 +75,12 @@ def laid(
     return [_coloured(pieces) for pieces in layout.lay(columns, rows, wide, fold, headed=headed)]
 
 
+def live(rows: Sequence[Sequence[str]], wide: int, more: str) -> Text:
+    """The lines of what goes on, the last cell of each broken between words; *more*: what stands below them."""
+    lines = laid([""] * 4, rows, wide, [""], headed=False) if rows else []
+    return Text("\n").join([*lines, *([cell(more, "dim")] if more else [])])
+
+
 def _coloured(pieces: layout.Line) -> Text:
     text = Text()
     for piece in pieces:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import sys
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -77,7 +76,7 @@ async def opened(
 
 async def _beat(waits: under_way.UnderWay) -> None:
     """Say what is waited for, whenever nothing was shown for a while."""
-    began, number = time.monotonic(), 0
+    number = 0
     beats = BEATS if sys.stderr.isatty() else PIPED_BEATS
     while True:
         wanted = beats[min(number, len(beats) - 1)]
@@ -86,7 +85,7 @@ async def _beat(waits: under_way.UnderWay) -> None:
             await asyncio.sleep(left)
             continue
         number += 1
-        terminal.err(f" {time.monotonic() - began:.0f} s: {waiting(waits.words())} …")
+        terminal.err(f" {terminal.running_for():.0f} s: {waiting(waits.words())} …")
 
 
 def waiting(words: Mapping[str, tuple[str, ...]]) -> str:

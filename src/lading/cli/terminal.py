@@ -44,13 +44,18 @@ def one_line(text: str) -> str:
     return " ".join(part for part in clean(text).split("\n") if part)
 
 
-_shown_at = time.monotonic()
+_began = _shown_at = time.monotonic()
 
 
 def shown() -> None:
     """Something is seen to happen: somebody who waits need not be told that it goes on."""
     global _shown_at
-    _shown_at = time.monotonic()
+    _began = _shown_at = time.monotonic()
+
+
+def running_for() -> float:
+    """Seconds since this began, as whoever sits at the terminal counts them."""
+    return time.monotonic() - _began
 
 
 def quiet_for() -> float:

@@ -10,7 +10,6 @@ from lading import context as contexts
 from lading import errors, events, loading, spans
 from lading.deploy import approval, ended, recording
 from lading.engines import base
-from lading.plan import steps
 from lading.transport import base as transports
 
 Act = Callable[[base.Engine, base.DeploymentOrder, events.Record], Awaitable[base.Report]]
@@ -186,11 +185,5 @@ def _ended(
     plan = order.plan
     return ended.Ended(
         order.deployment, plan.app, plan.version, plan.release, plan.destination, result, started,
-        contexts.now(), context.actor, order.reason, report, versions=_versions(plan),
+        contexts.now(), context.actor, order.reason, report, versions=plan.versions,
     )
-
-
-def _versions(plan: steps.Plan) -> dict[str, str]:
-    """Release → version, of what hosts may run at the end."""
-    before = {host.previous.release: host.previous.version for host in plan.hosts.values() if host.previous is not None}
-    return {**before, plan.release: plan.version}

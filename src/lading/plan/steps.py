@@ -296,6 +296,12 @@ class Plan:
     _hashed: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
     """The hash, once it was asked for: it is made of all hosts, and asked for again and again."""
 
+    @property
+    def versions(self) -> dict[str, str]:
+        """Release → version, of what hosts may run at the end."""
+        before = {host.previous.release: host.previous.version for host in self.hosts.values() if host.previous is not None}
+        return {**before, self.release: self.version}
+
     def steps_of(self, host: str) -> tuple[Step, ...]:
         """All that is done on a host, in order."""
         batches = [batch for phase in self.phases for batch in phase.batches]

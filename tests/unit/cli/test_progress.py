@@ -6,6 +6,7 @@ import pytest
 
 from lading import events, trace
 from lading.cli import progress
+from lading.plan import steps
 
 
 def rows(lines: progress.Progress) -> list[str]:
@@ -95,3 +96,19 @@ def test_there_is_something_to_undo_once_it_is_planned(event: events.Event, begu
     lines = progress.Progress(live=True)
     lines.event(event)
     assert lines.begun is begun
+
+
+def test_hosts_stand_as_in_the_plan_and_releases_have_their_versions(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = progress.Progress(live=True)
+    made = steps.Plan("shop", "1.1.0", "b" * 64, "production", {name: steps.HostPlan(name) for name in ("web2", "web1")})
+    assert not lines.paused(lambda _: False)(made)
+    lines.event(events.HostUndone("d1", "web1", "undo", "c" * 64))
+    lines.event(events.HostCommitted("d1", "web2", "commit", "b" * 64))
+    assert rows(lines) == ["web2  commit  1.1.0 is current", f"web1  undo    back on {'c' * 12}"]
+
+
+def test_what_is_waited_for_is_not_said_twice() -> None:
+    lines = progress.Progress(live=True)
+    lines.event(events.ServiceAwaited("d1", "web1", "roll", "waits for web (it is not healthy yet; at most 60 s)"))
+    lines.line(trace.Line("web1", "roll", "health", "web", "it is not healthy yet"))
+    assert rows(lines) == ["web1  roll  waits for web (it is not healthy yet; at most 60 s)"]
