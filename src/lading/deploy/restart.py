@@ -15,6 +15,7 @@ from lading.deploy import (
     policy,
     rollback,
     takeover,
+    usual,
     waiting,
 )
 from lading.inventory import hosts
@@ -33,7 +34,8 @@ async def plan(
     destination, chosen = await placing.place(context, to, lambda _: app)
     rows = choices.of_names(context.settings.inventory, to, destination, chosen)
     seen = await rollback.look_whole(context, chosen, app)
-    return _prepare(destination, rows, seen, app, services).plan
+    made = _prepare(destination, rows, seen, app, services).plan
+    return replace(made, usual=await usual.roll_seconds(context, app))
 
 
 async def restart(
@@ -57,6 +59,7 @@ async def restart(
         seen = await rollback.look_whole(context, chosen, app)
     rows = choices.of_names(context.settings.inventory, to, destination, chosen)
     prepared = _prepare(destination, rows, seen, app, services)
+    prepared = replace(prepared, plan=replace(prepared.plan, usual=await usual.roll_seconds(context, app)))
     wanted = rollback.order_of(
         context, prepared, destination, chosen, reason=reason, take_lease=take_lease)
     return await execution.carry_out(context, wanted)

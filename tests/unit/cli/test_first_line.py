@@ -20,6 +20,7 @@ from lading.cli import first_line
     ("ship", ["-C"], "reading shop (docker-compose.yml)"),
     ("where", ["shop", "--json"], "asking the hosts what runs"),
     ("rollback", ["shop"], "asking the hosts what runs and what they keep"),
+    ("restart", ["shop/web"], "asking the hosts what runs"),
     ("history", [], ""), ("deploy", ["--help"], ""), ("nonsense", [], ""),
 ])
 def test_what_it_begins_with(

@@ -73,7 +73,7 @@ def test_work_begins_once_the_lock_is_held_and_the_script_ends_after_it(tmp_path
 
 
 @pytest.mark.parametrize(("script", "kind"), [
-    ("part refused; echo fence; echo deployment=d2; part end; exit 40", "^fence: deployment=d2"), ("exit 3", "^broken: ended with status 3"),
+    ("part refused; echo fence; echo deployment=d2; part end; exit 40", "^fence: deployment=d2"), ("exit 3", "^broken: the command ended before it was done, with exit status 3"),
     ("part hel; exit 0", "^broken"), ("echo held; exit 0", "^broken"),
 ])
 def test_without_the_lock_no_work_is_begun(tmp_path: Path, script: str, kind: str) -> None:
@@ -86,7 +86,7 @@ def test_a_script_that_has_nothing_to_hold_is_no_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("script", "kind"), [
-    ("part held; part refused; echo silent; part end; exit 40", "^silent"), ("part held; part next; exit 1", "^broken: ended with status 1"),
+    ("part held; part refused; echo silent; part end; exit 40", "^silent"), ("part held; part next; exit 1", "^broken: the command ended before it was done, with exit status 1"),
     ("part held; part next; kill -KILL $$", "^broken"),
 ])
 def test_a_lock_that_is_lost_ends_the_work(tmp_path: Path, script: str, kind: str) -> None:

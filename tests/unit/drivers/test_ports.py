@@ -510,7 +510,7 @@ def test_the_last_lines_of_services_are_shown(held: HostShell) -> None:
 
 def test_an_answer_that_is_cut_off_is_no_answer(held: HostShell) -> None:
     held.program("flock", "#!/bin/sh\necho it broke >&2\nkill -KILL $PPID\n")
-    with refused("broken: ended with status 137"):
+    with refused("broken: the command ended before it was done, with exit status 137"):
         party(held).confirm()
 
 
