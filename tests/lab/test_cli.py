@@ -106,7 +106,7 @@ def test_a_terminal_that_is_closed_is_the_first_ctrl_c(app: App, terminals: list
     app.edit("8080/\"], interval: 2s", "8080/\"], interval: 8s")
     assert app.deploy("1.0.0").returncode == 0
     terminals.append(closed := Terminal(app, "deploy", "--version", "1.1.0", "--to", "web1,web2", "--yes"))
-    closed.until("roll\x1b[0m")
+    closed.until("web1  roll  ")
     assert closed.hang_up() == 5
     assert app.versions() == {("web1", "1.0.0", "healthy"), ("web2", "1.0.0", "healthy")}
     assert json.loads(app.lading("history", app.name, "--json").stdout)[0]["result"] == "rolled_back"

@@ -22,7 +22,7 @@ Line = tuple[Piece, ...]
 
 
 def lay(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], width: int, folded: Sequence[str] = (), *, headed: bool = True,
+    columns: Sequence[str], rows: Sequence[Sequence[str]], width: int, folded: Sequence[str] = ()
 ) -> list[Line]:
     """The lines of a table; *width* = 0: there is no terminal, so that a row is one line however long.
 
@@ -31,15 +31,37 @@ def lay(
     """
     if not columns:
         return []
-    heads = [name.upper() if headed else "" for name in columns]
+    heads = [name.upper() for name in columns]
     widths = _side_by_side(heads, rows, width, [name in folded for name in columns])
     if widths is None:
         return _blocks(heads, rows, width)
-    table = [_row(heads, widths, heading=True)] if headed else []
-    table += [_row(row, widths) for row in rows]
-    if width and max((len(lines) for lines in table), default=0) > TALL and headed:
+    table = [_row(heads, widths, heading=True), *(_row(row, widths) for row in rows)]
+    if width and max(map(len, table)) > TALL:
         return _blocks(heads, rows, width)
     return [line for lines in table for line in lines]
+
+
+def beside(rows: Sequence[Sequence[str]], width: int, most: int) -> list[Line]:
+    """Rows without headings: the last cell of each takes what the others leave, and no more than *most* lines.
+
+    What is cut off there ends with an ellipsis.
+    """
+    widths = [max(map(breadth, cells)) for cells in zip(*rows, strict=True)]
+    room = max(width - sum(wide + GAP for wide in widths[:-1]), READABLE)
+    found: list[Line] = []
+    for row in rows:
+        last = _cut(wrapped(row[-1], room), room, most) if breadth(row[-1]) > room else [row[-1]]
+        parts = [*([cell] for cell in row[:-1]), last]
+        found += _lines(row, parts, [*widths[:-1], room])
+    return found
+
+
+def _cut(lines: list[str], room: int, most: int) -> list[str]:
+    """The first of *lines*; the last of them says that there are more."""
+    if len(lines) <= most:
+        return lines
+    last = lines[most - 1]
+    return [*lines[: most - 1], last[: _fitting(last, room - 1)] + "…"]
 
 
 def breadth(text: str) -> int:
@@ -110,13 +132,18 @@ def _widened(floor: Sequence[int], natural: Sequence[int], spare: int) -> list[i
 
 
 def _row(cells: Sequence[str], widths: Sequence[int], *, heading: bool = False) -> list[Line]:
-    """A row's lines; no space behind its last cell."""
+    """A row's lines, its cells broken where they are wider than their columns."""
     parts = [wrapped(cell, width) if breadth(cell) > width else [cell] for cell, width in zip(cells, widths, strict=True)]
+    return _lines([""] * len(cells) if heading else cells, parts, widths)
+
+
+def _lines(cells: Sequence[str], parts: Sequence[Sequence[str]], widths: Sequence[int]) -> list[Line]:
+    """The lines of cells that are broken into *parts*; no space behind the last one of a line."""
     found = []
     for number in range(max(map(len, parts))):
         texts = [lines[number] if number < len(lines) else "" for lines in parts]
         last = max((place for place, text in enumerate(texts) if text), default=-1)
-        pieces = [Piece(text + " " * ((width - breadth(text) + GAP) if place < last else 0), "" if heading else cells[place])
+        pieces = [Piece(text + " " * ((width - breadth(text) + GAP) if place < last else 0), cells[place])
                   for place, (text, width) in enumerate(zip(texts, widths, strict=True)) if place <= last]
         found.append(tuple(pieces))
     return found

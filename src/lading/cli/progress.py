@@ -14,6 +14,7 @@ from lading.plan import steps
 
 HEALTH: frozenset[trace.Source] = frozenset({"health", "trace"})
 PARTS: tuple[str, ...] = (*get_args(steps.Part), "undo")
+SAID = 3  # lines of a host, as long as there is room for as many of each
 MANY = 8  # hosts; of more, the summary says only from how long to how long
 EVERYTHING: frozenset[trace.Source] = HEALTH | {"compose", "pull", "hook"}
 
@@ -116,7 +117,8 @@ class Progress:
             shown = at_work[:max(high - 4, 1)]
             left = Counter(self.steps[host][0] for host in at_work[len(shown):])
         more = f"and {', '.join(f'{count} in {step}' for step, count in left.items())}" if left else ""
-        return render.live([self._row(host, *self.steps[host]) for host in shown], wide, more)
+        most = min(max((high - 3) // max(len(shown), 1), 1), SAID)
+        return render.live([self._row(host, *self.steps[host]) for host in shown], wide, most, more)
 
     def _in_order(self, hosts: Iterable[str]) -> list[str]:
         """Hosts as the plan has them; those that it does not name come last."""

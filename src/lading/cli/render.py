@@ -69,15 +69,15 @@ def guide(text: str) -> None:
 
 
 def laid(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], wide: int, fold: Sequence[str] = (), *, headed: bool = True,
+    columns: Sequence[str], rows: Sequence[Sequence[str]], wide: int, fold: Sequence[str] = ()
 ) -> list[Text]:
     """The lines of a table of *wide* columns of the terminal, in colour."""
-    return [_coloured(pieces) for pieces in layout.lay(columns, rows, wide, fold, headed=headed)]
+    return [_coloured(pieces) for pieces in layout.lay(columns, rows, wide, fold)]
 
 
-def live(rows: Sequence[Sequence[str]], wide: int, more: str) -> Text:
-    """The lines of what goes on, the last cell of each broken between words; *more*: what stands below them."""
-    lines = laid([""] * 4, rows, wide, [""], headed=False) if rows else []
+def live(rows: Sequence[Sequence[str]], wide: int, most: int, more: str) -> Text:
+    """What goes on, the last cell of each row in *most* lines at most; *more*: what stands below them."""
+    lines = [_coloured(pieces) for pieces in layout.beside(rows, wide, most)]
     return Text("\n").join([*lines, *([cell(more, "dim")] if more else [])])
 
 

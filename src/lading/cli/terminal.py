@@ -18,8 +18,7 @@ import sys
 import threading
 import time
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -119,28 +118,48 @@ def escaped(text: str) -> str:
 
 
 def confirm(question: str) -> bool:
-    """Ask for yes or no on the terminal, on stderr; Ctrl-C and the end of the input are a no."""
-    with _interruptible():
-        try:
-            return click.confirm(one_line(question), err=True)
-        except click.Abort:
+    """Ask for yes or no on the terminal, on stderr; a signal that stops lading and the end of the input are a no."""
+    while True:
+        shown()
+        click.echo(f"{one_line(question)} [y/N]: ", nl=False, err=True)
+        answer = _answer()
+        if answer is None:
             err("")
+        if answer in ("y", "yes"):
+            return True
+        if answer in (None, "", "n", "no"):
             return False
+        err("answer y or n")
 
 
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Ctrl-C ends the question at once: an event loop, which is what would hear of it, stands still meanwhile."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    handler, wakes = signal.getsignal(signal.SIGINT), signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+def _answer() -> str | None:
+    """The line that is typed, in small letters; None = the input has ended, or a signal came instead."""
     try:
-        yield
+        if sys.stdin.isatty() and not _wait_for_line():
+            return None
+        line = sys.stdin.readline()
+    except (KeyboardInterrupt, OSError):  # OSError: the terminal is gone
+        return None
+    return line.strip().lower() if line else None
+
+
+def _wait_for_line() -> bool:
+    """Wait until a line can be read; False: a signal came instead.
+
+    An event loop, which is what would hear of the signal, stands still meanwhile. One that comes just before the wait ends it,
+    too.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return True
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
+    before = signal.set_wakeup_fd(told)
+    try:
+        return heard not in select.select([sys.stdin.fileno(), heard], [], [])[0]
     finally:
-        signal.signal(signal.SIGINT, handler)
-        signal.set_wakeup_fd(wakes)
+        signal.set_wakeup_fd(before)
+        os.close(heard)
+        os.close(told)
 
 
 def prompt(question: str, default: str | None) -> str:

@@ -20,12 +20,12 @@ def expected(plan: steps.Plan) -> tuple[str, ...]:
 
 
 def _recreated(plan: steps.Plan) -> dict[str, list[str]]:
-    """Service → hosts on which its containers are replaced."""
+    """Service → hosts on which its containers are replaced; of those that are there to serve."""
     found: dict[str, list[str]] = {}
     for host in plan.hosts.values():
         new = {c.service for c in host.changes if c.field == "containers" and c.old == "0"}
         for service in host.services:
-            if host.previous is not None and service not in new:
+            if host.previous is not None and service not in {*new, *plan.one_shots}:
                 found.setdefault(service, []).append(host.host)
     return found
 

@@ -543,6 +543,7 @@ def plan(
     return steps.Plan(
         release.app, release.version, release.id, destination, dict(hosts), batches, pace.delay,
         tuple(dict.fromkeys(said)), phases=phases.phases(hosts, batches, pace.delay),
+        one_shots=tuple(name for name, how in release.endings.items() if how == "must"),
     )
 
 

@@ -293,6 +293,8 @@ class Plan:
     sent: tuple[SentImage, ...] = ()
     usual: float = 0.0
     """Seconds that the last roll took, 0 = nobody knows; no part of what is approved."""
+    one_shots: tuple[str, ...] = ()
+    """The services that are meant to end: they serve nobody, so that none is away while it is made anew; the release says them."""
     _hashed: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
     """The hash, once it was asked for: it is made of all hosts, and asked for again and again."""
 

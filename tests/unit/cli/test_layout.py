@@ -21,12 +21,12 @@ def shown(lines: list[layout.Line]) -> list[str]:
     return ["".join(piece.text for piece in line) for line in lines]
 
 
-@given(tables(), some.integers(20, 200), some.booleans())
+@given(tables(), some.integers(20, 200))
 def test_nothing_is_wider_than_the_terminal_and_no_word_is_cut(
-    table: tuple[list[str], list[list[str]], list[str]], width: int, headed: bool
+    table: tuple[list[str], list[list[str]], list[str]], width: int
 ) -> None:
     columns, rows, folded = table
-    lines = layout.lay(columns, rows, width, folded, headed=headed)
+    lines = layout.lay(columns, rows, width, folded)
     assert max(map(layout.breadth, shown(lines)), default=0) <= width
     told = [word for line in shown(lines) for word in line.split()]
     for row in rows:
@@ -79,6 +79,20 @@ def test_what_may_be_folded_is_folded_first_and_further_lines_stand_below_it() -
 def test_a_row_taller_than_four_lines_is_a_block() -> None:
     rows = [("web1", "word " * 40)]
     assert shown(layout.lay(("host", "why"), rows, 40, ("why",)))[0] == "HOST  web1"
+
+
+@given(some.lists(some.tuples(words, words, cells), max_size=4), some.integers(60, 200), some.integers(1, 4))
+def test_what_goes_on_stays_in_its_place(rows: list[tuple[str, str, str]], width: int, most: int) -> None:
+    lines = shown(layout.beside(rows, width, most))
+    assert len(lines) <= most * len(rows)
+    assert max(map(layout.breadth, lines), default=0) <= width
+
+
+@pytest.mark.parametrize(("most", "last"), [(1, ["it waits for the…"]), (2, ["it waits for the", "database, which…"]),
+                                            (3, ["it waits for the", "database, which", "does not answer"])])
+def test_what_is_too_long_for_its_lines_ends_with_an_ellipsis(most: int, last: list[str]) -> None:
+    lines = shown(layout.beside([("web1", "roll", "it waits for the database, which does not answer")], 29, most))
+    assert lines == [("web1  roll  " if not number else " " * 12) + text for number, text in enumerate(last)]
 
 
 @pytest.mark.parametrize(("text", "width", "lines"), [

@@ -52,6 +52,21 @@ def test_of_more_hosts_than_lines_those_at_work_are_shown_and_the_rest_counted(m
     assert (len(shown), shown[0], shown[-1]) == (7, "web29  roll   …", "and 24 in stage")
 
 
+@pytest.mark.parametrize(("high", "each"), [("40", 3), ("15", 2), ("10", 1)])
+def test_a_host_has_as_many_lines_as_there_is_room_for(high: str, each: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a line of a program is, the hosts stay where they are, and all of them are seen."""
+    monkeypatch.setenv("LINES", high)
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = progress.Progress(live=True)
+    for number in range(1, 6):
+        lines.event(started("stage", f"web{number}"))
+        lines.line(trace.Line(f"web{number}", "stage", "pull", "web", "registry.example/shop@sha256:" + "ab" * 100))
+    shown = rows(lines)
+    assert len(shown) == 5 * each
+    assert [line[:11] for line in shown[::each]] == [f"web{number}  stage" for number in range(1, 6)]
+    assert all(line.endswith("…") for line in shown[each - 1::each])
+
+
 @pytest.mark.parametrize(("verbose", "shown"), [(True, ["compose web: Started", "health web: unhealthy"]),
                                                 (False, ["health web: unhealthy"])])
 def test_piped_only_health_is_told_and_with_v_all(

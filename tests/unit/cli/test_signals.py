@@ -1,16 +1,15 @@
 """The first signal asks to stop, and says what that means; a terminal that is closed says nothing."""
 
 import asyncio
-import fcntl
 import os
-import pty
 import signal
 import subprocess
 import sys
-import termios
+from collections.abc import Iterator
 
 import pytest
 
+import at_terminal
 from lading.cli import signals
 
 TWICE = """
@@ -61,36 +60,51 @@ def test_the_second_leaves_at_once_and_names_what_ends_the_rest() -> None:
     assert done.returncode == 130
     assert done.stderr.splitlines()[-1] == "leaving at once; what is open on the hosts: lading resume"
 
+
 ASKED = """
 import asyncio
-import fcntl
 from lading.cli import signals, terminal
+
 async def work():
     stop = asyncio.Event()
     signals.watch(stop, says=True)
     print("answer:", terminal.confirm("Deploy?"), flush=True)
     await asyncio.sleep(0)
     print("stop:", stop.is_set(), flush=True)
+
 asyncio.run(work())
 """
 
 
-def test_a_question_is_ended_by_ctrl_c_at_once_and_counts_as_no() -> None:
-    """The event loop stands still while it is asked, so that what it watches is heard by nobody."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen([sys.executable, "-c", ASKED], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-                               preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
-    os.close(theirs)
-    said = b""
-    while True:
-        try:
-            said += os.read(ours, 65536)
-        except OSError:  # the last one at the terminal has left
-            break
-        if b"Deploy? [y/N]" in said and b"\x03" not in said:
-            os.write(ours, b"\x03")
-            said += b"\x03"
-    os.close(ours)
-    assert process.wait(timeout=60) == 0
-    assert b"answer: False" in said
-    assert b"stop: False" in said
+@pytest.fixture
+def asked() -> Iterator[at_terminal.AtTerminal]:
+    """A program that asks, while its event loop stands still."""
+    program = at_terminal.AtTerminal([sys.executable, "-c", ASKED])
+    yield program
+    if program.process.poll() is None:
+        program.kill()
+        program.process.wait()
+
+
+@pytest.mark.parametrize("keys", [b"\x03", b"\x04", b"n\n", b"\n", b"what\nno\n"])
+def test_a_question_is_ended_by_ctrl_c_at_once_and_counts_as_no(asked: at_terminal.AtTerminal, keys: bytes) -> None:
+    asked.sees("Deploy? [y/N]")
+    asked.type(keys)
+    assert asked.leaves() == 0
+    assert b"answer: False" in asked.said
+    assert b"stop: False" in asked.said
+    assert (b"answer y or n" in asked.said) is (b"what" in keys)
+
+
+def test_a_question_is_ended_by_sigterm_too(asked: at_terminal.AtTerminal) -> None:
+    asked.sees("Deploy? [y/N]")
+    asked.process.terminate()
+    assert asked.leaves() == 0
+    assert b"answer: False" in asked.said
+
+
+def test_yes_is_yes(asked: at_terminal.AtTerminal) -> None:
+    asked.sees("Deploy? [y/N]")
+    asked.type(b"Y\n")
+    assert asked.leaves() == 0
+    assert b"answer: True" in asked.said

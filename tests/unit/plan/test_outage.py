@@ -33,6 +33,8 @@ THREE = tuple(a_host(f"web{number}", "web") for number in (1, 2, 3))
         "2 of 3 hosts at a time: web is away there for a few seconds; requests that reach one just then are not drained",)),
     (a_plan(a_host("web1", "web", "worker", "db")), ("web, worker and db are away for a few seconds",)),
     (a_plan(a_host("web1", "web"), steps.HostPlan("web2", placed={"db": 1})), ("web is away for a few seconds",)),
+    (a_plan(a_host("web1", "migrate", "web"), one_shots=("migrate",)), ("web is away for a few seconds",)),
+    (a_plan(a_host("web1", "migrate"), one_shots=("migrate",)), ()),
     (a_plan(a_host("web1", new=("web",))), ()),
     (a_plan(a_host("web1", "web", previous=None)), ()),
     (a_plan(a_host("web1", "web"), verb="remove"), ()),
