@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from typing import Any
 
 VERSIONS = {
@@ -19,5 +18,7 @@ def versioned(name: str, value: Mapping[str, Any] | Sequence[Mapping[str, Any]])
 
 def schema(name: str) -> dict[str, Any]:
     """The JSON Schema of a document. Fields that it does not know may come: readers leave them out."""
+    from importlib import resources  # a tenth of what is loaded before the first line of a verb
+
     found: dict[str, Any] = json.loads(resources.files("lading").joinpath("schemas", f"{name}.json").read_text("utf-8"))
     return found
