@@ -57,6 +57,14 @@ class FollowedTransport:
         with self._noted.until_answered(host.name, "connection"):
             return await base.streaming(self._over, host).open_program(host, what)
 
+    async def attach(
+        self, host: hosts.Host, what: command.Command, terminal: base.Terminal | None
+    ) -> base.Session:
+        """See `base.Attaching`."""
+        over = base.attaching(self._over, host)
+        with self._noted.until_answered(host.name, "connection"):
+            return await over.attach(host, what, terminal)
+
     def key_of(self, host: hosts.Host) -> str:
         """See `base.Keyed`."""
         return base.key_of(self._over, host)
