@@ -18,7 +18,8 @@ import sys
 import threading
 import time
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -119,47 +120,45 @@ def escaped(text: str) -> str:
 
 def confirm(question: str) -> bool:
     """Ask for yes or no on the terminal, on stderr; a signal that stops lading and the end of the input are a no."""
-    while True:
-        shown()
-        click.echo(f"{one_line(question)} [y/N]: ", nl=False, err=True)
-        answer = _answer()
-        if answer is None:
-            err("")
-        if answer in ("y", "yes"):
-            return True
-        if answer in (None, "", "n", "no"):
-            return False
-        err("answer y or n")
+    with _signals() as heard:  # from before the question is seen
+        while True:
+            shown()
+            click.echo(f"{one_line(question)} [y/N]: ", nl=False, err=True)
+            answer = _answer(heard)
+            if answer is None:
+                err("")
+            if answer in ("y", "yes"):
+                return True
+            if answer in (None, "", "n", "no"):
+                return False
+            err("answer y or n")
 
 
-def _answer() -> str | None:
-    """The line that is typed, in small letters; None = the input has ended, or a signal came instead."""
+@contextmanager
+def _signals() -> Iterator[int]:
+    """What can be read from as soon as a signal has come, for an event loop that would hear of it stands still meanwhile."""
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
+    is_main = threading.current_thread() is threading.main_thread()  # another hears of none
+    before = signal.set_wakeup_fd(told) if is_main else -1
     try:
-        if sys.stdin.isatty() and not _wait_for_line():
+        yield heard
+    finally:
+        if is_main:
+            signal.set_wakeup_fd(before)
+        os.close(heard)
+        os.close(told)
+
+
+def _answer(heard: int) -> str | None:
+    """The line that is typed, in small letters; None = the input has ended, or a signal was *heard* instead."""
+    try:
+        if sys.stdin.isatty() and heard in select.select([sys.stdin.fileno(), heard], [], [])[0]:
             return None
         line = sys.stdin.readline()
     except (KeyboardInterrupt, OSError):  # OSError: the terminal is gone
         return None
     return line.strip().lower() if line else None
-
-
-def _wait_for_line() -> bool:
-    """Wait until a line can be read; False: a signal came instead.
-
-    An event loop, which is what would hear of the signal, stands still meanwhile. One that comes just before the wait ends it,
-    too.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return True
-    heard, told = os.pipe()
-    os.set_blocking(told, False)
-    before = signal.set_wakeup_fd(told)
-    try:
-        return heard not in select.select([sys.stdin.fileno(), heard], [], [])[0]
-    finally:
-        signal.set_wakeup_fd(before)
-        os.close(heard)
-        os.close(told)
 
 
 def prompt(question: str, default: str | None) -> str:
