@@ -17,6 +17,7 @@ from lading.compose import answered, complaints
 from lading.inventory import hosts
 from lading.ledger import contradictions
 from lading.ledger import ledger as ledgers
+from lading.placement import exclusion
 from lading.transport import base
 
 if TYPE_CHECKING:  # the values of a deployment and who carries it out: verbs that only look have neither
@@ -88,6 +89,29 @@ class Context:
         if self.ledger is None:
             return {}
         return {app: await self.ledger.commits(app)} if app else await self.ledger.all_commits()
+
+    async def excluded(self) -> exclusion.Excluded:
+        """Host → how it is excluded, by the ledger as it is now; nobody without a ledger.
+
+        Raises:
+            LedgerError: it cannot be read.
+        """
+        return await self.ledger.excluded() if self.ledger is not None else {}
+
+    async def to_look_at(self, names: Sequence[str]) -> tuple[tuple[hosts.Host, ...], exclusion.Excluded]:
+        """The hosts that a look asks, and those of the choice that are excluded.
+
+        An excluded host is only asked if it is named itself.
+        """
+        _, chosen = self.choose(names)
+        try:
+            known = await self.excluded()
+        except errors.LedgerError as wrong:
+            self.notes.append(f"nobody can say which hosts are excluded: {wrong.message}")
+            known = {}
+        left = {host.name: known[host.name] for host in chosen if host.name in known}
+        asked = exclusion.named(names, left)
+        return tuple(host for host in chosen if host.name not in left or host.name in asked), left
 
     async def check_known(self, app: str, seen: state.FleetState) -> None:
         """Refuse an app that nobody knows; a host that cannot be read may know it, as the journal does of a removed one.

@@ -14,6 +14,7 @@ Each carries a message (what), where it is (file and line, host, step) and a hin
     ├── RefusedError [4]       lading will not do it
     │   ├── LeaseHeldError         somebody else deploys this app
     │   ├── ForeignError           the host's project or state is not this app's
+    │   ├── ExcludedError          a host that somebody has excluded
     │   ├── PreflightError         a host does not fulfil what the release needs
     │   ├── RightsError            the project asks for rights that its destination does not allow
     │   ├── NotAllowedError        a fleet file that was found would run programs or read the environment
@@ -148,6 +149,12 @@ class PreflightError(RefusedError):
     """A host does not fulfil what the release needs; nothing was changed."""
 
     kind = "preflight"
+
+
+class ExcludedError(RefusedError):
+    """Somebody has excluded the host, or all hosts that were meant; none was contacted."""
+
+    kind = "excluded"
 
 
 class RightsError(RefusedError):

@@ -60,7 +60,7 @@ class DeploymentPlanned(Event):
     *seconds* went by from the start of the command to the plan. *vouched*: the images whose digests do not rest on what
     hosts say alone; "*": all, for all that is known.
     *actor* is what the caller or the CI says of itself; *ran_by* is the user and machine that lading ran as; *keys*:
-    fingerprint of an SSH key → hosts that it let in on.
+    fingerprint of an SSH key → hosts that it let in on. *excluded*: the hosts that were left out, since somebody has excluded them.
     """
 
     verb: str = "deploy"
@@ -80,6 +80,7 @@ class DeploymentPlanned(Event):
     vouched: tuple[str, ...] = ("*",)
     ran_by: str = ""
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    excluded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,12 +220,32 @@ class KeyTrusted(Event):
     fingerprint: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class HostExcluded(Event):
+    """From now on no deployment goes to the host; of no deployment. *actor*, *ran_by*: see `DeploymentPlanned`."""
+
+    reason: str = ""
+    actor: str = ""
+    url: str = ""
+    ran_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostIncluded(Event):
+    """The host takes part again; of no deployment."""
+
+    reason: str = ""
+    actor: str = ""
+    url: str = ""
+    ran_by: str = ""
+
+
 KINDS: Mapping[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
         DeploymentRequested, DeploymentTakenOver, DeploymentPlanned, DeploymentEnded, LeaseTaken, LeaseLost, HostChecked, HostLost, BundleStored, ImagePulled,
         HookEnded, StepStarted, StepEnded, ServiceHealthy, ServiceUnhealthy, HostCommitted, HostUndone, StateSeen,
-        KeyTrusted,
+        KeyTrusted, HostExcluded, HostIncluded,
     )
 }
 

@@ -30,7 +30,7 @@ from lading.deploy.request import Request
 from lading.drivers.shell import adoption as inspection
 from lading.drivers.shell import observe
 from lading.inventory import hosts
-from lading.placement import assignment, choices
+from lading.placement import assignment
 from lading.plan import adoption, digests, likeness, phases, planner, steps
 from lading.transport import base as transports
 
@@ -85,8 +85,7 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     now = await pinning.now(context, chosen, resolved.images)
     pins = _pins(now, dict(zip(seen.hosts, found, strict=True)))
     made = release.build(reading, pins)
-    rows = choices.of_names(context.settings.inventory, request.to, destination, chosen)
-    assigned = assignment.everywhere(made.release, rows)
+    assigned = assignment.everywhere(made.release, resolved.rows)
     compared = await _all(_compare(context, made, assigned.on(one.name), nonce, seen.hosts[one.name], there, one)
                           for one, there in zip(chosen, found, strict=True))
     plans = {host.host: host for host, _ in compared}

@@ -8,8 +8,7 @@ from lading import context as contexts
 from lading import errors, state
 from lading.compose import release as releases
 from lading.deploy import ended, execution, placing, restart, rollback, takeover, waiting
-from lading.inventory import hosts
-from lading.placement import assignment, choices
+from lading.placement import assignment
 from lading.plan import planner, steps
 
 Verb = Literal["stop", "start", "scale"]
@@ -47,10 +46,9 @@ async def plan(context: contexts.Context, wish: Wish, to: Sequence[str]) -> step
     Raises:
         InputError, UnknownReleaseError, RefusedError, TransportError: as `carry_out`.
     """
-    destination, chosen = await placing.place(context, to, lambda _: wish.app)
-    rows = choices.of_names(context.settings.inventory, to, destination, chosen)
-    seen = await rollback.look_whole(context, chosen, wish.app)
-    return _prepare(destination, rows, seen, wish).plan
+    placed = await placing.place(context, to, lambda _: wish.app)
+    seen = await rollback.look_whole(context, placed.chosen, wish.app)
+    return _prepare(placed, seen, wish).plan
 
 
 async def carry_out(
@@ -65,22 +63,19 @@ async def carry_out(
         UnknownReleaseError: a host has not deployed the app, or hosts run different releases of it.
         RefusedError, TransportError, LedgerError: nothing was changed.
     """
-    destination, chosen = await placing.place(context, to, lambda _: wish.app)
+    placed = await placing.place(context, to, lambda _: wish.app)
+    chosen = placed.chosen
     seen = await rollback.look_whole(context, chosen, wish.app)
     if await waiting.for_others(context, wish.app, seen):
         seen = await rollback.look_whole(context, chosen, wish.app)
     if await takeover.end_open(context, wish.app, seen, take_lease=take_lease, before=f"the {wish.verb}"):
         seen = await rollback.look_whole(context, chosen, wish.app)
-    rows = choices.of_names(context.settings.inventory, to, destination, chosen)
-    prepared = _prepare(destination, rows, seen, wish)
-    wanted = rollback.order_of(
-        context, prepared, destination, chosen, reason=reason, take_lease=take_lease)
+    prepared = _prepare(placed, seen, wish)
+    wanted = rollback.order_of(context, prepared, placed, reason=reason, take_lease=take_lease)
     return await execution.carry_out(context, wanted)
 
 
-def _prepare(
-    destination: hosts.Destination, rows: Sequence[assignment.Row], seen: state.FleetState, wish: Wish
-) -> rollback.Prepared:
+def _prepare(where: placing.Placed, seen: state.FleetState, wish: Wish) -> rollback.Prepared:
     """The plan, out of what each host keeps of the release that it runs."""
 
     def plan_one(
@@ -91,7 +86,7 @@ def _prepare(
 
     until = "kept until the next deploy or rollback says otherwise"
     return restart.of_running(
-        destination, rows, seen, wish.app, wish.verb, plan_one, () if wish.verb == "start" else (until,))
+        where, seen, wish.app, wish.verb, plan_one, () if wish.verb == "start" else (until,))
 
 
 def wanted(

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lading.engines import base
+from lading.placement import exclusion
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,7 @@ class Ended:
     *note*: what its reader should know besides, such as events that the ledger lacks; *reached*: what was asked for is
     there although *result* tells of another deployment, which was taken back for it. *untold*: which webhooks do not know it.
     *versions*: release → its version, of those that were deployed or ran before.
+    *excluded*: the hosts that were left out.
     """
 
     deployment: str
@@ -31,6 +33,7 @@ class Ended:
     reached: bool = False
     untold: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    excluded: tuple[exclusion.Exclusion, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The document of `deploy --json` (DESIGN §3)."""
@@ -43,4 +46,5 @@ class Ended:
                 name: {key: value if value != "" else None for key, value in asdict(host).items()}
                 for name, host in self.report.outcome.hosts.items()
             },
+            "excluded": [one.as_json() for one in self.excluded],
         }

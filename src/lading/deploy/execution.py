@@ -149,6 +149,7 @@ def _planned(
         destination=plan.destination, hosts=tuple(plan.hosts), source=plan.source, commit=commit,
         actor=context.actor, reason=order.reason, url=context.url, plan=plan.hash, changes=changes,
         seconds=seconds, vouched=order.vouched, ran_by=context.ran_by, keys=_keys(context, order),
+        excluded=tuple(one.host for one in plan.assignment.excluded),
     )
 
 
@@ -186,4 +187,5 @@ def _ended(
     return ended.Ended(
         order.deployment, plan.app, plan.version, plan.release, plan.destination, result, started,
         contexts.now(), context.actor, order.reason, report, versions=plan.versions,
+        excluded=plan.assignment.excluded,
     )

@@ -24,7 +24,7 @@ from lading.deploy import (
 )
 from lading.deploy.request import Request
 from lading.inventory import hosts
-from lading.placement import assignment, choices
+from lading.placement import assignment
 from lading.plan import mounts, planner, steps
 
 
@@ -96,9 +96,7 @@ async def prepare(context: contexts.Context, request: Request) -> Prepared:
     images = await _pin_images(context, request, resolved, observed.seen)
     bundle = release.build(resolved.reading, images.pins)
     _check_owners(bundle, resolved.destination, observed, ours, take_over=request.take_over)
-    rows = choices.of_names(
-        context.settings.inventory, request.to, resolved.destination, resolved.chosen)
-    assigned = assignment.everywhere(bundle.release, rows)
+    assigned = assignment.everywhere(bundle.release, resolved.rows)
     plan = _plan(bundle, resolved, assigned, observed, images, nonce, ours)
     plan = replace(plan, sent=await _sent(context, plan, resolved))
     expected, read_by, seconds = await asyncio.gather(

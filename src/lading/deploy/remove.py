@@ -19,7 +19,7 @@ from lading.deploy import (
 )
 from lading.engines import base
 from lading.inventory import hosts as inventory
-from lading.placement import assignment, choices
+from lading.placement import assignment
 from lading.plan import phases, steps
 
 
@@ -31,10 +31,9 @@ async def plan(
     Raises:
         UnknownReleaseError, RefusedError, TransportError: as `remove`.
     """
-    destination, chosen = await placing.place(context, to, lambda _: app)
-    seen = await _look(context, chosen, app)
-    rows = choices.of_names(context.settings.inventory, to, destination, chosen)
-    return _planned(destination, rows, seen, _there(app, seen, keep_running), app, volumes=volumes, keep_running=keep_running)
+    placed = await placing.place(context, to, lambda _: app)
+    seen = await _look(context, placed.chosen, app)
+    return _planned(placed, seen, _there(app, seen, keep_running), app, volumes=volumes, keep_running=keep_running)
 
 
 async def remove(
@@ -49,16 +48,16 @@ async def remove(
         UnknownReleaseError: the app is on none of the hosts.
         RefusedError, TransportError, LedgerError: nothing was changed.
     """
-    destination, chosen = await placing.place(context, to, lambda _: app)
+    placed = await placing.place(context, to, lambda _: app)
+    chosen = placed.chosen
     seen = await _look(context, chosen, app)
     if await waiting.for_others(context, app, seen):
         seen = await _look(context, chosen, app)
     if await takeover.end_open(context, app, seen, take_lease=take_lease, before="it is removed"):
         seen = await _look(context, chosen, app)
     there = _there(app, seen, keep_running)
-    rows = choices.of_names(context.settings.inventory, to, destination, chosen)
-    plan = _planned(destination, rows, seen, there, app, volumes=volumes, keep_running=keep_running)
-    becoming = {name: _becoming(one, destination.name) for name, one in there.items()}
+    plan = _planned(placed, seen, there, app, volumes=volumes, keep_running=keep_running)
+    becoming = {name: _becoming(one, placed.destination.name) for name, one in there.items()}
     wanted = order.make(context, plan, becoming, chosen, deployment=order.new_id(), reason=reason,
                         override=take_lease, keeps_containers=keep_running)
     done = await execution.carry_out(context, wanted, act=_remove)
@@ -88,9 +87,10 @@ def _there(app: str, seen: state.FleetState, keep_running: bool) -> dict[str, st
 
 
 def _planned(
-    destination: inventory.Destination, rows: Sequence[assignment.Row], seen: state.FleetState,
-    there: Mapping[str, state.AppState], app: str, *, volumes: bool, keep_running: bool,
+    placed: placing.Placed, seen: state.FleetState, there: Mapping[str, state.AppState], app: str, *, volumes: bool,
+    keep_running: bool,
 ) -> steps.Plan:
+    destination = placed.destination
     plans = {name: _kept(name, one) if keep_running else _gone(name, one, volumes=volumes)
              for name, one in there.items()}
     data = ("containers, networks, volumes and host data stay" if keep_running else
@@ -100,7 +100,7 @@ def _planned(
     return steps.Plan(app, version, "", destination.name, plans, (tuple(plans),), warnings=(data,), verb="remove",
                       confirm=destination.confirm, unfinished=on_host.unfinished(seen, app),
                       phases=phases.phases(plans, [tuple(plans)]),
-                      assignment=assignment.Assignment(tuple(rows)).only(list(plans), f"{app} is not deployed there"))
+                      assignment=assignment.Assignment(placed.rows).only(list(plans), f"{app} is not deployed there"))
 
 
 async def _look(context: contexts.Context, chosen: Sequence[inventory.Host], app: str) -> state.FleetState:

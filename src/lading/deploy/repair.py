@@ -14,6 +14,7 @@ from lading.deploy import ended, execution, host_checks, on_host, order, takeove
 from lading.drivers import wants
 from lading.drivers.shell import observe
 from lading.inventory import hosts
+from lading.placement import exclusion
 from lading.plan import phases, planner, steps
 from lading.state import damage
 
@@ -82,10 +83,11 @@ async def _look(context: contexts.Context, host: str, app: str) -> state.FleetSt
 
     Raises:
         InputError: it is a destination or a label, and no host.
+        ExcludedError: it is excluded.
         UnknownReleaseError: there is nothing of the app, not even a container.
         TransportError: it does not answer.
     """
-    chosen = _host(context, host)
+    chosen = await _host(context, host)
     seen = await observe.fleet(context.transport, [chosen], state_dir=context.settings.state_dir, engines=context.engines, app=app,
                                want=wants.REPAIR)
     host_checks.check_reachable(seen, readable=False)
@@ -99,7 +101,8 @@ async def _look(context: contexts.Context, host: str, app: str) -> state.FleetSt
     return seen
 
 
-def _host(context: contexts.Context, name: str) -> hosts.Host:
+async def _host(context: contexts.Context, name: str) -> hosts.Host:
+    exclusion.check_named([name], await context.excluded())
     _, chosen = context.choose([name])
     if [one.name for one in chosen] != [name]:
         raise errors.InputError(f"{name} is no single host: a repair is one host's own matter",
@@ -145,7 +148,7 @@ async def _prepare(context: contexts.Context, host: str, app: str, seen: state.F
         phases=phases.phases({host: whole}, [(host,)]))
     raw = {id: state.Kept(shape.parse(one.canonical().decode())) for id, one in fresh.items()}
     kept = replace(there, releases={**there.releases, **raw})
-    return _Prepared(result, _host(context, host), kept, told, made)
+    return _Prepared(result, await _host(context, host), kept, told, made)
 
 
 # What is deployed there

@@ -23,17 +23,19 @@ from lading.compose import (
 from lading.deploy import asked_ahead, credentials, local_engine, pinning, placing, policy, source_selection
 from lading.deploy.request import Request
 from lading.inventory import hosts
+from lading.placement import assignment
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """A project and its destination, before a host is contacted.
 
-    *images*: what is known of them so far; some registries only hosts can ask.
+    *rows*: every host that came into question. *images*: what is known of them so far; some registries only hosts can ask.
     """
 
     destination: hosts.Destination
     chosen: tuple[hosts.Host, ...]
+    rows: tuple[assignment.Row, ...]
     reading: project.Reading
     images: pinning.Found
 
@@ -54,11 +56,12 @@ async def resolve(context: contexts.Context, request: Request) -> Resolved:
     def app(destination: hosts.Destination) -> str:
         return find_files(context.environment, request, destination, context.settings).name
 
-    destination, chosen = await placing.place(context, request.to, app)
+    placed = await placing.place(context, request.to, app)
+    destination = placed.destination
     reading, images = await read_pinned(
         context.settings, context.environment, request, destination, context.compose, context.known)
     policy.check(reading.project.name, reading.rights, destination.allowed)
-    return Resolved(destination, chosen, reading, images)
+    return Resolved(destination, placed.chosen, placed.rows, reading, images)
 
 
 async def read_pinned(

@@ -19,7 +19,7 @@ from lading.deploy import (
     waiting,
 )
 from lading.inventory import hosts
-from lading.placement import assignment, choices
+from lading.placement import assignment
 from lading.plan import planner, steps
 
 
@@ -31,10 +31,9 @@ async def plan(
     Raises:
         InputError, UnknownReleaseError, RefusedError, TransportError: as `restart`.
     """
-    destination, chosen = await placing.place(context, to, lambda _: app)
-    rows = choices.of_names(context.settings.inventory, to, destination, chosen)
-    seen = await rollback.look_whole(context, chosen, app)
-    made = _prepare(destination, rows, seen, app, services).plan
+    placed = await placing.place(context, to, lambda _: app)
+    seen = await rollback.look_whole(context, placed.chosen, app)
+    made = _prepare(placed, seen, app, services).plan
     return replace(made, usual=await usual.roll_seconds(context, app))
 
 
@@ -51,23 +50,21 @@ async def restart(
         UnknownReleaseError: a host has not deployed the app, or hosts run different releases of it.
         RefusedError, TransportError, LedgerError: nothing was changed.
     """
-    destination, chosen = await placing.place(context, to, lambda _: app)
+    placed = await placing.place(context, to, lambda _: app)
+    chosen = placed.chosen
     seen = await rollback.look_whole(context, chosen, app)
     if await waiting.for_others(context, app, seen):
         seen = await rollback.look_whole(context, chosen, app)
     if await takeover.end_open(context, app, seen, take_lease=take_lease, before="the restart"):
         seen = await rollback.look_whole(context, chosen, app)
-    rows = choices.of_names(context.settings.inventory, to, destination, chosen)
-    prepared = _prepare(destination, rows, seen, app, services)
+    prepared = _prepare(placed, seen, app, services)
     prepared = replace(prepared, plan=replace(prepared.plan, usual=await usual.roll_seconds(context, app)))
-    wanted = rollback.order_of(
-        context, prepared, destination, chosen, reason=reason, take_lease=take_lease)
+    wanted = rollback.order_of(context, prepared, placed, reason=reason, take_lease=take_lease)
     return await execution.carry_out(context, wanted)
 
 
 def _prepare(
-    destination: hosts.Destination, rows: Sequence[assignment.Row], seen: state.FleetState, app: str,
-    services: Sequence[str],
+    where: placing.Placed, seen: state.FleetState, app: str, services: Sequence[str]
 ) -> rollback.Prepared:
     """The plan, out of what each host keeps of the release that it runs."""
 
@@ -78,7 +75,7 @@ def _prepare(
         wanted = chosen(release, placed, services)
         return planner.restart_host(host, release, numbers, there, wanted, placed)
 
-    return of_running(destination, rows, seen, app, "restart", plan_one)
+    return of_running(where, seen, app, "restart", plan_one)
 
 
 PlanOne = Callable[[str, releases.Release, state.AppState, assignment.Placed], steps.HostPlan]
@@ -86,8 +83,8 @@ PlanOne = Callable[[str, releases.Release, state.AppState, assignment.Placed], s
 
 
 def of_running(
-    destination: hosts.Destination, rows: Sequence[assignment.Row], seen: state.FleetState, app: str,
-    verb: str, plan_one: PlanOne, warnings: Sequence[str] = (),
+    where: placing.Placed, seen: state.FleetState, app: str, verb: str, plan_one: PlanOne,
+    warnings: Sequence[str] = (),
 ) -> rollback.Prepared:
     """The plan of a verb that leaves the release as it is, out of what each host keeps of the one that it runs.
 
@@ -95,6 +92,7 @@ def of_running(
         UnknownReleaseError: a host has not deployed the app, or hosts run different releases of it.
         RefusedError: the release may no longer do what it does.
     """
+    destination = where.destination
     apps = {name: rollback.deployed(name, host, app) for name, host in seen.hosts.items()}
     release = _running(apps, destination)
     plans: dict[str, steps.HostPlan] = {}
@@ -106,7 +104,7 @@ def of_running(
     whole = planner.plan(release, destination.name, plans, ["the release that runs stays the same", *warnings])
     owners = sorted({one.current.source for one in apps.values() if one.current is not None})
     assigned = assignment.Assignment(tuple(
-        replace(row, services=plans[row.host].placed) if row.host in plans else row for row in rows))
+        replace(row, services=plans[row.host].placed) if row.host in plans else row for row in where.rows))
     whole = replace(
         whole, verb=verb, assignment=assigned, source=", ".join(owners), confirm=destination.confirm,
         unfinished=on_host.unfinished(seen, app), rights=policy.planned(asked, app, seen))

@@ -25,7 +25,7 @@ from lading.drivers import base as drivers
 from lading.engines import base, preflight
 from lading.health import verdict
 from lading.inventory import hosts
-from lading.placement import assignment, choices
+from lading.placement import assignment
 from lading.plan import mounts, planner, steps
 
 
@@ -45,9 +45,9 @@ async def plan(context: contexts.Context, app: str, to: Sequence[str], *, releas
     Raises:
         UnknownReleaseError, RefusedError, TransportError: as `rollback`.
     """
-    destination, chosen = await placing.place(context, to, lambda _: app)
-    rows = choices.of_names(context.settings.inventory, to, destination, chosen)
-    made = _prepare(destination, rows, await look_whole(context, chosen, app), app, release).plan
+    placed = await placing.place(context, to, lambda _: app)
+    seen = await look_whole(context, placed.chosen, app)
+    made = _prepare(placed, seen, app, release).plan
     return replace(made, usual=await usual.roll_seconds(context, app))
 
 
@@ -61,7 +61,8 @@ async def rollback(
         UnknownReleaseError: a host does not keep it; what is kept is named.
         RefusedError, TransportError, LedgerError: nothing was changed.
     """
-    destination, chosen = await placing.place(context, to, lambda _: app)
+    placed = await placing.place(context, to, lambda _: app)
+    chosen = placed.chosen
     seen = await look_whole(context, chosen, app)
     if await waiting.for_others(context, app, seen):
         seen = await look_whole(context, chosen, app)
@@ -72,19 +73,17 @@ async def rollback(
         return answer
     if done:
         seen = await look_whole(context, chosen, app)
-    rows = choices.of_names(context.settings.inventory, to, destination, chosen)
-    prepared = _prepare(destination, rows, seen, app, release)
+    prepared = _prepare(placed, seen, app, release)
     prepared = replace(prepared, plan=replace(prepared.plan, usual=await usual.roll_seconds(context, app)))
-    wanted = order_of(context, prepared, destination, chosen, reason=reason, take_lease=take_lease)
+    wanted = order_of(context, prepared, placed, reason=reason, take_lease=take_lease)
     return await execution.carry_out(context, wanted)
 
 
 def order_of(
-    context: contexts.Context, prepared: Prepared, destination: hosts.Destination,
-    chosen: Sequence[hosts.Host], *, reason: str, take_lease: bool,
+    context: contexts.Context, prepared: Prepared, placed: placing.Placed, *, reason: str, take_lease: bool,
 ) -> base.DeploymentOrder:
     """The order for a plan that is made from what hosts keep."""
-    target, app = prepared.target, prepared.target.app
+    target, app, destination = prepared.target, prepared.target.app, placed.destination
     sources = mounted.of_release(target)
 
     def judge(host: state.HostState) -> None:
@@ -96,7 +95,7 @@ def order_of(
             for name, host in prepared.plan.hosts.items()}
     means = order.Means(more_logins=partial(order.logins, context, target), look=look, judge=judge)
     return order.make(
-        context, prepared.plan, becoming, chosen, deployment=order.new_id(), means=means, reason=reason,
+        context, prepared.plan, becoming, placed.chosen, deployment=order.new_id(), means=means, reason=reason,
         override=take_lease)
 
 
@@ -128,16 +127,15 @@ def _becoming(target: releases.Release, app: state.AppState) -> order.Becoming:
     return order.Becoming(target, app, target.version, app.current.source, app.current.destination, left)
 
 
-def _prepare(
-    destination: hosts.Destination, rows: Sequence[assignment.Row], seen: state.FleetState, app: str, release: str
-) -> Prepared:
+def _prepare(placed: placing.Placed, seen: state.FleetState, app: str, release: str) -> Prepared:
+    destination = placed.destination
     apps = {name: deployed(name, host, app) for name, host in seen.hosts.items()}
     kept = {name: on_host.releases(one) for name, one in apps.items()}
     target = _same({name: kept[name][_target(name, one, release)] for name, one in apps.items()},
                    f"lading rollback {app} --release ID --to {destination.name}")
     asked = policy.of_release(target)
     policy.check(app, asked, destination.allowed)
-    assigned = assignment.everywhere(target, rows)
+    assigned = assignment.everywhere(target, placed.rows)
     plans = {name: _plan(name, target, assigned.on(name), apps[name], host) for name, host in seen.hosts.items()}
     for name, host in seen.hosts.items():
         host_checks.check_data(target, plans[name], host)

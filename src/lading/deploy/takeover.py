@@ -15,7 +15,7 @@ from lading.drivers.shell import observe
 from lading.engines import base
 from lading.inventory import hosts as inventory
 from lading.ledger import deployments
-from lading.placement import assignment
+from lading.placement import assignment, exclusion
 from lading.plan import planner, steps
 from lading.state import journal
 
@@ -56,17 +56,31 @@ async def resume(
 
     Raises:
         LeaseHeldError: somebody works on it.
+        ExcludedError: a host that is named itself is excluded, or all are.
         UnknownReleaseError: all hosts answer, and neither they nor the ledger know the app.
         UnansweredError: some do not answer, and the others do not know the app.
         ContradictionError: a host contradicts the ledger, and its records count for nothing.
     """
-    _, chosen = context.choose(to)
+    chosen = await to_ask(context, to)
     seen, wrong = await contradicting.look_at_all(context, chosen, app, facts=False)
     touched = {app} if app else {name for name, _ in _open(seen)}
     for one in wrong:
         contradicting.check({host: what for host, what in one.items() if what.app in touched})
     await context.check_known(app, seen)
     return await _end_all(context, seen, wish)
+
+
+async def to_ask(context: contexts.Context, to: Sequence[str]) -> tuple[inventory.Host, ...]:
+    """The hosts that are asked what is open there; of the others it is noted why they are not.
+
+    Raises:
+        ExcludedError: a host that is named itself is excluded, or all are.
+        LedgerError: nobody can say which are.
+    """
+    _, chosen = context.choose(to)
+    kept, left = exclusion.leave_out(chosen, to, await context.excluded())
+    context.notes.extend(f"{one.host} is {one.words}: it is not asked what is open there" for one in left)
+    return kept
 
 
 async def end_open(
@@ -105,14 +119,16 @@ def _check_decided(done: ended.Ended, wanted: Collection[str]) -> None:
         DeployFailedError: on one of them it is in doubt, or hosts contradict each other.
     """
     app, outcomes = done.app, done.report.outcome.hosts
-    left = [name for name, host in outcomes.items() if host.result == "unknown" and name in wanted]
+    unknown = {name: host for name, host in outcomes.items() if host.result == "unknown"}
+    left = [name for name in unknown if name in wanted]
     if not left:
         return
-    silent = [name for name, host in outcomes.items() if host.result == "unknown" and host.error] or left
+    # who waits for a decision says just that: only the others are silent
+    silent = [name for name, host in unknown.items() if host.error not in ("", done.report.why)] or left
     raise errors.DeployFailedError(
         f"deployment {done.deployment} of {app} is open: {done.report.why or 'a host did not answer'}",
         f"bring {', '.join(silent)} back and repeat; or leave {', '.join(left)} out (--to), or decide: "
-        f"lading resume {app} --continue | --undo --lost {silent[0]}",
+        f"lading resume {app} --continue | --undo {' '.join(f'--lost {name}' for name in silent)}",
         host=left[0], step="resume")
 
 
@@ -130,14 +146,23 @@ async def _end(
     context: contexts.Context, app: str, deployment: str, first: state.FleetState, wish: Wish
 ) -> ended.Ended:
     names = _participants(first, app, deployment)
-    known = [host for host in context.settings.inventory.reachable() if host.name in names]
-    there = {host.name for host in known}
-    missing = {name: "it is not in lading.yaml" for name in names if name not in there}
+    excluded = await context.excluded()
+    listed = [host for host in context.settings.inventory.reachable() if host.name in names]
+    known = [host for host in listed if host.name not in excluded]
+    missing = _missing(names, [host.name for host in listed], excluded)
     seen = await observe.fleet(
         context.transport, known, state_dir=context.settings.state_dir, engines=context.engines, app=app, facts=False)
     what = await _order(context, app, deployment, seen, known, wish)
     what = replace(what, unreachable=missing)
     return await execution.take_over(context, what, wish.way)
+
+
+def _missing(
+    names: Sequence[str], listed: Sequence[str], excluded: exclusion.Excluded
+) -> dict[str, str]:
+    """The participants that cannot be asked, and why."""
+    missing = {name: "it is not in lading.yaml" for name in names if name not in listed}
+    return missing | {name: f"it is {excluded[name].words}" for name in names if name in excluded}
 
 
 def _participants(seen: state.FleetState, app: str, deployment: str) -> tuple[str, ...]:

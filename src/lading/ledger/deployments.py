@@ -12,6 +12,8 @@ from lading.state import damage, journal
 
 ENDS: Mapping[str, events.HostResult] = {"committed": "succeeded", "undone": "rolled_back"}
 UNSURE = ("unknown", "running")
+NEWS = ("deploy", "rollback", "adopt", "remove")  # verbs after which another release is there, or none
+LEFT_BEHIND = ("succeeded", "partial", *UNSURE)  # results after which hosts may have what was wanted
 NOT_BEGUN = "not_begun"  # only the result of a look at hosts; it is not kept, for the next may tell more
 LOOK = 2_000  # deployments that one host may tell of at a look; an honest journal shows 500 lines of an app
 AGREED = ("verb", "app", "version", "release", "destination", "actor", "reason", "commit", "url", "source", "ran_by")
@@ -33,6 +35,8 @@ class Deployment:
 
     *started* and *ended* are ISO 8601 UTC, *ended* empty while it is open. *actor* is what the caller or the CI says of
     itself; *ran_by* the user and machine that lading ran as; *keys*: fingerprint of an SSH key → hosts that it let in on.
+    *excluded*: the hosts that were left out, since somebody had excluded them.
+    The exclusion or inclusion of a host has a row too: of no deployment, with that host alone.
     """
 
     deployment: str
@@ -53,6 +57,7 @@ class Deployment:
     origin: str = ""
     ran_by: str = ""
     keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    excluded: tuple[str, ...] = ()
 
     @property
     def by(self) -> str:
@@ -73,10 +78,11 @@ class Deployment:
     def as_json(self) -> dict[str, Any]:
         """One entry of `history --json`; what is not known is null. *keys* are no part of it: only `show` tells them.
 
-        What older ladings made has no *ran_by*.
+        What older ladings made has no *ran_by*; *excluded* is only there where hosts were left out.
         """
-        told = {name: getattr(self, name) or None for name in self.__slots__ if name != "keys"}
-        return {name: value for name, value in told.items() if value is not None or name != "ran_by"}
+        told = {name: getattr(self, name) or None for name in self.__slots__ if name not in ("keys", "excluded")}
+        found = {name: value for name, value in told.items() if value is not None or name != "ran_by"}
+        return found | ({"excluded": list(self.excluded)} if self.excluded else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,7 @@ def planned(event: events.DeploymentPlanned, at: str) -> Deployment:
     return Deployment(
         event.deployment, event.verb, event.app, event.version, event.release, event.destination, event.actor,
         event.reason, event.commit, event.url, event.source, at[:19] + "Z", "", "running",
-        dict.fromkeys(event.hosts, "running"), "", event.ran_by, event.keys,
+        dict.fromkeys(event.hosts, "running"), "", event.ran_by, event.keys, event.excluded,
     )
 
 
@@ -104,6 +110,39 @@ def requested(event: events.DeploymentRequested, at: str) -> Deployment:
         event.deployment, event.verb, event.app, event.version, "", event.destination, event.actor, event.reason,
         "", event.url, "", at[:19] + "Z", "", "running", {}, "", event.ran_by,
     )
+
+
+def of_host(event: events.HostExcluded | events.HostIncluded, at: str) -> Deployment:
+    """The row of a host that was excluded or included at *at*."""
+    verb, result = ("exclude", "excluded") if isinstance(event, events.HostExcluded) else ("include", "included")
+    when = at[:19] + "Z"
+    return Deployment("", verb, "", "", "", "", event.actor, event.reason, "", event.url, "", when, when, result,
+                      {event.host: result}, "", event.ran_by)
+
+
+def together(
+    rows: Sequence[Deployment], of_hosts: Sequence[Deployment], limit: int
+) -> tuple[Deployment, ...]:
+    """The newest of both, *limit* in all; of hosts none that is older than the deployments which are shown.
+
+    Both are given with the newest first.
+    """
+    since = rows[-1].started if len(rows) >= limit else ""
+    recent = [one for one in of_hosts if one.started >= since]
+    return tuple(sorted([*rows, *recent], key=lambda one: one.started, reverse=True)[:limit])
+
+
+def behind(missed: Iterable[Deployment]) -> tuple[Deployment, ...]:
+    """Of the deployments that a host has missed, the oldest first: the last one of each app and destination.
+
+    It says what the host lacks. One that was taken back, or changed nothing, says nothing.
+    """
+    found: dict[tuple[str, str], Deployment] = {}
+    for one in missed:
+        if one.verb in NEWS and one.result in LEFT_BEHIND:
+            found.pop((one.app, one.destination), None)
+            found[one.app, one.destination] = one
+    return tuple(found.values())
 
 
 def ended(row: Deployment, event: events.DeploymentEnded, at: str) -> Deployment:

@@ -19,12 +19,14 @@ from lading.ledger import (
     deployments,
     evidence,
     exchange,
+    exclusions,
     projection,
     releases,
     sqlite,
     stores,
     tables,
 )
+from lading.placement import exclusion
 
 release_id = releases.id_of
 
@@ -64,19 +66,13 @@ class Ledger:
         After a LedgerError they are not stored, or a lost connection does not say: the same events given again are then
         stored once.
         """
-        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        at = _moment()
         sent: list[chain.Row] = []
 
         def work(base: stores.Base) -> None:
             sent.clear()
             head = tables.head(base, lock=True)
-            for event in self._missing(base, what):
-                row = sealed(event, at, head)
-                base.execute(tables.INSERT_EVENT, row.values)
-                head = chain.Head(row.writer, row.seq, row.hash)
-                projection.project(base, event)
-                sent.append(row)
-            base.execute("UPDATE head SET seq=?, hash=?", (head.seq, head.hash))
+            sent.extend(_added(base, self._missing(base, what), at, head))
 
         try:
             await self._do(work, write=True)
@@ -93,6 +89,53 @@ class Ledger:
         query = "SELECT 1 FROM events WHERE writer=? AND seq=? AND hash=?"
         there = what[:len(before)] == before and base.execute(query, (last.writer, last.seq, last.hash))
         return what[len(before):] if there else what
+
+    async def exclude(self, what: events.HostExcluded) -> tuple[exclusion.Exclusion, bool]:
+        """Exclude a host, unless it is excluded already: how it is now, and whether that is new."""
+        at = _moment()
+
+        def work(base: stores.Base) -> tuple[exclusion.Exclusion, bool]:
+            head = tables.head(base, lock=True)
+            before = exclusions.standing(base).get(what.host)
+            if before is not None:
+                return before, False
+            _added(base, [what], at, head)
+            return exclusions.of_event(what, at), True
+
+        return await self._do(work, write=True)
+
+    async def include(self, what: events.HostIncluded) -> bool:
+        """Include an excluded host; whether it was one."""
+        at = _moment()
+
+        def work(base: stores.Base) -> bool:
+            head = tables.head(base, lock=True)
+            is_excluded = what.host in exclusions.standing(base)
+            _added(base, [what] if is_excluded else [], at, head)
+            return is_excluded
+
+        return await self._do(work, write=True)
+
+    async def excluded(self) -> Mapping[str, exclusion.Exclusion]:
+        """Host → how it is excluded."""
+        return await self._do(exclusions.standing)
+
+    async def exclusions(self) -> tuple[deployments.Deployment, ...]:
+        """Every exclusion and inclusion of a host, as a row of the history, the newest first."""
+        found = await self._do(exclusions.changes)
+        return tuple(deployments.of_host(what, at) for what, at in reversed(found))
+
+    async def missed(
+        self, excluded: Mapping[str, exclusion.Exclusion]
+    ) -> Mapping[str, Sequence[deployments.Deployment]]:
+        """Excluded host → the deployments that have left it out since, the oldest first."""
+        return await self._do(lambda base: exclusions.missed(base, excluded))
+
+    async def unended(self, host: str) -> tuple[deployments.Deployment, ...]:
+        """The deployments of which nobody knows how they ended on a host, or whether they have."""
+        query = "SELECT * FROM deployments WHERE result IN ('unknown', 'running') ORDER BY started DESC"
+        rows = await self._do(lambda base: [projection.deployment(row) for row in base.execute(query)])
+        return tuple(row for row in rows if row.hosts.get(host) in deployments.UNSURE)
 
     async def keep(self, *content: bytes) -> None:
         """Keep releases by the hash of their canonical bytes; those that are there stay as they are."""
@@ -291,6 +334,23 @@ class Ledger:
 
 def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _moment() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _added(base: stores.Base, what: Iterable[events.Event], at: str, head: chain.Head) -> list[chain.Row]:
+    """Add events to the chain that ends at *head*, which is locked; their rows."""
+    rows: list[chain.Row] = []
+    for event in what:
+        row = sealed(event, at, head)
+        base.execute(tables.INSERT_EVENT, row.values)
+        head = chain.Head(row.writer, row.seq, row.hash)
+        projection.project(base, event)
+        rows.append(row)
+    base.execute("UPDATE head SET seq=?, hash=?", (head.seq, head.hash))
+    return rows
 
 
 def sealed(event: events.Event, at: str, head: chain.Head) -> chain.Row:

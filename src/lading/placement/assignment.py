@@ -2,10 +2,11 @@
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lading.compose import release as releases
+from lading.placement import exclusion
 
 Placed = Mapping[str, int]
 """What one host runs of a release: service → containers."""
@@ -13,16 +14,20 @@ Placed = Mapping[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One host that came into question: whether it was taken, by which *rule*, what it runs."""
+    """One host that came into question: whether it was taken, by which *rule*, what it runs.
+
+    *excluded*: how it was left out, should somebody have excluded it.
+    """
 
     host: str
     chosen: bool
     rule: str
     services: Placed = field(default_factory=dict)
+    excluded: exclusion.Exclusion | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """One entry of "assignment" in `plan --json`."""
-        return asdict(self)
+        """One entry of "assignment" in `plan --json`; who excluded it is told beside these."""
+        return {"host": self.host, "chosen": self.chosen, "rule": self.rule, "services": dict(self.services)}
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,11 @@ class Assignment:
     @functools.cached_property
     def _services(self) -> Mapping[str, Placed]:
         return {row.host: row.services for row in self.rows}
+
+    @property
+    def excluded(self) -> tuple[exclusion.Exclusion, ...]:
+        """The hosts that were left out, since somebody has excluded them."""
+        return tuple(row.excluded for row in self.rows if row.excluded is not None)
 
     def on(self, host: str) -> Placed:
         """What a host is to run; nothing, if it was not chosen."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lading.inventory import hosts, patterns
+from lading.placement import exclusion
 from lading.placement.assignment import Row
 
 
@@ -25,12 +26,12 @@ class _Rules:
 
 def of_names(
     inventory: hosts.Inventory, names: Sequence[str], destination: hosts.Destination,
-    chosen: Sequence[hosts.Host],
+    chosen: Sequence[hosts.Host], excluded: Sequence[exclusion.Exclusion] = (),
 ) -> tuple[Row, ...]:
     """A row for every host that *names* might have meant, those that are *chosen* first.
 
-    The others are the rest of the destinations that were named, and what a `!` or `&` in a pattern
-    has left out.
+    The others are those that are *excluded*, the rest of the destinations that were named, and what a
+    `!` or `&` in a pattern has left out.
     *destination*: what the names mean together (`Inventory.choose_ruled`).
     """
     rules = _Rules()
@@ -46,7 +47,9 @@ def of_names(
     asked = f"--to {','.join(names)}"
     taken = {host.name: rules.taken.get(host.name, asked) for host in chosen}
     rows = [Row(name, True, rule) for name, rule in taken.items()]
-    rows += [Row(name, False, rule) for name, rule in rules.left.items() if name not in taken]
+    rows += [Row(one.host, False, one.words, excluded=one) for one in excluded]
+    told = {row.host for row in rows}
+    rows += [Row(name, False, rule) for name, rule in rules.left.items() if name not in told]
     return tuple(rows)
 
 

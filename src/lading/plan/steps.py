@@ -331,6 +331,7 @@ class Plan:
     def as_json(self) -> dict[str, Any]:
         """The document of `plan --json`; no hash while another deployment is open."""
         return {**self._bound(), "assignment": self.assignment.as_json(), "confirm": self.confirm,
+                "excluded": [one.as_json() for one in self.assignment.excluded],
                 "sent": [{**asdict(one), "hosts": list(one.hosts)} for one in self.sent],
                 "open": dict(self.unfinished), "hash": None if self.unfinished else self.hash}
 

@@ -1,0 +1,71 @@
+"""Hosts that somebody has excluded, since when and why; and the one rule by which they are left out of a choice (pure)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lading import errors
+from lading.inventory import hosts
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """A host that no deployment goes to, as it is recorded; *since* is ISO 8601, UTC.
+
+    *actor* is what the caller or the CI says of itself, *ran_by* the user and machine that lading ran as.
+    """
+
+    host: str
+    reason: str
+    actor: str
+    since: str
+    ran_by: str = ""
+
+    @property
+    def words(self) -> str:
+        """Since when, by whom and why, behind "is"."""
+        by = self.actor if self.ran_by in ("", self.actor) else f"{self.actor} (run by {self.ran_by})"
+        return f"excluded since {self.since[:10]} {self.since[11:16]}Z by {by}: {self.reason}"
+
+    def as_json(self) -> dict[str, Any]:
+        """One entry of "excluded" in documents of `--json`."""
+        return {"host": self.host, "reason": self.reason, "actor": self.actor, "since": self.since}
+
+
+Excluded = Mapping[str, Exclusion]
+"""Host → how it is excluded."""
+
+
+def named(names: Sequence[str], excluded: Excluded) -> list[str]:
+    """The excluded hosts that `--to` names themselves: not by a destination, a group or a pattern."""
+    return [name for name in hosts.split_names(names) if name in excluded]
+
+
+def check_named(names: Sequence[str], excluded: Excluded) -> None:
+    """Refuse an excluded host that is named itself.
+
+    Raises:
+        ExcludedError: there is one.
+    """
+    for name in named(names, excluded):
+        raise errors.ExcludedError(
+            f"{name} is {excluded[name].words}",
+            f"if it is well again: lading hosts include {name}; else leave it out of --to", host=name)
+
+
+def leave_out(
+    chosen: Sequence[hosts.Host], names: Sequence[str], excluded: Excluded
+) -> tuple[tuple[hosts.Host, ...], tuple[Exclusion, ...]]:
+    """The hosts of a choice that are left, and how the others are excluded.
+
+    Raises:
+        ExcludedError: one of them is named itself, or none is left.
+    """
+    check_named(names, excluded)
+    kept = tuple(host for host in chosen if host.name not in excluded)
+    left = tuple(excluded[host.name] for host in chosen if host.name in excluded)
+    if left and not kept:
+        told = "; ".join(f"{one.host} is {one.words}" for one in left)
+        raise errors.ExcludedError(
+            f"no host is left: {told}", f"if it is well again: lading hosts include {left[0].host}", host=left[0].host)
+    return kept, left
