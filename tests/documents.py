@@ -12,7 +12,8 @@ from lading.cli import documents
 OF = {
     "deploy": "deployment", "ship": "deployment", "adopt": "deployment", "rollback": "deployment", "remove": "deployment",
     "restart": "deployment", "stop": "deployment", "start": "deployment", "scale": "deployment",
-    "repair": "deployment", "hosts list": "hosts", "ledger verify": "ledger-verify", "ledger rebuild": "ledger-rebuild",
+    "repair": "deployment", "hosts list": "hosts", "hosts exclude": "hosts-exclude", "hosts include": "hosts-include",
+    "ledger verify": "ledger-verify", "ledger rebuild": "ledger-rebuild",
     "ledger forget": "ledger-forget", "export ansible": "export-ansible",
 }
 GROUPS = ("hosts", "ledger", "export")

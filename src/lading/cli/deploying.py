@@ -428,7 +428,7 @@ def resume(
     async def work() -> int:
         lines = progress.Progress(live=False, verbose=session.verbose())
         async with session.opened(config, use=LedgerUse.WRITTEN, begun=lambda: lines.begun) as context:
-            _, asked = context.choose(to)
+            asked = await takeover.to_ask(context, to)
             terminal.err(f"asking {', '.join(spans.packed([host.name for host in asked]))} what is open")
             with session.noted(context), lines:
                 told = session.changed(context, on_event=lines.event, trace=lines.telling)

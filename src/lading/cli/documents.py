@@ -8,7 +8,7 @@ from lading import loading
 
 VERSIONS = {
     "bundle": 1, "plan": 1, "build": 1, "deployment": 1, "resume": 1, "check": 1, "where": 1, "drift": 1, "history": 1,
-    "show": 1, "export-ansible": 1, "hosts": 1, "ledger-verify": 1, "ledger-rebuild": 1, "ledger-forget": 1, "error": 1,
+    "show": 1, "export-ansible": 1, "hosts": 1, "hosts-exclude": 1, "hosts-include": 1, "ledger-verify": 1, "ledger-rebuild": 1, "ledger-forget": 1, "error": 1,
 }
 
 

@@ -13,7 +13,7 @@ from lading.inventory import hosts as inventory
 
 @click.group(cls=main.Noun)
 def hosts() -> None:
-    """List hosts; look at their keys and pin them."""
+    """List hosts; look at their keys and pin them; exclude one that is dead."""
 
 
 @hosts.command("list")
@@ -85,6 +85,40 @@ def hosts_add(
 def hosts_trust(config: str, names: tuple[str, ...], replace: bool, yes: bool) -> int:
     """Show the keys' fingerprints, and pin them beside the fleet file."""
     return host_keys.trust(config, names, yes, replace)
+
+
+@hosts.command("exclude")
+@click.argument("host", shell_complete=completing.hosts)
+@click.option("--reason", required=True, metavar="TEXT", help="Why, for all who will be told that it is left out.")
+@options.json_option
+@options.verbose_option
+@click.pass_obj
+def hosts_exclude(config: str, *, host: str, reason: str, as_json: bool) -> int:
+    """Leave a host out of all that is deployed, until it is included again: recorded in the ledger. No host is asked."""
+    with loading.later():  # as in `hosts_add`
+        from lading.cli import excluding
+    return excluding.exclude(config, host, reason, as_json=as_json)
+
+
+@hosts.command("include")
+@click.argument("host", shell_complete=completing.hosts)
+@click.option("-C", "--project-directory", default=".", type=click.Path(path_type=Path),
+              help="The folder of an app that it lacks.")
+@options.yes_option
+@options.json_option
+@options.reason_option
+@options.verbose_option
+@click.pass_obj
+def hosts_include(
+    config: str, *, project_directory: Path, host: str, reason: str, yes: bool, as_json: bool
+) -> int:
+    """Include an excluded host again, if it answers: say what it has missed, and bring it up to date.
+
+    An app is deployed to it if its files are at hand; of the others the command is told.
+    """
+    with loading.later():  # as in `hosts_add`
+        from lading.cli import excluding
+    return excluding.include(config, project_directory, host, reason, yes=yes, as_json=as_json)
 
 
 @click.group("config", cls=main.Noun)

@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
-from lading import bootstrap, disk, errors
+from lading import bootstrap, disk, errors, spans
 from lading import context as contexts
 from lading import found as finding
 from lading.bootstrap import LedgerUse
 from lading.cli import completing, main, options, render, session, terminal
+from lading.ledger import deployments
 from lading.ledger import ledger as ledgers
 from lading.queries import history as past
 
@@ -54,6 +55,8 @@ def _history(found: past.History) -> None:
         _listed(found)
     for name, why in found.unreachable.items():
         render.line(f"what was done on {name} from elsewhere is not shown: {why}")
+    for one in found.excluded:
+        render.line(f"what was done on {one.host} from elsewhere is not shown: it is {one.words}")
     for name in found.crowded:
         render.line(f"{name} has told of so many deployments that no more are taken: if they are not real, "
                     f"lading ledger forget {name}")
@@ -61,11 +64,23 @@ def _history(found: past.History) -> None:
 
 def _listed(found: past.History) -> None:
     render.table(("deployment (UTC)", "verb", "app", "version", "destination", "result", "by", "reason", "told by"), [
-        (r.deployment, r.verb, r.app, r.version, r.destination, r.result, r.by, r.reason or "-", r.told_by or "-")
+        (r.deployment or _when(r), r.verb, r.app or "-", r.version or "-", _where(r), r.result, r.by, r.reason or "-", r.told_by or "-")
         for r in found.rows
     ], fold=("destination", "reason", "by", "told by"))
     if found.elsewhere:
         render.line(f"{found.elsewhere} deployment{'s' * (found.elsewhere > 1)} made elsewhere: read from hosts, not chained here")
+
+
+def _when(row: deployments.Deployment) -> str:
+    """When a host was excluded or included, as the ids of deployments begin."""
+    return row.started[:19].replace("-", "").replace(":", "").replace("T", "-")
+
+
+def _where(row: deployments.Deployment) -> str:
+    """Where to, and which hosts were left out; of a host that was excluded or included, which."""
+    if not row.deployment:
+        return ", ".join(row.hosts)
+    return row.destination + (f" without {', '.join(spans.packed(row.excluded))}" if row.excluded else "")
 
 
 @asynccontextmanager

@@ -42,7 +42,7 @@ VERBS = {
     "logs": ("inspect", "The app's log lines of all hosts."),
     "exec": ("attaching", "Run a command in a running container."),
     "run": ("attaching", "Run a command in a container of its own, beside the app."),
-    "hosts": ("fleet_file", "List hosts; trust their keys."),
+    "hosts": ("fleet_file", "List hosts; trust their keys; exclude a dead one."),
     "config": ("fleet_file", "Allow what a fleet file that was found runs and reads."),
     "ledger": ("history", "Verify or rebuild the ledger; move it."),
     "help": ("guides", "A guide, here in the terminal: lading help TOPIC."),

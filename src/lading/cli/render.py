@@ -14,7 +14,7 @@ COLOURS = {
     "healthy": "green", "running": "green", "completed": "green", "starting": "yellow", "restarting": "red",
     "unhealthy": "red", "exited": "red", "paused": "yellow", "missing": "red", "stopped": "yellow", "unknown": "magenta",
     "succeeded": "green", "unchanged": "green", "rolled_back": "yellow", "failed": "red", "partial": "red",
-    "untouched": "dim", "unwell": "red", "refused": "yellow", "not_begun": "yellow",
+    "untouched": "dim", "unwell": "red", "refused": "yellow", "not_begun": "yellow", "excluded": "yellow",
     "✓": "green", "✗": "red",
 }
 

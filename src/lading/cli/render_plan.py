@@ -89,6 +89,8 @@ def ended(done: endings.Ended) -> None:
     count = len(report.outcome.hosts)
     words = f"{done.app} {done.version} → {done.destination}: {done.result} ({count} host{'s' if count != 1 else ''})"
     terminal.out(words + (f", deployment {done.deployment}" if done.deployment else ""))
+    for one in done.excluded:
+        terminal.err(f" note: {one.host} was left out: it is {one.words}")
     if done.note:
         terminal.err(f" note: {done.note}")
     hints = _hints(done)

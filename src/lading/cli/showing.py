@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from lading import bootstrap, canonical, events
+from lading import bootstrap, canonical, events, spans
 from lading.bootstrap import LedgerUse
 from lading.cli import completing, history, options, render, session
 from lading.ledger import deployments, evidence
@@ -87,7 +87,9 @@ def _last_lines(one: evidence.Named, lines: tuple[str, ...] | None) -> None:
 def _facts(row: deployments.Deployment) -> list[tuple[str, str]]:
     """What is known of a deployment as a whole: who made it is told with how far that can be trusted."""
     told = {key: canonical.short(str(value)) for key, value in row.as_json().items() if value}
-    told = {key: text for key, text in told.items() if key not in ("hosts", "ran_by", "origin")}
+    told = {key: text for key, text in told.items() if key not in ("hosts", "ran_by", "origin", "excluded")}
+    if row.excluded:
+        told["without"] = f"{', '.join(spans.packed(row.excluded))}, excluded then"
     if row.ran_by:
         keys = [f"key {key} on {', '.join(names)}" for key, names in row.keys.items()]
         told["actor"] = f"{row.actor}, by its own word; run by {'; '.join([row.ran_by, *keys])}"

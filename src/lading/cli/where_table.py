@@ -30,18 +30,23 @@ class Table:
 
 
 def chosen(rows: Sequence[listing.Row], *, everything: bool) -> list[listing.Row]:
-    """The rows that are shown: containers, those that should be there, silent hosts; of one-shots only what did not end well.
+    """The rows that are shown: containers, those that should be there, hosts that are silent or excluded.
 
-    A service's hosts stand below each other, in their order; silent hosts come last.
+    Of one-shots only what did not end well. A service's hosts stand below each other, in their order; those hosts come last.
     """
-    found = [row for row in rows if row.service or row.silent]
+    found = [row for row in rows if row.service or _nobody_looked(row)]
     shown = [row for row in found if everything or not (row.one_shot and row.state == "completed")]
-    return sorted(shown, key=lambda row: (row.silent, row.app, row.destination, row.service))
+    return sorted(shown, key=lambda row: (_nobody_looked(row), row.app, row.destination, row.service))
+
+
+def _nobody_looked(row: listing.Row) -> bool:
+    """Whether it is the row of a host that is silent or excluded."""
+    return row.silent or row.excluded is not None
 
 
 def notes(rows: Sequence[listing.Row]) -> list[str]:
-    """What is wrong with an app on a host as a whole, but for what the lines in words say: open deployments, silent hosts."""
-    told = [row for row in rows if not row.service and not row.silent and not row.deployment_is_open]
+    """What is wrong with an app on a host as a whole, but for what the lines in words say: open deployments, absent hosts."""
+    told = [row for row in rows if not row.service and not _nobody_looked(row) and not row.deployment_is_open]
     return [f"{row.app} on {row.host}: {'; '.join(row.drift)}" for row in told]
 
 
@@ -78,7 +83,7 @@ def _cells(
     row = group[0]
     hosts = ", ".join(spans.packed(list(dict.fromkeys(one.host for one in group))))
     latest = max(one.since for one in group)
-    version = (row.version or "?") + (" (adopted)" if row.adopted else "")
+    version = (row.version or ("-" if row.excluded is not None else "?")) + (" (adopted)" if row.adopted else "")
     words = row.words + (f" ({len(group)} containers)" if len(group) > len({one.host for one in group}) else "")
     found = (row.app or "-", row.destination or "-", row.service or "-", hosts, version, words, since(latest),
              by(row.actor) or "-")

@@ -79,7 +79,9 @@ async def to_ask(context: contexts.Context, to: Sequence[str]) -> tuple[inventor
     """
     _, chosen = context.choose(to)
     kept, left = exclusion.leave_out(chosen, to, await context.excluded())
-    context.notes.extend(f"{one.host} is {one.words}: it is not asked what is open there" for one in left)
+    for one in left:
+        note = f"{one.host} is {one.words}: it is not asked what is open there"
+        context.notes.extend([note] if note not in context.notes else [])
     return kept
 
 

@@ -4,18 +4,20 @@ from collections.abc import Sequence
 
 from lading import context as contexts
 from lading.drivers import wants
-from lading.queries import differences, look
+from lading.queries import absent, differences, look
 
 
 async def drift(context: contexts.Context, app: str = "", to: Sequence[str] = ()) -> tuple[differences.Difference, ...]:
-    """Everything in which hosts differ from what they declare; a host that does not answer is one difference.
+    """Everything in which hosts differ from what they declare; a host that does not answer, or is excluded, is one difference.
 
     Raises:
         UnknownReleaseError: all hosts answer, and none knows the app.
     """
-    seen, wrong = await look.compared(context, app, to, wants.DRIFT)
+    told = await look.compared(context, app, to, wants.DRIFT)
+    seen = told.seen
     await context.check_known(app, seen)
-    found = [differences.contradicted(one) for one in wrong]
+    found = [differences.contradicted(one) for one in told.wrong]
+    found += [each for one in told.absent for each in absent.found(one, app)]
     for host in seen.hosts.values():
         if host.unanswered:
             found.append(differences.Difference(host.host, app, "", "host", "reachable", host.unanswered))

@@ -9,7 +9,9 @@ from lading import canonical, errors, loading, state
 from lading import context as contexts
 from lading.compose import complaints
 from lading.drivers import wants
+from lading.inventory import hosts
 from lading.ledger import chain, contradictions, deployments, evidence, ledger
+from lading.placement import exclusion
 from lading.state import damage, journal
 
 LEASE_SECONDS = 30  # that a host gives a lease at once: scripts/lib/lease.sh
@@ -21,28 +23,32 @@ NAMES = 10_000  # deployments in which the right name of an app is looked for
 class History:
     """Deployments, newest first; *elsewhere*: how many of them this ledger only knows from hosts.
 
-    *unreachable*: hosts that could not be read, and why; *crowded*: hosts that told of so much that no more is taken.
+    *unreachable*: hosts that could not be read, and why; *crowded*: hosts that told of so much that no more is taken;
+    *excluded*: hosts that were not asked.
     """
 
     rows: tuple[deployments.Deployment, ...]
     elsewhere: int
     unreachable: Mapping[str, str]
     crowded: tuple[str, ...] = ()
+    excluded: tuple[exclusion.Exclusion, ...] = ()
 
 
 async def history(
     context: contexts.Context, app: str = "", *, to: Sequence[str] = (), limit: int = 50, offline: bool = False
 ) -> History:
-    """What was done, here and elsewhere: the ledger, and the journals of the hosts that answer.
+    """What was done, here and elsewhere: the ledger, and the journals of the hosts that answer; hosts that were excluded.
 
     Raises:
         LedgerError: the ledger cannot be used.
         UnknownReleaseError: nobody knows the app: not the ledger, and no host, all of which answer if they were asked.
     """
     kept = _ledger(context)
-    seen = state.FleetState({})
+    seen, left = state.FleetState({}), list[exclusion.Exclusion]()
     if not offline:
-        seen = await _look(context, app, to)
+        asked, excluded = await context.to_look_at(to)
+        left = [one for name, one in excluded.items() if name not in {host.name for host in asked}]
+        seen = await _read(context, app, asked)
         await kept.take(deployments.from_journals(seen))
     silent = seen.untold
     rows = await _as_seen(kept, await kept.history(app, limit), seen)
@@ -50,7 +56,16 @@ async def history(
         known = sorted({one.app for one in await kept.history(limit=NAMES)})
         hint = complaints.nearest(app, known) or f"apps: {', '.join(known) or 'none'}"
         raise errors.UnknownReleaseError(f"nothing is known of an app {app}", hint)
-    return History(rows, sum(1 for row in rows if row.origin), silent, await kept.crowded())
+    whole = deployments.together(rows, await _of_hosts(kept, app, rows), limit)
+    return History(whole, sum(1 for row in whole if row.origin), silent, await kept.crowded(), tuple(left))
+
+
+async def _of_hosts(
+    kept: ledger.Ledger, app: str, rows: Sequence[deployments.Deployment]
+) -> list[deployments.Deployment]:
+    """The exclusions and inclusions of hosts; with an *app* only of those that its deployments name."""
+    concerned = {name for row in rows for name in (*row.hosts, *row.excluded)}
+    return [one for one in await kept.exclusions() if not app or concerned & one.hosts.keys()]
 
 
 async def _as_seen(
@@ -334,10 +349,14 @@ def _releases(host: state.HostState) -> list[bytes]:
 
 
 async def _look(context: contexts.Context, app: str, to: Sequence[str]) -> state.FleetState:
+    _, chosen = context.choose(to)
+    return await _read(context, app, chosen)
+
+
+async def _read(context: contexts.Context, app: str, asked: Sequence[hosts.Host]) -> state.FleetState:
     with loading.later():  # much of what is asked here is answered by the ledger alone
         from lading.drivers.shell import observe
-    _, chosen = context.choose(to)
-    return await observe.fleet(context.transport, chosen, state_dir=context.settings.state_dir, engines=context.engines, app=app, facts=False,
+    return await observe.fleet(context.transport, asked, state_dir=context.settings.state_dir, engines=context.engines, app=app, facts=False,
                                want=wants.HISTORY)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from lading import canonical, state
 from lading.compose import release as releases
@@ -17,17 +17,41 @@ from lading.state import damage
 OPEN = f"deployment: {differences.NOT_ENDED}"
 SEEN = ("health", "restarts", "deployment")  # differences that are said in words of their own
 
+SELDOM = ("adopted", "by_hand", "excluded")
+"""What the document of a row holds only where it says something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A deployment that has left an excluded host out, and how it ended elsewhere."""
+
+    deployment: str
+    verb: str
+    version: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """Why, by whom and since when a host is excluded, and what it has *missed* of one app and destination."""
+
+    reason: str
+    actor: str
+    since: str
+    missed: tuple[Missed, ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One container, or one that should be there, or a host that does not answer (state "unknown").
+    """One container, or one that should be there, or a host that does not answer (state "unknown") or is excluded.
 
     *version*: that of its image, see `version.shown`; *label*: what the image says of it. *since*: it was started, or
     it ended. *deployment* and *actor*: who changed the container last; empty where nothing tells it. *release*: what that
     deployment has brought; *app_version*: that of *release*. *restarts*: by Docker, since it was made.
     *one_shot*: it is meant to end, or may. *unwell*: the last deployment ended here with containers that are not well.
     *silent*: the host has not said what runs there, and *drift* says why. *by_hand*: how many containers of the service a
-    person wants there, where that is another number than the release's; 0 = it was stopped.
+    person wants there, where that is another number than the release's; 0 = it was stopped. *excluded*: so is the host;
+    *release* and *app_version* are those that it misses, *since* and *actor* of the exclusion.
     """
 
     app: str
@@ -38,7 +62,7 @@ class Row:
     release: str
     image: str
     digest: str
-    state: state.ServiceState
+    state: state.ServiceState | Literal["excluded"]
     since: str
     deployment: str
     actor: str
@@ -52,19 +76,20 @@ class Row:
     unwell: bool = False
     silent: bool = False
     by_hand: int | None = None
+    excluded: Excluded | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """One entry of `where --json`; what is not known is null; "adopted" and "by_hand" are only there where they say something."""
+        """One entry of `where --json`; what is not known is null; SELDOM is only there where it says something."""
         found: dict[str, Any] = {}
         for key, value in asdict(self).items():
-            if key not in ("adopted", "by_hand") or (value is not None and value is not False):
+            if key not in SELDOM or (value is not None and value is not False):
                 found[key] = _json(value)
         return found
 
     @property
     def drifted(self) -> bool:
-        """Whether it differs from what was deployed in more than its state says."""
-        return any(one.partition(":")[0] not in SEEN for one in self.drift)
+        """Whether it is seen to differ from what was deployed in more than its state says."""
+        return self.excluded is None and any(one.partition(":")[0] not in SEEN for one in self.drift)
 
     @property
     def deployment_is_open(self) -> bool:
@@ -79,6 +104,8 @@ class Row:
         found: list[str] = [self.state]
         if self.by_hand:
             found.append(f"{self.by_hand} by hand")
+        if self.app_version and self.excluded is not None:
+            found.append(f"misses {self.app_version}")
         if self.drifted and self.service and self.state not in ("missing", "unknown"):
             found.append("drifted")
         if self.restarts and self.state != "completed":

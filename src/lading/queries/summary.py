@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lading import spans, state
-from lading.queries import listing
+from lading.queries import absent, listing
 from lading.state import damage
 
 
@@ -22,6 +22,7 @@ class _Group:
     unwell: list[str] = field(default_factory=list)
     by_hand: dict[str, list[str]] = field(default_factory=dict)
     silent: list[str] = field(default_factory=list)
+    excluded: list[str] = field(default_factory=list)
 
     @property
     def total(self) -> int:
@@ -31,8 +32,9 @@ class _Group:
 
 def lines(
     seen: state.FleetState, rows: Sequence[listing.Row], destinations: Mapping[str, Sequence[str]], app: str = "",
+    left_out: Sequence[absent.Absent] = (),
 ) -> tuple[str, ...]:
-    """One line for each app and destination; then the silent hosts that none of them names.
+    """One line for each app and destination; then the silent hosts that none of them names, and each excluded one.
 
     *rows*: those of the same look; *destinations*: name → hosts, as the fleet file says; *app*: only this one.
     """
@@ -44,13 +46,15 @@ def lines(
     named: set[str] = set()
     for group in groups.values():
         _mark(group, rows)
-        _leave_out_silent(group, seen, _members(group, destinations, alone=len(groups) == 1))
+        members = _members(group, destinations, alone=len(groups) == 1)
+        _leave_out_silent(group, seen, members)
+        group.excluded = [one.host for one in left_out if members is None or one.host in members]
         named.update(group.silent)
     told = [_line(groups[key]) for key in sorted(groups)]
     left = [name for name in seen.silent if name not in named]
     if left:
         told.append(f"{_names(left)} {_do_not(left)} answer")
-    return tuple(told)
+    return (*told, *(absent.line(one, app) for one in left_out))
 
 
 def _leave_out_silent(group: _Group, seen: state.FleetState, members: set[str] | None) -> None:
@@ -127,6 +131,8 @@ def _line(group: _Group) -> str:
     parts += [f"{deployment} is not ended: lading resume {group.app}" for deployment in group.open]
     if group.silent:
         parts.append(f"{_names(group.silent)} {_do_not(group.silent)} answer")
+    if group.excluded:
+        parts.append(f"{_names(group.excluded)} {'are' if len(group.excluded) > 1 else 'is'} excluded")
     return f"{subject}: {'; '.join(part for part in parts if part)}"
 
 

@@ -1,0 +1,195 @@
+"""Exclude a host from what is deployed, and include it again: recorded, and brought up to date from the files at hand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lading import canonical, errors, events
+from lading import context as contexts
+from lading.compose import complaints
+from lading.deploy import deploy, ended, resolution
+from lading.deploy.request import Request
+from lading.drivers import wants
+from lading.drivers.shell import observe
+from lading.inventory import hosts
+from lading.ledger import deployments, ledger
+from lading.placement import exclusion
+from lading.plan import steps
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """How a host is excluded now, and whether that *is_new*.
+
+    *open*: deployments that may not have ended on it; *alone*: destinations that have no other host left.
+    """
+
+    exclusion: exclusion.Exclusion
+    is_new: bool
+    open: tuple[deployments.Deployment, ...]
+    alone: tuple[str, ...]
+
+
+async def exclude(context: contexts.Context, host: str, reason: str) -> Excluded:
+    """Exclude a host; one that is excluded already stays so, as it was recorded. No host is asked.
+
+    Raises:
+        InputError: there is no such host.
+        LedgerError: it cannot be recorded; nothing was changed.
+    """
+    _check_host(context.settings.inventory, host)
+    kept = _ledger(context)
+    now, is_new = await kept.exclude(events.HostExcluded(
+        "", host, reason=reason, actor=context.actor, url=context.url, ran_by=context.ran_by))
+    everybody = await kept.excluded()
+    places = context.settings.inventory.destinations.values()
+    alone = tuple(one.name for one in places if host in one.hosts and everybody.keys() >= set(one.hosts))
+    return Excluded(now, is_new, await kept.unended(host), alone)
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """A deployment that a host has missed, and whose release it has not; *command*: what brings it up to date."""
+
+    missed: deployments.Deployment
+    command: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Returning:
+    """An excluded host that answers: how it is excluded, the deployments that it has missed, and what it lacks."""
+
+    exclusion: exclusion.Exclusion
+    missed: tuple[deployments.Deployment, ...]
+    lacks: tuple[Lack, ...]
+
+
+async def look(context: contexts.Context, host: str) -> Returning | None:
+    """What including a host would mean; None: it is not excluded. Only an excluded host is asked.
+
+    Raises:
+        InputError: there is no such host.
+        UnreachableError: it does not answer.
+        LedgerError: nobody can say whether it is excluded.
+    """
+    inventory = context.settings.inventory
+    _check_host(inventory, host)
+    kept = _ledger(context)
+    one = (await kept.excluded()).get(host)
+    if one is None:
+        return None
+    missed = tuple((await kept.missed({host: one}))[host])
+    seen = await observe.fleet(
+        context.transport, [inventory.hosts[host]], state_dir=context.settings.state_dir, engines=context.engines, facts=False,
+        want=wants.RECORDS)
+    for why in seen.silent.values():
+        raise errors.UnreachableError(f"{host} stays excluded: {why}", f"lading check {host}", host=host, step="observe")
+    there = seen.hosts[host].apps
+    current = {name: app.current.release for name, app in there.items() if app.current is not None}
+    return Returning(one, missed, lacks(inventory, host, missed, current))
+
+
+def lacks(
+    inventory: hosts.Inventory, host: str, missed: Sequence[deployments.Deployment], current: dict[str, str]
+) -> tuple[Lack, ...]:
+    """What a host lacks of what it has missed; *current*: app → the release that is deployed there (pure)."""
+    found = []
+    for one in deployments.behind(missed):
+        there = current.get(one.app, "")
+        if one.verb == "remove":
+            if there:
+                found.append(Lack(one, f"lading remove {one.app} --to {host}", host))
+        elif not canonical.is_named(one.release, there):
+            to = _to(inventory, host, one.destination)
+            found.append(Lack(one, f"lading deploy {one.app} --version {one.version} --to {to}", to))
+    return tuple(found)
+
+
+def _to(inventory: hosts.Inventory, host: str, destination: str) -> str:
+    """What `--to` says for a deployment to this host alone; of a host in several destinations its name does not say which."""
+    places = [one for one in inventory.destinations.values() if host in one.hosts]
+    return host if len(places) == 1 else destination
+
+
+async def include(context: contexts.Context, host: str, reason: str) -> bool:
+    """Include a host; whether it was excluded.
+
+    Raises:
+        LedgerError: it cannot be recorded; nothing was changed.
+    """
+    return await _ledger(context).include(events.HostIncluded(
+        "", host, reason=reason, actor=context.actor, url=context.url, ran_by=context.ran_by))
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """How bringing a host up to date ended; *failure*: why it did not begin."""
+
+    lack: Lack
+    done: ended.Ended | None = None
+    failure: errors.LadingError | None = None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the host has what it lacked."""
+        return self.done is not None and self.done.report.outcome.is_good
+
+
+async def catch_up(context: contexts.Context, directory: Path, host: str, lack: Lack) -> Tried | None:
+    """Deploy what a host lacks, if the files in *directory* are that app's and give that release; None: they are another's."""
+    request = Request(directory, (lack.to,), version=lack.missed.version, reason=f"{host} is included again")
+    if lack.missed.verb == "remove" or _app_of(context, request) != lack.missed.app:
+        return None
+    before = context.confirm
+
+    def confirm(plan: steps.Plan) -> bool:
+        check_same(lack.missed, plan)
+        return before(plan)
+
+    try:
+        return Tried(lack, await deploy.deploy(replace(context, confirm=confirm), request))
+    except errors.LadingError as failed:  # the host is included all the same: how this ended is told beside that
+        return Tried(lack, failure=failed)
+
+
+def _app_of(context: contexts.Context, request: Request) -> str:
+    """The name of the app whose files these are; "" if they are no app's."""
+    try:
+        destination, _ = context.settings.inventory.choose_ruled(request.to)
+        return resolution.find_files(context.environment, request, destination, context.settings).name
+    except errors.LadingError:
+        return ""
+
+
+def check_same(missed: deployments.Deployment, plan: steps.Plan) -> None:
+    """Refuse a plan of another release than the one that was missed (pure).
+
+    Raises:
+        RefusedError: it is one.
+    """
+    if canonical.is_named(missed.release, plan.release):
+        return
+    raise errors.RefusedError(
+        f"the files here make release {canonical.short(plan.release)} of {plan.app} {plan.version}, but what was deployed to "
+        f"{missed.destination} is {canonical.short(missed.release)}: they, a tag or a variable are not as they were then",
+        f"to bring all hosts to this one: lading deploy {plan.app} --version {plan.version} --to {missed.destination}")
+
+
+def _check_host(inventory: hosts.Inventory, name: str) -> None:
+    """Refuse what is no host.
+
+    Raises:
+        InputError: it is none.
+    """
+    if name in inventory.hosts:
+        return
+    if name in inventory.names():
+        raise errors.InputError(f"{name} is no single host: one is excluded at a time", "lading hosts list")
+    raise errors.InputError(
+        f"there is no host called {name!r}", complaints.nearest(name, list(inventory.hosts)) or "lading hosts list")
+
+
+def _ledger(context: contexts.Context) -> ledger.Ledger:
+    assert context.ledger is not None, "whoever excludes and includes is given a ledger"
+    return context.ledger
