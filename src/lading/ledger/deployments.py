@@ -127,9 +127,10 @@ def together(
 
     Both are given with the newest first.
     """
-    since = rows[-1].started if len(rows) >= limit else ""
+    since = rows[-1].started if rows and len(rows) >= limit else ""
     recent = [one for one in of_hosts if one.started >= since]
-    return tuple(sorted([*rows, *recent], key=lambda one: one.started, reverse=True)[:limit])
+    whole = sorted([*rows, *recent], key=lambda one: one.started, reverse=True)
+    return tuple(whole[:max(limit, 0)])
 
 
 def behind(missed: Iterable[Deployment]) -> tuple[Deployment, ...]:

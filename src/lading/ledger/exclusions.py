@@ -6,12 +6,13 @@ from lading import events
 from lading.ledger import deployments, projection, stores, tables
 from lading.placement import exclusion
 
+WHERE = "WHERE deployment='' AND kind IN ('HostExcluded', 'HostIncluded')"  # by the index of deployments
 Change = events.HostExcluded | events.HostIncluded
 
 
 def changes(base: stores.Base) -> list[tuple[Change, str]]:
     """Every exclusion and inclusion, each with its time, in the order of time; of all chains that are here."""
-    rows = tables.rows(base, "WHERE deployment='' AND kind IN ('HostExcluded', 'HostIncluded')")
+    rows = tables.rows(base, WHERE)
     rows.sort(key=lambda row: row.at)  # in one chain the order stays
     found = [(projection.event(row), row.at) for row in rows]
     return [(what, at) for what, at in found if isinstance(what, Change)]

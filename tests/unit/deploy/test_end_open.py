@@ -22,3 +22,14 @@ def test_a_host_on_which_nobody_could_end_it_is_named(wanted: list[str]) -> None
         takeover._check_decided(an_end(web1="rolled_back", web2="unknown"), wanted)
     assert caught.value.host == "web2"
     assert "--lost web2" in caught.value.hint
+
+
+def test_where_it_is_in_doubt_those_are_named_who_are_silent() -> None:
+    why = "in doubt: web1: prepared, web2: silent, web3: silent"
+    doubt = events.HostOutcome("unknown", error=why)
+    gone = events.HostOutcome("unknown", error="it is excluded since yesterday")
+    outcome = events.Outcome({"web1": doubt, "web2": gone, "web3": gone})
+    done = ended.Ended("d1", "shop", "1", "r1", "all", outcome.result, "", "", "ann", "", base.Report(outcome, why=why))
+    with pytest.raises(errors.DeployFailedError) as caught:
+        takeover._check_decided(done, ["web1"])
+    assert (caught.value.host, "--continue | --undo --lost web2 --lost web3" in caught.value.hint) == ("web1", True)
