@@ -57,6 +57,8 @@ CASES = {
     "destination": ("lading deploy --to", "pr", ["production", "preview"]),
     "behind a comma": ("lading where --to", "web1,st", ["web1,stage1"]),
     "check": ("lading check", "st", ["stage1"]),
+    "hosts exclude": ("lading hosts exclude", "we", ["web1", "web2"]),
+    "hosts include": ("lading hosts include", "we", ["web1", "web2"]),
     "app": ("lading where", "sh", ["shop"]),
     "deployment": ("lading show", "2026", ["20261122-141503-4f2a"]),
     "release": ("lading rollback shop --release", "1", ["1.4.0"]),

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +47,16 @@ def test_a_host_is_excluded_once_and_included_once(book: Book) -> None:
 
 
 def test_what_has_left_it_out_is_missed(book: Book) -> None:
-    book.append(a_plan("20261130-100000-0000", excluded=("web2",)), an_end("20261130-100000-0000"))  # in an exclusion before this
+    book.append(a_plan("20261130-100000-0000", excluded=("web2", "web3")), an_end("20261130-100000-0000"))  # in an exclusion before this
     book.place.execute("UPDATE events SET at='2026-11-30T10:00:00.000000Z'")
     one, _ = book.exclude(DEAD)
     book.append(a_plan(FIRST, version="2", excluded=("web2", "web3")), an_end(FIRST))
     book.append(a_plan(SECOND, version="3"), an_end(SECOND))
     book.append(a_plan(FIRST, verb="resume", excluded=("web2",)))
     assert [(row.deployment, row.version, row.result) for row in book.missed({"web2": one})["web2"]] == [(FIRST, "2", "succeeded")]
+    earlier = replace(one, host="web3", since="2026-11-30T09:00:00Z")
+    both = book.missed({"web2": one, "web3": earlier})
+    assert {name: len(rows) for name, rows in both.items()} == {"web2": 1, "web3": 2}, "each since its own exclusion"
     assert (book.missed({}), book.history(limit=2)[1].excluded) == ({}, ("web2", "web3"))
     assert book.deployment(SECOND).excluded == ()
 

@@ -123,13 +123,8 @@ def of_host(event: events.HostExcluded | events.HostIncluded, at: str) -> Deploy
 def together(
     rows: Sequence[Deployment], of_hosts: Sequence[Deployment], limit: int
 ) -> tuple[Deployment, ...]:
-    """The newest of both, *limit* in all; of hosts none that is older than the deployments which are shown.
-
-    Both are given with the newest first.
-    """
-    since = rows[-1].started if rows and len(rows) >= limit else ""
-    recent = [one for one in of_hosts if one.started >= since]
-    whole = sorted([*rows, *recent], key=lambda one: one.started, reverse=True)
+    """The newest of both, *limit* in all."""
+    whole = sorted([*rows, *of_hosts], key=lambda one: one.started, reverse=True)
     return tuple(whole[:max(limit, 0)])
 
 

@@ -43,7 +43,7 @@ def test_the_newest_of_both_are_shown(limit: int, found: list[str]) -> None:
     assert [one.started[14:16] for one in whole] == found
 
 
-def test_what_is_older_than_the_deployments_that_are_shown_is_not() -> None:
+def test_what_is_older_than_the_limit_is_not() -> None:
     whole = deployments.together(rows(30, 20), rows(25, 10, host=True), 2)
     assert [(one.verb, one.started[14:16]) for one in whole] == [("deploy", "30"), ("exclude", "25")]
 
