@@ -71,6 +71,10 @@ class Told:
         """None of this app: the hosts have nothing to lack."""
         return dict.fromkeys(())
 
+    async def excluded(self) -> dict[str, object]:
+        """No host."""
+        return dict.fromkeys(())
+
 
 def test_the_ledger_knows_it() -> None:
     assert asyncio.run(takeover.resume(here({"web1": ""}, Told()), "nope")).ended == ()  # type: ignore[arg-type]
