@@ -12,7 +12,8 @@ READING = ("plan", "deploy", "ship", "adopt", "bundle", "build")
 ASKING = {
     "check": "asking the hosts", "where": "asking the hosts what runs", "drift": "asking the hosts what runs",
     "logs": "asking the hosts for their log lines", "rollback": "asking the hosts what runs and what they keep",
-    "restart": "asking the hosts what runs", "remove": "asking the hosts what runs", "resume": "asking the hosts what is open",
+    "restart": "asking the hosts what runs", "stop": "asking the hosts what runs", "start": "asking the hosts what runs",
+    "scale": "asking the hosts what runs", "remove": "asking the hosts what runs", "resume": "asking the hosts what is open",
     "repair": "asking the host what it keeps",
 }
 """The verbs that begin with hosts, and what each asks them."""

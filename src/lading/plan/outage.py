@@ -23,11 +23,19 @@ def _recreated(plan: steps.Plan) -> dict[str, list[str]]:
     """Service → hosts on which its containers are replaced; of those that are there to serve."""
     found: dict[str, list[str]] = {}
     for host in plan.hosts.values():
-        new = {c.service for c in host.changes if c.field == "containers" and c.old == "0"}
         for service in host.services:
-            if host.previous is not None and service not in {*new, *plan.one_shots}:
+            if host.previous is not None and service not in {*_only_counted(host), *plan.one_shots}:
                 found.setdefault(service, []).append(host.host)
     return found
+
+
+def _only_counted(host: steps.HostPlan) -> set[str]:
+    """The services of which containers come or go, and none is replaced; one that is new has no others."""
+    fields: dict[str, set[str]] = {}
+    for change in host.changes:
+        fields.setdefault(change.service, set()).add(change.field)
+    new = {change.service for change in host.changes if change.field == "containers" and change.old == "0"}
+    return new | {service for service, changed in fields.items() if changed == {"containers"}}
 
 
 def _sentence(plan: steps.Plan, services: list[str], hosts: tuple[str, ...]) -> str:

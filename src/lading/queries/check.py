@@ -14,7 +14,7 @@ from lading.drivers import wants
 from lading.drivers.shell import observe
 from lading.engines import preflight
 from lading.queries import look
-from lading.transport import configuration
+from lading.transport import openssh
 
 HERE = "(here)"  # the row of this machine
 _KEY_SEEN = ("authentication", "shell", "command", "format")  # kinds of error of a host whose key was verified before
@@ -65,7 +65,7 @@ async def this_machine(context: contexts.Context, names: Sequence[str]) -> Check
     columns: dict[str, tuple[bool, str]] = {}
     hints: list[str] = []
     if not shutil.which("ssh", path=context.environment.get("PATH", "")) and _over_ssh(context):
-        hints.append(configuration.MISSING)
+        hints.append(openssh.MISSING)
     try:
         columns["compose"] = (True, plugin.version(context.environment))
     except errors.LadingError as missing:

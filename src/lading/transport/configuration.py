@@ -18,8 +18,6 @@ from lading import disk, errors, process
 from lading.transport import openssh, ssh_blocks
 
 SYSTEM = "/etc/ssh/ssh_config"
-MISSING = ("`ssh` is not installed here: lading reads ~/.ssh/config itself, without /etc/ssh/ssh_config, and some lines otherwise "
-           "than OpenSSH; install its client")
 LIMIT = 20.0  # seconds: a `Match exec` and names that are looked up are waited for
 _SIDE_BY_SIDE = 8
 _NOBODY = "lading.invalid"  # a name that leads nowhere

@@ -12,6 +12,9 @@ _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 Answer = Mapping[str, tuple[str, ...]]
 
+MISSING = ("`ssh` is not installed here: lading reads ~/.ssh/config itself, without /etc/ssh/ssh_config, and some lines otherwise "
+           "than OpenSSH; install its client")
+
 
 @dataclass(frozen=True, slots=True)
 class Here:

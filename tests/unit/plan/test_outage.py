@@ -14,6 +14,11 @@ def a_host(name: str, *services: str, new: tuple[str, ...] = (), previous: state
     return steps.HostPlan(name, (steps.StartServices((*services, *new)),), changes, previous, placed={"web": 1, "db": 1})
 
 
+def scaled(name: str, service: str, *others: steps.Change) -> steps.HostPlan:
+    change = steps.Change(name, service, "containers", "2", "3")
+    return steps.HostPlan(name, (steps.StartServices((service,)),), (change, *others), BEFORE, placed={service: 3})
+
+
 def a_plan(*hosts: steps.HostPlan, batches: tuple[tuple[str, ...], ...] = (), **more: object) -> steps.Plan:
     return steps.Plan("shop", "1.1.0", "b" * 64, "production", {host.host: host for host in hosts}, batches, **more)  # type: ignore[arg-type]
 
@@ -38,6 +43,8 @@ THREE = tuple(a_host(f"web{number}", "web") for number in (1, 2, 3))
     (a_plan(a_host("web1", new=("web",))), ()),
     (a_plan(a_host("web1", "web", previous=None)), ()),
     (a_plan(a_host("web1", "web"), verb="remove"), ()),
+    (a_plan(scaled("web1", "web"), verb="scale"), ()),
+    (a_plan(scaled("web1", "web", steps.Change("web1", "web", "image", "1", "2"))), ("web is away for a few seconds",)),
     (a_plan(), ()),
 ])
 def test_what_is_said(plan: steps.Plan, said: tuple[str, ...]) -> None:
