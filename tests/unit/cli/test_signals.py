@@ -51,7 +51,9 @@ def test_the_first_promises_an_undo_only_as_long_as_nothing_is_decided(
 
 def test_a_verb_that_only_looks_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     stopped(signal.SIGINT, says=False)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may run under nohup
     stopped(signal.SIGHUP, says=True)
+    signal.signal(signal.SIGHUP, before)
     assert capsys.readouterr().err == ""
 
 
