@@ -14,9 +14,12 @@ ASKING = {
     "logs": "asking the hosts for their log lines", "rollback": "asking the hosts what runs and what they keep",
     "restart": "asking the hosts what runs", "stop": "asking the hosts what runs", "start": "asking the hosts what runs",
     "scale": "asking the hosts what runs", "remove": "asking the hosts what runs", "resume": "asking the hosts what is open",
-    "repair": "asking the host what it keeps",
+    "repair": "asking the host what it keeps", "history": "reading the ledger, asking the hosts what they know",
+    "exec": "asking the hosts what runs", "run": "asking the hosts what runs",
+    "hosts include": "asking the host what runs", "ledger rebuild": "asking the hosts for their journals",
 }
 """The verbs that begin with hosts, and what each asks them."""
+GROUPS = ("hosts", "ledger")
 
 
 def say(verb: str, words: Sequence[str]) -> None:
@@ -35,7 +38,7 @@ def of(verb: str, words: Sequence[str]) -> str:
         return ""
     if verb in READING:
         return f"reading {_file(words)}"
-    return ASKING.get(verb, "")
+    return ASKING.get(" ".join([verb, *words[:1]]) if verb in GROUPS else verb, "")
 
 
 def _file(words: Sequence[str]) -> str:

@@ -101,7 +101,7 @@ async def prepare(context: contexts.Context, request: Request) -> Prepared:
     plan = replace(plan, sent=await _sent(context, plan, resolved))
     expected, read_by, seconds = await asyncio.gather(
         _expected_forms(bundle, plan, context.environment), _read_by(plan, context.environment),
-        usual.roll_seconds(context, resolved.app))
+        usual.roll_seconds(context.ledger, resolved.app, resolved.destination.name))
     plan = replace(plan, usual=seconds)
     for form in dict.fromkeys(expected.values()):
         policy.check_form(resolved.app, form, resolved.destination.allowed)

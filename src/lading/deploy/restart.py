@@ -34,7 +34,7 @@ async def plan(
     placed = await placing.place(context, to, lambda _: app)
     seen = await rollback.look_whole(context, placed.chosen, app)
     made = _prepare(placed, seen, app, services).plan
-    return replace(made, usual=await usual.roll_seconds(context, app))
+    return replace(made, usual=await usual.roll_seconds(context.ledger, app, placed.destination.name))
 
 
 async def restart(
@@ -58,7 +58,7 @@ async def restart(
     if await takeover.end_open(context, app, seen, take_lease=take_lease, before="the restart"):
         seen = await rollback.look_whole(context, chosen, app)
     prepared = _prepare(placed, seen, app, services)
-    prepared = replace(prepared, plan=replace(prepared.plan, usual=await usual.roll_seconds(context, app)))
+    prepared = replace(prepared, plan=replace(prepared.plan, usual=await usual.roll_seconds(context.ledger, app, placed.destination.name)))
     wanted = rollback.order_of(context, prepared, placed, reason=reason, take_lease=take_lease)
     return await execution.carry_out(context, wanted)
 

@@ -48,7 +48,7 @@ async def plan(context: contexts.Context, app: str, to: Sequence[str], *, releas
     placed = await placing.place(context, to, lambda _: app)
     seen = await look_whole(context, placed.chosen, app)
     made = _prepare(placed, seen, app, release).plan
-    return replace(made, usual=await usual.roll_seconds(context, app))
+    return replace(made, usual=await usual.roll_seconds(context.ledger, app, placed.destination.name))
 
 
 async def rollback(
@@ -74,7 +74,7 @@ async def rollback(
     if done:
         seen = await look_whole(context, chosen, app)
     prepared = _prepare(placed, seen, app, release)
-    prepared = replace(prepared, plan=replace(prepared.plan, usual=await usual.roll_seconds(context, app)))
+    prepared = replace(prepared, plan=replace(prepared.plan, usual=await usual.roll_seconds(context.ledger, app, placed.destination.name)))
     wanted = order_of(context, prepared, placed, reason=reason, take_lease=take_lease)
     return await execution.carry_out(context, wanted)
 

@@ -21,7 +21,9 @@ from lading.cli import first_line
     ("where", ["shop", "--json"], "asking the hosts what runs"),
     ("rollback", ["shop"], "asking the hosts what runs and what they keep"),
     ("restart", ["shop/web"], "asking the hosts what runs"),
-    ("history", [], ""), ("deploy", ["--help"], ""), ("nonsense", [], ""),
+    ("history", [], "reading the ledger, asking the hosts what they know"), ("history", ["--offline"], ""),
+    ("hosts", ["include", "web2"], "asking the host what runs"), ("hosts", [], ""), ("hosts", ["list"], ""),
+    ("deploy", ["--help"], ""), ("nonsense", [], ""),
 ])
 def test_what_it_begins_with(
     verb: str, words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
