@@ -65,6 +65,7 @@ CASES = {
     "release by its id": ("lading rollback shop --release", RELEASE[:3], [RELEASE[:12]]),
     "release of another app": ("lading rollback blog --release", "", []),
     "service": ("lading logs shop --service", "w", ["web", "worker"]),
+    "service behind a slash": ("lading restart", "shop/w", ["shop/web", "shop/worker"]),
     "host": ("lading repair", "web", ["web1", "web2"]),
     "host that is lost": ("lading resume --lost", "p", []),
     "app of the files": ("lading deploy", "sh", ["shop"]),

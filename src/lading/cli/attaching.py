@@ -37,7 +37,7 @@ def _variables(_ctx: click.Context, _param: click.Parameter, given: tuple[str, .
 def _attaching_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """What both have."""
     for option in reversed([
-        click.argument("place", metavar="APP/SERVICE", callback=_place, shell_complete=completing.apps),
+        click.argument("place", metavar="APP/SERVICE", callback=_place, shell_complete=completing.targets),
         options.to_option,
         click.option("--host", default="", metavar="HOST", help="This host."),
         click.option("-T", "--no-tty", is_flag=True, help="No terminal for the command, though there is one here."),

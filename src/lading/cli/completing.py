@@ -40,6 +40,14 @@ def apps(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[s
     return _fitting((row.app for row in _recent(ctx)), incomplete)
 
 
+def targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The apps that were deployed from here; behind a slash the services of the one that is named."""
+    app, slash, word = incomplete.partition("/")
+    if not slash:
+        return apps(ctx, param, incomplete)
+    return _fitting(_services_of(ctx, app), word, app + slash)
+
+
 def recent(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """The ids of deployments, newest first."""
     return _fitting((row.deployment for row in _recent(ctx)), incomplete)
@@ -54,10 +62,8 @@ def releases(ctx: click.Context, _param: click.Parameter, incomplete: str) -> li
 
 
 def services(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """The services of the app that is named, in its newest release that was made here."""
-    app = _app(ctx)
-    row = next((row for row in _recent(ctx) if row.release and row.app == app), None)
-    return _fitting(_services(ctx, row.release), incomplete) if row else []
+    """The services of the app that is named."""
+    return _fitting(_services_of(ctx, _app(ctx)), incomplete)
 
 
 def versions(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
@@ -119,6 +125,12 @@ def _deployments(place: Path) -> "tuple[deployments.Deployment, ...]":
             await kept.close()
 
     return asyncio.run(look())
+
+
+def _services_of(ctx: click.Context, app: str) -> list[str]:
+    """The services of an app, in its newest release that was made here."""
+    row = next((row for row in _recent(ctx) if row.release and row.app == app), None)
+    return _services(ctx, row.release) if row else []
 
 
 def _services(ctx: click.Context, release: str) -> list[str]:

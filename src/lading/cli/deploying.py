@@ -257,7 +257,7 @@ def rollback(
 
 
 @click.command()
-@click.argument("target", metavar="APP[/SERVICE]", shell_complete=completing.apps)
+@click.argument("target", metavar="APP[/SERVICE]", shell_complete=completing.targets)
 @options.to_option
 @plan_options
 @options.wait_option
@@ -276,7 +276,7 @@ def restart(
 
 
 @click.command()
-@click.argument("target", metavar="APP[/SERVICE]", shell_complete=completing.apps)
+@click.argument("target", metavar="APP[/SERVICE]", shell_complete=completing.targets)
 @options.to_option
 @plan_options
 @options.wait_option
@@ -288,7 +288,7 @@ def stop(config: str, /, *, target: str, **typed: Any) -> int:
 
 
 @click.command()
-@click.argument("target", metavar="APP[/SERVICE]", shell_complete=completing.apps)
+@click.argument("target", metavar="APP[/SERVICE]", shell_complete=completing.targets)
 @options.to_option
 @plan_options
 @options.wait_option
@@ -300,7 +300,7 @@ def start(config: str, /, *, target: str, **typed: Any) -> int:
 
 
 @click.command()
-@click.argument("target", metavar="APP/SERVICE=N", shell_complete=completing.apps)
+@click.argument("target", metavar="APP/SERVICE=N", shell_complete=completing.targets)
 @options.to_option
 @plan_options
 @options.wait_option
