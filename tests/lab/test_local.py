@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,12 @@ def here(app: App, lab: Lab, tmp_path: Path) -> App:
         "DOCKER_CONFIG": str(lab.root / "controller/docker"), "REGISTRY_PASSWORD": lab.password,
     }
     return app
+
+
+DOCKERFILE = """FROM scratch
+COPY busybox /bin/busybox
+CMD ["/bin/busybox", "sleep", "1000"]
+"""
 
 
 def first_commands() -> list[str]:
@@ -59,3 +66,32 @@ def test_the_ten_minutes_of_the_readme(here: App, lab: Lab, tmp_path: Path) -> N
     removed = here.lading("remove", here.name, "--yes")
     assert removed.returncode == 0, removed.stderr
     assert lab.exec("web1", f"docker ps -aq --filter label=com.docker.compose.project={here.name}").stdout == ""
+
+
+def test_an_image_that_was_built_here_needs_no_registry(here: App, lab: Lab, tmp_path: Path) -> None:
+    """As a stranger begins: `docker build`, `init --local`, `deploy`."""
+    image = f"{here.name}-built"
+    shutil.copy("/bin/busybox", here.folder)
+    (here.folder / "Dockerfile").write_text(DOCKERFILE)
+    (here.folder / "docker-compose.override.yml").unlink()
+    (here.folder / "docker-compose.yml").write_text(
+        f"name: {here.name}\nservices:\n  web:\n    image: {image}:${{VERSION}}\n    volumes: [data:/data]\n    stop_grace_period: 1s\n"
+        "volumes:\n  data: {}\n")
+    for version in ("1.0.0", "1.1.0"):
+        words = ("docker", "build", "-q", "--label", f"version={version}", "-t", f"{image}:{version}", ".")
+        lab.run(*words, cwd=here.folder, env={**here.environment, "DOCKER_BUILDKIT": "0"})
+    made = here.lading("init", "--local")
+    assert made.returncode == 0, made.stdout + made.stderr
+    fleet = here.folder / "lading.yaml"
+    fleet.write_text(fleet.read_text() + f"state_dir: {tmp_path / 'state'}\n")
+    for words, version in ((("deploy", "--version", "1.0.0"), "1.0.0"), (("deploy", "--version", "1.1.0"), "1.1.0"), (("rollback", here.name), "1.0.0")):
+        done = here.lading(*words, "--yes")
+        assert done.returncode == 0, done.stderr
+        assert here.versions() == {("here", version, "running")}
+
+    volume = f"{here.name}_data"
+    shown = here.lading("remove", here.name, "--dry-run")
+    assert f"{volume}: they stay" in shown.stdout + shown.stderr
+    removed = here.lading("remove", here.name, "--volumes", "--yes")
+    assert (removed.returncode, f"volume {volume}" in removed.stderr) == (0, True), removed.stderr
+    assert volume not in lab.exec("web1", "docker volume ls -q").stdout

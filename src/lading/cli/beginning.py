@@ -43,6 +43,10 @@ class First:
                 "registries:", f"  {json.dumps(self.registry)}:", f"    username: {json.dumps(self.username)}",
                 "    password: {env: REGISTRY_PASSWORD}"]
             lines += [f"    ca: {json.dumps(str(Path(self.ca).resolve()))}"] if self.ca else []
+        elif self.host.is_local:
+            lines += [
+                "# Images are those that this machine's Docker has; a registry instead: registries: {HOST: {username: U, password: {env: P}}}",
+                "registries: none"]
         lines += [
             "# Variables of your environment that Compose files may use, besides VERSION: names, and patterns such as APP_*",
             "pass_env: []"]

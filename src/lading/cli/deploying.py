@@ -372,6 +372,8 @@ def remove(
     if volumes and keep_running:
         raise errors.InputError("--volumes and --keep-running exclude each other", "name one")
     question = "Remove {plan.app} from {plan.destination} ({hosts} hosts)?"
+    if volumes:
+        question = "Remove {plan.app} from {plan.destination} ({hosts} hosts), and its volumes with all their data?"
     if keep_running:
         question = "Give {plan.app} back on {plan.destination} ({hosts} hosts), its containers running?"
     return _plan_or_change(

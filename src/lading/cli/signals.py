@@ -27,7 +27,7 @@ def watch(stop: asyncio.Event, *, says: bool, begun: Callable[[], bool] = lambda
         nonlocal asked
         if asked:
             terminal.err("")
-            terminal.err("leaving at once; what is open on the hosts: lading resume")
+            terminal.err("leaving at once; what is open on the hosts goes on with: lading resume; or back: lading resume APP --undo")
             os._exit(130)
         asked = True
         stop.set()

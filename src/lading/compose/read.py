@@ -484,7 +484,7 @@ def project_name(main: Sequence[parse.Document], request: Request, chosen: doten
     name = request.project.replace("{app}", own) if request.project else own
     if not name or (not own and "{app}" in request.project):
         example = _cleaned(chosen.tree.project.name) or "NAME"
-        raise worktree.refuse("nothing names the app: no `name:`, no --app, no repository with an address or a folder for it",
+        raise worktree.refuse("nothing names the app: no `name:` in the Compose file, no --app, no Git repository that would",
                               f"name: {example} at the top of {main[0].path}, or --app {example}", (main[0].path, 1))
     if not command.APP.fullmatch(name):
         better = f", such as {_cleaned(name)}" if _cleaned(name) else ""

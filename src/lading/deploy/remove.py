@@ -93,14 +93,28 @@ def _planned(
     destination = placed.destination
     plans = {name: _kept(name, one) if keep_running else _gone(name, one, volumes=volumes)
              for name, one in there.items()}
-    data = ("containers, networks, volumes and host data stay" if keep_running else
-            "volumes and host data are removed too" if volumes else "volumes and host data stay")
+    data = "containers, networks, volumes and host data stay" if keep_running else _of_data(there, volumes=volumes)
     versions = {one.current.version for one in there.values() if one.current is not None}
     version = versions.pop() if len(versions) == 1 else ""
     return steps.Plan(app, version, "", destination.name, plans, (tuple(plans),), warnings=(data,), verb="remove",
                       confirm=destination.confirm, unfinished=on_host.unfinished(seen, app),
                       phases=phases.phases(plans, [tuple(plans)]),
                       assignment=assignment.Assignment(placed.rows).only(list(plans), f"{app} is not deployed there"))
+
+
+def _of_data(there: Mapping[str, state.AppState], *, volumes: bool) -> str:
+    """What becomes of the data, volumes by name."""
+    named = sorted({name for one in there.values() for name in _volumes(one)})
+    told = f"host data and {', '.join(named)}" if named else "volumes and host data"
+    return f"{told}: removed with all that is in them" if volumes else f"{told}: they stay"
+
+
+def _volumes(app: state.AppState) -> list[str]:
+    """The names of the volumes that a removal with its data takes away; an external one is somebody else's."""
+    made = on_host.current_release(app)
+    if made is None:
+        return []
+    return sorted(str(one["name"]) for one in made.volumes.values() if not one["external"])
 
 
 async def _look(context: contexts.Context, chosen: Sequence[inventory.Host], app: str) -> state.FleetState:
@@ -124,9 +138,11 @@ def _gone(name: str, app: state.AppState, *, volumes: bool) -> steps.HostPlan:
     """The plan of removing an app from one host: every service with all its containers."""
     services = {container.service for container in app.containers}
     gone = steps.RemoveApp(tuple(sorted(container.id for container in app.containers)), data=volumes)
-    changes = tuple(steps.Change(name, service, "service", "running", "removed") for service in sorted(services))
+    changes = [steps.Change(name, service, "service", "running", "removed") for service in sorted(services)]
+    if volumes:
+        changes += [steps.Change(name, "", f"volume {volume}", "its data", "removed") for volume in _volumes(app)]
     generations = app.current.generations if app.current is not None else {}
-    return steps.HostPlan(name, (gone,), changes, app.current, generations)
+    return steps.HostPlan(name, (gone,), tuple(changes), app.current, generations)
 
 
 def _kept(name: str, app: state.AppState) -> steps.HostPlan:

@@ -60,7 +60,8 @@ def test_a_verb_that_only_looks_says_nothing(capsys: pytest.CaptureFixture[str])
 def test_the_second_leaves_at_once_and_names_what_ends_the_rest() -> None:
     done = subprocess.run([sys.executable, "-c", TWICE], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 130
-    assert done.stderr.splitlines()[-1] == "leaving at once; what is open on the hosts: lading resume"
+    assert done.stderr.splitlines()[-1] == (
+        "leaving at once; what is open on the hosts goes on with: lading resume; or back: lading resume APP --undo")
 
 
 ASKED = """
