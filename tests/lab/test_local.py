@@ -84,8 +84,9 @@ def test_an_image_that_was_built_here_needs_no_registry(here: App, lab: Lab, tmp
     assert made.returncode == 0, made.stdout + made.stderr
     fleet = here.folder / "lading.yaml"
     fleet.write_text(fleet.read_text() + f"state_dir: {tmp_path / 'state'}\n")
-    for words, version in ((("deploy", "--version", "1.0.0"), "1.0.0"), (("deploy", "--version", "1.1.0"), "1.1.0"), (("rollback", here.name), "1.0.0")):
-        done = here.lading(*words, "--yes")
+    steps = {"deploy --version 1.0.0": "1.0.0", "deploy --version 1.1.0": "1.1.0", f"rollback {here.name}": "1.0.0"}
+    for line, version in steps.items():
+        done = here.lading(*line.split(), "--yes")
         assert done.returncode == 0, done.stderr
         assert here.versions() == {("here", version, "running")}
 
