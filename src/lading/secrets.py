@@ -15,6 +15,7 @@ from typing import Any
 from lading import by_reference, disk, errors, loading, process
 from lading.compose import masking
 from lading.compose.values import VALUE_LIMIT
+from lading.transport import command
 
 COMMAND_TIMEOUT = 30.0  # seconds a credential helper of Docker's may take
 LIMIT = 1 << 20  # bytes that are read of a file, or of what a program prints
@@ -130,7 +131,7 @@ def _of_age(path: str, identity: str) -> _Had:
 async def _of_program(source: by_reference.Source, environment: Mapping[str, str], folder: Path) -> _Had:
     """What a program prints; it gets no terminal, not even that of which GPG's agent is told, and no input."""
     argv = source.argv
-    by_hand = f"try it by hand: {argv[0]}{' …' if len(argv) > 1 else ''} </dev/null"
+    by_hand = f"try it by hand: {command.quote(argv[0])}{' …' if len(argv) > 1 else ''} </dev/null"
     own = {name: value for name, value in environment.items() if name != "GPG_TTY"}
     try:
         done = await process.unattended(argv, env=own, cwd=str(folder), timeout=source.timeout, limit=LIMIT)

@@ -3,7 +3,7 @@
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,11 @@ import yaml
 
 from lading import by_reference, disk, errors, loading, nodes, options
 from lading.compose import parse, passing, rights, subset
-from lading.inventory import hosts, patterns
+from lading.inventory import hosts, patterns, ssh_names
 
 FORMAT = 1
-_SHELL = re.compile(r"^-|[\s'\"`$\\;&<>|(){}*?!#~]")  # as OpenSSH, which refuses such names too
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAMES = {"address": ssh_names.is_host, "user": ssh_names.is_user, "jump": ssh_names.is_jump}
 SIZE_LIMIT = 4 * 1024 * 1024  # bytes of a fleet file
 
 
@@ -335,7 +335,7 @@ class _Reader(nodes.Reader):
 
     def host(self, name: str, node: Any) -> hosts.Host:
         got, where = self.known(node, f"hosts.{name}", "hosts.NAME"), f"hosts.{name}"
-        words = {key: self.word(got[key], f"{where}.{key}") for key in ("address", "user", "jump") if key in got}
+        words = {key: self.word(got[key], f"{where}.{key}", good) for key, good in _NAMES.items() if key in got}
         return hosts.Host(
             name, self.address(got, words.get("address", ""), where), words.get("user", ""), jump=words.get("jump", ""),
             port=self.number(got["port"], f"{where}.port", 1, 65535) if "port" in got else 0,
@@ -354,12 +354,11 @@ class _Reader(nodes.Reader):
                 "user: and port: are options of their own")
         return bare
 
-    def word(self, node: Any, where: str) -> str:
-        """A part of a host's address: one that means nothing to the shell of somebody's ProxyCommand (%h, %r)."""
+    def word(self, node: Any, where: str, good: Callable[[str], bool]) -> str:
+        """A name that `ssh` takes, by the rule *good*."""
         value = self.text(node, where)
-        if _SHELL.search(value):
-            raise self.wrong(node, f"{where} cannot be {value!r}: blanks, a leading - and the signs of a shell stand in no address",
-                             "write the host's name or address, and the user's name, as they are")
+        if not good(value):
+            raise self.wrong(node, f"{where}: {value!r} {ssh_names.WHY}", ssh_names.HINT)
         return value
 
     def members(self, where: str, node: Any, fleet: hosts.Inventory) -> tuple[tuple[str, ...], dict[str, str]]:
@@ -414,7 +413,7 @@ class _Reader(nodes.Reader):
         pins = self.text(got["known_hosts"], "ssh.known_hosts") if "known_hosts" in got else "known_hosts"
         numbers = {key: self.number(got[key], f"ssh.{key}", 1, 10000)
                    for key in ("connect_timeout", "keepalive", "keepalive_count", "parallel", "max_connections") if key in got}
-        user = self.word(got["user"], "ssh.user") if "user" in got else ""
+        user = self.word(got["user"], "ssh.user", ssh_names.is_user) if "user" in got else ""
         return SshSettings(user, self.path.parent.resolve() / disk.expanded(pins), **numbers)
 
     def registry(self, name: str, node: Any) -> RegistrySettings:

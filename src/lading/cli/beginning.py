@@ -14,6 +14,7 @@ from lading import allowed, disk, errors, fleet_edit, settings
 from lading import found as finding
 from lading.cli import add_host, host_keys, options, render, terminal
 from lading.inventory import hosts as inventory
+from lading.transport import command
 
 PINS = "known_hosts"
 
@@ -169,7 +170,7 @@ def _again(path: Path, address: str, *, yes: bool) -> int:
     if not named:
         raise errors.SettingsError(
             f"{path} exists already, and names no host at {address}; it is left as it is",
-            f"lading hosts add NAME {address}")
+            f"lading hosts add NAME {command.quote(address)}")
     told = ", ".join(f"{host.name} ({host.place})" for host in named)
     render.line(f"{path} exists already, and names {told}")
     if not address:

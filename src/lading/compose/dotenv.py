@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lading import errors
 from lading.compose import env_files, sources, worktree
+from lading.transport import command
 
 NAME = ".env"
 FILE, SEPARATOR, PROFILES, PROJECT = "COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR", "COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME"
@@ -137,7 +138,7 @@ def _notes(one: _Steering) -> list[str]:
 def _override_notes(tree: worktree.Tree, file: str) -> tuple[str, ...]:
     """What the plan says of an override, which plain Compose adds by itself."""
     found = [name for name in sources.OVERRIDES if (tree.project / name).is_file()][:1]
-    return tuple(f"left out: {name}, which is for work on one's own machine; -f {file} -f {name} takes it" for name in found)
+    return tuple(f"left out: {name}, which is for work on one's own machine; -f {command.quote(file)} -f {name} takes it" for name in found)
 
 
 def beside(chosen: Chosen, tree: worktree.Tree, given: Mapping[str, str]) -> Chosen:

@@ -10,6 +10,7 @@ from pathlib import Path
 from lading import errors, fence, process
 from lading.compose import answered, bundle, snapshot
 from lading.compose import probe as probes
+from lading.transport import command
 
 TIMEOUT = 120.0  # seconds for `docker compose config`; thousands of services take their time
 NOWHERE = "/lading-no-home"  # stands for ~ so that it can be recognised
@@ -136,7 +137,7 @@ def _stamp(binary: str) -> tuple[int, int]:
 def _version(binary: str, stamp: tuple[int, int]) -> str:
     done = run([binary, "version", "--short"], folder=Path("/"))
     if done.status != 0:
-        raise errors.InputError(f"{binary} does not work", f"try it by hand: {binary} version")
+        raise errors.InputError(f"{binary} does not work", f"try it by hand: {command.quote(binary)} version")
     return done.stdout.decode("utf-8", "replace").strip().lstrip("v")
 
 

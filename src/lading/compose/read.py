@@ -569,7 +569,7 @@ def _check_version(request: Request, chosen: dotenv.Chosen, needs: Sequence[valu
         return
     typed = "VERSION" if variables.version_fault(version, tag=True) else version
     raise worktree.refuse(f"{chosen.version_at[0]} sets VERSION, which lading takes from nobody but who deploys",
-                          f"lading … --version {typed}; or another name in the files", chosen.version_at)
+                          f"lading … --version {command.quote(typed)}; or another name in the files", chosen.version_at)
 
 
 def _demanded_by_name(main: Sequence[parse.Document]) -> list[values.Need]:
@@ -685,7 +685,7 @@ def _uncounted_notes(uncounted: Mapping[str, str]) -> Iterator[str]:
     for path in dict.fromkeys(uncounted.values()):
         names = [name for name, where in uncounted.items() if where == path]
         yield (f"{path}, which Git does not track, sets {', '.join(names)}: that does not count, what the files give without it does; "
-               f"git add {path}, or -e {names[0]}=VALUE, or the destination's `variables:`")
+               f"git add {command.quote(path)}, or -e {names[0]}=VALUE, or the destination's `variables:`")
 
 
 def _empty(request: Request, found: frozenset[str]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lading import disk, errors, process
+from lading.transport import command
 
 SMALL = 64 * 1024  # bytes of HEAD, of a gitfile, of the files that lead from one folder to another
 CONFIGURATION = 1024 * 1024  # bytes of a repository's own configuration
@@ -213,7 +214,7 @@ def _place(parent: Path, environment: Mapping[str, str]) -> Path | None:
         return target
     raise errors.InputError(
         f"{mark} leads to {target}, and that repository does not name this work tree as its own",
-        f"git -C {parent} worktree repair; or remove {mark} if it should not be there")
+        f"git -C {command.quote(str(parent))} worktree repair; or remove {mark} if it should not be there")
 
 
 def _led_to(mark: Path) -> Path | None:

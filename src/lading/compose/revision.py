@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lading import errors
 from lading.compose import project, repository, worktree
+from lading.transport import command
 
 NAME = re.compile(r"[0-9a-f]{7,64}")
 COMMITTED = re.compile(r"^committer .*> (\d+) [+-]\d{4}$", re.MULTILINE)
@@ -43,13 +44,13 @@ def exact_tag(tree: worktree.Tree, *, allow_dirty: bool = False) -> str:
     if len(tags) > 1:
         raise errors.InputError(
             f"no version was given, and commit {now[:12]} has several tags: {', '.join(tags)}",
-            f"name one: --version {tags[-1]}")
+            f"name one: --version {command.quote(tags[-1])}")
     changed = [] if allow_dirty else worktree.differing(tree, now, [str(tree.top)])
     if changed:
         named = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
         raise errors.InputError(
             f"no version was given, and the work tree is not what tag {tags[0]} is: {named}",
-            f"commit and tag it; or --allow-dirty; or name a version: --version {tags[0]}")
+            f"commit and tag it; or --allow-dirty; or name a version: --version {command.quote(tags[0])}")
     return tags[0]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lading.compose import project, worktree
+from lading.transport import command
 
 KEEPERS = (".gitignore", ".gitkeep", ".keep")  # files that are tracked only to keep a folder
 
@@ -80,7 +81,7 @@ def ship_config(tree: worktree.Tree, cargo: Cargo, path: str, where: worktree.Wh
     files = _tracked(tree, real, path, where)
     if not files:
         state = "is not tracked by Git" if (tree.project / path).exists() else "does not exist"
-        hint = f"git add {path}, or keep it on the host: `x-lading: {{data: [{path}]}}`"
+        hint = f"git add {command.quote(path)}, or keep it on the host: `x-lading: {{data: [{path}]}}`"
         raise worktree.refuse(f"the config file {path} {state}", hint, where)
     cargo.binds[path] = files
 
@@ -99,7 +100,7 @@ def keep(tree: worktree.Tree, cargo: Cargo, path: str, where: worktree.Where) ->
         raise worktree.refuse(f"{path} goes out of the project folder and back into it", f"write ./{inner}", where)
     raise worktree.refuse(
         f"{path} lies above the project folder and does not ship, so no host has a place for it",
-        f"write an absolute path of the host, such as /srv/{posixpath.basename(path) or 'data'}; or let it ship: git add {path}",
+        f"write an absolute path of the host, such as /srv/{posixpath.basename(path) or 'data'}; or let it ship: git add {command.quote(path)}",
         where)
 
 
@@ -112,7 +113,7 @@ def _check_kept(tree: worktree.Tree, real: Path, path: str, where: worktree.Wher
     here = real if tree.beside is None else worktree.place(tree.beside, path, where, "the bind")
     if here.is_file():
         state = "is not tracked by Git" if tree.beside is None or not tree.beside.tracked(here) else "is not in that commit"
-        hint = f"git add {path}; or keep a file of the host's there: `x-lading: {{data: [{path}]}}`"
+        hint = f"git add {command.quote(path)}; or keep a file of the host's there: `x-lading: {{data: [{path}]}}`"
         raise worktree.refuse(f"the file {path} {state}, so it would not ship", hint, where)
 
 

@@ -15,6 +15,7 @@ from lading.inventory import hosts
 from lading.ledger import deployments, ledger
 from lading.placement import exclusion
 from lading.plan import steps
+from lading.transport import command
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def lacks(
                 found.append(Lack(one, f"lading remove {one.app} --to {host}", host))
         elif not canonical.is_named(one.release, there):
             to = _to(inventory, host, one.destination)
-            found.append(Lack(one, f"lading deploy {one.app} --version {one.version} --to {to}", to))
+            found.append(Lack(one, command.join(["lading", "deploy", one.app, "--version", one.version, "--to", to]), to))
     return tuple(found)
 
 
@@ -173,7 +174,8 @@ def check_same(missed: deployments.Deployment, plan: steps.Plan) -> None:
     raise errors.RefusedError(
         f"the files here make release {canonical.short(plan.release)} of {plan.app} {plan.version}, but what was deployed to "
         f"{missed.destination} is {canonical.short(missed.release)}: they, a tag or a variable are not as they were then",
-        f"to bring all hosts to this one: lading deploy {plan.app} --version {plan.version} --to {missed.destination}")
+        f"to bring all hosts to this one: lading deploy {plan.app} --version {command.quote(plan.version)} "
+        f"--to {command.quote(missed.destination)}")
 
 
 def _check_host(inventory: hosts.Inventory, name: str) -> None:

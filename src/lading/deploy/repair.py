@@ -17,6 +17,7 @@ from lading.inventory import hosts
 from lading.placement import exclusion
 from lading.plan import phases, planner, steps
 from lading.state import damage
+from lading.transport import command
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ async def _prepare(context: contexts.Context, host: str, app: str, seen: state.F
     if made is None:
         raise errors.UnknownReleaseError(
             f"{told.by} tells that release {canonical.short(told.release)} of {app} is deployed on {host}, but neither the "
-            "host nor this ledger keeps its record", f"lading deploy … --version {told.version or 'V'} --to {host} "
+            "host nor this ledger keeps its record", f"lading deploy … --version {command.quote(told.version or 'V')} --to {host} "
             f"--accept-host {host} stores it again, from its files", host=host, step="observe")
     fresh = {one.id: one async for one in _records(context, there, made)}
     numbers, unknown = _numbers(there, told, made)

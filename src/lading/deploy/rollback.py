@@ -27,6 +27,7 @@ from lading.health import verdict
 from lading.inventory import hosts
 from lading.placement import assignment
 from lading.plan import mounts, planner, steps
+from lading.transport import command
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ def _prepare(placed: placing.Placed, seen: state.FleetState, app: str, release: 
     apps = {name: deployed(name, host, app) for name, host in seen.hosts.items()}
     kept = {name: on_host.releases(one) for name, one in apps.items()}
     target = _same({name: kept[name][_target(name, one, release)] for name, one in apps.items()},
-                   f"lading rollback {app} --release ID --to {destination.name}")
+                   f"lading rollback {app} --release ID --to {command.quote(destination.name)}")
     asked = policy.of_release(target)
     policy.check(app, asked, destination.allowed)
     assigned = assignment.everywhere(target, placed.rows)

@@ -93,7 +93,7 @@ def _sources(spec: release.ServiceSpec) -> Iterator[str]:
 def remedy(seen: state.HostState) -> str:
     """What to type where a host cannot take a release: the folders that are missing are made, else the whole host is looked at."""
     missing = seen.facts.missing_paths
-    return f"ssh {seen.host} mkdir -p {command.join(missing)}" if missing else f"lading check {seen.host}"
+    return command.by_ssh(seen.host, ["mkdir", "-p", *missing]) if missing else f"lading check {seen.host}"
 
 
 def tooling(facts: state.Facts) -> list[Problem]:
@@ -160,7 +160,7 @@ def _external_networks(made: release.Release, placed: assignment.Placed, facts: 
     used = frozenset[str]().union(*(made.services[name].networks for name in placed))
     external = {str(one["name"]) for one in made.networks.values() if one["external"]}
     absent = sorted((external & used).difference(facts.known_networks))
-    return [f"the external network {name} does not exist (docker network create {name})" for name in absent]
+    return [f"the external network {name} does not exist (docker network create {command.quote(name)})" for name in absent]
 
 
 def _foreign_containers(made: release.Release, placed: assignment.Placed, facts: state.Facts) -> list[str]:

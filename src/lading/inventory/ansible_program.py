@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -162,7 +163,7 @@ class _Asked:
 
     def _failed(self, program: str, what: str) -> errors.SettingsError:
         return errors.SettingsError(
-            f"{self._why.message}, and {program} cannot read it: {what}", f"try by hand: ansible-inventory -i {self._path} --list",
+            f"{self._why.message}, and {program} cannot read it: {what}", f"try by hand: ansible-inventory -i {shlex.quote(str(self._path))} --list",
             file=self._why.place.file, line=self._why.place.line)
 
 

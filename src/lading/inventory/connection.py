@@ -1,10 +1,10 @@
 """Ansible's connection variables as a lading host: what is honoured, what is noted, what is refused (pure)."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from lading.inventory import groups, hosts, ssh_arguments
+from lading.inventory import groups, hosts, ssh_arguments, ssh_names
 
 NAME = re.compile(r"\w[\w.:%-]*")  # of a host that lading can name
 ADDRESS = ("ansible_host", "ansible_ssh_host")  # of several names the last one that is set counts, as in Ansible
@@ -39,9 +39,9 @@ _BY_ANSIBLE = "transport: ansible in lading.yaml lets Ansible make the connectio
 class _RefusedError(Exception):
     """lading cannot reach the host as the inventory wants it: message, hint, where it says so."""
 
-    def __init__(self, message: str, hint: str, place: groups.Place) -> None:
+    def __init__(self, message: str, hint: str, place: groups.Place, *, by_name: bool = False) -> None:
         super().__init__(message)
-        self.refusal = hosts.Refusal(message, hint, place.file, place.line)
+        self.refusal = hosts.Refusal(message, hint, place.file, place.line, by_name)
 
 
 def host(
@@ -56,7 +56,8 @@ def host(
     tags = one.labels(labels)
     try:
         if NAME.fullmatch(name) is None:
-            raise _RefusedError(f"{name!r} is no name for a host of lading's", "letters, digits, _ . - : only", place)
+            raise _RefusedError(f"{name!r} is no name for a host of lading's", "letters, digits, _ . - : only", place,
+                                by_name=not ssh_names.is_host(name))
         found = one.connection()
     except _RefusedError as bad:
         return hosts.Host(name, labels=tags, origin=origin, refusal=bad.refusal), ()
@@ -90,8 +91,8 @@ class _Variables:
         options = self._options()
         jump = options.get("proxyjump", "")
         return {
-            "address": self._text(ADDRESS), "port": self._whole(PORT) or int(options.get("port", 0)),
-            "user": self._text(USER) or options.get("user", ""), "key_file": self._text(KEY) or options.get("identityfile", ""),
+            "address": self._named(ADDRESS, ssh_names.is_destination), "port": self._whole(PORT) or int(options.get("port", 0)),
+            "user": self._named(USER, ssh_names.is_user) or options.get("user", ""), "key_file": self._text(KEY) or options.get("identityfile", ""),
             "jump": "" if jump == "none" else jump,
             "proxy_command": options.get("proxycommand", "") if not jump and options.get("proxycommand") != "none" else "",
             "known_hosts": options.get("userknownhostsfile", ""), "sudo": self._sudo(),
@@ -125,6 +126,9 @@ class _Variables:
             except ValueError as bad:
                 raise self._refused((name,), f"has {bad}, which lading cannot honour",
                                     f"give the host a `Host` part in ~/.ssh/config; or {_BY_ANSIBLE}") from bad
+            for key, good in (("user", ssh_names.is_user), ("proxyjump", ssh_names.is_jump)):
+                if not good(parsed.options.get(key, "")):
+                    raise self._refused((name,), f"{key} {parsed.options[key]!r} {ssh_names.WHY}", ssh_names.HINT)
             proxied = {"proxyjump", "proxycommand"} & found.keys()
             found = {key: value for key, value in parsed.options.items() if not (proxied and key.startswith("proxy"))} | found
             for option, why in parsed.overruled.items():
@@ -164,6 +168,13 @@ class _Variables:
         if isinstance(value, list | dict) or "\n" in str(value) or "\0" in str(value):
             raise self._refused(names, "which must be one line of text", "correct it")
         return str(value)
+
+    def _named(self, names: Iterable[str], good: Callable[[str], bool]) -> str:
+        """A name that `ssh` takes, by the rule *good*."""
+        text = self._text(names)
+        if not good(text):
+            raise self._refused(names, f"{text!r} {ssh_names.WHY}", ssh_names.HINT)
+        return text
 
     def _whole(self, names: Iterable[str]) -> int:
         text = self._text(names)

@@ -16,12 +16,16 @@ _ADDRESS = re.compile(r"(?:ssh://)?(?:([^\s\[\]:]+)@)?(\[[0-9A-Fa-f:.]+(?:%[\w.-
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why lading cannot reach a host as its inventory wants it: said when the host is chosen."""
+    """Why lading cannot reach a host as its inventory wants it: said when the host is chosen.
+
+    *by_name*: its name alone is the reason, so that no other transport helps.
+    """
 
     message: str
     hint: str
     file: str
     line: int
+    by_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,9 +291,9 @@ class Inventory:
                     raise errors.InputError(f"destinations disagree about the transport of {name}",
                                             f"say it at the host: hosts: {{{name}: {{transport: …}}}}")
         found = {name: replace(host, transport=host.transport or chosen.get(name, default)) for name, host in self.hosts.items()}
-        return replace(self, hosts={name: replace(host, refusal=None) if host.transport == "ansible" else host
-                                    for name, host in found.items()})
-
+        return replace(self, hosts={
+            name: replace(host, refusal=None) if host.transport == "ansible" and host.refusal and not host.refusal.by_name else host
+            for name, host in found.items()})
 
     def _one(self, name: str) -> Destination:
         if patterns.is_pattern(name):

@@ -10,6 +10,7 @@ from lading.compose import release as releases
 from lading.health import verdict
 from lading.placement import assignment
 from lading.plan import likeness, steps
+from lading.transport import command
 
 SERVICE = "com.docker.compose.service"
 
@@ -83,8 +84,9 @@ def traps(tree: Mapping[str, Any], seen: Running, folder: str) -> list[str]:
         place = want.source.removeprefix(likeness.HERE)
         if place.startswith("project/") and (place, have.source) not in seen.evidence.same:
             path = place.removeprefix("project/")
-            out = (f"write {have.source} instead of ./{path} in the Compose file, or put a link to it on the host: mkdir -p "
-                   f"{(folder + '/' + place).rpartition('/')[0]} && ln -s {have.source} {folder}/{place}"
+            make = command.join(["mkdir", "-p", f"{folder}/{place}".rpartition("/")[0]])
+            link = command.join(["ln", "-s", have.source, f"{folder}/{place}"])
+            out = (f"write {have.source} instead of ./{path} in the Compose file, or put a link to it on the host: {make} && {link}"
                    if have.kind == "bind" else f"mount the volume {have.source} in the Compose file")
             found.append(f"{name} has its data for {target} in {have.source}; after its next change it would find "
                          f"{folder}/{place} there, which is another place: {out}")
@@ -92,7 +94,7 @@ def traps(tree: Mapping[str, Any], seen: Running, folder: str) -> list[str]:
         there = seen.networks.get(str(network["name"]))
         if not network.get("external") and there is not None:
             found += [f"network {network['name']}: {what}; every service on it would stop: let the file say what is there "
-                      f"(docker network inspect {network['name']})" for what in _network(key, network, there)]
+                      f"({command.join(['docker', 'network', 'inspect', str(network['name'])])})" for what in _network(key, network, there)]
     return list(dict.fromkeys(found))
 
 

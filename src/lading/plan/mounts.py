@@ -10,6 +10,7 @@ from lading.compose import overlay, variables
 from lading.compose import release as releases
 from lading.placement import assignment
 from lading.plan import steps
+from lading.transport import command
 
 NAMELESS = re.compile(r"[0-9a-f]{64}")  # how Docker names an anonymous volume
 WORDS = {
@@ -386,7 +387,7 @@ def _volumes(
             if is_there is None:
                 yield Problem(
                     f"the external volume {name} does not exist",
-                    f"ssh {there.host} docker volume create {name}",
+                    command.by_ssh(there.host, ["docker", "volume", "create", name]),
                 )
             continue
         recorded = old is not None and old.volumes.get(key) == volume
@@ -409,9 +410,9 @@ def _is_taken(there: state.Volume, app: str) -> bool:
 def _otherwise(app: str, host: str, name: str, differs: Sequence[str]) -> Problem:
     return Problem(
         f"volume {name} is there and not as the file says ({'; '.join(differs)}), and Docker changes no volume that exists",
-        f"let the file say what is there (ssh {host} docker volume inspect {name}); or give the volume another `name:` and "
+        f"let the file say what is there ({command.by_ssh(host, ['docker', 'volume', 'inspect', name])}); or give the volume another `name:` and "
         f"copy what is in {name} there by hand before the next deployment; or, to lose what is in it: "
-        f"lading remove {app} --to {host}, then ssh {host} docker volume rm {name}",
+        f"lading remove {app} --to {host}, then {command.by_ssh(host, ['docker', 'volume', 'rm', name])}",
     )
 
 
@@ -479,7 +480,7 @@ def _hidden(
         yield Problem(
             f"{name}: {where}: ./{path} would become files that ship, but {folder} on {there.host} holds data of the app",
             f"`x-lading: {{data: [{filled}]}}` keeps it on the host; to let it ship, first put the data elsewhere: "
-            f"ssh {there.host} mv {folder} {folder}.old",
+            f"{command.by_ssh(there.host, ['mv', folder, f'{folder}.old'])}",
         )
 
 

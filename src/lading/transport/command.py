@@ -113,3 +113,9 @@ def split_parts(output: bytes, marker: str) -> list[tuple[str, bytes]]:
 def join(argv: Sequence[str]) -> str:
     """An argv as one line of shell, each word quoted."""
     return " ".join(quote(word) for word in argv)
+
+
+def by_ssh(host: str, argv: Sequence[str]) -> str:
+    """The line for a person that runs *argv* on *host*; a shell reads the words here, and another one there."""
+    line = join(argv)
+    return f"ssh {quote(host)} {line if line == ' '.join(argv) else quote(line)}"

@@ -15,7 +15,7 @@ from typing import Any
 import asyncssh
 
 from lading import disk, errors, process
-from lading.transport import openssh, ssh_blocks
+from lading.transport import command, openssh, ssh_blocks
 
 SYSTEM = "/etc/ssh/ssh_config"
 LIMIT = 20.0  # seconds: a `Match exec` and names that are looked up are waited for
@@ -56,7 +56,10 @@ class OpenSsh:
         defaults = await self._once(("defaults",), self._defaults())
         if not defaults:
             return await self._by_asyncssh(name, user, port, otherwise, files)
-        said = await self._said(name, user, port, "" if user else otherwise, files)
+        try:
+            said = await self._said(name, user, port, "" if user else otherwise, files)
+        except errors.SettingsError as bad:  # it may be the answer for another host
+            raise errors.SettingsError(bad.message, bad.hint or f"try by hand: ssh -G -- {command.quote(name)}") from bad
         return openssh.configured(name, said, defaults, self._here, lambda path: Path(path).is_file())
 
     def close(self) -> None:
@@ -110,8 +113,7 @@ class OpenSsh:
         words = [*(["-F", file] if file else []), *(["-l", user] if user else []), *(["-p", str(port)] if port else [])]
         done = await self._run(*words, "--", name, stdin=text)
         if done.status != 0:
-            raise errors.SettingsError(
-                f"the OpenSSH configuration: {done.error_text or 'ssh -G failed'}", f"try by hand: ssh -G {name}", host=name)
+            raise errors.SettingsError(f"the OpenSSH configuration: {done.error_text or 'ssh -G failed'}")
         return openssh.answer(done.stdout.decode("utf-8", "surrogateescape"))
 
     async def _run(self, *words: str, stdin: bytes = b"") -> process.Finished:
@@ -121,7 +123,7 @@ class OpenSsh:
                     process.run, [self._program, "-T", "-G", *words], stdin=stdin, env=self._environment, timeout=LIMIT)
             except process.ProgramTimeoutError as late:
                 raise errors.SettingsError(
-                    f"`ssh -G {words[-1]}` did not end within {LIMIT:g} s", "a `Match exec` in ~/.ssh/config may wait for something"
+                    f"`ssh -G` did not end within {LIMIT:g} s", "a `Match exec` in ~/.ssh/config may wait for something"
                 ) from late
             except process.ProgramMissingError as gone:
                 raise errors.SettingsError(f"{self._program} cannot be run", "install OpenSSH's client") from gone
@@ -137,7 +139,7 @@ class OpenSsh:
         if files is not None and len(files) < 2 and not otherwise:
             return (files or ["none"])[0], b""
         lines = [f'Include "{glob.escape(str(Path(one).absolute()))}"\nMatch all\n' for one in self._read(files)]
-        return "/dev/stdin", "".join([*lines, f"User {otherwise}\n" if otherwise else ""]).encode()
+        return "/dev/stdin", "".join([*lines, f'User "{otherwise}"\n' if otherwise else ""]).encode()
 
     def _read(self, files: list[str] | None) -> list[str]:
         return [f"{self._here.home}/.ssh/config", SYSTEM] if files is None else [one for one in files if one != "none"]
@@ -179,9 +181,9 @@ class OpenSsh:
             options = await asyncssh.SSHClientConnectionOptions.construct(
                 host=name, config=named or None, client_keys=None, gss_kex=False, request_pty=False, **told)
         except (asyncssh.ConfigParseError, UnicodeDecodeError) as bad:
-            raise errors.SettingsError(f"the OpenSSH configuration: {bad}", host=name) from bad
+            raise errors.SettingsError(f"the OpenSSH configuration: {bad}") from bad
         except (asyncssh.Error, OSError, ValueError) as bad:
-            raise errors.SettingsError(f"{name} cannot be reached as it is configured: {bad}", host=name) from bad
+            raise errors.SettingsError(f"{name} cannot be reached as it is configured: {bad}") from bad
         return _of_options(options, otherwise, self._here)
 
 

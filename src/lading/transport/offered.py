@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncssh
 
-from lading.transport import configuration, identities, openssh
+from lading.transport import command, configuration, identities, openssh
 
 _USER = 1  # the type of a certificate for people; 2 is for hosts
 
@@ -108,7 +108,7 @@ def _useless(files: Sequence[str], held: set[bytes]) -> tuple[list[str], str]:
                 found.append(f"{name} cannot be read: {failure}")
             elif _public(path) not in held:
                 found.append(f"{name} has a passphrase, and no agent holds it")
-                hint = hint or f"ssh-add {name}"
+                hint = hint or f"ssh-add {command.quote(name)}"
     return found, hint
 
 

@@ -9,6 +9,7 @@ _LATER = {  # options whose tokens `ssh -G` prints as they are written, and `Hos
     "host", "proxycommand", "proxyjump", "identityfile", "certificatefile", "identityagent", "controlpath", "localcommand",
     "remotecommand"}
 _PLAIN = re.compile(r"[a-z0-9._:-]+")  # a HostName that is printed as it is written
+_NAME = re.compile(r"[a-z0-9._:%][a-z0-9._:%-]*")  # `ssh` goes by it as it is written, and takes no user or port out of it
 _OPEN = {"match all": False, "match final all": True}  # lines after which all hosts are meant again; in a second pass?
 
 
@@ -70,7 +71,7 @@ class Blocks:
 
     def kind(self, name: str) -> Kind | None:
         """What counts for the host *name*; None: it must be asked for by itself."""
-        if name != name.lower():  # `ssh` looks for it as it is written, and then calls it otherwise
+        if _NAME.fullmatch(name) is None:  # capitals, too, `ssh` looks for as they are written, and then has small letters
             return None
         found = self._once(name)
         if not self._twice or found.hostname == name:

@@ -7,14 +7,14 @@ import os
 import random
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import asyncssh
 
 from lading import errors, process
-from lading.inventory import hosts
+from lading.inventory import hosts, ssh_names
 from lading.transport import algorithms, command, configuration, identities, offered, openssh, reaching, trust
 
 _PORT = 22  # of SSH
@@ -38,13 +38,31 @@ async def resolve(
     *user*: of hosts that name none; for those without an address, whose names go to the OpenSSH
     configuration, only where that names none either.
     """
-    named = host.user or (user if host.address else "")
-    said = await asked.of(host.address or host.name, named, host.port, user, host.ssh_config)
+    named, meant = host.user or (user if host.address else ""), host.address or host.name
+    _check(host, ("name", meant, ssh_names.is_destination), ("user", named or user, ssh_names.is_user),
+           ("jump host", host.jump, ssh_names.is_jump))
+    try:
+        found = await asked.of(meant, named, host.port, user, host.ssh_config)
+    except errors.SettingsError as bad:
+        raise errors.SettingsError(bad.message, bad.hint, host=host.name) from bad
+    said = reaching.reached(host, found)
+    proxied = said.user if host.proxy_command or said.proxy_command else ""
+    _check(host, ("HostName", said.hostname, ssh_names.is_host), ("user", proxied, ssh_names.is_user),
+           ("jump host", said.jump, ssh_names.is_jump))
     if host.key_file and not (Path(host.key_file).is_file() or Path(f"{host.key_file}.pub").is_file()):
         raise errors.AuthenticationError(
             f"a key for {host.name} cannot be read: {host.key_file} is not there",
             f"see {host.origin or 'the inventory'}", host=host.name)
-    return Target(host, settings, reaching.reached(host, said), pinned)
+    return Target(host, settings, said, pinned)
+
+
+def _check(host: hosts.Host, *names: tuple[str, str, Callable[[str], bool]]) -> None:
+    """Refuse names that a ProxyCommand must not give to its shell, wherever they come from: what, its text, its rule."""
+    for what, text, good in names:
+        if not good(text):
+            file, _, line = host.origin.rpartition(":")
+            at: dict[str, Any] = {"file": file, "line": int(line)} if line.isdecimal() else {"file": host.origin}
+            raise errors.SettingsError(f"{host.name}: the {what} {text!r} {ssh_names.WHY}", ssh_names.HINT, host=host.name, **at)
 
 
 class Target:
@@ -199,8 +217,9 @@ class Target:
         """The line that does the same with OpenSSH."""
         number = self._said.port if self.host.address else self.host.port or _PORT  # else the configuration says it
         port = "" if number == _PORT else f" -p {number}"
-        jump = f" -J {self._via}" if self._via else ""
-        return f"ssh{port}{jump}{reaching.by_hand(self.host)} {self._said.user}@{self.host.address or self.host.name}"
+        jump = f" -J {command.quote(self._via)}" if self._via else ""
+        where = command.quote(f"{self._said.user}@{self.host.address or self.host.name}")
+        return f"ssh{port}{jump}{reaching.by_hand(self.host)} {where}"
 
     def unreachable(self, what: str) -> errors.UnreachableError:
         """The host, and what is wrong with reaching it."""
@@ -264,8 +283,8 @@ class Target:
             names = ",".join(dict.fromkeys([name, self._said.hostname]))
             return errors.HostKeyError(
                 f"{name}'s host certificate {fault}",
-                f"have it signed anew by the @cert-authority of {self._trust.where}: ssh-keygen -s CA -h -I {name} "
-                f"-n {names} -V +52w /etc/ssh/ssh_host_ed25519_key.pub", host=name,
+                f"have it signed anew by the @cert-authority of {self._trust.where}: ssh-keygen -s CA -h "
+                f"-I {command.quote(name)} -n {command.quote(names)} -V +52w /etc/ssh/ssh_host_ed25519_key.pub", host=name,
             )
         if not self._trust.knows:
             return errors.HostKeyError(f"{name}'s key is not known", f"lading hosts trust {name}", host=name)
@@ -282,7 +301,7 @@ class Target:
         who = f"{self._said.user}@{self._said.hostname}:{self._said.port}"
         port = "" if self._said.port == _PORT else f" -p {self._said.port}"
         by_key = (f"allow keys there (PubkeyAuthentication yes in its sshd_config), and add yours: ssh-copy-id{port} "
-                  f"{self._said.user}@{self._said.hostname}")
+                  f"{command.quote(f'{self._said.user}@{self._said.hostname}')}")
         return errors.AuthenticationError(
             f"{self.host.name} does not let {who} in{only}; tried: {', '.join(found) or 'no key at all'}",
             by_key if only else hint or f"try by hand: {self.by_hand()}", host=self.host.name,
