@@ -55,6 +55,15 @@ def test_a_local_file_that_git_does_not_track_is_refused(shop: Project, name: st
     assert reading(folder).host_data == ()
 
 
+def test_the_line_that_adds_a_file_can_be_pasted(shop: Project) -> None:
+    name = "a`touch pwn`.conf"
+    folder = shop(f"./{name}:/etc/app.conf:ro")
+    (folder / name).write_text("x\n")
+    with pytest.raises(errors.ComposeError) as refused:
+        reading(folder)
+    assert refused.value.hint.startswith(f"git add '{name}'; or ")
+
+
 def test_a_file_of_the_host_s_that_is_named_as_such_is_taken(shop: Project) -> None:
     folder = shop("./app.conf:/etc/app.conf:ro", more="x-lading: {data: [app.conf]}\n")
     (folder / "app.conf").write_text("x\n")

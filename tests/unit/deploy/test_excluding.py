@@ -24,6 +24,11 @@ def commands(host: str, current: dict[str, str], *missed: deployments.Deployment
     return [one.command for one in excluding.lacks(FLEET, host, missed, current)]
 
 
+def test_a_command_can_be_pasted_whatever_the_ledger_says() -> None:
+    odd = replace(MISSED, destination="data*:!$(id)", version="1.2.0;id")
+    assert commands("db1", {}, odd) == [f"lading deploy {MADE.app} --version '1.2.0;id' --to 'data*:!$(id)'"]
+
+
 def test_what_it_has_already_is_not_deployed_again() -> None:
     app = MADE.app
     command = [f"lading deploy {app} --version 1.2.0 --to web2"]

@@ -1,6 +1,7 @@
 """What keeps a host from taking a release, in words; whose the project's name is."""
 
 import json
+import shlex
 from dataclasses import replace
 from typing import Any
 
@@ -83,8 +84,10 @@ def test_a_key_that_the_engine_is_too_old_for(engine: str, definition: dict[str,
 
 
 def test_what_to_type_makes_the_folders_that_are_missing() -> None:  # E10
-    missing = replace(GOOD, missing_paths=("/srv/x", "/srv/a b"))
-    assert preflight.remedy(state.HostState("web1", missing)) == "ssh web1 mkdir -p /srv/x '/srv/a b'"
+    missing = replace(GOOD, missing_paths=("/srv/x", "/srv/y"))
+    assert preflight.remedy(state.HostState("web1", missing)) == "ssh web1 mkdir -p /srv/x /srv/y"
+    odd = replace(GOOD, missing_paths=("/srv/a b",))
+    assert shlex.split(shlex.split(preflight.remedy(state.HostState("web1", odd)))[2]) == ["mkdir", "-p", "/srv/a b"]
     assert preflight.remedy(state.HostState("web1", GOOD)) == "lading check web1"
 
 

@@ -50,6 +50,11 @@ def test_what_is_honoured(variables: dict[str, Any], fields: dict[str, Any]) -> 
     ({"ansible_private_key_passphrase": True}, 1, "does not take", "agent"), ({"ansible_ssh_pkcs11_provider": "p"}, 1, "does not take", "agent"), ({"ansible_ssh_common_args": "-o Ciphers=x"}, 1, "the option ciphers", "~/.ssh/config"),
     ({"ansible_ssh_common_args": "-e x"}, 1, "-e", "~/.ssh/config"),
     ({"ansible_ssh_common_args": "-o AddressFamily=ip"}, 1, "addressfamily ip", "~/.ssh/config"), ({"ansible_ssh_extra_args": "-p x"}, 1, "port x", "~/.ssh/config"),
+    ({"ansible_host": "x$(touch pwn)"}, 1, "ansible_host: 'x$(touch pwn)' cannot be used", "as they are"),
+    ({"ansible_host": "h", "ansible_user": "a;b"}, 2, "ansible_user: 'a;b' cannot be used", "as they are"),
+    ({"ansible_host": "-oProxyCommand=x"}, 1, "a leading -", "as they are"), ({"ansible_host": "a b"}, 1, "'a b' cannot be used", "as they are"),
+    ({"ansible_ssh_common_args": "-J 'a,x`id`'"}, 1, "proxyjump 'a,x`id`' cannot be used", "as they are"),
+    ({"ansible_ssh_extra_args": "-o 'User=a|b'"}, 1, "user 'a|b' cannot be used", "as they are"),
     ({"ansible_ssh_extra_args": "'"}, 1, "No closing quotation", "~/.ssh/config"),
 ])
 def test_what_is_refused_when_the_host_is_chosen(variables: dict[str, Any], line: int, message: str, hint: str) -> None:
@@ -63,6 +68,13 @@ def test_a_name_that_lading_cannot_use() -> None:
     host, _ = connection.host("/srv/chroot", {}, (), groups.Place("f"))
     assert host.refusal == hosts.Refusal("'/srv/chroot' is no name for a host of lading's", "letters, digits, _ . - : only", "f", 0)
     assert host.origin == "f"
+
+
+@pytest.mark.parametrize(("name", "remains"), [("x$(id)", True), ("/srv/chroot", False)])
+def test_no_transport_takes_a_name_that_means_something_to_a_shell(name: str, remains: bool) -> None:
+    host, _ = connection.host(name, {}, (), groups.Place("f"))
+    found = hosts.Inventory({name: host}, {}).reached("ansible").hosts[name]
+    assert (found.refusal is not None) == remains
 
 
 @pytest.mark.parametrize(("variables", "note"), [

@@ -149,6 +149,11 @@ def test_data_in_another_place_is_refused_with_the_way_out() -> None:
     assert "mount the volume rows in the Compose file" in adoption.traps(BINDS, seen(bound(VOLUME)), FOLDER)[0]
 
 
+def test_the_way_out_can_be_pasted() -> None:
+    there = adoption.traps(BINDS, seen(bound({**DATA, "Source": "/srv/$(touch pwn)"})), FOLDER)
+    assert f"ln -s '/srv/$(touch pwn)' {FOLDER}/project/data" in there[0]
+
+
 def test_old_folders_and_other_mounts_are_told() -> None:
     notes = compared(WEB, BINDS, bound(DATA)).notes
     assert "h: keep /srv/app/conf: web mount it until their next change" in notes

@@ -1,6 +1,7 @@
 """What a plan says of data: mounts that change, volumes that are new or left behind, what is refused (D8, D27)."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -298,6 +299,13 @@ def test_an_external_volume_must_be_there() -> None:
     new = made(at("/data", "data"), volumes=(volume("data", "rows", external=True),))
     assert problems(new, None, {}) == ["the external volume rows does not exist"]
     assert problems(new, None, {"rows": state.Volume("rows", "nfs", {}, {"a": "b"})}) == []
+
+
+def test_the_line_that_makes_a_volume_can_be_pasted() -> None:
+    new = made(at("/data", "data"), volumes=(volume("data", "a;touch pwn", external=True),))
+    (found,) = mounts.problems(new, None, state.HostState("web1", volumes={}))
+    assert shlex.split(found.hint)[:2] == ["ssh", "web1"]
+    assert shlex.split(shlex.split(found.hint)[2]) == ["docker", "volume", "create", "a;touch pwn"]  # by the host's shell
 
 
 def hidden(app: state.AppState, new: release.Release, filled: Mapping[str, bool]) -> list[mounts.Problem]:

@@ -28,6 +28,13 @@ def test_an_argv_stays_an_argv(texts: list[str]) -> None:
     assert shell(f"printf '%s\\0' x {command.join(texts)}").split(b"\0")[1:-1] == [text.encode() for text in texts]
 
 
+@given(TEXTS)
+def test_an_argv_stays_one_through_the_shells_of_two_machines(texts: list[str]) -> None:
+    line = command.by_ssh("web1", ["printf", "%s\\0", "x", *texts])
+    there = shell(f'ssh() {{ shift; printf %s "$*"; }}\n{line}')  # as `ssh` sends its words
+    assert shell(there.decode()).split(b"\0")[1:-1] == [text.encode() for text in texts]
+
+
 def test_assignments_hold_hostile_values() -> None:
     script = command.assign({"A": "1.0; rm -rf /", "N": 7, "E": "", "Q": "it's $HOME `id`\n\\"}) + 'printf "%s|" "$A" "$N" "$E" "$Q"'
     assert shell(script).decode() == "1.0; rm -rf /|7||it's $HOME `id`\n\\|"

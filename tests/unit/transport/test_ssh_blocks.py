@@ -59,3 +59,14 @@ def test_lines_that_only_openssh_can_read(text: str) -> None:
 
 def test_a_name_that_ssh_would_write_otherwise() -> None:
     assert kinds("Host WEB?\nUser me", names=("WEB1", "web1"))[0] is None
+
+
+@pytest.mark.parametrize("name", ["a b", "user@web1", "ssh://web1:99", "-oProxyCommand=x", "x$(id)", "[::1]", "a,b", "é", ""])
+def test_a_name_that_ssh_would_refuse_or_take_apart(name: str) -> None:
+    assert kinds("User me", names=(name, "web1"))[0] is None
+
+
+@pytest.mark.parametrize("name", ["fe80::1%eth0", "10.0.0.1", "a_b-c.example", "::1"])
+def test_addresses_that_are_alike(name: str) -> None:
+    one, other = kinds("User me", names=(name, "web1"))
+    assert one == other is not None
