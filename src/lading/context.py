@@ -91,12 +91,23 @@ class Context:
         return {app: await self.ledger.commits(app)} if app else await self.ledger.all_commits()
 
     async def excluded(self) -> exclusion.Excluded:
-        """Host → how it is excluded, by the ledger as it is now; nobody without a ledger.
+        """Host of the fleet file → how it is excluded, by the ledger as it is now; nobody without a ledger.
 
         Raises:
             LedgerError: it cannot be read.
         """
-        return await self.ledger.excluded() if self.ledger is not None else {}
+        if self.ledger is None:
+            return {}
+        return exclusion.of_fleet(await self.ledger.excluded(), self.settings.inventory, self.machine)
+
+    def place_of(self, host: str) -> str:
+        """Which machine a host of the fleet file is, for the ledger."""
+        return exclusion.place_of(self.settings.inventory.hosts[host], self.machine)
+
+    @property
+    def machine(self) -> str:
+        """The name of the machine that lading runs on."""
+        return self.ran_by.rpartition("@")[2]
 
     async def to_look_at(self, names: Sequence[str]) -> tuple[tuple[hosts.Host, ...], exclusion.Excluded]:
         """The hosts that a look asks, and those of the choice that are excluded.

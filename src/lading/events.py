@@ -60,7 +60,8 @@ class DeploymentPlanned(Event):
     *seconds* went by from the start of the command to the plan. *vouched*: the images whose digests do not rest on what
     hosts say alone; "*": all, for all that is known.
     *actor* is what the caller or the CI says of itself; *ran_by* is the user and machine that lading ran as; *keys*:
-    fingerprint of an SSH key → hosts that it let in on. *excluded*: the hosts that were left out, since somebody has excluded them.
+    fingerprint of an SSH key → hosts that it let in on. *excluded*: the hosts that were left out, since somebody has excluded them
+    → where each is (`HostExcluded`).
     """
 
     verb: str = "deploy"
@@ -80,7 +81,7 @@ class DeploymentPlanned(Event):
     vouched: tuple[str, ...] = ("*",)
     ran_by: str = ""
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    excluded: tuple[str, ...] = ()
+    excluded: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +223,12 @@ class KeyTrusted(Event):
 
 @dataclass(frozen=True, slots=True)
 class HostExcluded(Event):
-    """From now on no deployment goes to the host; of no deployment. *actor*, *ran_by*: see `DeploymentPlanned`."""
+    """From now on no deployment goes to the host; of no deployment.
 
+    *place*: which machine the name stands for, as the fleet file says (`exclusion.place_of`); *actor*, *ran_by*: see `DeploymentPlanned`.
+    """
+
+    place: str = ""
     reason: str = ""
     actor: str = ""
     url: str = ""
@@ -232,8 +237,9 @@ class HostExcluded(Event):
 
 @dataclass(frozen=True, slots=True)
 class HostIncluded(Event):
-    """The host takes part again; of no deployment."""
+    """The host takes part again; of no deployment. *place*: see `HostExcluded`."""
 
+    place: str = ""
     reason: str = ""
     actor: str = ""
     url: str = ""

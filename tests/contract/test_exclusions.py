@@ -21,9 +21,11 @@ from lading.ledger import exclusions, ledger
 
 Make = Callable[[], Place]
 Books = Callable[[Place], Book]
+OUT = {"web2": "10.0.0.2:22", "web3": "10.0.0.3:22"}
 FIRST, SECOND = "20261130-110000-aaaa", "20261130-120000-bbbb"
-DEAD = events.HostExcluded("", "web2", reason="dead", actor="ann@laptop", ran_by="ann@laptop")
-BACK = events.HostIncluded("", "web2", actor="ben@laptop")
+AT = "10.0.0.2:22"
+DEAD = events.HostExcluded("", "web2", place=AT, reason="dead", actor="ann@laptop", ran_by="ann@laptop")
+BACK = events.HostIncluded("", "web2", place=AT, actor="ben@laptop")
 
 
 @pytest.fixture
@@ -34,11 +36,11 @@ def book(make: Make, books: Books) -> Book:
 def test_a_host_is_excluded_once_and_included_once(book: Book) -> None:
     now, is_new = book.exclude(DEAD)
     assert (is_new, now.host, now.reason, now.actor) == (True, "web2", "dead", "ann@laptop")
-    assert book.excluded() == {"web2": now}
-    again = events.HostExcluded("", "web2", reason="again", actor="ben@laptop")
+    assert book.excluded() == (now,)
+    again = events.HostExcluded("", "web2", place=AT, reason="again", actor="ben@laptop")
     assert book.exclude(again) == (now, False), "the first one stands"
     assert book.include(events.HostIncluded("", "web1")) is False
-    assert (book.include(BACK), book.include(BACK), book.excluded()) == (True, False, {})
+    assert (book.include(BACK), book.include(BACK), book.excluded()) == (True, False, ())
     assert [(row.verb, row.actor, dict(row.hosts)) for row in book.exclusions()] == [
         ("include", "ben@laptop", {"web2": "included"}), ("exclude", "ann@laptop", {"web2": "excluded"})]
     assert len(book.rows()) == 2, "what changes nothing is not recorded"
@@ -47,18 +49,29 @@ def test_a_host_is_excluded_once_and_included_once(book: Book) -> None:
 
 
 def test_what_has_left_it_out_is_missed(book: Book) -> None:
-    book.append(a_plan("20261130-100000-0000", excluded=("web2", "web3")), an_end("20261130-100000-0000"))  # in an exclusion before this
+    book.append(a_plan("20261130-100000-0000", excluded=OUT), an_end("20261130-100000-0000"))  # in an exclusion before this
     book.place.execute("UPDATE events SET at='2026-11-30T10:00:00.000000Z'")
     one, _ = book.exclude(DEAD)
-    book.append(a_plan(FIRST, version="2", excluded=("web2", "web3")), an_end(FIRST))
+    book.append(a_plan(FIRST, version="2", excluded=OUT), an_end(FIRST))
     book.append(a_plan(SECOND, version="3"), an_end(SECOND))
-    book.append(a_plan(FIRST, verb="resume", excluded=("web2",)))
+    book.append(a_plan(FIRST, verb="resume", excluded={"web2": AT}))
     assert [(row.deployment, row.version, row.result) for row in book.missed({"web2": one})["web2"]] == [(FIRST, "2", "succeeded")]
-    earlier = replace(one, host="web3", since="2026-11-30T09:00:00Z")
+    earlier = replace(one, host="web3", place="10.0.0.3:22", since="2026-11-30T09:00:00Z")
     both = book.missed({"web2": one, "web3": earlier})
     assert {name: len(rows) for name, rows in both.items()} == {"web2": 1, "web3": 2}, "each since its own exclusion"
     assert (book.missed({}), book.history(limit=2)[1].excluded) == ({}, ("web2", "web3"))
     assert book.deployment(SECOND).excluded == ()
+
+
+def test_a_host_of_the_same_name_elsewhere_is_another(book: Book) -> None:
+    one, _ = book.exclude(DEAD)
+    other = replace(DEAD, place="10.9.9.9:22", reason="another one")
+    assert book.exclude(other)[1], "two fleet files of a user may each have a web2"
+    book.append(a_plan(FIRST, excluded={"web2": "10.9.9.9:22"}), an_end(FIRST))
+    assert book.missed({"web2": one}) == {"web2": []}, "it left out the other"
+    assert book.include(replace(BACK, place="10.7.7.7:22")) is False
+    assert book.include(replace(BACK, place="10.9.9.9:22")) is True
+    assert book.excluded() == (one,)
 
 
 def test_what_is_open_on_a_host_is_known(book: Book) -> None:
@@ -74,11 +87,11 @@ def test_exclusions_of_another_ledger_count_by_their_time(book: Book, make: Make
     book.exclude(DEAD)
     other.append(BACK)
     assert book.merge(other.export()) == 1
-    assert book.excluded() == {}, "it was included later, elsewhere"
+    assert book.excluded() == (), "it was included later, elsewhere"
     book.exclude(DEAD)
     third = books(make())
     third.merge(book.export())
-    assert [*third.excluded()] == ["web2"]
+    assert [one.host for one in third.excluded()] == ["web2"]
     assert third.verify() == ()
 
 
@@ -137,7 +150,7 @@ def test_a_lading_that_does_not_know_these_events_goes_on_beside_them(book: Book
     book.exclude(DEAD)
     older = subprocess.run([sys.executable, "-c", OLDER, str(book.place.where)], text=True, capture_output=True, timeout=60)
     assert older.stdout == "2 () []\n", older.stderr
-    assert [*book.excluded()] == ["web2"]
+    assert [one.host for one in book.excluded()] == ["web2"]
 
 
 # The command line
@@ -214,6 +227,18 @@ def test_where_drift_and_history_say_it_without_asking(person: Person) -> None:
     assert (history.returncode, history.stdout.count("is not shown: it is excluded since")) == (0, 2)
     assert [(row["deployment"], row["verb"], row["hosts"]) for row in person.read("history", "--offline")] == [
         (None, "exclude", {"web2": "excluded"}), (None, "exclude", {"web1": "excluded"})]
+
+
+def test_a_host_of_the_same_name_in_another_fleet_file_is_not_excluded(person: Person) -> None:
+    person.lading("hosts", "exclude", "web2", "--reason", "dead")
+    other = person.folder / "other.yaml"
+    other.write_text("lading: 1\nhosts:\n  web1: {address: 127.0.0.1, port: 2}\n  web2: {address: 127.0.0.1, port: 2}\n"
+                     "destinations: {production: {hosts: [web1, web2]}}\n")
+    env = {"LADING_CONFIG": str(other)}
+    asked = person.lading("rollback", "shop", "--to", "web2", "--yes", env=env)
+    assert (asked.returncode, "web2 (127.0.0.1:2)" in asked.stderr) == (6, True), "it is asked, and does not answer"
+    assert person.lading("hosts", "include", "web2", "--yes", env=env).stdout == "web2 is not excluded; nothing was changed\n"
+    assert person.lading("rollback", "shop", "--to", "web2", "--yes").returncode == 4
 
 
 @pytest.mark.parametrize("words", [

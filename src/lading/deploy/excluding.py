@@ -41,8 +41,8 @@ async def exclude(context: contexts.Context, host: str, reason: str) -> Excluded
     _check_host(context.settings.inventory, host)
     kept = _ledger(context)
     now, is_new = await kept.exclude(events.HostExcluded(
-        "", host, reason=reason, actor=context.actor, url=context.url, ran_by=context.ran_by))
-    everybody = await kept.excluded()
+        "", host, place=context.place_of(host), reason=reason, actor=context.actor, url=context.url, ran_by=context.ran_by))
+    everybody = await context.excluded()
     places = context.settings.inventory.destinations.values()
     alone = tuple(one.name for one in places if host in one.hosts and everybody.keys() >= set(one.hosts))
     return Excluded(now, is_new, await kept.unended(host), alone)
@@ -77,7 +77,7 @@ async def look(context: contexts.Context, host: str) -> Returning | None:
     inventory = context.settings.inventory
     _check_host(inventory, host)
     kept = _ledger(context)
-    one = (await kept.excluded()).get(host)
+    one = (await context.excluded()).get(host)
     if one is None:
         return None
     missed = tuple((await kept.missed({host: one}))[host])
@@ -120,7 +120,7 @@ async def include(context: contexts.Context, host: str, reason: str) -> bool:
         LedgerError: it cannot be recorded; nothing was changed.
     """
     return await _ledger(context).include(events.HostIncluded(
-        "", host, reason=reason, actor=context.actor, url=context.url, ran_by=context.ran_by))
+        "", host, place=context.place_of(host), reason=reason, actor=context.actor, url=context.url, ran_by=context.ran_by))
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,7 +149,7 @@ def _planned(
         destination=plan.destination, hosts=tuple(plan.hosts), source=plan.source, commit=commit,
         actor=context.actor, reason=order.reason, url=context.url, plan=plan.hash, changes=changes,
         seconds=seconds, vouched=order.vouched, ran_by=context.ran_by, keys=_keys(context, order),
-        excluded=tuple(one.host for one in plan.assignment.excluded),
+        excluded={one.host: one.place for one in plan.assignment.excluded},
     )
 
 

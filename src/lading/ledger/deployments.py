@@ -100,7 +100,7 @@ def planned(event: events.DeploymentPlanned, at: str) -> Deployment:
     return Deployment(
         event.deployment, event.verb, event.app, event.version, event.release, event.destination, event.actor,
         event.reason, event.commit, event.url, event.source, at[:19] + "Z", "", "running",
-        dict.fromkeys(event.hosts, "running"), "", event.ran_by, event.keys, event.excluded,
+        dict.fromkeys(event.hosts, "running"), "", event.ran_by, event.keys, tuple(event.excluded),
     )
 
 

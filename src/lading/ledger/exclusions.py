@@ -18,20 +18,20 @@ def changes(base: stores.Base) -> list[tuple[Change, str]]:
     return [(what, at) for what, at in found if isinstance(what, Change)]
 
 
-def standing(base: stores.Base) -> dict[str, exclusion.Exclusion]:
-    """The hosts that are excluded now."""
-    found: dict[str, exclusion.Exclusion] = {}
+def standing(base: stores.Base) -> dict[tuple[str, str], exclusion.Exclusion]:
+    """The hosts that are excluded now, by name and place: fleet files that share a ledger may each have a `web1`."""
+    found: dict[tuple[str, str], exclusion.Exclusion] = {}
     for what, at in changes(base):
         if isinstance(what, events.HostIncluded):
-            found.pop(what.host, None)
+            found.pop((what.host, what.place), None)
         else:
-            found.setdefault(what.host, of_event(what, at))
+            found.setdefault((what.host, what.place), of_event(what, at))
     return found
 
 
 def of_event(what: events.HostExcluded, at: str) -> exclusion.Exclusion:
     """An exclusion that was stored at *at*."""
-    return exclusion.Exclusion(what.host, what.reason, what.actor, f"{at[:19]}Z", what.ran_by)
+    return exclusion.Exclusion(what.host, what.reason, what.actor, f"{at[:19]}Z", what.ran_by, what.place)
 
 
 def missed(
@@ -41,8 +41,8 @@ def missed(
     ids: dict[str, list[str]] = {name: [] for name in excluded}
     since = min((one.since[:19] for one in excluded.values()), default="")
     for at, what in _planned(base, since) if excluded else ():
-        for name in what.excluded:
-            if name in ids and at >= excluded[name].since[:19]:
+        for name, place in what.excluded.items():
+            if name in ids and place == excluded[name].place and at >= excluded[name].since[:19]:
                 ids[name].append(what.deployment)
     every = sorted({id for found in ids.values() for id in found})
     known: dict[str, deployments.Deployment] = {}

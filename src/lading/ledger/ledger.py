@@ -96,7 +96,7 @@ class Ledger:
 
         def work(base: stores.Base) -> tuple[exclusion.Exclusion, bool]:
             head = tables.head(base, lock=True)
-            before = exclusions.standing(base).get(what.host)
+            before = exclusions.standing(base).get((what.host, what.place))
             if before is not None:
                 return before, False
             _added(base, [what], at, head)
@@ -110,15 +110,15 @@ class Ledger:
 
         def work(base: stores.Base) -> bool:
             head = tables.head(base, lock=True)
-            is_excluded = what.host in exclusions.standing(base)
+            is_excluded = (what.host, what.place) in exclusions.standing(base)
             _added(base, [what] if is_excluded else [], at, head)
             return is_excluded
 
         return await self._do(work, write=True)
 
-    async def excluded(self) -> Mapping[str, exclusion.Exclusion]:
-        """Host → how it is excluded."""
-        return await self._do(exclusions.standing)
+    async def excluded(self) -> tuple[exclusion.Exclusion, ...]:
+        """The hosts that are excluded now, of whichever fleet file: `exclusion.of_fleet` chooses."""
+        return tuple((await self._do(exclusions.standing)).values())
 
     async def exclusions(self) -> tuple[deployments.Deployment, ...]:
         """Every exclusion and inclusion of a host, as a row of the history, the newest first."""

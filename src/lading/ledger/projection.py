@@ -46,7 +46,7 @@ def attributed(base: stores.Base, row: deployments.Deployment) -> deployments.De
         return replace(row, ran_by=agreed[0].ran_by) if agreed else row
     for what, _ in _story(base, row.deployment):
         if isinstance(what, events.DeploymentPlanned) and what.verb != "resume":
-            return replace(row, ran_by=what.ran_by, keys=what.keys, excluded=what.excluded)
+            return replace(row, ran_by=what.ran_by, keys=what.keys, excluded=tuple(what.excluded))
     return row
 
 

@@ -1,6 +1,6 @@
 """Hosts that somebody has excluded, since when and why; and the one rule by which they are left out of a choice (pure)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from lading.inventory import hosts
 class Exclusion:
     """A host that no deployment goes to, as it is recorded; *since* is ISO 8601, UTC.
 
-    *actor* is what the caller or the CI says of itself, *ran_by* the user and machine that lading ran as.
+    *place*: which machine it is (`place_of`), since other fleet files may give its name to another. *actor* is what the caller or the CI says of itself, *ran_by* the user and machine that lading ran as.
     """
 
     host: str
@@ -20,6 +20,7 @@ class Exclusion:
     actor: str
     since: str
     ran_by: str = ""
+    place: str = ""
 
     @property
     def words(self) -> str:
@@ -33,7 +34,25 @@ class Exclusion:
 
 
 Excluded = Mapping[str, Exclusion]
-"""Host → how it is excluded."""
+"""Host of one fleet file → how it is excluded."""
+
+
+def place_of(host: hosts.Host, machine: str) -> str:
+    """Which machine a name of a fleet file stands for, as far as that file says: two of one name and place are one.
+
+    *machine*: the name of this one.
+    """
+    if host.is_local:
+        return f"this machine, {machine}"
+    port = f":{host.port}" if host.port else ""
+    where = f"{host.address}:{host.port or 22}" if host.address else f"{host.name}{port} of the SSH configuration"
+    return f"{where} through {host.jump}" if host.jump else where
+
+
+def of_fleet(standing: Iterable[Exclusion], inventory: hosts.Inventory, machine: str) -> Excluded:
+    """The exclusions that are of hosts of one fleet file: by their names, and by the machines that these stand for."""
+    here = {(host.name, place_of(host, machine)) for host in inventory.hosts.values()}
+    return {one.host: one for one in standing if (one.host, one.place) in here}
 
 
 def named(names: Sequence[str], excluded: Excluded) -> list[str]:

@@ -71,9 +71,9 @@ class Told:
         """None of this app: the hosts have nothing to lack."""
         return dict.fromkeys(())
 
-    async def excluded(self) -> dict[str, object]:
+    async def excluded(self) -> tuple[object, ...]:
         """No host."""
-        return dict.fromkeys(())
+        return ()
 
 
 def test_the_ledger_knows_it() -> None:

@@ -12,7 +12,7 @@ OUT = events.HostExcluded("", "web2", reason="dead", actor="ann", url="https://c
 BACK = events.HostIncluded("", "web2", actor="ben", ran_by="ben")
 ONE = deployments.planned(
     events.DeploymentPlanned("20261130-100000-aaaa", app="shop", version="1", release="r1", destination="production",
-                             hosts=("web1",), excluded=("web2",)), "2026-11-30T10:00:00.123456Z")
+                             hosts=("web1",), excluded={"web2": "10.0.0.2:22"}), "2026-11-30T10:00:00.123456Z")
 GOOD = replace(ONE, result="succeeded")
 
 

@@ -36,6 +36,22 @@ def test_a_destination_a_group_and_a_pattern_leave_it_out(names: list[str], kept
     assert left(*names) == (kept, out)
 
 
+@pytest.mark.parametrize(("host", "place"), [
+    (hosts.Host("web2", "10.0.0.2"), "10.0.0.2:22"),
+    (hosts.Host("web2", "10.0.0.2", user="deploy", port=2222), "10.0.0.2:2222"),
+    (hosts.Host("web2", "10.0.0.2", jump="bastion"), "10.0.0.2:22 through bastion"),
+    (hosts.Host("web2"), "web2 of the SSH configuration"),
+    (hosts.Host("web2", port=2222), "web2:2222 of the SSH configuration"),
+    (hosts.Host("web2", transport=hosts.LOCAL), "this machine, laptop"),
+])
+def test_a_host_is_told_from_others_of_its_name(host: hosts.Host, place: str) -> None:
+    assert exclusion.place_of(host, "laptop") == place
+    fleet = hosts.Inventory({"web2": host}, {})
+    mine, other = replace(DEAD, place=place), replace(DEAD, place="10.9.9.9:22")
+    assert exclusion.of_fleet([other, mine, replace(mine, host="web3")], fleet, "laptop") == {"web2": mine}
+    assert exclusion.of_fleet([DEAD], fleet, "laptop") == {}, "what says no place counts for none"
+
+
 @pytest.mark.parametrize("names", [["web2"], ["web1,web2"], ["production", "web2"]])
 def test_its_own_name_is_refused_with_the_reason_and_what_to_type(names: list[str]) -> None:
     with pytest.raises(errors.ExcludedError) as caught:
