@@ -77,6 +77,18 @@ class Context:
             await self.ledger.append(event)
         self.on_event(event)
 
+    async def begin(self, event: events.DeploymentPlanned, going_to: Mapping[str, hosts.Host]) -> None:
+        """Store the intent of a deployment to these hosts, then show it.
+
+        Raises:
+            PlanChangedError: a host was excluded or included since it was planned.
+            LedgerError: it could not be stored.
+        """
+        if self.ledger is not None:
+            chosen = {name: exclusion.place_of(host, self.machine) for name, host in going_to.items()}
+            await self.ledger.begin(event, chosen)
+        self.on_event(event)
+
     async def attest(self) -> Mapping[str, object]:
         """Where the ledger's chain ends now, for the hosts' journals: writer, seq, hash; nothing without a ledger."""
         if self.ledger is None:

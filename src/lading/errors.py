@@ -182,7 +182,7 @@ class NotConfirmedError(RefusedError):
 
 
 class PlanChangedError(RefusedError):
-    """The plan is not the one that was approved by its hash; nothing was changed."""
+    """The plan is not the one that was approved by its hash, or a host of it was excluded or included since; nothing was changed."""
 
     kind = "plan_changed"
 

@@ -16,7 +16,7 @@ from a_ledger import Book, Place, PostgresPlace, SqlitePlace, a_plan, a_story, a
 import documents
 import postgres_server
 from lading import context as contexts
-from lading import events
+from lading import errors, events
 from lading.ledger import exclusions, ledger
 
 Make = Callable[[], Place]
@@ -39,8 +39,8 @@ def test_a_host_is_excluded_once_and_included_once(book: Book) -> None:
     assert book.excluded() == (now,)
     again = events.HostExcluded("", "web2", place=AT, reason="again", actor="ben@laptop")
     assert book.exclude(again) == (now, False), "the first one stands"
-    assert book.include(events.HostIncluded("", "web1")) is False
-    assert (book.include(BACK), book.include(BACK), book.excluded()) == (True, False, ())
+    assert book.include(events.HostIncluded("", "web1")) is None
+    assert (book.include(BACK), book.include(BACK), book.excluded()) == ((), None, ())
     assert [(row.verb, row.actor, dict(row.hosts)) for row in book.exclusions()] == [
         ("include", "ben@laptop", {"web2": "included"}), ("exclude", "ann@laptop", {"web2": "excluded"})]
     assert len(book.rows()) == 2, "what changes nothing is not recorded"
@@ -69,9 +69,31 @@ def test_a_host_of_the_same_name_elsewhere_is_another(book: Book) -> None:
     assert book.exclude(other)[1], "two fleet files of a user may each have a web2"
     book.append(a_plan(FIRST, excluded={"web2": "10.9.9.9:22"}), an_end(FIRST))
     assert book.missed({"web2": one}) == {"web2": []}, "it left out the other"
-    assert book.include(replace(BACK, place="10.7.7.7:22")) is False
-    assert book.include(replace(BACK, place="10.9.9.9:22")) is True
+    assert book.include(replace(BACK, place="10.7.7.7:22")) is None
+    assert [row.deployment for row in book.include(replace(BACK, place="10.9.9.9:22"))] == [FIRST]
     assert book.excluded() == (one,)
+
+
+def test_what_began_after_the_look_is_missed_too(book: Book) -> None:
+    book.exclude(DEAD)
+    book.begin(a_plan(FIRST, excluded={"web2": AT}), {"web1": "10.0.0.1:22"})
+    assert [(row.deployment, row.result) for row in book.include(BACK)] == [(FIRST, "running")]
+
+
+def test_a_plan_that_an_inclusion_or_an_exclusion_has_overtaken_does_not_begin(book: Book) -> None:
+    book.exclude(DEAD)
+    book.include(BACK)
+    for chosen, without, said in (
+        ({"web1": "10.0.0.1:22"}, {"web2": AT}, "web2 was left out of it, but is included again"),
+        ({"web3": "10.0.0.3:22", "web2": AT}, {}, "web2 is excluded since"),
+    ):
+        with pytest.raises(errors.PlanChangedError) as caught:
+            book.begin(a_plan(FIRST, excluded=without), chosen)
+        assert (said in caught.value.message, caught.value.exit_code, caught.value.host) == (True, 4, "web2")
+        book.exclude(DEAD)
+    assert [row.kind for row in book.rows()] == ["HostExcluded", "HostIncluded", "HostExcluded"]
+    book.begin(a_plan(FIRST, excluded={"web2": AT}), {"web1": "10.0.0.1:22"})
+    assert (book.deployment(FIRST).result, book.verify()) == ("running", ())
 
 
 def test_what_is_open_on_a_host_is_known(book: Book) -> None:
@@ -98,7 +120,7 @@ def test_exclusions_of_another_ledger_count_by_their_time(book: Book, make: Make
 BOTH = """
 import asyncio, sys
 from pathlib import Path
-from lading import events
+from lading import errors, events
 from lading.ledger import ledger
 
 async def work():
@@ -129,7 +151,7 @@ def test_of_two_people_at_once_the_second_is_told_of_the_first(book: Book) -> No
 OLDER = """
 import asyncio, sys
 from pathlib import Path
-from lading import events
+from lading import errors, events
 
 events.KINDS = {name: kind for name, kind in events.KINDS.items() if not name.startswith(("HostEx", "HostIn"))}
 from lading.ledger import ledger

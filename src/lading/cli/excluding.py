@@ -1,5 +1,6 @@
 """`lading hosts exclude` and `hosts include`: what they say, and ask."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -84,12 +85,14 @@ def include(config: str, directory: Path, host: str, reason: str, *, yes: bool, 
                 _not_excluded(host, as_json=as_json)
                 return 0
             _confirmed(found, yes=yes)
-            if not await excluding.include(context, host, reason):
+            now = await excluding.include(context, found, reason)
+            if now is None:
                 _not_excluded(host, as_json=as_json)
                 return 0
             terminal.err(f"{host} is included again")
-            tried = await _catch_up(context, directory, found, yes=yes, as_json=as_json)
-        return _included(found, tried, as_json=as_json)
+            _say_lacks([lack for lack in now.lacks if lack not in found.lacks])
+            tried = await _catch_up(context, directory, now, yes=yes, as_json=as_json)
+        return _included(now, tried, as_json=as_json)
 
     return session.run(work())
 
@@ -106,13 +109,17 @@ def _confirmed(found: excluding.Returning, *, yes: bool) -> None:
         render.table(("missed", "verb", "app", "version", "destination", "result"), [
             (one.deployment, one.verb, one.app, one.version or "-", one.destination, one.result) for one in found.missed],
             error=True, fold=("destination",))
-    for lack in found.lacks:
-        terminal.err(f"it lacks {absent.what(lack.missed)}, release {canonical.short(lack.missed.release) or '-'}")
+    _say_lacks(found.lacks)
     if not found.lacks:
         terminal.err("it lacks nothing of what was deployed meanwhile, as far as this ledger knows")
     prompts.must_answer(yes)
     if not yes and not terminal.confirm(f"Include {host} again?"):
         raise errors.NotConfirmedError("not confirmed; nothing was changed", "answer y, or add --yes")
+
+
+def _say_lacks(lacks: Sequence[excluding.Lack]) -> None:
+    for lack in lacks:
+        terminal.err(f"it lacks {absent.what(lack.missed)}, release {canonical.short(lack.missed.release) or '-'}")
 
 
 def _not_excluded(host: str, *, as_json: bool) -> None:

@@ -1,10 +1,10 @@
 """Exclude a host from what is deployed, and include it again: recorded, and brought up to date from the files at hand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lading import canonical, errors, events
+from lading import canonical, errors, events, state
 from lading import context as contexts
 from lading.compose import complaints
 from lading.deploy import deploy, ended, resolution
@@ -59,11 +59,15 @@ class Lack:
 
 @dataclass(frozen=True, slots=True)
 class Returning:
-    """An excluded host that answers: how it is excluded, the deployments that it has missed, and what it lacks."""
+    """An excluded host that answers: how it is excluded, the deployments that it has missed, and what it lacks.
+
+    *current*: app → what is deployed there.
+    """
 
     exclusion: exclusion.Exclusion
     missed: tuple[deployments.Deployment, ...]
     lacks: tuple[Lack, ...]
+    current: Mapping[str, state.Current]
 
 
 async def look(context: contexts.Context, host: str) -> Returning | None:
@@ -80,24 +84,32 @@ async def look(context: contexts.Context, host: str) -> Returning | None:
     one = (await context.excluded()).get(host)
     if one is None:
         return None
-    missed = tuple((await kept.missed({host: one}))[host])
     seen = await observe.fleet(
         context.transport, [inventory.hosts[host]], state_dir=context.settings.state_dir, engines=context.engines, facts=False,
         want=wants.RECORDS)
     for why in seen.silent.values():
         raise errors.UnreachableError(f"{host} stays excluded: {why}", f"lading check {host}", host=host, step="observe")
     there = seen.hosts[host].apps
-    current = {name: app.current.release for name, app in there.items() if app.current is not None}
-    return Returning(one, missed, lacks(inventory, host, missed, current))
+    current = {name: app.current for name, app in there.items() if app.current is not None}
+    return _returning(context, one, (await kept.missed({host: one}))[host], current)
+
+
+def _returning(
+    context: contexts.Context, one: exclusion.Exclusion, missed: Sequence[deployments.Deployment],
+    current: Mapping[str, state.Current],
+) -> Returning:
+    found = lacks(context.settings.inventory, one.host, missed, current)
+    return Returning(one, tuple(missed), found, current)
 
 
 def lacks(
-    inventory: hosts.Inventory, host: str, missed: Sequence[deployments.Deployment], current: dict[str, str]
+    inventory: hosts.Inventory, host: str, missed: Sequence[deployments.Deployment],
+    current: Mapping[str, state.Current],
 ) -> tuple[Lack, ...]:
-    """What a host lacks of what it has missed; *current*: app → the release that is deployed there (pure)."""
+    """What a host lacks of what it has missed; *current*: app → what is deployed there (pure)."""
     found = []
     for one in deployments.behind(missed):
-        there = current.get(one.app, "")
+        there = current[one.app].release if one.app in current else ""
         if one.verb == "remove":
             if there:
                 found.append(Lack(one, f"lading remove {one.app} --to {host}", host))
@@ -113,14 +125,18 @@ def _to(inventory: hosts.Inventory, host: str, destination: str) -> str:
     return host if len(places) == 1 else destination
 
 
-async def include(context: contexts.Context, host: str, reason: str) -> bool:
-    """Include a host; whether it was excluded.
+async def include(context: contexts.Context, found: Returning, reason: str) -> Returning | None:
+    """Include a host that was looked at; with what it has missed until now, since somebody may have deployed after the look.
+
+    None: it is not excluded any more.
 
     Raises:
         LedgerError: it cannot be recorded; nothing was changed.
     """
-    return await _ledger(context).include(events.HostIncluded(
+    host = found.exclusion.host
+    missed = await _ledger(context).include(events.HostIncluded(
         "", host, place=context.place_of(host), reason=reason, actor=context.actor, url=context.url, ran_by=context.ran_by))
+    return _returning(context, found.exclusion, missed, found.current) if missed is not None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,8 @@ async def carry_out(
             raise errors.NotConfirmedError("not confirmed; nothing was changed", "answer y, or add --yes")
         await check()
         await _keep_release(context, order)
-        await context.record(_planned(context, order, commit, round(prepared, 3)))
+        going_to = {name: order.hosts[name] for name in plan.hosts}
+        await context.begin(_planned(context, order, commit, round(prepared, 3)), going_to)
     except errors.RefusedError as refused:
         await context.record(_refusal(order, refused))
         raise

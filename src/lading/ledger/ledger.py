@@ -66,12 +66,29 @@ class Ledger:
         After a LedgerError they are not stored, or a lost connection does not say: the same events given again are then
         stored once.
         """
+        await self._append(what)
+
+    async def begin(self, what: events.DeploymentPlanned, places: Mapping[str, str]) -> None:
+        """Add the intent of a deployment, unless a host was excluded or included after it was planned.
+
+        *places*: the hosts that it goes to, each with where it is.
+
+        Raises:
+            PlanChangedError: one was; nothing is stored.
+        """
+        await self._append((what,), lambda base: exclusion.check_still(places, what.excluded, exclusions.standing(base)))
+
+    async def _append(
+        self, what: tuple[events.Event, ...], check: Callable[[stores.Base], None] = lambda _: None
+    ) -> None:
+        """See `append`. *check* looks at what is stored, and nothing comes between; what it raises is raised."""
         at = _moment()
         sent: list[chain.Row] = []
 
         def work(base: stores.Base) -> None:
             sent.clear()
             head = tables.head(base, lock=True)
+            check(base)
             sent.extend(_added(base, self._missing(base, what), at, head))
 
         try:
@@ -104,15 +121,21 @@ class Ledger:
 
         return await self._do(work, write=True)
 
-    async def include(self, what: events.HostIncluded) -> bool:
-        """Include an excluded host; whether it was one."""
+    async def include(self, what: events.HostIncluded) -> tuple[deployments.Deployment, ...] | None:
+        """Include an excluded host: all that it has missed until now (`missed`); None: it was not excluded.
+
+        A deployment that leaves it out has begun before this, and is among them; or it is refused (`begin`).
+        """
         at = _moment()
 
-        def work(base: stores.Base) -> bool:
+        def work(base: stores.Base) -> tuple[deployments.Deployment, ...] | None:
             head = tables.head(base, lock=True)
-            is_excluded = (what.host, what.place) in exclusions.standing(base)
-            _added(base, [what] if is_excluded else [], at, head)
-            return is_excluded
+            one = exclusions.standing(base).get((what.host, what.place))
+            if one is None:
+                return None
+            missed = tuple(exclusions.missed(base, {what.host: one})[what.host])
+            _added(base, [what], at, head)
+            return missed
 
         return await self._do(work, write=True)
 

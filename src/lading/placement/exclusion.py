@@ -88,3 +88,20 @@ def leave_out(
         raise errors.ExcludedError(
             f"no host is left: {told}", f"if it is well again: lading hosts include {left[0].host}", host=left[0].host)
     return kept, left
+
+
+def check_still(
+    chosen: Mapping[str, str], without: Mapping[str, str], standing: Mapping[tuple[str, str], Exclusion]
+) -> None:
+    """Refuse a plan that somebody has overtaken: a host of it was excluded since, or one that it leaves out is included.
+
+    *chosen*, *without*: host → place; *standing*: by host and place.
+
+    Raises:
+        PlanChangedError: so it is.
+    """
+    told = [f"{one[0]} is {standing[one].words}" for one in chosen.items() if one in standing]
+    told += [f"{one[0]} was left out of it, but is included again" for one in without.items() if one not in standing]
+    if told:
+        raise errors.PlanChangedError(
+            f"the plan was made before: {'; '.join(told)}", "the same command again: it plans anew", host=told[0].partition(" ")[0])

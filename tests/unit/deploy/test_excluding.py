@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from builders import a_release, a_service
-from lading import errors
+from lading import errors, state
 from lading.deploy import excluding, takeover
 from lading.inventory import hosts
 from lading.ledger import deployments
@@ -21,7 +21,8 @@ MISSED = deployments.Deployment(
 
 
 def commands(host: str, current: dict[str, str], *missed: deployments.Deployment) -> list[str]:
-    return [one.command for one in excluding.lacks(FLEET, host, missed, current)]
+    there = {app: state.Current(app, release, "1", "d0") for app, release in current.items()}
+    return [one.command for one in excluding.lacks(FLEET, host, missed, there)]
 
 
 def test_a_command_can_be_pasted_whatever_the_ledger_says() -> None:

@@ -52,6 +52,14 @@ def test_a_host_is_told_from_others_of_its_name(host: hosts.Host, place: str) ->
     assert exclusion.of_fleet([DEAD], fleet, "laptop") == {}, "what says no place counts for none"
 
 
+def test_a_plan_is_overtaken_by_an_exclusion_and_by_an_inclusion() -> None:
+    standing = {("web2", "b:22"): replace(DEAD, place="b:22")}
+    exclusion.check_still({"web1": "a:22", "web2": "other:22"}, {"web2": "b:22"}, standing)
+    with pytest.raises(errors.PlanChangedError) as caught:
+        exclusion.check_still({"web2": "b:22"}, {"web3": "c:22"}, standing)
+    assert caught.value.message.endswith(f"web2 is {WORDS}; web3 was left out of it, but is included again")
+
+
 @pytest.mark.parametrize("names", [["web2"], ["web1,web2"], ["production", "web2"]])
 def test_its_own_name_is_refused_with_the_reason_and_what_to_type(names: list[str]) -> None:
     with pytest.raises(errors.ExcludedError) as caught:
