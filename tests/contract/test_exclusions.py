@@ -56,9 +56,8 @@ def test_what_has_left_it_out_is_missed(book: Book) -> None:
     book.append(a_plan(SECOND, version="3"), an_end(SECOND))
     book.append(a_plan(FIRST, verb="resume", excluded={"web2": AT}))
     assert [(row.deployment, row.version, row.result) for row in book.missed({"web2": one})["web2"]] == [(FIRST, "2", "succeeded")]
-    earlier = replace(one, host="web3", place="10.0.0.3:22", since="2026-11-30T09:00:00Z")
-    both = book.missed({"web2": one, "web3": earlier})
-    assert {name: len(rows) for name, rows in both.items()} == {"web2": 1, "web3": 2}, "each since its own exclusion"
+    other, _ = book.exclude(replace(DEAD, host="web3", place=OUT["web3"]))
+    assert {name: len(rows) for name, rows in book.missed({"web2": one, "web3": other}).items()} == {"web2": 1, "web3": 1}
     assert (book.missed({}), book.history(limit=2)[1].excluded) == ({}, ("web2", "web3"))
     assert book.deployment(SECOND).excluded == ()
 
@@ -72,6 +71,34 @@ def test_a_host_of_the_same_name_elsewhere_is_another(book: Book) -> None:
     assert book.include(replace(BACK, place="10.7.7.7:22")) is None
     assert [row.deployment for row in book.include(replace(BACK, place="10.9.9.9:22"))] == [FIRST]
     assert book.excluded() == (one,)
+
+
+def missed(book: Book) -> list[str]:
+    one, _ = book.exclude(DEAD)
+    return [row.deployment for row in book.missed({"web2": one})["web2"]]
+
+
+def test_what_was_missed_is_missed_until_the_host_takes_part_again(book: Book) -> None:
+    book.exclude(DEAD)
+    book.append(a_plan(FIRST, excluded=OUT), an_end(FIRST))
+    book.include(BACK)
+    assert missed(book) == [FIRST], "it was included, but nobody brought it up to date"
+    book.include(BACK)
+    both = {"web1": "succeeded", "web2": "rolled_back"}
+    book.append(a_plan(SECOND, hosts=("web1", "web2")), events.DeploymentEnded(SECOND, result="partial", hosts=both))
+    assert missed(book) == [FIRST], "it took part in vain"
+    book.append(events.DeploymentEnded(SECOND, result="succeeded", hosts=dict.fromkeys(both, "succeeded")))
+    book.place.execute(f"UPDATE deployments SET started='2099-01-01T00:00:00Z' WHERE deployment='{SECOND}'")
+    assert missed(book) == []
+
+
+def test_what_was_stopped_by_hand_is_missed_with_its_services(book: Book) -> None:
+    one, _ = book.exclude(DEAD)
+    changes = ({"host": "web1", "service": "web", "field": "containers", "old": "1", "new": "stopped by hand"},)
+    book.append(a_plan(FIRST, verb="stop", excluded=OUT, changes=changes), an_end(FIRST))
+    [row] = book.missed({"web2": one})["web2"]
+    assert (row.verb, dict(row.by_hand)) == ("stop", {"web": 0})
+    assert book.deployment(FIRST).by_hand == {}
 
 
 def test_what_began_after_the_look_is_missed_too(book: Book) -> None:

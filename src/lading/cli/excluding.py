@@ -119,7 +119,8 @@ def _confirmed(found: excluding.Returning, *, yes: bool) -> None:
 
 def _say_lacks(lacks: Sequence[excluding.Lack]) -> None:
     for lack in lacks:
-        terminal.err(f"it lacks {absent.what(lack.missed)}, release {canonical.short(lack.missed.release) or '-'}")
+        why = f"; {lack.why}: {lack.command}" if lack.why else ""
+        terminal.err(f"it lacks {absent.what(lack.missed)}, release {canonical.short(lack.missed.release) or '-'}{why}")
 
 
 def _not_excluded(host: str, *, as_json: bool) -> None:
@@ -156,7 +157,7 @@ def _show(context: contexts.Context, made: steps.Plan) -> None:
 def _included(found: excluding.Returning, tried: list[excluding.Tried], *, as_json: bool) -> int:
     """Say how it ended, and what is left to type; the exit code."""
     good = [one.lack for one in tried if one.is_good]
-    left = [lack.command for lack in found.lacks if lack not in good]
+    left = list(dict.fromkeys(lack.command for lack in found.lacks if lack not in good))
     if as_json:
         render.document("hosts-include", _included_json(found, tried, left))
     else:
@@ -178,7 +179,8 @@ def _say_included(found: excluding.Returning, tried: list[excluding.Tried], left
     if not left:
         render.line(f"{host} is included again, and up to date")
         return
-    render.line(f"{host} is included again, and not yet up to date; next, in the folder of each app:")
+    render.line(f"{host} is included again, and not yet up to date; next, in the folder of each app, with the same files and "
+                "options (-f, -e, --profile) as then:")
     for command in left:
         render.line(f"  {command}")
 

@@ -1,12 +1,14 @@
 """Exclude a host from what is deployed, and include it again: recorded, and brought up to date from the files at hand."""
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lading import canonical, errors, events, state
 from lading import context as contexts
-from lading.compose import complaints
+from lading.compose import complaints, restore
+from lading.compose.sent import is_sent
 from lading.deploy import deploy, ended, resolution
 from lading.deploy.request import Request
 from lading.drivers import wants
@@ -50,11 +52,14 @@ async def exclude(context: contexts.Context, host: str, reason: str) -> Excluded
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """A deployment that a host has missed, and whose release it has not; *command*: what brings it up to date."""
+    """Something that a host has missed, and has not; *command*: what brings it up to date.
+
+    *why*: why lading does not do that itself, or what to mind; "" = it may, by a deployment to this host.
+    """
 
     missed: deployments.Deployment
     command: str
-    to: str
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,38 +96,97 @@ async def look(context: contexts.Context, host: str) -> Returning | None:
         raise errors.UnreachableError(f"{host} stays excluded: {why}", f"lading check {host}", host=host, step="observe")
     there = seen.hosts[host].apps
     current = {name: app.current for name, app in there.items() if app.current is not None}
-    return _returning(context, one, (await kept.missed({host: one}))[host], current)
+    return await _returning(context, one, (await kept.missed({host: one}))[host], current)
 
 
-def _returning(
+async def _returning(
     context: contexts.Context, one: exclusion.Exclusion, missed: Sequence[deployments.Deployment],
     current: Mapping[str, state.Current],
 ) -> Returning:
-    found = lacks(context.settings.inventory, one.host, missed, current)
+    sent = await _sent(_ledger(context), {lack.release for lack in deployments.behind(missed)})
+    found = lacks(context.settings.inventory, one.host, missed, current, sent)
     return Returning(one, tuple(missed), found, current)
+
+
+async def _sent(kept: ledger.Ledger, ids: Collection[str]) -> frozenset[str]:
+    """Those of the releases that have images which were sent, as far as this ledger keeps them."""
+    found = {id: await kept.release(id) for id in ids}
+    made = {id: restore.from_bytes(content) for id, content in found.items() if content is not None}
+    return frozenset(id for id, one in made.items() if any(map(is_sent, (spec.image for spec in one.services.values()))))
 
 
 def lacks(
     inventory: hosts.Inventory, host: str, missed: Sequence[deployments.Deployment],
-    current: Mapping[str, state.Current],
+    current: Mapping[str, state.Current], sent: Collection[str] = (),
 ) -> tuple[Lack, ...]:
-    """What a host lacks of what it has missed; *current*: app → what is deployed there (pure)."""
-    found = []
-    for one in deployments.behind(missed):
-        there = current[one.app].release if one.app in current else ""
-        if one.verb == "remove":
-            if there:
-                found.append(Lack(one, f"lading remove {one.app} --to {host}", host))
-        elif not canonical.is_named(one.release, there):
-            to = _to(inventory, host, one.destination)
-            found.append(Lack(one, command.join(["lading", "deploy", one.app, "--version", one.version, "--to", to]), to))
+    """What a host lacks of what it has missed; *current*: app → what is deployed there; *sent*: releases with images that were sent (pure)."""
+    behind = deployments.behind(missed)
+    found: list[Lack] = []
+    for one in behind:
+        there = current.get(one.app)
+        is_by_hand = one.verb in deployments.BY_HAND
+        stays = not (is_by_hand and any(lack.missed.app == one.app and lack.missed.verb in deployments.NEWS for lack in found))
+        if _has(one, there if stays else None):
+            continue
+        lack = _lack(inventory, host, one, there, sent)
+        if not lack.why and _stopped(behind, one):
+            lack = replace(lack, why="it starts what was stopped or scaled there by hand since")
+        found.append(lack)
     return tuple(found)
 
 
-def _to(inventory: hosts.Inventory, host: str, destination: str) -> str:
-    """What `--to` says for a deployment to this host alone; of a host in several destinations its name does not say which."""
-    places = [one for one in inventory.destinations.values() if host in one.hosts]
-    return host if len(places) == 1 else destination
+def _has(one: deployments.Deployment, there: state.Current | None) -> bool:
+    """Whether what was missed is there all the same."""
+    if one.verb == "remove":
+        return there is None
+    if one.verb not in deployments.BY_HAND:
+        return there is not None and canonical.is_named(one.release, there.release)
+    known = there.by_hand if there is not None else {}
+    return bool(one.by_hand) and all(known.get(name) == count for name, count in one.by_hand.items())
+
+
+def _stopped(behind: Sequence[deployments.Deployment], one: deployments.Deployment) -> bool:
+    """Whether something of an app was stopped or scaled by hand since."""
+    return any(other.app == one.app and None not in other.by_hand.values() for other in behind if other.verb in deployments.BY_HAND)
+
+
+def _lack(
+    inventory: hosts.Inventory, host: str, one: deployments.Deployment, there: state.Current | None, sent: Collection[str]
+) -> Lack:
+    """The command for what a host lacks."""
+    if one.result in deployments.UNSURE:
+        return Lack(one, f"lading resume {one.app}", f"{one.deployment} is not ended")
+    place, why = _way(inventory, host, one, there)
+    if one.verb == "remove":
+        return Lack(one, f"lading remove {one.app} --to {place}", why or "what is removed is not removed unasked")
+    if one.verb in deployments.BY_HAND:
+        return Lack(one, f"lading {_by_hand(one)} --to {place}", why or "what is stopped, started or scaled by hand is done by hand")
+    command = f"lading deploy {one.app} --version {one.version} --to {place}"
+    if one.release in sent:
+        return Lack(one, f"{command} --push-images", why or "it has images that were sent from the machine that has them")
+    return Lack(one, command, why)
+
+
+def _by_hand(one: deployments.Deployment) -> str:
+    """The verb and what it is about, as it is typed."""
+    for service, count in one.by_hand.items():
+        what = f"{one.app}/{service}"
+        return f"start {what}" if count is None else f"scale {what}={count}" if count else f"stop {what}"
+    return f"{one.verb} {one.app}"
+
+
+def _way(
+    inventory: hosts.Inventory, host: str, one: deployments.Deployment, there: state.Current | None
+) -> tuple[str, str]:
+    """What `--to` says for this host alone; else for more, and why.
+
+    The name of a host in several destinations means the one that is recorded there for the app.
+    """
+    places = [place.name for place in inventory.destinations.values() if host in place.hosts]
+    recorded = there.destination if there is not None else ""
+    if len(places) <= 1 or (recorded in places and one.destination not in {*places} - {recorded}):
+        return host, ""
+    return shlex.quote(one.destination), f"{host} is in several destinations, and none or another is recorded there: this goes to all of it"
 
 
 async def include(context: contexts.Context, found: Returning, reason: str) -> Returning | None:
@@ -136,7 +200,9 @@ async def include(context: contexts.Context, found: Returning, reason: str) -> R
     host = found.exclusion.host
     missed = await _ledger(context).include(events.HostIncluded(
         "", host, place=context.place_of(host), reason=reason, actor=context.actor, url=context.url, ran_by=context.ran_by))
-    return _returning(context, found.exclusion, missed, found.current) if missed is not None else None
+    if missed is None:
+        return None
+    return await _returning(context, found.exclusion, missed, found.current)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +220,11 @@ class Tried:
 
 
 async def catch_up(context: contexts.Context, directory: Path, host: str, lack: Lack) -> Tried | None:
-    """Deploy what a host lacks, if the files in *directory* are that app's and give that release; None: they are another's."""
-    request = Request(directory, (lack.to,), version=lack.missed.version, reason=f"{host} is included again")
-    if lack.missed.verb == "remove" or _app_of(context, request) != lack.missed.app:
+    """Deploy what a host lacks, to it alone, if the files in *directory* are that app's and give that release; None: they are
+    another's, or a person has to decide (`Lack.why`).
+    """
+    request = Request(directory, (host,), version=lack.missed.version, reason=f"{host} is included again")
+    if lack.why or _app_of(context, request) != lack.missed.app:
         return None
     before = context.confirm
 
@@ -189,7 +257,7 @@ def check_same(missed: deployments.Deployment, plan: steps.Plan) -> None:
         return
     raise errors.RefusedError(
         f"the files here make release {canonical.short(plan.release)} of {plan.app} {plan.version}, but what was deployed to "
-        f"{missed.destination} is {canonical.short(missed.release)}: they, a tag or a variable are not as they were then",
+        f"{missed.destination} is {canonical.short(missed.release)}: they, a tag, a variable or an option (-f, -e, --profile) are not as they were then",
         f"to bring all hosts to this one: lading deploy {plan.app} --version {command.quote(plan.version)} "
         f"--to {command.quote(missed.destination)}")
 

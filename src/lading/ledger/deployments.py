@@ -13,12 +13,16 @@ from lading.state import damage, journal
 ENDS: Mapping[str, events.HostResult] = {"committed": "succeeded", "undone": "rolled_back"}
 UNSURE = ("unknown", "running")
 NEWS = ("deploy", "rollback", "adopt", "remove")  # verbs after which another release is there, or none
+BY_HAND = ("stop", "start", "scale")  # verbs that leave the release, and say in which number its services run
+HAD = ("succeeded", "unchanged", "unwell")  # results on a host that has what was wanted
 LEFT_BEHIND = ("succeeded", "partial", *UNSURE)  # results after which hosts may have what was wanted
 NOT_BEGUN = "not_begun"  # only the result of a look at hosts; it is not kept, for the next may tell more
 LOOK = 2_000  # deployments that one host may tell of at a look; an honest journal shows 500 lines of an app
 AGREED = ("verb", "app", "version", "release", "destination", "actor", "reason", "commit", "url", "source", "ran_by")
 WITHOUT = " without "  # in an *origin*, before the hosts that have told nothing
+_NUMBER = re.compile(r"(\d+) by hand|stopped by hand")
 LIMIT = 300  # characters of each word that a host tells
+BESIDE = ("keys", "excluded", "by_hand")  # fields of a deployment that its row in the list has not
 _ID = re.compile(r"(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)-[0-9a-f]+\Z")
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}\Z")
 
@@ -35,7 +39,8 @@ class Deployment:
 
     *started* and *ended* are ISO 8601 UTC, *ended* empty while it is open. *actor* is what the caller or the CI says of
     itself; *ran_by* the user and machine that lading ran as; *keys*: fingerprint of an SSH key → hosts that it let in on.
-    *excluded*: the hosts that were left out, since somebody had excluded them.
+    *excluded*: the hosts that were left out, since somebody had excluded them. *by_hand*: only of what a host has missed: service →
+    in which number a person wants it from then on, None = in that of its release.
     The exclusion or inclusion of a host has a row too: of no deployment, with that host alone.
     """
 
@@ -58,6 +63,7 @@ class Deployment:
     ran_by: str = ""
     keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
     excluded: tuple[str, ...] = ()
+    by_hand: Mapping[str, int | None] = field(default_factory=dict)
 
     @property
     def by(self) -> str:
@@ -80,7 +86,7 @@ class Deployment:
 
         What older ladings made has no *ran_by*; *excluded* is only there where hosts were left out.
         """
-        told = {name: getattr(self, name) or None for name in self.__slots__ if name not in ("keys", "excluded")}
+        told = {name: getattr(self, name) or None for name in self.__slots__ if name not in BESIDE}
         found = {name: value for name, value in told.items() if value is not None or name != "ran_by"}
         return found | ({"excluded": list(self.excluded)} if self.excluded else {})
 
@@ -129,16 +135,49 @@ def together(
 
 
 def behind(missed: Iterable[Deployment]) -> tuple[Deployment, ...]:
-    """Of the deployments that a host has missed, the oldest first: the last one of each app and destination.
+    """Of the deployments that a host has missed, the oldest first: the last release of each app and destination.
 
-    It says what the host lacks. One that was taken back, or changed nothing, says nothing.
+    Beside it what was stopped, started or scaled by hand since, one for each service. They say what the host lacks. One that
+    was taken back, or changed nothing, says nothing.
     """
-    found: dict[tuple[str, str], Deployment] = {}
+    found: dict[tuple[str, str], dict[str, Deployment]] = {}
     for one in missed:
-        if one.verb in NEWS and one.result in LEFT_BEHIND:
-            found.pop((one.app, one.destination), None)
-            found[one.app, one.destination] = one
-    return tuple(found.values())
+        key = one.app, one.destination
+        if one.result not in LEFT_BEHIND:
+            continue
+        if one.verb in NEWS:
+            found.pop(key, None)
+            found[key] = {"": one}
+        elif one.verb in BY_HAND:
+            wanted: Mapping[str, int | None] = one.by_hand or {"": None}
+            single = {f"/{name}": replace(one, by_hand={name: count} if name else {}) for name, count in wanted.items()}
+            found[key] = found.get(key, {}) | single
+    return tuple(one for group in found.values() for one in group.values())
+
+
+def numbers(changes: Iterable[Mapping[str, str]]) -> dict[str, int | None]:
+    """Service → the number that a person wants of it, by the changes of a plan; None: that of its release."""
+    found: dict[str, int | None] = {}
+    for one in changes:
+        if one.get("field") == "containers":
+            by_hand = _NUMBER.search(one.get("new", ""))
+            found[one.get("service", "")] = int(by_hand[1] or 0) if by_hand is not None else None
+    return found
+
+
+def still_missed(missed: Iterable[Deployment], host: str, own: Iterable[Deployment]) -> list[Deployment]:
+    """What a host has missed, without that after which it took part again: it then had what was wanted last.
+
+    *own*: deployments of the same apps, in which it may have taken part. What was done by hand stays missed where only this
+    host was deployed to: that says nothing of the others.
+    """
+    last: dict[tuple[str, bool], str] = {}
+    for one in own:
+        if one.verb not in NEWS or one.hosts.get(host) not in HAD:
+            continue
+        for by_hand in (False, True)[:1 + (len(one.hosts) > 1)]:
+            last[one.app, by_hand] = max(last.get((one.app, by_hand), ""), one.started)
+    return [one for one in missed if one.started >= last.get((one.app, one.verb in BY_HAND), "")]
 
 
 def ended(row: Deployment, event: events.DeploymentEnded, at: str) -> Deployment:

@@ -190,7 +190,7 @@ def _evidence(text: Any) -> str:
 
 
 def _told(stored: Mapping[str, Any]) -> deployments.Deployment:
-    names = [field.name for field in fields(deployments.Deployment) if field.name not in ("hosts", "keys", "ran_by", "excluded")]
+    names = [field.name for field in fields(deployments.Deployment) if field.name not in ("hosts", "ran_by", *deployments.BESIDE)]
     texts: dict[str, Any] = {name: str(stored[name] or "") for name in names}
     texts["ran_by"] = str(stored.get("ran_by") or "")
     return deployments.Deployment(**texts, hosts=dict(stored["hosts"] or {}))

@@ -1,6 +1,7 @@
 """Which hosts are excluded, by events that belong to no deployment; and which deployments have left a host out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from lading import events
 from lading.ledger import deployments, projection, stores, tables
@@ -37,25 +38,50 @@ def of_event(what: events.HostExcluded, at: str) -> exclusion.Exclusion:
 def missed(
     base: stores.Base, excluded: Mapping[str, exclusion.Exclusion]
 ) -> dict[str, list[deployments.Deployment]]:
-    """Excluded host → the deployments that have left it out since, the oldest first."""
-    ids: dict[str, list[str]] = {name: [] for name in excluded}
-    since = min((one.since[:19] for one in excluded.values()), default="")
-    for at, what in _planned(base, since) if excluded else ():
-        for name, place in what.excluded.items():
-            if name in ids and place == excluded[name].place and at >= excluded[name].since[:19]:
-                ids[name].append(what.deployment)
-    every = sorted({id for found in ids.values() for id in found})
-    known: dict[str, deployments.Deployment] = {}
-    for some in stores.chunks(every, stores.ASKED):
-        listed = base.execute(f"SELECT * FROM deployments WHERE deployment IN ({stores.marks(some)})", some)
-        known |= {row["deployment"]: projection.deployment(row) for row in listed}
-    return {name: sorted((known[id] for id in found if id in known), key=lambda one: (one.started, one.deployment))
-            for name, found in ids.items()}
+    """Excluded host → the deployments that have left it out, the oldest first, and that it has not made good since.
+
+    What it missed in an earlier exclusion counts too: that it was included says nothing of what is there.
+    """
+    found: dict[str, list[deployments.Deployment]] = {name: [] for name in excluded}
+    left_out = _left_out(base, excluded) if excluded else {}
+    for one in _listed(base, "deployment", [*left_out]):
+        what = left_out[one.deployment]
+        one = replace(one, by_hand=deployments.numbers(what.changes) if what.verb in deployments.BY_HAND else {})
+        for name in what.excluded:
+            if _is(excluded, name, what.excluded[name]):
+                found[name].append(one)
+    every = [one for some in found.values() for one in some]
+    own = _listed(base, "app", sorted({one.app for one in every}), min((one.started for one in every), default=""))
+    return {name: deployments.still_missed(some, name, own) for name, some in found.items()}
 
 
-def _planned(base: stores.Base, since: str) -> Iterator[tuple[str, events.DeploymentPlanned]]:
-    """The intents from a time on, each with its own time."""
-    for row in tables.scan(base, f"WHERE {tables.MILESTONES} AND kind='DeploymentPlanned' AND at>=?", (since,)):
+def _left_out(
+    base: stores.Base, excluded: Mapping[str, exclusion.Exclusion]
+) -> dict[str, events.DeploymentPlanned]:
+    """The deployments that have left one of these hosts out, since the first time that one of them was excluded."""
+    first = min((at for what, at in changes(base) if _is(excluded, what.host, what.place)), default="")
+    found: dict[str, events.DeploymentPlanned] = {}
+    query = f"WHERE {tables.MILESTONES} AND kind='DeploymentPlanned' AND at>=? AND data LIKE ?"
+    for row in tables.scan(base, query, (first, '%"excluded":{"%')):
         what = projection.event(row)
-        if isinstance(what, events.DeploymentPlanned) and what.verb != "resume":
-            yield row.at, what
+        if isinstance(what, events.DeploymentPlanned) and what.verb != "resume" and any(
+                _is(excluded, *one) for one in what.excluded.items()):
+            found[what.deployment] = what
+    return found
+
+
+def _is(excluded: Mapping[str, exclusion.Exclusion], name: str, place: str) -> bool:
+    """Whether a name at a place is one of these hosts."""
+    return name in excluded and excluded[name].place == place
+
+
+def _listed(
+    base: stores.Base, column: str, values: Sequence[str], since: str = ""
+) -> list[deployments.Deployment]:
+    """The deployments with one of these values, the oldest first."""
+    found = []
+    for some in stores.chunks(values, stores.ASKED):
+        query = f"SELECT * FROM deployments WHERE started>=? AND {column} IN ({stores.marks(some)})"
+        rows = base.execute(query, (since, *some))
+        found += [projection.deployment(row) for row in rows]
+    return sorted(found, key=lambda one: (one.started, one.deployment))

@@ -29,7 +29,10 @@ class Absent:
 
 def rows(absent: Absent, app: str) -> list[listing.Row]:
     """A row for each app and destination of which it has missed something, else one that says only that it is excluded."""
-    return [_row(absent, one) for one in absent.behind(app)] or [_row(absent, None, app)]
+    last: dict[tuple[str, str], deployments.Deployment] = {}
+    for one in absent.behind(app):
+        last.setdefault((one.app, one.destination), one)  # the release comes before what was done to it by hand
+    return [_row(absent, one) for one in last.values()] or [_row(absent, None, app)]
 
 
 def _row(absent: Absent, last: deployments.Deployment | None, app: str = "") -> listing.Row:
@@ -46,22 +49,39 @@ def _row(absent: Absent, last: deployments.Deployment | None, app: str = "") -> 
 
 
 def _version(one: deployments.Deployment) -> str:
-    """The version that it lacks; "" where what it has missed is that the app was removed."""
-    return "" if one.verb == "remove" else one.version
+    """The version that it lacks; "" where it lacks none: the app was removed, or something of it stopped, started or scaled."""
+    return "" if one.verb == "remove" or one.verb in deployments.BY_HAND else one.version
 
 
 def line(absent: Absent, app: str = "") -> str:
     """It in words, with what to type once it is well again."""
     lacks = ", ".join(map(what, absent.behind(app)))
-    told = f"it misses {lacks}" if lacks else "it has missed nothing that is known here"
+    told = f"it misses {lacks}" if lacks else _nothing([one for one in absent.missed if app in ("", one.app)])
     return f"{absent.host} is {absent.exclusion.words}; {told}; once it is well: lading hosts include {absent.host}"
 
 
+def _nothing(missed: Sequence[deployments.Deployment]) -> str:
+    """That it lacks nothing, though it may have missed something: what was taken back, restarted or repaired elsewhere."""
+    if not missed:
+        return "it has missed nothing that is known here"
+    return f"what it has missed has left nothing behind: {', '.join(f'{one.verb} {one.deployment}' for one in missed)}"
+
+
 def what(one: deployments.Deployment) -> str:
-    """What a deployment that was missed has brought, in words."""
+    """What a deployment that was missed has brought, or may bring, in words."""
+    open_ = f" (deployment {one.deployment} is not ended)" if one.result in deployments.UNSURE else ""
     if one.verb == "remove":
-        return f"that {one.app} was removed from {one.destination}"
-    return f"{one.app} {one.version} of {one.destination}"
+        return f"that {one.app} was removed from {one.destination}{open_}"
+    if one.verb in deployments.BY_HAND:
+        return f"that {_by_hand(one)}{open_}"
+    return f"{one.app} {one.version} of {one.destination}{open_}"
+
+
+def _by_hand(one: deployments.Deployment) -> str:
+    """What of an app was stopped, started or scaled on the other hosts."""
+    done = {"stop": "stopped", "start": "started", "scale": "scaled"}[one.verb]
+    told = [f"{name} of {one.app} was {done}" + (f" to {count}" if count else "") for name, count in one.by_hand.items()]
+    return f"{', '.join(told) or f'{one.app} was {done}'} in {one.destination}"
 
 
 def found(absent: Absent, app: str) -> Iterator[differences.Difference]:

@@ -8,7 +8,7 @@ from lading import canonical, state
 from lading.compose import release as releases
 from lading.compose import restore, sent
 from lading.health import verdict
-from lading.ledger import contradictions
+from lading.ledger import contradictions, deployments
 from lading.placement import assignment
 from lading.plan import attribution
 from lading.queries import differences, version
@@ -29,6 +29,12 @@ class Missed:
     verb: str
     version: str
     result: str
+
+
+def _without_version(missed: Sequence[Missed]) -> str:
+    """The last verb that was missed and has brought no version."""
+    verbs = [one.verb for one in missed if one.verb in ("remove", *deployments.BY_HAND)]
+    return next(reversed(verbs), missed[-1].verb)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +110,8 @@ class Row:
         found: list[str] = [self.state]
         if self.by_hand:
             found.append(f"{self.by_hand} by hand")
-        if self.app_version and self.excluded is not None:
-            found.append(f"misses {self.app_version}")
+        if self.excluded is not None and self.excluded.missed:
+            found.append(f"misses {self.app_version or _without_version(self.excluded.missed)}")
         if self.drifted and self.service and self.state not in ("missing", "unknown"):
             found.append("drifted")
         if self.restarts and self.state != "completed":

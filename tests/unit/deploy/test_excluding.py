@@ -38,14 +38,67 @@ def test_what_it_has_already_is_not_deployed_again() -> None:
     assert commands("web2", {app: MADE.id}, MISSED) == []
 
 
+def why(current: state.Current | None, *missed: deployments.Deployment, host: str = "web2", sent: str = "") -> list[tuple[str, str]]:
+    there = {MADE.app: current} if current is not None else {}
+    return [(one.command.replace(MADE.app, "APP"), one.why) for one in excluding.lacks(FLEET, host, missed, there, {sent})]
+
+
+HERE = state.Current(MADE.app, MADE.id, "1.2.0", "d0", destination="production")
+
+
+@pytest.mark.parametrize("result", ["running", "unknown"])
+def test_a_deployment_that_has_not_ended_is_resumed_and_not_repeated(result: str) -> None:
+    assert why(None, replace(MISSED, result=result)) == [("lading resume APP", "d1 is not ended")]
+    assert why(HERE, replace(MISSED, result=result)) == []
+
+
+def by_hand(verb: str, **numbers: int | None) -> deployments.Deployment:
+    return replace(MISSED, deployment="d2", verb=verb, by_hand=numbers)
+
+
+@pytest.mark.parametrize(("there", "missed", "command"), [
+    ({}, by_hand("stop", web=0), "lading stop APP/web --to web2"),
+    ({"web": 0}, by_hand("stop", web=0), ""),
+    ({"web": 0}, by_hand("start", web=None), "lading start APP/web --to web2"),
+    ({}, by_hand("start", web=None), ""),
+    ({"web": 2}, by_hand("scale", web=3), "lading scale APP/web=3 --to web2"),
+    ({"web": 3}, by_hand("scale", web=3), ""),
+    ({}, by_hand("stop"), "lading stop APP --to web2"),
+])
+def test_what_was_done_by_hand_is_told_with_its_command(
+    there: dict[str, int], missed: deployments.Deployment, command: str
+) -> None:
+    told = [(command, "what is stopped, started or scaled by hand is done by hand")] if command else []
+    assert why(replace(HERE, by_hand=there), missed) == told
+
+
+def test_a_release_whose_services_were_stopped_since_is_not_deployed_unasked() -> None:
+    old = replace(HERE, release="0" * 64, by_hand={"web": 0})
+    [deployed, stopped] = why(old, MISSED, by_hand("stop", web=0))
+    assert deployed == ("lading deploy APP --version 1.2.0 --to web2", "it starts what was stopped or scaled there by hand since")
+    assert stopped[0] == "lading stop APP/web --to web2"
+    assert why(old, MISSED, by_hand("start", web=None)) == [("lading deploy APP --version 1.2.0 --to web2", "")]
+
+
+def test_images_that_were_sent_are_sent_again_by_a_person() -> None:
+    [(command, reason)] = why(None, MISSED, sent=MADE.id)
+    assert (command, "were sent" in reason) == ("lading deploy APP --version 1.2.0 --to web2 --push-images", True)
+
+
+@pytest.mark.parametrize(("recorded", "missed", "place", "unasked"), [
+    ("data", "data", "db1", True), ("data", "db*", "db1", True), ("data", "also", "also", False),
+    ("", "data", "data", False), ("", "db*", "'db*'", False), ("gone", "data", "data", False),
+])
+def test_of_a_host_in_several_destinations_only_itself_is_deployed_to(recorded: str, missed: str, place: str, unasked: bool) -> None:
+    old = replace(HERE, release="0" * 64, destination=recorded) if recorded else None
+    [(command, reason)] = why(old, replace(MISSED, destination=missed), host="db1")
+    assert (command, not reason) == (f"lading deploy APP --version 1.2.0 --to {place}", unasked)
+
+
 def test_an_app_that_was_removed_meanwhile_is_removed_if_it_is_there() -> None:
     gone = replace(MISSED, verb="remove", release="")
     assert commands("web2", {MADE.app: MADE.id}, gone) == [f"lading remove {MADE.app} --to web2"]
     assert commands("web2", {}, gone) == []
-
-
-def test_a_host_of_several_destinations_is_reached_by_the_destination() -> None:
-    assert commands("db1", {}, replace(MISSED, destination="data")) == [f"lading deploy {MADE.app} --version 1.2.0 --to data"]
 
 
 def test_another_release_than_the_one_that_was_missed_is_refused() -> None:

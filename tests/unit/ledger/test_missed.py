@@ -63,6 +63,41 @@ def test_the_last_of_each_app_and_destination_counts() -> None:
     assert behind(missed("deploy"), missed("adopt", destination="staging")) == [("shop", "deploy", "1"), ("shop", "adopt", "1")]
 
 
+def by_hand(verb: str, **numbers: int | None) -> deployments.Deployment:
+    return missed(verb, by_hand=numbers)
+
+
+def test_what_was_done_by_hand_since_the_last_release_counts_too() -> None:
+    rows = deployments.behind([by_hand("stop", web=0), missed("deploy"), by_hand("stop", web=0, worker=0), by_hand("start", web=None),
+                               by_hand("scale", api=3)])
+    assert [(one.verb, dict(one.by_hand)) for one in rows] == [
+        ("deploy", {}), ("start", {"web": None}), ("stop", {"worker": 0}), ("scale", {"api": 3})]
+    assert [(one.verb, dict(one.by_hand)) for one in deployments.behind([by_hand("stop")])] == [("stop", {})], "of which is not known"
+
+
+def test_the_numbers_that_a_person_wants() -> None:
+    words = {"web": "stopped by hand", "api": "3 by hand", "worker": "2", "cron": "1 (2 by hand)"}
+    changes = [{"host": "web1", "service": name, "field": "containers", "old": "1", "new": new} for name, new in words.items()]
+    changes.append({"host": "web1", "service": "db", "field": "image", "old": "a", "new": "b"})
+    assert deployments.numbers(changes) == {"web": 0, "api": 3, "worker": None, "cron": 2}
+
+
+@pytest.mark.parametrize(("own", "left"), [
+    ({}, ["deploy", "stop"]),
+    ({"hosts": {"web1": "succeeded", "web2": "succeeded"}}, []),
+    ({"hosts": {"web2": "unwell"}}, ["stop"]),
+    ({"hosts": {"web1": "succeeded", "web2": "rolled_back"}}, ["deploy", "stop"]),
+    ({"hosts": {"web1": "succeeded"}}, ["deploy", "stop"]),
+    ({"verb": "restart", "hosts": {"web2": "succeeded"}}, ["deploy", "stop"]),
+    ({"app": "blog", "hosts": {"web2": "succeeded"}}, ["deploy", "stop"]),
+    ({"started": "2026-11-30T09:00:00Z", "hosts": {"web2": "succeeded"}}, ["deploy", "stop"]),
+])
+def test_a_host_that_took_part_again_has_it(own: dict[str, Any], left: list[str]) -> None:
+    later = [replace(GOOD, **{"started": "2026-11-30T12:00:00Z", **own})] if own else []
+    found = deployments.still_missed([missed("deploy"), by_hand("stop", web=0)], "web2", later)
+    assert [one.verb for one in found] == left
+
+
 @pytest.mark.parametrize(("verb", "result", "lacks"), [
     ("deploy", "partial", True), ("deploy", "running", True), ("deploy", "unknown", True), ("deploy", "rolled_back", False),
     ("deploy", "failed", False), ("deploy", "refused", False), ("restart", "succeeded", False), ("repair", "succeeded", False),

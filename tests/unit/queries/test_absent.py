@@ -30,7 +30,7 @@ def test_a_row_says_what_it_misses_of_each_app() -> None:
         {"deployment": "d1", "verb": "deploy", "version": "1.1.0", "result": "succeeded"},
         {"deployment": "d2", "verb": "deploy", "version": "1.2.0", "result": "succeeded"})}
     gone, shop = absent.rows(absent.Absent(DEAD, (BLOG, SECOND)), "")
-    assert (gone.app, gone.words, shop.app) == ("blog", "excluded", "shop")
+    assert (gone.app, gone.words, shop.app) == ("blog", "excluded, misses remove", "shop")
 
 
 def test_where_it_has_missed_nothing_one_row_says_that_it_is_excluded() -> None:
@@ -46,6 +46,25 @@ def test_in_words() -> None:
     both = absent.Absent(DEAD, (BLOG, SECOND))
     assert absent.line(both) == f"{WORDS}; it misses that blog was removed from production, shop 1.2.0 of production{tail}"
     assert absent.line(both, "blog") == f"{WORDS}; it misses that blog was removed from production{tail}"
+
+
+def test_what_was_stopped_there_or_has_not_ended_is_told() -> None:
+    stop = replace(SECOND, deployment="d4", verb="stop", by_hand={"web": 0})
+    alone = absent.Absent(DEAD, (stop,))
+    assert absent.line(alone).startswith(f"{WORDS}; it misses that web of shop was stopped in production; once")
+    [row] = absent.rows(alone, "")
+    assert (row.words, row.app_version, row.drift[1]) == ("excluded, misses stop", "", "missed: d4")
+    both = absent.Absent(DEAD, (SECOND, replace(stop, verb="scale", by_hand={"web": 3}), replace(stop, verb="start", by_hand={})))
+    assert [row.words for row in absent.rows(both, "")] == ["excluded, misses 1.2.0"]
+    assert "shop 1.2.0 of production, that web of shop was scaled to 3 in production, that shop was started in" in absent.line(both)
+    running = absent.Absent(DEAD, (replace(SECOND, result="running"),))
+    assert "it misses shop 1.2.0 of production (deployment d2 is not ended);" in absent.line(running)
+
+
+def test_that_it_has_missed_nothing_is_said_only_where_it_is_so() -> None:
+    restarted = absent.Absent(DEAD, (replace(SECOND, verb="restart"),))
+    assert "; what it has missed has left nothing behind: restart d2; once" in absent.line(restarted)
+    assert "missed nothing" in absent.line(restarted, "blog")
 
 
 def test_to_drift_it_is_a_difference() -> None:
