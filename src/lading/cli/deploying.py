@@ -223,7 +223,7 @@ def adopt(config: str, /, app: str, yes: bool, approved: str, as_json: bool, dry
     request = asked(app=app, **words)
 
     async def look() -> int:
-        async with session.opened(config, request.directory) as context:
+        async with session.opened(config, request.directory, use=LedgerUse.ASKED) as context:
             return shown(context, await adopting.plan(context, request), as_json)
 
     _one_of(dry_run, approved)
