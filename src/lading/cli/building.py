@@ -17,6 +17,7 @@ from lading.cli import deploying, options, prompts, render, session, signals, te
 from lading.deploy import deploy as deployment
 from lading.deploy import ended
 from lading.inventory import hosts
+from lading.placement import exclusion
 
 
 def pushing_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -76,7 +77,8 @@ def ship(config: str, /, yes: bool, as_json: bool, source: str, overwrite: bool,
     building, more = asyncio.Event(), dict[str, Any]()
 
     async def build_and_deploy(context: contexts.Context) -> ended.Ended:
-        destination, _ = context.settings.inventory.choose_ruled(request.to)
+        destination, chosen = context.settings.inventory.choose_ruled(request.to)
+        exclusion.leave_out(chosen, request.to, await context.excluded())  # refused before anything is pushed
         if destination.confirm:
             prompts.must_ask(destination.name, yes)
         job = builds.Job(request, context.environment, context.settings, True, _say, context.stop, source == "worktree", overwrite)
