@@ -129,8 +129,7 @@ async def show(context: contexts.Context, prefix: str) -> Shown:
         return known
     kept = _ledger(context)
     row = await kept.deployment(prefix)
-    seen = await _look(context, row.app if row else "", ())
-    silent = seen.untold
+    seen, silent = await _look(context, row.app if row else "", ())
     await _remember(kept, seen)
     row = await kept.deployment(prefix)
     if row is None:
@@ -236,7 +235,7 @@ async def verify_with_hosts(context: contexts.Context, to: Sequence[str] = ()) -
     """The same, compared with what the hosts' journals attest at each commit: a cut or rewritten ledger is seen."""
     kept = _ledger(context)
     known = await context.commits()
-    seen = await _look(context, "", to)
+    seen, silent = await _look(context, "", to)
     told, heads = deployments.attested(seen), await kept.heads()
     here = {head.writer for head in heads}
     mine = tuple(one for one in told if one.writer in here)
@@ -250,7 +249,7 @@ async def verify_with_hosts(context: contexts.Context, to: Sequence[str] = ()) -
         *await _gone(kept),
     )
     wrong = tuple(one for app in known for one in contradictions.found(app, seen, known[app]).values())
-    return Verified(faults, heads[0], kept.place, mine, others, seen.untold, heads[1:], unchecked, wrong)
+    return Verified(faults, heads[0], kept.place, mine, others, silent, heads[1:], unchecked, wrong)
 
 
 def _is_of(context: contexts.Context, writer: str, told: Sequence[chain.Attested]) -> bool:
@@ -312,8 +311,8 @@ class Rebuilt:
 async def rebuild(context: contexts.Context) -> Rebuilt:
     """Make the list of deployments anew from the ledger's events and the hosts, and say what is lost."""
     kept = _ledger(context)
-    seen = await _look(context, "", ())
-    told, silent = deployments.from_journals(seen), seen.untold
+    seen, silent = await _look(context, "", ())
+    told = deployments.from_journals(seen)
     await kept.rebuild(told)
     await _remember(kept, seen)
     here = {head.writer for head in await kept.heads()}
@@ -348,9 +347,14 @@ def _releases(host: state.HostState) -> list[bytes]:
     return [content for name, content in found if canonical.is_named(name, ledger.release_id(content))]
 
 
-async def _look(context: contexts.Context, app: str, to: Sequence[str]) -> state.FleetState:
-    _, chosen = context.choose(to)
-    return await _read(context, app, chosen)
+async def _look(
+    context: contexts.Context, app: str, to: Sequence[str]
+) -> tuple[state.FleetState, dict[str, str]]:
+    """What hosts tell; those that have told nothing, and why: an excluded one is not asked, unless it is named itself."""
+    asked, excluded = await context.to_look_at(to)
+    seen = await _read(context, app, asked)
+    left = {name: f"it was not asked, for it is {one.words}" for name, one in excluded.items() if name not in seen.hosts}
+    return seen, {**seen.untold, **left}
 
 
 async def _read(context: contexts.Context, app: str, asked: Sequence[hosts.Host]) -> state.FleetState:
