@@ -18,7 +18,14 @@ def between(approved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         before, after = _lines(approved.get(key), says), _lines(now.get(key), says)
         found += [f"approved, but not planned any more: {one}" for one in before if one not in after]
         found += [f"not approved: {one}" for one in after if one not in before]
-    return _some(found or ["its format"])
+    return _some([*_excluded(approved, now), *found] or ["its format"])
+
+
+def _excluded(approved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Who was excluded or included in between: why other hosts are in the plan."""
+    before, after = ({str(one.get("host")): one for one in plan.get("excluded") or ()} for plan in (approved, now))
+    found = [f"{name} was excluded meanwhile by {one.get('actor')}: {one.get('reason')}" for name, one in after.items() if name not in before]
+    return found + [f"{name} was included again meanwhile" for name in before if name not in after]
 
 
 def summary(now: Mapping[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from builders import a_release, a_service
 from lading import state
+from lading.placement import assignment, exclusion
 from lading.plan import difference, planner, steps
 
 MADE = a_release(a_service("web", "r/web:1"))
@@ -35,6 +36,16 @@ OTHERS = {
     "a right": replace(PLAN, rights=(RIGHT,)),
     "what runs there": replace(PLAN, hosts={"web1": replace(HOST, previous=state.Current("shop", "r0", "0", "d0"))}),
 }
+
+
+def test_an_exclusion_says_why_other_hosts_are_in_it() -> None:
+    dead = exclusion.Exclusion("web2", "its disk is dead", "ann@laptop", "2026-11-30T10:16:59Z")
+    without = replace(PLAN, assignment=assignment.Assignment((assignment.Row("web2", False, dead.words, excluded=dead),)))
+    with_it = OTHERS["another host"]
+    [first, *rest] = difference.between(document(with_it), document(without))
+    assert (first, bool(rest)) == ("web2 was excluded meanwhile by ann@laptop: its disk is dead", True)
+    assert difference.between(document(without), document(with_it))[0] == "web2 was included again meanwhile"
+    assert difference.between(document(without), document(replace(without, version="2"))) == ["version: 1 → 2"]
 
 
 @given(st.sampled_from(sorted(OTHERS)), st.sampled_from(sorted(OTHERS)))
