@@ -320,6 +320,47 @@ def test_a_pattern_leaves_it_out_and_asks_the_others(person: Person) -> None:
     assert resumed.stderr.count("web2 is excluded since") == 1
 
 
+def test_what_only_looks_or_builds_first_is_refused_as_early(person: Person) -> None:
+    (person.folder / "compose.yaml").write_text("name: shop\nservices: {web: {image: 'localhost:1/shop:${VERSION}', build: .}}\n")
+    (person.folder / "Dockerfile").write_text("FROM scratch\n")
+    person.lading("hosts", "exclude", "web2", "--reason", "dead")
+    for words in (("adopt", "shop", "--version", "1", "--to", "web2", "--dry-run"), ("ship", "--version", "1", "--to", "web2", "--yes")):
+        done = person.lading(*words, env={"DOCKER_HOST": "tcp://127.0.0.1:1"})
+        assert (done.returncode, "web2 is excluded since" in done.stderr) == (4, True), done.stderr
+
+
+@pytest.mark.parametrize("verb", ["verify", "rebuild"])
+def test_the_ledger_is_not_held_against_it_and_says_so(person: Person, verb: str) -> None:
+    for name in ("web1", "web2"):
+        person.lading("hosts", "exclude", name, "--reason", "dead")
+    words = ("ledger", verb, *(["--hosts"] if verb == "verify" else []))
+    done = person.lading(*words)
+    assert (done.returncode, done.stdout.count("it was not asked, for it is excluded since")) == (6, 4 if verb == "rebuild" else 2), done.stdout
+    assert "127.0.0.1" not in done.stdout + done.stderr, "nobody was asked"
+    told = json.loads(person.lading(*words, "--json").stdout)
+    assert [one["host"] for one in told["unreachable"]] == ["web1", "web2"]
+    if verb == "verify":
+        assert "web2 (127.0.0.1:1)" in person.lading(*words, "--to", "web2").stdout
+
+
+def test_the_list_of_hosts_says_it_where_a_ledger_can_be_read(person: Person) -> None:
+    assert [row["excluded"] for row in person.read("hosts", "list")] == [None, None]
+    assert not Path(person.place.where).exists(), "a look leaves no ledger behind"
+    person.lading("hosts", "exclude", "web2", "--reason", "dead")
+    rows = {row["host"]: row["excluded"] for row in person.read("hosts", "list")}
+    assert (rows["web1"], rows["web2"]["reason"]) == (None, "dead")
+    assert "web2 is excluded since" in person.lading("hosts", "list").stdout
+    (person.folder / "lading.yaml").write_text(FLEET + "ledger: {url: {env: TEAM_LEDGER}}\n")
+    unknown = person.lading("hosts", "list")
+    assert (unknown.returncode, "nobody can say which hosts are excluded" in unknown.stderr, "web2" in unknown.stdout) == (0, True, True)
+
+
+def test_the_row_of_an_exclusion_shows_no_id(person: Person) -> None:
+    person.lading("hosts", "exclude", "web2", "--reason", "dead")
+    [row] = person.read("history", "--offline")
+    assert f"{row['started'][:10]} {row['started'][11:16]}Z  exclude" in person.lading("history", "--offline").stdout
+
+
 def test_who_does_not_answer_stays_excluded_and_who_is_not_excluded_is_not_asked(person: Person) -> None:
     assert person.read("hosts", "include", "web2", "--yes")["changed"] is False
     person.lading("hosts", "exclude", "web2", "--reason", "dead")

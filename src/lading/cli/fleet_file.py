@@ -20,18 +20,24 @@ def hosts() -> None:
 @options.json_option
 @click.pass_obj
 def hosts_list(config: str, as_json: bool) -> int:
-    """The hosts and destinations of the fleet file."""
+    """The hosts and destinations of the fleet file, and which of them are excluded."""
     found = finding.fleet(os.environ, Path(), config).inventory
+    with loading.later():  # as in `hosts_add`
+        from lading.cli import session
+    excluded = session.excluded(config)
     if as_json:
         render.document("hosts", [
             {"host": h.name, "address": h.address or None, "user": h.user or None, "port": h.port or 22,
              "labels": dict(h.labels), "destinations": [d.name for d in found.destinations.values() if h.name in d.hosts],
              "groups": found.groups_of(h.name), "from": h.origin or None, "notes": list(found.notes.get(h.name, ())),
-             "refused": h.refusal.message if h.refusal else None}
+             "refused": h.refusal.message if h.refusal else None,
+             "excluded": excluded[h.name].as_json() if h.name in excluded else None}
             for h in found.hosts.values()
         ])
     else:
         hosts_table(found)
+        for one in excluded.values():
+            render.line(f"{one.host} is {one.words}")
     return 0
 
 

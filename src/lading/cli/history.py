@@ -72,8 +72,8 @@ def _listed(found: past.History) -> None:
 
 
 def _when(row: deployments.Deployment) -> str:
-    """When a host was excluded or included, as the ids of deployments begin."""
-    return row.started[:19].replace("-", "").replace(":", "").replace("T", "-")
+    """When a host was excluded or included: no id, for nothing can be shown by it."""
+    return f"{row.started[:10]} {row.started[11:16]}Z"
 
 
 def _where(row: deployments.Deployment) -> str:

@@ -15,6 +15,7 @@ from lading import bootstrap, errors, spans
 from lading import context as contexts
 from lading.bootstrap import LedgerUse
 from lading.cli import main, signals, terminal
+from lading.placement import exclusion
 from lading.transport import under_way
 
 T = TypeVar("T")
@@ -86,6 +87,20 @@ async def _beat(waits: under_way.UnderWay) -> None:
             continue
         number += 1
         terminal.err(f" {terminal.running_for():.0f} s: {waiting(waits.words())} …")
+
+
+def excluded(config: str) -> exclusion.Excluded:
+    """The hosts of the fleet file that are excluded, as far as there is a ledger that can be read; no host is asked."""
+
+    async def work() -> exclusion.Excluded:
+        async with opened(config, use=LedgerUse.ASKED, offline=True) as context:
+            return await context.excluded()
+
+    try:
+        return run(work())
+    except (errors.LedgerError, errors.SettingsError) as wrong:
+        note(f"nobody can say which hosts are excluded: {wrong.message}")
+        return {}
 
 
 def waiting(words: Mapping[str, tuple[str, ...]]) -> str:
