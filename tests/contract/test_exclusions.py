@@ -15,9 +15,16 @@ from a_ledger import Book, Place, PostgresPlace, SqlitePlace, a_plan, a_story, a
 
 import documents
 import postgres_server
+from builders import a_release, a_service
 from lading import context as contexts
-from lading import errors, events
+from lading import errors, events, settings
+from lading.deploy import execution, order
+from lading.engines.compose_hosts import coordinator
+from lading.inventory import hosts
 from lading.ledger import exclusions, ledger
+from lading.placement import assignment
+from lading.plan import planner, steps
+from simulated_hosts import SimulatedHost, connect
 
 Make = Callable[[], Place]
 Books = Callable[[Place], Book]
@@ -123,6 +130,47 @@ def test_a_plan_that_an_inclusion_or_an_exclusion_has_overtaken_does_not_begin(b
     assert (book.deployment(FIRST).result, book.verify()) == ("running", ())
 
 
+RUNS, WANTED = (a_release(a_service("web", f"r.example/web:{version}"), version=version) for version in ("1", "2"))
+
+
+def test_what_was_planned_before_an_inclusion_changes_no_host(tmp_path: Path) -> None:
+    book = Book(SqlitePlace(tmp_path / "ledger.db"))
+    fleet = hosts.Inventory({name: hosts.Host(name, f"10.0.0.{name[-1]}") for name in ("web1", "web2")},
+                            {"production": hosts.Destination("production", ("web1", "web2"))})
+    host, (one, _) = SimulatedHost("web1", [RUNS], RUNS), book.exclude(DEAD)
+
+    def somebody_includes(plan: steps.Plan) -> bool:
+        included = subprocess.run([sys.executable, "-c", INCLUDER, str(book.place.where)], timeout=60)
+        return included.returncode == 0
+
+    here = contexts.Context(
+        settings.Settings(Path("/fleet/lading.yaml"), fleet), {}, None, book.kept, "ann", confirm=somebody_includes,  # type: ignore[arg-type]
+        engine=coordinator.ComposeHosts(connect({"web1": host})))
+    plan = planner.plan(WANTED, "production", {"web1": planner.plan_host("web1", WANTED, {}, (), host.app(), RUNS)})
+    rows = (assignment.Row("web1", True, "production"), assignment.Row("web2", False, one.words, excluded=one))
+    wanted = order.make(here, replace(plan, assignment=assignment.Assignment(rows)),
+                        {"web1": order.Becoming(WANTED, host.app(), "2", "src", "production")}, [fleet.hosts["web1"]],
+                        deployment=FIRST, reason="prices")
+    with pytest.raises(errors.PlanChangedError, match="web2 was left out of it, but is included again"):
+        asyncio.run(execution.carry_out(here, wanted))
+    assert (book.deployment(FIRST).result, book.deployment(FIRST).hosts) == ("refused", {"web1": "untouched"})
+
+
+INCLUDER = """
+import asyncio, sys
+from pathlib import Path
+from lading import events
+from lading.ledger import ledger
+
+async def work():
+    kept = await ledger.open_ledger(Path(sys.argv[1]))
+    assert await kept.include(events.HostIncluded("", "web2", place="10.0.0.2:22")) == ()
+    await kept.close()
+
+asyncio.run(work())
+"""
+
+
 def test_what_is_open_on_a_host_is_known(book: Book) -> None:
     a_story(book)
     book.append(a_plan(FIRST, hosts=("web1", "web2")))
@@ -147,7 +195,14 @@ def test_exclusions_of_another_ledger_count_by_their_time(book: Book, make: Make
 BOTH = """
 import asyncio, sys
 from pathlib import Path
-from lading import errors, events
+from builders import a_release, a_service
+from lading import errors, events, settings
+from lading.deploy import execution, order
+from lading.engines.compose_hosts import coordinator
+from lading.inventory import hosts
+from lading.placement import assignment
+from lading.plan import planner, steps
+from simulated_hosts import SimulatedHost, connect
 from lading.ledger import ledger
 
 async def work():
@@ -178,7 +233,14 @@ def test_of_two_people_at_once_the_second_is_told_of_the_first(book: Book) -> No
 OLDER = """
 import asyncio, sys
 from pathlib import Path
-from lading import errors, events
+from builders import a_release, a_service
+from lading import errors, events, settings
+from lading.deploy import execution, order
+from lading.engines.compose_hosts import coordinator
+from lading.inventory import hosts
+from lading.placement import assignment
+from lading.plan import planner, steps
+from simulated_hosts import SimulatedHost, connect
 
 events.KINDS = {name: kind for name, kind in events.KINDS.items() if not name.startswith(("HostEx", "HostIn"))}
 from lading.ledger import ledger

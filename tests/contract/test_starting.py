@@ -55,7 +55,7 @@ def completion(words: str) -> dict[str, str]:
 
 CASES = {
     "--help": (("--help",), {}, ON_HOSTS | OF_REGISTRIES | WAITING | {"rich", "yaml"}),
-    "hosts list": (("hosts", "list"), {}, ON_HOSTS | OF_REGISTRIES | WAITING),
+    "hosts list": (("hosts", "list"), {}, ON_HOSTS | OF_REGISTRIES),  # the ledger says who is excluded
     "config allow": (("config", "allow", "--show"), {}, ON_HOSTS | OF_REGISTRIES | WAITING),
     "history": (("history", "--offline"), {}, ON_HOSTS | OF_REGISTRIES),
     "show": (("show", DEPLOYMENT), {}, ON_HOSTS | OF_REGISTRIES),

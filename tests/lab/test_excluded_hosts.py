@@ -117,7 +117,19 @@ def test_a_deployment_that_is_open_on_an_excluded_host_is_not_lost(pair: App, la
     assert elsewhere.returncode == 0, elsewhere.stderr
     [command] = json.loads(elsewhere.stdout)["next"]
     assert command == f"lading deploy {pair.name} --version 1.1.0 --to web2"
+    pair.lading("hosts", "exclude", "web2", "--reason", "no power again")
+    assert f"it misses {pair.name} 1.1.0 of production" in pair.lading("where", pair.name).stdout, "nobody has made it good"
+    again = pair.lading("hosts", "include", "web2", "-C", str(pair.folder.parent), "--yes", "--json")
+    assert json.loads(again.stdout)["next"] == [command]
     brought = pair.lading(*command.split()[1:], "--yes")
     assert brought.returncode == 0, brought.stderr
     assert pair.versions() == {("web1", "1.1.0", "healthy"), ("web2", "1.1.0", "healthy")}
     assert pair.lading("resume", pair.name, "--to", "production").stdout.startswith("nothing is open on web1, web2")
+
+    pair.lading("hosts", "exclude", "web2", "--reason", "once more")
+    assert pair.lading("stop", f"{pair.name}/web", "--to", "production", "--yes").returncode == 0
+    assert f"it misses that web of {pair.name} was stopped in production" in pair.lading("where", pair.name).stdout
+    returned = pair.lading("hosts", "include", "web2", "--yes", "--json")
+    assert json.loads(returned.stdout)["next"] == [f"lading stop {pair.name}/web --to web2"], returned.stderr
+    assert pair.lading("stop", f"{pair.name}/web", "--to", "web2", "--yes").returncode == 0
+    assert {row["state"] for row in pair.where() if row["service"] == "web"} == {"stopped"}
