@@ -348,7 +348,9 @@ def test_a_host_of_the_same_name_in_another_fleet_file_is_not_excluded(person: P
     env = {"LADING_CONFIG": str(other)}
     asked = person.lading("rollback", "shop", "--to", "web2", "--yes", env=env)
     assert (asked.returncode, "web2 (127.0.0.1:2)" in asked.stderr) == (6, True), "it is asked, and does not answer"
-    assert person.lading("hosts", "include", "web2", "--yes", env=env).stdout == "web2 is not excluded; nothing was changed\n"
+    included = person.lading("hosts", "include", "web2", "--yes", env=env)
+    assert included.stdout == "web2 is not excluded; nothing was changed\n"
+    assert "web2 at 127.0.0.1:2 is another host for the ledger than the web2 at 127.0.0.1:1, which is excluded since" in included.stderr
     assert person.lading("rollback", "shop", "--to", "web2", "--yes").returncode == 4
 
 

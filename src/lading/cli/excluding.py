@@ -83,6 +83,7 @@ def include(config: str, directory: Path, host: str, reason: str, *, yes: bool, 
             found = await excluding.look(context, host)
             if found is None:
                 _not_excluded(host, as_json=as_json)
+                session.notes(context)
                 return 0
             _confirmed(found, yes=yes)
             now = await excluding.include(context, found, reason)

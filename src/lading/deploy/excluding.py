@@ -88,6 +88,7 @@ async def look(context: contexts.Context, host: str) -> Returning | None:
     kept = _ledger(context)
     one = (await context.excluded()).get(host)
     if one is None:
+        context.notes.extend(_namesakes(host, context.place_of(host), await kept.excluded()))
         return None
     seen = await observe.fleet(
         context.transport, [inventory.hosts[host]], state_dir=context.settings.state_dir, engines=context.engines, facts=False,
@@ -97,6 +98,12 @@ async def look(context: contexts.Context, host: str) -> Returning | None:
     there = seen.hosts[host].apps
     current = {name: app.current for name, app in there.items() if app.current is not None}
     return await _returning(context, one, (await kept.missed({host: one}))[host], current)
+
+
+def _namesakes(host: str, place: str, excluded: Sequence[exclusion.Exclusion]) -> list[str]:
+    """The excluded hosts of the same name elsewhere: another fleet file's, or this one before it was moved (pure)."""
+    return [f"{host} at {place} is another host for the ledger than the {host} at {one.place}, which is {one.words}"
+            for one in excluded if one.host == host]
 
 
 async def _returning(
