@@ -115,12 +115,13 @@ def test_a_deployment_that_is_open_on_an_excluded_host_is_not_lost(pair: App, la
 
     elsewhere = pair.lading("hosts", "include", "web2", "-C", str(pair.folder.parent), "--yes", "--json")
     assert elsewhere.returncode == 0, elsewhere.stderr
-    [command] = json.loads(elsewhere.stdout)["next"]
+    [resume, command] = json.loads(elsewhere.stdout)["next"]
+    assert (resume, "is open there" in elsewhere.stderr) == (f"lading resume {pair.name}", True), "it is open, whatever runs"
     assert command == f"lading deploy {pair.name} --version 1.1.0 --to web2"
     pair.lading("hosts", "exclude", "web2", "--reason", "no power again")
     assert f"it misses {pair.name} 1.1.0 of production" in pair.lading("where", pair.name).stdout, "nobody has made it good"
     again = pair.lading("hosts", "include", "web2", "-C", str(pair.folder.parent), "--yes", "--json")
-    assert json.loads(again.stdout)["next"] == [command]
+    assert json.loads(again.stdout)["next"] == [resume, command]
     brought = pair.lading(*command.split()[1:], "--yes")
     assert brought.returncode == 0, brought.stderr
     assert pair.versions() == {("web1", "1.1.0", "healthy"), ("web2", "1.1.0", "healthy")}

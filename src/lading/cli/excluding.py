@@ -111,7 +111,9 @@ def _confirmed(found: excluding.Returning, *, yes: bool) -> None:
             (one.deployment, one.verb, one.app, one.version or "-", one.destination, one.result) for one in found.missed],
             error=True, fold=("destination",))
     _say_lacks(found.lacks)
-    if not found.lacks:
+    for app, deployment in found.open.items():
+        terminal.err(f"deployment {deployment} of {app} is open there: lading resume {app}")
+    if not found.lacks and not found.open:
         terminal.err("it lacks nothing of what was deployed meanwhile, as far as this ledger knows")
     prompts.must_answer(yes)
     if not yes and not terminal.confirm(f"Include {host} again?"):
@@ -158,7 +160,9 @@ def _show(context: contexts.Context, made: steps.Plan) -> None:
 def _included(found: excluding.Returning, tried: list[excluding.Tried], *, as_json: bool) -> int:
     """Say how it ended, and what is left to type; the exit code."""
     good = [one.lack for one in tried if one.is_good]
-    left = list(dict.fromkeys(lack.command for lack in found.lacks if lack not in good))
+    ended = {lack.missed.app for lack in good}  # a deployment ends what is open before it begins
+    resumed = [f"lading resume {app}" for app in found.open if app not in ended]
+    left = list(dict.fromkeys([*resumed, *(lack.command for lack in found.lacks if lack not in good)]))
     if as_json:
         render.document("hosts-include", _included_json(found, tried, left))
     else:

@@ -1,6 +1,5 @@
 """Exclude a host from what is deployed, and include it again: recorded, and brought up to date from the files at hand."""
 
-import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -66,13 +65,14 @@ class Lack:
 class Returning:
     """An excluded host that answers: how it is excluded, the deployments that it has missed, and what it lacks.
 
-    *current*: app → what is deployed there.
+    *current*: app → what is deployed there; *open*: app → the deployment that has not ended there.
     """
 
     exclusion: exclusion.Exclusion
     missed: tuple[deployments.Deployment, ...]
     lacks: tuple[Lack, ...]
     current: Mapping[str, state.Current]
+    open: Mapping[str, str]
 
 
 async def look(context: contexts.Context, host: str) -> Returning | None:
@@ -97,7 +97,8 @@ async def look(context: contexts.Context, host: str) -> Returning | None:
         raise errors.UnreachableError(f"{host} stays excluded: {why}", f"lading check {host}", host=host, step="observe")
     there = seen.hosts[host].apps
     current = {name: app.current for name, app in there.items() if app.current is not None}
-    return await _returning(context, one, (await kept.missed({host: one}))[host], current)
+    left = {name: app.open.begun.deployment for name, app in there.items() if app.open is not None}
+    return await _returning(context, one, (await kept.missed({host: one}))[host], current, left)
 
 
 def _namesakes(host: str, place: str, excluded: Sequence[exclusion.Exclusion]) -> list[str]:
@@ -108,11 +109,11 @@ def _namesakes(host: str, place: str, excluded: Sequence[exclusion.Exclusion]) -
 
 async def _returning(
     context: contexts.Context, one: exclusion.Exclusion, missed: Sequence[deployments.Deployment],
-    current: Mapping[str, state.Current],
+    current: Mapping[str, state.Current], left: Mapping[str, str],
 ) -> Returning:
     sent = await _sent(_ledger(context), {lack.release for lack in deployments.behind(missed)})
     found = lacks(context.settings.inventory, one.host, missed, current, sent)
-    return Returning(one, tuple(missed), found, current)
+    return Returning(one, tuple(missed), found, current, left)
 
 
 async def _sent(kept: ledger.Ledger, ids: Collection[str]) -> frozenset[str]:
@@ -193,7 +194,7 @@ def _way(
     recorded = there.destination if there is not None else ""
     if len(places) <= 1 or (recorded in places and one.destination not in {*places} - {recorded}):
         return host, ""
-    return shlex.quote(one.destination), f"{host} is in several destinations, and none or another is recorded there: this goes to all of it"
+    return command.quote(one.destination), f"{host} is in several destinations, and none or another is recorded there: this goes to all of it"
 
 
 async def include(context: contexts.Context, found: Returning, reason: str) -> Returning | None:
@@ -209,7 +210,7 @@ async def include(context: contexts.Context, found: Returning, reason: str) -> R
         "", host, place=context.place_of(host), reason=reason, actor=context.actor, url=context.url, ran_by=context.ran_by))
     if missed is None:
         return None
-    return await _returning(context, found.exclusion, missed, found.current)
+    return await _returning(context, found.exclusion, missed, found.current, found.open)
 
 
 @dataclass(frozen=True, slots=True)
