@@ -74,5 +74,6 @@ def test_who_waits_takes_over_from_a_holder_that_dies(app: App) -> None:
         holder.kill()
         _, said = second.communicate(timeout=200)
     assert second.returncode == 0, said
+    assert f"of {app.name} 1.1.0 is ended: " in said, "what is done besides is told"
     assert app.versions() == {("web1", "1.0.0", "healthy")}
     assert app.lading("drift", app.name, "--to", "web1").returncode == 0

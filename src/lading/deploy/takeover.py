@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import get_args
 
 from lading import context as contexts
-from lading import errors, state
+from lading import errors, spans, state
 from lading.compose import release as releases
 from lading.deploy import approval, contradicting, ended, execution, on_host, order
 from lading.drivers.shell import observe
@@ -102,10 +102,14 @@ async def end_open(
     if not unfinished:
         return ()
     there = state.FleetState({name: seen.hosts[name] for name in unfinished})
+    for deployment in sorted(set(unfinished.values())):
+        names = ", ".join(spans.packed([name for name, one in unfinished.items() if one == deployment]))
+        context.say(f"deployment {deployment} of {app} is open on {names}: unless somebody works on it, it is ended before {before}")
     wish = Wish(override=take_lease, reason=f"before {before}")
     done = (await _end_all(context, there, wish)).ended
     for one in done:
         _check_decided(one, seen.hosts)
+        context.say(f"deployment {one.deployment} of {one.app} {one.version} is ended: {one.result}")
     return done
 
 
