@@ -35,6 +35,7 @@ SYSTEM = (
 NO_FILES = ("/memfd:", "pipe:", "socket:", "anon_inode:", "/dev/shm/")
 PROGRAMS = ("git", "docker-compose", "docker", "python")
 FINDERS = ("gcc", "ld", "collect2", "ldconfig", "objdump", "uname")  # ctypes.util.find_library, which asyncssh calls, asks these
+ASKED = "ssh"  # how hosts are reached, by `ssh -G` (0095)
 
 
 class Stage:
@@ -107,7 +108,7 @@ class Stage:
     def _known(self, path: str) -> bool:
         inside = _below(path, [str(self.top), str(self.out)])
         name = Path(path).name
-        return not inside and (name in FINDERS or any(name.startswith(one) for one in PROGRAMS))
+        return not inside and (name in (*FINDERS, ASKED) or any(name.startswith(one) for one in PROGRAMS))
 
 
 def _below(path: str, folders: list[str]) -> bool:
