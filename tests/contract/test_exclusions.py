@@ -195,14 +195,7 @@ def test_exclusions_of_another_ledger_count_by_their_time(book: Book, make: Make
 BOTH = """
 import asyncio, sys
 from pathlib import Path
-from builders import a_release, a_service
-from lading import errors, events, settings
-from lading.deploy import execution, order
-from lading.engines.compose_hosts import coordinator
-from lading.inventory import hosts
-from lading.placement import assignment
-from lading.plan import planner, steps
-from simulated_hosts import SimulatedHost, connect
+from lading import events
 from lading.ledger import ledger
 
 async def work():
@@ -233,14 +226,7 @@ def test_of_two_people_at_once_the_second_is_told_of_the_first(book: Book) -> No
 OLDER = """
 import asyncio, sys
 from pathlib import Path
-from builders import a_release, a_service
-from lading import errors, events, settings
-from lading.deploy import execution, order
-from lading.engines.compose_hosts import coordinator
-from lading.inventory import hosts
-from lading.placement import assignment
-from lading.plan import planner, steps
-from simulated_hosts import SimulatedHost, connect
+from lading import events
 
 events.KINDS = {name: kind for name, kind in events.KINDS.items() if not name.startswith(("HostEx", "HostIn"))}
 from lading.ledger import ledger
