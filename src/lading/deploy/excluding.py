@@ -166,21 +166,23 @@ def _lack(
         return Lack(one, f"lading resume {one.app}", f"{one.deployment} is not ended")
     place, why = _way(inventory, host, one, there)
     if one.verb == "remove":
-        return Lack(one, f"lading remove {one.app} --to {place}", why or "what is removed is not removed unasked")
+        typed = command.join(["lading", "remove", one.app, "--to", place])
+        return Lack(one, typed, why or "what is removed is not removed unasked")
     if one.verb in deployments.BY_HAND:
-        return Lack(one, f"lading {_by_hand(one)} --to {place}", why or "what is stopped, started or scaled by hand is done by hand")
-    command = f"lading deploy {one.app} --version {one.version} --to {place}"
+        typed = command.join(["lading", *_by_hand(one), "--to", place])
+        return Lack(one, typed, why or "what is stopped, started or scaled by hand is done by hand")
+    words = ["lading", "deploy", one.app, "--version", one.version, "--to", place]
     if one.release in sent:
-        return Lack(one, f"{command} --push-images", why or "it has images that were sent from the machine that has them")
-    return Lack(one, command, why)
+        return Lack(one, command.join([*words, "--push-images"]), why or "it has images that were sent from the machine that has them")
+    return Lack(one, command.join(words), why)
 
 
-def _by_hand(one: deployments.Deployment) -> str:
+def _by_hand(one: deployments.Deployment) -> tuple[str, str]:
     """The verb and what it is about, as it is typed."""
     for service, count in one.by_hand.items():
         what = f"{one.app}/{service}"
-        return f"start {what}" if count is None else f"scale {what}={count}" if count else f"stop {what}"
-    return f"{one.verb} {one.app}"
+        return ("start", what) if count is None else ("scale", f"{what}={count}") if count else ("stop", what)
+    return one.verb, one.app
 
 
 def _way(
@@ -194,7 +196,7 @@ def _way(
     recorded = there.destination if there is not None else ""
     if len(places) <= 1 or (recorded in places and one.destination not in {*places} - {recorded}):
         return host, ""
-    return command.quote(one.destination), f"{host} is in several destinations, and none or another is recorded there: this goes to all of it"
+    return one.destination, f"{host} is in several destinations, and none or another is recorded there: this goes to all of it"
 
 
 async def include(context: contexts.Context, found: Returning, reason: str) -> Returning | None:
