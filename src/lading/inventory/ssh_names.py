@@ -6,7 +6,7 @@ WHY = "cannot be used: a leading -, blanks, commas and the signs of a shell stan
 HINT = "write the host's name or address, and the user's name, as they are"
 # OpenSSH's own rules, and the signs that a shell fills in from variables and files: what comes of them may be an option
 _NO_HOST = re.compile(r"^-|[\s\x00-\x1f\x7f'\"`$\\;&<>|(){},*?!#~]")
-_NO_USER = re.compile(r"^-|[\x00-\x1f\x7f'\"`$;&<>|(){}*?]|\s-|\\\Z")
+_NO_USER = re.compile(r"^-|[\s\x00-\x1f\x7f'\"`$;&<>|(){}*?]|\\\Z")
 
 
 def is_host(text: str) -> bool:

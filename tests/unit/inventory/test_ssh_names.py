@@ -21,7 +21,7 @@ def test_what_is_no_host(text: str) -> None:
     assert not ssh_names.is_jump(f"gate;{text}")
 
 
-@pytest.mark.parametrize("text", ["me", "DOMAIN\\me", "first last", "me@example.com", "a,b", "a#b", "me%x", ""])
+@pytest.mark.parametrize("text", ["me", "DOMAIN\\me", "me@example.com", "a,b", "a#b", "me%x", ""])
 def test_users(text: str) -> None:
     assert ssh_names.is_user(text)
 
