@@ -153,7 +153,7 @@ def test_one_document_on_stdout(app: App) -> None:  # the contract of --json
     done = app.deploy("1.0.0", "--json", "--reason", "first")
     deployed = json.loads(done.stdout)
     assert set(deployed) == {"v", "deployment", "app", "version", "release", "destination", "result", "started", "finished",
-                             "actor", "reason", "hosts", "note"}
+                             "actor", "reason", "hosts", "note", "excluded"}
     assert (deployed["release"], deployed["reason"]) == (told["release"], "first")
     assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{4}", deployed["deployment"])
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", deployed["started"])

@@ -59,7 +59,7 @@ class Canary:
             self.app.lab.exec(host, "timeout 100 sh -c 'while pgrep -f \"[t]imeout -k 10\"; do sleep 0.1; done'")
 
     def _argv(self, words: Sequence[str]) -> list[str]:
-        return ["/bin/sh", "-c", '. "$0"; exec "$@"', str(self.folder / "environment"), *LADING, "-v", *words]
+        return ["/bin/sh", "-c", '. "$0"; exec "$@"', str(self.folder / "environment"), *LADING, "-vv", *words]
 
     def in_text(self, text: str) -> set[str]:
         """The kinds of secret that a text holds."""

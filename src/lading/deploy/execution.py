@@ -48,8 +48,7 @@ async def carry_out(
             raise errors.NotConfirmedError("not confirmed; nothing was changed", "answer y, or add --yes")
         await check()
         await _keep_release(context, order)
-        going_to = {name: order.hosts[name] for name in plan.hosts}
-        await context.begin(_planned(context, order, commit, round(prepared, 3)), going_to)
+        await context.begin(_planned(context, order, commit, round(prepared, 3)), order.hosts)
     except errors.RefusedError as refused:
         await context.record(_refusal(order, refused))
         raise
