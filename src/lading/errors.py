@@ -219,6 +219,11 @@ class HostKeyError(TransportError):
     kind = "host_key"
 
 
+def of_another_key(then: str) -> str:
+    """What to do about a host that shows another key than the one that is known; *then*: what to type if it is the host's."""
+    return f"either the server was set up anew, or somebody sits in between: ask its operator for the fingerprint; if it was set up anew: {then}"
+
+
 class ShellError(TransportError):
     """The login shell on the host does not run what it is sent; nothing was run there."""
 

@@ -88,6 +88,7 @@ async def test_a_changed_key(server: sshd_server.Sshd, connect: Connect, tmp_pat
         await hello(connect(), server.host())
     assert "set up anew" in caught.value.hint
     assert "in between" in caught.value.hint
+    assert caught.value.hint.endswith("lading hosts trust web1 --replace")
     assert server.logins() == 0
 
 

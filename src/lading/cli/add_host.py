@@ -81,7 +81,7 @@ def _looked(path: Path, text: str, pins: Path, host: hosts.Host, *, yes: bool) -
     trial = _beside(path, text)
     code = 1
     try:
-        code = looks_good(trial, (host.name,), yes=yes)
+        code = looks_good(trial, (host.name,), yes=yes, new_in=pins)
     finally:
         trial.unlink()
         if code:
@@ -106,9 +106,9 @@ def _put_back(pins: Path, kept: bytes | None) -> None:
         pins.write_bytes(kept)
 
 
-def looks_good(path: Path, names: tuple[str, ...], *, yes: bool) -> int:
-    """Pin the keys of a fleet file's hosts and check them, all without *names*; the exit code."""
-    code = host_keys.trust(str(path), names, yes, False)
+def looks_good(path: Path, names: tuple[str, ...], *, yes: bool, new_in: Path | None = None) -> int:
+    """Pin the keys of a fleet file's hosts and check them, all without *names*; the exit code. *new_in*: see `host_keys.trust`."""
+    code = host_keys.trust(str(path), names, yes, False, new_in=new_in)
     return code or session.run(_check(str(path), names))
 
 

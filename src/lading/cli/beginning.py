@@ -132,7 +132,7 @@ def _looked(path: Path, first: First, *, yes: bool) -> int:
         pins = path.parent / PINS
         if pins.exists():
             shutil.copyfile(pins, trial.parent / PINS)
-        code = add_host.looks_good(trial, (), yes=yes)
+        code = add_host.looks_good(trial, (), yes=yes, new_in=pins)
         if code:
             terminal.err(f"{path} was not written: {first.host.name} is not ready")
             terminal.err(" hint: mend what the table says, then the same again; or, to write it all the same: --no-check")

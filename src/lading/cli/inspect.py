@@ -13,8 +13,14 @@ from lading.queries import logs as log_lines
 from lading.queries import where as places
 
 
+def _as_arguments(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> None:
+    if given:
+        raise errors.InputError("check takes hosts and destinations as they are, without --to", f"lading check {' '.join(given)}")
+
+
 @click.command()
 @click.argument("dest", nargs=-1, shell_complete=completing.destinations)
+@click.option("--to", multiple=True, hidden=True, expose_value=False, callback=_as_arguments)
 @options.json_option
 @options.verbose_option
 @click.pass_obj

@@ -22,8 +22,14 @@ to_option = click.option("--to", multiple=True, metavar="DEST", shell_complete=c
                               "A change needs none where lading.yaml has one destination.")
 
 
-def _app(_ctx: click.Context, _param: click.Parameter, name: str) -> str:
-    return check_app(name)
+def _app(ctx: click.Context, _param: click.Parameter, given: str) -> str:
+    name, slash, service = given.partition("/")
+    if slash and command.APP.fullmatch(name) and service:
+        verb = f"lading {ctx.info_name} {name}"
+        has_service = any(one.name == "service" for one in ctx.command.params)
+        raise errors.InputError(f"{given[:128]!r} is a service, and {ctx.info_name} wants an app",
+                                f"{verb} --service {service}" if has_service else verb)
+    return check_app(given)
 
 
 def check_app(name: str) -> str:

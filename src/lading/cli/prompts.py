@@ -51,15 +51,15 @@ def confirmer(answer: Answer, question: str, show: Callable[["steps.Plan"], None
     return confirm
 
 
-def must_answer(answered: bool) -> None:
-    """Refuse before anything is contacted if a question could not be answered.
+def must_answer(answered: bool, *, planned: bool = False) -> None:
+    """Refuse before anything is contacted if a question could not be answered; *planned*: the verb has a --plan.
 
     Raises:
         NotConfirmedError: no terminal, and neither --yes nor --plan.
     """
     if not answered and not interactive():
-        raise errors.NotConfirmedError("there is no terminal to ask at; nothing was changed",
-                                       "add --yes, or --plan HASH of the plan that was looked at")
+        more = ", or --plan HASH of the plan that was looked at" if planned else ""
+        raise errors.NotConfirmedError("there is no terminal to ask at; nothing was changed", f"add --yes{more}")
 
 
 def must_ask(destination: str, yes: bool) -> None:

@@ -290,8 +290,7 @@ class Target:
             return errors.HostKeyError(f"{name}'s key is not known", f"lading hosts trust {name}", host=name)
         return errors.HostKeyError(
             f"{name} shows another key than the one in {self._trust.where}",
-            f"either the server was set up anew, or somebody sits in between: ask its operator for the fingerprint; if "
-            f"it was set up anew, remove the old line and: lading hosts trust {name}", host=name,
+            errors.of_another_key(f"lading hosts trust {name} --replace"), host=name,
         )
 
     async def _denied(self) -> errors.AuthenticationError:

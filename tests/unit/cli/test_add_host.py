@@ -6,7 +6,7 @@ import click.testing
 import pytest
 
 from lading import errors
-from lading.cli import main
+from lading.cli import host_keys, main
 
 FLEET = """lading: 1
 hosts: {web1: {address: a}}
@@ -64,3 +64,51 @@ def test_a_file_that_is_there_stays(fleet: Path) -> None:
     with pytest.raises(errors.SettingsError, match="names no host at h"):
         ran("init", "--host", "h")
     assert fleet.read_text() == FLEET
+
+
+KEY, OTHER = "AAAAC3NzaC1lZDI1NTE5AAAAIOld", "AAAAC3NzaC1lZDI1NTE5AAAAINew"
+SHOWN = [("ssh-ed25519", "SHA256:new", f"[10.0.0.1]:2222 ssh-ed25519 {OTHER}")]
+
+
+def pinned(new_in: Path | None, *, yes: bool = False, replace: bool = False) -> list[str]:
+    return host_keys._pin("web2", SHOWN, [f"[10.0.0.1]:2222 ssh-ed25519 {KEY}", "[10.0.0.1]:2222 broken", "web1 a b"], yes, replace, new_in)
+
+
+@pytest.mark.parametrize(("new_in", "typed"), [
+    (None, "lading hosts trust web2 --replace"),
+    (Path("/my fleet/known_hosts"), "ssh-keygen -f '/my fleet/known_hosts' -R '[10.0.0.1]:2222'"),
+])
+def test_another_key_is_refused_with_what_can_be_typed(new_in: Path | None, typed: str) -> None:
+    with pytest.raises(errors.HostKeyError, match="web2 shows another key .*: ssh-ed25519 SHA256:.*, now SHA256:new") as caught:
+        pinned(new_in)
+    assert caught.value.hint == errors.of_another_key("").rstrip() + " " + (f"remove the old line, then the same again: {typed}" if new_in else typed)
+
+
+def test_what_a_key_replaces_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert pinned(None, yes=True, replace=True) == ["web1 a b", SHOWN[0][2]]
+    said = capsys.readouterr().out
+    assert "web2: pinned until now: ssh-ed25519 SHA256:" in said and "web2: pinned until now: a line that cannot be read" in said
+    with pytest.raises(errors.NotConfirmedError):
+        pinned(None, replace=True)
+    assert "Replace the pinned keys of web2 by these?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [
+    ("--config", "new.yaml", "init", "--host", "ann@h"), ("hosts", "add", "web2", "h"), ("hosts", "trust", "web1"),
+])
+def test_without_a_terminal_a_verb_that_has_no_plan_asks_for_yes_alone(words: tuple[str, ...], fleet: Path) -> None:
+    with pytest.raises(errors.NotConfirmedError) as caught:
+        ran(*words)
+    assert caught.value.hint == "add --yes"
+
+
+@pytest.mark.parametrize(("words", "message", "hint"), [
+    (("logs", "shop/web"), "'shop/web' is a service, and logs wants an app", "lading logs shop --service web"),
+    (("where", "shop/web"), "is a service, and where wants an app", "lading where shop"),
+    (("logs", "Shop/web"), "cannot be called", "a-z"),
+    (("check", "--to", "web2"), "without --to", "lading check web2"),
+])
+def test_words_that_were_meant_otherwise_are_told_as_they_are_typed(words: tuple[str, ...], message: str, hint: str) -> None:
+    with pytest.raises(errors.InputError, match=message) as caught:
+        ran(*words)
+    assert caught.value.hint.startswith(hint)
