@@ -138,3 +138,12 @@ def test_the_only_destination_need_not_be_named(shop: Project) -> None:
     assert wrong["kind"] != "input", json.dumps(wrong)  # it went on to the registry
     assert planned(shop, fleet=TWO)["message"] == "no destination was given"
     assert "production, staging" in planned(shop, fleet=TWO)["hint"]
+
+
+@pytest.mark.parametrize(("words", "kind", "said"), [
+    ((), "compose", "VERSION is not set"), (("--version", "1"), "not_confirmed", "there is no terminal to ask at"),
+])
+def test_a_version_that_is_lacking_is_said_before_the_yes_that_is(words: tuple[str, ...], kind: str, said: str, shop: Project) -> None:
+    wrong = shop.lading("deploy", "--json", *words).told["error"]
+    assert (wrong["kind"], said in wrong["message"]) == (kind, True), wrong
+    assert ("--plan HASH" in wrong["hint"]) is (kind == "not_confirmed")

@@ -15,7 +15,7 @@ from lading import found as finding
 from lading.bootstrap import LedgerUse
 from lading.cli import completing, options, progress, prompts, render, render_plan, session, terminal
 from lading.deploy import adopt as adopting
-from lading.deploy import approval, bundling, by_hand, ended, takeover
+from lading.deploy import approval, bundling, by_hand, ended, resolution, takeover
 from lading.deploy import deploy as deployment
 from lading.deploy import remove as removing
 from lading.deploy import repair as repairing
@@ -144,11 +144,18 @@ def deploy(ctx: click.Context, /, yes: bool, approved: str, as_json: bool, dry_r
         code: int = ctx.invoke(plan, as_json=as_json, **words)
         return code
     answer = prompts.Answer(yes, approved)
-    prompts.must_answer(answer.given)
     request = asked(reason=reason, take_lease=take_lease, accepted=accepted, **words)
+    _must_answer(ctx.obj, answer, request)
     question = "Deploy {plan.app} {plan.version} to {plan.destination} ({hosts} hosts)?"
     return change(
         ctx.obj, request.directory, answer, as_json, question, lambda c: deployment.deploy(c, request), patience=patience)
+
+
+def _must_answer(config: str, answer: prompts.Answer, request: Request) -> None:
+    """As `prompts.must_answer`, but that there is no version is said first: with --yes it would be the next refusal."""
+    if not answer.given and not prompts.interactive():
+        resolution.check_version(finding.fleet(os.environ, request.directory, config), os.environ, request)
+    prompts.must_answer(answer.given, planned=True)
 
 
 def _one_of(dry_run: bool, approved: str) -> None:
@@ -230,7 +237,7 @@ def adopt(config: str, /, app: str, yes: bool, approved: str, as_json: bool, dry
     if dry_run:
         return session.run(look())
     answer = prompts.Answer(yes, approved)
-    prompts.must_answer(answer.given)
+    prompts.must_answer(answer.given, planned=True)
     question = "Adopt {plan.app} as {plan.version} on {plan.destination} ({hosts} hosts)? No container is touched."
     return change(config, request.directory, answer, as_json, question, lambda c: adopting.adopt(c, request))
 
@@ -345,7 +352,7 @@ def _plan_or_change(
     _one_of(dry_run, approved)
     if not dry_run:
         answer = prompts.Answer(yes, approved)
-        prompts.must_answer(answer.given)
+        prompts.must_answer(answer.given, planned=True)
         return change(config, Path(), answer, as_json, question, act, patience=patience)
 
     async def work() -> int:

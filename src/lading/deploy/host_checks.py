@@ -15,11 +15,12 @@ KNOWN_FORMATS = ("", "1")
 
 
 def check_reachable(
-    seen: state.FleetState, *, readable: bool = True, accepted: Collection[str] = ()
+    seen: state.FleetState, *, readable: bool = True, accepted: Collection[str] = (), named: Collection[str] = ()
 ) -> None:
     """All hosts must answer before anything begins, and (*readable*) say what is deployed there.
 
-    *accepted*: hosts that are put right by what is deployed now, whatever they lack.
+    *accepted*: hosts that are put right by what is deployed now, whatever they lack. *named*: hosts that `--to` names
+    themselves, which cannot be left out.
 
     Raises:
         TransportError: one does not; of the kind that its answer was.
@@ -27,7 +28,7 @@ def check_reachable(
         PreflightError: two of them are one machine.
     """
     for name, host in seen.hosts.items():
-        _check_answer(name, host)
+        _check_answer(name, host, others=len(seen.hosts) > 1 and name not in named)
     _check_distinct(seen)
     for name, host in seen.hosts.items():
         if not readable:
@@ -56,14 +57,18 @@ def _check_distinct(seen: state.FleetState) -> None:
         known[machine] = name
 
 
-def _check_answer(name: str, host: state.HostState) -> None:
+def _check_answer(name: str, host: state.HostState, *, others: bool) -> None:
+    """Refuse a host that has not answered as a host does; *others*: without it there are others to go on with."""
     if host.error_kind == "format":
         raise errors.ForeignError(host.error, "install the newer lading", host=name, step="observe")
     if not host.reachable:
         kinds = {kind.kind: kind for kind in
                  (errors.UnreachableError, errors.AuthenticationError, errors.HostKeyError)}
         kind = kinds.get(host.error_kind, errors.CommandError)
-        raise kind(host.error, host.error_hint or f"lading check {name}", host=name, step="observe")
+        hint = host.error_hint or f"lading check {name}"
+        if kind is errors.UnreachableError and others:
+            hint += f"; to go on without it: lading hosts exclude {name} --reason …"
+        raise kind(host.error, hint, host=name, step="observe")
     if host.facts.state_format not in KNOWN_FORMATS:
         found, known = host.facts.state_format, KNOWN_FORMATS[-1]
         raise errors.ForeignError(

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -86,7 +86,7 @@ async def prepare(context: contexts.Context, request: Request) -> Prepared:
     resolved = await resolution.resolve(context, request)
     contradicting.check_names(request.accepted, resolved.chosen)
     nonce = secrets.token_hex(16)
-    observed = await _observe(context, resolved, nonce, request.accepted)
+    observed = await _observe(context, resolved, nonce, request)
     policy.check(resolved.app, observed.added, resolved.destination.allowed)
     ours = partial(is_ours, context, resolved.destination)
     name = identity.name(resolved.reading, observed.seen, ours, beside=request.take_over)
@@ -112,22 +112,22 @@ async def prepare(context: contexts.Context, request: Request) -> Prepared:
 
 
 async def _observe(
-    context: contexts.Context, resolved: resolution.Resolved, nonce: str, accepted: Collection[str]
+    context: contexts.Context, resolved: resolution.Resolved, nonce: str, request: Request
 ) -> _Observed:
     """Look at the hosts: what runs there, what lies where the project mounts, where links lead."""
     reading = resolved.reading
-    visible = mounted.of_reading(reading)
+    visible, named = mounted.of_reading(reading), hosts.split_names(request.to)
     look = partial(
         contradicting.look, context, resolved.chosen, resolved.app, nonce=nonce,
         binds=_paths_of_hosts(reading), sources=list(visible.sources),
         volumes=sorted(one.name for one in reading.project.volumes.values()))
     places = {*reading.binds, *reading.host_data, *_secret_files(reading)}
     seen, wrong = await look(data=sorted(places))
-    host_checks.check_reachable(seen, accepted=accepted)
+    host_checks.check_reachable(seen, accepted=request.accepted, named=named)
     below = _below(reading, seen)
     if below - places:  # rarely so: only then it is asked what lies there
         seen, wrong = await look(data=sorted(places | below))
-        host_checks.check_reachable(seen, accepted=accepted)
+        host_checks.check_reachable(seen, accepted=request.accepted, named=named)
 
     added: list[rights.Right] = []
     for host in seen.hosts.values():

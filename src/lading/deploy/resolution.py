@@ -127,6 +127,19 @@ def read_project(
     return read.read_files(find_files(environment, request, destination, fleet))
 
 
+def check_version(fleet: settings.Settings, environment: Mapping[str, str], request: Request) -> None:
+    """Refuse a project whose images need a version that nobody gives; no host is asked.
+
+    Raises:
+        InputError: so it is, or the files or the destination are wrong.
+    """
+    if fleet.inventory.undecided(request.to):
+        return  # a host in several destinations: only a look at it says which
+    found = find_files(environment, request, fleet.inventory.choose_ruled(request.to)[0], fleet)
+    if found.lacks_version:
+        read.read_files(found)
+
+
 def find_files(
     environment: Mapping[str, str], request: Request, destination: hosts.Destination,
     fleet: settings.Settings | None = None, *, beside: Path | None = None,
