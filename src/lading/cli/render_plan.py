@@ -16,7 +16,7 @@ def plan(made: steps.Plan) -> None:
         assignment(made.assignment)
         approvable(made)
         return
-    terminal.err(f"{made.app} {made.version} → {made.destination}, release {canonical.short(made.release)}")
+    terminal.err(_heading(made))
     assignment(made.assignment)
     terminal.err("")
     groups: dict[tuple[str, str, str, str], list[str]] = {}
@@ -42,6 +42,13 @@ def plan(made: steps.Plan) -> None:
     for warning in made.warnings:
         terminal.err(f"note: {warning}")
     approvable(made)
+
+
+def _heading(made: steps.Plan) -> str:
+    """What a plan is about: which version goes where; of one that removes, from where."""
+    if made.verb == "remove":
+        return f"remove {' '.join(filter(None, [made.app, made.version]))} from {made.destination}"
+    return f"{made.app} {made.version} → {made.destination}, release {canonical.short(made.release)}"
 
 
 def assignment(made: assignments.Assignment) -> None:
@@ -86,9 +93,7 @@ def ended(done: endings.Ended) -> None:
         render.table(("host", "result", "runs now", "why"),
                      [(name, h.result, _runs(done, h), h.error) for name, h in report.outcome.hosts.items()],
                      error=True, fold=("why",))
-    count = len(report.outcome.hosts)
-    words = f"{done.app} {done.version} → {done.destination}: {done.result} ({count} host{'s' if count != 1 else ''})"
-    terminal.out(words + (f", deployment {done.deployment}" if done.deployment else ""))
+    terminal.out(_outcome(done) + (f", deployment {done.deployment}" if done.deployment else ""))
     for one in done.excluded:
         terminal.err(f" note: {one.host} was left out: it is {one.words}")
     if done.note:
@@ -96,6 +101,17 @@ def ended(done: endings.Ended) -> None:
     hints = _hints(done)
     if done.result in hints:
         terminal.err(f" hint: {hints[done.result]}")
+
+
+def _outcome(done: endings.Ended) -> str:
+    """What came of which app, where."""
+    count = len(done.report.outcome.hosts)
+    hosts = f"({count} host{'s' if count != 1 else ''})"
+    if done.verb != "remove":
+        return f"{done.app} {done.version} → {done.destination}: {done.result} {hosts}"
+    if done.result == "succeeded":
+        return f"{done.app}: removed from {done.destination} {hosts}"
+    return f"remove {done.app} from {done.destination}: {done.result} {hosts}"
 
 
 def _runs(done: endings.Ended, host: events.HostOutcome) -> str:

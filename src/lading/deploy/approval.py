@@ -2,16 +2,18 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lading import canonical, disk, errors, settings, shape
+from lading import canonical, disk, errors, events, settings, shape
 from lading import context as contexts
+from lading.ledger import deployments
 from lading.plan import difference, steps
 
 KEPT = 50  # printed plans that stay
 LIMIT = 16 << 20
+RECENT = 10  # deployments of an app that are looked through
 
 
 def keep(environment: Mapping[str, str], plan: steps.Plan) -> None:
@@ -30,10 +32,33 @@ def keep(environment: Mapping[str, str], plan: steps.Plan) -> None:
         return
 
 
-def check(context: contexts.Context, plan: steps.Plan) -> None:
+async def carried_out_as(context: contexts.Context, plan: steps.Plan) -> str:
+    """The deployment that has carried out the approved plan of *plan*'s app already; "" if *plan* is it, or none is known.
+
+    Only the app's last deployments are looked at, and a ledger that cannot be read says nothing.
+    """
+    wanted = context.approved
+    if wanted in ("", plan.hash) or context.ledger is None:
+        return ""
+    try:
+        for row in await context.ledger.history(plan.app, RECENT):
+            if row.result == "succeeded" and _is_of(wanted, await context.ledger.events(row.deployment)):
+                return row.deployment
+    except errors.LedgerError:
+        return ""
+    return ""
+
+
+def _is_of(wanted: str, told: Sequence[deployments.Stored]) -> bool:
+    """Whether the plan of a deployment is the one that is wanted."""
+    return any(isinstance(one.event, events.DeploymentPlanned) and one.event.plan.startswith(wanted) for one in told)
+
+
+def check(context: contexts.Context, plan: steps.Plan, done: str = "") -> None:
     """Refuse a plan that is not the approved one; without an approval by hash every plan is good here.
 
     Two plans with the same 12 digits can be made on purpose: a beginning only stands for a plan that this user was shown.
+    *done*: the deployment that has carried out the approved one, if one is known.
 
     Raises:
         PlanChangedError: so it is; what is different is said where the approved plan is known.
@@ -49,12 +74,13 @@ def check(context: contexts.Context, plan: steps.Plan) -> None:
         raise errors.NotConfirmedError(
             f"--plan {wanted} is only the beginning of a hash, and not of one plan that this user was shown here; nothing was changed",
             "give all 64 digits: lading plan prints them with --json, and where stdout is no terminal")
-    if before is None:
-        told = f"what it was is not known here; now it is: {'; '.join(difference.summary(plan.as_json()))}"
-    else:
-        told = "; ".join(difference.between(before, plan.as_json()))
+    if done:
+        raise errors.PlanChangedError(f"plan {canonical.short(wanted)} was carried out already, as {done}",
+                                      f"lading show {done}; what is left to do: lading plan")
+    unknown = "; what it was is not known here, now it is" if before is None else ""
+    told = difference.summary(plan.as_json()) if before is None else difference.between(before, plan.as_json())
     raise errors.PlanChangedError(
-        f"the plan is not {canonical.short(wanted)} any more but {canonical.short(plan.hash)}: {told}",
+        "\n".join([f"the plan is not {canonical.short(wanted)} any more but {canonical.short(plan.hash)}{unknown}:", *told]),
         f"look at it (lading plan, or --dry-run), then --plan {canonical.short(plan.hash)}")
 
 

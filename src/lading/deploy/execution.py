@@ -38,7 +38,7 @@ async def carry_out(
         RefusedError, TransportError, LedgerError: before anything was changed.
     """
     started, plan = contexts.now(), order.plan
-    approval.check(context, plan)
+    approval.check(context, plan, await approval.carried_out_as(context, plan))
     if plan.empty:
         return _unchanged(context, order, started)
     prepared = time.monotonic() - context.began
@@ -187,5 +187,5 @@ def _ended(
     return ended.Ended(
         order.deployment, plan.app, plan.version, plan.release, plan.destination, result, started,
         contexts.now(), context.actor, order.reason, report, versions=plan.versions,
-        excluded=plan.assignment.excluded,
+        excluded=plan.assignment.excluded, verb=plan.verb,
     )

@@ -1,24 +1,35 @@
 """What is different between two documents of `plan --json`, in words (pure)."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from lading import canonical
+from lading import canonical, spans
 
-SHOWN = 12  # differences that are told; of more their number
-PLAIN = ("verb", "app", "version", "release", "destination", "source", "hosts", "batches", "delay", "previous")
+SHOWN = 7  # differences that are told; of more their number
+WIDE = 160  # characters of one
+PLAIN = {
+    "verb": "verb", "app": "app", "version": "version", "destination": "destination", "source": "source", "hosts": "hosts",
+    "batches": "batches", "delay": "seconds between batches",
+}
+"""What is told as it is, old → new: the key of the document, and its name for people."""
+Told = tuple[str, str]
+"""A host, "" where it is about all of them, and what is to be said of it."""
 
 
 def between(approved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Everything in which two plans differ, each in a line; the approved one comes first."""
-    found = [f"{key}: {_value(approved.get(key))} → {_value(now.get(key))}" for key in PLAIN
-             if _form(approved.get(key)) != _form(now.get(key))]
-    for key, says in (("changes", _change), ("steps", _step), ("rights", _value), ("warnings", str)):
-        before, after = _lines(approved.get(key), says), _lines(now.get(key), says)
-        found += [f"approved, but not planned any more: {one}" for one in before if one not in after]
-        found += [f"not approved: {one}" for one in after if one not in before]
-    return _some([*_excluded(approved, now), *found] or ["its format"])
+    """In what two plans differ, each in a line, for people: the steps are named only where nothing else says it."""
+    found = _excluded(approved, now)
+    found += [f"{name}: {_value(approved.get(key))} → {_value(now.get(key))}" for key, name in PLAIN.items() if _differs(key, approved, now)]
+    found += _grouped("", [(host, "another release runs there than before") for host in _other(approved.get("previous"), now.get("previous"))])
+    before, after = dict.fromkeys(_told(approved)), dict.fromkeys(_told(now))
+    found += _grouped("no longer", [one for one in before if one not in after])
+    found += _grouped("new", [one for one in after if one not in before])
+    if not found and _differs("release", approved, now):
+        found = [f"release: {_value(approved.get('release'))} → {_value(now.get('release'))}"]
+    if not found and _differs("steps", approved, now):
+        found = ["the steps by which it is done: lading plan --json"]
+    return _some(found or ["its format"])
 
 
 def _excluded(approved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -32,28 +43,56 @@ def summary(now: Mapping[str, Any]) -> list[str]:
     """A plan in a few lines, where there is nothing to compare it with."""
     head = (f"{now.get('verb')} {now.get('app')} {now.get('version')} to {now.get('destination')} "
             f"({', '.join(map(str, now.get('hosts') or ()))})")
-    return _some([head, *_lines(now.get("changes"), _change)])
+    return _some([head, *_grouped("", list(_changes(now)))])
 
 
 def _some(found: Sequence[str]) -> list[str]:
-    """The first of many, and how many there are besides."""
-    if len(found) <= SHOWN:
-        return list(found)
-    return [*found[:SHOWN], f"and {len(found) - SHOWN} more"]
+    """The first of many, and how many there are besides; none is longer than a person reads."""
+    lines = [one if len(one) <= WIDE else f"{one[:WIDE]}…" for one in found[:SHOWN]]
+    return lines if len(found) <= SHOWN else [*lines, f"and {len(found) - SHOWN} more"]
 
 
-def _lines(values: Any, says: Any) -> list[str]:
-    return [says(one) for one in values] if isinstance(values, list | tuple) else []
+def _differs(key: str, approved: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    return _form(approved.get(key)) != _form(now.get(key))
 
 
-def _change(one: Mapping[str, Any]) -> str:
-    where = " ".join(str(one.get(key)) for key in ("host", "service", "field") if one.get(key))
-    return f"{where}: {_value(one.get('old'))} → {_value(one.get('new'))}"
+def _told(plan: Mapping[str, Any]) -> Iterator[Told]:
+    """What a plan says that people can use: changes of services, variables and files, images to be had, rights, notes."""
+    yield from _changes(plan)
+    for step in _rows(plan, "steps"):
+        for service, image in (step.get("images") or {}).items():
+            yield str(step.get("host")), f"{service} has to pull {canonical.short(str(image))}"
+    for right in _rows(plan, "rights"):
+        yield "", f"right: {right.get('service') or 'the project'} {right.get('right')}, {right.get('says')}"
+    for note in _rows(plan, "warnings"):
+        yield "", f"note: {note}"
 
 
-def _step(one: Mapping[str, Any]) -> str:
-    more = {key: value for key, value in one.items() if key not in ("host", "kind")}
-    return f"{one.get('host')} {one.get('kind')} {canonical.short(_form(more))}"
+def _changes(plan: Mapping[str, Any]) -> Iterator[Told]:
+    for one in _rows(plan, "changes"):
+        what = " ".join(str(one.get(key)) for key in ("service", "field") if one.get(key))
+        yield str(one.get("host")), f"{what}: {_value(one.get('old'))} → {_value(one.get('new'))}"
+
+
+def _rows(plan: Mapping[str, Any], key: str) -> Sequence[Any]:
+    found = plan.get(key)
+    return found if isinstance(found, list | tuple) else ()
+
+
+def _other(before: Any, after: Any) -> list[str]:
+    """The hosts of both plans for which they say another value."""
+    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
+        return []
+    return [host for host in after if host in before and before[host] != after[host]]
+
+
+def _grouped(lead: str, told: Sequence[Told]) -> list[str]:
+    """A line for each thing that is said, with all hosts of which it is."""
+    hosts: dict[str, list[str]] = {}
+    for host, what in told:
+        hosts.setdefault(what, []).append(host)
+    where = {what: f" ({', '.join(spans.packed(names))})" if any(names) else "" for what, names in hosts.items()}
+    return [(f"{lead}: " if lead else "") + what + where[what] for what in hosts]
 
 
 def _form(value: Any) -> str:

@@ -6,6 +6,7 @@ from lading import events
 from lading.cli import render_plan
 from lading.deploy import ended
 from lading.engines import base
+from lading.plan import steps
 
 OLD, NEW = "a" * 64, "b" * 64
 
@@ -33,3 +34,24 @@ def test_a_failure_names_version_host_reason_last_lines_and_what_to_type(capsys:
     assert said.splitlines()[:3] == [
         "shop 1.1.0 failed at web1 roll: web: unhealthy", "last lines of what failed on web1:", "  | no database"]
     assert " hint: every host is back on what it ran before; why: lading logs shop --deployment 20261130-1, lading show 20261130-1" in said
+
+
+@pytest.mark.parametrize(("result", "said"), [
+    ("succeeded", "shop: removed from production (2 hosts), deployment 20261130-1"),
+    ("partial", "remove shop from production: partial (2 hosts), deployment 20261130-1"),
+])
+def test_what_was_removed_is_not_told_as_what_was_deployed(capsys: pytest.CaptureFixture[str], result: str, said: str) -> None:
+    hosts = {name: events.HostOutcome(result, "", OLD) for name in ("web1", "web2")}  # type: ignore[arg-type]
+    render_plan.ended(ended.Ended(
+        "20261130-1", "shop", "1.0.0", "", "production", result, "", "", "ana", "", base.Report(events.Outcome(hosts)), verb="remove"))
+    assert capsys.readouterr().out == said + "\n"
+
+
+@pytest.mark.parametrize(("verb", "version", "said"), [
+    ("remove", "1.0.0", "remove shop 1.0.0 from production"), ("remove", "", "remove shop from production"),
+    ("deploy", "1.0.0", f"shop 1.0.0 → production, release {'a' * 12}"),
+])
+def test_the_heading_of_a_plan(capsys: pytest.CaptureFixture[str], verb: str, version: str, said: str) -> None:
+    hosts = {"web1": steps.HostPlan("web1", (steps.RemoveApp(),))}
+    render_plan.plan(steps.Plan("shop", version, OLD if verb == "deploy" else "", "production", hosts, (("web1",),), verb=verb))
+    assert capsys.readouterr().err.splitlines()[0] == said

@@ -8,16 +8,18 @@ from pathlib import Path
 import pytest
 
 from builders import a_journal, a_release, a_service
-from lading import context, errors, settings, state
+from lading import context, errors, events, settings, state
 from lading.cli import prompts
 from lading.deploy import approval, ended, execution, on_host, order, takeover
 from lading.inventory import hosts
+from lading.ledger import ledger
 from lading.plan import planner, steps
 from lading.transport import recorder
 
 MADE = a_release(a_service("web", "r/web:1"))
 PLAN = planner.plan(MADE, "production", {"web1": planner.plan_host("web1", MADE, {}, (), state.AppState("shop"), None)})
 OTHER = replace(PLAN, version="2", destination="staging")
+LATER = replace(PLAN, version="3")
 
 
 def called(folder: Path, approved: str) -> context.Context:
@@ -63,11 +65,11 @@ def test_the_beginning_of_a_hash_stands_only_for_a_plan_that_was_shown(tmp_path:
 def test_another_plan_is_refused_with_what_is_different(tmp_path: Path) -> None:
     approval.keep({"XDG_STATE_HOME": str(tmp_path)}, PLAN)
     said = refusal(tmp_path, PLAN.hash, OTHER)
-    assert f"not {PLAN.hash[:12]} any more but {OTHER.hash[:12]}: version: 1 → 2; destination: production → staging" in said
+    assert f"not {PLAN.hash[:12]} any more but {OTHER.hash[:12]}:\nversion: 1 → 2\ndestination: production → staging" in said
 
 
 def test_without_the_approved_plan_the_present_one_is_told(tmp_path: Path) -> None:
-    assert "what it was is not known here; now it is: deploy shop 2 to staging (web1)" in refusal(tmp_path, PLAN.hash, OTHER)
+    assert "what it was is not known here, now it is:\ndeploy shop 2 to staging (web1)" in refusal(tmp_path, PLAN.hash, OTHER)
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"hash": "other"}', "\0"])
@@ -146,3 +148,24 @@ def test_the_document_of_a_plan_is_read_back(tmp_path: Path) -> None:
     approval.keep({"XDG_STATE_HOME": str(tmp_path)}, PLAN)
     stored = json.loads((tmp_path / "lading" / "plans" / f"{PLAN.hash}.json").read_text())
     assert stored == json.loads(json.dumps(PLAN.as_json()))
+
+
+@pytest.mark.parametrize(("result", "approved", "known"), [
+    ("succeeded", PLAN.hash, True), ("succeeded", PLAN.hash[:12], True), ("failed", PLAN.hash, False), ("succeeded", OTHER.hash, False),
+])
+def test_a_plan_that_was_carried_out_is_told_with_its_deployment(tmp_path: Path, result: str, approved: str, known: bool) -> None:
+    async def refused() -> str:
+        book = await ledger.open_ledger(tmp_path / "ledger.db")
+        try:
+            await book.append(
+                events.DeploymentPlanned("20261130-120000-aaaa", verb="deploy", app="shop", version="1", release="r", destination="p",
+                                         hosts=("web1",), plan=PLAN.hash),
+                events.DeploymentEnded("20261130-120000-aaaa", result=result, hosts={"web1": result}))
+            here = replace(called(tmp_path, approved), ledger=book)
+            with pytest.raises(errors.PlanChangedError) as caught:
+                approval.check(here, LATER, await approval.carried_out_as(here, LATER))
+            return f"{caught.value.message}\n{caught.value.hint}"
+        finally:
+            await book.close()
+
+    assert ("was carried out already, as 20261130-120000-aaaa\nlading show 20261130-120000-aaaa" in asyncio.run(refused())) is known

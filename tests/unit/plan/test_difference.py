@@ -71,15 +71,27 @@ def test_differences_in_words() -> None:
     assert difference.between(document(PLAN), release)[0] == f"release: {MADE.id[:12]} → {'b' * 12}"
     told = difference.between(document(PLAN), host)
     assert told[0] == "hosts: web1 → web1, web2"
-    assert "not approved: web2 web containers: 0 → 1" in told
-    assert "approved, but not planned any more: web2 web containers: 0 → 1" in difference.between(host, document(PLAN))
+    assert "new: web containers: 0 → 1 (web2)" in told
+    assert "no longer: web containers: 0 → 1 (web2)" in difference.between(host, document(PLAN))
     assert difference.between(document(PLAN), {**document(PLAN), "v": 2}) == ["its format"]
 
 
 def test_many_differences_are_counted() -> None:
     many = tuple(steps.Change("web1", "web", f"field{n}", "a", "b") for n in range(40))
     told = difference.summary(document(replace(PLAN, hosts={"web1": replace(HOST, changes=many)})))
-    assert (len(told), told[0], told[-1]) == (13, "deploy shop 1 to production (web1)", "and 29 more")
+    assert (len(told), told[0], told[-1]) == (8, "deploy shop 1 to production (web1)", "and 34 more")
+
+
+def test_the_same_on_several_hosts_is_one_line_and_steps_are_told_only_where_nothing_else_is() -> None:
+    both = replace(PLAN, hosts={name: replace(HOST, host=name, changes=(steps.Change(name, "web", "image", "a", "b" * 200),)) for name in ("web1", "web2")})
+    (line,) = [one for one in difference.between(document(PLAN), document(both)) if one.startswith("new: web image")]
+    assert len(line) == difference.WIDE + 1
+    without_a_commit = {**document(PLAN), "steps": [one for one in document(PLAN)["steps"] if one["kind"] != "CommitRelease"]}
+    assert difference.between(document(PLAN), without_a_commit) == ["the steps by which it is done: lading plan --json"]
+    pulled = {"steps": [{"host": name, "kind": "PullImages", "images": {"web": "r/web:1"}} for name in ("web1", "web2")]}
+    assert difference.between({"steps": []}, pulled) == ["new: web has to pull r/web:1 (web1, web2)"]
+    assert "another release runs there than before (web1)" in difference.between(document(PLAN), document(OTHERS["what runs there"]))
+    assert "new: right: web privileged, root on the host" in difference.between(document(PLAN), document(OTHERS["a right"]))
 
 
 def test_a_document_of_another_lading_is_compared_as_far_as_it_goes() -> None:
