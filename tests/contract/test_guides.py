@@ -23,9 +23,20 @@ def test_a_page_and_all_its_sections(topic: str) -> None:
 
 @pytest.mark.parametrize(("asked", "heading"), [
     ("roll back", "## Roll back"), ("Rotate a secret", "## Rotate a secret"), ("secret rotate", "## Rotate a secret"),
+    ("drift", "## lading drift"), ("resume", "## lading resume"), ("exclude", "## lading hosts exclude"), ("error", "## error"),
 ])
 def test_a_section_by_words_of_its_heading(asked: str, heading: str) -> None:
     assert [one.text.partition("\n")[0] for one in guides.find(asked)] == [heading]
+
+
+def test_what_is_about_hosts_are_ways_to_use_them_and_no_fields() -> None:
+    topics = [one.topic for one in guides.find("hosts")]
+    assert "lading hosts add" in topics and "hosts" not in topics and "hosts-exclude" not in topics
+
+
+def test_a_command_leads_to_where_the_how_to_uses_it() -> None:
+    done = subprocess.run([sys.executable, "-m", "lading", "help", "drift"], capture_output=True, text=True, check=True)
+    assert "    lading help see what runs where" in done.stdout.partition("How to use it:")[2]
 
 
 def test_what_nobody_wrote_about() -> None:

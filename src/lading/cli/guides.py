@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def guide(words: tuple[str, ...]) -> int:
         for one in found:
             terminal.out(f"  lading help {one.topic}")
         return 0
-    render.guide(found[0].text)
+    render.guide(found[0].text + _used_in(found[0].topic))
     return 0
 
 
@@ -54,23 +55,37 @@ help = guide  # the verb's own name, by which `main.Verbs` asks for it
 def find(asked: str) -> list[Guide]:
     """The guides that *asked* means: a page, else the sections whose headings have its words.
 
+    The fields of a JSON document come last: who asks for `drift` wants to know how it is used.
+
     Raises:
         InputError: none has.
     """
     wanted = asked.lower()
     if wanted in PAGES:
         return [Guide(wanted, _page(wanted))]
-    everything = [section for topic in PAGES for section in sections(_page(topic))]
-    exact = [one for one in everything if one.topic == wanted]
-    if exact:
-        return exact[:1]
-    words = set(re.findall(r"\w+", wanted))
-    found = [one for one in everything if words and words <= set(re.findall(r"\w+", one.topic))]
+    told = [section for topic in PAGES if topic != "json" for section in sections(_page(topic))]
+    fields = sections(_page("json"))
+    found = _about(wanted, told) or _about(wanted, fields)
     if found:
         return found
-    known = [*PAGES, *main.VERBS, *(one.topic for one in everything)]
+    known = [*PAGES, *main.VERBS, *(one.topic for one in [*told, *fields])]
     near = complaints.nearest(wanted, known)
     raise errors.InputError(f"there is no guide about {asked[:80]!r}", near or "lading help lists them")
+
+
+def _about(wanted: str, everything: Sequence[Guide]) -> list[Guide]:
+    """The section with just this heading, else those whose headings have its words."""
+    exact = [one for one in everything if one.topic == wanted]
+    words = set(re.findall(r"\w+", wanted))
+    return exact[:1] or [one for one in everything if words and words <= set(re.findall(r"\w+", one.topic))]
+
+
+def _used_in(topic: str) -> str:
+    """Where the how-to shows a command of the reference; "" for all else."""
+    if not topic.startswith("lading "):
+        return ""
+    used = [one.topic for one in sections(_page("how-to")) if re.search(rf"{re.escape(topic)}\b", one.text)]
+    return "".join(["How to use it:\n", *(f"\n    lading help {one}" for one in used), "\n"]) if used else ""
 
 
 def sections(page: str) -> list[Guide]:
