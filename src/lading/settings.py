@@ -430,6 +430,9 @@ class _Reader(nodes.Reader):
 
     def source(self, node: Any, where: str, pattern: str) -> by_reference.Source:
         """Where a value comes from; *pattern*: the options that say so."""
+        if isinstance(node, yaml.ScalarNode) and node.value not in ("", "null", "~"):
+            raise self.wrong(node, f"{where} does not say where its value comes from: what is secret stands in no fleet file",
+                             f"{where}: {{command: [pass, show, NAME]}}, or {{file: PATH}}, or {{env: NAME}}")
         got = self.known(node, where, pattern)
         kinds = [kind for kind in by_reference.KINDS if kind in got]
         if len(kinds) != 1:

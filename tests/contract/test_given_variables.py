@@ -86,6 +86,7 @@ def test_all_that_lack_are_told_at_once_with_their_places(shop: Project) -> None
     assert refused.told["error"]["message"] == (
         "ONE is not set (compose.yaml:5); TWO is empty: which (compose.yaml:5); VERSION is not set (compose.yaml:4); THREE is not set (a.env:2)")
     assert "-e ONE=VALUE -e TWO=VALUE --version VERSION -e THREE=VALUE" in refused.told["error"]["hint"]
+    assert "`variables:` or `secrets:`" in refused.told["error"]["hint"]
 
 
 @pytest.mark.parametrize("tracked", [True, False])

@@ -38,7 +38,7 @@ def test_each_kind_of_source(tmp_path: Path) -> None:
     ("{}", "says nothing"), ("", "says nothing"), ("{timeout: 3}", "says nothing"), ("{env: A, file: b}", "says file and env"),
     ("{command: []}", "is empty"), ("{command: pass}", "must be a list"), ("{env: ''}", "is empty"), ("{file: a, key: b}", "belongs to age and sops"),
     ("{env: A, key: b}", "belongs to age and sops"), ("{age: a}", "names no key"), ("{sops: a}", "names no key"), ("{sops: a, key: []}", "is no key"),
-    ("{sops: a, key: 'x\"]'}", "is no key"), ("{env: A, timeout: 0}", "whole number from 1"), ("{vault: x}", "unknown key vault"), ("plain-canary", "must be a mapping"),
+    ("{sops: a, key: 'x\"]'}", "is no key"), ("{env: A, timeout: 0}", "whole number from 1"), ("{vault: x}", "unknown key vault"), ("plain-canary", "does not say where its value comes from"),
 ])
 def test_what_is_no_source_is_refused_with_its_line(tmp_path: Path, text: str, why: str) -> None:
     with pytest.raises(errors.SettingsError) as caught:
@@ -56,6 +56,13 @@ def test_what_is_no_secret_and_no_webhook_is_refused(tmp_path: Path, text: str, 
     with pytest.raises(errors.SettingsError) as caught:
         load(tmp_path, text)
     assert why in caught.value.message and caught.value.line >= 6 and "canary" not in caught.value.message
+
+
+def test_a_secret_that_stands_in_the_file_is_refused_with_an_example(tmp_path: Path) -> None:
+    with pytest.raises(errors.SettingsError) as caught:
+        secret(tmp_path, "canary")
+    assert caught.value.hint == (
+        "destinations.production.secrets.DB: {command: [pass, show, NAME]}, or {file: PATH}, or {env: NAME}")
 
 
 def test_webhooks(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_an_open_deployment() -> None:
 
 
 @pytest.mark.parametrize(("more", "words"), [
-    ({"edited": ("files/docker-compose.yml",)}, "file: edited by hand"), ({"missing": ("files/a.yml",)}, "file: missing"),
+    ({"edited": ("files/docker-compose.yml",)}, "file files/docker-compose.yml: edited by hand"), ({"missing": ("files/a.yml",)}, "file files/a.yml: missing"),
     ({"damaged": ("release 0123456789ab",)}, "release 0123456789ab: damaged: it cannot be read"),
     ({"damaged": ("journal",)}, "journal: damaged: it cannot be read"),
     ({"releases": {}}, "release: its files are gone"),
@@ -46,7 +46,7 @@ def test_what_is_about_no_container(more: dict[str, Any], words: str) -> None:
 ])
 def test_every_difference_is_in_a_row(app: state.AppState) -> None:
     told = [one.partition(";")[0] for row in rows(app) for one in row.drift]
-    found = [f"{one.field}: {one.observed or 'nothing'}" for one in differences.differences("web1", app)]
+    found = [f"{one.field} {one.declared}: {one.observed}" if one.field == "file" else f"{one.field}: {one.observed or 'nothing'}" for one in differences.differences("web1", app)]
     assert sorted(told) == sorted(found)
     assert [one.as_json()["app"] for one in differences.differences("web1", app)] == ["shop"] * len(found)
 

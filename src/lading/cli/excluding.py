@@ -90,7 +90,6 @@ def include(config: str, directory: Path, host: str, reason: str, *, yes: bool, 
             if now is None:
                 _not_excluded(host, as_json=as_json)
                 return 0
-            terminal.err(f"{host} is included again")
             _say_lacks([lack for lack in now.lacks if lack not in found.lacks])
             tried = await _catch_up(context, directory, now, yes=yes, as_json=as_json)
         return _included(now, tried, as_json=as_json)

@@ -1,5 +1,6 @@
 """`lading show`: one deployment, event by event, with the last lines of what failed and its times."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -115,5 +116,14 @@ def _timings(took: times.Timings) -> None:
 def _words(stored: deployments.Stored) -> str:
     """What an event says beyond its kind, in a few words."""
     data = events.to_json(stored.event)["data"]
-    said = "; ".join(f"{k}: {v}" for k, v in data.items() if v and k not in ("changes", "log", "hosts"))
+    said = "; ".join(f"{k}: {_value(v)}" for k, v in data.items() if v and k not in ("changes", "log", "hosts"))
     return canonical.short(said)
+
+
+def _value(value: Any) -> str:
+    """A value of an event in words."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} ({_value(one)})" if one else str(key) for key, one in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_value, value))
+    return "yes" if value is True else str(value)

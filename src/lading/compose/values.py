@@ -274,7 +274,7 @@ def lacking(lacks: Sequence[Lack]) -> errors.ComposeError:
         return worktree.refuse(f"{first.name} {first.state}", how(first.name), first.where)
     told = [f"{one.name} {one.state}" + (f" ({one.where[0]}:{one.where[1]})" if one.where[1] else "") for one in lacks]
     typed = ["--version VERSION" if one.name == VERSION else f"-e {one.name}=VALUE" for one in lacks]
-    hint = f"lading … {' '.join(typed)}, or the destination's `variables:`, or defaults in the file: ${{NAME:-VALUE}}"
+    hint = f"lading … {' '.join(typed)}, or the destination's `variables:` or `secrets:`, or defaults in the file: ${{NAME:-VALUE}}"
     return worktree.refuse("; ".join(told), hint, first.where)
 
 
@@ -282,7 +282,7 @@ def how(name: str) -> str:
     """What to type to give a variable a value."""
     if name == VERSION:
         return "lading … --version VERSION"
-    return f"lading … -e {name}=VALUE, or the destination's `variables:`, or a default in the file: ${{{name}:-VALUE}}"
+    return f"lading … -e {name}=VALUE, or the destination's `variables:` or `secrets:`, or a default in the file: ${{{name}:-VALUE}}"
 
 
 def used_at(name: str, documents: Sequence[parse.Document], needs: Sequence[Need]) -> worktree.Spot:

@@ -120,7 +120,7 @@ def judge(
             if one.word == word:
                 return Verdict(name, one.word, one.state, one.why)
     states = [observed(seen, expected.ends) for seen in containers_of(name, containers)]
-    return Verdict(name, "good", states[-1] if states else "running")
+    return Verdict(name, "good", states[-1] if states else "stopped")
 
 
 def problems(

@@ -161,7 +161,7 @@ def _app_rows(host: str, app: state.AppState, wrong: contradictions.Contradictio
     drifted: dict[str, list[str]] = {}
     found = differences.differences(host, app)
     for one in found:
-        drifted.setdefault(one.service, []).append(f"{one.field}: {one.observed or 'nothing'}")
+        drifted.setdefault(one.service, []).append(_words(one))
     changed = attribution.of_containers(app)
     rows = [
         _row(host, app, container, made, tuple(drifted.get(container.service, ())), changed.get(container.id))
@@ -212,7 +212,7 @@ def _without(
 
 def _of_no_container(host: str, app: state.AppState, what: differences.Difference) -> Row:
     """A difference that is about no container: the app as a whole, such as an open deployment, with what to type next."""
-    words = f"{what.field}: {what.observed or 'nothing'}"
+    words = _words(what)
     if what.field == "ledger":
         words += f"; next: {_way_out(host, app)}"
     if app.open is None or what.field != "deployment":
@@ -220,6 +220,12 @@ def _of_no_container(host: str, app: state.AppState, what: differences.Differenc
     one = app.open.begun
     return Row(app.app, "", host, "", one.version, one.to, "", "", "unknown", one.at, one.deployment, one.actor,
                (f"{words}; next: lading resume {app.app}",), destination=one.destination, app_version=one.version)
+
+
+def _words(what: differences.Difference) -> str:
+    """A difference in a few words; of a file with its name."""
+    field = f"file {what.declared}" if what.field == "file" else what.field
+    return f"{field}: {what.observed or 'nothing'}"
 
 
 def _way_out(host: str, app: state.AppState) -> str:

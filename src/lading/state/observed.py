@@ -29,7 +29,7 @@ class ContainerState:
     """One container as inspect shows it. *networks*: name → id; *mounts*: target → source or volume name.
 
     *made_on*: the ids of the containers whose namespaces or volumes it shares.
-    *since*: it was started, or it ended; *created*: it was made. *version_label*, *title_label*: what its image says of
+    *since*: it was started, or it ended, "" = neither yet; *created*: it was made. *version_label*, *title_label*: what its image says of
     itself (org.opencontainers.image.version; …title, or else …ref.name).
     """
 

@@ -16,6 +16,14 @@ def test_no_value_is_cut() -> None:
     assert showing._words(stored).endswith("-dirty")
 
 
+def test_what_an_event_holds_is_told_in_words() -> None:
+    planned = events.DeploymentPlanned("d1", verb="deploy", app="shop", version="1", release="r", destination="p", hosts=("web1",),
+                                       keys={"SHA256:x": ("host1", "web2"), "SHA256:y": ()}, vouched=("*", "a"))
+    words = showing._words(deployments.Stored(planned, "2026-11-28T10:00:00Z", "w", 1))
+    assert "keys: SHA256:x (host1, web2), SHA256:y" in words and "vouched: *, a" in words
+    assert showing._value(True) == "yes"
+
+
 def shown() -> past.Shown:
     """A deployment of which one service's last lines are kept, and another's are not."""
     words: dict[str, Any] = dict.fromkeys(

@@ -5,8 +5,10 @@ import json
 import pytest
 
 from lading import canonical, state
+from lading.cli import where_table
 from lading.compose import restore
 from lading.drivers.shell import parsers
+from lading.queries import listing
 from lading.state import journal
 
 CURRENT = {"v": 1, "app": "shop", "release": "r1", "version": "1", "deployment": "d"}
@@ -173,6 +175,18 @@ def test_a_container_in_full() -> None:
         networks={"a": "n1", "b": ""}, mounts={"/data": "shop_data", "/c": "/c"}, ports=("127.0.0.1:8080/tcp",),
         made_on=("bbb", "ccc"))
     assert (broken.id, broken.number) == ("xyz", 1)
+
+
+def test_a_container_that_was_only_created_has_no_time() -> None:
+    line = {"id": "abc", "name": "/shop-web-1", "image": "r/web:1", "image_id": "sha256:1", "created": "2026-01-01T00:00:00.1Z",
+            "labels": {"com.docker.compose.project": "shop", "com.docker.compose.service": "web", "lading.app": "shop"},
+            "state": {"Status": "created", "StartedAt": "0001-01-01T00:00:00Z", "FinishedAt": "0001-01-01T00:00:00Z"}}
+    host = seen(containers=f"{json.dumps(line)}\n".encode())
+    (one,) = host.apps["shop"].containers
+    assert (one.since, one.created) == ("", "2026-01-01T00:00:00Z")
+    rows = [row for row in listing.host_rows(host, "shop") if row.container]
+    assert [row.as_json()["since"] for row in rows] == [None]
+    assert where_table.moment(rows[0].since) == "-"
 
 
 def test_whose_the_other_apps_are() -> None:

@@ -126,7 +126,7 @@ def test_a_missing_container_is_a_failure() -> None:
 
 
 def test_no_container_is_wanted_and_none_is_there() -> None:
-    assert judge(MAY, [], replicas=0) == verdict.Verdict("web", "good", "running")
+    assert judge(MAY, [], replicas=0) == verdict.Verdict("web", "good", "stopped")
 
 
 BOTH = a_release(a_service("web", replicas=2, restart="always"), a_service("db", "r/db:1", restart="always"), a_service("may", "r/may:1"))

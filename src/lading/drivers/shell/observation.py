@@ -18,6 +18,11 @@ PROJECT = "com.docker.compose.project"
 VOLUME_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # as Docker takes it
 
 
+def _moment(text: str | None) -> str:
+    """A time as Docker writes it, to the second; "" where it has not come, which is the year 1 in Docker's words."""
+    return "" if not text or text.startswith("0001-") else f"{text[:19]}Z"
+
+
 def _whose(app: str) -> dict[str, str]:
     """How the containers of an app, or of all of lading's, are found: by Docker's filter, and in a list of all containers."""
     return {"FILTER": f"{PROJECT}={app}" if app else "lading.app", "WHOSE": f"{app} .*" if app else "[^ ]* ..*"}
@@ -196,7 +201,7 @@ def _container(said: Mapping[str, Any]) -> state.ContainerState:
         content=labels.get("lading.content", ""), secrets=labels.get("lading.secrets", ""),
         owned="lading.app" in labels, one_off=labels.get("com.docker.compose.oneoff") == "True" or state.is_helper(labels),
         number=shape.whole(labels.get("com.docker.compose.container-number", ""), 1),
-        since=now.get("StartedAt" if running else "FinishedAt", "")[:19] + "Z", created=f"{seen.created[:19]}Z" if seen.created else "",
+        since=_moment(now.get("StartedAt" if running else "FinishedAt", "")), created=_moment(seen.created),
         version_label=labels.get(f"{OCI}.version", ""), title_label=labels.get(f"{OCI}.title") or labels.get(f"{OCI}.ref.name", ""),
         working_dir=labels.get("com.docker.compose.project.working_dir", ""),
         networks={name: str((n or {}).get("NetworkID", "")) for name, n in (seen.networks or {}).items()},
