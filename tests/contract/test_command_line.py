@@ -147,3 +147,15 @@ def test_a_version_that_is_lacking_is_said_before_the_yes_that_is(words: tuple[s
     wrong = shop.lading("deploy", "--json", *words).told["error"]
     assert (wrong["kind"], said in wrong["message"]) == (kind, True), wrong
     assert ("--plan HASH" in wrong["hint"]) is (kind == "not_confirmed")
+
+
+@pytest.mark.parametrize("words", [("--to", "nowhere"), ("-C", "no-folder"), ("-f", "none.yml")])
+def test_what_cannot_be_looked_at_yet_is_not_said_before_the_yes(words: tuple[str, ...], shop: Project) -> None:
+    done = shop.lading("deploy", "--json", *words)
+    assert (done.status, done.told["error"]["kind"]) == (4, "not_confirmed"), done
+
+
+def test_a_version_that_only_a_service_needs_that_is_not_started_is_not_said(shop: Project) -> None:
+    shop.write({"docker-compose.yml": "name: shop\nservices:\n  web: {image: 'r.example/shop:1'}\n"
+                                      "  later: {image: 'r.example/shop:${VERSION}', profiles: [later]}\n"})
+    assert shop.lading("deploy", "--json").told["error"]["kind"] == "not_confirmed"

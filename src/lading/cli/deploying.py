@@ -152,10 +152,23 @@ def deploy(ctx: click.Context, /, yes: bool, approved: str, as_json: bool, dry_r
 
 
 def _must_answer(config: str, answer: prompts.Answer, request: Request) -> None:
-    """As `prompts.must_answer`, but that there is no version is said first: with --yes it would be the next refusal."""
-    if not answer.given and not prompts.interactive():
-        resolution.check_version(finding.fleet(os.environ, request.directory, config), os.environ, request)
+    """As `prompts.must_answer`, but that there is no version is said first: with --yes it would be the next refusal.
+
+    Raises:
+        ComposeError: there is no version.
+        NotConfirmedError: as `prompts.must_answer`, also where nobody can tell, such as without a fleet file.
+    """
+    if not answer.given and not prompts.interactive() and (lack := _lacking_version(config, request)):
+        raise lack
     prompts.must_answer(answer.given, planned=True)
+
+
+def _lacking_version(config: str, request: Request) -> errors.ComposeError | None:
+    """The refusal of a project without a version; None where it has one, or cannot be read so far."""
+    try:
+        return resolution.lacking_version(finding.fleet(os.environ, request.directory, config), os.environ, request)
+    except errors.LadingError:
+        return None
 
 
 def _one_of(dry_run: bool, approved: str) -> None:

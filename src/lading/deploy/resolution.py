@@ -127,17 +127,24 @@ def read_project(
     return read.read_files(find_files(environment, request, destination, fleet))
 
 
-def check_version(fleet: settings.Settings, environment: Mapping[str, str], request: Request) -> None:
-    """Refuse a project whose images need a version that nobody gives; no host is asked.
+def lacking_version(
+    fleet: settings.Settings, environment: Mapping[str, str], request: Request
+) -> errors.ComposeError | None:
+    """Why a project is refused whose images need a version that nobody gives; None where it has one. No host is asked.
 
     Raises:
-        InputError: so it is, or the files or the destination are wrong.
+        LadingError: the files or the destination are wrong, so that this is not known.
     """
     if fleet.inventory.undecided(request.to):
-        return  # a host in several destinations: only a look at it says which
+        return None  # a host in several destinations: only a look at it says which
     found = find_files(environment, request, fleet.inventory.choose_ruled(request.to)[0], fleet)
-    if found.lacks_version:
+    if not found.lacks_version:
+        return None
+    try:
         read.read_files(found)
+    except errors.ComposeError as wrong:
+        return wrong
+    return None  # only what is not started needs it
 
 
 def find_files(
