@@ -79,6 +79,11 @@ def test_remove(app: App, lab: Lab) -> None:
     assert gone.returncode == 0, gone.stderr
     assert list(app.ids("web1")) == [f"volume:{app.name}_data"]
     assert app.where("--to", "web1,web2") == []
+    with_data = app.lading("remove", app.name, "--to", "web1", "--volumes", "--yes")
+    assert (with_data.returncode, f"volume {app.name}_data" in with_data.stderr) == (0, True), with_data.stderr
+    assert app.ids("web1") == {}
+    nothing_left = app.lading("remove", app.name, "--to", "web1", "--volumes", "--yes")
+    assert nothing_left.returncode == 2, nothing_left.stderr
     assert app.deploy("1.0.0").returncode == 0
     assert app.lading("remove", app.name, "--to", "web1,web2", "--volumes", "--yes").returncode == 0
     assert app.ids("web2") == {}

@@ -20,7 +20,7 @@ from lading.deploy import (
 from lading.engines import base
 from lading.inventory import hosts as inventory
 from lading.placement import assignment
-from lading.plan import phases, steps
+from lading.plan import mounts, phases, steps
 
 
 async def plan(
@@ -32,8 +32,9 @@ async def plan(
         UnknownReleaseError, RefusedError, TransportError: as `remove`.
     """
     placed = await placing.place(context, to, lambda _: app)
-    seen = await _look(context, placed.chosen, app)
-    return _planned(placed, seen, _there(app, seen, keep_running), app, volumes=volumes, keep_running=keep_running)
+    seen = await _look(context, placed.chosen, app, volumes)
+    there = _there(app, seen, keep_running)
+    return _planned(placed, seen, there, app, volumes=volumes, keep_running=keep_running)
 
 
 async def remove(
@@ -42,7 +43,8 @@ async def remove(
 ) -> ended.Ended:
     """Remove an app's containers, networks and lading's files from hosts; the journal stays, data unless *volumes*.
 
-    *keep_running*: only lading's files go; containers stay, and what they mount.
+    *volumes*: its volumes go as well, and those that an earlier removal left. *keep_running*: only
+    lading's files go; containers stay, and what they mount.
 
     Raises:
         UnknownReleaseError: the app is on none of the hosts.
@@ -50,11 +52,11 @@ async def remove(
     """
     placed = await placing.place(context, to, lambda _: app)
     chosen = placed.chosen
-    seen = await _look(context, chosen, app)
+    seen = await _look(context, chosen, app, volumes)
     if await waiting.for_others(context, app, seen):
-        seen = await _look(context, chosen, app)
+        seen = await _look(context, chosen, app, volumes)
     if await takeover.end_open(context, app, seen, take_lease=take_lease, before="it is removed"):
-        seen = await _look(context, chosen, app)
+        seen = await _look(context, chosen, app, volumes)
     there = _there(app, seen, keep_running)
     plan = _planned(placed, seen, there, app, volumes=volumes, keep_running=keep_running)
     becoming = {name: _becoming(one, placed.destination.name) for name, one in there.items()}
@@ -76,9 +78,9 @@ def _there(app: str, seen: state.FleetState, keep_running: bool) -> dict[str, st
     Raises:
         UnknownReleaseError: there is none, and all have answered.
     """
-    there = {name: host.apps[app] for name, host in seen.hosts.items() if app in host.apps}
-    there = {name: one for name, one in there.items()
-             if one.current or one.unreadable or (not keep_running and any(c.owned for c in one.containers))}
+    known = {name: host for name, host in seen.hosts.items() if app in host.apps}
+    there = {name: host.apps[app] for name, host in known.items()
+             if _runs(host.apps[app], keep_running) or _left_volumes(host, app)}
     unsure = {name: why for name, why in seen.silent.items() if name not in there}
     contexts.check_answered(unsure, f"whether {app} is deployed")
     if not there:
@@ -86,14 +88,38 @@ def _there(app: str, seen: state.FleetState, keep_running: bool) -> dict[str, st
     return there
 
 
+def _runs(app: state.AppState, keep_running: bool) -> bool:
+    """Whether a host has more of an app than what an earlier removal leaves."""
+    if app.current or app.unreadable:
+        return True
+    return not keep_running and any(container.owned for container in app.containers)
+
+
+def _left_volumes(host: state.HostState, app: str) -> list[str]:
+    """The volumes that an earlier removal left, if the host's volumes were looked at.
+
+    None where anybody's container of that project is left: they are in use, and perhaps no longer this app's.
+    """
+    known = host.apps[app]
+    if known.containers or not known.journal:
+        return []
+    return _own_volumes(host, app)
+
+
+def _own_volumes(host: state.HostState, app: str) -> list[str]:
+    """The volumes of a host that bear an app's name, if they were looked at."""
+    return sorted(name for name, one in (host.volumes or {}).items() if one.labels.get(mounts.PROJECT) == app)
+
+
 def _planned(
     placed: placing.Placed, seen: state.FleetState, there: Mapping[str, state.AppState], app: str, *, volumes: bool,
     keep_running: bool,
 ) -> steps.Plan:
     destination = placed.destination
-    plans = {name: _kept(name, one) if keep_running else _gone(name, one, volumes=volumes)
+    named = {name: sorted({*_volumes(one), *_own_volumes(seen.hosts[name], app)}) for name, one in there.items()}
+    plans = {name: _kept(name, one) if keep_running else _gone(name, one, named[name] if volumes else None)
              for name, one in there.items()}
-    data = "containers, networks, volumes and host data stay" if keep_running else _of_data(there, volumes=volumes)
+    data = "containers, networks, volumes and host data stay" if keep_running else _of_data(named, volumes=volumes)
     versions = {one.current.version for one in there.values() if one.current is not None}
     version = versions.pop() if len(versions) == 1 else ""
     return steps.Plan(app, version, "", destination.name, plans, (tuple(plans),), warnings=(data,), verb="remove",
@@ -102,11 +128,13 @@ def _planned(
                       assignment=assignment.Assignment(placed.rows).only(list(plans), f"{app} is not deployed there"))
 
 
-def _of_data(there: Mapping[str, state.AppState], *, volumes: bool) -> str:
+def _of_data(volumes_of: Mapping[str, Sequence[str]], *, volumes: bool) -> str:
     """What becomes of the data, volumes by name."""
-    named = sorted({name for one in there.values() for name in _volumes(one)})
+    named = sorted({name for names in volumes_of.values() for name in names})
     told = f"host data and {', '.join(named)}" if named else "volumes and host data"
-    return f"{told}: removed with all that is in them" if volumes else f"{told}: they stay"
+    if volumes:
+        return f"{told}: removed with all that is in them"
+    return f"{told}: they stay; the same command with --volumes removes them, now or later"
 
 
 def _volumes(app: state.AppState) -> list[str]:
@@ -117,8 +145,11 @@ def _volumes(app: state.AppState) -> list[str]:
     return sorted(str(one["name"]) for one in made.volumes.values() if not one["external"])
 
 
-async def _look(context: contexts.Context, chosen: Sequence[inventory.Host], app: str) -> state.FleetState:
-    seen, wrong = await contradicting.look(context, chosen, app)
+async def _look(
+    context: contexts.Context, chosen: Sequence[inventory.Host], app: str, volumes: bool
+) -> state.FleetState:
+    more = {"volumes": ()} if volumes else {}
+    seen, wrong = await contradicting.look(context, chosen, app, **more)
     host_checks.check_reachable(seen, readable=False)
     for host in seen.hosts.values():
         host_checks.check_own(host, app)
@@ -134,13 +165,12 @@ def _becoming(app: state.AppState, destination: str) -> order.Becoming:
     return order.Becoming(made, app, version, source, destination)
 
 
-def _gone(name: str, app: state.AppState, *, volumes: bool) -> steps.HostPlan:
-    """The plan of removing an app from one host: every service with all its containers."""
+def _gone(name: str, app: state.AppState, volumes: Sequence[str] | None) -> steps.HostPlan:
+    """The plan of removing an app from one host: every service with all its containers; *volumes*: None = data stays."""
     services = {container.service for container in app.containers}
-    gone = steps.RemoveApp(tuple(sorted(container.id for container in app.containers)), data=volumes)
+    gone = steps.RemoveApp(tuple(sorted(container.id for container in app.containers)), data=volumes is not None)
     changes = [steps.Change(name, service, "service", "running", "removed") for service in sorted(services)]
-    if volumes:
-        changes += [steps.Change(name, "", f"volume {volume}", "its data", "removed") for volume in _volumes(app)]
+    changes += [steps.Change(name, "", f"volume {volume}", "its data", "removed") for volume in volumes or ()]
     generations = app.current.generations if app.current is not None else {}
     return steps.HostPlan(name, (gone,), tuple(changes), app.current, generations)
 
