@@ -378,7 +378,7 @@ def _plan_or_change(
 @click.command()
 @options.app_argument
 @options.to_option
-@click.option("--volumes", is_flag=True, help="Remove its volumes and host data too; also those that an earlier removal left.")
+@click.option("--volumes", is_flag=True, help="Remove its volumes and host data too, also volumes that an earlier removal left.")
 @click.option("--keep-running", is_flag=True, help="Only lading's files go; containers, networks and data stay.")
 @plan_options
 @options.wait_option
