@@ -84,7 +84,8 @@ def test_another_folder_at_the_same_path_is_another_source(tmp_path: Path) -> No
     folder.rename(tmp_path / "before")
     folder.mkdir()
     (folder / "compose.yaml").write_text("name: shop\n" + FILE)
-    assert allowed(first.source, reading(folder)) == f"shop belongs to another folder that was at {folder}"
+    assert allowed(first.source, reading(folder)) == (
+        f"shop belongs to another folder that was at {folder}, from where 1 was deployed; this is the folder that is there now")
     assert allowed("the shop", reading(folder, source="the shop")) == ""
 
 

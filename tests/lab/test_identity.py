@@ -73,5 +73,10 @@ def test_another_folder_at_the_same_path_is_refused(app: App, lab: Lab, tmp_path
     App.copy(lab, app.folder, app.name, 8080)
     refused = app.deploy("1.1.0", to="web1")
     assert (refused.returncode, "another folder that was at" in refused.stderr, "source: NAME" in refused.stderr) == (4, True, True)
+    assert f"1.0.0 was deployed at {current(app, lab, 'web1')['since']} by" in refused.stderr
     assert app.ids("web1") == before
-    assert app.deploy("1.1.0", "--take-over", to="web1").returncode == 0
+    taken = app.deploy("1.0.0", "--take-over", to="web1")  # just what runs there: only the record changes
+    assert (taken.returncode, "unchanged" in taken.stdout, "owner" in taken.stderr) == (0, False, True), taken.stderr
+    assert app.ids("web1") == before
+    assert "unchanged" in app.deploy("1.0.0", to="web1").stdout
+    assert app.deploy("1.1.0", to="web1").returncode == 0

@@ -5,6 +5,7 @@ import re
 SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 SCP = re.compile(r"^(?:[^@/]*@)?(\[[^]/]*\]|[^:/\[]+):(.*)$")  # host:path, as scp and Git take it
 FOLDER = re.compile(r"^(/.*)@[0-9a-f]{16}$")
+COMMIT = re.compile(r"^([0-9a-f]{64}|[0-9a-f]{40})(?:#(.*))?$")  # of a repository without a remote
 
 
 def address(remote: str) -> str:
@@ -63,9 +64,19 @@ def same(recorded: str, source: str, path: str) -> bool:
     return written(address(repository), below if mark else "") == source
 
 
-def difference(recorded: str, source: str) -> str:
-    """Two owners that are not the same, in words."""
+def difference(recorded: str, source: str) -> tuple[str, str]:
+    """Two owners that are not the same, each in words."""
     before, now = FOLDER.match(recorded), FOLDER.match(source)
     if before and now and before[1] == now[1]:
-        return f"another folder that was at {now[1]}"
-    return f"{recorded}, this is {source}"
+        return f"another folder that was at {now[1]}", "the folder that is there now"
+    return _described(recorded), _described(source)
+
+
+def _described(source: str) -> str:
+    """An owner in words: an address, or the name that somebody gave it, says itself what it is."""
+    if (found := FOLDER.match(source)) is not None:
+        return f"the folder {found[1]}, in no repository with a commit"
+    if (found := COMMIT.match(source)) is not None:
+        below = f"{found[2]} in " if found[2] else ""
+        return f"{below}the repository with the first commit {found[1][:12]} and no remote"
+    return source or "nobody that its record names"

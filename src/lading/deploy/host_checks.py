@@ -120,17 +120,40 @@ def check_owner(
         case "records":
             hint = _finding_records(host, app)
         case "owner":
-            hint = _taking_over(bundle.source)
+            hint = _taking_over(bundle, host)
         case _:
             assert_never(wrong.kind)
     raise errors.ForeignError(wrong.why, f"if that is right: {hint}", host=host.host, step="observe")
 
 
-def _taking_over(source: str) -> str:
-    """What to type where an app is another source's."""
-    if not owner.FOLDER.match(source):
+def _taking_over(bundle: release.Bundle, host: state.HostState) -> str:
+    """What to type where an app is another source's, or another destination's."""
+    current = host.apps[bundle.release.app].current
+    if current is None or owner.same(current.source, bundle.source, bundle.path):
         return "--take-over"
-    return "--take-over; `source: NAME` in lading.yaml tells that it is the same project"
+    nameless = owner.FOLDER.match(bundle.source) or owner.COMMIT.match(bundle.source)
+    named = "; `source: NAME` in lading.yaml tells that it is the same project" if nameless else ""
+    return ("--take-over; a project whose folder has become a repository (git init and a first commit), "
+            f"or has another remote, counts as another owner{named}")
+
+
+def taken_over(
+    bundle: release.Bundle, destination: str, host: state.HostState
+) -> tuple[steps.Change, ...]:
+    """In what a host's record of whose the app is changes, where it is taken over; nothing where it is ours.
+
+    *destination*: as the host would record it.
+    """
+    current = host.apps.get(bundle.release.app, state.AppState(bundle.release.app)).current
+    if current is None:
+        return ()
+    found: list[steps.Change] = []
+    if not owner.same(current.source, bundle.source, bundle.path):
+        theirs, ours = owner.difference(current.source, bundle.source)
+        found.append(steps.Change(host.host, "", "owner", theirs, ours))
+    if current.destination != destination:
+        found.append(steps.Change(host.host, "", "destination", current.destination, destination))
+    return tuple(found)
 
 
 def _finding_records(host: state.HostState, app: str) -> str:

@@ -223,14 +223,20 @@ def _check_owners(
     Raises:
         ForeignError: there is one.
     """
-    app = bundle.release.app
     for name, host in observed.seen.hosts.items():
-        recorded = destination.name
-        current = host.apps.get(app, state.AppState(app)).current
-        if current is not None and ours(current.destination):
-            recorded = current.destination
+        recorded = _as_recorded(bundle.release.app, destination, host, ours)
         host_checks.check_owner(bundle, recorded, host, take_over=take_over,
                                 lost=name in observed.contradictions)
+
+
+def _as_recorded(
+    app: str, destination: hosts.Destination, host: state.HostState, ours: Callable[[str], bool]
+) -> str:
+    """The name of a destination, by the name under which a host has recorded it."""
+    current = host.apps.get(app, state.AppState(app)).current
+    if current is not None and ours(current.destination):
+        return current.destination
+    return destination.name
 
 
 def _plan(
@@ -243,7 +249,9 @@ def _plan(
         PreflightError: a host cannot take it, or data would be lost there.
     """
     made, seen, app = bundle.release, observed.seen, resolved.app
-    plans = _plan_hosts(bundle, assigned, observed, nonce)
+    owners = {name: host_checks.taken_over(bundle, _as_recorded(app, resolved.destination, host, ours), host)
+              for name, host in seen.hosts.items()}
+    plans = _plan_hosts(bundle, assigned, observed, nonce, owners)
     for name, host in seen.hosts.items():
         host_checks.check_data(made, plans[name], host)
     unfinished = on_host.unfinished(seen, app)
@@ -263,32 +271,36 @@ def _plan(
 
 
 def _plan_hosts(
-    bundle: release.Bundle, assigned: assignment.Assignment, observed: _Observed, nonce: str
+    bundle: release.Bundle, assigned: assignment.Assignment, observed: _Observed, nonce: str,
+    owners: Mapping[str, Sequence[steps.Change]],
 ) -> dict[str, steps.HostPlan]:
     hashed = salted_secrets(bundle, nonce)
     plans = {}
     for name, host in observed.seen.hosts.items():
         contradiction = observed.contradictions.get(name)
         why = contradiction.why if contradiction is not None else ""
-        plans[name] = plan_host(name, bundle.release, hashed, host, why, placed=assigned.on(name))
+        plans[name] = plan_host(name, bundle.release, hashed, host, why, placed=assigned.on(name),
+                                owners=owners[name])
     return plans
 
 
 def plan_host(
     name: str, made: release.Release, hashed: Mapping[str, str], seen: state.HostState,
     contradiction: str = "", *, placed: assignment.Placed | None = None,
+    owners: Sequence[steps.Change] = (),
 ) -> steps.HostPlan:
     """The plan of one host from what was seen there.
 
     *hashed*: see `salted_secrets`. *contradiction*: in what the host contradicts the ledger.
     *placed*: what it is to run of the release; by default all that was asked for.
+    *owners*: in what its record of whose the app is changes.
     """
     app = seen.apps.get(made.app, state.AppState(made.app))
     numbers, fresh = planner.generations(hashed, app.secrets)
     data = seen.data if seen.volumes is not None else None
     return planner.plan_host(name, made, numbers, fresh, app, on_host.current_release(app),
                              seen.attached(made.app), contradiction, seen.volumes, data,
-                             placed=placed)
+                             placed=placed, owners=owners)
 
 
 def salted_secrets(bundle: release.Bundle, nonce: str) -> dict[str, str]:

@@ -312,8 +312,15 @@ def ownership(
     if mine.current is None or take_over:
         return None
     if not owner.same(mine.current.source, source, path):
-        return NotOurs("owner", f"{app} belongs to {owner.difference(mine.current.source, source)}")
+        theirs, ours = owner.difference(mine.current.source, source)
+        return NotOurs("owner", f"{app} belongs to {theirs}, from where {_deployed(mine.current)}; this is {ours}")
     if mine.current.destination != destination:
         return NotOurs("owner", f"{app} was deployed there for destination {mine.current.destination}, "
                                 f"this is {destination}")
     return None
+
+
+def _deployed(current: state.Current) -> str:
+    """What was deployed, by whom and when, as far as a host's record says it."""
+    since, actor = f" at {current.since}" if current.since else "", f" by {current.actor}" if current.actor else ""
+    return f"{current.version} was deployed{since}{actor}"

@@ -76,19 +76,21 @@ def plan_host(
     old: releases.Release | None, attached: Mapping[str, Sequence[str]] | None = None, wrong: str = "",
     volumes: Mapping[str, state.Volume] | None = None, data: Mapping[str, bool] | None = None,
     *, placed: assignment.Placed | None = None, by_hand: Mapping[str, int] | None = None,
+    owners: Sequence[steps.Change] = (),
 ) -> steps.HostPlan:
     """The steps that bring one host to *release*; none if it is there already.
 
     *attached*: network → names of containers on it that are not the app's; *wrong*: why what the host has written down
     does not count, so that it is written anew; *volumes* and *data*: what lies there, if it was asked for;
     *placed*: what the host is to run of the release, by default all that was asked for; *by_hand*: what of that a person
-    wants in another number, by default nothing any more.
+    wants in another number, by default nothing any more; *owners*: in what the host's record of whose the app is changes.
     """
     strangers, by_hand = attached or {}, by_hand or {}
     placed = assignment.by_default(release) if placed is None else placed
     changes = diff(host, release, numbers, app, old, mounts.Kept(volumes, data), placed=placed)
     if wrong:
         changes = (steps.Change(host, "", "record", wrong, "written anew"), *changes)
+    changes = (*owners, *changes)
     current = app.current
     if not changes and _declares(current, release, numbers, by_hand):
         changes = _shipped_anew(host, release, app)

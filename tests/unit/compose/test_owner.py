@@ -51,6 +51,19 @@ def test_a_folder_is_known_as_itself() -> None:
     assert owner.same(one, one, "/work")
     assert owner.same("/work", one, "/work")  # as older ladings recorded it
     assert not owner.same(other, one, "/work")
-    assert owner.difference(other, one) == "another folder that was at /work"
-    assert owner.difference(SHOP, one) == f"{SHOP}, this is {one}"
-    assert owner.difference(owner.folder("/x", "a" * 16), one).endswith(one)
+
+
+SHA = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.mark.parametrize(("recorded", "source", "theirs", "ours"), [
+    (owner.folder("/work", "b" * 16), owner.folder("/work", "a" * 16), "another folder that was at /work", "the folder that is there now"),
+    (SHOP, owner.folder("/work", "a" * 16), SHOP, "the folder /work, in no repository with a commit"),
+    (owner.folder("/work", "a" * 16), SHA, "the folder /work, in no repository with a commit",
+     "the repository with the first commit 0123456789ab and no remote"),
+    (f"{SHA}#apps/web", f"{SHOP}#apps/web", "apps/web in the repository with the first commit 0123456789ab and no remote", f"{SHOP}#apps/web"),
+    ("the shop", SHA + SHA[:24], "the shop", "the repository with the first commit 0123456789ab and no remote"),
+    ("", SHOP, "nobody that its record names", SHOP),
+])
+def test_two_owners_are_told_in_words_and_not_by_hashes(recorded: str, source: str, theirs: str, ours: str) -> None:
+    assert owner.difference(recorded, source) == (theirs, ours)

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from builders import a_container, a_journal, a_release, a_service
+from builders import a_container, a_journal, a_release, a_service, an_app
 from lading import errors, state
 from lading.compose import release as releases
 from lading.deploy import host_checks
+from lading.plan import planner, steps
 
 MADE = a_release(a_service("web"))
 SPEC = MADE.services["web"]
@@ -34,3 +35,36 @@ def test_the_hint_follows_from_the_kind(app: state.AppState, hint: str) -> None:
     with pytest.raises(errors.ForeignError) as refused:
         host_checks.check_owner(bundle, "live", seen, take_over=False, lost=False)
     assert refused.value.hint.startswith(f"if that is right: {hint}")
+
+
+SHA = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.mark.parametrize(("source", "told", "names"), [
+    (SHA, "git init and a first commit", True), (f"{OTHERS}@0123456789abcdef", "git init and a first commit", True),
+    ("git.example/team/shop", "has another remote", False),
+])
+def test_the_refusal_says_what_makes_another_owner(source: str, told: str, names: bool) -> None:
+    seen = state.HostState("web1", apps={"shop": replace(APP, current=CURRENT)})
+    with pytest.raises(errors.ForeignError) as refused:
+        host_checks.check_owner(releases.Bundle(MADE, (), {}, {}, source=source), "live", seen, take_over=False, lost=False)
+    assert told in refused.value.hint
+    assert ("source: NAME" in refused.value.hint) is names
+
+
+@pytest.mark.parametrize(("current", "changes"), [
+    (None, []), (CURRENT, []),
+    (replace(CURRENT, source="git:b"), [("owner", "git:b", "git:a")]),
+    (replace(CURRENT, destination="staging"), [("destination", "staging", "live")]),
+])
+def test_a_take_over_is_a_change_of_the_record_alone(
+    current: state.Current | None, changes: list[tuple[str, str, str]]
+) -> None:
+    app = replace(an_app(MADE), current=current)
+    bundle = releases.Bundle(MADE, (), {}, {}, source="git:a")
+    owners = host_checks.taken_over(bundle, "live", state.HostState("web1", apps={"shop": app}))
+    assert [(one.service, one.field, one.old, one.new) for one in owners] == [("", *one) for one in changes]
+    plan = planner.plan_host("web1", MADE, {}, (), app, MADE, owners=owners)
+    assert plan.changes[:len(owners)] == owners
+    assert [one for one in plan.steps if isinstance(one, steps.Changing)] == []
+    assert bool(plan.steps) is (current != CURRENT)

@@ -188,7 +188,9 @@ LOST = replace(OURS, current=None, containers=(a_container(SPEC, working_dir="/h
     (replace(LOST, journal=a_journal({"kind": "begin", "deployment": "d"})), False, ""),
     (replace(LOST, journal=a_journal({"kind": "ended", "deployment": "d", "result": "given back"})), False, "was given back (lading remove --keep-running)"),
     (replace(LOST, containers=(replace(THEIRS, one_off=True),)), False, ""),
-    (replace(MINE, current=replace(MINE.current, source="git:b")), False, "belongs to git:b, this is git:a"),  # type: ignore[type-var]
+    (replace(MINE, current=replace(MINE.current, source="git:b")), False, "belongs to git:b, from where 1 was deployed; this is git:a"),  # type: ignore[type-var]
+    (replace(MINE, current=replace(MINE.current, source="git:b", since="2026-11-30T12:00:00Z", actor="ann@laptop")), False,  # type: ignore[type-var]
+     "from where 1 was deployed at 2026-11-30T12:00:00Z by ann@laptop; this is git:a"),
     (replace(MINE, current=replace(MINE.current, source="git:b")), True, ""),  # type: ignore[type-var]
     (replace(MINE, current=replace(MINE.current, destination="staging")), False, "for destination staging"),  # type: ignore[type-var]
 ])
