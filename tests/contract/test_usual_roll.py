@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from a_ledger import FIRST, SqlitePlace, a_plan, an_end
@@ -12,12 +13,17 @@ from lading.ledger import ledger
 
 SECOND = "20261130-130000-bbbb"
 LONG = "2026-11-30T12:00:00.000000Z", "2026-11-30T12:02:00.000000Z"
+REPLACED = ({"host": "web1", "service": "web", "field": "image", "old": "r/web:1", "new": "r/web:2"},)
+NEW = ({"host": "web1", "service": "web", "field": "containers", "old": "0", "new": "1"},
+       {"host": "web1", "service": "web", "field": "definition", "old": "", "new": "abc"})
+DOWN = ({"host": "web1", "service": "web", "field": "state", "old": "exited", "new": "running"},)
+TAKEN = ({"host": "web1", "service": "", "field": "owner", "old": "git:a", "new": "git:b"},)
 SHORT = "2026-11-30T13:00:00.000000Z", "2026-11-30T13:00:02.000000Z"
 
 
 def seconds_after(path: Path, *last: events.DeploymentPlanned) -> float:
     """What is usual at production after a deployment that rolled for two minutes, and *last* ones of two seconds."""
-    first = a_plan(FIRST, app="shop", verb="deploy", destination="production", hosts=("web1",))
+    first = a_plan(FIRST, app="shop", verb="deploy", destination="production", hosts=("web1",), changes=REPLACED)
 
     async def work() -> float:
         book = await ledger.open_ledger(path)
@@ -38,9 +44,10 @@ def seconds_after(path: Path, *last: events.DeploymentPlanned) -> float:
 
 
 @pytest.mark.parametrize(("more", "seconds"), [
-    ({"verb": "restart"}, 2), ({"verb": "rollback"}, 2),
+    ({"verb": "restart"}, 2), ({"verb": "rollback"}, 2), ({"changes": (*TAKEN, *REPLACED)}, 2),
+    ({"changes": NEW}, 120), ({"changes": DOWN}, 120), ({"changes": TAKEN}, 120), ({"changes": ()}, 120),
     ({"verb": "stop"}, 120), ({"verb": "scale"}, 120), ({"destination": "staging"}, 120), ({"app": "other"}, 120),
 ])
-def test_what_counts(tmp_path: Path, more: dict[str, str], seconds: float) -> None:
-    said = {"app": "shop", "verb": "deploy", "destination": "production", "hosts": ("web1",), **more}
+def test_what_counts(tmp_path: Path, more: dict[str, Any], seconds: float) -> None:
+    said = {"app": "shop", "verb": "deploy", "destination": "production", "hosts": ("web1",), "changes": REPLACED, **more}
     assert seconds_after(tmp_path / "ledger.db", a_plan(SECOND, **said)) == seconds

@@ -95,7 +95,7 @@ def plan_host(
     if not changes and _declares(current, release, numbers, by_hand):
         changes = _shipped_anew(host, release, app)
         if not changes:
-            return steps.HostPlan(host, (), (), current, numbers, placed=placed)
+            return steps.HostPlan(host, (), (), current, numbers, placed=placed, down=_down(placed, app))
     handed = _ending_by_hand(host, placed, app, changes)
     if not changes and not handed:
         changes = (steps.Change(host, "", "release", current.release if current else "", release.id),)
@@ -127,7 +127,8 @@ def plan_host(
     changes = tuple(_as_kept(change, needed) for change in _in_words(changes, by_hand, app))
     adopted = _still_adopted(release, app)
     changes = (*changes, *handed, *pulled, *_run_on(host, release, placed, app, old), *mounts.resources(host, release, placed, old, app, volumes))
-    return steps.HostPlan(host, tuple(todo), changes, current, numbers, fresh, adopted, placed, by_hand)
+    return steps.HostPlan(
+        host, tuple(todo), changes, current, numbers, fresh, adopted, placed, by_hand, _down(placed, app))
 
 
 def restart_host(
@@ -150,7 +151,8 @@ def restart_host(
     ]
     by_hand = assignment.differing(release, placed)
     return steps.HostPlan(
-        host, tuple(todo), (*asked, *tied), app.current, numbers, (), _still_adopted(release, app), placed, by_hand)
+        host, tuple(todo), (*asked, *tied), app.current, numbers, (), _still_adopted(release, app), placed, by_hand,
+        _down(placed, app))
 
 
 def by_hand_host(
@@ -167,7 +169,8 @@ def by_hand_host(
                for change in containers.changes(host, release, expected, numbers, app, None)]
     by_hand = assignment.differing(release, placed)
     if not changes and _declares(app.current, release, numbers, by_hand):
-        return steps.HostPlan(host, (), (), app.current, numbers, placed=placed, by_hand=by_hand)
+        return steps.HostPlan(
+            host, (), (), app.current, numbers, placed=placed, by_hand=by_hand, down=_down(placed, app))
     anew = _unseen(release, chosen, numbers, app, changes)
     surplus = _surplus(release, chosen, numbers, app)
     pulled = _pulled(host, release, placed, app, changes, (), surplus, anew=anew)
@@ -181,7 +184,14 @@ def by_hand_host(
     todo += [steps.VerifyServices(tuple(sorted({*chosen, *start}))), *end_of(release.id)]
     told = (*_in_words(changes, by_hand, app), *_only_declared(host, declared, chosen, by_hand, app, changes), *pulled)
     return steps.HostPlan(
-        host, tuple(todo), told, app.current, numbers, (), _still_adopted(release, app), placed, by_hand)
+        host, tuple(todo), told, app.current, numbers, (), _still_adopted(release, app), placed, by_hand,
+        _down(placed, app))
+
+
+def _down(placed: assignment.Placed, app: state.AppState) -> tuple[str, ...]:
+    """The services of which no container runs."""
+    running = {one.service for one in app.containers if one.status == "running" and not one.one_off}
+    return tuple(name for name in placed if name not in running)
 
 
 def _only_declared(

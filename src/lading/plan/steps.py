@@ -233,7 +233,8 @@ class HostPlan:
     """The steps for one host, in order; no steps = unchanged. *previous* is what the host goes back to.
 
     *adopted*: the containers that count as the release's though they have no labels of lading's. *placed*: what the host is
-    to run of the release, service → containers; *by_hand*: what of that is another number since a person wants it.
+    to run of the release, service → containers; *by_hand*: what of that is another number since a person wants it. *down*: of
+    which services no container ran there when it was looked at.
     """
 
     host: str
@@ -245,6 +246,7 @@ class HostPlan:
     adopted: Mapping[str, state.Adopted] = field(default_factory=dict)
     placed: Mapping[str, int] = field(default_factory=dict)
     by_hand: Mapping[str, int] = field(default_factory=dict)
+    down: tuple[str, ...] = ()
 
     @property
     def services(self) -> tuple[str, ...]:

@@ -1,9 +1,12 @@
 """What a plan says is away while it is carried out: services that were there before, on how many hosts at once, for how long."""
 
+from dataclasses import replace
+
 import pytest
 
+from builders import a_release, a_service, an_app
 from lading import state
-from lading.plan import outage, steps
+from lading.plan import outage, planner, steps
 from lading.state import records
 
 BEFORE = records.Current("shop", "a" * 64, "1.0.0", "d1")
@@ -12,6 +15,11 @@ BEFORE = records.Current("shop", "a" * 64, "1.0.0", "d1")
 def a_host(name: str, *services: str, new: tuple[str, ...] = (), previous: state.Current | None = BEFORE) -> steps.HostPlan:
     changes = tuple(steps.Change(name, service, "containers", "0", "1") for service in new)
     return steps.HostPlan(name, (steps.StartServices((*services, *new)),), changes, previous, placed={"web": 1, "db": 1})
+
+
+def down(name: str, *services: str) -> steps.HostPlan:
+    """A host on which they are made anew, and do not run."""
+    return replace(a_host(name, *services), down=services)
 
 
 def scaled(name: str, service: str, *others: steps.Change) -> steps.HostPlan:
@@ -35,7 +43,14 @@ THREE = tuple(a_host(f"web{number}", "web") for number in (1, 2, 3))
     (a_plan(*THREE, batches=(("web1", "web2"), ("web3",))), (
         "2 of 3 hosts at a time: web is away there for a few seconds; requests that reach one just then are not drained",)),
     (a_plan(*THREE[:2], a_host("web3", new=("web",)), batches=(("web1", "web2", "web3"),)), (
-        "2 of 3 hosts at a time: web is away there for a few seconds; requests that reach one just then are not drained",)),
+        "all 2 hosts that serve now at once: web is away for a few seconds",)),
+    (a_plan(THREE[0], a_host("web2", "db"), batches=(("web1", "web2"),)), (
+        "on web1 of 2 hosts: web is away there for a few seconds; requests that reach one just then are not drained",
+        "on web2 of 2 hosts: db is away there for a few seconds; requests that reach one just then are not drained")),
+    (a_plan(a_host("web1", "web"), down("web2", "web"), batches=(("web1", "web2"),)), ("web is away for a few seconds",)),
+    (a_plan(down("web1", "web"), down("web2", "web"), batches=(("web1", "web2"),)), ()),
+    (a_plan(a_host("web1", "web"), steps.HostPlan("web2", previous=BEFORE, placed={"web": 1})), (
+        "on web1 of 2 hosts: web is away there for a few seconds; requests that reach one just then are not drained",)),
     (a_plan(a_host("web1", "web", "worker", "db")), ("web, worker and db are away for a few seconds",)),
     (a_plan(a_host("web1", "web"), steps.HostPlan("web2", placed={"db": 1})), ("web is away for a few seconds",)),
     (a_plan(a_host("web1", "migrate", "web"), one_shots=("migrate",)), ("web is away for a few seconds",)),
@@ -53,3 +68,13 @@ def test_what_is_said(plan: steps.Plan, said: tuple[str, ...]) -> None:
 
 def test_what_the_last_roll_took_is_no_part_of_what_is_approved() -> None:
     assert a_plan(*THREE, usual=3.0).hash == a_plan(*THREE, usual=9.0).hash
+
+
+def test_what_does_not_run_is_down_whatever_else_of_it_differs() -> None:
+    web = a_release(a_service("web", "r/web:1"), a_service("db", "r/db:1"))
+    seen = an_app(web)
+    dead = replace(seen, containers=tuple(replace(one, status="exited") if one.service == "web" else one for one in seen.containers))
+    newer = a_release(a_service("web", "r/web:2"), a_service("db", "r/db:2"))
+    for app, said in ((seen, "db and web are away for a few seconds"), (dead, "db is away for a few seconds")):
+        host = planner.plan_host("web1", newer, {}, (), app, web)
+        assert outage.expected(planner.plan(newer, "production", {"web1": host})) == (said,)
