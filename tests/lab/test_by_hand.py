@@ -33,6 +33,11 @@ def test_scaled_stopped_started_and_deployed(app: App, lab: Lab) -> None:
     assert app.versions() == {("web1", "1.0.0", "healthy"), ("web2", "1.0.0", "healthy")}
     assert app.ids("web1").keys() == before.keys()
 
+    lab.exec("web1", f"docker kill {app.name}-web-1")  # down, and by nobody's hand: as after a reboot without `restart:`
+    again = app.lading("start", app.name, *both, "--yes")
+    assert (again.returncode, "unchanged" in again.stdout, "exited → running" in again.stderr) == (0, False, True), again.stderr
+    assert app.versions() == {("web1", "1.0.0", "healthy"), ("web2", "1.0.0", "healthy")}
+
     plan = json.loads(app.lading("plan", "--version", "1.1.0", *both, "--json").stdout)
     assert ("store", "3 by hand", "1") in {(one["service"], one["old"], one["new"]) for one in plan["changes"]}
     failed = app.deploy("1.2.0")

@@ -315,7 +315,7 @@ def stop(config: str, /, *, target: str, **typed: Any) -> int:
 @options.verbose_option
 @click.pass_obj
 def start(config: str, /, *, target: str, **typed: Any) -> int:
-    """Start what was stopped by hand; a service that is named runs in the number that its release says."""
+    """Start what was stopped by hand, or is down by itself; a service that is named runs in the number that its release says."""
     return _in_other_numbers(config, by_hand.Wish("start", *_meant(target)), **typed)
 
 

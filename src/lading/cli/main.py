@@ -28,7 +28,7 @@ VERBS = {
     "adopt": ("deploying", "Take over a running Compose project; no container is recreated."),
     "restart": ("deploying", "New containers of the release that runs."),
     "stop": ("deploying", "Stop an app or a service, by hand."),
-    "start": ("deploying", "Start what was stopped by hand."),
+    "start": ("deploying", "Start what was stopped by hand, or is down by itself."),
     "scale": ("deploying", "Run another number of containers, by hand."),
     "rollback": ("deploying", "Go back to the previous or any kept release."),
     "remove": ("deploying", "Remove an app from hosts; data only with --volumes."),

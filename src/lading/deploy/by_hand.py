@@ -1,13 +1,13 @@
 """Services stopped, started, or run in another number by hand, until the next deployment says otherwise."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from lading import context as contexts
 from lading import errors, state
 from lading.compose import release as releases
-from lading.deploy import ended, execution, placing, restart, rollback, takeover, waiting
+from lading.deploy import ended, execution, placing, restart, rollback, takeover, unwell, waiting
 from lading.placement import assignment
 from lading.plan import planner, steps
 
@@ -72,7 +72,11 @@ async def carry_out(
         seen = await rollback.look_whole(context, chosen, wish.app)
     prepared = _prepare(placed, seen, wish)
     wanted = rollback.order_of(context, prepared, placed, reason=reason, take_lease=take_lease)
-    return await execution.carry_out(context, wanted)
+    done = await execution.carry_out(context, wanted)
+    what = prepared.target, prepared.plan.hosts, prepared.apps
+    sick = unwell.note(*what) if done.result == "unchanged" else ""
+    over = unwell.finished(*what) if wish.verb == "start" else ""
+    return replace(done, note="; ".join(filter(None, [done.note, sick, over])))
 
 
 def _prepare(where: placing.Placed, seen: state.FleetState, wish: Wish) -> rollback.Prepared:
@@ -82,7 +86,8 @@ def _prepare(where: placing.Placed, seen: state.FleetState, wish: Wish) -> rollb
         host: str, release: releases.Release, there: state.AppState, placed: assignment.Placed
     ) -> steps.HostPlan:
         numbers = there.current.generations if there.current is not None else {}
-        return planner.by_hand_host(host, release, numbers, there, wanted(release, placed, wish), placed)
+        down = planner.down(release, placed, there)
+        return planner.by_hand_host(host, release, numbers, there, wanted(release, placed, wish, down), placed)
 
     until = "kept until the next deploy or rollback says otherwise"
     return restart.of_running(
@@ -90,9 +95,12 @@ def _prepare(where: placing.Placed, seen: state.FleetState, wish: Wish) -> rollb
 
 
 def wanted(
-    release: releases.Release, placed: assignment.Placed, wish: Wish
+    release: releases.Release, placed: assignment.Placed, wish: Wish, down: Collection[str] = ()
 ) -> dict[str, int]:
     """Service → containers, of those that a wish is about; *placed*: what a host is to run until then (pure).
+
+    *down*: services that are to run, and of which containers are gone or have ended by themselves: they are started
+    again in the number that they are to have.
 
     Raises:
         InputError: there is no such service, or it cannot run in that number.
@@ -103,6 +111,8 @@ def wanted(
             raise errors.InputError(f"{name} ends by itself: it is run by each deployment, and then done",
                                     f"lading run {release.app}/{name} runs a command of its own")
     found = {name: _count(release, name, wish) for name in wish.services or _meant(release, placed, wish)}
+    if wish.verb == "start" and not wish.services:
+        found |= {name: placed[name] for name in down}
     _check_shared(release, found)
     _check_tied(release, {**placed, **found}, found)
     return found

@@ -1,14 +1,11 @@
 """The verb deploy: prepare, end what another run left open, carry out, say how it ended."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from lading import context as contexts
-from lading import state
-from lading.deploy import contradicting, ended, execution, order, preparation, takeover, waiting
+from lading.deploy import contradicting, ended, execution, order, preparation, takeover, unwell, waiting
 from lading.deploy.preparation import Prepared
 from lading.deploy.request import Request
-from lading.health import verdict
 from lading.plan import steps
 
 
@@ -41,7 +38,9 @@ async def deploy(context: contexts.Context, request: Request) -> ended.Ended:
                                      check=prepared.images.check)
     if done.result != "unchanged":
         return done
-    return replace(done, note=_unhealthy_note(prepared))
+    name = prepared.plan.app
+    apps = {host: one.apps[name] for host, one in prepared.seen.hosts.items() if name in one.apps}
+    return replace(done, note=unwell.note(prepared.bundle.release, prepared.plan.hosts, apps))
 
 
 async def _prepare(context: contexts.Context, request: Request) -> Prepared:
@@ -54,23 +53,3 @@ async def _prepare(context: contexts.Context, request: Request) -> Prepared:
     if not context.approved:
         contradicting.check(prepared.contradictions, request.accepted)
     return prepared
-
-
-def _unhealthy_note(prepared: Prepared) -> str:
-    """What matches the release and is not well, which a deployment of the same does not mend."""
-    name, made = prepared.plan.app, prepared.bundle.release
-    found: list[str] = []
-    for host, plan in prepared.plan.hosts.items():
-        seen = prepared.seen.hosts[host].apps.get(name, state.AppState(name))
-        for expected in verdict.expected_of(made, plan.placed, plan.generations):
-            found += _describe_unhealthy(host, verdict.problems(expected, seen.containers))
-    return "; ".join([*found, f"lading logs {name}"]) if found else ""
-
-
-def _describe_unhealthy(host: str, problems: Iterable[verdict.Problem]) -> Iterator[str]:
-    """A line for each container that is unhealthy or was restarted by Docker."""
-    for one in problems:
-        if (one.kind, one.state) == ("state", "unhealthy"):
-            yield f"{one.service} on {host} is unhealthy"
-        if one.kind == "restarted":
-            yield f"{one.service} on {host}: {one.why}"

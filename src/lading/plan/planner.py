@@ -194,6 +194,18 @@ def _down(placed: assignment.Placed, app: state.AppState) -> tuple[str, ...]:
     return tuple(name for name in placed if name not in running)
 
 
+def down(
+    release: releases.Release, placed: assignment.Placed, app: state.AppState
+) -> tuple[str, ...]:
+    """The services that are to run on, and of which a container is missing, has ended or is paused: a start would mend it."""
+    found: list[str] = []
+    for expected in verdict.expected_of(release, placed, {}):
+        wrong = {one.state for one in verdict.problems(expected, app.containers) if one.kind in ("missing", "state")}
+        if expected.ends != "must" and wrong & {"missing", "exited", "paused"}:
+            found.append(expected.spec.name)
+    return tuple(found)
+
+
 def _only_declared(
     host: str, declared: assignment.Placed, chosen: Mapping[str, int], by_hand: Mapping[str, int], app: state.AppState,
     changes: Sequence[steps.Change],

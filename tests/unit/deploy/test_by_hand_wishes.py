@@ -27,6 +27,14 @@ def test_an_app_as_a_whole() -> None:
     assert wanted("start", web=0, free=3) == {"web": 1}, "what was only scaled stays so"
 
 
+def test_a_start_of_an_app_that_is_down_though_nobody_stopped_it() -> None:
+    placed = assignment.by_default(RELEASE) | {"free": 3, "named": 0}
+    start = by_hand.Wish("start", "shop")
+    assert by_hand.wanted(RELEASE, placed, start, ("free", "web")) == {"named": 1, "free": 3, "web": 1}
+    assert by_hand.wanted(RELEASE, placed, by_hand.Wish("start", "shop", ("web",)), ("free", "web")) == {"web": 1}
+    assert "web" not in by_hand.wanted(RELEASE, placed, by_hand.Wish("scale", "shop", ("free",), 2), ("web",))
+
+
 def test_one_service() -> None:
     assert wanted("stop", "web") == {"web": 0}
     assert wanted("start", "free", free=3) == {"free": 2}

@@ -65,6 +65,28 @@ def test_another_number(
     assert plan.steps[-3:] == tuple(planner.end_of(RELEASE.id))
 
 
+@pytest.mark.parametrize(("status", "code", "is_down"), [
+    ("running", 0, False), ("restarting", 1, False), ("exited", 137, True), ("exited", 0, False), ("paused", 0, True),
+])
+def test_what_is_down_though_nobody_stopped_it(status: str, code: int, is_down: bool) -> None:
+    """As after a host that was rebooted, of services without `restart:`."""
+    seen = app({"web": 3})
+    changed = tuple(replace(one, status=status, exit_code=code) if one.id == "web2" else one for one in seen.containers)
+    seen = replace(seen, containers=changed)
+    placed = assignment.declared(RELEASE, {"web": 3})
+    assert planner.down(RELEASE, placed, seen) == (("web",) if is_down else ())
+    plan = planned(seen, **dict.fromkeys(planner.down(RELEASE, placed, seen), 3))
+    assert changing(plan) == ([steps.StartServices(("web",), scale={"web": 3})] if is_down else [])
+    assert plan.by_hand == {"web": 3}
+
+
+def test_what_is_gone_is_down_and_one_shots_are_not() -> None:
+    once = a_release(a_service("web", "r/web:1"), a_service("job", "r/job:1"), a_service("api", "r/api:1", depends_on={"job": "service_completed_successfully"}))
+    placed = assignment.by_default(once)
+    assert planner.down(once, placed, replace(an_app(once), containers=())) == ("api", "web")
+    assert planner.down(once, {**placed, "web": 0}, replace(an_app(once), containers=())) == ("api",)
+
+
 def test_what_is_so_already_is_no_step() -> None:
     assert planned(app({"web": 3}), web=3).steps == ()
     assert planned(app(), web=2).steps == ()
