@@ -62,6 +62,15 @@ def test_controller_gone_for_ever(app: App, lab: Lab, tmp_path: Path) -> None:
     assert "unchanged" in app.deploy("1.1.0").stdout
 
 
+def test_the_same_deployment_again_finishes_it_and_says_so(app: App) -> None:
+    assert app.deploy("1.0.0").returncode == 0
+    with deploying(app, "1.1.0", "web1       roll begins") as process:
+        process.kill()
+    again = app.deploy("1.1.0")
+    assert (again.returncode, "unchanged" in again.stdout) == (0, True), again.stderr
+    assert "of " + app.name + " 1.1.0 was open and has been finished just now" in again.stderr
+
+
 def test_the_next_deployment_ends_what_a_dead_controller_left(app: App) -> None:
     """By itself: no resume, no --take-lease; whoever comes waits for the leases, which end within 30 seconds."""
     assert app.deploy("1.0.0").returncode == 0

@@ -44,7 +44,7 @@ def confirmer(answer: Answer, question: str, show: Callable[["steps.Plan"], None
         if plan.confirm and (answer.yes or not interactive()):
             short = canonical.short(plan.hash)
             raise errors.NotConfirmedError(
-                f"{plan.destination} has confirm: true, which wants a person's yes to this very plan; nothing was changed",
+                f"{plan.destination} has confirm: true, which wants a person's yes to this very plan; nothing of it was carried out",
                 f"answer y at a terminal, without --yes; or approve it by its hash: --plan {short} in place of --yes")
         return answer.yes or terminal.confirm(question.format(plan=plan, hosts=len(plan.hosts)))
 

@@ -64,7 +64,7 @@ async def adopt(context: contexts.Context, request: Request) -> ended.Ended:
             return done[-1]
         prepared = await _prepare(context, request)
     wanted = await order.of_prepared(context, prepared, deployment=order.new_id(), keeps_containers=True)
-    return await execution.carry_out(context, wanted, commit=prepared.bundle.commit)
+    return await execution.carry_out(context, wanted, commit=prepared.bundle.commit, first=done)
 
 
 async def _prepare(context: contexts.Context, request: Request) -> Prepared:

@@ -68,11 +68,12 @@ async def carry_out(
     seen = await rollback.look_whole(context, chosen, wish.app)
     if await waiting.for_others(context, wish.app, seen):
         seen = await rollback.look_whole(context, chosen, wish.app)
-    if await takeover.end_open(context, wish.app, seen, take_lease=take_lease, before=f"the {wish.verb}"):
+    first = await takeover.end_open(context, wish.app, seen, take_lease=take_lease, before=f"the {wish.verb}")
+    if first:
         seen = await rollback.look_whole(context, chosen, wish.app)
     prepared = _prepare(placed, seen, wish)
     wanted = rollback.order_of(context, prepared, placed, reason=reason, take_lease=take_lease)
-    done = await execution.carry_out(context, wanted)
+    done = await execution.carry_out(context, wanted, first=first)
     what = prepared.target, prepared.plan.hosts, prepared.apps
     sick = unwell.note(*what) if done.result == "unchanged" else ""
     over = unwell.finished(*what) if wish.verb == "start" else ""

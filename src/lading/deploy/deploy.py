@@ -30,17 +30,19 @@ async def deploy(context: contexts.Context, request: Request) -> ended.Ended:
     prepared = await _prepare(context, request)
     if await waiting.for_others(context, prepared.plan.app, prepared.seen):
         prepared = await _prepare(context, request)
-    if await takeover.end_open(context, prepared.plan.app, prepared.seen,
-                             take_lease=request.take_lease, before="the next deployment"):
+    first = await takeover.end_open(context, prepared.plan.app, prepared.seen,
+                                    take_lease=request.take_lease, before="the next deployment")
+    if first:
         prepared = await _prepare(context, request)
     wanted = await order.of_prepared(context, prepared, deployment=order.new_id())
     done = await execution.carry_out(context, wanted, commit=prepared.bundle.commit or context.commit,
-                                     check=prepared.images.check)
+                                     check=prepared.images.check, first=first)
     if done.result != "unchanged":
         return done
     name = prepared.plan.app
     apps = {host: one.apps[name] for host, one in prepared.seen.hosts.items() if name in one.apps}
-    return replace(done, note=unwell.note(prepared.bundle.release, prepared.plan.hosts, apps))
+    sick = unwell.note(prepared.bundle.release, prepared.plan.hosts, apps)
+    return replace(done, note="; ".join(filter(None, [done.note, sick])))
 
 
 async def _prepare(context: contexts.Context, request: Request) -> Prepared:

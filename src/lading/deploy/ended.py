@@ -1,6 +1,6 @@
 """How a verb ended: what the CLI prints and `--json` shows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -49,3 +49,11 @@ class Ended:
             },
             "excluded": [one.as_json() for one in self.excluded],
         }
+
+
+def just_now(first: Iterable[Ended]) -> str:
+    """What a verb says of deployments that were open, and that it has ended before its own; "" where there were none."""
+    words = {"succeeded": "has been finished just now", "rolled_back": "has been taken back just now"}
+    return "; ".join(
+        f"deployment {one.deployment} of {one.app} {one.version} was open and "
+        + words.get(one.result, f"has been ended just now: {one.result}") for one in first)

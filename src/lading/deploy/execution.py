@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -26,30 +26,31 @@ async def ready() -> None:
 
 async def carry_out(
     context: contexts.Context, order: base.DeploymentOrder, *, commit: str = "", act: Act = apply,
-    check: Callable[[], Awaitable[None]] = ready,
+    check: Callable[[], Awaitable[None]] = ready, first: Sequence[ended.Ended] = (),
 ) -> ended.Ended:
     """Carry an order out and say how it ended; nothing to do = `unchanged`, without a question and without an entry.
 
     *commit*: the commit that the files were read from. *check*: what is looked at last, once a person has
-    said yes; what it raises is a refusal.
+    said yes; what it raises is a refusal. *first*: what was open, and was ended before: told where nothing else is done.
 
     Raises:
-        NotConfirmedError, PlanChangedError: the answer was no, or another plan was approved; nothing was changed.
-        RefusedError, TransportError, LedgerError: before anything was changed.
+        NotConfirmedError, PlanChangedError: the answer was no, or another plan was approved; nothing of the plan was done.
+        RefusedError, TransportError, LedgerError: before anything of it was done.
     """
     started, plan = contexts.now(), order.plan
     approval.check(context, plan, await approval.carried_out_as(context, plan))
     if plan.empty:
-        return _unchanged(context, order, started)
+        return replace(_unchanged(context, order, started), note=ended.just_now(first))
     prepared = time.monotonic() - context.began
     await context.record(_requested(context, order))
     try:
         if not context.confirm(plan):
-            raise errors.NotConfirmedError("not confirmed; nothing was changed", "answer y, or add --yes")
+            raise errors.NotConfirmedError("not confirmed; nothing of this plan was carried out", "answer y, or add --yes")
         await check()
         await _keep_release(context, order)
         await context.begin(_planned(context, order, commit, round(prepared, 3)), order.hosts)
     except errors.RefusedError as refused:
+        refused.message = "; but before it ".join(filter(None, [refused.message, ended.just_now(first)]))
         await context.record(_refusal(order, refused))
         raise
     return await _work(context, order, act, started)

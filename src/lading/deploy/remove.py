@@ -55,14 +55,15 @@ async def remove(
     seen = await _look(context, chosen, app, volumes)
     if await waiting.for_others(context, app, seen):
         seen = await _look(context, chosen, app, volumes)
-    if await takeover.end_open(context, app, seen, take_lease=take_lease, before="it is removed"):
+    first = await takeover.end_open(context, app, seen, take_lease=take_lease, before="it is removed")
+    if first:
         seen = await _look(context, chosen, app, volumes)
     there = _there(app, seen, keep_running)
     plan = _planned(placed, seen, there, app, volumes=volumes, keep_running=keep_running)
     becoming = {name: _becoming(one, placed.destination.name) for name, one in there.items()}
     wanted = order.make(context, plan, becoming, chosen, deployment=order.new_id(), reason=reason,
                         override=take_lease, keeps_containers=keep_running)
-    done = await execution.carry_out(context, wanted, act=_remove)
+    done = await execution.carry_out(context, wanted, act=_remove, first=first)
     if not keep_running:
         return done
     return replace(done, note="; ".join(filter(None, [done.note, *_stays(app, seen, done)])))

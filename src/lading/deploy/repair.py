@@ -3,7 +3,7 @@
 No other host is asked, and no container is touched.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lading import canonical, errors, events, shape, state
@@ -66,6 +66,7 @@ async def repair(
         RefusedError, TransportError, LedgerError: nothing was changed.
     """
     seen = await _look(context, host, app)
+    done: Sequence[ended.Ended] = ()
     if not seen.hosts[host].apps[app].foreign:
         done = await takeover.end_open(context, app, seen, take_lease=take_lease, before="the repair")
         if done:
@@ -76,7 +77,7 @@ async def repair(
     wanted = order.make(
         context, prepared.plan, {host: becoming}, [prepared.host], deployment=order.new_id(), reason=reason,
         override=take_lease, keeps_containers=True)
-    return await execution.carry_out(context, wanted)
+    return await execution.carry_out(context, wanted, first=done)
 
 
 async def _look(context: contexts.Context, host: str, app: str) -> state.FleetState:

@@ -55,12 +55,13 @@ async def restart(
     seen = await rollback.look_whole(context, chosen, app)
     if await waiting.for_others(context, app, seen):
         seen = await rollback.look_whole(context, chosen, app)
-    if await takeover.end_open(context, app, seen, take_lease=take_lease, before="the restart"):
+    first = await takeover.end_open(context, app, seen, take_lease=take_lease, before="the restart")
+    if first:
         seen = await rollback.look_whole(context, chosen, app)
     prepared = _prepare(placed, seen, app, services)
     prepared = replace(prepared, plan=replace(prepared.plan, usual=await usual.roll_seconds(context.ledger, app, placed.destination.name)))
     wanted = rollback.order_of(context, prepared, placed, reason=reason, take_lease=take_lease)
-    return await execution.carry_out(context, wanted)
+    return await execution.carry_out(context, wanted, first=first)
 
 
 def _prepare(

@@ -77,7 +77,7 @@ async def rollback(
     prepared = _prepare(placed, seen, app, release)
     prepared = replace(prepared, plan=replace(prepared.plan, usual=await usual.roll_seconds(context.ledger, app, placed.destination.name)))
     wanted = order_of(context, prepared, placed, reason=reason, take_lease=take_lease)
-    return await execution.carry_out(context, wanted)
+    return await execution.carry_out(context, wanted, first=done)
 
 
 def order_of(

@@ -11,6 +11,7 @@ from builders import a_journal, a_release, a_service
 from lading import context, errors, events, settings, state
 from lading.cli import prompts
 from lading.deploy import approval, ended, execution, on_host, order, takeover
+from lading.engines import base
 from lading.inventory import hosts
 from lading.ledger import ledger
 from lading.plan import planner, steps
@@ -122,6 +123,34 @@ def test_an_empty_plan_is_another_one_too(tmp_path: Path) -> None:  # approved, 
         carried_out(PLAN.hash)
     good = carried_out(done.hash)
     assert good.result == "unchanged"
+
+
+def left_open(result: events.HostResult) -> ended.Ended:
+    outcome = events.Outcome({"web1": events.HostOutcome(result)})
+    return ended.Ended("d0", "shop", "1", "r1", "production", outcome.result, "", "", "ann", "", base.Report(outcome))
+
+
+@pytest.mark.parametrize(("result", "told"), [
+    ("succeeded", "deployment d0 of shop 1 was open and has been finished just now"),
+    ("rolled_back", "deployment d0 of shop 1 was open and has been taken back just now"),
+    ("untouched", "deployment d0 of shop 1 was open and has been ended just now: failed"),
+])
+def test_what_was_open_and_was_ended_is_told_though_nothing_else_is_done(
+    tmp_path: Path, result: events.HostResult, told: str
+) -> None:
+    done = replace(PLAN, hosts={"web1": steps.HostPlan("web1")}, phases=())
+    here = replace(called(tmp_path, ""), confirm=lambda _: False)
+    idle = asyncio.run(execution.carry_out(here, order.make(here, done, {}, (), deployment="d1"), first=[left_open(result)]))
+    assert (idle.result, idle.note) == ("unchanged", told)
+
+    becoming = {"web1": order.Becoming(MADE, state.AppState("shop"), "1", "", "production")}
+    busy = order.make(here, PLAN, becoming, (), deployment="d1")
+    with pytest.raises(errors.NotConfirmedError) as caught:
+        asyncio.run(execution.carry_out(here, busy, first=[left_open(result)]))
+    assert caught.value.message == f"not confirmed; nothing of this plan was carried out; but before it {told}"
+    with pytest.raises(errors.NotConfirmedError) as caught:
+        asyncio.run(execution.carry_out(here, busy))
+    assert caught.value.message == "not confirmed; nothing of this plan was carried out"
 
 
 @pytest.mark.parametrize(("answer", "confirm", "good"), [
