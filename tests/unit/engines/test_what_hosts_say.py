@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_coordinator import Fleet, results
+from test_coordinator import Fleet, Killed, kill_at, results
 
 from builders import a_release, a_service
 from lading import events, trace
@@ -281,6 +281,23 @@ def test_what_dies_before_it_is_prepared_has_its_evidence_too() -> None:
     assert (report.step, report.log) == ("prepare", ("out of memory",))
     assert {(one.step, one.service) for one in story.unhealthy()} == {("prepare", "web"), ("prepare", "db")}
     assert [*story.kept.values()] == ["out of memory\n"]
+
+
+def test_what_a_dead_controller_left_failed_has_its_evidence_before_its_containers_go() -> None:
+    story = Story(PLAIN_OLD, PLAIN_NEW)
+    story.web1.log = {"web": "no such table", "db": "ready"}
+    kill_at(story.fleet, "roll", "web2", effect=True)
+    with pytest.raises(Killed):
+        story.run()
+    for host in story.fleet.hosts.values():
+        host.free()
+    story.web1.containers = [replace(one, status="exited", exit_code=3) if one.service == "web" else one for one in story.web1.containers]
+    story.fleet.recorded.clear()
+    story.fleet.settle("undo", keep=story.keep)
+    assert [(one.host, one.step, one.service, one.why) for one in story.unhealthy()] == [
+        ("web1", "undo", "web", "found so by who took it back: exited with code 3")]
+    assert [*story.kept.values()] == ["no such table\n"]
+    assert set(story.fleet.runs()) == {"1"}
 
 
 def test_a_hook_that_fails_has_its_evidence_in_its_event() -> None:

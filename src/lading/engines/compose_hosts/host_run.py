@@ -56,6 +56,7 @@ class HostRun:
         self.overtaken = ""
         self.good: drivers.Containers | None = None
         self.fresh: frozenset[str] = frozenset()
+        self._told: set[str] = set()  # services of which it was recorded that they failed
         self.outcome: events.HostOutcome | None = None
         self.busy = asyncio.Lock()
         self.ledger_head: Mapping[str, object] = {}  # where the committing ledger ends, once the decision lies there
@@ -452,6 +453,7 @@ class HostRun:
         self, step: str, failed: Mapping[str, str], made: releases.Release, versions: Mapping[str, int]
     ) -> tuple[str, ...]:
         """Note each service that failed, and why, with the hash of its last lines, which are kept; the lines of all."""
+        self._told |= failed.keys()
         said = await self._last_lines(tuple(failed))
         shown: list[str] = []
         for service, why in failed.items():
@@ -642,6 +644,7 @@ class HostRun:
             await self._close("untouched", "")
             return
         try:
+            await self._note_left()
             await self._back()
         except (Failure, errors.LadingError) as failed:
             what = failed.why if isinstance(failed, Failure) else failed.message
@@ -670,6 +673,16 @@ class HostRun:
                 return
             self.hold, self.phase = None, "undone"
         self.end(result, now, error)
+
+    async def _note_left(self) -> None:
+        """Of what another process has left failed here, keep the last lines before its containers go."""
+        if self.order.replan is None or self._own.begun.keeps_containers:
+            return
+        known = self._problems(self.seen.containers)
+        others = {one.container for one in known if one.kind in verdict.IDENTITY}  # they are of the release before
+        failed = {one.service: f"found so by who took it back: {one.why}" for one in known
+                  if (one.kind, one.word) == ("state", "failed") and one.container not in others and one.service not in self._told}
+        await self._record_failed("undo", failed, self._own.release, self.plan.generations)
 
     async def _back(self) -> None:
         begun, hold = self._own.begun, self._held
