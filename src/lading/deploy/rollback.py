@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from lading import canonical, errors, state
+from lading import canonical, errors, spans, state
 from lading import context as contexts
 from lading.compose import release as releases
 from lading.deploy import (
@@ -140,7 +140,8 @@ def _prepare(placed: placing.Placed, seen: state.FleetState, app: str, release: 
     plans = {name: _plan(name, target, assigned.on(name), apps[name], host) for name, host in seen.hosts.items()}
     for name, host in seen.hosts.items():
         host_checks.check_data(target, plans[name], host)
-    whole = planner.plan(target, destination.name, plans, [_way(target, apps.values())], back=True)
+    said = [_way(target, apps.values()), *old_secrets(target, plans, apps)]
+    whole = planner.plan(target, destination.name, plans, said, back=True)
     owners = sorted({one.current.source for one in apps.values() if one.current is not None})
     whole = replace(whole, verb="rollback", assignment=assigned, source=", ".join(owners), confirm=destination.confirm,
                     unfinished=on_host.unfinished(seen, app), rights=policy.planned(asked, app, seen))
@@ -183,6 +184,24 @@ def _way(target: releases.Release, apps: Iterable[state.AppState]) -> str:
     """From what to what it goes, in words."""
     left = sorted({one.current.version for one in apps if one.current is not None})
     return f"it goes back from {', '.join(left)} to {target.version} ({canonical.short(target.id)})"
+
+
+def old_secrets(
+    target: releases.Release, plans: Mapping[str, steps.HostPlan], apps: Mapping[str, state.AppState]
+) -> list[str]:
+    """Which secrets get the values again that they had then, by name, never by value."""
+    found: dict[str, list[str]] = {}
+    for host, plan in plans.items():
+        current = apps[host].current
+        now = current.generations if current is not None else {}
+        for name, number in sorted(plan.generations.items()):
+            if now.get(name, number) != number:
+                found.setdefault(name.partition(".")[2] or name, []).append(host)
+    if not found:
+        return []
+    told = ", ".join(f"{name} on {', '.join(spans.packed(hosts))}" for name, hosts in found.items())
+    return [f"secrets go back to the values that {target.version} ran with, not those of now: {told}; "
+            "one that was replaced since, or is no longer valid, would be in use again"]
 
 
 def _target(host: str, app: state.AppState, wanted: str) -> str:
