@@ -32,7 +32,8 @@ class Command:
     it on stdin, its lengths known to the script; *timeout* in seconds bounds it on the host; *changes* means that it
     is not ended when stdin ends; *marker* announces the parts of the answer; *beats*: the script answers each byte that
     comes after its payload, at once, and has read the payload within seconds after it came; *streams*: it goes on as
-    long as somebody listens, so once it has begun it does not count among the hosts that are worked on (`ssh.parallel`).
+    long as somebody listens, so once it has begun it does not count among the hosts that are worked on (`ssh.parallel`);
+    *looks*: it changes nothing, so where nobody knows whether the host has got it, it is asked again.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Command:
     changes: bool = False
     beats: bool = False
     streams: bool = False
+    looks: bool = False
 
     def wire(self) -> bytes:
         """What goes to stdin: the script, then the payload."""
@@ -95,9 +97,24 @@ def remote_line(length: int, *, sudo: bool = False, group: str = "", timeout: in
     somebody is attached to ends when he likes, and `timeout` would take its terminal away.
     """
     prefix = "sudo -n " if sudo else f"sudo -n -g {quote(group)} " if group else ""
-    whole, slow = f"dd bs={length} count=1 iflag=fullblock 2>/dev/null", f"dd bs=1 count={length} 2>/dev/null"
     bound = f"timeout -k 10 {timeout} " if timeout else ""
-    return f"exec {prefix}{bound}/bin/sh -c 'eval \"`{whole} || {slow}`\"' {OURS}"
+    return f"exec {prefix}{bound}/bin/sh -c 'eval \"`{_read(str(length))}`\"' {OURS}"
+
+
+def waiting_line(*, sudo: bool = False, group: str = "") -> str:
+    """The line of a shell that waits for any script, whose first line of stdin says of the rest what `remote_line` is told: LENGTH [TIMEOUT].
+
+    What runs the script is the same to the letter, below sudo too, which is started only then: its rules allow `timeout`, and no other shell.
+    """
+    prefix = "sudo -n " if sudo else 'sudo -n -g "$1" ' if group else ""
+    runs = rf'/bin/sh -c "eval \"\`{_read("$n")}\`\"" {OURS}'
+    words = f" {OURS} {quote(group)}" if group and not sudo else ""
+    return f"exec /bin/sh -c 'read -r n t && exec {prefix}${{t:+timeout -k 10 $t}} {runs}'{words}"
+
+
+def _read(length: str) -> str:
+    """Read *length* bytes and not one more."""
+    return f"dd bs={length} count=1 iflag=fullblock 2>/dev/null || dd bs=1 count={length} 2>/dev/null"
 
 
 def split_parts(output: bytes, marker: str) -> list[tuple[str, bytes]]:

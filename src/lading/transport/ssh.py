@@ -21,6 +21,7 @@ from lading.transport import (
     configuration,
     packets,
     reaching,
+    sessions,
     streams,
     target,
     trust,
@@ -125,7 +126,7 @@ class SshTransport:
                     writer, reader, _ = await connection.open_session(wire.line(link.host, what), encoding=None)
                 break
             except asyncssh.ChannelOpenError as refused:
-                if await link.program_has_just_ended():
+                if await link.drops_ready() or await link.program_has_just_ended():
                     continue
                 link.carries_programs = False
                 raise base.NoStreamError(f"{link.host.name} opens no session: {refused.reason}", lasting=True) from refused
@@ -211,27 +212,62 @@ class SshTransport:
         ):
             await working.enter_async_context(link.workers.entered(self._slots))
             exchange.proving = not link.proven
-            stdin, channel = await self._open(link, exchange)
-            if exchange.what.streams:
-                await working.aclose()
-            try:
-                await exchange.carry(stdin)
-            finally:
-                channel.close()
-                link.ended()
-                link.proven = link.proven or exchange.proven
-                if exchange.cut:
-                    link.suspect()
+            opened = await self._ready(link, exchange)
+            if opened is None or not await self._carried(link, exchange, opened, working):
+                await self._carried(link, exchange, await self._open(link, exchange), working)
 
-    async def _open(
-        self, link: "_Link", exchange: wire.Exchange
-    ) -> "tuple[uplink.Stdin, asyncssh.SSHClientChannel[bytes]]":
-        limit = beats.BEAT + beats.ANSWER
+    async def _carried(
+        self, link: "_Link", exchange: wire.Exchange, opened: sessions.Opened, working: contextlib.AsyncExitStack
+    ) -> bool:
+        """Whether *exchange* came to its end by *opened*; False: it only looks, and is to be asked anew."""
+        if exchange.what.streams:
+            await working.aclose()
+        else:
+            link.prepare(self._runner)
+        stdin = opened.stdin(exchange)
+        try:
+            if opened.waits and exchange.what.looks:
+                return await _carried_at_once(link, exchange, opened, stdin)
+            await exchange.carry(stdin, waiting=opened.waits)
+            return True
+        finally:
+            opened.channel.close()
+            link.ended()
+            link.proven = link.proven or exchange.proven
+            if exchange.cut:
+                link.suspect()
+
+    async def _ready(self, link: "_Link", exchange: wire.Exchange) -> sessions.Opened | None:
+        """The session that was opened ahead, if there is one.
+
+        What changes something goes there only once the host has shown that it is there: a connection that died unnoticed has run
+        nothing.
+        """
+        await self._connection(link, ())
+        ready = await link.take_ready()
+        if ready is None:
+            return None
+        try:
+            usable = ready.is_open and (exchange.what.looks or await link.confirms(ready))
+        except asyncio.CancelledError:
+            ready.channel.close()
+            raise
+        if not usable:
+            ready.channel.close()
+            link.ended()
+            return None
+        ready.take(exchange)
+        if not exchange.what.looks:
+            ready.session.be_sure()
+        return ready
+
+    async def _open(self, link: "_Link", exchange: wire.Exchange) -> sessions.Opened:
         again = True
         while True:
             connection, way = await self._connection(link, ())
-            session = _Session(exchange)
+            session = sessions.Session(exchange)
             opening = asyncio.create_task(_opened(connection, session, exchange))
+            limit = _unanswered()
             try:
                 async with asyncio.timeout(limit):
                     channel = await asyncio.shield(opening)
@@ -254,7 +290,7 @@ class SshTransport:
                 if await link.makes_room():
                     continue
                 raise self._no_session(link, str(failure)) from failure
-            return uplink.Stdin(channel, way, session.flowing, exchange.heard), channel
+            return sessions.Opened(channel, session, way)
 
     def _no_session(self, link: "_Link", why: str) -> errors.UnreachableError:
         assert link.target is not None
@@ -365,6 +401,10 @@ class _Link:
         self.through: _Link | None = None
         """The link to the jump host that leads there."""
         self.opening: asyncio.Task[None] | None = None
+        self.ready: asyncio.Task[sessions.Opened] | None = None
+        """A session that is opened ahead: the next command's, which it costs one round trip less, or two."""
+        self.keeps_ready = True
+        """Whether the server has room for it, as far as is known."""
         self.channels = asyncio.Semaphore(CHANNELS)
         self.carries_programs = True
         """Whether there is room for a program beside commands, as far as is known."""
@@ -393,13 +433,72 @@ class _Link:
         self.connection = connection
         self.uplink = uplink.Uplink(connection)
         self.suspected = False
+        self.ready, self.keeps_ready = None, True
 
     def stands(self) -> bool:
         """Whether there is a connection, as far as is known."""
         return self.connection is not None and not self.connection.is_closed()
 
+    def prepare(self, runner: wire.Runner) -> None:
+        """Open a session ahead, unless there is one; it takes no place and no slot, and goes with its connection."""
+        if self.ready is None and self.keeps_ready and self.stands() and not self.suspected:
+            self.ready = runner.keep(self._open_ready())
+
+    async def _open_ready(self) -> sessions.Opened:
+        connection, way = self.connection, self.uplink
+        assert connection is not None and way is not None
+        try:
+            return await sessions.open_waiting(connection, way, wire.waiting_line(self.host))
+        except asyncssh.ChannelOpenError:  # no room, and nothing more is learnt of it: nobody has asked for this one
+            self.keeps_ready = self.keeps_ready and connection is not self.connection
+            raise
+
+    async def take_ready(self) -> sessions.Opened | None:
+        """The session that was opened ahead, which is then the caller's; None if there is none."""
+        opening, self.ready = self.ready, None
+        if opening is None:
+            return None
+        try:
+            async with asyncio.timeout(_unanswered()):
+                return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_ready)
+            raise
+        except TimeoutError:
+            opening.add_done_callback(_close_ready)
+            self.suspect()
+        except (asyncssh.Error, OSError):
+            pass  # it is opened as any other, and then that is said
+        return None
+
+    async def drops_ready(self) -> bool:
+        """End the session that was opened ahead, for somebody who finds no room; no other one is opened. False if there was none."""
+        self.keeps_ready = False
+        ready = await self.take_ready()
+        if ready is None:
+            return False
+        await ready.end()
+        self.ended()
+        self.program_due = self.room_due
+        return True
+
+    async def confirms(self, ready: sessions.Opened) -> bool:
+        """Whether the host shows that it is there, and *ready* is still open."""
+        try:
+            async with asyncio.timeout(_unanswered()):
+                await ready.way.reach()
+        except TimeoutError:
+            self.suspect()
+            return False
+        return ready.is_open
+
     async def makes_room(self) -> bool:
-        """End the programs whose streams were opened, so that a command finds room; False if there was none, and none lately."""
+        """End what was opened ahead, else programs whose streams were opened, so that a command finds room.
+
+        False if there was none, and none lately.
+        """
+        if await self.drops_ready():
+            return True
         async with self.dialling:  # one that is about to begin may have the room
             ending, self.programs = self.programs, []
             if ending:
@@ -448,6 +547,7 @@ class _Link:
     async def close(self) -> None:
         """Close the connection, if there is one."""
         connection, self.connection = self.connection, None
+        self.ready = None
         if connection is not None:
             connection.close()
             await connection.wait_closed()
@@ -455,49 +555,30 @@ class _Link:
             self.target.let_go()
 
 
-class _Session(asyncssh.SSHClientSession[bytes]):
-    """Tells an exchange what comes through a channel."""
+async def _carried_at_once(
+    link: _Link, exchange: wire.Exchange, ready: sessions.Opened, stdin: uplink.Stdin
+) -> bool:
+    """Send what only looks, and ask the host for a sign of life meanwhile; False if neither that nor an answer comes."""
+    living = asyncio.create_task(link.confirms(ready))
+    carrying = asyncio.create_task(exchange.carry(stdin, waiting=True))
+    try:
+        await asyncio.wait({living, carrying}, return_when=asyncio.FIRST_COMPLETED)
+        if not (carrying.done() or living.result() or ready.session.exited or exchange.answers):
+            ready.session.leave()
+            exchange.withdraw()
+            return False
+        ready.session.be_sure()
+        await carrying
+    finally:
+        living.cancel()
+        carrying.cancel()
+        await asyncio.wait({living, carrying})
+    return True
 
-    def __init__(self, exchange: wire.Exchange) -> None:
-        self._exchange: wire.Exchange | None = exchange
-        self.flowing = asyncio.Event()
-        """Not set while the host takes no more: its window is full."""
-        self.flowing.set()
 
-    def leave(self) -> None:
-        """Tell nothing any more: the exchange goes on elsewhere."""
-        self._exchange = None
-
-    def connection_made(self, chan: "asyncssh.SSHClientChannel[bytes]") -> None:
-        chan.set_write_buffer_limits(0)
-
-    def pause_writing(self) -> None:
-        self.flowing.clear()
-
-    def resume_writing(self) -> None:
-        self.flowing.set()
-
-    def data_received(self, data: bytes, datatype: int | None) -> None:
-        if self._exchange is None:
-            return
-        if datatype == asyncssh.EXTENDED_DATA_STDERR:
-            self._exchange.stderr(data)
-        else:
-            self._exchange.stdout(data)
-
-    def eof_received(self) -> bool:
-        return True  # stdin stays open: its end would cancel the command
-
-    def exit_status_received(self, status: int) -> None:
-        if self._exchange is not None:
-            self._exchange.exited(status)
-
-    def exit_signal_received(self, signal: str, core_dumped: bool, msg: str, lang: str) -> None:
-        self.exit_status_received(128 + streams.signal_number(signal))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._exchange is not None:
-            self._exchange.closed()
+def _unanswered() -> float:
+    """Seconds after which a host that answers nothing is taken for gone."""
+    return beats.BEAT + beats.ANSWER
 
 
 def _terminal_words(terminal: base.Terminal | None) -> dict[str, Any]:
@@ -509,7 +590,7 @@ def _terminal_words(terminal: base.Terminal | None) -> dict[str, Any]:
 
 
 async def _opened(
-    connection: asyncssh.SSHClientConnection, session: _Session, exchange: wire.Exchange
+    connection: asyncssh.SSHClientConnection, session: sessions.Session, exchange: wire.Exchange
 ) -> "asyncssh.SSHClientChannel[bytes]":
     line = wire.line(exchange.host, exchange.what, proving=exchange.proving)
     channel, _ = await connection.create_session(lambda: session, line, encoding=None)
@@ -519,3 +600,8 @@ async def _opened(
 def _close_late(opening: "asyncio.Task[asyncssh.SSHClientChannel[bytes]] | asyncio.Task[streams.ChannelStream]") -> None:
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()
+
+
+def _close_ready(opening: "asyncio.Task[sessions.Opened]") -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().channel.close()

@@ -34,7 +34,7 @@ class Uplink:
 
     async def take(self) -> None:
         """Wait until one piece more may be on its way."""
-        if self._room.locked():
+        if self._room.locked() and self._unasked:
             self._ask()
         await self._room.acquire()
 
@@ -51,26 +51,25 @@ class Uplink:
         if ask or len(self._unasked) >= _PIECES - 1:
             self._ask()
 
-    def _ask(self) -> None:
-        if not self._unasked:
-            return
+    async def reach(self) -> None:
+        """Come back once all that was sent has arrived, or the connection is closed."""
+        await asyncio.shield(self._ask())  # whoever waits for room hears it too
+
+    def _ask(self) -> asyncio.Task[None]:
         pieces, self._unasked = self._unasked, []
         task = asyncio.create_task(self._arrive(pieces))
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
+        return task
 
     async def _arrive(self, pieces: list[Callable[[], None]]) -> None:
         try:
-            await self.reach()
+            await reach(self._connection)
         finally:
             for _ in pieces:
                 self.give()
         for arrived in pieces:
             arrived()
-
-    async def reach(self) -> None:
-        """Come back once all that was sent has arrived, or the connection is closed."""
-        await reach(self._connection)
 
 
 class Stdin:

@@ -7,12 +7,13 @@ A transport opens a channel, hands it to `Exchange.carry`, and reports what come
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from lading import errors
 from lading.inventory import hosts
 from lading.transport import base, beats, command
 
+Kept = TypeVar("Kept")
 ANSWER_LIMIT = 16 * 1024 * 1024  # bytes of an answer; where parts are taken as they come, of what is held or waited for at once
 PART_COST = 512  # bytes that a part takes beside its name and content
 STDERR_KEPT = 64 * 1024  # bytes: the last ones
@@ -51,6 +52,17 @@ def line(host: hosts.Host, what: command.Command, *, proving: bool = False) -> s
 def attached_line(host: hosts.Host, what: command.Command) -> str:
     """The same where somebody is attached to *what*, for as long as he likes."""
     return command.remote_line(outgoing(what)[0], sudo=host.sudo, group=host.sudo_group, timeout=0)
+
+
+def waiting_line(host: hosts.Host) -> str:
+    """The remote line of a shell on *host* that waits for any script: `to_waiting` says what it reads."""
+    return command.waiting_line(sudo=host.sudo, group=host.sudo_group)
+
+
+def to_waiting(what: command.Command, *, proving: bool = False) -> bytes:
+    """All bytes for the stdin of a shell that waits; *proving* as for `outgoing`."""
+    size, sent = outgoing(what, proving=proving)
+    return f"{size} {what.timeout or ''}\n".encode() + sent
 
 
 class Parser:
@@ -144,9 +156,13 @@ class Exchange:
         self._stdin = stdin
         self.begun = True
 
-    async def carry(self, channel: beats.Channel) -> None:
-        """Send script and payload, beat if the command answers that, and wait for the end."""
-        feeding = beats.Feeding(channel, outgoing(self.what, proving=self.proving)[1])
+    async def carry(self, channel: beats.Channel, *, waiting: bool = False) -> None:
+        """Send script and payload, beat if the command answers that, and wait for the end.
+
+        *waiting*: to a shell that waits for any script.
+        """
+        sent = to_waiting(self.what, proving=self.proving) if waiting else outgoing(self.what, proving=self.proving)[1]
+        feeding = beats.Feeding(channel, sent)
         self.begin(feeding)
         tasks = [asyncio.create_task(self._feed(feeding))]
         if self.until is not None:
@@ -167,6 +183,16 @@ class Exchange:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+
+    def withdraw(self) -> None:
+        """The command is asked anew, by another channel: the host is not known to have got it."""
+        self.begun = False
+        self._stdin = None
+
+    @property
+    def answers(self) -> bool:
+        """Whether something of the answer has come."""
+        return self._parser.begun
 
     @property
     def proven(self) -> bool:
@@ -313,7 +339,7 @@ class Runner:
     """Runs exchanges so that cancelling means the same everywhere; knows what still runs."""
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def run(self, exchange: Exchange, carry: Coroutine[None, None, None]) -> command.Result:
         """Run *carry*, which opens the channel, begins the exchange and waits for its end."""
@@ -339,14 +365,14 @@ class Runner:
         await asyncio.wait({task}, timeout=PARTING)
         task.cancel()
 
-    def keep(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    def keep(self, work: Coroutine[Any, Any, Kept]) -> asyncio.Task[Kept]:
         """Run *work* even if nobody waits for it any more, until `close`."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._forget)
         return task
 
-    def _forget(self, task: asyncio.Task[None]) -> None:
+    def _forget(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # an exception nobody waits for is no news

@@ -11,7 +11,7 @@ from lading.transport import command
 def project(marker: str, *, app: str, networks: Sequence[str]) -> command.Command:
     """A project's containers, their images, and these *networks*, as `docker inspect` shows them. Holds secrets."""
     text = scripts.script("project", {"MARKER": marker, "APP": app, "NETWORKS": " ".join(networks)})
-    return command.Command("look", text, marker)
+    return command.Command("look", text, marker, looks=True)
 
 
 def lies(
@@ -24,7 +24,7 @@ def lies(
     for number, (place, path) in enumerate(pairs):
         words += ["same", str(number), place, path]
     values = {"MARKER": marker, "APP": app, "STATE_DIR": state_dir, "NONCE": nonce}
-    return command.Command("look", scripts.script("contents", values, words), marker)
+    return command.Command("look", scripts.script("contents", values, words), marker, looks=True)
 
 
 def objects(result: command.Result, part: str) -> list[Mapping[str, Any]]:

@@ -169,7 +169,7 @@ async def has(host: bound.Bound, names: list[str]) -> dict[str, str]:
 
 def question(marker: str, names: list[str]) -> command.Command:
     """The question which images a host has."""
-    return command.Command("images", scripts.script("images", {"MARKER": marker, "APP": ""}, names), marker)
+    return command.Command("images", scripts.script("images", {"MARKER": marker, "APP": ""}, names), marker, looks=True)
 
 
 def ids(answer: command.Result) -> dict[str, str]:

@@ -18,10 +18,10 @@ def logs(
         "SINCE": "" if tail == 0 else since, "FOLLOW": "-f" if follow else "",
     }
     text = scripts.script("logs", values)
-    return command.Command("logs", text, marker, timeout=86400 if follow else 120, streams=follow)
+    return command.Command("logs", text, marker, timeout=86400 if follow else 120, streams=follow, looks=True)
 
 
 def last_lines(marker: str, *, app: str, services: Sequence[str], count: int = 50) -> command.Command:
     """The last lines of some services, for the report of a failure."""
     text = scripts.script("last-lines", {"MARKER": marker, "APP": app, "COUNT": count}, services)
-    return command.Command("last-lines", text, marker, timeout=30)
+    return command.Command("last-lines", text, marker, timeout=30, looks=True)

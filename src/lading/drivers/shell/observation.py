@@ -97,7 +97,7 @@ def observe(
     parts = {"facts": facts, "links": sources, "volumes": volumes is not None, "probe": probe, "registries": registries,
              "engine-socket": apart is not None}
     more = [name for name, wanted in parts.items() if wanted]
-    return command.Command("observe", scripts.script("observe", values, sources, more), marker)
+    return command.Command("observe", scripts.script("observe", values, sources, more), marker, looks=True)
 
 
 def _of_apps(want: wants.Wants, since: wants.Since) -> dict[str, str | int]:

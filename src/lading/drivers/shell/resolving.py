@@ -38,7 +38,7 @@ def resolve(marker: str, questions: Sequence[Question]) -> command.Command:
     for one, wire in zip(questions, wires, strict=True):
         words += [str(len(wire)), one.name if "@" in one.name else ""]
     text = scripts.script("resolve", {"MARKER": marker, "PATIENCE": PATIENCE}, words)
-    return command.Command("resolve", text, marker, tuple(map(command.Secret, wires)), timeout=_TIMEOUT)
+    return command.Command("resolve", text, marker, tuple(map(command.Secret, wires)), timeout=_TIMEOUT, looks=True)
 
 
 def answers(questions: Sequence[Question], result: command.Result) -> dict[str, digests.Resolved]:
