@@ -294,8 +294,9 @@ async def test_a_signal_is_a_status(transport: base.Transport, host: hosts.Host)
 @pytest.mark.parametrize("shell", ["sh", "bash", "dash", "fish", "tcsh"])
 @pytest.mark.parametrize("cut", [0, 1, 40])
 @pytest.mark.parametrize("dd", ["of GNU", "of a system that knows no iflag"])
+@pytest.mark.parametrize("waits", [False, True], ids=["its own", "one that waits"])
 def test_the_remote_line_in_every_login_shell(
-    shell: str, cut: int, dd: str, host: hosts.Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    shell: str, cut: int, dd: str, waits: bool, host: hosts.Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if not shutil.which(shell):
         pytest.skip(f"{shell} is not installed")
@@ -306,8 +307,10 @@ def test_the_remote_line_in_every_login_shell(
     file = tmp_path / "ran"
     what = a_command(f"echo x >{command.quote(str(file))}\npart a; head -c 3; part end; # it's over\nexit 4\n# {'#' * 60}", b"a\0b")
     size, sent = wire.outgoing(what)
+    head = wire.to_waiting(what).removesuffix(sent) if waits else b""
     done = subprocess.run(
-        [shell, "-c", wire.line(host, what)], input=sent[: size - cut - 1] if cut else sent, capture_output=True, check=False
+        [shell, "-c", wire.waiting_line(host) if waits else wire.line(host, what)],
+        input=head + (sent[: size - cut - 1] if cut else sent), capture_output=True, check=False
     )
     if cut:  # the link broke within the script: no line of it is run
         assert not file.exists()
@@ -319,11 +322,13 @@ def test_the_remote_line_in_every_login_shell(
 async def test_sudo_gives_a_group_and_no_other_user(server: sshd_server.Sshd) -> None:
     """`sudo_group`: what it runs may talk to whatever that group may, as the user who logs in."""
     one = ssh.SshTransport(environment=os.environ, known_hosts=str(server.known_hosts), config_files=[str(server.config)])
+    host = dataclasses.replace(server.host(), sudo_group="daemon")
     try:
-        done = await one.run(dataclasses.replace(server.host(), sudo_group="daemon"), a_command("part a; id -un; id -gn; part end"))
+        for _ in range(2):  # the second has a session that was opened ahead
+            done = await one.run(host, a_command("part a; id -un; id -gn; part end"))
+            assert done.text("a").split() == [server.user, "daemon"], done
     finally:
         await one.close()
-    assert done.text("a").split() == [server.user, "daemon"], done
 
 
 @settings(max_examples=60, deadline=None)

@@ -74,13 +74,31 @@ def test_text_of_a_part() -> None:
     assert (result.text("fence"), result.text("log"), result.text("none")) == ("3", "�", "")
 
 
-@pytest.mark.parametrize("sudo", [False, True])
-def test_the_line_reads_its_script_and_leaves_the_payload(host: HostShell, sudo: bool) -> None:
-    host.program("sudo", f'#!/bin/sh\nprintf "%s\\n" "$1" >{host.folder}/sudo\nshift; exec "$@"\n')
-    made = command.Command("x", "printf '\\nM got\\n'; head -c 5; printf '\\nM end\\n'", "M", (b"five!", b"more"))
-    line = wire.line(hosts.Host("h", sudo=sudo), made)
-    done = subprocess.run(["/bin/sh", "-c", line], input=wire.outgoing(made)[1], stdout=subprocess.PIPE, check=True)
-    assert command.split_parts(done.stdout, "M") == [("got", b"five!"), ("end", b"")]
-    assert (host.folder / "sudo").exists() is sudo
-    if sudo:
-        assert (host.folder / "sudo").read_text() == "-n\n"
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize(("at", "words"), [
+    (hosts.Host("h"), None), (hosts.Host("h", sudo=True), "-n timeout -k 10 7"),
+    (hosts.Host("h", sudo_group="it's a group"), "-n -g it's a group timeout -k 10 7"),
+])
+def test_the_line_reads_its_script_and_leaves_the_payload(
+    host: HostShell, at: hosts.Host, words: str | None, waits: bool
+) -> None:
+    host.program("sudo", f'#!/bin/sh\nprintf "%s\\n" "$*" >{host.folder}/sudo\n'
+                          'while [ "$1" != timeout ]; do shift; done; exec "$@"\n')
+    made = command.Command("x", "printf '\\nM got\\n'; head -c 5; printf '\\nM %s\\n' \"$0\"", "M", (b"five!", b"more"), timeout=7)
+    line = wire.waiting_line(at) if waits else wire.line(at, made)
+    sent = wire.to_waiting(made) if waits else wire.outgoing(made)[1]
+    done = subprocess.run(["/bin/sh", "-c", line], input=sent, stdout=subprocess.PIPE, check=True)
+    assert command.split_parts(done.stdout, "M") == [("got", b"five!"), ("lading", b"")]
+    assert (host.folder / "sudo").exists() is (words is not None)
+    if words is not None:
+        assert (host.folder / "sudo").read_text().split(" /bin/sh ")[0] == words
+
+
+def test_a_shell_that_waits_runs_nothing_that_is_not_whole_and_bounds_nothing_that_is_not_to_be() -> None:
+    made = command.Command("x", "printf '\\nM ran\\n'; ps -o args= -p $PPID", "M", timeout=0)
+    line = wire.waiting_line(hosts.Host("h"))
+    for sent, parts in [(b"", 0), (b"9", 0), (wire.to_waiting(made)[:-9], 0), (wire.to_waiting(made), 1)]:
+        done = subprocess.run(["/bin/sh", "-c", line], input=sent, capture_output=True, check=False)
+        assert len(command.split_parts(done.stdout, "M")) == parts
+        assert (done.returncode == 0) is (parts == 1)
+    assert b"timeout" not in done.stdout
