@@ -14,7 +14,7 @@ from asyncssh import constants, packet
 from deaf_proxy import Link
 
 from lading.inventory import hosts
-from lading.transport import beats, command, sessions, ssh
+from lading.transport import beats, command, sessions, ssh, wire
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 M = "MARK-4d1e"
@@ -174,7 +174,7 @@ async def test_the_first_command_waits_three_times_and_each_one_after_it_twice(
 
 
 async def test_what_only_looks_waits_for_its_answer_alone(
-    transport: ssh.SshTransport, host: hosts.Host, link: Link, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    link: Link, host: hosts.Host, transport: ssh.SshTransport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing comes back, and it runs."""
     assert await hello(transport, host) == "hello"
@@ -190,7 +190,7 @@ async def test_what_only_looks_waits_for_its_answer_alone(
 
 
 async def test_what_changes_something_waits_for_a_sign_of_life_first(
-    server: sshd_server.Sshd, transport: ssh.SshTransport, host: hosts.Host, link: Link, tmp_path: Path,
+    server: sshd_server.Sshd, link: Link, host: hosts.Host, transport: ssh.SshTransport, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert await hello(transport, host) == "hello"
@@ -227,7 +227,7 @@ async def test_a_connection_that_died_unnoticed_has_run_nothing(
 
 @KINDS
 async def test_only_what_looks_is_asked_twice(
-    server: sshd_server.Sshd, transport: ssh.SshTransport, host: hosts.Host, link: Link, tmp_path: Path,
+    server: sshd_server.Sshd, link: Link, host: hosts.Host, transport: ssh.SshTransport, tmp_path: Path,
     kind: command.Command, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The link is lost while the host may have got it, and says nothing of that."""
@@ -244,6 +244,25 @@ async def test_only_what_looks_is_asked_twice(
     link.restore()
     assert await asked == "hello"
     assert (runs(tmp_path / "ran"), server.logins()) == (2 if kind.looks else 1, 2)
+
+
+async def test_what_is_asked_anew_is_given_up_at_once(
+    server: sshd_server.Sshd, link: Link, host: hosts.Host, transport: ssh.SshTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing runs by then that could end by itself."""
+    monkeypatch.setattr(beats, "BEAT", 0.2)
+    monkeypatch.setattr(beats, "ANSWER", 2.0)
+    monkeypatch.setattr(ssh, "RETURN", 0.5)
+    monkeypatch.setattr(wire, "PARTING", 1000.0)
+    assert await hello(transport, host) == "hello"
+    await ready_on(transport, host)
+    link.cut()
+    asked = asyncio.create_task(hello(transport, host, LOOK))
+    await until(lambda: transport._link(host).connection is None)
+    asked.cancel()
+    await asyncio.wait({asked})
+    assert (asked.cancelled(), server.logins()) == (True, 1)
+    link.restore()
 
 
 async def test_each_command_starts_one_session(server: sshd_server.Sshd, transport: ssh.SshTransport) -> None:
@@ -336,14 +355,18 @@ async def held(transport: ssh.SshTransport, host: hosts.Host, done: asyncio.Even
     return task
 
 
-async def test_one_makes_room_for_a_program(a_server: Make, connect: Callable[..., ssh.SshTransport]) -> None:
-    server = a_server("MaxSessions 2")
+async def test_one_makes_room_for_a_program(
+    a_server: Make, connect: Callable[..., ssh.SshTransport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is ended whatever it has said that nobody has read."""
+    monkeypatch.setattr(sessions, "PARTING", 1000.0)
+    server = a_server("MaxSessions 2", 'ForceCommand echo noise; eval "$SSH_ORIGINAL_COMMAND"')
     transport = connect(server)
     done = asyncio.Event()
     holding = await held(transport, server.host(), done)
     stream = await transport.open_program(server.host(), command.Command("dial", "exec cat", M))
     await stream.write(b"said")
-    assert await stream.read() == b"said"
+    assert await stream.read() + await stream.read() == b"noise\nsaid"
     link = transport._link(server.host())
     assert (link.carries_programs, link.keeps_ready, waiting(server)) == (True, False, [])
     done.set()
@@ -409,7 +432,7 @@ async def test_what_a_start_up_file_says_is_no_answer(
 
 @KINDS
 async def test_who_wants_no_more_leaves_no_session_behind(
-    server: sshd_server.Sshd, transport: ssh.SshTransport, host: hosts.Host, link: Link, tmp_path: Path,
+    server: sshd_server.Sshd, link: Link, host: hosts.Host, transport: ssh.SshTransport, tmp_path: Path,
     kind: command.Command, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert await hello(transport, host) == "hello"
