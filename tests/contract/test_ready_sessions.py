@@ -247,13 +247,15 @@ async def test_only_what_looks_is_asked_twice(
 
 
 async def test_what_is_asked_anew_is_given_up_at_once(
-    server: sshd_server.Sshd, link: Link, host: hosts.Host, transport: ssh.SshTransport, monkeypatch: pytest.MonkeyPatch
+    server: sshd_server.Sshd, link: Link, host: hosts.Host, connect: Callable[..., ssh.SshTransport],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Nothing runs by then that could end by itself."""
     monkeypatch.setattr(beats, "BEAT", 0.2)
     monkeypatch.setattr(beats, "ANSWER", 2.0)
     monkeypatch.setattr(ssh, "RETURN", 0.5)
     monkeypatch.setattr(wire, "PARTING", 1000.0)
+    transport = connect(server, connect_timeout=1000)
     assert await hello(transport, host) == "hello"
     await ready_on(transport, host)
     link.cut()
@@ -332,7 +334,11 @@ async def test_where_there_is_room_for_one_session_none_is_kept_ready(
     server = a_server("MaxSessions 1")
     transport = connect(server)
     link = transport._link(server.host())
-    for _ in range(5):
+    assert await hello(transport, server.host()) == "hello"
+    assert link.ready is not None
+    await asyncio.wait({link.ready})
+    assert not link.keeps_ready
+    for _ in range(4):
         assert await hello(transport, server.host()) == "hello"
     assert (link.keeps_ready, link.carries_programs, server.logins()) == (False, True, 1)
     assert server.log.read_text().count("Starting session: command") == 5
@@ -436,7 +442,7 @@ async def test_who_wants_no_more_leaves_no_session_behind(
     kind: command.Command, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert await hello(transport, host) == "hello"
-    await ready_on(transport, host)
+    ready = await ready_on(transport, host)
     packets = Packets(monkeypatch)
     link.cut(forth=False)
     asked = asyncio.create_task(hello(transport, host, noting(tmp_path / "ran", kind)))
@@ -444,9 +450,9 @@ async def test_who_wants_no_more_leaves_no_session_behind(
     asked.cancel()
     await asyncio.wait({asked})
     link.restore()
+    async with asyncio.timeout(sshd_server.LIMIT):
+        await ready.channel.wait_closed()
     assert await hello(transport, host) == "hello"
-    await ready_on(transport, host)
-    await until(lambda: len(waiting(server)) == 1)
     assert (runs(tmp_path / "ran"), server.logins()) == (int(kind.looks), 1)
 
 
