@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import asyncssh
 import pytest
 import sshd_server
 from asyncssh import constants, packet
@@ -265,6 +266,25 @@ async def test_what_is_asked_anew_is_given_up_at_once(
     await asyncio.wait({asked})
     assert (asked.cancelled(), server.logins()) == (True, 1)
     link.restore()
+
+
+async def test_a_session_takes_nothing_before_a_program_runs_in_it(
+    server: sshd_server.Sshd, transport: ssh.SshTransport
+) -> None:
+    """Why a shell is started ahead: one can see it in the window that a server gives."""
+    assert await hello(transport, server.host()) == "hello"
+    connection = transport._link(server.host()).connection
+    assert connection is not None
+    windows: list[int] = []
+
+    class Seeing(asyncssh.SSHClientSession[bytes]):
+        def connection_made(self, chan: "asyncssh.SSHClientChannel[bytes]") -> None:
+            windows.append(chan._send_window)
+
+    channel, _ = await connection.create_session(Seeing, "cat", encoding=None)
+    windows.append(channel._send_window)
+    channel.close()
+    assert (windows[0], windows[1] >= 64 * 1024) == (0, True)
 
 
 async def test_each_command_starts_one_session(server: sshd_server.Sshd, transport: ssh.SshTransport) -> None:
