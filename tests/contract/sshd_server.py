@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from lading.inventory import hosts
@@ -29,6 +30,13 @@ def free_port() -> int:
         return port
 
 
+def _with_home(lines: Sequence[str], folder: Path) -> list[str]:
+    """The same, with a home for what is run: start-up files of whoever runs the tests may leave locks behind if they are killed."""
+    given = next((line for line in lines if line.startswith("SetEnv ")), "SetEnv")  # sshd heeds the first one
+    home = "" if " HOME=" in given else f" HOME={folder}"
+    return [given + home, *(line for line in lines if line != given)]
+
+
 class Sshd:
     """One running sshd, with the files that a client of it needs."""
 
@@ -47,7 +55,8 @@ class Sshd:
         self.write_config()
         (folder / "sshd_config").write_text("\n".join([
             f"Port {self.port}", "ListenAddress 127.0.0.1", f"HostKey {self.host_key}", "UsePAM no", "StrictModes no",
-            f"AuthorizedKeysFile {self.user_key}.pub", "PidFile none", "PermitRootLogin yes", "LogLevel VERBOSE", *more, "",
+            f"AuthorizedKeysFile {self.user_key}.pub", "PidFile none", "PermitRootLogin yes", "LogLevel VERBOSE",
+            *_with_home(more, folder), "",
         ]))
         self._start()
 

@@ -204,6 +204,7 @@ async def test_what_changes_something_waits_for_a_sign_of_life_first(
         assert await hello(transport, server.host()) == "hello"
     assert packets.sent(ready.channel) == []
     assert runs(tmp_path / "ran") == 0
+    assert transport._link(host).ready is not None  # the next one is opened meanwhile
     link.restore()
     assert await changing == "hello"
     assert (packets.sent(ready.channel)[0], runs(tmp_path / "ran")) == ("data", 1)
@@ -266,6 +267,29 @@ async def test_what_is_asked_anew_is_given_up_at_once(
     await asyncio.wait({asked})
     assert (asked.cancelled(), server.logins()) == (True, 1)
     link.restore()
+
+
+async def test_what_changes_something_goes_at_once_where_its_session_opens_only_then(
+    server: sshd_server.Sshd, transport: ssh.SshTransport, host: hosts.Host, link: Link, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """That it opens is the sign of life."""
+    assert await hello(transport, host) == "hello"
+    ready = await ready_on(transport, host)
+    link.cut(forth=False)
+    looking = asyncio.create_task(hello(transport, host, noting(tmp_path / "looked", LOOK)))
+    await until(lambda: runs(tmp_path / "looked") == 1)
+    opening = transport._link(host).ready
+    assert opening is not None and not opening.done()
+    packets = Packets(monkeypatch)
+    changing = asyncio.create_task(hello(transport, host, noting(tmp_path / "ran", HELLO)))
+    await until(lambda: transport._link(host).ready is not opening)
+    assert (packets.sent(), runs(tmp_path / "ran")) == ([], 0)
+    link.restore()
+    assert [await looking, await changing] == ["hello", "hello"]
+    taken = await opening
+    packets.keep(taken.channel, ready.channel, transport._link(host).connection)
+    assert [one for one in packets.sent() if one != "close"][:2] == ["exec", "data"]
 
 
 async def test_a_session_takes_nothing_before_a_program_runs_in_it(

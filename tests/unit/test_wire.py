@@ -42,6 +42,17 @@ def answer(send: Callable[[wire.Exchange], None]) -> command.Result:
     return asyncio.run(work())
 
 
+def test_a_host_that_has_answered_has_shown_that_it_runs_what_it_is_sent() -> None:
+    async def proven(said: bytes) -> bool:
+        exchange = wire.Exchange(hosts.Host("web1"), WHAT, None)
+        exchange.stdout(said)
+        exchange.exited(0)
+        exchange.closed()
+        return exchange.proven
+
+    assert [asyncio.run(proven(said)) for said in (f"\n{M} a\nsaid".encode(), b"said")] == [True, False]
+
+
 @given(pieces)
 def test_any_bytes_are_a_result(output: list[bytes]) -> None:
     def say(exchange: wire.Exchange) -> None:

@@ -238,17 +238,20 @@ class SshTransport:
                 link.suspect()
 
     async def _ready(self, link: "_Link", exchange: wire.Exchange) -> sessions.Opened | None:
-        """The session that was opened ahead, if there is one.
+        """The session that was opened ahead, if there is one; the one after it is opened already now.
 
         What changes something goes there only once the host has shown that it is there: a connection that died unnoticed has run
         nothing.
         """
         await self._connection(link, ())
+        shown = link.ready is not None and not link.ready.done()  # by opening this session only now
         ready = await link.take_ready()
         if ready is None:
             return None
+        if not exchange.what.streams:
+            link.prepare(self._runner)
         try:
-            usable = ready.is_open and (exchange.what.looks or await link.confirms(ready))
+            usable = ready.is_open and (shown or exchange.what.looks or await link.confirms(ready))
         except asyncio.CancelledError:
             ready.channel.close()
             raise

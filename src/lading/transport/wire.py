@@ -73,11 +73,8 @@ class Parser:
         self._buffer = bytearray(b"\n")
         self._scanned = 0
         self._inside = False
-
-    @property
-    def begun(self) -> bool:
+        self.begun = False
         """Whether a part's beginning has come."""
-        return self._inside
 
     @property
     def held(self) -> int:
@@ -91,7 +88,7 @@ class Parser:
         while (at := self._buffer.find(self._lead, self._scanned)) >= 0:
             if self._inside:
                 found.append(self._part(at))
-            self._inside, self._scanned = True, 0
+            self._inside, self._scanned, self.begun = True, 0, True
             del self._buffer[: at + len(self._lead)]
         self._scanned = max(0, len(self._buffer) - len(self._lead) + 1)
         if not self._inside:
