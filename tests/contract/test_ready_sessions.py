@@ -372,6 +372,62 @@ async def test_one_whose_shell_was_killed_is_replaced(
     assert server.logins() == 1
 
 
+@KINDS
+async def test_one_whose_shell_dies_before_it_has_read_is_asked_anew(
+    server: sshd_server.Sshd, transport: ssh.SshTransport, tmp_path: Path, kind: command.Command,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its script would have said that it begins, so nothing of it has run."""
+    assert await hello(transport, server.host()) == "hello"
+    asked, pid = await sent_to_a_shell_that_is_stopped(server, transport, noting(tmp_path / "ran", kind), monkeypatch)
+    os.kill(pid, signal.SIGKILL)
+    assert await asked == "hello"
+    assert (runs(tmp_path / "ran"), server.logins()) == (1, 1)
+
+
+async def test_what_nobody_waits_for_any_more_is_not_asked_anew(
+    server: sshd_server.Sshd, transport: ssh.SshTransport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await hello(transport, server.host()) == "hello"
+    asked, pid = await sent_to_a_shell_that_is_stopped(server, transport, noting(tmp_path / "ran", HELLO), monkeypatch)
+    asked.cancel()
+    await asyncio.wait({asked})
+    os.kill(pid, signal.SIGKILL)
+    await until(lambda: transport._link(server.host()).users.count == 0)
+    assert await hello(transport, server.host()) == "hello"
+    assert (asked.cancelled(), runs(tmp_path / "ran")) == (True, 0)
+
+
+async def sent_to_a_shell_that_is_stopped(
+    server: sshd_server.Sshd, transport: ssh.SshTransport, what: command.Command, monkeypatch: pytest.MonkeyPatch
+) -> tuple["asyncio.Task[str]", int]:
+    """A command whose script lies unread, and the process that would read it."""
+    ready = await ready_on(transport, server.host())
+    await until(lambda: len(waiting(server)) == 1)
+    (pid,) = waiting(server)
+    os.kill(pid, signal.SIGSTOP)
+    packets = Packets(monkeypatch)
+    asked = asyncio.create_task(hello(transport, server.host(), what))
+    await until(lambda: packets.sent(ready.channel) == ["data"])
+    return asked, pid
+
+
+@KINDS
+@pytest.mark.parametrize("refusal", ["exit 1", "head -c 1 >/dev/null; echo no >&2; exit 1"], ids=["at once", "once it is sent something"])
+async def test_where_a_forced_command_lets_no_shell_wait_the_ordinary_way_is_gone(
+    a_server: Make, connect: Callable[..., ssh.SshTransport], tmp_path: Path, kind: command.Command, refusal: str
+) -> None:
+    choice = f'case $SSH_ORIGINAL_COMMAND in *"{WAITING}"*) {refusal};; *) eval "$SSH_ORIGINAL_COMMAND";; esac'
+    server = a_server(f"ForceCommand {choice}")
+    transport = connect(server)
+    for number in range(4):
+        done = await transport.run(server.host(), noting(tmp_path / "ran", kind))
+        assert (done.status, done.text("a"), done.stderr, runs(tmp_path / "ran")) == (0, "hello", "", number + 1)
+    assert not transport._link(server.host()).keeps_ready
+    assert server.log.read_text().count("Starting session: forced-command") <= 4 + 2
+    assert server.logins() == 1
+
+
 async def test_where_there_is_room_for_one_session_none_is_kept_ready(
     a_server: Make, connect: Callable[..., ssh.SshTransport]
 ) -> None:
@@ -444,7 +500,7 @@ async def test_one_makes_room_for_somebody_who_is_attached(
 async def test_a_new_connection_keeps_one_again(server: sshd_server.Sshd, transport: ssh.SshTransport) -> None:
     assert await hello(transport, server.host()) == "hello"
     link = transport._link(server.host())
-    assert await link.drops_ready()
+    assert await link.drops_ready(for_good=True)
     assert await hello(transport, server.host()) == "hello"
     assert link.ready is None
     server.signal_sessions(signal.SIGKILL)

@@ -24,6 +24,10 @@ class Session(asyncssh.SSHClientSession[bytes]):
         self._lost = False
         self.exited = False
         """Whether its program has ended."""
+        self.gave_up = False
+        """Whether it has ended of its own accord, not by a signal."""
+        self.whole = False
+        """Whether all that its program wrote has come, and the server has closed the channel."""
         self.flowing = asyncio.Event()
         """Not set while the host takes no more: its window is full."""
         self.flowing.set()
@@ -65,15 +69,20 @@ class Session(asyncssh.SSHClientSession[bytes]):
         return True  # stdin stays open: its end would cancel the command
 
     def exit_status_received(self, status: int) -> None:
+        self.gave_up = True
+        self._exited(status)
+
+    def exit_signal_received(self, signal: str, core_dumped: bool, msg: str, lang: str) -> None:
+        self._exited(128 + streams.signal_number(signal))
+
+    def _exited(self, status: int) -> None:
         self.exited = True
         if self._exchange is not None:
             self._exchange.exited(status)
 
-    def exit_signal_received(self, signal: str, core_dumped: bool, msg: str, lang: str) -> None:
-        self.exit_status_received(128 + streams.signal_number(signal))
-
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
+        self.whole = self.exited and exc is None
         if self._sure or self.exited:
             self._end()
 
@@ -100,6 +109,13 @@ class Opened:
         """Tell *exchange* what has come meanwhile, such as the words of a start-up file, and what comes."""
         self.session.take(exchange)
         self.channel.resume_reading()
+
+    def was_refused(self, exchange: wire.Exchange) -> bool:
+        """Whether its shell has ended and run nothing of *exchange*, which would have said that it begins.
+
+        A time-out of `read` may end it just then, or a forced command may not let it start.
+        """
+        return self.waits and self.session.whole and not (exchange.answers or exchange.left or self.way.is_closed)
 
     def stdin(self, exchange: wire.Exchange) -> uplink.Stdin:
         """The stdin of its program, for *exchange*."""

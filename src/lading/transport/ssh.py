@@ -126,7 +126,7 @@ class SshTransport:
                     writer, reader, _ = await connection.open_session(wire.line(link.host, what), encoding=None)
                 break
             except asyncssh.ChannelOpenError as refused:
-                if await link.drops_ready() or await link.program_has_just_ended():
+                if await link.drops_ready(for_good=True) or await link.program_has_just_ended():
                     continue
                 link.carries_programs = False
                 raise base.NoStreamError(f"{link.host.name} opens no session: {refused.reason}", lasting=True) from refused
@@ -219,7 +219,7 @@ class SshTransport:
     async def _carried(
         self, link: "_Link", exchange: wire.Exchange, opened: sessions.Opened, working: contextlib.AsyncExitStack
     ) -> bool:
-        """Whether *exchange* came to its end by *opened*; False: it only looks, and is to be asked anew."""
+        """Whether *exchange* came to its end by *opened*; False: it was not begun, or only looks, and is to be asked anew."""
         if exchange.what.streams:
             await working.aclose()
         else:
@@ -227,15 +227,21 @@ class SshTransport:
         stdin = opened.stdin(exchange)
         try:
             if opened.waits and exchange.what.looks:
-                return await _carried_at_once(link, exchange, opened, stdin)
-            await exchange.carry(stdin, waiting=opened.waits)
-            return True
+                if not await _carried_at_once(link, exchange, opened, stdin):
+                    return False
+            else:
+                await exchange.carry(stdin, waiting=opened.waits)
         finally:
             opened.channel.close()
             link.ended()
             link.proven = link.proven or exchange.proven
             if exchange.cut:
                 link.suspect()
+        if not opened.was_refused(exchange):
+            return True
+        exchange.withdraw()
+        link.keeps_ready = False
+        return False
 
     async def _ready(self, link: "_Link", exchange: wire.Exchange) -> sessions.Opened | None:
         """The session that was opened ahead, if there is one; the one after it is opened already now.
@@ -258,6 +264,7 @@ class SshTransport:
         if not usable:
             ready.channel.close()
             link.ended()
+            link.keeps_ready = link.keeps_ready and not ready.session.gave_up  # this host lets no shell wait, or not for long
             return None
         ready.take(exchange)
         if not exchange.what.looks:
@@ -453,7 +460,8 @@ class _Link:
         try:
             return await sessions.open_waiting(connection, way, wire.waiting_line(self.host))
         except asyncssh.ChannelOpenError:  # no room, and nothing more is learnt of it: nobody has asked for this one
-            self.keeps_ready = self.keeps_ready and connection is not self.connection
+            if connection is self.connection and not self.has_just_ended():
+                self.keeps_ready = False
             raise
 
     async def take_ready(self) -> sessions.Opened | None:
@@ -474,9 +482,12 @@ class _Link:
             pass  # it is opened as any other, and then that is said
         return None
 
-    async def drops_ready(self) -> bool:
-        """End the session that was opened ahead, for somebody who finds no room; no other one is opened. False if there was none."""
-        self.keeps_ready = False
+    async def drops_ready(self, *, for_good: bool) -> bool:
+        """End the session that was opened ahead, for somebody who finds no room; False if there was none.
+
+        *for_good*: no other one is opened.
+        """
+        self.keeps_ready = self.keeps_ready and not for_good
         ready = await self.take_ready()
         if ready is None:
             return False
@@ -500,7 +511,7 @@ class _Link:
 
         False if there was none, and none lately.
         """
-        if await self.drops_ready():
+        if await self.drops_ready(for_good=not self.has_just_ended()):
             return True
         async with self.dialling:  # one that is about to begin may have the room
             ending, self.programs = self.programs, []
@@ -508,10 +519,14 @@ class _Link:
                 self.carries_programs = False
                 await asyncio.gather(*(one.end() for one in ending))
                 self.ended()
-        if asyncio.get_running_loop().time() >= self.room_due:
+        if not self.has_just_ended():
             return False
         await asyncio.sleep(PAUSE)
         return True
+
+    def has_just_ended(self) -> bool:
+        """Whether a session has, so that there may be room in a moment."""
+        return asyncio.get_running_loop().time() < self.room_due
 
     def program_ended(self) -> None:
         """A program leaves its place to the next one, which sshd may notice only in a moment."""

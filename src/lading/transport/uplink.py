@@ -32,6 +32,11 @@ class Uplink:
         """Who hears of the pieces that were sent since the server was asked last."""
         self._asking: set[asyncio.Task[None]] = set()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the connection is closed, as far as is known."""
+        return self._connection.is_closed()
+
     async def take(self) -> None:
         """Wait until one piece more may be on its way."""
         if self._room.locked() and self._unasked:

@@ -134,6 +134,8 @@ class Exchange:
         """Whether the host was not heard any more, although the connection is not closed."""
         self.proving = False
         """Whether it must show that the host runs what it is sent: the first command of a connection."""
+        self.left = False
+        """Whether nobody waits for its end any more."""
         self._on_part = on_part
         self.until = until
         self._limit = what.timeout + slack
@@ -142,7 +144,9 @@ class Exchange:
         self._kept = 0
         self._came = 0  # bytes; of a stream, since its last whole part
         self._errors = bytearray()
+        self._proves = False
         self._status: int | None = None
+        self._draining: asyncio.TimerHandle | None = None
         self._failure: BaseException | None = None
         self._stdin: Stdin | None = None
         self._ended = asyncio.Event()
@@ -156,9 +160,10 @@ class Exchange:
     async def carry(self, channel: beats.Channel, *, waiting: bool = False) -> None:
         """Send script and payload, beat if the command answers that, and wait for the end.
 
-        *waiting*: to a shell that waits for any script.
+        *waiting*: to a shell that waits for any script. That one always says that it has begun: else it may be asked anew.
         """
-        sent = to_waiting(self.what, proving=self.proving) if waiting else outgoing(self.what, proving=self.proving)[1]
+        self._proves = self.proving or waiting
+        sent = to_waiting(self.what, proving=True) if waiting else outgoing(self.what, proving=self.proving)[1]
         feeding = beats.Feeding(channel, sent)
         self.begin(feeding)
         tasks = [asyncio.create_task(self._feed(feeding))]
@@ -182,9 +187,14 @@ class Exchange:
             await asyncio.wait(tasks)
 
     def withdraw(self) -> None:
-        """The command is asked anew, by another channel: the host is not known to have got it."""
+        """The command is asked anew, by another channel: the host has not begun it, as far as is known."""
+        if self._draining is not None:
+            self._draining.cancel()
         self.begun = False
         self._stdin = None
+        self._status, self._failure = None, None
+        self._ended.clear()
+        self._errors.clear()
 
     @property
     def answers(self) -> bool:
@@ -253,7 +263,7 @@ class Exchange:
     def exited(self, status: int) -> None:
         """The command ended; what it left in the background may hold its output open, but not for long."""
         self._status = status
-        asyncio.get_running_loop().call_later(_DRAIN, self._finish)
+        self._draining = asyncio.get_running_loop().call_later(_DRAIN, self._finish)
 
     def closed(self) -> None:
         """Nothing more will come."""
@@ -282,9 +292,9 @@ class Exchange:
     def _take(self, more: Callable[[], list[tuple[str, bytes]]]) -> None:
         try:
             for name, content in more():
-                if self.proving and name == _BEGUN:
+                if self._proves and name == _BEGUN:
                     continue
-                if self.proving and name == _ELSEWHERE:
+                if self._proves and name == _ELSEWHERE:
                     raise self._no_shell("reads what it is sent in another shell than the one that lading starts: a start-up file "
                                          "of the login shell has `exec`")
                 self._keep(name, content)
@@ -354,6 +364,7 @@ class Runner:
         return exchange.result()
 
     async def _part(self, exchange: Exchange, task: asyncio.Task[None]) -> None:
+        exchange.left = True
         if not exchange.begun:
             task.cancel()
         exchange.end_input()
