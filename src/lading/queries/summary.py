@@ -7,10 +7,21 @@ from lading import spans, state
 from lading.queries import absent, listing
 from lading.state import damage
 
+WELL = ("healthy", "running", "completed", "stopped", "excluded")
+"""The states of which there is nothing to say: so it was deployed, or a person wants it so."""
+LOOK = {
+    "exited": "logs", "unhealthy": "logs", "restarting": "logs", "missing": "drift", "paused": "drift", "unknown": "drift",
+}
+"""The verb that tells more of a service in another state; one that is starting tells it by itself."""
+FEW = 3  # services; of more that are in one state on a host, only the number is said
+
 
 @dataclass(slots=True)
 class _Group:
-    """An app in a destination, as it is gathered: what each host declares, and which hosts are silent."""
+    """An app in a destination, as it is gathered: what each host declares, and which hosts are silent.
+
+    *not_well*: service and state → the hosts where it is so, of those states that are not WELL.
+    """
 
     app: str
     destination: str
@@ -20,6 +31,7 @@ class _Group:
     damaged: list[str] = field(default_factory=list)
     differing: list[str] = field(default_factory=list)
     unwell: list[str] = field(default_factory=list)
+    not_well: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     by_hand: dict[str, list[str]] = field(default_factory=dict)
     silent: list[str] = field(default_factory=list)
     excluded: list[str] = field(default_factory=list)
@@ -97,15 +109,43 @@ def _mark(group: _Group, rows: Sequence[listing.Row]) -> None:
     for row in rows:
         if (row.app, row.destination) != (group.app, group.destination):
             continue
-        if row.drifted and row.host not in group.damaged:
+        if row.service and row.state not in WELL:
+            _once(group.not_well.setdefault((row.service, row.state), []), row.host)
+        if _differs(row) and row.host not in group.damaged:
             differing[row.host] = None
         if row.unwell:
             unwell[row.host] = None
         if row.by_hand is not None:
             number = f"{row.by_hand} by hand" if row.by_hand else "stopped by hand"
-            named = group.by_hand.setdefault(f"{row.service} {number}", [])
-            named += [] if row.host in named else [row.host]
+            _once(group.by_hand.setdefault(f"{row.service} {number}", []), row.host)
     group.differing, group.unwell = list(differing), list(unwell)
+
+
+def _once(hosts: list[str], host: str) -> None:
+    """Add a host that is not there yet."""
+    if host not in hosts:
+        hosts.append(host)
+
+
+def _differs(row: listing.Row) -> bool:
+    """Whether it differs from what was deployed in more than the state that is told."""
+    if not row.drifted:
+        return False
+    told = ("state", "missing", *listing.SEEN) if row.service and row.state not in WELL else listing.SEEN
+    return any(one.partition(":")[0] not in told for one in row.drift)
+
+
+def _not_well(group: _Group) -> list[str]:
+    """Services that are not as they should be, with their state and what tells more: those in one state on the same hosts together."""
+    together: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (service, word), hosts in group.not_well.items():
+        together.setdefault((word, tuple(hosts)), []).append(service)
+    found = []
+    for (word, where), services in together.items():
+        names = ", ".join(services) if len(services) <= FEW else f"{len(services)} services"
+        hint = f": lading {LOOK[word]} {group.app}" if word in LOOK else ""
+        found.append(f"{names} {word} on {_names(where)}{hint}")
+    return found
 
 
 def _members(group: _Group, destinations: Mapping[str, Sequence[str]], *, alone: bool) -> set[str] | None:
@@ -119,7 +159,7 @@ def _members(group: _Group, destinations: Mapping[str, Sequence[str]], *, alone:
 
 def _line(group: _Group) -> str:
     subject = " ".join(filter(None, [group.app, group.destination]))
-    parts = [", ".join(_versions(group))]
+    parts = [", ".join(_versions(group)), *_not_well(group)]
     if group.damaged:
         host = group.damaged[0] if len(group.damaged) == 1 else "HOST"
         parts.append(f"damaged on {_names(group.damaged)}: lading repair {host} {group.app}")

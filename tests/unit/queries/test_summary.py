@@ -75,9 +75,57 @@ def test_what_is_not_as_deployed_is_named() -> None:
     by_hand = a_container(NEW.services["web"], image="r.example/shop:1.3.1")
     lost = replace(app(), containers=())
     assert said({"web1": app(), "web2": app(NEW, "production", journal=()), "web3": lost}) == [
-        "shop production: 1.3.0 on 3 hosts; not as deployed on web3: lading drift shop"]
+        "shop production: 1.3.0 on 3 hosts; web missing on web3: lading drift shop"]
     drifted = replace(app(), containers=(by_hand,))
     assert said({"web1": drifted}) == ["shop production: 1.3.0 on web1; not as deployed on web1: lading drift shop"]
+
+
+PAIR = a_release(a_service("web"), a_service("db"), version="1.3.0")
+EXITED = {"status": "exited", "exit_code": 1}
+
+
+def but(*services: str, made: Any = NEW, **more: Any) -> state.AppState:
+    """The app, with containers of these services that are otherwise."""
+    return replace(app(made), containers=tuple(
+        a_container(spec, **(more if name in services else {})) for name, spec in made.services.items()))
+
+
+@pytest.mark.parametrize(("more", "words"), [
+    (EXITED, "web exited on web2: lading logs shop"),
+    ({"health": "unhealthy"}, "web unhealthy on web2: lading logs shop"),
+    ({"status": "restarting"}, "web restarting on web2: lading logs shop"),
+    ({"status": "paused"}, "web paused on web2: lading drift shop"),
+    ({"health": "starting"}, "web starting on web2"),
+])
+def test_a_version_that_does_not_run_is_not_told_as_if_it_did(more: dict[str, Any], words: str) -> None:
+    assert said({"web1": app(), "web2": but("web", **more)}) == [f"shop production: 1.3.0 on 2 hosts; {words}"]
+
+
+def test_a_service_that_has_ended_as_it_may_is_well() -> None:
+    assert said({"web1": but("web", status="exited")}) == ["shop production: 1.3.0 on web1"]
+
+
+def test_what_is_in_one_state_is_said_once() -> None:
+    both = but("web", "db", made=PAIR, **EXITED)
+    assert said({"web1": both, "web2": both}) == [
+        "shop production: 1.3.0 on 2 hosts; db, web exited on web1, web2: lading logs shop"]
+    assert said({"web1": both, "web2": but("web", made=PAIR, **EXITED)}) == [
+        "shop production: 1.3.0 on 2 hosts; db exited on web1: lading logs shop; web exited on web1, web2: lading logs shop"]
+    many = a_release(*(a_service(f"s{number}") for number in range(4)), version="1.3.0")
+    assert said({"web1": but(*many.services, made=many, **EXITED)}) == [
+        "shop production: 1.3.0 on web1; 4 services exited on web1: lading logs shop"]
+
+
+def test_two_containers_in_one_state_are_one_host() -> None:
+    spec = NEW.services["web"]
+    two = replace(app(), containers=tuple(a_container(spec, id=name, name=name, **EXITED) for name in ("a", "b")))
+    assert said({"web1": two})[0].count("web1") == 3  # 1.3.0 on web1, exited on web1, too many on web1
+
+
+def test_what_differs_besides_is_told_besides() -> None:
+    other = but("web", image="r.example/shop:1.3.1", **EXITED)
+    assert said({"web1": other}) == [
+        "shop production: 1.3.0 on web1; web exited on web1: lading logs shop; not as deployed on web1: lading drift shop"]
 
 
 def test_a_deployment_that_ended_unwell() -> None:
