@@ -126,10 +126,14 @@ def test_lease_is_held(app: App) -> None:  # R62
     assert app.deploy("1.0.0").returncode == 0
     app.edit("command: [migrate]", 'entrypoint: [sh, -c, "sleep 25; exec /app migrate"]')  # who lives is known by its beats
     with deploying(app, "1.1.0", "web1       roll begins") as process:
+        seen = app.lading("where", app.name)
         refused = app.deploy("1.1.0")
         out, _ = process.communicate(timeout=120)
     assert refused.returncode == 4
+    assert "is running (" in seen.stdout, seen.stdout
+    assert "lading resume" not in seen.stdout
     assert "is held by" in refused.stderr
+    assert "--wait" in refused.stderr
     assert "--take-lease" in refused.stderr
     assert process.returncode == 0, out
 

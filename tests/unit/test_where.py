@@ -28,6 +28,13 @@ def test_an_open_deployment() -> None:
     assert [(row.service, row.drift) for row in others] == [("db", ()), ("web", ())]
 
 
+def test_a_deployment_that_somebody_works_on() -> None:
+    lease = {"deployment": BEGIN["deployment"], "fence": "1", "state": "held", "boot": "b", "nowboot": "b", "now": "100", "expires": "128", "length": "30"}
+    [first, *_] = rows(an_app(MADE, journal=a_journal(BEGIN), lease=lease))
+    assert first.drift == ("deployment: running; next: lading show 20261128-100000-aaaa",)
+    assert first.deployment_is_open
+
+
 @pytest.mark.parametrize(("more", "words"), [
     ({"edited": ("files/docker-compose.yml",)}, "file files/docker-compose.yml: edited by hand"), ({"missing": ("files/a.yml",)}, "file files/a.yml: missing"),
     ({"damaged": ("release 0123456789ab",)}, "release 0123456789ab: damaged: it cannot be read"),

@@ -64,7 +64,8 @@ def approvable(made: steps.Plan) -> None:
     """The last line of a plan: the hash by which it can be approved, or why it has none."""
     if made.unfinished:
         told = ", ".join(f"{deployment} on {host}" for host, deployment in made.unfinished.items())
-        terminal.err(f"no hash, since a deployment is open ({told}): lading resume {made.app}, then plan again")
+        terminal.err(f"no hash, since a deployment is open ({told}): plan again once it has ended; lading where {made.app} says "
+                     f"whether somebody works on it, and if nobody does: lading resume {made.app}")
         return
     short = canonical.short(made.hash)
     terminal.err(f"plan {short}: --plan {short} carries out just this, or refuses (secrets are bound by name, not by value)")

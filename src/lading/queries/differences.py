@@ -9,9 +9,11 @@ from lading.health import verdict
 from lading.ledger import contradictions
 from lading.placement import assignment
 from lading.plan import planner, steps
-from lading.state import damage, journal
+from lading.state import damage, journal, leases
 
 NOT_ENDED = "not ended"
+RUNNING = "running"
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -65,7 +67,9 @@ def _of_records(host: str, app: state.AppState) -> list[Difference]:
     found += [Difference(host, app.app, "", one.what, "", f"damaged: {one.why}") for one in damage.found(app) if one.what not in told]
     found += [Difference(host, app.app, "", "file", app.shipped_as(path), how) for path, how in app.unlike.items()]
     if app.open is not None:
-        found.append(Difference(host, app.app, "", "deployment", app.open.begun.deployment, NOT_ENDED))
+        work = leases.work(app)
+        word = RUNNING if work is not None and work.lives else NOT_ENDED
+        found.append(Difference(host, app.app, "", "deployment", app.open.begun.deployment, word))
     unwell = ended_unwell(app)
     if unwell:
         found.append(Difference(host, app.app, "", "deployment", unwell, "ended unwell"))

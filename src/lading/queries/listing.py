@@ -14,7 +14,7 @@ from lading.plan import attribution
 from lading.queries import differences, version
 from lading.state import damage
 
-OPEN = f"deployment: {differences.NOT_ENDED}"
+OPEN = (f"deployment: {differences.NOT_ENDED}", f"deployment: {differences.RUNNING}")
 SEEN = ("health", "restarts", "deployment")  # differences that are said in words of their own
 
 SELDOM = ("adopted", "by_hand", "excluded")
@@ -218,8 +218,9 @@ def _of_no_container(host: str, app: state.AppState, what: differences.Differenc
     if app.open is None or what.field != "deployment":
         return _empty(host, app.app, (words,), what.service, destination(app))
     one = app.open.begun
+    way = f"lading show {one.deployment}" if what.observed == differences.RUNNING else f"lading resume {app.app}"
     return Row(app.app, "", host, "", one.version, one.to, "", "", "unknown", one.at, one.deployment, one.actor,
-               (f"{words}; next: lading resume {app.app}",), destination=one.destination, app_version=one.version)
+               (f"{words}; next: {way}",), destination=one.destination, app_version=one.version)
 
 
 def _words(what: differences.Difference) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from lading import spans, state
 from lading.queries import absent, listing
-from lading.state import damage
+from lading.state import damage, leases
 
 WELL = ("healthy", "running", "completed", "stopped", "excluded")
 """The states of which there is nothing to say: so it was deployed, or a person wants it so."""
@@ -27,7 +27,7 @@ class _Group:
     destination: str
     versions: dict[str, list[str]] = field(default_factory=dict)
     without: list[str] = field(default_factory=list)
-    open: dict[str, None] = field(default_factory=dict)
+    open: dict[str, list[leases.Work | None]] = field(default_factory=dict)
     damaged: list[str] = field(default_factory=list)
     differing: list[str] = field(default_factory=list)
     unwell: list[str] = field(default_factory=list)
@@ -96,7 +96,7 @@ def _add(groups: dict[tuple[str, str], _Group], host: str, app: state.AppState) 
     if damage.blocking(app) is not None:
         group.damaged.append(host)
     if left is not None:
-        group.open[left.begun.deployment] = None
+        group.open.setdefault(left.begun.deployment, []).append(leases.work(app))
 
 
 def _mark(group: _Group, rows: Sequence[listing.Row]) -> None:
@@ -168,12 +168,25 @@ def _line(group: _Group) -> str:
         parts.append(f"not as deployed on {_names(group.differing)}: lading drift {group.app}")
     if group.unwell:
         parts.append(f"unwell on {_names(group.unwell)}: lading drift {group.app}")
-    parts += [f"{deployment} is not ended: lading resume {group.app}" for deployment in group.open]
+    parts += [_open(group.app, deployment, leases.latest(found)) for deployment, found in group.open.items()]
     if group.silent:
         parts.append(f"{_names(group.silent)} {_do_not(group.silent)} answer")
     if group.excluded:
         parts.append(f"{_names(group.excluded)} {'are' if len(group.excluded) > 1 else 'is'} excluded")
     return f"{subject}: {'; '.join(part for part in parts if part)}"
+
+
+def _open(app: str, deployment: str, work: leases.Work | None) -> str:
+    """A deployment that has not ended: who works on it as far as that is known, and what to type."""
+    if work is None:
+        return f"{deployment} is not ended: lading resume {app}"
+    if work.lives:
+        return f"{deployment} is running ({work.who}): lading show {deployment}; to deploy after it: --wait 10m"
+    if work.quiet is not None:
+        return (f"{deployment} is not ended, and not heard of for {work.quiet} s ({work.who}): "
+                f"lading resume {app} waits until its lease has ended ({work.left} s), and refuses if it lives")
+    return (f"{deployment} is not ended, and nothing tells whether {work.who}, lives: "
+            f"its lease ends in {work.left} s, then lading resume {app}")
 
 
 def _versions(group: _Group) -> list[str]:

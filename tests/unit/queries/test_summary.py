@@ -43,6 +43,36 @@ def test_one_is_behind_and_its_deployment_is_open() -> None:
         "shop production: 1.3.0 on 2 of 3 hosts, 1.0.0 on web3; 20261128-100000-aaaa is not ended: lading resume shop"]
 
 
+def leased(left: int, **more: str) -> state.AppState:
+    """The app while a deployment is open, whose lease has so many of its 30 seconds left."""
+    lease = {"deployment": OPEN["deployment"], "fence": "1", "state": "held", "boot": "b", "nowboot": "b", "now": "100", "expires": str(100 + left),
+             "length": "30", "holder": "ann@laptop", "since": "2026-11-28T10:00:00Z", **more}
+    return app(journal=a_journal(OPEN), lease={key: value for key, value in lease.items() if value})
+
+
+HEAD = "shop production: 1.3.0 on web1; 20261128-100000-aaaa is "
+RUNS = "running (ann@laptop, since 2026-11-28T10:00:00Z): lading show 20261128-100000-aaaa; to deploy after it: --wait 10m"
+
+
+@pytest.mark.parametrize(("left", "more", "words"), [
+    (28, {}, RUNS), (15, {}, RUNS),
+    (8, {}, "not ended, and not heard of for 22 s (ann@laptop, since 2026-11-28T10:00:00Z): "
+            "lading resume shop waits until its lease has ended (8 s), and refuses if it lives"),
+    (500, {"length": ""}, "not ended, and nothing tells whether ann@laptop, since 2026-11-28T10:00:00Z, lives: "
+                          "its lease ends in 500 s, then lading resume shop"),
+    (0, {}, "not ended: lading resume shop"), (500, {}, "not ended: lading resume shop"),
+    (28, {"state": "free"}, "not ended: lading resume shop"), (28, {"deployment": "d9"}, "not ended: lading resume shop"),
+    (28, {"holder": "", "since": ""}, RUNS.replace("ann@laptop, since 2026-11-28T10:00:00Z", "somebody")),
+])
+def test_an_open_deployment_is_told_as_its_lease_tells_it(left: int, more: dict[str, str], words: str) -> None:
+    assert said({"web1": leased(left, **more)}) == [HEAD + words]
+
+
+def test_of_an_open_deployment_counts_the_host_that_heard_of_it_last() -> None:
+    cut = {"web1": leased(8), "web2": leased(0), "web3": leased(29)}
+    assert said(cut) == [HEAD.replace("web1", "3 hosts") + RUNS]
+
+
 def test_a_silent_host_is_named_and_counted() -> None:
     assert said({"web1": app(), "web2": app(), "web3": "no route"}) == [
         "shop production: 1.3.0 on 2 of 3 hosts; web3 does not answer"]
