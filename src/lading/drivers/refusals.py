@@ -30,6 +30,9 @@ _LEADS = {
     "broken": "the command on the host",
 }
 SHARED = "/var/lib/lading"
+WAYS = ("wait until it has ended (deploy, rollback, restart and remove do so with --wait 10m); "
+        "if that deployment is dead: --take-lease")
+"""What can be done about a lease that somebody else holds."""
 _UNSENT = "; deploy its version again (--push-images), or choose another release: --release ID"
 _GONE = "; put it back there (docker pull, docker load), or choose another release: --release ID"
 
@@ -67,11 +70,11 @@ def lease_error(host: str, app: str, kind: str, text: str) -> errors.LadingError
         return errors.LeaseHeldError(
             f"{app} on {host} is held by {lease.get('holder', 'somebody')} (deployment "
             f"{lease.get('deployment', '?')}, since {lease.get('since', '?')}{link})",
-            "wait until it has ended; if that deployment is dead: --take-lease", host=host, step="lease")
+            WAYS, host=host, step="lease")
     if kind == "busy":
         return errors.LeaseHeldError(
             f"{app} on {host}: a command of another deployment still runs: {text.strip()}",
-            f"wait for it; lading where {app}", host=host, step="lease")
+            f"wait for it, such as with --wait 10m; lading where {app}", host=host, step="lease")
     if kind == "open":
         return errors.LeaseHeldError(
             f"deployment {text.strip()} of {app} is open on {host}, and began after this one looked",

@@ -15,6 +15,8 @@ from lading.state import journal
 from lading.transport import command
 
 WAITING = 1200  # seconds that a holder, or its last command, is waited for
+LENGTH = 30  # seconds that a lease lasts
+LATE = 2  # seconds: a host looks once in each, and counts whole ones
 
 
 class ShellStore:
@@ -236,8 +238,9 @@ def _awaited(text: str) -> str:
     if kind == "command":
         return f"a command that still runs there: {rest}"
     lease = dict(line.split("=", 1) for line in rest.splitlines() if "=" in line)
+    left = shape.whole(lease.get("left", ""), LENGTH)
     return (f"deployment {lease.get('deployment', '?')} of {lease.get('holder', 'somebody')}, which may be dead "
-            f"(its lease ends within 30 s)")
+            f"(its lease ends within {left + LATE} s)")
 
 
 def _containers(answer: command.Result) -> base.Containers:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Iterable, Sequence
 
 from lading import errors, events
 from lading.drivers import base as drivers
+from lading.drivers import refusals
 from lading.engines import base, comparison, decision
 from lading.engines.compose_hosts.failure import Failure
 from lading.engines.compose_hosts.host_run import HostRun
@@ -235,7 +236,7 @@ class Coordinator:
         await asyncio.gather(*(run.leave() for run in self.runs.values()))
         raise errors.LeaseHeldError(
             f"{self.order.plan.app} on {held[0].name} is held by {held[0].overtaken}",
-            "wait, or add --take-lease if that deployment is dead", host=held[0].name, step="lease")
+            refusals.WAYS, host=held[0].name, step="lease")
 
     async def _decide(self, *, stop: bool, way: base.Way, last: bool = True) -> None:
         """Confirm all leases, then go by the table (rules 11 and 12); *last*: who is silent now is not waited for."""

@@ -47,6 +47,17 @@ refuse_if_alive() {
     fi
 }
 
+# tell_who_is_awaited: a command that still runs renews the lease, and outlives its controller; without one, the lease ends by
+# itself, in `left` seconds. Whoever is about to begin one waits for the lock longer than it is ours.
+tell_who_is_awaited() {
+    if flock -n 9; then
+        flock -u 9
+        tell_awaited holder "$(cat "$app_dir/lease" && printf 'left=%s' $((lease_expires - uptime)))"
+    else
+        tell_awaited command "$(sed 1q "$app_dir/op.info" 2>/dev/null)"
+    fi
+}
+
 # tell_awaited WORD TEXT: what is waited for, when that changes
 tell_awaited() {
     [ "$awaited" != "$1" ] || return 0
@@ -63,7 +74,7 @@ acquire_lease() {
         look_at_lease
         if ! may_take_lease; then
             refuse_if_alive
-            tell_awaited holder "$(cat "$app_dir/lease")"
+            tell_who_is_awaited
         else
             unlock_lease
             flock -n 9 && break
