@@ -22,7 +22,7 @@ from lading.inventory import hosts
 from lading.ledger import deployments, evidence
 from lading.placement import assignment
 from lading.plan import steps
-from lading.queries import check, differences, listing, where
+from lading.queries import check, differences, drift, listing, where
 from lading.queries import history as past
 
 OLD, NEW = "5d41402abc4b" + "0" * 52, "7d793037a076" + "0" * 52
@@ -116,9 +116,9 @@ def where_drift() -> None:
     render_hosts.where(where.Answer(rows, (
         "shop production: 1.1.0 on 1 of 3 hosts, 1.0.0 on web2 (not what was deployed there), nothing known of web3, which has not answered: no route to host",)))
     render.line("")
-    render_hosts.drift([
+    render_hosts.drift(drift.Drift((
         differences.Difference("web2", "shop", "web", "image", "registry.example:5000/team/shop:1.1.0", "registry.example:5000/team/shop:1.0.0"),
-        differences.Difference("web1", "shop", "worker", "state", "running", "restarting")])
+        differences.Difference("web1", "shop", "worker", "state", "running", "restarting")), is_deployed=True))
 
 
 def checked() -> None:

@@ -16,7 +16,7 @@ from lading.engines import base
 from lading.inventory import hosts
 from lading.placement import assignment
 from lading.plan import steps
-from lading.queries import check, differences, listing, where
+from lading.queries import check, differences, drift, listing, where
 
 hostile = st.text(st.one_of(st.sampled_from("\x1b\x9b\x07\x08\r\n\t\0\x7f\u202e\u2028\ud800[]31mA;é"), st.characters()), max_size=30)
 on_capture = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -59,7 +59,8 @@ def everything(text: str) -> None:
     row = listing.Row(text, text, text, text, text, text, text, text, "running", text, text, text, (text,))
     whole = replace(row, service="", destination=text, label=text)
     render_hosts.where(where.Answer((row, whole, replace(whole, silent=True)), (text,)), wide=True)
-    render_hosts.drift([differences.Difference(text, text, text, text, text, text)])
+    render_hosts.drift(drift.Drift((differences.Difference(text, text, text, text, text, text),), is_deployed=True))
+    render_hosts.drift(drift.Drift((), is_deployed=False), text)
     render_hosts.check([check.Checked(text, {"ssh": (False, text), "docker": (True, text)}, (text,))])
     fleet_file.hosts_table(hosts.Inventory({text: hosts.Host(text, text, text, labels={text: text})}, {text: hosts.Destination(text, (text,))}))
     render.line(text)

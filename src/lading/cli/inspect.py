@@ -73,9 +73,12 @@ def drift(config: str, app: str, to: tuple[str, ...], as_json: bool) -> int:
     async def work() -> int:
         async with session.opened(config, use=LedgerUse.COMPARED) as context:
             found = await drifts.drift(context, app, to)
-        render.document("drift", [one.as_json() for one in found]) if as_json else render_hosts.drift(found)
+        if as_json:
+            render.document("drift", [one.as_json() for one in found.differences])
+        else:
+            render_hosts.drift(found, app)
         session.notes(context)
-        return session.answered(context.silent) or (1 if found else 0)
+        return session.answered(context.silent) or (1 if found.differences else 0)
 
     return session.run(work())
 

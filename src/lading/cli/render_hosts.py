@@ -7,7 +7,7 @@ from lading import canonical
 from lading import context as contexts
 from lading.cli import render, terminal, where_table
 from lading.queries import check as checks
-from lading.queries import differences
+from lading.queries import drift as drifts
 from lading.queries import where as places
 
 PIPED = 200  # columns: what `where` leaves out is wanted without a terminal, too
@@ -16,8 +16,7 @@ PIPED = 200  # columns: what `where` leaves out is wanted without a terminal, to
 def where(answer: places.Answer, app: str = "", *, everything: bool = False, wide: bool = False) -> None:
     """What runs where: in words, then as a table. *app*: what was asked for; *everything*: ended one-shots, too."""
     if not answer.rows:
-        render.line(f"{app} is not deployed on these hosts: lading history {app}" if app
-                    else "nothing is deployed with lading on these hosts")
+        render.line(_nothing(app))
         return
     for text in (*answer.lines, *where_table.notes(answer.rows)):
         render.line(text)
@@ -29,14 +28,21 @@ def where(answer: places.Answer, app: str = "", *, everything: bool = False, wid
     render.table(made.columns, made.rows, fold=made.folded, whole=True)
 
 
-def drift(found: Sequence[differences.Difference]) -> None:
-    """What differs, as a table."""
-    if not found:
-        render.line("no drift")
+def _nothing(app: str) -> str:
+    """That an app is not deployed, or nothing at all."""
+    if app:
+        return f"{app} is not deployed on these hosts: lading history {app}"
+    return "nothing is deployed with lading on these hosts"
+
+
+def drift(found: drifts.Drift, app: str = "") -> None:
+    """What differs, as a table. *app*: what was asked for."""
+    if not found.differences:
+        render.line("no drift" if found.is_deployed else _nothing(app))
         return
     render.table(("host", "app", "service", "what", "declared", "observed"),
                  [(d.host, d.app or "-", d.service or "-", d.field, canonical.short(d.declared) or "-",
-                   canonical.short(d.observed) or "-") for d in found],
+                   canonical.short(d.observed) or "-") for d in found.differences],
                  fold=("declared", "observed"))
 
 

@@ -1,13 +1,24 @@
 """In what hosts differ from what was deployed there, observed now."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from lading import context as contexts
+from lading import state
 from lading.drivers import wants
 from lading.queries import absent, differences, look
+from lading.state import damage
 
 
-async def drift(context: contexts.Context, app: str = "", to: Sequence[str] = ()) -> tuple[differences.Difference, ...]:
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """The *differences*, and whether anything *is_deployed* on the hosts that could differ."""
+
+    differences: tuple[differences.Difference, ...]
+    is_deployed: bool
+
+
+async def drift(context: contexts.Context, app: str = "", to: Sequence[str] = ()) -> Drift:
     """Everything in which hosts differ from what they declare; a host that does not answer, or is excluded, is one difference.
 
     Raises:
@@ -24,4 +35,10 @@ async def drift(context: contexts.Context, app: str = "", to: Sequence[str] = ()
         for one in host.apps.values():
             if not app or one.app == app:
                 found += [each for each in differences.differences(host.host, one) if not (each.service and host.unanswered)]
-    return tuple(found)
+    return Drift(tuple(found), _is_deployed(seen, app))
+
+
+def _is_deployed(seen: state.FleetState, app: str) -> bool:
+    """Whether a host says that *app* is deployed there, or anything without it."""
+    apps = (one for host in seen.hosts.values() for one in host.apps.values() if app in ("", one.app))
+    return any(damage.declared(one) is not None for one in apps)

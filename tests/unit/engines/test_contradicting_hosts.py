@@ -68,20 +68,22 @@ def test_it_is_refused(verb: str, case: str, kept: ledger.Ledger) -> None:
 @pytest.mark.parametrize("case", WRONG)
 def test_where_and_drift_name_it(case: str, kept: ledger.Ledger) -> None:
     asked, _ = here(WRONG[case], kept)
-    assert [one.host for one in asyncio.run(drift.drift(asked, "shop")) if one.field == "ledger"] == ["web1"]
+    assert [one.host for one in asyncio.run(drift.drift(asked, "shop")).differences if one.field == "ledger"] == ["web1"]
     told = [row.drift[0] for row in asyncio.run(where.where(asked)).rows if row.app == "shop" and not row.service]
     assert [one.endswith("--accept-host web1") for one in told if one.startswith("ledger: ")] == [True]
 
 
 def test_what_the_ledger_saw_is_no_contradiction(kept: ledger.Ledger) -> None:
     asked, _ = here(RIGHT, kept)
-    assert [one.field for one in asyncio.run(drift.drift(asked, "shop"))] == ["release"]  # its files are not in the answer
+    found = asyncio.run(drift.drift(asked, "shop"))
+    assert [one.field for one in found.differences] == ["release"]  # its files are not in the answer
+    assert found.is_deployed
     assert asked.notes == []
 
 
 def test_without_a_ledger_nothing_is_compared_and_that_is_said() -> None:
     asked, _ = here(WRONG["stale"], None)
-    assert [one.field for one in asyncio.run(drift.drift(asked, "shop"))] == ["release"]
+    assert [one.field for one in asyncio.run(drift.drift(asked, "shop")).differences] == ["release"]
     assert asked.notes == ["shop on web1 is not compared with a ledger: there is none here"]
 
 

@@ -57,7 +57,8 @@ def test_a_host_that_does_not_answer_may_know_it(verb: str) -> None:
 
 
 def test_every_app_may_be_none() -> None:
-    assert asyncio.run(drift.drift(here({"web1": ""}))) == ()
+    found = asyncio.run(drift.drift(here({"web1": ""})))
+    assert (found.differences, found.is_deployed) == ((), False)
 
 
 class Told:
