@@ -8,12 +8,11 @@ from typing import Any
 
 import click
 
-from lading import bootstrap, disk, errors, spans
+from lading import bootstrap, disk, errors
 from lading import context as contexts
 from lading import found as finding
 from lading.bootstrap import LedgerUse
-from lading.cli import completing, main, options, render, session, terminal
-from lading.ledger import deployments
+from lading.cli import completing, history_table, main, options, render, session, terminal
 from lading.ledger import ledger as ledgers
 from lading.queries import history as past
 
@@ -63,24 +62,9 @@ def _history(found: past.History) -> None:
 
 
 def _listed(found: past.History) -> None:
-    render.table(("deployment (UTC)", "verb", "app", "version", "destination", "result", "by", "reason", "told by"), [
-        (r.deployment or _when(r), r.verb, r.app or "-", r.version or "-", _where(r), r.result, r.by, r.reason or "-", r.told_by or "-")
-        for r in found.rows
-    ], fold=("destination", "reason", "by", "told by"))
+    render.first_that_fits(history_table.shapes(found.rows))
     if found.elsewhere:
         render.line(f"{found.elsewhere} deployment{'s' * (found.elsewhere > 1)} made elsewhere: read from hosts, not chained here")
-
-
-def _when(row: deployments.Deployment) -> str:
-    """When a host was excluded or included: no id, for nothing can be shown by it."""
-    return f"{row.started[:10]} {row.started[11:16]}Z"
-
-
-def _where(row: deployments.Deployment) -> str:
-    """Where to, and which hosts were left out; of a host that was excluded or included, which."""
-    if not row.deployment:
-        return ", ".join(row.hosts)
-    return row.destination + (f" without {', '.join(spans.packed(row.excluded))}" if row.excluded else "")
 
 
 @asynccontextmanager

@@ -21,6 +21,20 @@ class Piece:
 Line = tuple[Piece, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One way in which a table can be shown: its columns, and a row of texts for each row.
+
+    The columns in *folded* are broken between words before the others are. What the columns in *below* say stands in lines
+    of its own under each row, and in none where it says nothing.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    folded: Sequence[str] = ()
+    below: Sequence[str] = ()
+
+
 def lay(
     columns: Sequence[str], rows: Sequence[Sequence[str]], width: int, folded: Sequence[str] = ()
 ) -> list[Line]:
@@ -29,16 +43,45 @@ def lay(
     The columns in *folded* are broken between words before the others are. Nothing is wider than *width*, but for
     a table that has less than a column's label and one letter.
     """
-    if not columns:
+    return lay_first([Shape(columns, rows, folded)], width)
+
+
+def lay_first(shapes: Sequence[Shape], width: int) -> list[Line]:
+    """The first of *shapes* that stands side by side on a terminal so wide; where none does, the first one as blocks."""
+    if not shapes[0].columns:
         return []
-    heads = [name.upper() for name in columns]
-    widths = _side_by_side(heads, rows, width, [name in folded for name in columns])
+    tables = (_table(shape, width) for shape in shapes)
+    found = next((table for table in tables if table is not None), None)
+    if found is not None:
+        return found
+    return _blocks([name.upper() for name in shapes[0].columns], shapes[0].rows, width)
+
+
+def _table(shape: Shape, width: int) -> list[Line] | None:
+    """The lines of a table; None = it does not stand side by side, or a row of it would be too tall to be read."""
+    above = [number for number, name in enumerate(shape.columns) if name not in shape.below]
+    heads = [shape.columns[number].upper() for number in above]
+    rows = [[row[number] for number in above] for row in shape.rows]
+    widths = _side_by_side(heads, rows, width, [shape.columns[number] in shape.folded for number in above])
     if widths is None:
-        return _blocks(heads, rows, width)
-    table = [_row(heads, widths, heading=True), *(_row(row, widths) for row in rows)]
-    if width and max(map(len, table)) > TALL:
-        return _blocks(heads, rows, width)
-    return [line for lines in table for line in lines]
+        return None
+    head, table = _row(heads, widths, heading=True), [_row(row, widths) for row in rows]
+    if width and max(map(len, (head, *table))) > TALL:
+        return None
+    found = list(head)
+    for row, lines in zip(shape.rows, table, strict=True):
+        found += [*lines, *_below(shape, row, width)]
+    return found
+
+
+def _below(shape: Shape, row: Sequence[str], width: int) -> list[Line]:
+    """What stands under a row, a little to the right."""
+    named = dict(zip(shape.columns, row, strict=True))
+    told = "; ".join(f"{name}: {named[name]}" for name in shape.below if named.get(name, "-") not in ("", "-"))
+    if not told:
+        return []
+    lines = wrapped(told, width - GAP) if width else [told]
+    return [(Piece(" " * GAP), Piece(text, told)) for text in lines]
 
 
 def beside(rows: Sequence[Sequence[str]], width: int, most: int) -> list[Line]:

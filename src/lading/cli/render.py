@@ -42,12 +42,23 @@ def table(
     A column that says nothing in any row is left out, unless the *whole* table is wanted; those in *fold* are the first to
     be broken over lines where it is narrow. Where that does not do, each row is a block: see `layout`.
     """
+    first_that_fits([layout.Shape(columns, rows, fold)], error=error, whole=whole)
+
+
+def first_that_fits(shapes: Sequence[layout.Shape], *, error: bool = False, whole: bool = False) -> None:
+    """The first shape of a table that the terminal is wide enough for; where it is for none, the first one as blocks."""
+    made = layout.lay_first([_kept(shape, whole=whole) for shape in shapes], width(error=error))
+    terminal.shown()
+    for pieces in made:
+        console(error).print(_coloured(pieces), crop=False, soft_wrap=True)
+
+
+def _kept(shape: layout.Shape, *, whole: bool) -> layout.Shape:
+    """A shape with what a terminal may be given, without columns that say nothing."""
+    columns, rows = shape.columns, shape.rows
     kept = [n for n in range(len(columns)) if whole or not rows or any(row[n] not in ("", "-") for row in rows)]
     shown = [[terminal.one_line(row[number]) for number in kept] for row in rows]
-    made = laid([columns[number] for number in kept], shown, width(error=error), fold)
-    terminal.shown()
-    for text in made:
-        console(error).print(text, crop=False, soft_wrap=True)
+    return layout.Shape([columns[number] for number in kept], shown, shape.folded, shape.below)
 
 
 def guide(text: str) -> None:
@@ -66,13 +77,6 @@ def guide(text: str) -> None:
     os.environ.setdefault("LESS", "FRX")  # as Git has it: else less shows colours as control characters
     with shown.pager(styles=True):
         shown.print(whole)
-
-
-def laid(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], wide: int, fold: Sequence[str] = ()
-) -> list[Text]:
-    """The lines of a table of *wide* columns of the terminal, in colour."""
-    return [_coloured(pieces) for pieces in layout.lay(columns, rows, wide, fold)]
 
 
 def live(rows: Sequence[Sequence[str]], wide: int, most: int, more: str) -> Text:

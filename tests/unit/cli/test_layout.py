@@ -76,6 +76,25 @@ def test_what_may_be_folded_is_folded_first_and_further_lines_stand_below_it() -
     ]
 
 
+SHAPES = (
+    layout.Shape(("id", "who", "why"), [("d1", "ann@laptop", "a reason of five words"), ("d2", "ben@ci", "-")]),
+    layout.Shape(("id", "who", "why"), [("d1", "ann", "a reason of five words"), ("d2", "ben", "")], below=("why", "else")),
+)
+
+
+@pytest.mark.parametrize(("width", "lines"), [
+    (0, ["ID  WHO         WHY", "d1  ann@laptop  a reason of five words", "d2  ben@ci      -"]),
+    (38, ["ID  WHO         WHY", "d1  ann@laptop  a reason of five words", "d2  ben@ci      -"]),
+    (30, ["ID  WHO", "d1  ann", "  why: a reason of five words", "d2  ben"]),
+    (20, ["ID  WHO", "d1  ann", "  why: a reason of", "  five words", "d2  ben"]),
+    (6, ["ID   d", "     1"]),
+])
+def test_what_gives_way_stands_below_its_row_and_blocks_are_the_last_resort(width: int, lines: list[str]) -> None:
+    assert shown(layout.lay_first(SHAPES, width))[:len(lines)] == lines
+    below_only = [layout.Shape(one.columns, one.rows, below=("why",)) for one in SHAPES[1:]]
+    assert shown(layout.lay_first(below_only, 0))[1:3] == ["d1  ann", "  why: a reason of five words"]
+
+
 def test_a_row_taller_than_four_lines_is_a_block() -> None:
     rows = [("web1", "word " * 40)]
     assert shown(layout.lay(("host", "why"), rows, 40, ("why",)))[0] == "HOST  web1"
