@@ -60,6 +60,58 @@ def app_with_files(app: App, lab: Lab) -> App:
     return app
 
 
+def told_files(app: App) -> set[tuple[str, str, str]]:
+    """Host, path and what is told of it, of the files that `drift` names; it names nothing else."""
+    rows = json.loads(app.lading("drift", app.name, "--json").stdout)
+    assert {row["field"] for row in rows} <= {"file"}
+    return {(row["host"], row["declared"], row["observed"]) for row in rows}
+
+
+def test_a_folder_that_is_mounted_read_only_is_judged_and_put_right(app_with_files: App, lab: Lab) -> None:
+    app, env = app_with_files, {"GREETING": "canary"}
+    app.pass_env("GREETING")
+    app.edit('"./state:/state"', '"./state:/state", "./www:/www"')
+    (app.folder / "conf" / "in").mkdir()
+    (app.folder / "conf" / "in" / "b.conf").write_text("below\n")
+    (app.folder / "www").mkdir()
+    (app.folder / "www" / "index.html").write_text("hello\n")
+    lab.run("sh", "-c", "git add -A && git -c user.email=a@b -c user.name=a commit -qm b", cwd=app.folder)
+    assert app.deploy("1.0.0", to="web1", env=env).returncode == 0
+    assert told_files(app) == set()
+    ids = app.ids("web1")
+    shown = ["docker", "exec", ids["web"], "sh", "-c", "cd /conf && find . ! -type d | sort && cat a.conf in/b.conf"]
+    shipped = lab.exec("web1", shown).stdout
+    assert shipped == "./a.conf\n./in/b.conf\none\nbelow\n"
+
+    lab.exec("web1", ["docker", "exec", ids["web"], "sh", "-c", "echo more >/www/index.html && echo own >/www/own"])
+    assert told_files(app) == set()  # what is mounted writable is the app's
+    conf = f"cd /var/lib/lading/apps/{app.name}/objects/*/in/.."
+    lab.exec("web1", f"{conf} && sed -i s/one/two/ a.conf && rm in/b.conf && echo new >in/c.conf")
+    lab.exec("web1", f"{conf} && mkdir off && ln -s ../a.conf off/on", user="alice")
+    told = {
+        ("web1", "conf/a.conf", "edited by hand"), ("web1", "conf/in/b.conf", "missing"),
+        ("web1", "conf/in/c.conf", "added by hand"), ("web1", "conf/off/on", "added by hand"),
+    }
+    assert told_files(app) == told
+    plan = app.lading("plan", "--version", "1.0.0", "--to", "web1", "--json", env=env)
+    assert {(c["host"], c["field"].removeprefix("file "), c["old"]) for c in json.loads(plan.stdout)["changes"]} == told
+    assert app.deploy("1.0.0", to="web1", env=env).returncode == 0
+    assert told_files(app) == set()
+    assert app.ids("web1") == ids
+    assert lab.exec("web1", shown).stdout == shipped
+
+    lab.exec("web1", f"{conf} && rm -r in && echo new >in && rm a.conf && mkdir a.conf && touch a.conf/x")
+    refused = app.deploy("1.1.0", to="web1", env=env)  # who deploys may not remove what is in root's folder
+    assert refused.returncode == 5
+    assert "a.conf/x': Permission denied; put that right by hand, as root or whoever made it" in refused.stderr
+    lab.exec("web1", f"cd /var/lib/lading/apps/{app.name}/objects/*/a.conf/.. && rm -r a.conf")
+    other = app.deploy("1.1.0", "--json", to="web1", env=env)  # another version, with the same folder
+    assert other.returncode == 0, other.stderr
+    assert told_files(app) == set()
+    assert lab.exec("web1", ["docker", "exec", app.ids("web1")["web"], *shown[3:]]).stdout == shipped
+    assert lab.exec("web1", ["docker", "exec", app.ids("web1")["web"], "cat", "/www/own"]).stdout == "own\n"
+
+
 def test_shipped_files_host_data_and_secrets(app_with_files: App, lab: Lab) -> None:
     app, env = app_with_files, {"GREETING": "canary-first"}
     app.pass_env("GREETING")

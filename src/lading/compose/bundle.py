@@ -1,10 +1,14 @@
 """A bundle as a tar stream and as variables files: what is uploaded, what `lading bundle` writes."""
 
+import hashlib
 import io
 import tarfile
 from collections.abc import Iterable, Mapping
 
+from lading import canonical
 from lading.compose import project, release
+
+FOLDERS = "shipped.json"  # what lies in each shipped folder, beside the release: of a folder that has only its id
 
 
 def env_line(name: str, value: str) -> str:
@@ -31,11 +35,19 @@ def secret_content(name: str, value: bytes) -> bytes:
 
 
 def release_files(bundle: release.Bundle) -> list[project.ShippedFile]:
-    """The files of the folder of a release: its JSON, the overlay, plain variables, and `files/` as in the project."""
+    """The files of the folder of a release: its JSON, the overlay, plain variables, FOLDERS, and `files/` as in the project."""
     return [
         *record_files(bundle.release),
+        *_folders(bundle.objects),
         *(project.ShippedFile(f"files/{f.path}", f.content, f.executable) for f in bundle.files),
     ]
+
+
+def _folders(objects: Mapping[str, tuple[project.ShippedFile, ...]]) -> list[project.ShippedFile]:
+    """What the id of each shipped folder was made from, if there are folders; `canonical.object_id` gives it again."""
+    folders = {id: [[one.path, one.executable, hashlib.sha256(one.content).hexdigest()] for one in files]
+               for id, files in objects.items() if any(one.path for one in files)}
+    return [project.ShippedFile(FOLDERS, canonical.form({"v": 1, "folders": folders}))] if folders else []
 
 
 def record_files(made: release.Release) -> list[project.ShippedFile]:

@@ -28,12 +28,13 @@ class Override:
 class Shipped:
     """Which shipped objects an overlay mounts: *mounts*: service → target → object id; *configs*: name → object id.
 
-    *data*: service → target → path of the host data that it mounts.
+    *data*: service → target → path of the host data that it mounts. *writable*: the objects that containers may write to.
     """
 
     mounts: Mapping[str, Mapping[str, str]]
     configs: Mapping[str, str]
     data: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    writable: frozenset[str] = frozenset()
 
 
 RESET = Reset()
@@ -77,18 +78,22 @@ def shipped(text: str) -> Shipped:
     mounts: dict[str, dict[str, str]] = {}
     data: dict[str, dict[str, str]] = {}
     configs: dict[str, str] = {}
+    writable: dict[str, str] = {}
     path: list[str] = []
     for line in text.splitlines():
         body = line.lstrip(" ")
         depth = (len(line) - len(body)) // 2
         if body.startswith("- "):
-            _mount(path, _value(body.removeprefix("- ")), mounts, data)
+            mount = _mount(path, _value(body.removeprefix("- ")))
+            _note_mount(path, mount, mounts, data)
+            if mount and mount.get("read_only") is not True:
+                _note(writable, str(mount.get("source")), mount.get("source"), OBJECTS)
             continue
         key, value = _pair(body)
         path = [*path[:depth], key]
         if path[0] == "configs" and path[2:] == ["file"]:
             _note(configs, path[1], _value(value), OBJECTS)
-    return Shipped(mounts, configs, data)
+    return Shipped(mounts, configs, data, frozenset(writable.values()))
 
 
 def host_data(text: str) -> frozenset[str]:
@@ -98,11 +103,17 @@ def host_data(text: str) -> frozenset[str]:
     return frozenset(one.removeprefix(DATA).replace("$$", "$") for one in sources if one.startswith(DATA))
 
 
-def _mount(
-    path: Sequence[str], mount: Any, mounts: dict[str, dict[str, str]], data: dict[str, dict[str, str]]
+def _mount(path: Sequence[str], item: Any) -> Mapping[str, Any]:
+    """One item of a list, if it is a mount; else nothing."""
+    is_mount = len(path) == 3 and path[0] == "services" and path[2] == "volumes" and isinstance(item, dict)
+    return item if is_mount else {}
+
+
+def _note_mount(
+    path: Sequence[str], mount: Mapping[str, Any], mounts: dict[str, dict[str, str]], data: dict[str, dict[str, str]]
 ) -> None:
-    """Note one item of a list, if it is a mount of a shipped object or of host data."""
-    if len(path) != 3 or path[0] != "services" or path[2] != "volumes" or not isinstance(mount, dict):
+    """Note a mount, if it is one of a shipped object or of host data."""
+    if not mount:
         return
     target = str(mount.get("target", "")).replace("$$", "$")
     _note(mounts.setdefault(path[1], {}), target, mount.get("source"), OBJECTS)

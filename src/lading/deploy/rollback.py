@@ -230,7 +230,7 @@ def _plan(
 ) -> steps.HostPlan:
     numbers = numbers_of(target, app)
     whole = planner.plan_host(name, target, numbers, (), app, on_host.current_release(app), host.attached(target.app),
-                               volumes=host.volumes, placed=placed)
+                               volumes=host.volumes, placed=placed, ships=False)
     return planner.without_one_shots(whole, target, verdict.finished(app.containers))
 
 

@@ -8,6 +8,7 @@ _LEADS = {
     base.LOST_LEASE: "another deployment has taken the app over",
     "phase": "the deployment is in another phase there",
     "upload": "the upload failed",
+    "folder": "a shipped folder that was changed by hand cannot be put right",
     "login": "the registry refused the login",
     "pull": "an image cannot be pulled",
     "gone": "an image is not on the host any more, and its registry does not give it",
@@ -29,6 +30,7 @@ _LEADS = {
     "volume": "a volume that it mounts does not exist",
     "broken": "the command on the host",
 }
+_FOLDER = "; put that right by hand, as root or whoever made it, then run the command again"
 SHARED = "/var/lib/lading"
 WAYS = ("wait until it has ended (deploy, rollback, restart and remove do so with --wait 10m); "
         "if that deployment is dead: --take-lease")
@@ -42,6 +44,8 @@ def describe(kind: str, text: str) -> str:
     said = holder(text) if kind in (base.LOST_LEASE, base.HELD) else _one_line(text)
     if kind == "gone":
         said += _GONE
+    if kind == "folder":
+        said += _FOLDER
     if kind == "unsent":
         said += _UNSENT
     lead = _LEADS.get(kind, kind) or "the host refused, and does not say what"

@@ -76,14 +76,15 @@ def plan_host(
     old: releases.Release | None, attached: Mapping[str, Sequence[str]] | None = None, wrong: str = "",
     volumes: Mapping[str, state.Volume] | None = None, data: Mapping[str, bool] | None = None,
     *, placed: assignment.Placed | None = None, by_hand: Mapping[str, int] | None = None,
-    owners: Sequence[steps.Change] = (),
+    owners: Sequence[steps.Change] = (), ships: bool = True,
 ) -> steps.HostPlan:
     """The steps that bring one host to *release*; none if it is there already.
 
     *attached*: network → names of containers on it that are not the app's; *wrong*: why what the host has written down
     does not count, so that it is written anew; *volumes* and *data*: what lies there, if it was asked for;
     *placed*: what the host is to run of the release, by default all that was asked for; *by_hand*: what of that a person
-    wants in another number, by default nothing any more; *owners*: in what the host's record of whose the app is changes.
+    wants in another number, by default nothing any more; *owners*: in what the host's record of whose the app is changes;
+    *ships*: its files are brought, where the host has them otherwise.
     """
     strangers, by_hand = attached or {}, by_hand or {}
     placed = assignment.by_default(release) if placed is None else placed
@@ -92,14 +93,13 @@ def plan_host(
         changes = (steps.Change(host, "", "record", wrong, "written anew"), *changes)
     changes = (*owners, *changes)
     current = app.current
-    if not changes and _declares(current, release, numbers, by_hand):
-        changes = _shipped_anew(host, release, app)
-        if not changes:
-            return steps.HostPlan(host, (), (), current, numbers, placed=placed, down=_down(placed, app))
+    is_declared = not changes and _declares(current, release, numbers, by_hand)
+    again = _shipped_anew(host, release, app, ships=ships)
+    if is_declared and not again:
+        return steps.HostPlan(host, (), (), current, numbers, placed=placed, down=_down(placed, app))
     handed = _ending_by_hand(host, placed, app, changes)
-    if not changes and not handed:
+    if not changes and not handed and not is_declared:
         changes = (steps.Change(host, "", "release", current.release if current else "", release.id),)
-    good = app.objects - {path.partition("/")[2] for path in app.unlike if path.startswith("objects/")}
     networks = [
         key for key, network in release.networks.items()
         if old is not None and not network["external"] and key in old.networks
@@ -112,7 +112,7 @@ def plan_host(
     start = sorted({*_named(placed, changes), *(change.service for change in pulled if change.field != "stopped")})
     todo: list[steps.Step] = [
         steps.PullImages(_images(release, {*start, *placed}, placed)),
-        steps.StoreRelease(release.id, tuple(sorted(set(release.objects) - good))),
+        steps.StoreRelease(release.id, tuple(sorted(set(release.objects) - (app.objects - app.altered)))),
     ]
     for name in real:
         users = tuple(sorted(one for one in placed if name in release.services[one].networks))
@@ -126,7 +126,7 @@ def plan_host(
     todo += end_of(release.id)
     changes = tuple(_as_kept(change, needed) for change in _in_words(changes, by_hand, app))
     adopted = _still_adopted(release, app)
-    changes = (*changes, *handed, *pulled, *_run_on(host, release, placed, app, old), *mounts.resources(host, release, placed, old, app, volumes))
+    changes = (*again, *changes, *handed, *pulled, *_run_on(host, release, placed, app, old), *mounts.resources(host, release, placed, old, app, volumes))
     return steps.HostPlan(
         host, tuple(todo), changes, current, numbers, fresh, adopted, placed, by_hand, _down(placed, app))
 
@@ -277,12 +277,23 @@ def _started(
     return steps.StartServices(names, anew, other)
 
 
-def _shipped_anew(host: str, release: releases.Release, app: state.AppState) -> tuple[steps.Change, ...]:
-    """What of the release that is deployed is not on the host any more as it was shipped."""
-    if release.id not in app.releases:
+def _shipped_anew(
+    host: str, release: releases.Release, app: state.AppState, *, ships: bool
+) -> tuple[steps.Change, ...]:
+    """What of the release that is deployed is not on the host any more as it was shipped; of another, what it needs, too."""
+    is_current = app.current is not None and app.current.release == release.id
+    if is_current and release.id not in app.releases:
         return (steps.Change(host, "", "release", "its files are gone or damaged", "stored anew"),)
-    return tuple(steps.Change(host, "", f"file {app.shipped_as(path)}", how, "as shipped")
-                 for path, how in app.unlike.items())
+    needed = {path: how for path, how in app.unlike.items() if is_current or path.split("/")[1] in release.objects}
+    return tuple(steps.Change(host, "", f"file {app.shipped_as(path)}", how, _becomes(how, ships=ships))
+                 for path, how in needed.items())
+
+
+def _becomes(how: str, *, ships: bool) -> str:
+    """What a deployment makes of a file that is not as it was shipped."""
+    if not ships:
+        return "stays so: a rollback ships nothing"
+    return "removed" if how == state.ADDED else "as shipped"
 
 
 def end_of(release: str) -> list[steps.Step]:

@@ -1,6 +1,7 @@
 """What runs where: what was observed, and what hosts keep of it (pure)."""
 
 from lading.state.journal import hash_of_line as hash_of_line
+from lading.state.observed import ADDED as ADDED
 from lading.state.observed import AppState as AppState
 from lading.state.observed import ContainerState as ContainerState
 from lading.state.observed import Facts as Facts

@@ -22,6 +22,7 @@ ServiceState = Literal[
     "unknown",
 ]
 """"missing" = there should be a container; "stopped" = a person wants none there."""
+ADDED = "added by hand"  # how a file is told that lies in a shipped folder and was not shipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +111,8 @@ class AppState:
 
     *folders*: what lies in the host's folder `releases`, name → id: an older lading named a folder by 12 digits of the id.
     *secrets*: secret name → generation → salted SHA-256, as the host computed it. *objects*: ids of shipped files.
-    *edited*: what of the current release's files is not as it was shipped: "files/PATH", "objects/ID"; *missing*: what is
-    not there at all.
+    *edited*: what of the current release's files is not as it was shipped: "files/PATH", "objects/ID", and in a folder
+    "objects/ID/PATH"; *missing*: what is not there at all; *added*: what lies in a shipped folder and was not shipped.
     *damaged*: what is there and cannot be read: "current", "journal", "release ID", "deployed ID".
     *deployed*: what lies with kept releases, by id; those that an older lading committed have only the journal.
     *lost*: what must be there, where lading has deployed something, and is not: "journal", "lease". *foreign*: for whom its
@@ -128,6 +129,7 @@ class AppState:
     objects: frozenset[str] = frozenset()
     edited: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
     damaged: tuple[str, ...] = ()
     busy: str = ""
     lease: Mapping[str, str] = field(default_factory=dict)
@@ -148,15 +150,21 @@ class AppState:
 
     @property
     def unlike(self) -> dict[str, str]:
-        """What is *missing* or *edited*, in words, by path."""
+        """What is *missing*, *edited* or *added*, in words, by path."""
         found = dict.fromkeys(self.missing, "missing") | dict.fromkeys(self.edited, "edited by hand")
-        return dict(sorted(found.items()))
+        return dict(sorted({**found, **dict.fromkeys(self.added, ADDED)}.items()))
+
+    @property
+    def altered(self) -> frozenset[str]:
+        """The ids of the shipped files and folders in which anything is *unlike*."""
+        return frozenset(path.split("/")[1] for path in self.unlike if path.startswith("objects/"))
 
     def shipped_as(self, path: str) -> str:
         """What people call one of *unlike*: where it lies in the project."""
         lead, _, rest = path.partition("/")
+        id, slash, inside = rest.partition("/")
         objects = self.releases[self.current.release].get("objects", {}) if lead == "objects" and self.current else {}
-        return str(objects.get(rest, path))
+        return f"{objects[id]}{slash}{inside}" if id in objects else path
 
     @property
     def unreadable(self) -> str:

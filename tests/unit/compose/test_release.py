@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from builders import a_reading, a_release, a_service
-from lading import errors
+from lading import canonical, errors
 from lading.compose import bundle, project, release, restore
 
 WEB, DB = a_service("web", "r/web:1"), a_service("db", "r/db:1")
@@ -119,6 +119,15 @@ def test_tar_has_neither_owner_nor_time() -> None:
         members = archive.getmembers()
     assert {(m.uid, m.uname, m.mtime, m.mode) for m in members} == {(0, "", 0, 0o644)}
     assert {m.name for m in members} == {"release.json", "compose.overlay.yaml", "plain.env", "files/docker-compose.yml"}
+
+
+def test_what_lies_in_shipped_folders_goes_with_a_release_as_its_ids_were_made() -> None:
+    folder = (project.ShippedFile("b", b"2", True), project.ShippedFile("a", b"1"))
+    made = release.build(replace(a_reading(WEB), binds={"conf": folder, "one.conf": (project.ShippedFile("", b"1"),)}), {})
+    told = {one.path: one.content for one in bundle.release_files(made)}["shipped.json"]
+    folders = json.loads(told)["folders"]
+    assert {id: canonical.object_id([tuple(one) for one in files]) for id, files in folders.items()} == {
+        id: id for id, source in made.release.objects.items() if source == "conf"}
 
 
 def test_profiles_that_were_asked_for_are_kept_where_they_say_something() -> None:

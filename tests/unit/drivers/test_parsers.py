@@ -1,12 +1,14 @@
 """What hosts answer, whole or broken: what cannot be read is named as damaged, and nothing is guessed."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
 from lading import canonical, state
 from lading.cli import where_table
-from lading.compose import restore
+from lading.compose import overlay, restore
 from lading.drivers.shell import parsers
 from lading.queries import listing
 from lading.state import journal
@@ -105,6 +107,58 @@ def test_a_shipped_file_that_was_edited_or_is_missing_is_named(sums: str, how: s
     said = sums.format(one="1" * 64, other="2" * 64, key=key)
     app = seen(**parts, sums__shop__r1=said.encode()).apps["shop"]
     assert {app.shipped_as(path): how for path, how in app.unlike.items()} == ({"./nginx.conf": how} if how else {})
+
+
+def test_a_folder_that_containers_only_read_is_judged_file_by_file() -> None:
+    app = in_folder({"a.conf": "2" * 64, "in/b.conf": "1" * 64, "new": "3" * 64, "on": "link"})
+    assert {app.shipped_as(path): how for path, how in app.unlike.items()} == {
+        "conf/a.conf": "edited by hand", "conf/in/c.conf": "missing", "conf/new": "added by hand", "conf/on": "added by hand"}
+    assert app.altered == {folder_id(SHIPPED)}
+    assert in_folder({"a.conf": "1" * 64, "in/b.conf": "1" * 64, "in/c.conf": "1" * 64}).unlike == {}
+    emptied = in_folder({})
+    assert [emptied.shipped_as(path) for path in emptied.missing] == ["conf/a.conf", "conf/in/b.conf", "conf/in/c.conf"]
+
+
+def test_a_folder_with_very_many_changes_is_told_as_one() -> None:
+    app = in_folder({f"{number}": "1" * 64 for number in range(parsers.UNLIKE_LIMIT)})
+    assert {app.shipped_as(path): how for path, how in app.unlike.items()} == {"conf": "edited by hand"}
+
+
+WRITTEN = overlay.write({"services": {"web": {"volumes": [{"type": "bind", "source": f"{overlay.OBJECTS}@", "target": "/conf"}]}}})
+
+
+@pytest.mark.parametrize("case", [
+    {"written": WRITTEN},  # a container may write there
+    {"told": ""},  # an older lading stored it
+    {"told": "{"}, {"told": '{"v":1}'},
+    {"files": [["a.conf", False, "9" * 64]]},  # no list of this folder
+    {"files": [["a.conf", False]]}, {"files": [[7, False, "1" * 64]]},
+    {"files": [["a\nb", False, "1" * 64]], "is_of": [["a\nb", False, "1" * 64]]},  # programs write such a name otherwise
+])
+def test_a_folder_of_which_nobody_can_say_what_shipped_is_not_judged(case: dict[str, Any]) -> None:
+    assert in_folder({"a.conf": "2" * 64}, **case).unlike == {}
+
+
+SHIPPED = [["a.conf", False, "1" * 64], ["in/b.conf", True, "1" * 64], ["in/c.conf", False, "1" * 64]]
+
+
+def folder_id(files: list[list[Any]]) -> str:
+    return canonical.object_id([(path, executable, value) for path, executable, value in files])
+
+
+def in_folder(
+    have: Mapping[str, str], *, written: str = "", told: str | None = None, files: list[list[Any]] | None = None,
+    is_of: list[list[Any]] | None = None,
+) -> state.AppState:
+    """An app that ships the folder conf: *have* is what lies in it on the host, *files* what the host has as its list."""
+    key = folder_id(is_of or SHIPPED)
+    release = {"v": 1, "files": {}, "objects": {key: "conf"}, "overlay": written.replace("@", key)}
+    listed = json.dumps({"v": 1, "folders": {key: files or SHIPPED}}) if told is None else told
+    return seen(
+        app__shop=b"", current__shop=json.dumps(CURRENT).encode(), release__shop__r1=json.dumps(release).encode(),
+        sums__shop__r1="".join(f"{value}  objects/{key}/{path}\n" for path, value in have.items()).encode(),
+        shipped__shop__r1=listed.encode(),
+    ).apps["shop"]
 
 
 def kept(version: str) -> tuple[str, bytes]:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import shutil
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -68,7 +70,7 @@ def test_an_upload_stores_all_and_shows_what_the_hosts_compose_makes_of_it(held:
     assert (app / "secrets/var.P/1").read_text() == "P='canary'\n"
     assert [path.name for path in app.iterdir() if path.name.startswith(("incoming", "tar", "config"))] == []
     (folder / "deployed.json").write_text("kept")
-    upload(held, "o1", content="not taken")
+    upload(held, "o1")
     assert ((folder / "deployed.json").read_text(), (app / "objects/o1/sub/a.conf").read_text()) == ("kept", "one")
     assert kinds(held) == ["begin", "staged", "staged"]
 
@@ -90,6 +92,55 @@ def test_a_file_that_ships_again_is_put_right_in_its_place(held: HostShell) -> N
     path.write_text("by hand")
     upload(held, "f1", content="as shipped")
     assert (path.read_text(), path.stat().st_ino) == ("as shipped", before)
+
+
+def test_a_folder_that_ships_again_is_put_right_in_its_place(held: HostShell) -> None:
+    """A running container has the folder mounted, and reads a file before or after, never half of it."""
+    upload(held, "o1", "o2", "o3")
+    folder, beside = held.app() / "objects/o1", held.app() / "beside"
+    inode, first = folder.stat().st_ino, (folder / "sub/a.conf").stat().st_ino
+    beside.write_text("another's")
+    (folder / "sub/a.conf").write_text("by hand")
+    same = (held.app() / "objects/o3/sub/a.conf").stat().st_ino
+    (folder / "more" / "below").mkdir(parents=True)
+    (folder / "more" / "below" / "x y").write_text("new")
+    (folder / "to").symlink_to(beside)
+    os.mkfifo(folder / "pipe")
+    shutil.rmtree(held.app() / "objects/o2/sub")
+    (held.app() / "objects/o2/sub").symlink_to(held.app())
+    upload(held, "o1", "o2", "o3")
+    for name in ("o1", "o2", "o3"):
+        found = held.app() / "objects" / name
+        assert sorted(str(path.relative_to(found)) for path in found.rglob("*")) == ["sub", "sub/a.conf"]
+        assert not (found / "sub").is_symlink()
+        assert (found / "sub/a.conf").read_text() == "one"
+    assert (folder.stat().st_ino, beside.read_text()) == (inode, "another's")
+    assert (folder / "sub/a.conf").stat().st_ino != first
+    assert (held.app() / "objects/o3/sub/a.conf").stat().st_ino == same  # what is right already is left alone
+    assert kinds(held) == ["begin", "staged", "staged"]
+
+
+def test_a_folder_that_cannot_be_put_right_is_refused_with_the_systems_reason(held: HostShell) -> None:
+    upload(held, "o1")
+    (held.app() / "objects/o1/new").write_text("by hand")
+    held.program("rm", '#!/bin/sh\ncase "$*" in *o1/new) echo "rm: $2: not yours" >&2; exit 1;; esac\nexec /bin/rm "$@"\n')
+    with refused(f"folder: rm: {held.app()}/objects/o1/new: not yours"):
+        upload(held, "o1")
+    assert [path.name for path in held.app().iterdir() if path.name.startswith(("incoming", "tar"))] == []
+    assert kinds(held) == ["begin", "staged"]
+
+
+@pytest.mark.parametrize("name", ["o1", "f1"])
+def test_what_ships_takes_the_place_of_another_kind_and_follows_no_link(held: HostShell, name: str) -> None:
+    upload(held, name)
+    path, beside = held.app() / "objects" / name, held.app() / "beside"
+    beside.write_text("another's")
+    for spoil in (lambda: path.symlink_to(beside), path.mkdir, lambda: path.write_text("x")):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        spoil()
+        upload(held, name)
+        assert (path / "sub/a.conf" if name == "o1" else path).read_text() == "one"
+    assert beside.read_text() == "another's"
 
 
 def test_an_upload_that_is_refused_stages_nothing(held: HostShell) -> None:

@@ -34,6 +34,27 @@ def test_a_shipped_file_that_was_edited_or_is_missing_is_shipped_again_and_nothi
     assert steps.StoreRelease(made.id, ("a1",)) in plan.steps
 
 
+def test_what_was_edited_is_named_and_shipped_again_by_another_version_that_needs_it() -> None:
+    before = replace(a_release(WEB, DB), objects={"a1": "conf", "b2": "old"})
+    made = replace(a_release(a_service("web", "r/web:2"), DB), objects={"a1": "conf"})
+    app = replace(an_app(before), objects=frozenset({"a1", "b2"}), edited=("files/docker-compose.yml", "objects/b2/x"),
+                  added=("objects/a1/new",))
+    plan = planner.plan_host("h", made, {}, (), app, before)
+    assert [(c.service, c.field, c.old, c.new) for c in plan.changes if c.field != "image"] == [
+        ("", "file conf/new", "added by hand", "removed")]
+    assert plan.services == ("web",)
+    assert steps.StoreRelease(made.id, ("a1",)) in plan.steps
+
+
+def test_a_rollback_says_that_what_was_edited_stays() -> None:
+    before = replace(a_release(WEB, DB), objects={"a1": "conf"})
+    made = replace(before, version="0")
+    app = replace(an_app(before), objects=frozenset({"a1"}), edited=("objects/a1/x",))
+    plan = planner.plan_host("h", made, {}, (), app, before, ships=False)
+    assert [(c.field, c.old, c.new) for c in plan.changes] == [
+        ("file conf/x", "edited by hand", "stays so: a rollback ships nothing"), ("release", before.id, made.id)]
+
+
 def test_a_release_whose_files_are_gone_is_stored_again_and_nothing_starts() -> None:
     made = a_release(WEB, DB)
     app = replace(an_app(made), releases={})

@@ -3,13 +3,14 @@
 import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import unquote
 
 from lading import canonical, shape, state
+from lading.compose import overlay
 from lading.drivers.shell import observation
 from lading.state import journal
 from lading.transport import command
@@ -20,11 +21,21 @@ LINE_LIMIT = 200_000  # lines of one part: a host with all ports in use and 500 
 LINK_LIMIT = 10_000  # sources of mounts that a host says something of
 PATH_LIMIT = 4096  # PATH_MAX of Linux
 NAME_LIMIT = 200_000  # hosts that all lines of a host's journals name in spans, equal lists counted once
+UNLIKE_LIMIT = 100  # files of a shipped folder that are told one by one
 _REMEMBERED = 1 << 20  # characters of a release that is read once for a fleet
 _TOTAL = 0  # no object has this id
 T = TypeVar("T")
+How = Literal["edited", "missing", "added"]
 Spend = Callable[[], None]
 """Called before each line that is read; raises where reading has taken long enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Folders:
+    """What a host tells of the shipped folders of a release: id → path, whether it is executable, SHA-256 of each file."""
+
+    v: int
+    folders: Mapping[str, tuple[tuple[Any, ...], ...]]
 
 
 def host_state(host: str, parts: Sequence[tuple[str, bytes]], spend: Spend = lambda: None) -> state.HostState:
@@ -157,8 +168,9 @@ def _app(
         containers=state.recognised(containers, current.adopted if current else {}),
         secrets=_secrets(texts.get("secrets", "")),
         objects=frozenset(filter(shape.is_word, texts.get("objects", "").split())),
-        edited=tuple(sorted(path for path, is_there in unlike.items() if is_there)),
-        missing=tuple(sorted(path for path, is_there in unlike.items() if not is_there)),
+        edited=tuple(sorted(path for path, how in unlike.items() if how == "edited")),
+        missing=tuple(sorted(path for path, how in unlike.items() if how == "missing")),
+        added=tuple(sorted(path for path, how in unlike.items() if how == "added")),
         folders=folders,
         deployed=deployed,
         lost=tuple(word for word in texts.get("lost", "").split() if word in ("journal", "lease")),
@@ -257,32 +269,81 @@ def _secrets(text: str) -> dict[str, dict[int, str]]:
 
 def _unlike(
     current: state.Current | None, kept: Mapping[str, Mapping[str, Any]], folders: Mapping[str, str], texts: Mapping[str, str],
-) -> dict[str, bool]:
-    """Files of the current release that are no longer as they were shipped → whether they are there."""
+) -> dict[str, How]:
+    """Files of the current release that are no longer as they were shipped → how; and what lies beside them in its folders."""
     folder = next((key for key in texts if key.startswith("sums:")), "").removeprefix("sums:")
     release = kept.get(current.release) if current else None
     if current is None or not release or folders.get(folder) != current.release:
         return {}
-    sums, lead = texts[f"sums:{folder}"], f"releases/{folder}/"
-    have = {path: value for value, _, path in (line.partition("  ") for line in sums.splitlines())}
+    have = {path: value for value, _, path in (line.partition("  ") for line in texts[f"sums:{folder}"].splitlines())}
     try:
         files: dict[str, str] = shape.fitting(release.get("files"), Mapping[str, str], "files")
     except ValueError:
         return {}
-    wanted = {f"files/{path}": value[:64] for path, value in files.items()}
-    found = {path: lead + path in have for path, value in wanted.items() if have.get(lead + path) != value}
-    return found | {path: path in have for path in _changed(release, have)}
+    lead = f"releases/{folder}/"
+    there = {path.removeprefix(lead): value for path, value in have.items() if path.startswith(lead)}
+    found = _compared("", {f"files/{path}": value[:64] for path, value in files.items()}, there)
+    return found | _changed(release, have, _folders(texts.get(f"shipped:{folder}", "")))
 
 
-def _changed(release: Mapping[str, Any], have: Mapping[str, str]) -> Iterator[str]:
-    """Shipped objects of one file that are no longer what their id says; in folders containers may write, so those are not judged."""
+def _compared(lead: str, wanted: Mapping[str, str], have: Mapping[str, str]) -> dict[str, How]:
+    """The wanted files that are missing, or have another sum, by their path below *lead*."""
+    return {lead + path: "edited" if path in have else "missing" for path, value in wanted.items() if have.get(path) != value}
+
+
+def _changed(
+    release: Mapping[str, Any], have: Mapping[str, str], folders: Mapping[str, Mapping[str, str]]
+) -> dict[str, How]:
+    """Shipped objects that are no longer what their id says, of folders file by file.
+
+    A folder that a container may write is not judged, nor is one of which the host has no list, as older ladings left it.
+    """
+    found: dict[str, How] = {}
+    inside: dict[str, dict[str, str]] = {}
+    for path, value in have.items():
+        lead, _, rest = path.partition("/")
+        key, slash, below = rest.partition("/")
+        if lead == "objects" and slash:
+            inside.setdefault(key, {})[below] = value
+    writable = overlay.shipped(str(release.get("overlay", ""))).writable
     objects = release.get("objects")
-    filled = {path.split("/")[1] for path in have if path.startswith("objects/") and path.count("/") > 1}
     for key in objects if isinstance(objects, Mapping) else ():
-        one = have.get(f"objects/{key}")
-        ids = [canonical.object_id([("", executable, one)]) for executable in (False, True)] if one else []
-        if key not in ids and key not in filled:
-            yield f"objects/{key}"
+        if key in folders and key not in writable:
+            found |= _in_folder(key, folders[key], inside.get(key, {}))
+        elif key not in inside:
+            found |= _single(key, have.get(f"objects/{key}"))
+    return found
+
+
+def _single(key: str, value: str | None) -> dict[str, How]:
+    """A shipped object of one file, whose sum on the host is *value*, if that is not what its id says."""
+    if value is None:
+        return {f"objects/{key}": "missing"}
+    ids = [canonical.object_id([("", executable, value)]) for executable in (False, True)]
+    return {} if key in ids else {f"objects/{key}": "edited"}
+
+
+def _in_folder(key: str, wanted: Mapping[str, str], have: Mapping[str, str]) -> dict[str, How]:
+    """What is not as it was shipped in a folder; of very many files only that there are some."""
+    lead = f"objects/{key}/"
+    found = _compared(lead, wanted, have) | {lead + path: "added" for path in have if path not in wanted}
+    return found if len(found) <= UNLIKE_LIMIT else {f"objects/{key}": "edited"}
+
+
+def _folders(text: str) -> dict[str, dict[str, str]]:
+    """Id → path → sum of what lies in each shipped folder, as the host has it written down; what does not give the id counts not."""
+    try:
+        told = shape.made(_Folders, shape.parse(text)).folders if text else {}
+    except ValueError:
+        return {}
+    return {id: {path: value for path, _, value in files} for id, files in told.items() if _is_list_of(id, files)}
+
+
+def _is_list_of(id: str, files: Sequence[tuple[Any, ...]]) -> bool:
+    """Whether a list is that of a folder, and programs write the names in it as they are."""
+    if not all([*map(type, one)] == [str, bool, str] and not set(one[0]) & set("\n\\") for one in files):
+        return False
+    return canonical.object_id([(path, executable, value) for path, executable, value in files]) == id
 
 
 INFO = ("engine", "id", "arch", "ctx", "plugin", "runtimes", "root")  # lines of `docker info` that are said again; root is the last

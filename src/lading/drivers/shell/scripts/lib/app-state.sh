@@ -3,7 +3,8 @@
 # REACH: lines "APP DEPLOYMENT", which what is shown of a journal must reach back to.
 # RELEASES: named = by `current` and by what is shown of the journal, or kept = all, with what lies
 # beside them.
-# FILES: 1 = sums of the current release's files; STOCK: 1 = which objects and secrets there are.
+# FILES: 1 = sums of the current release's files, and what lay in its folders when they were shipped;
+# STOCK: 1 = which objects and secrets there are.
 # NONCE: salts the sums of secrets, so that no dictionary helps who reads the answer; without it
 # there are none.
 # HOST: what the host is called, or "".
@@ -187,14 +188,16 @@ current_program='
 }
 '
 
-# What sha256sum says of the files of many apps, as a part for each. SUMMED: lines "APP FOLDER" in
-# the order of the sums.
+# What sha256sum says of the files of many apps, as a part for each, with "link" for the sum of a
+# link; and as another what the release has written down of its folders. SUMMED: lines "APP FOLDER".
 # shellcheck disable=SC2016 # awk's
 sums_program='
-# The part of the next app begins; one without files has a part, too
-function tell_next() {
-    told++
-    printf "\n%s sums:%s:%s\n", ENVIRON["MARKER"], apps[told], folders[told]
+function tell(name) {
+    printf "\n%s %s\n", ENVIRON["MARKER"], name
+}
+function tell_file(place,    line) {
+    while ((getline line < place) > 0) print line
+    close(place)
 }
 BEGIN {
     number = split(ENVIRON["SUMMED"], summed, "\n") - 1
@@ -205,15 +208,25 @@ BEGIN {
         place[words[1]] = i
     }
 }
+# A path alone is that of a link
+!/^\\?[0-9a-f]+  / {
+    $0 = "link  " $0
+}
 # "SUM  APP/PATH" becomes "SUM  PATH"
 {
     app = path = substr($0, index($0, "  ") + 2)
     sub(/\/.*/, "", app)
-    while (app in place && told < place[app]) tell_next()
-    print substr($0, 1, index($0, "  ") + 1) substr(path, length(app) + 2)
+    if (!(app in place)) next
+    i = place[app]
+    lines[i, ++count[i]] = substr($0, 1, index($0, "  ") + 1) substr(path, length(app) + 2)
 }
 END {
-    while (told < number) tell_next()
+    for (i = 1; i <= number; i++) {
+        tell("sums:" apps[i] ":" folders[i])
+        for (l = 1; l <= count[i]; l++) print lines[i, l]
+        tell("shipped:" apps[i] ":" folders[i])
+        tell_file(apps[i] "/releases/" folders[i] "/shipped.json")
+    }
 }
 '
 
@@ -302,7 +315,7 @@ $(printf '%s\n' "$@" | awk "$current_program")
 FOLDERS
     [ -n "$roots" ] || return 0
     # shellcheck disable=SC2086 # names of apps and releases
-    find $roots -type f -exec sha256sum {} + 2>/dev/null |
+    find $roots -type f -exec sha256sum {} + -o -type l -print 2>/dev/null |
         MARKER=$MARKER SUMMED=$summed awk "$sums_program"
 }
 
