@@ -28,7 +28,7 @@ lint: setup
 
 # The tests wait more than they work: as many files at once as LANES says, each lane with a lab of its own
 test: lint unit
-	$(BIN)/python -m pytest -n $(LANES) --dist loadfile --ignore tests/unit --ignore tests/test_architecture.py $(addprefix --ignore ,$(APART))
+	$(BIN)/python -m pytest -n $(LANES) --dist loadfile --durations 25 --durations-min 10 --ignore tests/unit --ignore tests/test_architecture.py $(addprefix --ignore ,$(APART))
 
 # What make test tries in part or not at all: all hostile repositories under strace; in the lab, versions of Compose on three
 # engines, all projects beside plain Compose, every case of each test, what Docker itself does, and the bench's own test
