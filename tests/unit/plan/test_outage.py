@@ -78,3 +78,12 @@ def test_what_does_not_run_is_down_whatever_else_of_it_differs() -> None:
     for app, said in ((seen, "db and web are away for a few seconds"), (dead, "db is away for a few seconds")):
         host = planner.plan_host("web1", newer, {}, (), app, web)
         assert outage.expected(planner.plan(newer, "production", {"web1": host})) == (said,)
+
+
+@pytest.mark.parametrize(("changes", "services"), [
+    ([("web", "image", "1", "2"), ("db", "state", "exited", "running"), ("", "owner", "git:a", "git:b")], {"web"}),
+    ([("web", "containers", "0", "1"), ("web", "definition", "", "abc")], set()),
+    ([("web", "containers", "2", "3"), ("db", "recreated", "", "it is restarted"), ("old", "service", "running", "removed")], {"db"}),
+])
+def test_what_measures_an_outage(changes: list[tuple[str, str, str, str]], services: set[str]) -> None:
+    assert outage.taken_away(steps.Change("web1", *one) for one in changes) == services
