@@ -35,10 +35,23 @@ def test_a_thing_alone_shows_what_can_be_done_with_it(noun: str) -> None:
 
 @pytest.mark.parametrize(("words", "meant"), [
     (("depoly",), "deploy"), (("hosts", "lst"), "list"), (("where", "--jsn"), "--json"), (("deploy", "--verson", "1"), "--version"),
+    (("destroy", "shop"), "remove"), (("status",), "where"),
 ])
 def test_a_typing_error_is_told_with_what_was_meant(words: tuple[str, ...], meant: str) -> None:
     code, told, wrong = typed(*words)
     assert (code, told, wrong.splitlines()[-1]) == (2, "", f" hint: did you mean {meant}?")
+
+
+def test_what_is_not_near_any_verb_is_told_the_usage() -> None:
+    code, _, wrong = typed("decoy", "shop")  # three slips from deploy
+    assert (code, "did you mean" in wrong, "Usage: lading" in wrong) == (2, False, True)
+
+
+@pytest.mark.parametrize("verb", ["deploy", "plan", "ship"])
+@pytest.mark.parametrize("version", ["1.0.0", "v1.0.0", "2026.11"])
+def test_a_version_without_its_option_is_told_with_it(verb: str, version: str) -> None:
+    code, told, wrong = typed(verb, version, "--yes") if verb != "plan" else typed(verb, version)
+    assert (code, told, wrong.splitlines()[-1]) == (2, "", f" hint: --version {version}")
 
 
 @pytest.mark.parametrize("verb", ["restart", "stop", "start"])
@@ -122,7 +135,7 @@ def planned(project: Project, *words: str, fleet: str = FLEET) -> dict[str, str]
 def test_the_app_that_is_named_must_be_that_of_the_files(shop: Project) -> None:
     wrong = planned(shop, "shpo", "--to", "production")
     assert (wrong["kind"], "are those of shop, not of shpo" in wrong["message"]) == ("input", True)
-    assert "hint" in wrong
+    assert wrong["hint"].endswith("--version shpo")
     assert "are those of" not in planned(shop, "shop", "--to", "production")["message"]
 
 

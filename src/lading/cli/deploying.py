@@ -1,6 +1,7 @@
 """Verbs that change hosts, and their rehearsals: plan, bundle, deploy, rollback, remove, repair, resume."""
 
 import os
+import re
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -23,6 +24,7 @@ from lading.deploy import restart as restarting
 from lading.deploy import rollback as going_back
 from lading.deploy.request import Request
 from lading.plan import steps
+from lading.transport import command
 
 
 def file_options(command: Callable[..., Any], *, named: bool = True) -> Callable[..., Any]:
@@ -63,7 +65,21 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-named_argument = click.argument("named", metavar="[APP]", default="", shell_complete=completing.apps)
+VERSION_LIKE = re.compile(r"v?[0-9]")
+
+
+def _named(_ctx: click.Context, _param: click.Parameter, name: str) -> str:
+    """The app; what no app can be called, and looks like a version, was meant as one.
+
+    Raises:
+        InputError: no app can be called so.
+    """
+    if VERSION_LIKE.match(name) and not command.APP.fullmatch(name):
+        raise errors.InputError(f"an app cannot be called {name[:128]!r}; the version is an option", f"--version {name[:128]}")
+    return options.check_app(name)
+
+
+named_argument = click.argument("named", metavar="[APP]", default="", callback=_named, shell_complete=completing.apps)
 """The app that is meant: the files must be of that one."""
 
 

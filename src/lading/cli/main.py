@@ -100,10 +100,7 @@ class Verbs(Noun):
         """See click, which knows only commands that are loaded."""
         if args and not ctx.resilient_parsing:
             first_line.say(args[0], args[1:])
-        try:
-            return super().resolve_command(ctx, args)
-        except click.exceptions.NoSuchCommand as wrong:
-            raise click.exceptions.NoSuchCommand(wrong.command_name, possibilities=VERBS, ctx=ctx) from wrong
+        return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
         """The verbs that begin so, from VERBS, and the options."""
@@ -174,13 +171,23 @@ def run(words: list[str]) -> int:
 
 
 def _misspelt(wrong: click.ClickException) -> errors.InputError:
-    """What click says of a command line, with the nearest word that would have been right, or the usage."""
+    """What click says of a command line, with the word that was meant, as far as anybody can say, or the usage."""
+    usage = wrong.ctx.get_usage() if isinstance(wrong, click.UsageError) and wrong.ctx else ""
     if isinstance(wrong, click.exceptions.NoSuchCommand | click.exceptions.NoSuchOption):
-        near = wrong.possibilities
-        usage = wrong.ctx.get_usage() if wrong.ctx else ""
-        return errors.InputError(wrong.message, f"did you mean {near[0]}?" if near else usage)
-    hint = wrong.ctx.get_usage() if isinstance(wrong, click.UsageError) and wrong.ctx else ""
-    return errors.InputError(wrong.format_message(), hint)
+        near = _meant(wrong)
+        return errors.InputError(wrong.message, f"did you mean {near}?" if near else usage)
+    return errors.InputError(wrong.format_message(), usage)
+
+
+def _meant(wrong: click.exceptions.NoSuchCommand | click.exceptions.NoSuchOption) -> str:
+    """The verb, the word of a noun or the option that was meant; "" if nobody can say."""
+    with loading.later():  # nobody else needs it
+        from lading.cli import spelling
+    if isinstance(wrong, click.exceptions.NoSuchOption):
+        return spelling.nearest(wrong.option_name, wrong.possibilities or ())
+    if wrong.ctx is None or isinstance(wrong.ctx.command, Verbs):
+        return spelling.meant_verb(wrong.command_name, VERBS)
+    return spelling.nearest(wrong.command_name, wrong.possibilities or ())
 
 
 def _shown(code: int) -> int:

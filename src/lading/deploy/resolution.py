@@ -198,7 +198,7 @@ def _check_named(request: Request, here: read.Files, destination: hosts.Destinat
         return
     raise errors.InputError(
         f"the files in {request.directory.resolve()} are those of {here.name}, not of {named}",
-        f"lading … {here.name}; or -C with the folder of {named}")
+        f"lading … {here.name}; or -C with the folder of {named}; or, if that is the version: --version {named}")
 
 
 async def _ask_registries(
