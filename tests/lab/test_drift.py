@@ -87,7 +87,7 @@ def test_a_folder_that_is_mounted_read_only_is_judged_and_put_right(app_with_fil
     assert told_files(app) == set()  # what is mounted writable is the app's
     conf = f"cd /var/lib/lading/apps/{app.name}/objects/*/in/.."
     lab.exec("web1", f"{conf} && sed -i s/one/two/ a.conf && rm in/b.conf && echo new >in/c.conf")
-    lab.exec("web1", f"{conf} && mkdir off && ln -s ../a.conf off/on", user="alice")
+    lab.exec("web1", f"{conf} && mkdir off && ln -s ../a.conf off/on", user="deploy")
     told = {
         ("web1", "conf/a.conf", "edited by hand"), ("web1", "conf/in/b.conf", "missing"),
         ("web1", "conf/in/c.conf", "added by hand"), ("web1", "conf/off/on", "added by hand"),

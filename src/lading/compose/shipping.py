@@ -68,7 +68,8 @@ def ship_bind(tree: worktree.Tree, cargo: Cargo, path: str, where: worktree.Wher
         if tree.modes is None:
             hint = f"without Git: `x-lading: {{data: [{path}]}}` keeps it on the host, `:ro` ships it"
             raise worktree.refuse(f"{path} is mounted writable: is it part of the app or data?", hint, where)
-        cargo.warnings.append(f"{path} ships and is mounted writable: what containers write there is lost with the release")
+        cargo.warnings.append(f"{path} ships and is mounted writable: what containers write there is lost with the release, "
+                              "and no edit by hand there is drift (:ro for what is only read)")
     cargo.binds[path] = files
 
 
