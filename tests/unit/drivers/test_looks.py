@@ -1,5 +1,6 @@
 """A look asks for what its verb needs, and tells of all apps in few processes, by the real shell."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from host_shell import HostShell
-from lading import state
+from lading import canonical, state
 from lading.drivers import wants
 from lading.drivers.shell import observation, observe, parsers
 from lading.state import damage
@@ -135,6 +136,22 @@ def test_files_that_are_none_or_cannot_be_read(any_awk: HostShell) -> None:
     app = look(any_awk, wants.CHANGE)
     assert set(app.damaged) == {"current", f"release {IDS[3]}", "release a b"}
     assert begun(app) == [f"d{number}" for number in IDS]  # nothing else tells what is deployed
+
+
+def test_what_was_changed_in_a_shipped_folder_is_told_with_links(any_awk: HostShell) -> None:
+    folder = write_app(any_awk)
+    files = [["a.conf", False, "1" * 64], ["in/gone", False, "1" * 64]]
+    key = canonical.digest(files)
+    release = {"v": 1, "files": {"compose.yaml": hashlib.sha256(b"5\n").hexdigest()}, "objects": {key: "conf"}}
+    (folder / "releases" / IDS[5] / "release.json").write_text(json.dumps(release))
+    (folder / "releases" / IDS[5] / "shipped.json").write_text(json.dumps({"v": 1, "folders": {key: files}}))
+    (folder / "objects" / key).mkdir()
+    (folder / "objects" / key / "a.conf").write_text("by hand")
+    (folder / "objects" / key / "on").symlink_to("/dev/zero")  # is not read
+    write_app(any_awk, "other")
+    app = look(any_awk, wants.RUNNING, app="")
+    assert {app.shipped_as(path): how for path, how in app.unlike.items()} == {
+        "conf/a.conf": "edited by hand", "conf/in/gone": "missing", "conf/on": "added by hand"}
 
 
 def test_an_app_that_is_gone_in_the_middle_hides_no_other(host: HostShell) -> None:
