@@ -31,3 +31,11 @@ def test_what_has_ended_as_it_may_is_told_with_what_runs_it_again() -> None:
     assert unwell.finished(MADE, plans, {"web1": ended, "web2": ended, "web3": app}) == (
         "job has ended with code 0 on web1, web2, which counts as completed: lading restart shop/job runs it again")
     assert unwell.finished(MADE, plans, {"web1": app}) == ""
+
+
+def test_what_must_end_and_has_is_no_news() -> None:
+    made = a_release(a_service("job"), a_service("web", depends_on={"job": "service_completed_successfully"}))
+    app = an_app(made)
+    ended = replace(app, containers=tuple(
+        replace(one, status="exited") if one.service == "job" else one for one in app.containers))
+    assert (made.endings["job"], unwell.finished(made, {"web1": steps.HostPlan("web1")}, {"web1": ended})) == ("must", "")

@@ -15,6 +15,9 @@ from lading.drivers import refusals
     ("unsent", "r/web:1\n",
      "an image that was sent to the host once is not there any more: r/web:1; "
      "deploy its version again (--push-images), or choose another release: --release ID"),
+    ("folder", "conf/nginx.d/old",
+     "a shipped folder that was changed by hand cannot be put right: conf/nginx.d/old; "
+     "put that right by hand, as root or whoever made it, then run the command again"),
     ("fence", "deployment=d2\nholder=bob@laptop\n",
      "another deployment has taken the app over: deployment d2 of bob@laptop"),
     ("held", "", "held: deployment ? of somebody"),
