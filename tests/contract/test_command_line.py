@@ -162,6 +162,14 @@ def test_a_version_that_is_lacking_is_said_before_the_yes_that_is(words: tuple[s
     assert ("--plan HASH" in wrong["hint"]) is (kind == "not_confirmed")
 
 
+def test_no_program_is_run_for_a_secret_before_the_yes_that_is_lacking(shop: Project, tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    fleet = FLEET.replace("{hosts: [web1]}", f"{{hosts: [web1], secrets: {{DB: {{command: [sh, -c, 'echo x; touch {ran}']}}}}}}")
+    shop.write({"docker-compose.yml": "name: shop\nservices:\n  web: {image: 'r.example/shop:${VERSION}', environment: {DB: '${DB}'}}\n"})
+    wrong = shop.lading("deploy", "--json", fleet=fleet).told["error"]
+    assert (wrong["message"], ran.exists()) == ("VERSION is not set", False)
+
+
 @pytest.mark.parametrize("words", [("--to", "nowhere"), ("-C", "no-folder"), ("-f", "none.yml")])
 def test_what_cannot_be_looked_at_yet_is_not_said_before_the_yes(words: tuple[str, ...], shop: Project) -> None:
     done = shop.lading("deploy", "--json", *words)

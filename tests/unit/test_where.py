@@ -35,6 +35,13 @@ def test_a_deployment_that_somebody_works_on() -> None:
     assert first.deployment_is_open
 
 
+def test_that_the_deployment_before_ended_unwell_says_nothing_of_the_one_that_is_open() -> None:
+    before = [{**BEGIN, "deployment": "d1"}, {"v": 3, "kind": "ended", "deployment": "d1", "at": "2026-11-28T09:00:00Z", "result": "unwell"}]
+    [opened, ended, *_] = rows(an_app(MADE, journal=a_journal(*before, BEGIN)))
+    assert (opened.drift, ended.drift) == (("deployment: not ended; next: lading resume shop",), ("deployment: ended unwell",))
+    assert (ended.deployment, ended.actor) == ("", "")
+
+
 @pytest.mark.parametrize(("more", "words"), [
     ({"edited": ("files/docker-compose.yml",)}, "file files/docker-compose.yml: edited by hand"), ({"missing": ("files/a.yml",)}, "file files/a.yml: missing"),
     ({"damaged": ("release 0123456789ab",)}, "release 0123456789ab: damaged: it cannot be read"),

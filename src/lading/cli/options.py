@@ -25,10 +25,10 @@ to_option = click.option("--to", multiple=True, metavar="DEST", shell_complete=c
 def _app(ctx: click.Context, _param: click.Parameter, given: str) -> str:
     name, slash, service = given.partition("/")
     if slash and command.APP.fullmatch(name) and service:
-        verb = f"lading {ctx.info_name} {name}"
         has_service = any(one.name == "service" for one in ctx.command.params)
-        raise errors.InputError(f"{given[:128]!r} is a service, and {ctx.info_name} wants an app",
-                                f"{verb} --service {service}" if has_service else verb)
+        raise errors.InputError(
+            f"{given[:128]!r} is a service, and {ctx.info_name} wants an app",
+            f"lading {ctx.info_name} {name} --service {service}" if has_service else f"if the whole app is meant: {name} in its place")
     return check_app(given)
 
 

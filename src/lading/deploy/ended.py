@@ -53,7 +53,8 @@ class Ended:
 
 def just_now(first: Iterable[Ended]) -> str:
     """What a verb says of deployments that were open, and that it has ended before its own; "" where there were none."""
-    words = {"succeeded": "has been finished just now", "rolled_back": "has been taken back just now"}
+    words = {"succeeded": "has been finished just now", "rolled_back": "has been taken back just now",
+             "unknown": "has been ended just now, but on hosts that do not answer"}
     return "; ".join(
         f"deployment {one.deployment} of {one.app} {one.version} was open and "
         + words.get(one.result, f"has been ended just now: {one.result}") for one in first)

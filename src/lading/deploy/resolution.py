@@ -130,7 +130,9 @@ def read_project(
 def lacking_version(
     fleet: settings.Settings, environment: Mapping[str, str], request: Request
 ) -> errors.ComposeError | None:
-    """Why a project is refused whose images need a version that nobody gives; None where it has one. No host is asked.
+    """Why a project is refused whose images need a version that nobody gives; None where it has one.
+
+    No host is asked, nor any program for a secret.
 
     Raises:
         LadingError: the files or the destination are wrong, so that this is not known.
@@ -140,10 +142,11 @@ def lacking_version(
     found = find_files(environment, request, fleet.inventory.choose_ruled(request.to)[0], fleet)
     if not found.lacks_version:
         return None
+    unread = replace(found.request.secrets, read=lambda names: dict.fromkeys(names, "0"))
     try:
-        read.read_files(found)
+        read.read_files(replace(found, request=replace(found.request, secrets=unread)))
     except errors.ComposeError as wrong:
-        return wrong
+        return wrong if values.VERSION in wrong.message else None
     return None  # only what is not started needs it
 
 

@@ -31,8 +31,10 @@ def finished(made: releases.Release, plans: Mapping[str, steps.HostPlan], apps: 
     """The services that have ended well, as they may, so that no start runs them again; "" where there are none."""
     found: dict[str, list[str]] = {}
     for host in plans:
-        for name in sorted(verdict.completed(made, apps.get(host, state.AppState(made.app)).containers)):
-            if made.endings[name] == "may":
+        seen = apps.get(host, state.AppState(made.app)).containers
+        for name in sorted(verdict.completed(made, seen)):
+            ends = made.endings[name]
+            if ends == "may" and all(verdict.observed(one, ends) == "completed" for one in verdict.containers_of(name, seen)):
                 found.setdefault(name, []).append(host)
     told = [f"{name} has ended with code 0 on {', '.join(spans.packed(hosts))}, which counts as completed: "
             f"lading restart {made.app}/{name} runs it again" for name, hosts in found.items()]

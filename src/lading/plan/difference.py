@@ -104,5 +104,7 @@ def _value(value: Any) -> str:
     if isinstance(value, str):
         return canonical.short(value) or "-"
     if isinstance(value, Iterable) and not isinstance(value, Mapping):
-        return ", ".join(_value(one) for one in value) or "-"
+        parts = list(value)
+        between = ", then " if any(isinstance(one, list | tuple) for one in parts) else ", "  # batches: one after the other
+        return between.join(map(_value, parts)) or "-"
     return "-" if value is None else canonical.short(_form(value))

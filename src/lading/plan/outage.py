@@ -52,11 +52,11 @@ def _serves(host: steps.HostPlan, service: str) -> bool:
 
 
 def _only_counted(host: steps.HostPlan) -> set[str]:
-    """The services of which containers come or go, and none is replaced."""
+    """The services of which containers come, go or are started again, and none is replaced."""
     fields: dict[str, set[str]] = {}
     for change in host.changes:
         fields.setdefault(change.service, set()).add(change.field)
-    return {service for service, changed in fields.items() if changed == {"containers"}}
+    return {service for service, changed in fields.items() if changed <= _RECORDS}
 
 
 def _sentence(plan: steps.Plan, services: list[str], hosts: tuple[str, ...]) -> str:

@@ -201,7 +201,7 @@ def down(
     found: list[str] = []
     for expected in verdict.expected_of(release, placed, {}):
         wrong = {one.state for one in verdict.problems(expected, app.containers) if one.kind in ("missing", "state")}
-        if expected.ends != "must" and wrong & {"missing", "exited", "paused"}:
+        if expected.replicas and expected.ends != "must" and wrong & {"missing", "exited", "paused"}:
             found.append(expected.spec.name)
     return tuple(found)
 

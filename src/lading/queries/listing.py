@@ -215,7 +215,7 @@ def _of_no_container(host: str, app: state.AppState, what: differences.Differenc
     words = _words(what)
     if what.field == "ledger":
         words += f"; next: {_way_out(host, app)}"
-    if app.open is None or what.field != "deployment":
+    if app.open is None or what.field != "deployment" or what.observed not in (differences.NOT_ENDED, differences.RUNNING):
         return _empty(host, app.app, (words,), what.service, destination(app))
     one = app.open.begun
     way = f"lading show {one.deployment}" if what.observed == differences.RUNNING else f"lading resume {app.app}"

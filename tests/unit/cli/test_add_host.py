@@ -104,7 +104,8 @@ def test_without_a_terminal_a_verb_that_has_no_plan_asks_for_yes_alone(words: tu
 
 @pytest.mark.parametrize(("words", "message", "hint"), [
     (("logs", "shop/web"), "'shop/web' is a service, and logs wants an app", "lading logs shop --service web"),
-    (("where", "shop/web"), "is a service, and where wants an app", "lading where shop"),
+    (("where", "shop/web"), "is a service, and where wants an app", "if the whole app is meant: shop in its place"),
+    (("repair", "web1", "shop/web"), "is a service, and repair wants an app", "if the whole app is meant: shop in its place"),
     (("logs", "Shop/web"), "cannot be called", "a-z"),
     (("check", "--to", "web2"), "without --to", "lading check web2"),
 ])

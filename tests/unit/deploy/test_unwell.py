@@ -39,3 +39,9 @@ def test_what_must_end_and_has_is_no_news() -> None:
     ended = replace(app, containers=tuple(
         replace(one, status="exited") if one.service == "job" else one for one in app.containers))
     assert (made.endings["job"], unwell.finished(made, {"web1": steps.HostPlan("web1")}, {"web1": ended})) == ("must", "")
+
+
+def test_what_has_a_health_check_of_its_image_has_not_ended_well() -> None:
+    app = an_app(MADE)
+    ended = replace(app, containers=tuple(replace(one, status="exited", health="unhealthy") for one in app.containers))
+    assert unwell.finished(MADE, {"web1": steps.HostPlan("web1")}, {"web1": ended}) == "", "a start starts it"

@@ -33,6 +33,14 @@ def test_what_is_there_already(verbs: set[str], result: events.HostResult, said:
         assert answer is not None and said in answer.note
 
 
+@pytest.mark.parametrize(("result", "said"), [
+    ("succeeded", "has been finished just now"), ("rolled_back", "has been taken back just now"),
+    ("untouched", "has been ended just now: failed"), ("unknown", "has been ended just now, but on hosts that do not answer"),
+])
+def test_what_was_open_is_told_as_it_stands(result: events.HostResult, said: str) -> None:
+    assert ended.just_now([an_end(result)]) == f"deployment d1 of shop 1.0.0 was open and {said}"
+
+
 def test_a_way_back_says_which_secrets_get_their_old_values_by_name() -> None:
     target = a_release(a_service("web"), version="1.0.0")
 

@@ -97,3 +97,8 @@ def test_the_same_on_several_hosts_is_one_line_and_steps_are_told_only_where_not
 def test_a_document_of_another_lading_is_compared_as_far_as_it_goes() -> None:
     told = difference.between({"app": "shop", "changes": None}, document(PLAN))
     assert told[0] == "verb: - → deploy"
+
+
+def test_hosts_that_go_in_another_order_are_told_as_such() -> None:
+    at_once, one_by_one = ({**document(PLAN), "batches": batches} for batches in ([["web1", "web2"]], [["web1"], ["web2"]]))
+    assert difference.between(at_once, one_by_one) == ["batches: web1, web2 → web1, then web2"]

@@ -148,3 +148,9 @@ def test_where_says_it_and_is_not_alarmed() -> None:
 def test_what_runs_though_it_was_stopped_is_drift() -> None:
     [row] = [one for one in rows(app({"db": 0}, db=1)) if one.service == "db"]
     assert (row.words, row.drift) == ("running, drifted", ("containers: 1",))
+
+
+def test_what_was_stopped_by_hand_is_not_down_whatever_is_left_of_it() -> None:
+    left = replace(app({"web": 0}, web=1), containers=tuple(
+        replace(one, status="exited", exit_code=1) for one in app({"web": 0}, web=1).containers if one.service == "web"))
+    assert planner.down(RELEASE, {"web": 0, "db": 0}, left) == (), "a start brings it back in the number of its release"

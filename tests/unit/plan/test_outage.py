@@ -60,6 +60,7 @@ THREE = tuple(a_host(f"web{number}", "web") for number in (1, 2, 3))
     (a_plan(a_host("web1", "web"), verb="remove"), ()),
     (a_plan(scaled("web1", "web"), verb="scale"), ()),
     (a_plan(scaled("web1", "web", steps.Change("web1", "web", "image", "1", "2"))), ("web is away for a few seconds",)),
+    (a_plan(scaled("web1", "web", steps.Change("web1", "web", "state", "exited", "running"))), ()),
     (a_plan(), ()),
 ])
 def test_what_is_said(plan: steps.Plan, said: tuple[str, ...]) -> None:
@@ -87,3 +88,13 @@ def test_what_does_not_run_is_down_whatever_else_of_it_differs() -> None:
 ])
 def test_what_measures_an_outage(changes: list[tuple[str, str, str, str]], services: set[str]) -> None:
     assert outage.taken_away(steps.Change("web1", *one) for one in changes) == services
+
+
+def test_a_container_that_is_started_again_takes_nothing_of_the_others_away() -> None:
+    made = a_release(a_service("web", "r/web:1", replicas=2, restart="always"))
+    seen = an_app(made)
+    first = seen.containers[0]
+    second = replace(first, id="second", name="shop-web-2", status="exited", exit_code=1)
+    host = planner.plan_host("web1", made, {}, (), replace(seen, containers=(first, second)), made)
+    assert [(one.field, one.old) for one in host.changes] == [("state", "exited")]
+    assert outage.expected(planner.plan(made, "production", {"web1": host})) == ()
