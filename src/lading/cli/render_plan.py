@@ -47,8 +47,15 @@ def plan(made: steps.Plan) -> None:
 def _heading(made: steps.Plan) -> str:
     """What a plan is about: which version goes where; of one that removes, from where."""
     if made.verb == "remove":
-        return f"remove {' '.join(filter(None, [made.app, made.version]))} from {made.destination}"
+        what = " ".join(filter(None, [made.app, made.version]))
+        return f"give back {what} on {made.destination}" if _gives_back(made) else f"remove {what} from {made.destination}"
     return f"{made.app} {made.version} → {made.destination}, release {canonical.short(made.release)}"
+
+
+def _gives_back(made: steps.Plan) -> bool:
+    """Whether what runs is left running, and only lading's own files go."""
+    todo = [step for host in made.hosts.values() for step in host.steps if isinstance(step, steps.RemoveApp)]
+    return bool(todo) and all(step.kept for step in todo)
 
 
 def assignment(made: assignments.Assignment) -> None:
@@ -110,6 +117,8 @@ def _outcome(done: endings.Ended) -> str:
     hosts = f"({count} host{'s' if count != 1 else ''})"
     if done.verb != "remove":
         return f"{done.app} {done.version} → {done.destination}: {done.result} {hosts}"
+    if done.given_back:
+        return f"give back {done.app} on {done.destination}: {done.result} {hosts}"
     if done.result == "succeeded":
         return f"{done.app}: removed from {done.destination} {hosts}"
     return f"remove {done.app} from {done.destination}: {done.result} {hosts}"

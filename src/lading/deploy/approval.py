@@ -76,7 +76,7 @@ def check(context: contexts.Context, plan: steps.Plan, done: str = "") -> None:
             "give all 64 digits: lading plan prints them with --json, and where stdout is no terminal")
     if done:
         raise errors.PlanChangedError(f"plan {canonical.short(wanted)} was carried out already, as {done}",
-                                      f"lading show {done}; what is left to do: lading plan")
+                                      f"lading show {done}; what is left to do: the same command with --dry-run in place of --plan")
     unknown = "; what it was is not known here, now it is" if before is None else ""
     told = difference.summary(plan.as_json()) if before is None else difference.between(before, plan.as_json())
     raise errors.PlanChangedError(

@@ -15,7 +15,7 @@ class Ended:
     *note*: what its reader should know besides, such as events that the ledger lacks; *reached*: what was asked for is
     there although *result* tells of another deployment, which was taken back for it. *untold*: which webhooks do not know it.
     *versions*: release → its version, of those that were deployed or ran before.
-    *excluded*: the hosts that were left out. *verb*: what was asked for.
+    *excluded*: the hosts that were left out. *verb*: what was asked for; *given_back*: what runs was left running.
     """
 
     deployment: str
@@ -35,6 +35,7 @@ class Ended:
     versions: Mapping[str, str] = field(default_factory=dict)
     excluded: tuple[exclusion.Exclusion, ...] = ()
     verb: str = "deploy"
+    given_back: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The document of `deploy --json` (DESIGN §3)."""

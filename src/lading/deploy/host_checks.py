@@ -67,7 +67,7 @@ def _check_answer(name: str, host: state.HostState, *, others: bool) -> None:
         kind = kinds.get(host.error_kind, errors.CommandError)
         hint = host.error_hint or f"lading check {name}"
         if kind is errors.UnreachableError and others:
-            hint += f"; to go on without it: lading hosts exclude {name} --reason …"
+            hint += f"; to go on without it: lading hosts exclude {name} --reason …, and --to without it if it is named there"
         raise kind(host.error, hint, host=name, step="observe")
     if host.facts.state_format not in KNOWN_FORMATS:
         found, known = host.facts.state_format, KNOWN_FORMATS[-1]

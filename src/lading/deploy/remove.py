@@ -66,7 +66,7 @@ async def remove(
     done = await execution.carry_out(context, wanted, act=_remove, first=first)
     if not keep_running:
         return done
-    return replace(done, note="; ".join(filter(None, [done.note, *_stays(app, seen, done)])))
+    return replace(done, given_back=True, note="; ".join(filter(None, [done.note, *_stays(app, seen, done)])))
 
 
 async def _remove(engine: base.Engine, wanted: base.DeploymentOrder, record: events.Record) -> base.Report:

@@ -9,7 +9,7 @@ from lading.plan import steps
 
 
 def note(made: releases.Release, plans: Mapping[str, steps.HostPlan], apps: Mapping[str, state.AppState]) -> str:
-    """Each container that is unhealthy or restarts, and what to type; "" where all are well. *apps*: what was seen on each host."""
+    """Each container that is unhealthy, paused or restarts, and what to type; "" where all are well. *apps*: what was seen on each host."""
     found: list[str] = []
     for host, plan in plans.items():
         seen = apps.get(host, state.AppState(made.app))
@@ -19,10 +19,12 @@ def note(made: releases.Release, plans: Mapping[str, steps.HostPlan], apps: Mapp
 
 
 def _describe(host: str, problems: Iterable[verdict.Problem]) -> Iterator[str]:
-    """A line for each container that is unhealthy or was restarted by Docker."""
+    """A line for each container that is unhealthy, paused, or was restarted by Docker."""
     for one in problems:
         if (one.kind, one.state) == ("state", "unhealthy"):
             yield f"{one.service} on {host} is unhealthy"
+        if (one.kind, one.state) == ("state", "paused"):
+            yield f"{one.service} on {host} is paused, and runs on after docker unpause there"
         if one.kind == "restarted" or (one.kind, one.state) == ("state", "restarting"):
             yield f"{one.service} on {host}: {one.why}"
 

@@ -78,7 +78,7 @@ def lease_error(host: str, app: str, kind: str, text: str) -> errors.LadingError
     if kind == "busy":
         return errors.LeaseHeldError(
             f"{app} on {host}: a command of another deployment still runs: {text.strip()}",
-            f"wait for it, such as with --wait 10m; lading where {app}", host=host, step="lease")
+            f"wait until it has ended (deploy, rollback, restart and remove do so with --wait 10m); lading where {app}", host=host, step="lease")
     if kind == "open":
         return errors.LeaseHeldError(
             f"deployment {text.strip()} of {app} is open on {host}, and began after this one looked",

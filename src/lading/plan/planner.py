@@ -197,11 +197,11 @@ def _down(placed: assignment.Placed, app: state.AppState) -> tuple[str, ...]:
 def down(
     release: releases.Release, placed: assignment.Placed, app: state.AppState
 ) -> tuple[str, ...]:
-    """The services that are to run on, and of which a container is missing, has ended or is paused: a start would mend it."""
+    """The services that are to run on, and of which a container is missing, or has ended: a start would mend it."""
     found: list[str] = []
     for expected in verdict.expected_of(release, placed, {}):
         wrong = {one.state for one in verdict.problems(expected, app.containers) if one.kind in ("missing", "state")}
-        if expected.replicas and expected.ends != "must" and wrong & {"missing", "exited", "paused"}:
+        if expected.replicas and expected.ends != "must" and wrong & {"missing", "exited"}:
             found.append(expected.spec.name)
     return tuple(found)
 

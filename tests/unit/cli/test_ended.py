@@ -47,6 +47,16 @@ def test_what_was_removed_is_not_told_as_what_was_deployed(capsys: pytest.Captur
     assert capsys.readouterr().out == said + "\n"
 
 
+def test_what_was_given_back_is_not_told_as_removed(capsys: pytest.CaptureFixture[str]) -> None:
+    hosts = {"web1": steps.HostPlan("web1", (steps.RemoveApp(kept=True),))}
+    render_plan.plan(steps.Plan("shop", "1.0.0", "", "production", hosts, (("web1",),), verb="remove"))
+    assert capsys.readouterr().err.startswith("give back shop 1.0.0 on production\n")
+    outcome = events.Outcome({"web1": events.HostOutcome("succeeded", "", OLD)})
+    render_plan.ended(ended.Ended(
+        "d1", "shop", "1.0.0", "", "production", "succeeded", "", "", "ana", "", base.Report(outcome), verb="remove", given_back=True))
+    assert capsys.readouterr().out == "give back shop on production: succeeded (1 host), deployment d1\n"
+
+
 @pytest.mark.parametrize(("verb", "version", "said"), [
     ("remove", "1.0.0", "remove shop 1.0.0 from production"), ("remove", "", "remove shop from production"),
     ("deploy", "1.0.0", f"shop 1.0.0 → production, release {'a' * 12}"),

@@ -40,5 +40,5 @@ def test_a_host_that_does_not_answer_can_be_left_out_where_others_are(
     seen = [silent, *([host("web2")] if others else [])]
     with pytest.raises(errors.TransportError) as caught:
         host_checks.check_reachable(state.FleetState({one.host: one for one in seen}), named=named)
-    more = "; to go on without it: lading hosts exclude web1 --reason …" if hinted else ""
+    more = "; to go on without it: lading hosts exclude web1 --reason …, and --to without it if it is named there" if hinted else ""
     assert caught.value.hint == f"try by hand: ssh web1{more}"

@@ -14,6 +14,7 @@ MADE = a_release(a_service("web", definition={"restart": "always"}), a_service("
 @pytest.mark.parametrize(("seen", "said"), [
     ({}, ""),
     ({"health": "unhealthy"}, "web on web1 is unhealthy; lading logs shop"),
+    ({"status": "paused"}, "web on web1 is paused, and runs on after docker unpause there; lading logs shop"),
     ({"restarts": 2}, "web on web1: Docker restarted it 2 times; lading logs shop"),
     ({"status": "restarting", "exit_code": 1}, "web on web1: it restarts (exit code 1); lading logs shop"),
 ])

@@ -38,7 +38,7 @@ LEASE = "deployment=d1\nholder=ann@laptop\nsince=then\nurl=https://ci/1\n"
      "do so with --wait 10m); if that deployment is dead: --take-lease"),
     ("held", "", errors.LeaseHeldError, "held by somebody (deployment ?, since ?)", "--take-lease"),
     ("busy", "d1 roll since then, pid 7\n", errors.LeaseHeldError, "still runs: d1 roll since then, pid 7",
-     "--wait 10m; lading where shop"),
+     "--wait 10m); lading where shop"),
     ("open", "d7", errors.LeaseHeldError, "deployment d7 of shop is open on web1", "again"),
     ("format", "2\n", errors.ForeignError, "has format 2, this lading knows 1", "newer lading"),
     ("state", "cannot write /x", errors.PreflightError, "lading's folder cannot be used: cannot write /x",

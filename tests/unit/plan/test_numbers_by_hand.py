@@ -66,7 +66,7 @@ def test_another_number(
 
 
 @pytest.mark.parametrize(("status", "code", "is_down"), [
-    ("running", 0, False), ("restarting", 1, False), ("exited", 137, True), ("exited", 0, False), ("paused", 0, True),
+    ("running", 0, False), ("restarting", 1, False), ("exited", 137, True), ("exited", 0, False), ("paused", 0, False),
 ])
 def test_what_is_down_though_nobody_stopped_it(status: str, code: int, is_down: bool) -> None:
     """As after a host that was rebooted, of services without `restart:`."""
