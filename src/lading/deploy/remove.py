@@ -99,10 +99,11 @@ def _runs(app: state.AppState, keep_running: bool) -> bool:
 def _left_volumes(host: state.HostState, app: str) -> list[str]:
     """The volumes that an earlier removal left, if the host's volumes were looked at.
 
-    None where anybody's container of that project is left: they are in use, and perhaps no longer this app's.
+    None where anybody's container of that project is left: they are in use, and perhaps no longer this app's. Nor of an app
+    that was given back: whoever has it may only have taken its containers down.
     """
     known = host.apps[app]
-    if known.containers or not known.journal:
+    if known.containers or known.given_back or not known.journal:
         return []
     return _own_volumes(host, app)
 
@@ -135,7 +136,8 @@ def _of_data(volumes_of: Mapping[str, Sequence[str]], *, volumes: bool) -> str:
     told = f"host data and {', '.join(named)}" if named else "volumes and host data"
     if volumes:
         return f"{told}: removed with all that is in them"
-    return f"{told}: they stay; the same command with --volumes removes them, now or later"
+    later = ", now or later" if named else " now; later it finds an app only by its volumes"
+    return f"{told}: they stay; the same command with --volumes removes them{later}"
 
 
 def _volumes(app: state.AppState) -> list[str]:

@@ -16,6 +16,7 @@ from lading.drivers.shell import observation, observe, parsers
 from lading.state import damage
 
 AWKS = [awk for awk in ("mawk", "gawk", "busybox awk", "original-awk") if shutil.which(awk.partition(" ")[0])]
+SUMS = [path for path in (shutil.which("sha256sum"), shutil.which("busybox") and "busybox sha256sum") if path]
 IDS = {number: f"{number:012}".ljust(64, "a") for number in range(1, 6)}
 
 
@@ -152,6 +153,20 @@ def test_what_was_changed_in_a_shipped_folder_is_told_with_links(any_awk: HostSh
     app = look(any_awk, wants.RUNNING, app="")
     assert {app.shipped_as(path): how for path, how in app.unlike.items()} == {
         "conf/a.conf": "edited by hand", "conf/in/gone": "missing", "conf/on": "added by hand"}
+
+
+@pytest.mark.parametrize("program", SUMS)
+def test_a_name_that_holds_a_newline_tells_of_no_other_file(host: HostShell, program: str) -> None:
+    """A container that may write one folder names what lies there as if it were the sum of a file elsewhere."""
+    host.program("sha256sum", f'#!/bin/sh\nexec {program} "$@"\n')
+    folder = write_app(host)
+    release = {"v": 1, "files": {"compose.yaml": hashlib.sha256(b"5\n").hexdigest(), "gone.yaml": "0" * 64}}
+    (folder / "releases" / IDS[5] / "release.json").write_text(json.dumps(release))
+    forged = folder / "objects" / "w" / f"x\n{'0' * 64}  shop" / "releases" / IDS[5] / "files"
+    forged.mkdir(parents=True)
+    (forged / "gone.yaml").symlink_to("x")
+    (forged / "compose.yaml").write_text("x")
+    assert look(host, wants.RUNNING).unlike == {"files/gone.yaml": "missing"}
 
 
 def test_an_app_that_is_gone_in_the_middle_hides_no_other(host: HostShell) -> None:

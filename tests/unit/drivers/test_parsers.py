@@ -119,6 +119,12 @@ def test_a_folder_that_containers_only_read_is_judged_file_by_file() -> None:
     assert [emptied.shipped_as(path) for path in emptied.missing] == ["conf/a.conf", "conf/in/b.conf", "conf/in/c.conf"]
 
 
+@pytest.mark.parametrize("name", ["a\u2028b", "a\x0cb", "a\x85b"])
+def test_a_name_that_holds_what_only_python_takes_for_the_end_of_a_line(name: str) -> None:
+    files = [[name, False, "1" * 64]]
+    assert in_folder({name: "1" * 64}, files=files, is_of=files).unlike == {}
+
+
 def test_a_folder_with_very_many_changes_is_told_as_one() -> None:
     app = in_folder({f"{number}": "1" * 64 for number in range(parsers.UNLIKE_LIMIT)})
     assert {app.shipped_as(path): how for path, how in app.unlike.items()} == {"conf": "edited by hand"}
@@ -134,9 +140,17 @@ WRITTEN = overlay.write({"services": {"web": {"volumes": [{"type": "bind", "sour
     {"files": [["a.conf", False, "9" * 64]]},  # no list of this folder
     {"files": [["a.conf", False]]}, {"files": [[7, False, "1" * 64]]},
     {"files": [["a\nb", False, "1" * 64]], "is_of": [["a\nb", False, "1" * 64]]},  # programs write such a name otherwise
+    {"files": [["Icon\r", False, "1" * 64]], "is_of": [["Icon\r", False, "1" * 64]]},
 ])
 def test_a_folder_of_which_nobody_can_say_what_shipped_is_not_judged(case: dict[str, Any]) -> None:
     assert in_folder({"a.conf": "2" * 64}, **case).unlike == {}
+
+
+@pytest.mark.parametrize(("stock", "how"), [(None, {}), (["there"], {}), ([], {"conf": "missing"})])
+def test_a_folder_that_a_container_has_emptied_or_made_its_own_is_not_judged(stock: list[str] | None, how: dict[str, str]) -> None:
+    """Nothing in it can be read by who looks; only that it is gone counts."""
+    app = in_folder({}, written=WRITTEN, stock=None if stock is None else [folder_id(SHIPPED) for _ in stock])
+    assert {app.shipped_as(path): one for path, one in app.unlike.items()} == how
 
 
 SHIPPED = [["a.conf", False, "1" * 64], ["in/b.conf", True, "1" * 64], ["in/c.conf", False, "1" * 64]]
@@ -148,14 +162,18 @@ def folder_id(files: list[list[Any]]) -> str:
 
 def in_folder(
     have: Mapping[str, str], *, written: str = "", told: str | None = None, files: list[list[Any]] | None = None,
-    is_of: list[list[Any]] | None = None,
+    is_of: list[list[Any]] | None = None, stock: list[str] | None = None,
 ) -> state.AppState:
-    """An app that ships the folder conf: *have* is what lies in it on the host, *files* what the host has as its list."""
+    """An app that ships the folder conf: *have* is what lies in it on the host, *files* what the host has as its list.
+
+    *stock*: the objects that the host says to have; None = it was not asked.
+    """
     key = folder_id(is_of or SHIPPED)
     release = {"v": 1, "files": {}, "objects": {key: "conf"}, "overlay": written.replace("@", key)}
     listed = json.dumps({"v": 1, "folders": {key: files or SHIPPED}}) if told is None else told
+    told_stock = {} if stock is None else {"objects__shop": "\n".join(stock).encode()}
     return seen(
-        app__shop=b"", current__shop=json.dumps(CURRENT).encode(), release__shop__r1=json.dumps(release).encode(),
+        app__shop=b"", current__shop=json.dumps(CURRENT).encode(), release__shop__r1=json.dumps(release).encode(), **told_stock,
         sums__shop__r1="".join(f"{value}  objects/{key}/{path}\n" for path, value in have.items()).encode(),
         shipped__shop__r1=listed.encode(),
     ).apps["shop"]

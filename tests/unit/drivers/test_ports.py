@@ -16,7 +16,7 @@ from a_party import C1, DOCKER, MADE, Party, kinds
 from builders import a_release, a_service
 from host_shell import Answers, HostShell
 from lading import state
-from lading.compose import project
+from lading.compose import overlay, project
 from lading.compose import release as releases
 from lading.drivers import base
 from lading.plan import steps
@@ -50,12 +50,15 @@ def file(path: str, content: str) -> project.ShippedFile:
 
 
 def upload(host: HostShell, *objects: str, content: str = "one", secrets: Mapping[str, bytes] | None = None,
-           made: releases.Release = MADE) -> str:
-    """Upload a release with these objects, each with a file sub/a.conf, or as a file if its name begins with f."""
+           made: releases.Release = MADE, has: tuple[str, ...] = ()) -> str:
+    """Upload a release with these objects, each with a file sub/a.conf, or as a file if its name begins with f.
+
+    *has*: those that the host was seen to have.
+    """
     shipped = {name: (file("" if name.startswith("f") else "sub/a.conf", content),) for name in objects}
     brought = secrets or {}
     bundle = releases.Bundle(made, (file("c.yml", "services: {}"),), shipped, brought)
-    what = base.Upload(made, bundle, objects, dict.fromkeys(brought, 1), list(brought), state.AppState("shop"))
+    what = base.Upload(made, bundle, objects, dict.fromkeys(brought, 1), list(brought), state.AppState("shop", objects=frozenset(has)))
     return host.ask(lambda ports: ports.store.upload(party(host).hold, what)).text
 
 
@@ -118,6 +121,23 @@ def test_a_folder_that_ships_again_is_put_right_in_its_place(held: HostShell) ->
     assert (folder / "sub/a.conf").stat().st_ino != first
     assert (held.app() / "objects/o3/sub/a.conf").stat().st_ino == same  # what is right already is left alone
     assert kinds(held) == ["begin", "staged", "staged"]
+
+
+def test_a_folder_that_containers_may_write_is_left_to_them(held: HostShell) -> None:
+    """It may look as if all were gone: a container has emptied it, or has made what lies there its own."""
+    mounts = {name: {"volumes": [{"type": "bind", "source": f"{overlay.OBJECTS}{name}", "target": "/x"}]} for name in ("o1", "f1")}
+    made = dataclasses.replace(MADE, overlay=overlay.write({"services": mounts}))
+    upload(held, "o1", "f1", made=made)
+    folder, single = held.app() / "objects/o1", held.app() / "objects/f1"
+    shutil.rmtree(folder / "sub")
+    (folder / "state.db").write_text("a container's")
+    single.write_text("by hand")
+    upload(held, "o1", "f1", made=made, has=("o1", "f1"))
+    assert [path.name for path in folder.iterdir()] == ["state.db"]
+    assert single.read_text() == "one"
+    shutil.rmtree(folder)
+    upload(held, "o1", made=made)
+    assert (folder / "sub/a.conf").read_text() == "one"
 
 
 def test_a_folder_that_cannot_be_put_right_is_refused_with_the_systems_reason(held: HostShell) -> None:

@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import islice
@@ -275,7 +275,7 @@ def _unlike(
     release = kept.get(current.release) if current else None
     if current is None or not release or folders.get(folder) != current.release:
         return {}
-    have = {path: value for value, _, path in (line.partition("  ") for line in texts[f"sums:{folder}"].splitlines())}
+    have = {path: value for value, _, path in (line.partition("  ") for line in texts[f"sums:{folder}"].split("\n"))}
     try:
         files: dict[str, str] = shape.fitting(release.get("files"), Mapping[str, str], "files")
     except ValueError:
@@ -283,7 +283,8 @@ def _unlike(
     lead = f"releases/{folder}/"
     there = {path.removeprefix(lead): value for path, value in have.items() if path.startswith(lead)}
     found = _compared("", {f"files/{path}": value[:64] for path, value in files.items()}, there)
-    return found | _changed(release, have, _folders(texts.get(f"shipped:{folder}", "")))
+    shipped = _folders(texts.get(f"shipped:{folder}", ""))
+    return found | _changed(release, have, shipped, texts["objects"].split() if "objects" in texts else shipped)
 
 
 def _compared(lead: str, wanted: Mapping[str, str], have: Mapping[str, str]) -> dict[str, How]:
@@ -292,11 +293,12 @@ def _compared(lead: str, wanted: Mapping[str, str], have: Mapping[str, str]) -> 
 
 
 def _changed(
-    release: Mapping[str, Any], have: Mapping[str, str], folders: Mapping[str, Mapping[str, str]]
+    release: Mapping[str, Any], have: Mapping[str, str], folders: Mapping[str, Mapping[str, str]], there: Collection[str],
 ) -> dict[str, How]:
-    """Shipped objects that are no longer what their id says, of folders file by file.
+    """Shipped objects that are no longer what their id says, of folders file by file; *there*: the ids of what is there.
 
-    A folder that a container may write is not judged, nor is one of which the host has no list, as older ladings left it.
+    A folder that a container may write is not judged, also where nothing in it can be read: the container may have emptied
+    it, or made it its own. Nor is one of which the host has no list, as older ladings left it.
     """
     found: dict[str, How] = {}
     inside: dict[str, dict[str, str]] = {}
@@ -308,10 +310,12 @@ def _changed(
     writable = overlay.shipped(str(release.get("overlay", ""))).writable
     objects = release.get("objects")
     for key in objects if isinstance(objects, Mapping) else ():
-        if key in folders and key not in writable:
+        if key not in folders:
+            found |= {} if key in inside else _single(key, have.get(f"objects/{key}"))
+        elif key not in writable:
             found |= _in_folder(key, folders[key], inside.get(key, {}))
-        elif key not in inside:
-            found |= _single(key, have.get(f"objects/{key}"))
+        elif key not in there:
+            found[f"objects/{key}"] = "missing"
     return found
 
 
@@ -341,7 +345,7 @@ def _folders(text: str) -> dict[str, dict[str, str]]:
 
 def _is_list_of(id: str, files: Sequence[tuple[Any, ...]]) -> bool:
     """Whether a list is that of a folder, and programs write the names in it as they are."""
-    if not all([*map(type, one)] == [str, bool, str] and not set(one[0]) & set("\n\\") for one in files):
+    if not all([*map(type, one)] == [str, bool, str] and not set(one[0]) & set("\n\r\\") for one in files):
         return False
     return canonical.object_id([(path, executable, value) for path, executable, value in files]) == id
 

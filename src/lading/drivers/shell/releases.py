@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lading import state
-from lading.compose import bundle, project, restore, sent
+from lading.compose import bundle, overlay, project, restore, sent
 from lading.compose import release as releases
 from lading.drivers import base
 from lading.drivers.shell import compose_call, scripts
@@ -50,10 +50,16 @@ def uploaded(what: base.Upload) -> bytes:
         return b""
     folder = what.app.folder(what.release.id)
     files = [_moved(one, f"releases/{folder}/") for one in bundle.release_files(what.bundle)]
-    files += bundle.object_files(what.bundle, what.objects)
+    files += bundle.object_files(what.bundle, set(what.objects) - _written(what, what.bundle))
     for name in what.fresh_secrets:
         files.append(project.ShippedFile(_secret_place(what, name), bundle.secret_content(name, what.bundle.secrets[name])))
     return bundle.tar(files)
+
+
+def _written(what: base.Upload, made: releases.Bundle) -> set[str]:
+    """The folders on a host that containers may write: what lies there is theirs, and is not put right."""
+    writable = overlay.shipped(what.release.overlay).writable & what.app.objects
+    return {id for id in writable if any(one.path for one in made.objects.get(id, ()))}
 
 
 BEFORE = "before"  # that a host has read a release already counts

@@ -303,7 +303,8 @@ tell_contents() {
     esac
 }
 
-# tell_sums APP…: of the files of their current releases
+# tell_sums APP…: of the files of their current releases. A newline in a path could begin the line of
+# another file: containers may write some of these folders, and neither find nor BusyBox escapes it.
 tell_sums() {
     summed='' roots=''
     while read -r app folder; do
@@ -315,7 +316,7 @@ $(printf '%s\n' "$@" | awk "$current_program")
 FOLDERS
     [ -n "$roots" ] || return 0
     # shellcheck disable=SC2086 # names of apps and releases
-    find $roots -type f -exec sha256sum {} + -o -type l -print 2>/dev/null |
+    find $roots ! -path "*$newline*" \( -type f -exec sha256sum {} + -o -type l -print \) 2>/dev/null |
         MARKER=$MARKER SUMMED=$summed awk "$sums_program"
 }
 
