@@ -4,6 +4,7 @@ import hashlib
 import io
 import tarfile
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from lading import canonical
 from lading.compose import project, release
@@ -45,9 +46,16 @@ def release_files(bundle: release.Bundle) -> list[project.ShippedFile]:
 
 def _folders(objects: Mapping[str, tuple[project.ShippedFile, ...]]) -> list[project.ShippedFile]:
     """What the id of each shipped folder was made from, if there are folders; `canonical.object_id` gives it again."""
-    folders = {id: [[one.path, one.executable, hashlib.sha256(one.content).hexdigest()] for one in files]
-               for id, files in objects.items() if any(one.path for one in files)}
+    folders = {
+        id: [[one.path, one.executable, _sum(one.content)] for one in files]
+        for id, files in objects.items() if any(one.path for one in files)
+    }
     return [project.ShippedFile(FOLDERS, canonical.form({"v": 1, "folders": folders}))] if folders else []
+
+
+@lru_cache(maxsize=100_000)  # the same contents go to each host, and their sums would hold up all others
+def _sum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def record_files(made: release.Release) -> list[project.ShippedFile]:
