@@ -35,8 +35,7 @@ def finished(made: releases.Release, plans: Mapping[str, steps.HostPlan], apps: 
     for host in plans:
         seen = apps.get(host, state.AppState(made.app)).containers
         for name in sorted(verdict.completed(made, seen)):
-            ends = made.endings[name]
-            if ends == "may" and all(verdict.observed(one, ends) == "completed" for one in verdict.containers_of(name, seen)):
+            if made.endings[name] == "may":
                 found.setdefault(name, []).append(host)
     told = [f"{name} has ended with code 0 on {', '.join(spans.packed(hosts))}, which counts as completed: "
             f"lading restart {made.app}/{name} runs it again" for name, hosts in found.items()]

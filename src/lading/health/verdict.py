@@ -286,5 +286,7 @@ def finished(containers: Iterable[state.ContainerState]) -> tuple[str, ...]:
 
 def completed(made: release.Release, containers: Iterable[state.ContainerState]) -> frozenset[str]:
     """The services that have ended well, and were meant to or might: they have done their work."""
-    done = finished(containers)
-    return frozenset(name for name in done if made.endings.get(name, "never") != "never")
+    seen = tuple(containers)
+    return frozenset(
+        name for name in finished(seen)
+        if all(observed(one, made.endings.get(name, "never")) == "completed" for one in containers_of(name, seen)))

@@ -225,6 +225,14 @@ def test_what_ended_well_and_was_meant_to_has_done_its_work() -> None:
     assert verdict.completed(made, [*ended, stranger]) == {"may"}
 
 
+def test_what_has_a_health_check_of_its_image_is_not_meant_to_end() -> None:
+    """So `where` says of it; `drift` and a start must not take it for done."""
+    made = a_release(a_service("web"))
+    ended = a_container(made.services["web"], **ENDED)
+    assert verdict.completed(made, [ended]) == {"web"}
+    assert verdict.completed(made, [replace(ended, health="unhealthy")]) == set()
+
+
 def test_who_has_finished() -> None:
     made = a_release(a_service("a"), a_service("b", replicas=2), a_service("c"), a_service("d"))
     done = {"status": "exited", "exit_code": 0}
