@@ -13,7 +13,7 @@ from faults import FAULTS, Fault
 from phases import PHASES, Phase
 from scene import Scene
 
-FEW = ("cut", "flap", "power", "dockerd", "sick", "died", "foreign", "operator", "SIGKILL", "SIGINT", "two")
+FEW = ("cut", "power", "dockerd", "sick", "died", "SIGKILL", "two")  # a minute each; CI has 90
 CELLS = matrix.pairs(FEW, fast=True)
 BY_SCRIPTS = matrix.pairs(("cut", "dockerd", "SIGKILL"), fast=True)
 pytestmark = pytest.mark.timeout(900)  # the limits within a cell are the ones that end it

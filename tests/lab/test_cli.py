@@ -84,7 +84,7 @@ def test_question_progress_and_colour_on_a_terminal(app: App, terminals: list[Te
     first.until("[y/N]")
     first.answer("n")
     assert first.end() == 4
-    assert "nothing was changed" in first.said
+    assert "nothing of this plan was carried out" in first.said
     assert app.ids("web1") == {}
     terminals.append(second := Terminal(app, "deploy", "--version", "1.0.0", "--to", "web1"))
     second.until("[y/N]")
