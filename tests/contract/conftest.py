@@ -1,12 +1,13 @@
 """What the tests of this folder share: an sshd, a PostgreSQL server, places for ledgers, ledgers that are closed at the end."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 import sshd_server
 from a_ledger import Book, Place, PostgresPlace, SqlitePlace, a_story
+from deaf_proxy import Link
 from registry_server import Serve, Server, manifest
 
 import postgres_server
@@ -27,6 +28,14 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sshd_ser
     one = sshd_server.Sshd(tmp_path / "sshd")
     yield one
     one.stop()
+
+
+@pytest.fixture
+async def link(server: sshd_server.Sshd) -> AsyncIterator[Link]:
+    """A way to the server that can be cut; the server is known by it, too."""
+    async with Link(server.port) as one:
+        server.known_hosts.write_text(server.known_line(name=f"[127.0.0.1]:{one.port}") + server.known_line())
+        yield one
 
 
 @pytest.fixture(scope="session")

@@ -47,6 +47,11 @@ def test_what_is_not_near_any_verb_is_told_the_usage() -> None:
     assert (code, "did you mean" in wrong, "Usage: lading" in wrong) == (2, False, True)
 
 
+def test_an_option_without_its_value_is_told_with_what_explains_it() -> None:
+    code, _, wrong = typed("deploy", "shop", "--version")
+    assert (code, wrong.splitlines()[-1]) == (2, " hint: lading deploy --help")
+
+
 @pytest.mark.parametrize("verb", ["deploy", "plan", "ship"])
 @pytest.mark.parametrize("version", ["1.0.0", "v1.0.0", "2026.11"])
 def test_a_version_without_its_option_is_told_with_it(verb: str, version: str) -> None:

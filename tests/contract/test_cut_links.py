@@ -24,13 +24,6 @@ beat; while [ "$(dd bs=1 count=1 2>/dev/null)" = . ]; do beat; done; printf '\\n
 
 
 @pytest.fixture
-async def link(server: sshd_server.Sshd) -> AsyncIterator[Link]:
-    async with Link(server.port) as one:
-        server.known_hosts.write_text(server.known_line(name=f"[127.0.0.1]:{one.port}") + server.known_line())
-        yield one
-
-
-@pytest.fixture
 async def transport(server: sshd_server.Sshd) -> AsyncIterator[ssh.SshTransport]:
     one = ssh.SshTransport(environment=os.environ, known_hosts=str(server.known_hosts), config_files=[str(server.config)])
     yield one

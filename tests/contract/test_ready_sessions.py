@@ -61,13 +61,6 @@ def transport(server: sshd_server.Sshd, connect: Callable[..., ssh.SshTransport]
 
 
 @pytest.fixture
-async def link(server: sshd_server.Sshd) -> AsyncIterator[Link]:
-    async with Link(server.port) as one:
-        server.known_hosts.write_text(server.known_line(name=f"[127.0.0.1]:{one.port}") + server.known_line())
-        yield one
-
-
-@pytest.fixture
 def host(server: sshd_server.Sshd, link: Link) -> hosts.Host:
     """The server, behind a link that can be cut."""
     return dataclasses.replace(server.host(), port=link.port)

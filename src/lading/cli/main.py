@@ -166,13 +166,16 @@ def run(words: list[str]) -> int:
     except SystemExit as done:  # click's way out after completion
         return done.code if isinstance(done.code, int) else 0
     except click.ClickException as wrong:
-        report(_misspelt(wrong), as_json)
+        report(_misspelt(wrong, words), as_json)
         return 2
 
 
-def _misspelt(wrong: click.ClickException) -> errors.InputError:
+def _misspelt(wrong: click.ClickException, words: list[str]) -> errors.InputError:
     """What click says of a command line, with the word that was meant, as far as anybody can say, or the usage."""
-    usage = wrong.ctx.get_usage() if isinstance(wrong, click.UsageError) and wrong.ctx else ""
+    verb = next((word for word in words if word in VERBS), "")
+    usage = f"lading {verb} --help" if verb else "lading --help"  # of an option without its value click knows no verb
+    if isinstance(wrong, click.UsageError) and wrong.ctx:
+        usage = wrong.ctx.get_usage()
     if isinstance(wrong, click.exceptions.NoSuchCommand | click.exceptions.NoSuchOption):
         near = _meant(wrong)
         return errors.InputError(wrong.message, f"did you mean {near}?" if near else usage)

@@ -87,7 +87,7 @@ def _prepare(where: placing.Placed, seen: state.FleetState, wish: Wish) -> rollb
         host: str, release: releases.Release, there: state.AppState, placed: assignment.Placed
     ) -> steps.HostPlan:
         numbers = there.current.generations if there.current is not None else {}
-        down = planner.down(release, placed, there)
+        down = planner.startable(release, placed, there)
         return planner.by_hand_host(host, release, numbers, there, wanted(release, placed, wish, down), placed)
 
     until = "kept until the next deploy or rollback says otherwise"

@@ -96,7 +96,7 @@ def plan_host(
     is_declared = not changes and _declares(current, release, numbers, by_hand)
     again = _shipped_anew(host, release, app, ships=ships)
     if is_declared and not again:
-        return steps.HostPlan(host, (), (), current, numbers, placed=placed, down=_down(placed, app))
+        return steps.HostPlan(host, (), (), current, numbers, placed=placed, down=_not_running(placed, app))
     handed = _ending_by_hand(host, placed, app, changes)
     if not changes and not handed and not is_declared:
         changes = (steps.Change(host, "", "release", current.release if current else "", release.id),)
@@ -128,7 +128,7 @@ def plan_host(
     adopted = _still_adopted(release, app)
     changes = (*again, *changes, *handed, *pulled, *_run_on(host, release, placed, app, old), *mounts.resources(host, release, placed, old, app, volumes))
     return steps.HostPlan(
-        host, tuple(todo), changes, current, numbers, fresh, adopted, placed, by_hand, _down(placed, app))
+        host, tuple(todo), changes, current, numbers, fresh, adopted, placed, by_hand, _not_running(placed, app))
 
 
 def restart_host(
@@ -152,7 +152,7 @@ def restart_host(
     by_hand = assignment.differing(release, placed)
     return steps.HostPlan(
         host, tuple(todo), (*asked, *tied), app.current, numbers, (), _still_adopted(release, app), placed, by_hand,
-        _down(placed, app))
+        _not_running(placed, app))
 
 
 def by_hand_host(
@@ -170,7 +170,7 @@ def by_hand_host(
     by_hand = assignment.differing(release, placed)
     if not changes and _declares(app.current, release, numbers, by_hand):
         return steps.HostPlan(
-            host, (), (), app.current, numbers, placed=placed, by_hand=by_hand, down=_down(placed, app))
+            host, (), (), app.current, numbers, placed=placed, by_hand=by_hand, down=_not_running(placed, app))
     anew = _unseen(release, chosen, numbers, app, changes)
     surplus = _surplus(release, chosen, numbers, app)
     pulled = _pulled(host, release, placed, app, changes, (), surplus, anew=anew)
@@ -185,16 +185,16 @@ def by_hand_host(
     told = (*_in_words(changes, by_hand, app), *_only_declared(host, declared, chosen, by_hand, app, changes), *pulled)
     return steps.HostPlan(
         host, tuple(todo), told, app.current, numbers, (), _still_adopted(release, app), placed, by_hand,
-        _down(placed, app))
+        _not_running(placed, app))
 
 
-def _down(placed: assignment.Placed, app: state.AppState) -> tuple[str, ...]:
+def _not_running(placed: assignment.Placed, app: state.AppState) -> tuple[str, ...]:
     """The services of which no container runs."""
     running = {one.service for one in app.containers if one.status == "running" and not one.one_off}
     return tuple(name for name in placed if name not in running)
 
 
-def down(
+def startable(
     release: releases.Release, placed: assignment.Placed, app: state.AppState
 ) -> tuple[str, ...]:
     """The services that are to run on, and of which a container is missing, or has ended: a start would mend it."""

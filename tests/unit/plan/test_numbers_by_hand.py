@@ -74,8 +74,8 @@ def test_what_is_down_though_nobody_stopped_it(status: str, code: int, is_down: 
     changed = tuple(replace(one, status=status, exit_code=code) if one.id == "web2" else one for one in seen.containers)
     seen = replace(seen, containers=changed)
     placed = assignment.declared(RELEASE, {"web": 3})
-    assert planner.down(RELEASE, placed, seen) == (("web",) if is_down else ())
-    plan = planned(seen, **dict.fromkeys(planner.down(RELEASE, placed, seen), 3))
+    assert planner.startable(RELEASE, placed, seen) == (("web",) if is_down else ())
+    plan = planned(seen, **dict.fromkeys(planner.startable(RELEASE, placed, seen), 3))
     assert changing(plan) == ([steps.StartServices(("web",), scale={"web": 3})] if is_down else [])
     assert plan.by_hand == {"web": 3}
 
@@ -83,8 +83,8 @@ def test_what_is_down_though_nobody_stopped_it(status: str, code: int, is_down: 
 def test_what_is_gone_is_down_and_one_shots_are_not() -> None:
     once = a_release(a_service("web", "r/web:1"), a_service("job", "r/job:1"), a_service("api", "r/api:1", depends_on={"job": "service_completed_successfully"}))
     placed = assignment.by_default(once)
-    assert planner.down(once, placed, replace(an_app(once), containers=())) == ("api", "web")
-    assert planner.down(once, {**placed, "web": 0}, replace(an_app(once), containers=())) == ("api",)
+    assert planner.startable(once, placed, replace(an_app(once), containers=())) == ("api", "web")
+    assert planner.startable(once, {**placed, "web": 0}, replace(an_app(once), containers=())) == ("api",)
 
 
 def test_what_is_so_already_is_no_step() -> None:
@@ -153,4 +153,4 @@ def test_what_runs_though_it_was_stopped_is_drift() -> None:
 def test_what_was_stopped_by_hand_is_not_down_whatever_is_left_of_it() -> None:
     left = replace(app({"web": 0}, web=1), containers=tuple(
         replace(one, status="exited", exit_code=1) for one in app({"web": 0}, web=1).containers if one.service == "web"))
-    assert planner.down(RELEASE, {"web": 0, "db": 0}, left) == (), "a start brings it back in the number of its release"
+    assert planner.startable(RELEASE, {"web": 0, "db": 0}, left) == (), "a start brings it back in the number of its release"
