@@ -5,11 +5,11 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lading import canonical, disk, errors
+from lading.dataclass import dataclass
 
 FORMAT = 1
 FILE = "allowed.json"

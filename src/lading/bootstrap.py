@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lading import context as contexts
 from lading import errors, loading, secrets, settings
 from lading import found as finding
+from lading.dataclass import dataclass
 from lading.inventory import hosts
 from lading.ledger import ledger
 from lading.transport import base, command, under_way

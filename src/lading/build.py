@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,7 @@ from lading.compose import (
     variables,
     worktree,
 )
+from lading.dataclass import dataclass
 from lading.deploy import credentials, source_selection
 from lading.deploy.request import Request
 from lading.inventory import hosts

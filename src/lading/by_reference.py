@@ -1,8 +1,10 @@
 """A value by reference: where it comes from, never what it is (pure)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import urlsplit
+
+from lading.dataclass import dataclass
 
 TIMEOUT = 30  # seconds that a value may take to be had
 KINDS = ("command", "file", "env", "age", "sops")

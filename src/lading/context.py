@@ -6,7 +6,7 @@ import pwd
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from lading import errors, events, provenance, secrets, settings, spans, state
 from lading import trace as traces
 from lading.compose import answered, complaints
+from lading.dataclass import dataclass
 from lading.inventory import hosts
 from lading.ledger import contradictions
 from lading.ledger import ledger as ledgers

@@ -1,8 +1,10 @@
 """What can happen during a deployment, and how it ended: frozen records, JSON both ways (pure)."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any, Literal
+
+from lading.dataclass import dataclass
 
 VERSION = 1  # "v" of every event that is stored
 

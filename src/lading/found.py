@@ -2,10 +2,10 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from lading import allowed, disk, errors, settings
+from lading.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """The options of lading.yaml, each defined once: type, default, help; and an example of them all (pure)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from lading import by_reference
+from lading.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

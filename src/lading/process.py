@@ -9,8 +9,9 @@ import signal
 import socket
 import subprocess
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from lading.dataclass import dataclass
 
 GRACE = 10.0  # seconds from SIGTERM to SIGKILL
 LEFT_OPEN = 1.0  # seconds that output is waited for once its program has ended: others may hold it open

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from urllib.parse import urlsplit, urlunsplit
+
+from lading.dataclass import dataclass
 
 LIMIT = 300  # characters of each value
 COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")

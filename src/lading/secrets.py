@@ -8,13 +8,14 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures.thread import ThreadPoolExecutor  # here: `concurrent.futures` alone loads it when it is used
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 from lading import by_reference, disk, errors, loading, process
 from lading.compose import masking
 from lading.compose.values import VALUE_LIMIT
+from lading.dataclass import dataclass
 from lading.transport import command
 
 COMMAND_TIMEOUT = 30.0  # seconds a credential helper of Docker's may take

@@ -4,7 +4,7 @@ import difflib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import yaml
 
 from lading import by_reference, disk, errors, loading, nodes, options
 from lading.compose import parse, passing, rights, subset
+from lading.dataclass import dataclass
 from lading.inventory import hosts, patterns, ssh_names
 
 FORMAT = 1

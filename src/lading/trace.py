@@ -6,9 +6,10 @@ The engine hands lines over and goes on. A listener has a thread of its own; wha
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Protocol
+
+from lading.dataclass import dataclass
 
 Source = Literal["compose", "pull", "hook", "health", "trace"]
 """Who says it: a program; the judge of a service, with its last health check; or the trace, of lines that were lost."""

@@ -6,13 +6,14 @@ import hmac
 import json
 import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
 
 from lading import by_reference, errors, secrets
+from lading.dataclass import dataclass
 
 FORMAT = 1
 TIMEOUT = 5.0  # seconds that one attempt may take

@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -13,6 +13,7 @@ import click
 from lading import allowed, disk, errors, fleet_edit, settings
 from lading import found as finding
 from lading.cli import add_host, host_keys, options, render, terminal
+from lading.dataclass import dataclass
 from lading.inventory import hosts as inventory
 from lading.transport import command
 

@@ -3,7 +3,6 @@
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -11,6 +10,7 @@ import click
 from lading import errors
 from lading.cli import main, render, terminal
 from lading.compose import complaints
+from lading.dataclass import dataclass
 
 PAGES = {
     "tutorial": "tutorial.md", "how-to": "how-to.md", "moving": "moving.md", "compose": "compose.md",

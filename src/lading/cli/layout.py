@@ -2,7 +2,8 @@
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from lading.dataclass import dataclass
 
 GAP = 2  # columns of the terminal between two of the table's
 READABLE = 16  # columns: a cell is broken over lines no narrower than this, unless all it says is shorter

@@ -3,11 +3,11 @@
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lading import canonical, errors
 from lading.cli import terminal
+from lading.dataclass import dataclass
 
 if TYPE_CHECKING:  # a plan is only asked about by verbs that have made one
     from lading.plan import steps

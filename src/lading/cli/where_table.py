@@ -1,9 +1,10 @@
 """The table of `where`: which rows are shown, which hosts share one, and what gives way where it is narrow (pure)."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from lading import canonical, spans
+from lading.dataclass import dataclass
 from lading.queries import listing
 
 COLUMNS = ("app", "dest", "service", "host", "version", "state", "since", "by")

@@ -1,9 +1,10 @@
 """What Compose has answered in this call: it is asked nothing twice."""
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from lading import process
+from lading.dataclass import dataclass
 
 
 @dataclass(slots=True)

@@ -1,11 +1,12 @@
 """The project's `.env`, if Git tracks it, as far as it steers Compose: which files, which profiles, what name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from lading import errors
 from lading.compose import env_files, sources, worktree
+from lading.dataclass import dataclass
 from lading.transport import command
 
 NAME = ".env"

@@ -6,9 +6,9 @@ tests/contract/test_env_values.py compares this reading with Compose's own over 
 import re
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from lading.compose import variables
+from lading.dataclass import dataclass
 
 RAW = "raw"  # `env_file: [{format: raw}]`: every value is what stands behind the =
 MARK = "\ufeff"  # some editors put it before a text in UTF-8

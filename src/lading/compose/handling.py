@@ -1,10 +1,10 @@
 """How each key of a Compose file is carried out: by the host's Compose, by lading, not at all, or refused; docs/compose.md (pure)."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from lading.compose import keys, recipes
+from lading.dataclass import dataclass
 
 HOST, LADING, OWN, LEFT, REFUSED = "host", "lading", "own", "left out", "refused"
 KINDS = {

@@ -1,10 +1,10 @@
 """`x-lading.hooks`: what is run once, on one host, before anything is rolled (pure)."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from lading.compose import services
+from lading.dataclass import dataclass
 
 TIMEOUT = 600.0  # seconds
 KEYS = ("command", "service", "timeout")

@@ -1,10 +1,10 @@
 """All images of a service: its own, those that it mounts, and those of what runs before it (pure)."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from lading.compose import variables
+from lading.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

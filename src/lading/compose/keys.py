@@ -2,10 +2,10 @@
 
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from lading.compose import variables
+from lading.dataclass import dataclass
 
 Asked = Iterator[tuple[str, str]]  # rights with their arguments
 Judge = Callable[[Any], Asked]

@@ -2,10 +2,10 @@
 
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from lading.compose import parse, sources, variables
+from lading.dataclass import dataclass
 
 DEPTH_LIMIT = 20  # of services that extend each other; Compose refuses circles
 

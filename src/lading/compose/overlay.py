@@ -4,8 +4,10 @@ import functools
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from lading.dataclass import dataclass
 
 HEADER = "# Written by lading, format 1: digests, labels, and where shipped files lie. Read it, don't edit it.\n"
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")

@@ -1,7 +1,6 @@
 """YAML in which every key and text has its file and line."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -9,6 +8,7 @@ import yaml
 from lading import errors
 from lading.compose import subset, variables
 from lading.compose.subset import BrokenError
+from lading.dataclass import dataclass
 
 
 class Loader(yaml.CSafeLoader):

@@ -4,9 +4,9 @@ import fnmatch
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from lading import errors
+from lading.dataclass import dataclass
 
 VERSION = "VERSION"
 ENTRY = re.compile(r"-?[A-Za-z0-9_*?\[\]!]+")

@@ -4,12 +4,13 @@ import functools
 import os
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from lading import errors, fence, process
 from lading.compose import answered, bundle, snapshot
 from lading.compose import probe as probes
+from lading.dataclass import dataclass
 from lading.transport import command
 
 TIMEOUT = 120.0  # seconds for `docker compose config`; thousands of services take their time

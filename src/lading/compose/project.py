@@ -1,11 +1,12 @@
 """Compose project as frozen types: what lading reads of the specification, incl. deploy: (pure)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from lading.compose import images
 from lading.compose.rights import Right
+from lading.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

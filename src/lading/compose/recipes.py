@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from lading import errors
 from lading.compose import variables
+from lading.dataclass import dataclass
 
 VERSION = "VERSION"
 TAKEN = ("args", "context", "dockerfile", "dockerfile_inline", "labels", "target")

@@ -1,9 +1,9 @@
 """Image references as Docker reads them: registry, repository, tag, digest (pure)."""
 
 import re
-from dataclasses import dataclass
 
 from lading import errors
+from lading.dataclass import dataclass
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")

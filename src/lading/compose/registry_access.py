@@ -2,7 +2,9 @@
 
 import base64
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from lading.dataclass import dataclass
 
 TIMEOUT = 30.0  # seconds an answer may take, redirects included
 PATIENCE = 30.0  # seconds for which a registry that is busy, or hangs up, is asked again

@@ -12,10 +12,11 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from lading import disk, errors, process
+from lading.dataclass import dataclass
 from lading.transport import command
 
 SMALL = 64 * 1024  # bytes of HEAD, of a gitfile, of the files that lead from one folder to another

@@ -2,11 +2,12 @@
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from lading import canonical, errors, shape, state
 from lading.compose import release
+from lading.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

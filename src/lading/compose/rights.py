@@ -2,10 +2,10 @@
 
 import posixpath
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from lading.compose import keys, variables
+from lading.dataclass import dataclass
 
 RIGHTS = {  # the words of `allow:`, and what each lets an app do; RIGHT:ARGUMENT is narrower than RIGHT
     "annotation": "tells the container runtime what it does by this OCI annotation",

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from lading import shape
 from lading.compose import reference
+from lading.dataclass import dataclass
 
 _NAMED = re.compile(r"(?P<repository>[^@]+):(?:(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]*)-)?sha256-(?P<id>[0-9a-f]{64})")
 _LONGEST = 128  # characters of a tag

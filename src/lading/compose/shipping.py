@@ -3,10 +3,11 @@
 import os
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from lading.compose import project, worktree
+from lading.dataclass import dataclass
 from lading.transport import command
 
 KEEPERS = (".gitignore", ".gitkeep", ".keep")  # files that are tracked only to keep a folder

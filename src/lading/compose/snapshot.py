@@ -6,10 +6,11 @@ import os
 import posixpath
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from lading.compose import worktree
+from lading.dataclass import dataclass
 
 
 @dataclass(slots=True)

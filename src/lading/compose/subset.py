@@ -1,9 +1,11 @@
 """The YAML that Compose files may be written in: what lading's parser and Compose's could read differently is refused."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import yaml
+
+from lading.dataclass import dataclass
 
 CORE = "tag:yaml.org,2002:"
 IMPLICIT = (  # tag, what an unquoted text of it looks like, its possible first letters

@@ -3,11 +3,12 @@
 import posixpath
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from lading import errors
 from lading.compose import env_files, images, parse, sources, variables, worktree
+from lading.dataclass import dataclass
 
 REFUSED = ("HOME", "PATH", "PWD", "USER")  # other ones on the host than here
 OWN = "COMPOSE_PROJECT_NAME"  # Compose sets it itself, from -p

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from lading.dataclass import dataclass
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 BRACES = re.compile(r"\$\{|\}")

@@ -8,11 +8,12 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures.thread import ThreadPoolExecutor  # as in read.py
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path, PurePath
 
 from lading import disk, errors
 from lading.compose import owner, repository
+from lading.dataclass import dataclass
 
 LIMIT = 64 * 1024 * 1024  # bytes of one bundle
 ATTRIBUTES = ".gitattributes"

@@ -1,12 +1,13 @@
 """Services stopped, started, or run in another number by hand, until the next deployment says otherwise."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from lading import context as contexts
 from lading import errors, state
 from lading.compose import release as releases
+from lading.dataclass import dataclass
 from lading.deploy import ended, execution, placing, restart, rollback, takeover, unwell, waiting
 from lading.placement import assignment
 from lading.plan import planner, steps

@@ -1,9 +1,10 @@
 """How a verb ended: what the CLI prints and `--json` shows."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any
 
+from lading.dataclass import dataclass
 from lading.engines import base
 from lading.placement import exclusion
 

@@ -1,13 +1,14 @@
 """Exclude a host from what is deployed, and include it again: recorded, and brought up to date from the files at hand."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from lading import canonical, errors, events, state
 from lading import context as contexts
 from lading.compose import complaints, restore
 from lading.compose.sent import is_sent
+from lading.dataclass import dataclass
 from lading.deploy import deploy, ended, resolution
 from lading.deploy.request import Request
 from lading.drivers import wants

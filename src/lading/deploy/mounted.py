@@ -1,10 +1,10 @@
 """What is mounted of a host, and the rights that links there add: under `allow:`, what a path really leads to counts."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from lading import state
 from lading.compose import keys, masking, project, release, rights, variables
+from lading.dataclass import dataclass
 from lading.deploy import on_host, policy
 
 UNSEEN = "?"  # the argument of a right over nobody knows what: only the bare right gives it

@@ -4,12 +4,13 @@ import asyncio
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 
 from lading import context as contexts
 from lading import state
 from lading.compose import plugin, reference, registry_access, release
+from lading.dataclass import dataclass
 from lading.deploy import credentials, host_checks, mounted, on_host, policy
 from lading.deploy.preparation import Prepared
 from lading.drivers import base as drivers

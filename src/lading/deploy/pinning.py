@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from lading import context as contexts
 from lading import events, state
 from lading.compose import masking, reference, registry_access, release, restore
 from lading.compose import sent as local_images
+from lading.dataclass import dataclass
 from lading.deploy import credentials, local_engine, on_host
 from lading.drivers import base as drivers
 from lading.drivers.shell import image_send, observe, resolving

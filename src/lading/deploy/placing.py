@@ -1,10 +1,10 @@
 """Which destination a changing verb goes to: one that was named, or that of a host by what is recorded on that host."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from lading import context as contexts
 from lading import errors, state
+from lading.dataclass import dataclass
 from lading.drivers import wants
 from lading.drivers.shell import observe
 from lading.inventory import hosts

@@ -4,13 +4,14 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 
 from lading import context as contexts
 from lading import errors, settings, state
 from lading.compose import bundle as bundles
 from lading.compose import normal, plugin, plugin_sum, profiles, project, release, rights
+from lading.dataclass import dataclass
 from lading.deploy import (
     contradicting,
     host_checks,

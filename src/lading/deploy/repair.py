@@ -4,12 +4,13 @@ No other host is asked, and no container is touched.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from lading import canonical, errors, events, shape, state
 from lading import context as contexts
 from lading.compose import release as releases
 from lading.compose import restore
+from lading.dataclass import dataclass
 from lading.deploy import ended, execution, host_checks, on_host, order, takeover
 from lading.drivers import wants
 from lading.drivers.shell import observe

@@ -1,8 +1,10 @@
 """What the user typed for a verb that reads a project: deploy, plan, adopt, build, bundle, …"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
+
+from lading.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

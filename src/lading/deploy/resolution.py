@@ -1,7 +1,7 @@
 """What is deployed and where, before hosts are asked: destination, files, variables, digests."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from lading import context as contexts
@@ -20,6 +20,7 @@ from lading.compose import (
     values,
     variables,
 )
+from lading.dataclass import dataclass
 from lading.deploy import asked_ahead, credentials, local_engine, pinning, placing, policy, source_selection
 from lading.deploy.request import Request
 from lading.inventory import hosts

@@ -1,12 +1,13 @@
 """Back to the previous release or to any kept one: whole, from what the hosts keep, without registry or ledger."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from lading import canonical, errors, spans, state
 from lading import context as contexts
 from lading.compose import release as releases
+from lading.dataclass import dataclass
 from lading.deploy import (
     contradicting,
     ended,

@@ -5,11 +5,12 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from lading import errors
 from lading.compose import project, read, reference, registry, registry_access, revision, worktree
+from lading.dataclass import dataclass
 from lading.deploy import local_engine
 from lading.deploy.request import Request
 

@@ -4,12 +4,13 @@ Every verb that changes an app does it first (`end_open`); `resume` is for those
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import get_args
 
 from lading import context as contexts
 from lading import errors, spans, state
 from lading.compose import release as releases
+from lading.dataclass import dataclass
 from lading.deploy import approval, contradicting, ended, execution, on_host, order
 from lading.drivers.shell import observe
 from lading.engines import base

@@ -5,11 +5,12 @@ Every method raises `Refused` where the host did not do it and says why, and a T
 """
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, Protocol
 
 from lading import state, trace
 from lading.compose.release import Bundle, Release
+from lading.dataclass import dataclass
 from lading.inventory import hosts
 from lading.plan import steps
 from lading.state import journal

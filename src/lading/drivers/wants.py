@@ -1,8 +1,9 @@
 """What a verb needs to see of the apps on a host: a value for each kind of verb (pure)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from lading.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

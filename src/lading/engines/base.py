@@ -3,12 +3,13 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, Protocol
 
 from lading import events, state
 from lading import trace as traces
 from lading.compose import release as releases
+from lading.dataclass import dataclass
 from lading.drivers import base as drivers
 from lading.inventory import hosts
 from lading.plan import steps

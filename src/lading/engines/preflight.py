@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from lading import shape, state
 from lading.compose import hooks, owner, release, sent, services
+from lading.dataclass import dataclass
 from lading.placement import assignment
 from lading.plan import steps
 from lading.transport import command

@@ -3,11 +3,12 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from lading import state
 from lading.compose import release
+from lading.dataclass import dataclass
 from lading.export import playbook_text
 from lading.inventory import hosts
 from lading.placement import assignment

@@ -6,8 +6,9 @@ Jenkins signals is lading itself, and its exit status is the step's.
 
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from lading.dataclass import dataclass
 from lading.export import groovy
 from lading.transport import command
 

@@ -1,11 +1,11 @@
 """The one judge: what of services and containers is not as the release says, by inspect (pure)."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from lading import state
 from lading.compose import ending, release, services
+from lading.dataclass import dataclass
 from lading.placement import assignment
 
 Word = Literal["waiting", "good", "failed"]

@@ -3,10 +3,10 @@
 import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from lading import errors
+from lading.dataclass import dataclass
 from lading.inventory import ansible_program, configuration, connection, groups, hosts, ini, tree, yaml_files
 
 YAML = (".yml", ".yaml", ".json")

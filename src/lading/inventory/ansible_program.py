@@ -8,11 +8,11 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lading import errors, process
+from lading.dataclass import dataclass
 from lading.inventory import configuration, connection, groups
 
 FORMAT = 1  # of kept answers

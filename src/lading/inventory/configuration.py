@@ -2,9 +2,10 @@
 
 import configparser
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from lading.dataclass import dataclass
 from lading.inventory import groups
 
 SETTINGS = {  # section → keys that change which hosts, groups and variables an inventory has

@@ -1,8 +1,10 @@
 """Groups of an Ansible inventory: who belongs to which, and which value of a variable holds for a host (pure)."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from lading.dataclass import dataclass
 
 PRIORITY = "ansible_group_priority"
 

@@ -5,9 +5,10 @@ import difflib
 import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from lading import by_reference, errors
+from lading.dataclass import dataclass
 from lading.inventory import patterns
 
 LOCAL = "local"

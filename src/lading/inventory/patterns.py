@@ -4,9 +4,10 @@ import difflib
 import fnmatch
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from lading import errors
+from lading.dataclass import dataclass
 from lading.inventory import ranges
 
 LIMIT = 500  # characters of a pattern

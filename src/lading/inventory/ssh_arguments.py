@@ -2,7 +2,8 @@
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from lading.dataclass import dataclass
 
 HONOURED = frozenset({
     "port", "user", "identityfile", "proxyjump", "proxycommand", "connecttimeout", "serveraliveinterval", "userknownhostsfile",

@@ -3,9 +3,11 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
+
+from lading.dataclass import dataclass
 
 T = TypeVar("T")
 GENESIS = "0" * 64

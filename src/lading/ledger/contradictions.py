@@ -1,9 +1,9 @@
 """Where a host contradicts this ledger: it lacks the last commit that the ledger saw there, or has it otherwise (pure)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from lading import canonical, state
+from lading.dataclass import dataclass
 from lading.state import damage, journal
 
 WINDOW = damage.WINDOW

@@ -3,10 +3,11 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Literal
 
 from lading import events, state
+from lading.dataclass import dataclass
 from lading.ledger import chain
 from lading.state import damage, journal
 

@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from lading import events
+from lading.dataclass import dataclass
 from lading.ledger import projection, stores, tables
 
 LARGEST = 1 << 20  # bytes of one that another ledger brings

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from importlib import resources
 
 from lading import errors
+from lading.dataclass import dataclass
 
 NUMBER = 4  # of the newest file that this lading knows
 _READABLE = re.compile(r"-- readable from (\d+)$", re.MULTILINE)

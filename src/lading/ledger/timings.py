@@ -1,11 +1,11 @@
 """How long each phase of a deployment took on each host, from its events (pure)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, get_args
 
 from lading import events
+from lading.dataclass import dataclass
 from lading.ledger import deployments
 from lading.plan import steps
 

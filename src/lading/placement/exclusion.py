@@ -1,10 +1,10 @@
 """Hosts that somebody has excluded, since when and why; and the one rule by which they are left out of a choice (pure)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from lading import errors
+from lading.dataclass import dataclass
 from lading.inventory import hosts
 
 

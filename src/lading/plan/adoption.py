@@ -1,12 +1,13 @@
 """A running Compose project beside a release: what differs, what forbids to adopt it, what its containers count as (pure)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from lading import state
 from lading.compose import reference
 from lading.compose import release as releases
+from lading.dataclass import dataclass
 from lading.health import verdict
 from lading.placement import assignment
 from lading.plan import likeness, steps

@@ -1,10 +1,11 @@
 """Which digest an image keeps whose text did not change: the ledger's, or the one on which its hosts agree (pure)."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from lading import errors
 from lading.compose import reference
+from lading.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """How a running container differs from what a release wants, field by field, from `docker inspect` alone (pure)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from lading.compose import services, variables
+from lading.dataclass import dataclass
 
 Found = tuple[str, str, str]  # field, what runs, what the file says; *** where it may be secret
 HERE = "/@DIR@/"  # stands for the app's folder in what Compose made of the release

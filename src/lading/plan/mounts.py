@@ -3,11 +3,12 @@
 import posixpath
 import re
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from lading import state
 from lading.compose import overlay, variables
 from lading.compose import release as releases
+from lading.dataclass import dataclass
 from lading.placement import assignment
 from lading.plan import steps
 from lading.transport import command

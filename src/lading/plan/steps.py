@@ -3,10 +3,11 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, field, fields
 from typing import Any, Literal, assert_never
 
 from lading import state
+from lading.dataclass import dataclass
 from lading.placement import assignment as assignments
 
 FORMAT = 1  # "v" of the document of `plan --json`

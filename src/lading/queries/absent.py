@@ -1,8 +1,8 @@
 """An excluded host as questions about what runs where tell of it: why it is, and what it has missed (pure)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from lading.dataclass import dataclass
 from lading.ledger import deployments
 from lading.placement import exclusion
 from lading.queries import differences, listing

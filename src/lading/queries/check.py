@@ -3,12 +3,13 @@
 import asyncio
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from lading import context as contexts
 from lading import errors, fence, state
 from lading.compose import dialects, parse, plugin, registry
+from lading.dataclass import dataclass
 from lading.deploy import credentials
 from lading.drivers import wants
 from lading.drivers.shell import observe

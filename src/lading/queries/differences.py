@@ -1,10 +1,11 @@
 """How one host differs from what it declares: the plan that was not run, and files edited by hand (pure)."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from lading import canonical, state
 from lading.compose import restore
+from lading.dataclass import dataclass
 from lading.health import verdict
 from lading.ledger import contradictions
 from lading.placement import assignment

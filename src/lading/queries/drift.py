@@ -1,10 +1,10 @@
 """In what hosts differ from what was deployed there, observed now."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from lading import context as contexts
 from lading import state
+from lading.dataclass import dataclass
 from lading.drivers import wants
 from lading.queries import absent, differences, look
 from lading.state import damage

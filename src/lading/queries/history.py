@@ -1,13 +1,14 @@
 """Questions about what was: history, show, verify, rebuild; the ledger, and what the hosts' journals tell."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from lading import canonical, errors, loading, state
 from lading import context as contexts
 from lading.compose import complaints
+from lading.dataclass import dataclass
 from lading.drivers import wants
 from lading.inventory import hosts
 from lading.ledger import chain, contradictions, deployments, evidence, ledger

@@ -1,12 +1,13 @@
 """What runs on one host, a row for each container and for whatever is about none (pure)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any, Literal
 
 from lading import canonical, state
 from lading.compose import release as releases
 from lading.compose import restore, sent
+from lading.dataclass import dataclass
 from lading.health import verdict
 from lading.ledger import contradictions, deployments
 from lading.placement import assignment

@@ -3,13 +3,13 @@
 import asyncio
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from lading import context as contexts
 from lading import errors, state
 from lading.compose import complaints
+from lading.dataclass import dataclass
 from lading.drivers import wants
 from lading.drivers.shell import logs as commands
 from lading.drivers.shell import observe

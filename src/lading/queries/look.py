@@ -1,11 +1,11 @@
 """LOOK at the fleet for a question: one round trip per host, in parallel; compared with the ledger if there is one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from lading import context as contexts
 from lading import errors, spans, state
+from lading.dataclass import dataclass
 from lading.drivers import wants
 from lading.drivers.shell import observe
 from lading.inventory import hosts

@@ -1,10 +1,10 @@
 """Which container `exec` means, and which host `run`: by what is seen, never by a guess."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from lading import errors, spans, state
 from lading.compose import complaints, release, restore
+from lading.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ import contextlib
 import secrets
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from lading import context as contexts
 from lading import errors, state
 from lading.compose import complaints
+from lading.dataclass import dataclass
 from lading.drivers import base as drivers
 from lading.drivers import refusals, wants
 from lading.drivers.shell import observe, sessions

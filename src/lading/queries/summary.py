@@ -1,9 +1,10 @@
 """What runs where in words, a line for each app and destination, as one would say it to a colleague (pure)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from lading import spans, state
+from lading.dataclass import dataclass
 from lading.queries import absent, listing
 from lading.state import damage, leases
 

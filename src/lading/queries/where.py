@@ -1,9 +1,9 @@
 """What runs where, observed now; right without any ledger."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from lading import context as contexts
+from lading.dataclass import dataclass
 from lading.drivers import wants
 from lading.queries import absent, listing, look, summary
 

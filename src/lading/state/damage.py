@@ -1,10 +1,10 @@
 """What is damaged or missing of what lading keeps of an app on a host, each case by its name (pure)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from lading import canonical
+from lading.dataclass import dataclass
 from lading.state import journal, records
 from lading.state.observed import AppState
 

@@ -1,11 +1,12 @@
 """The journal of an app on a host: what a deployment has done there, a record a line, typed both ways (pure)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Any, Literal, get_args
 
 from lading import canonical, shape, spans
+from lading.dataclass import dataclass
 from lading.state import records
 
 FORMAT = 4  # "v" of the lines that are written now; up to 3, `committed` closed a deployment

@@ -1,9 +1,9 @@
 """Whether somebody works on the deployment that is open on a host, as far as its lease tells (pure)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from lading import shape
+from lading.dataclass import dataclass
 from lading.state.observed import AppState
 
 FRESH = 15  # seconds: a controller that lives has renewed its lease since, for it does once nothing was asked for ten

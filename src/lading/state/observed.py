@@ -1,10 +1,11 @@
 """What was observed on hosts: ContainerState, AppState, HostState, FleetState (pure)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Literal
 
 from lading import shape
+from lading.dataclass import dataclass
 from lading.state import records
 from lading.state.journal import (
     GONE,

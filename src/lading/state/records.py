@@ -1,10 +1,11 @@
 """What a host keeps of an app beside its journal: `current`, releases, and what lies with a release (pure)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from typing import Any
 
 from lading import canonical, shape
+from lading.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

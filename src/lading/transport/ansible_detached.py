@@ -16,9 +16,9 @@ import binascii
 import functools
 import hashlib
 import re
-from dataclasses import dataclass
 from importlib import resources
 
+from lading.dataclass import dataclass
 from lading.transport import command
 
 SILENCE = 20  # seconds

@@ -12,11 +12,11 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lading import errors, process
+from lading.dataclass import dataclass
 from lading.transport import ansible_detached, command
 
 _ROUND = 64  # lines until a loop of the play begins anew, so that Ansible forgets the answers

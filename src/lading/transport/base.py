@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from lading.dataclass import dataclass
 from lading.inventory import hosts
 from lading.transport import command
 

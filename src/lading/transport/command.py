@@ -7,7 +7,9 @@ answer comes in parts, each announced by a line with a random marker, so that a 
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from lading.dataclass import dataclass
 
 APP = re.compile(r"[a-z0-9][a-z0-9_-]{0,127}")  # an app's name, as Compose takes that of a project
 OURS = "lading"  # what the shell that reads the script is called: its $0

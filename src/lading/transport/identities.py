@@ -5,12 +5,12 @@ import contextlib
 import copy
 import functools
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import asyncssh
 
+from lading.dataclass import dataclass
 from lading.transport import openssh
 
 _USER = 1  # the type of a certificate for people

@@ -3,7 +3,9 @@
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from lading.dataclass import dataclass
 
 ALGORITHMS = ("KexAlgorithms", "Ciphers", "MACs", "HostKeyAlgorithms")
 _MANY = ("identityfile", "certificatefile")  # printed once for each value

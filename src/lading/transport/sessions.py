@@ -6,10 +6,10 @@ is to take a script at once needs a shell that runs already. See docs/decisions/
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
 
 import asyncssh
 
+from lading.dataclass import dataclass
 from lading.transport import streams, uplink, wire
 
 PARTING = 5.0  # seconds that a shell has to end once its stdin has

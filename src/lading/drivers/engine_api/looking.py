@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
+from lading.dataclass import dataclass
 from lading.drivers.engine_api import answers, engine, requests
 
 NOT_FOUND = 404

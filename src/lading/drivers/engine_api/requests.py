@@ -5,10 +5,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import quote, urlencode
 
 from lading import shape
+from lading.dataclass import dataclass
 from lading.transport import command
 
 BODY = 16 * 1024 * 1024  # bytes of an answer's body

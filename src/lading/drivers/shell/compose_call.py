@@ -1,8 +1,8 @@
 """How Compose is called on a host for one release, by scripts and by its operator (pure)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from lading.dataclass import dataclass
 from lading.drivers.shell import scripts
 from lading.transport import command
 

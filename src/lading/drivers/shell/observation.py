@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from lading import shape, state
 from lading.compose import probe as probes
+from lading.dataclass import dataclass
 from lading.drivers import base, wants
 from lading.drivers.shell import guarded, scripts
 from lading.state import journal

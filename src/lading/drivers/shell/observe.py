@@ -8,11 +8,12 @@ import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 
 from lading import errors, state
 from lading.compose import restore
+from lading.dataclass import dataclass
 from lading.drivers import wants
 from lading.drivers.engine_api import engine, looking
 from lading.drivers.shell import observation, parsers

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import islice
 from typing import Any, Literal, TypeVar
@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from lading import canonical, shape, state
 from lading.compose import overlay
+from lading.dataclass import dataclass
 from lading.drivers.shell import observation
 from lading.state import journal
 from lading.transport import command

@@ -5,12 +5,12 @@ import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from lading import state
 from lading.compose import bundle, overlay, project, restore, sent
 from lading.compose import release as releases
+from lading.dataclass import dataclass
 from lading.drivers import base
 from lading.drivers.shell import compose_call, scripts
 from lading.plan import mounts

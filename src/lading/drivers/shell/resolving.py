@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from lading import shape
+from lading.dataclass import dataclass
 from lading.drivers.shell import scripts
 from lading.plan import digests
 from lading.transport import command

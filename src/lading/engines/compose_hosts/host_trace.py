@@ -3,12 +3,12 @@
 import re
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from lading import state, trace
 from lading.compose import masking
 from lading.compose import release as releases
+from lading.dataclass import dataclass
 from lading.drivers import base as drivers
 from lading.engines import base
 from lading.health import verdict
