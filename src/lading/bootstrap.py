@@ -67,7 +67,7 @@ async def opened(
             asker = contexts.who(environment)
             yield contexts.Context(
                 fleet, dict(environment), reached.transport, kept, asker.actor, asker.url, asker.commit,
-                ran_by=contexts.process_owner(), engine=reached.engine, engines=reached.engines,
+                ran_by=contexts.process_owner(), engine=reached.engine, engines=reached.engines, get_ready=reached.load,
                 known=secrets.Known(environment, fleet.folder))
         finally:
             if kept is not None:
@@ -83,7 +83,8 @@ async def reaching(
     """An offline call's context, by which hosts can be asked after all."""
     reached = _reached(context.settings, context.environment, tell, offline=False)
     try:
-        yield replace(context, transport=reached.transport, engine=reached.engine, engines=reached.engines)
+        yield replace(context, transport=reached.transport, engine=reached.engine, engines=reached.engines,
+                      get_ready=reached.load)
     finally:
         await reached.close()
 
@@ -92,7 +93,7 @@ async def host_keys(
     environment: Mapping[str, str], fleet: settings.Settings, chosen: Sequence[hosts.Host], tell: Tell | None = None
 ) -> list[tuple[str, list[tuple[str, str, str]]]]:
     """The keys that each of *chosen* shows, whether they are pinned or not."""
-    with loading.later(), loading.without_optional_libraries():  # as in `_reached`
+    with loading.later():  # as in `_reached`
         from lading import connecting
     transport = connecting.over_ssh(fleet, environment, tell)
     try:
@@ -103,11 +104,12 @@ async def host_keys(
 
 @dataclass(frozen=True, slots=True)
 class _Reached:
-    """How hosts are reached, who works there, and by whom their engines are asked themselves."""
+    """How hosts are reached, who works there, and by whom their engines are asked themselves; *load*: see `Context`."""
 
     transport: base.Transport
     engine: "engines.Engine | None" = None
     engines: "engine_api.Engines | None" = None
+    load: Callable[[], None] = lambda: None
 
     async def close(self) -> None:
         """Close all connections."""
@@ -122,11 +124,12 @@ def _reached(
 ) -> _Reached:
     if offline:
         return _Reached(_NoHosts())
-    with loading.later(), loading.without_optional_libraries():  # SSH is more than half of all there is
+    with loading.later():  # calls that ask no host do without
         from lading import connecting
-    transport = connecting.build_transport(fleet, environment, tell, noted)
+    routes = connecting.build_routes(fleet, environment, tell)
+    transport = connecting.follow(routes, tell, noted)
     asked = connecting.build_engines(transport, tell)
-    return _Reached(transport, connecting.build_engine(fleet, transport, asked), asked)
+    return _Reached(transport, connecting.build_engine(fleet, transport, asked), asked, routes.load)
 
 
 class _NoHosts:

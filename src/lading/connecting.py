@@ -1,33 +1,40 @@
 """How hosts are reached and worked on: transports and engine; loaded when hosts are asked."""
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from lading import settings
+from lading import loading, settings
 from lading.drivers.engine_api import engine as engine_api
 from lading.drivers.shell import driver
 from lading.engines import base as engines
 from lading.engines.compose_hosts import coordinator
 from lading.inventory import hosts
-from lading.transport import ansible, ansible_session, base, local, reaching, routed, ssh, telling, under_way
+from lading.transport import ansible, ansible_session, base, local, reaching, routed, telling, under_way
+
+if TYPE_CHECKING:  # SSH is loaded when a host is reached by it
+    from lading.transport import ssh
 
 Tell = Callable[[str], None]
 
 
-def build_transport(
-    fleet: settings.Settings, environment: Mapping[str, str], tell: Tell | None = None,
-    noted: under_way.UnderWay | None = None,
-) -> base.Transport:
-    """How this fleet's hosts are reached: each over the transport that is said for it.
+def build_routes(
+    fleet: settings.Settings, environment: Mapping[str, str], tell: Tell | None = None
+) -> routed.RoutedTransport:
+    """How this fleet's hosts are reached: each over the transport that is said for it."""
+    ways: dict[str, Callable[[], base.Transport]] = {
+        "ssh": lambda: over_ssh(fleet, environment, tell),
+        "ansible": lambda: _over_ansible(fleet, environment),
+        hosts.LOCAL: lambda: local.LocalTransport(environment=local.login_environment(environment)),
+    }
+    wanted = {host.transport or "ssh" for host in fleet.inventory.hosts.values()}
+    return routed.RoutedTransport({name: way for name, way in ways.items() if name in wanted})
 
-    *noted*: knows meanwhile who has not answered.
-    """
-    by_name: dict[str, base.Transport] = {"ssh": over_ssh(fleet, environment, tell)}
-    wanted = {host.transport for host in fleet.inventory.hosts.values()}
-    if "ansible" in wanted:
-        by_name["ansible"] = _over_ansible(fleet, environment)
-    if hosts.LOCAL in wanted:
-        by_name[hosts.LOCAL] = local.LocalTransport(environment=local.login_environment(environment))
-    transport = routed.RoutedTransport(by_name) if len(by_name) > 1 else by_name["ssh"]
+
+def follow(
+    routes: base.Transport, tell: Tell | None = None, noted: under_way.UnderWay | None = None
+) -> base.Transport:
+    """The same, of which somebody is told; *noted*: knows meanwhile who has not answered."""
+    transport = routes
     if noted is not None:
         transport = under_way.FollowedTransport(transport, noted)
     return telling.TellingTransport(transport, tell) if tell is not None else transport
@@ -47,8 +54,10 @@ def build_engine(
 
 def over_ssh(
     fleet: settings.Settings, environment: Mapping[str, str], tell: Tell | None = None
-) -> ssh.SshTransport:
+) -> "ssh.SshTransport":
     """Connections as the fleet file wants them."""
+    with loading.later(), loading.without_optional_libraries():  # SSH is a quarter of all there is
+        from lading.transport import ssh
     return ssh.SshTransport(
         environment=environment, user=fleet.ssh.user, known_hosts=str(fleet.ssh.known_hosts),
         connect_timeout=fleet.ssh.connect_timeout, keepalive=fleet.ssh.keepalive,

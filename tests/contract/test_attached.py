@@ -31,7 +31,8 @@ async def over(request: pytest.FixtureRequest, server: sshd_server.Sshd) -> Asyn
     if request.param != "local":
         transport = ssh.SshTransport(environment=os.environ, known_hosts=str(server.known_hosts), config_files=[str(server.config)])
     if request.param == "routed":
-        transport = telling.TellingTransport(routed.RoutedTransport({"ssh": transport}), lambda text: None)
+        over_ssh = transport
+        transport = telling.TellingTransport(routed.RoutedTransport({"ssh": lambda: over_ssh}), lambda text: None)
     yield base.attaching(transport, server.host())
     await transport.close()
 

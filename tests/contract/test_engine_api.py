@@ -767,7 +767,7 @@ class WithoutStreams:
 
 
 async def test_over_a_transport_without_streams_scripts_ask(scripted: ScriptedEngine) -> None:
-    over = routed.RoutedTransport({"ansible": WithoutStreams(), "ssh": local.LocalTransport()})
+    over = routed.RoutedTransport({"ansible": WithoutStreams, "ssh": local.LocalTransport})
     by_ansible = lead(telling.TellingTransport(over, lambda text: None), hosts.Host("a", transport="ansible"), scripted)
     with pytest.raises(engine.UnavailableError, match="^a is reached by a transport that carries no streams$"):
         await by_ansible.ask(requests.INFO)

@@ -110,6 +110,6 @@ async def test_the_key_that_let_in_is_known(
     assert base.key_of(transport, host) == "", "nobody was let in yet"
     await transport.run(host, HELLO)
     assert base.key_of(transport, host) == fingerprint(server.user_key)
-    wrapped = telling.TellingTransport(routed.RoutedTransport({"ssh": transport}), lambda text: None)
+    wrapped = telling.TellingTransport(routed.RoutedTransport({"ssh": lambda: transport}), lambda text: None)
     assert base.key_of(wrapped, host) == fingerprint(server.user_key)
     assert base.key_of(local.LocalTransport(), host) == "", "there is no key to this machine itself"

@@ -49,9 +49,7 @@ class Compose:
         below = self.laid.project.relative_to(self.laid.top)
         key = (self.binary, below, self.files, name, options, tuple(profiles),
                frozenset(values.items()), frozenset(self.laid.laid.items()))
-        if key not in self.answers.known:
-            self.answers.known[key] = self._run(name, values, options, profiles)
-        return self.answers.known[key]
+        return self.answers.of(key, lambda: self._run(name, values, options, profiles))
 
     def _run(
         self, name: str, values: Mapping[str, str], options: Sequence[str], profiles: Sequence[str]

@@ -234,6 +234,15 @@ def read(request: Request) -> project.Reading:
     return read_files(find(request))
 
 
+def ask_ahead(files: Files) -> None:
+    """Ask Compose now what `read_files` will ask it first; what is wrong is told there.
+
+    No program is run for a secret: perhaps other files turn out to count, which do without it.
+    """
+    with contextlib.suppress(errors.LadingError), merged(files, ahead=True):
+        pass
+
+
 def read_files(files: Files) -> project.Reading:
     """The same, for files that were found.
 
@@ -245,8 +254,10 @@ def read_files(files: Files) -> project.Reading:
 
 
 @contextlib.contextmanager
-def merged(files: Files) -> Iterator["Merged"]:
+def merged(files: Files, *, ahead: bool = False) -> Iterator["Merged"]:
     """The project as Compose merges its files, before variables are filled in.
+
+    *ahead*: no program is run for a secret.
 
     Raises:
         ComposeError: Compose refuses the files.
@@ -256,7 +267,7 @@ def merged(files: Files) -> Iterator["Merged"]:
     binary = plugin.find(files.request.environment)
     with _laid_out(files) as laid:
         compose = plugin.Compose(binary, files.chosen.files, laid, files.answers)
-        raw = _raw(files, compose)
+        raw = _raw(files, compose, resolved=not (ahead and files.request.secrets.places))
         checks.check_agreement(raw, closure.main, closure.all)
         yield Merged(files, compose, raw)
 
@@ -361,27 +372,28 @@ def _filled(value: Any, given: Mapping[str, str]) -> Any:
     return variables.substitute(value, given) if isinstance(value, str) else value
 
 
-def _raw(files: Files, compose: plugin.Compose) -> dict[str, Any]:
+def _raw(files: Files, compose: plugin.Compose, *, resolved: bool) -> dict[str, Any]:
     """The project as Compose merges it, before interpolation.
 
-    Meanwhile it is asked whether this Compose is able to, which commit is checked out, and what
-    Compose makes of the files with their variables.
+    Meanwhile it is asked whether this Compose is able to, which commit is checked out, and, if
+    *resolved*, what Compose makes of the files with their variables.
     """
     with ThreadPoolExecutor(3) as beside:
         told = beside.submit(plugin.version_of, compose.binary)
         beside.submit(worktree.head, files.tree)
-        beside.submit(_ask_ahead, files, compose.binary)
+        if resolved:
+            beside.submit(_ask_resolved, files, compose.binary)
         try:
             return _ask(files, compose, None, "--no-interpolate")
         finally:
             told.result()
 
 
-def _ask_ahead(files: Files, binary: str) -> None:
+def _ask_resolved(files: Files, binary: str) -> None:
     """Ask Compose for the resolved tree of a project in one file, before it has merged that.
 
     What it is asked follows from the file as it is written. Should it be asked otherwise once the
-    file is merged, only this call was for nothing: `plugin.Answers` tells them apart.
+    file is merged, only this call was for nothing: `answered.Answers` tells them apart.
     """
     closure = files.closure
     if len(closure.all) > 1 or closure.locals or files.tree.beside is not None:

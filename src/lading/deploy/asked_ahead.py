@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from lading.compose import registry, registry_access
 
@@ -21,7 +22,7 @@ class AskedAhead:
         self._asking: dict[str, asyncio.Task[Digests]] = {}
         for image in list(dict.fromkeys(images))[:AT_ONCE]:
             task = asyncio.create_task(registry.resolve([image], access))
-            task.add_done_callback(_seen)
+            task.add_done_callback(noted)
             self._asking[image] = task
 
     async def take(self, images: Iterable[str]) -> Digests:
@@ -47,7 +48,7 @@ class AskedAhead:
         await asyncio.gather(*self._asking.values(), return_exceptions=True)
 
 
-def _seen(task: asyncio.Task[Digests]) -> None:
-    """Take note of a failure: asyncio would report one that nobody has taken."""
+def noted(task: asyncio.Task[Any]) -> None:
+    """Take note of how a task ended: asyncio would report a failure that nobody has taken."""
     if not task.cancelled():
         task.exception()

@@ -52,6 +52,9 @@ class Means:
     judge: Callable[[state.HostState], None] = base.anything
 
 
+NOTHING_MORE = Means()
+
+
 def new_id() -> str:
     """The id of a deployment: the time to the second, and four random hex digits."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
@@ -64,7 +67,7 @@ def new_process() -> str:
 
 def make(
     context: contexts.Context, plan: steps.Plan, becoming: Mapping[str, Becoming], where: Sequence[hosts.Host], *,
-    deployment: str, means: Means = Means(), reason: str = "", commit: str = "", override: bool = False,
+    deployment: str, means: Means = NOTHING_MORE, reason: str = "", commit: str = "", override: bool = False,
     keeps_containers: bool = False,
 ) -> base.DeploymentOrder:
     """The order to carry out *plan*, with the record with which the deployment begins on each host that has something to do.

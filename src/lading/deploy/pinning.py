@@ -75,13 +75,18 @@ class Pinned:
     vouched: tuple[str, ...]
 
 
+def by_registries(found: Found) -> dict[str, str]:
+    """Image → reference by digest, as its registry said."""
+    return {image: reference.pinned(image, one.digest) for image, one in found.pinned.items()}
+
+
 async def now(context: contexts.Context, chosen: Sequence[hosts.Host], found: Found) -> Now:
     """What the registries have: as they said, or where only hosts ask them, as all *chosen* ones say.
 
     Raises:
         TransportError: a host could not be asked.
     """
-    pins = {image: reference.pinned(image, one.digest) for image, one in found.pinned.items()}
+    pins = by_registries(found)
     platforms: dict[str, Sequence[str]] = {}
     for image, one in found.pinned.items():
         platforms[pins[image]] = one.platforms

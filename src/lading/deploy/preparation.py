@@ -13,6 +13,7 @@ from lading.compose import bundle as bundles
 from lading.compose import normal, plugin, plugin_sum, profiles, project, release, rights
 from lading.dataclass import dataclass
 from lading.deploy import (
+    asked_ahead,
     contradicting,
     host_checks,
     identity,
@@ -87,6 +88,8 @@ async def prepare(context: contexts.Context, request: Request) -> Prepared:
     resolved = await resolution.resolve(context, request)
     contradicting.check_names(request.accepted, resolved.chosen)
     nonce = secrets.token_hex(16)
+    forms = _Forms(context.environment)
+    forms.ask_ahead(resolved)
     observed = await _observe(context, resolved, nonce, request)
     policy.check(resolved.app, observed.added, resolved.destination.allowed)
     ours = partial(is_ours, context, resolved.destination)
@@ -101,7 +104,7 @@ async def prepare(context: contexts.Context, request: Request) -> Prepared:
     plan = _plan(bundle, resolved, assigned, observed, images, nonce, ours)
     plan = replace(plan, sent=await _sent(context, plan, resolved))
     expected, read_by, seconds = await asyncio.gather(
-        _expected_forms(bundle, plan, context.environment), _read_by(plan, context.environment),
+        _expected_forms(bundle, plan, forms), _read_by(plan, context.environment),
         usual.roll_seconds(context.ledger, resolved.app, resolved.destination.name))
     plan = replace(plan, usual=seconds)
     for form in dict.fromkeys(expected.values()):
@@ -313,24 +316,38 @@ def salted_secrets(bundle: release.Bundle, nonce: str) -> dict[str, str]:
     return found
 
 
-async def _expected_forms(
-    bundle: release.Bundle, plan: steps.Plan, environment: Mapping[str, str]
-) -> Mapping[str, str]:
-    """Compose's normal form for each host with something to do.
+class _Forms:
+    """What Compose makes of a release: asked for once for each set of generations, beside what else is waited for."""
 
-    Compose is run once for all hosts with the same generations of secrets.
-    """
-    forms: dict[tuple[tuple[str, int], ...], str] = {}
-    expected: dict[str, str] = {}
-    for name, host in plan.hosts.items():
-        if not host.steps:
-            continue
-        generations = tuple(sorted(host.generations.items()))
-        if generations not in forms:
-            forms[generations] = await asyncio.to_thread(
-                normal.form, bundle, dict(generations), environment)
-        expected[name] = forms[generations]
-    return expected
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._asked: dict[tuple[str, tuple[tuple[str, int], ...]], asyncio.Task[str]] = {}
+
+    def ask_ahead(self, resolved: resolution.Resolved) -> None:
+        """Ask for the form of what will most likely be deployed, before any host has been looked at.
+
+        It is that if the registries alone say what the images are, and there is no secret whose
+        generation only a host knows. If it turns out otherwise, this was asked for nothing.
+        """
+        reading, images = resolved.reading, resolved.images
+        pins = {**pinning.by_registries(images), **images.names}
+        needed = {image for service in reading.project.services.values() for image in service.all_images}
+        if not reading.secrets and needed <= pins.keys():
+            self.ask(release.build(reading, pins), {})
+
+    def ask(self, bundle: release.Bundle, generations: Mapping[str, int]) -> asyncio.Task[str]:
+        """Compose's normal form of a bundle with these generations of its secrets."""
+        key = bundle.release.id, tuple(sorted(generations.items()))
+        if key not in self._asked:
+            asking = asyncio.to_thread(normal.form, bundle, dict(generations), self._environment)
+            self._asked[key] = asyncio.create_task(asking)
+            self._asked[key].add_done_callback(asked_ahead.noted)
+        return self._asked[key]
+
+
+async def _expected_forms(bundle: release.Bundle, plan: steps.Plan, forms: _Forms) -> Mapping[str, str]:
+    """Compose's normal form for each host with something to do."""
+    return {name: await forms.ask(bundle, host.generations) for name, host in plan.hosts.items() if host.steps}
 
 
 async def _read_by(plan: steps.Plan, environment: Mapping[str, str]) -> str:

@@ -1,5 +1,6 @@
 """What is deployed and where, before hosts are asked: destination, files, variables, digests."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -60,7 +61,7 @@ async def resolve(context: contexts.Context, request: Request) -> Resolved:
     placed = await placing.place(context, request.to, app)
     destination = placed.destination
     reading, images = await read_pinned(
-        context.settings, context.environment, request, destination, context.compose, context.known)
+        context.settings, context.environment, request, destination, context.compose, context.known, context.get_ready)
     policy.check(reading.project.name, reading.rights, destination.allowed)
     return Resolved(destination, placed.chosen, placed.rows, reading, images)
 
@@ -68,10 +69,12 @@ async def resolve(context: contexts.Context, request: Request) -> Resolved:
 async def read_pinned(
     fleet: settings.Settings, environment: Mapping[str, str], request: Request,
     destination: hosts.Destination, answers: answered.Answers | None = None, known: secrets.Known | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> tuple[project.Reading, pinning.Found]:
     """The files of the right commit, and what each image is now, as far as no host is needed.
 
     *answers*, *known*: what Compose has answered, and which values were read, before.
+    *meanwhile*: is called once Compose and registries have been asked.
     """
     known = known or secrets.Known(environment, fleet.folder)
     access = credentials.access(fleet, environment, known)
@@ -83,7 +86,10 @@ async def read_pinned(
         return find_files(environment, asked, destination, fleet, beside=beside, answers=here.answers, known=known)
 
     engine = _local_engine(fleet, environment, request)
+    loop = asyncio.get_running_loop()
+    loop.run_in_executor(None, read.ask_ahead, here)  # by far most often it is these files that count
     ahead = asked_ahead.AskedAhead(_known_images(here, request, fleet) if engine is None else [], access)
+    loop.call_soon(meanwhile)
     try:
         reading = await source_selection.select_source(request, here, access, find_beside, engine)
         return reading, await _ask_registries(reading, request, fleet, access, ahead, engine)

@@ -47,8 +47,11 @@ class Wish:
     reason: str = "resume"
 
 
+TO_ITS_END = Wish()
+
+
 async def resume(
-    context: contexts.Context, app: str = "", *, to: Sequence[str] = (), wish: Wish = Wish()
+    context: contexts.Context, app: str = "", *, to: Sequence[str] = (), wish: Wish = TO_ITS_END
 ) -> Resumed:
     """End every open deployment of *app* (or of all apps) on the hosts.
 

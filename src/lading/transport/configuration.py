@@ -53,11 +53,15 @@ class OpenSsh:
             SettingsError: the configuration is wrong, or did not come to an end.
         """
         files = [config] if config else self._files
+        if not self._asks_openssh:
+            return await self._by_asyncssh(name, user, port, otherwise, files)
+        asked = asyncio.create_task(self._said(name, user, port, "" if user else otherwise, files))
         defaults = await self._once(("defaults",), self._defaults())
         if not defaults:
+            await asyncio.gather(asked, return_exceptions=True)
             return await self._by_asyncssh(name, user, port, otherwise, files)
         try:
-            said = await self._said(name, user, port, "" if user else otherwise, files)
+            said = await asked
         except errors.SettingsError as bad:  # it may be the answer for another host
             raise errors.SettingsError(bad.message, bad.hint or f"try by hand: ssh -G -- {command.quote(name)}") from bad
         return openssh.configured(name, said, defaults, self._here, lambda path: Path(path).is_file())
@@ -75,10 +79,13 @@ class OpenSsh:
             self._asked[key] = asyncio.create_task(work)
         return await asyncio.shield(self._asked[key])
 
+    @property
+    def _asks_openssh(self) -> bool:
+        """Whether there is an `ssh`, and an account for it to go by."""
+        return bool(self._program and self._here.account_home)
+
     async def _defaults(self) -> openssh.Answer:
-        """What OpenSSH does without any configuration; nothing if there is none, or no account for `ssh` to go by."""
-        if not self._program or not self._here.account_home:
-            return {}
+        """What OpenSSH does without any configuration; nothing if it does not work."""
         try:
             done = await self._run("-F", "none", "--", _NOBODY)
         except errors.SettingsError:

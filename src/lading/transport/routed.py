@@ -1,17 +1,23 @@
-"""Commands by the transport that each host asks for: SSH for most, Ansible for some."""
+"""Commands by the transport that each host asks for: SSH for most, Ansible for some; each is made once it is needed."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from lading.inventory import hosts
 from lading.transport import base, command
 
 
 class RoutedTransport:
-    """Hands each command to the transport of its host; *by_name*: what `Host.transport` says → the transport."""
+    """Hands each command to the transport of its host; *by_name*: what `Host.transport` says → what makes the transport."""
 
-    def __init__(self, by_name: Mapping[str, base.Transport]) -> None:
-        self._by_name = by_name
+    def __init__(self, by_name: Mapping[str, Callable[[], base.Transport]]) -> None:
+        self._makes = by_name
+        self._made: dict[str, base.Transport] = {}
+
+    def load(self) -> None:
+        """Make all of them now, with the libraries that they need."""
+        for name in self._makes:
+            self._named(name)
 
     async def run(
         self, host: hosts.Host, what: command.Command, on_part: base.OnPart | None = None,
@@ -40,7 +46,12 @@ class RoutedTransport:
 
     async def close(self) -> None:
         """Close all of them."""
-        await asyncio.gather(*(transport.close() for transport in self._by_name.values()))
+        await asyncio.gather(*(transport.close() for transport in self._made.values()))
 
     def _of(self, host: hosts.Host) -> base.Transport:
-        return self._by_name[host.transport or "ssh"]
+        return self._named(host.transport or "ssh")
+
+    def _named(self, name: str) -> base.Transport:
+        if name not in self._made:
+            self._made[name] = self._makes[name]()
+        return self._made[name]
