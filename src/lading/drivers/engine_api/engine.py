@@ -57,6 +57,8 @@ class Engine:
 
         It is kept here because a user's own folder is called after the engine.
         """
+        self.containers: dict[str, Sequence[str]] = {}
+        """App → its containers by id, as they were listed last; "" = those of all apps."""
         self.marks: Mapping[str, str] | None = None
         """App → where it remembers that lading keeps it; None = it was not asked."""
         self._way: Way | None = None
@@ -104,6 +106,7 @@ class Engine:
         self._redirected += 1
         self.close()
         self.socket, self.api_version, self.info, self._way = socket, None, None, None
+        self.containers.clear()
         return True
 
     @property

@@ -1,4 +1,4 @@
-"""LOOK by a host's engine itself: its containers, networks and volumes, asked in two rounds."""
+"""LOOK by a host's engine itself: lists, and what they name, which is asked for along with them once it is known."""
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -51,13 +51,44 @@ async def look(dockerd: engine.Engine, wanted: Wanted) -> Seen:
     questions = _questions(wanted)
     if wanted.facts and dockerd.info is None:
         questions["info"] = requests.INFO
-    said = dict(zip(questions, await dockerd.ask(*questions.values()), strict=True))
+    asking = _Asking(dockerd, wanted.app)
+    said = dict(zip(questions, await asking.lists(*questions.values()), strict=True))
     if "info" in said:
         dockerd.info = answers.info(answers.object_of(said["info"]))
     read = await _apart(said.values(), lambda: _read(said, wanted))
-    more = [*map(requests.container, read.ids), *map(requests.volume, read.volumes)]
-    second = await dockerd.ask(*more) if more else []
+    second = await asking.named(read.ids, read.volumes)
     return await _apart(second, lambda: _seen(dockerd, wanted, read, second))
+
+
+class _Asking:
+    """Asks for lists, and then for what they name.
+
+    The containers that they named the last time are asked for along with them: as long as nothing
+    has changed, one round trip will do. The engine answers one after the other, so no container is
+    older than its list.
+    """
+
+    def __init__(self, dockerd: engine.Engine, app: str) -> None:
+        self._dockerd, self._app = dockerd, app
+        self._known: dict[str, requests.Answer] = {}
+
+    async def lists(self, *asked: requests.Request) -> Sequence[requests.Answer]:
+        """The answers to the lists."""
+        guessed = self._dockerd.containers.get(self._app, ())
+        said = await self._dockerd.ask(*asked, *map(requests.container, guessed))
+        paths = [requests.container(id).path for id in guessed]
+        self._known = dict(zip(paths, said[len(asked) :], strict=True))
+        return said[: len(asked)]
+
+    async def named(self, ids: Sequence[str], volumes: Sequence[str] = ()) -> Sequence[requests.Answer]:
+        """What there is to know of the containers, and then of the volumes, that they name."""
+        self._dockerd.containers[self._app] = ids
+        wanted = [*map(requests.container, ids), *map(requests.volume, volumes)]
+        lacking = [one for one in wanted if one.path not in self._known]
+        if lacking:
+            said = await self._dockerd.ask(*lacking)
+            self._known |= zip((one.path for one in lacking), said, strict=True)
+        return [self._known[one.path] for one in wanted]
 
 
 def _questions(wanted: Wanted) -> dict[str, requests.Request]:
@@ -85,10 +116,10 @@ async def containers(dockerd: engine.Engine, app: str) -> Sequence[str]:
     Raises:
         UnavailableError, ValueError: as `look`.
     """
-    (first,) = await dockerd.ask(requests.containers(f"{requests.PROJECT}={app}"))
+    asking = _Asking(dockerd, app)
+    (first,) = await asking.lists(requests.containers(f"{requests.PROJECT}={app}"))
     ids = answers.ids(answers.objects_of(first), app)
-    second = await dockerd.ask(*map(requests.container, ids)) if ids else []
-    return _inspected(second)
+    return _inspected(await asking.named(ids))
 
 
 async def own_info(dockerd: engine.Engine) -> Sequence[str]:
