@@ -11,6 +11,7 @@ from deaf_proxy import Link
 from registry_server import Serve, Server, manifest
 
 import postgres_server
+from lading.transport import uplink
 
 Make = Callable[[], Place]
 
@@ -36,6 +37,12 @@ async def link(server: sshd_server.Sshd) -> AsyncIterator[Link]:
     async with Link(server.port) as one:
         server.known_hosts.write_text(server.known_line(name=f"[127.0.0.1]:{one.port}") + server.known_line())
         yield one
+
+
+@pytest.fixture
+def unheard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No host was heard just now: as if some time passed between commands."""
+    monkeypatch.setattr(uplink, "JUST_NOW", 0.0)
 
 
 @pytest.fixture(scope="session")

@@ -104,6 +104,7 @@ async def test_a_link_that_does_not_return_is_replaced(
     assert server.logins() == 2
 
 
+@pytest.mark.usefixtures("unheard")
 async def test_a_cut_that_nothing_ran_over_is_noticed_by_the_next_command(
     server: sshd_server.Sshd, link: Link, transport: ssh.SshTransport, host: hosts.Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:

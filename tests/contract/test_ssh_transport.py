@@ -298,6 +298,7 @@ async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     writer.close()
 
 
+@pytest.mark.usefixtures("unheard")
 async def test_a_frozen_connection_is_replaced(server: sshd_server.Sshd, connect: Connect) -> None:
     transport = connect(keepalive=1)
     assert await hello(transport, server.host()) == "hello"
@@ -421,6 +422,7 @@ async def test_an_empty_packet_goes_before_others_only_where_the_cipher_is_chain
     assert link.connection._send_seq - before == each
 
 
+@pytest.mark.usefixtures("unheard")
 async def test_small_commands_ask_the_server_for_little_beside_their_answers(
     server: sshd_server.Sshd, connect: Connect
 ) -> None:

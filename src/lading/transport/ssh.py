@@ -80,13 +80,13 @@ class SshTransport:
         """See `base.Streaming`; sockets are forwarded beside sshd's MaxSessions, which counts none of them."""
         link = self._link(host)
         async with self._using(link):
-            connection, _ = await self._connection(link, ())
+            connection, way = await self._connection(link, ())
             try:
                 async with asyncio.timeout(OPENING):
                     reader, writer = await connection.open_unix_connection(path, encoding=None)
             except (asyncssh.Error, OSError, TimeoutError) as lost:
                 raise base.NoStreamError(f"{path}: {lost or 'no answer'}", lasting=False) from lost
-        return streams.ChannelStream(reader, writer)
+        return streams.ChannelStream(reader, writer, heard=way.heard)
 
     async def open_program(self, host: hosts.Host, what: command.Command) -> base.Stream:
         """See `base.Streaming`; it takes the place of a command, and gives way where there is room for one only."""
@@ -119,7 +119,7 @@ class SshTransport:
             yield
 
     async def _open_program(self, link: "_Link", what: command.Command) -> streams.ChannelStream:
-        connection, _ = await self._connection(link, ())
+        connection, way = await self._connection(link, ())
         while True:
             try:
                 async with asyncio.timeout(OPENING):
@@ -132,7 +132,7 @@ class SshTransport:
                 raise base.NoStreamError(f"{link.host.name} opens no session: {refused.reason}", lasting=True) from refused
             except (asyncssh.Error, OSError, TimeoutError) as lost:
                 raise base.NoStreamError(f"{link.host.name}: {lost or 'no answer'}", lasting=False) from lost
-        stream = streams.ChannelStream(reader, writer, link.program_ended)
+        stream = streams.ChannelStream(reader, writer, link.program_ended, way.heard)
         try:
             await stream.write(wire.outgoing(what)[1])
         except OSError as lost:
@@ -233,6 +233,8 @@ class SshTransport:
                 await exchange.carry(stdin, waiting=opened.waits)
         finally:
             opened.channel.close()
+            if opened.session.whole:
+                opened.way.heard()
             link.ended()
             link.proven = link.proven or exchange.proven
             if exchange.cut:
@@ -257,7 +259,8 @@ class SshTransport:
         if not exchange.what.streams:
             link.prepare(self._runner)
         try:
-            usable = ready.is_open and (shown or exchange.what.looks or await link.confirms(ready))
+            shown = shown or exchange.what.looks or ready.way.was_heard_just_now
+            usable = ready.is_open and (shown or await link.confirms(ready))
         except asyncio.CancelledError:
             ready.channel.close()
             raise

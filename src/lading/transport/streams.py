@@ -24,21 +24,27 @@ Only in its output lines end as people see them: what docker's client complains 
 
 
 class ChannelStream:
-    """A stream over one channel of an SSH connection; *closed* is called once it ends here."""
+    """A stream over one channel of an SSH connection.
+
+    *heard* is called for each piece that has come, *closed* once it ends here.
+    """
 
     def __init__(
         self, reader: "asyncssh.SSHReader[bytes]", writer: "asyncssh.SSHWriter[bytes]",
-        closed: Callable[[], None] = lambda: None,
+        closed: Callable[[], None] = lambda: None, heard: Callable[[], None] = lambda: None,
     ) -> None:
-        self._reader, self._writer, self._closed = reader, writer, closed
+        self._reader, self._writer, self._closed, self._heard = reader, writer, closed, heard
         self.is_open = True
 
     async def read(self) -> bytes:
         """See `base.Stream`."""
         try:
-            return await self._reader.read(AT_ONCE)
+            found = await self._reader.read(AT_ONCE)
         except (asyncssh.Error, OSError):
             return b""
+        if found:
+            self._heard()
+        return found
 
     async def write(self, data: bytes) -> None:
         """See `base.Stream`."""

@@ -7,6 +7,7 @@ size of a socket's buffer would say nothing. Most commands are one piece; that i
 """
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ import asyncssh
 from lading.transport import beats
 
 _PIECES = beats.WAITING // beats.PIECE
+JUST_NOW = 0.05  # seconds
 
 
 async def reach(connection: Any) -> None:
@@ -31,6 +33,16 @@ class Uplink:
         self._unasked: list[Callable[[], None]] = []
         """Who hears of the pieces that were sent since the server was asked last."""
         self._asking: set[asyncio.Task[None]] = set()
+        self._heard_at = -math.inf
+
+    def heard(self) -> None:
+        """Take note that the host has answered something."""
+        self._heard_at = asyncio.get_running_loop().time()
+
+    @property
+    def was_heard_just_now(self) -> bool:
+        """Whether the host has answered so lately that to ask it for a sign of life would say no more."""
+        return asyncio.get_running_loop().time() - self._heard_at < JUST_NOW
 
     @property
     def is_closed(self) -> bool:

@@ -18,8 +18,11 @@ journal_append() {
     end_torn_line && printf '{"at":"%s",%s\n' "$(now)" "${1#?}" >>"$app_dir/journal" && sync_file "$app_dir/journal"
 }
 
+# end_torn_line: a byte that is no end of a line may be a zero, which a shell leaves out
 end_torn_line() {
-    [ "$(tail -c 1 "$app_dir/journal" 2>/dev/null | tr -d '\n' | wc -c)" -eq 0 ] || printf '\n' >>"$app_dir/journal"
+    [ -s "$app_dir/journal" ] || return 0
+    { last=$(tail -c 1 "$app_dir/journal" && printf .); } 2>/dev/null || return 0
+    [ "$last" = "$newline." ] || printf '\n' >>"$app_dir/journal"
 }
 
 # journal_or_refuse RECORD: nothing is done that the journal does not say

@@ -52,12 +52,12 @@ is_number() {
     esac
 }
 
-# write_lease: what the variables say
+# write_lease: what the variables say. It is not synced, which costs time at each command: if the power goes, the lease has
+# ended, and what cannot be read has ended too. Its fence is synced when it is given: see take_lease.
 write_lease() {
     printf '%s\n' "deployment=$lease_deployment" "fence=$lease_fence" "boot=$lease_boot" "expires=$lease_expires" \
         "state=$lease_state" "holder=$lease_holder" "since=$lease_since" "url=$lease_url" "process=$lease_process" \
         "length=$lease_length" "beat=$lease_beat" "from=$lease_from" >"$app_dir/lease.new" &&
-        sync_file "$app_dir/lease.new" &&
         mv "$app_dir/lease.new" "$app_dir/lease"
 }
 
