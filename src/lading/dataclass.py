@@ -18,7 +18,7 @@ def declare(*, frozen: bool = False, slots: bool) -> Callable[[Made], Made]:
 
     def declared(kind: Made) -> Made:
         made: Any = dataclasses.dataclass(init=False, repr=False, eq=False, slots=slots)(kind)
-        own = vars(kind)
+        own = {name for name, value in vars(kind).items() if value is not None}  # Python puts None beside an __eq__
         for name in ("__init__", *COMPARED):
             if name not in own:
                 setattr(made, name, _to_be_written(made, name, frozen=frozen))

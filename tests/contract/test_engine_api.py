@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -323,6 +323,26 @@ async def test_a_container_that_has_gone_between_list_and_question_is_left_out(n
     scripted.says({"GET /containers/c3/json": {**SHOWN, "Id": "c3"}})
     assert [json.loads(one)["id"] for one in (await looking.look(near, WANTED)).containers] == ["c1", "c3"]
     assert [json.loads(one)["id"] for one in await looking.containers(near, "shop")] == ["c1", "c3"]
+
+
+async def test_what_was_there_the_last_time_is_asked_for_along_with_its_list(asked: engine.Engine, scripted: ScriptedEngine) -> None:
+    def ids(found: Sequence[str]) -> list[str]:
+        return [json.loads(one)["id"] for one in found]
+
+    lists(scripted)
+    assert ids((await looking.look(asked, WANTED)).containers) == ["c1"]
+    scripted.asked.clear()
+    assert ids(await looking.containers(asked, "shop")) == ["c1"]
+    assert [line.split("/")[-1].partition("?")[0] for line in scripted.lines()] == ["json", "json"]
+    # Another one has come in its place: only what is listed counts
+    scripted.answers["GET /containers/json"] = [answer([{**LISTED, "Id": "c2"}])]
+    scripted.says({"GET /containers/c2/json": {**SHOWN, "Id": "c2"}})
+    assert ids(await looking.containers(asked, "shop")) == ["c2"]
+    scripted.asked.clear()
+    assert ids((await looking.look(asked, WANTED)).containers) == ["c2"]
+    assert not any("c1" in line for line in scripted.lines())
+    scripted.answers["GET /containers/json"] = [answer([])]
+    assert ids(await looking.containers(asked, "shop")) == []
 
 
 async def test_a_large_look_is_read_whole(near: engine.Engine, scripted: ScriptedEngine) -> None:

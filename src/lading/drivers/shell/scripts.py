@@ -96,13 +96,16 @@ def _joined(names: Sequence[str]) -> str:
 
 def _collect(name: str, found: dict[str, str]) -> None:
     """Add the file *name* to *found*, after what it needs and what is not there yet."""
+    if name in found:
+        return
     for one in _needed(name):
         _collect(one, found)
-    found.setdefault(name, _file(name))
+    found[name] = _file(name)
 
 
-def _needed(name: str) -> list[str]:
-    return [f"lib/{word}" for word in _said(_file(name), "needs")]
+@lru_cache(maxsize=128)
+def _needed(name: str) -> tuple[str, ...]:
+    return tuple(f"lib/{word}" for word in _said(_file(name), "needs"))
 
 
 def _said(written: str, kind: str) -> list[str]:
