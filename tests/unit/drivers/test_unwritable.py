@@ -1,6 +1,7 @@
 """A state folder that takes no file is refused in words, at the lease and in the middle; a look at it says nothing false (D14)."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from a_party import DOCKER, Party
 from host_shell import HostShell
 from lading.drivers import base, refusals
 from lading.drivers.shell import observation, parsers
+from lading.state import journal
 
 FULL = "cannot write .*: No space left on device"
 
@@ -40,12 +42,16 @@ def test_a_full_disk_in_the_middle(host: HostShell) -> None:
         held.prepare()
 
 
-def test_a_journal_that_takes_no_line(host: HostShell) -> None:
-    held = Party(host).come_to("rolled")
+@pytest.mark.parametrize(("phase", "work"), [("rolled", Party.prepare), ("prepared", Party.commit)], ids=["prepare", "commit"])
+def test_a_journal_that_takes_no_line(host: HostShell, phase: journal.Phase, work: Callable[[Party], object]) -> None:
+    """What is not on the disk is told to nobody, nor to whoever asks again and finds the line there."""
+    held = Party(host).come_to(phase)
     host.program("sync", "#!/bin/sh\nexit 1\n")  # as of a disk that fails
-    with refused("cannot write .*"):
-        held.prepare()
-    assert [line["kind"] for line in host.journal()][-1] != "prepared"
+    for _ in range(2):
+        with refused("cannot write .*"):
+            work(held)
+    host.program("sync", "#!/bin/sh\n")
+    work(held)
 
 
 def test_a_folder_that_is_gone_in_the_middle(host: HostShell) -> None:

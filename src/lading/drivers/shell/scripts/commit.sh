@@ -18,7 +18,7 @@ write_operator_script() {
 
 find_state_dir
 under_lease
-[ "$phase" = committed ] || journal_or_refuse "$COMMITTED"
+come_to committed "$COMMITTED"
 write_file "$app_dir/releases/$RELEASE/deployed.json" "$DEPLOYED"
 write_file "$app_dir/current" "$CURRENT"
 write_operator_script

@@ -6,7 +6,7 @@
 find_state_dir
 under_lease
 if is_as_expected; then
-    [ "$phase" = prepared ] || journal_or_refuse "$PREPARED"
+    come_to prepared "$PREPARED"
     hush
     part prepared
 else

@@ -30,6 +30,16 @@ journal_or_refuse() {
     journal_append "$1" || refuse_unwritable "$app_dir/journal"
 }
 
+# come_to PHASE RECORD: it is in that phase, by this line of the journal. One that is there already may be of a command that
+# could not sync it, and told nobody.
+come_to() {
+    if [ "$phase" != "$1" ]; then
+        journal_or_refuse "$2"
+    else
+        sync_file "$app_dir/journal" || refuse_unwritable "$app_dir/journal"
+    fi
+}
+
 # with_number RECORD KEY NUMBER: the record with a field more
 with_number() {
     printf '%s,"%s":%s}' "${1%?}" "$2" "$3"
