@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from host_shell import Answers, HostShell
@@ -144,6 +145,11 @@ class Party:
                 break
         self.host.lines()
         return self
+
+
+def uptime() -> float:
+    """Seconds since this machine has started."""
+    return float(Path("/proc/uptime").read_text().split()[0])
 
 
 def set_lease(host: HostShell, values: Mapping[str, object]) -> None:

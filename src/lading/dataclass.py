@@ -1,34 +1,51 @@
 """Dataclasses whose methods are written when they are first used: a command declares hundreds of types, and uses few.
 
 `dataclasses.dataclass` writes and compiles up to six methods while a class is declared, which takes a millisecond on a
-small server: half of what `lading` took to start (docs/decisions/0102). This one declares the same class, and has
-`dataclasses` write the methods once one is called.
+small server: half of what `lading` took to start (docs/decisions/0102). This one declares the same class, and writes a
+method once it is called: `__init__` here, all others by `dataclasses`. It knows what we use: fields with their options,
+`frozen`, `slots` and `__post_init__`, but neither keyword-only fields nor InitVar.
 """
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 Made = TypeVar("Made", bound=type)
 COMPARED = ("__eq__", "__repr__", "__hash__")
 
 
-def declare(*, frozen: bool = False, slots: bool) -> Callable[[Made], Made]:
-    """What `dataclasses.dataclass(frozen=…, slots=…)` does, and later; a method that the class has of its own stays."""
+def declare(*, frozen: bool = False, slots: Literal[True]) -> Callable[[Made], Made]:
+    """What `dataclasses.dataclass(frozen=…, slots=True)` does, and later; a method that the class has of its own stays.
 
+    Raises:
+        TypeError: a field is keyword-only, or an InitVar.
+    """
     def declared(kind: Made) -> Made:
         made: Any = dataclasses.dataclass(init=False, repr=False, eq=False, slots=slots)(kind)
+        _check(made)
         own = {name for name, value in vars(kind).items() if value is not None}  # Python puts None beside an __eq__
         for name in ("__init__", *COMPARED):
             if name not in own:
                 setattr(made, name, _to_be_written(made, name, frozen=frozen))
         if not frozen:
-            made.__hash__ = None
+            made.__hash__ = made.__hash__ if "__hash__" in own else None
             return made  # type: ignore[no-any-return]
         made.__setattr__, made.__delattr__, made.__setstate__ = _keep_value, _keep_value, _restore
         return made  # type: ignore[no-any-return]
 
     return declared
+
+
+def _check(made: Any) -> None:
+    """Refuse what is not known here.
+
+    Raises:
+        TypeError: there is some.
+    """
+    keyword_only = any(field.kw_only for field in dataclasses.fields(made))
+    annotated = getattr(made, "__annotations__", {}).values()
+    if keyword_only or any(isinstance(one, dataclasses.InitVar) for one in annotated):
+        raise TypeError(f"{made.__qualname__}: a keyword-only field or an InitVar, which lading.dataclass does not know")
 
 
 def _to_be_written(made: type, name: str, *, frozen: bool) -> Callable[..., Any]:
@@ -43,7 +60,7 @@ def _to_be_written(made: type, name: str, *, frozen: bool) -> Callable[..., Any]
 
 
 def _write(made: Any, names: tuple[str, ...], *, frozen: bool) -> None:
-    """Put the methods there that `dataclasses` writes for such a class, unless the class has its own."""
+    """Put the methods there that a standard dataclass would have, unless the class has its own."""
     written = {"__init__": _initializer(made, frozen=frozen)} if "__init__" in names else _comparison(made, frozen=frozen)
     for name in names:
         if getattr(vars(made).get(name), "__code__", None) is _PLACE:

@@ -157,8 +157,8 @@ async def test_the_first_command_waits_three_times_and_each_one_after_it_twice_o
     packets.end_with(("Received", constants.MSG_CHANNEL_DATA))
     assert (packets.sent(first), packets.trips(first)) == (["open", "exec", "data"], 3)
     assert await hello(transport, server.host()) == "hello"
-    for pause, sent in ((uplink.JUST_NOW, ["question", "data"]), (0, ["data"])):
-        await asyncio.sleep(pause)
+    for lately, sent in ((0.0, ["question", "data"]), (60.0, ["data"])):
+        monkeypatch.setattr(uplink, "JUST_NOW", lately)
         ready = await ready_on(transport, server.host())
         packets = Packets(monkeypatch)
         assert await hello(transport, server.host()) == "hello"
@@ -166,6 +166,24 @@ async def test_the_first_command_waits_three_times_and_each_one_after_it_twice_o
         packets.keep(ready.channel, connection)
         packets.end_with(("Received", constants.MSG_CHANNEL_DATA))
         assert (packets.sent(), packets.trips(ready.channel, connection)) == (sent, len(sent))
+
+
+async def test_an_answer_that_has_waited_here_says_nothing_of_now(
+    server: sshd_server.Sshd, transport: ssh.SshTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This process may have been stopped since it asked."""
+    assert await hello(transport, server.host()) == "hello"
+    way = transport._link(server.host()).uplink
+    assert way is not None
+    clock = [1000.0]
+    monkeypatch.setattr(uplink, "now", lambda: clock[0])
+    for waited, counts in ((uplink.AT_ONCE / 2, True), (uplink.AT_ONCE * 2, False)):
+        asked_at = clock[0]
+        clock[0] += waited
+        way.heard(asked_at)
+        assert way.was_heard_just_now is counts
+        clock[0] += uplink.JUST_NOW
+        assert not way.was_heard_just_now
 
 
 async def test_what_only_looks_waits_for_its_answer_alone(

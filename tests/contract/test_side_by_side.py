@@ -250,9 +250,11 @@ def listening(ahead: Ahead, *words: str) -> Iterator[int]:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        yield server.getsockname()[1]
-        server.shutdown(socket.SHUT_RDWR)
-        thread.join(LIMIT)
+        try:
+            yield server.getsockname()[1]
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join(LIMIT)
 
 
 def test_compose_is_asked_while_a_registry_is(tmp_path: Path, serve: Serve) -> None:

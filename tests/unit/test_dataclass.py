@@ -114,6 +114,37 @@ def test_methods_of_its_own_stay(declare: Declare) -> None:
     assert (repr(own("a")), own("a") == own("b"), hash(own("a")) == hash(own("a"))) == ("own", True, True)
 
 
+@BOTH
+def test_a_hash_of_its_own_stays_where_values_change(declare: Declare) -> None:
+    @declare(slots=True)
+    class Own:
+        """It has one by its name."""
+
+        name: str
+
+        def __hash__(self) -> int:
+            return 7
+
+    own: Any = Own
+    assert hash(own("a")) == 7
+
+
+def test_what_is_not_known_is_refused() -> None:
+    with pytest.raises(TypeError, match="keyword-only"):
+        @later.declare(slots=True)
+        class Named:
+            """With a field that is."""
+
+            name: str = field(kw_only=True)
+
+    with pytest.raises(TypeError, match="InitVar"):
+        @later.declare(slots=True)
+        class Given:
+            """With one that is none."""
+
+            name: dataclasses.InitVar[str]
+
+
 def test_it_goes_through_pickle() -> None:
     assert pickle.loads(pickle.dumps(Kept("a", {"b": 1}))) == Kept("a", {"b": 1})
 

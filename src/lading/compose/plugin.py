@@ -3,6 +3,7 @@
 import functools
 import os
 import posixpath
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
@@ -20,6 +21,7 @@ FOLDERS = (
     "/usr/libexec/docker/cli-plugins", "/usr/lib/docker/cli-plugins",
 )  # fmt: skip
 OLDEST_HERE = (2, 25)  # older ones fill in env files where they are asked not to: what is secret could not be told
+_asking_version = threading.Lock()
 SHORT_BIND = b"services: {a: {image: a, volumes: ['/a:/b']}}\n"
 
 REMOTES_OFF = {"COMPOSE_EXPERIMENTAL_GIT_REMOTE": "0", "COMPOSE_EXPERIMENTAL_OCI_REMOTE": "0"}
@@ -117,7 +119,8 @@ def version_of(binary: str) -> str:
     Raises:
         InputError: it does not work, or it is too old to read projects with.
     """
-    found = _version(binary, _stamp(binary))
+    with _asking_version:  # whoever else wants to know waits for that answer
+        found = _version(binary, _stamp(binary))
     words = found.split(".")
     numbers = tuple(int(word) for word in words[:2] if word.isdecimal())
     if len(numbers) == 2 and numbers < OLDEST_HERE:

@@ -48,7 +48,7 @@ class AskedAhead:
         await asyncio.gather(*self._asking.values(), return_exceptions=True)
 
 
-def noted(task: asyncio.Task[Any]) -> None:
-    """Take note of how a task ended: asyncio would report a failure that nobody has taken."""
+def noted(task: asyncio.Future[Any]) -> None:
+    """Take note of how something ended: asyncio would report a failure that nobody has taken."""
     if not task.cancelled():
         task.exception()

@@ -27,6 +27,8 @@ from lading.deploy.request import Request
 from lading.inventory import hosts
 from lading.placement import assignment
 
+UNDER_WAY = 0.01  # seconds until registries have been sent what they are asked
+
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
@@ -69,12 +71,12 @@ async def resolve(context: contexts.Context, request: Request) -> Resolved:
 async def read_pinned(
     fleet: settings.Settings, environment: Mapping[str, str], request: Request,
     destination: hosts.Destination, answers: answered.Answers | None = None, known: secrets.Known | None = None,
-    meanwhile: Callable[[], None] = lambda: None,
+    get_ready: Callable[[], None] = lambda: None,
 ) -> tuple[project.Reading, pinning.Found]:
     """The files of the right commit, and what each image is now, as far as no host is needed.
 
     *answers*, *known*: what Compose has answered, and which values were read, before.
-    *meanwhile*: is called once Compose and registries have been asked.
+    *get_ready*: is called while Compose and registries are waited for, see `Context`.
     """
     known = known or secrets.Known(environment, fleet.folder)
     access = credentials.access(fleet, environment, known)
@@ -87,13 +89,15 @@ async def read_pinned(
 
     engine = _local_engine(fleet, environment, request)
     loop = asyncio.get_running_loop()
-    loop.run_in_executor(None, read.ask_ahead, here)  # by far most often it is these files that count
+    # By far most often it is these files that count
+    loop.run_in_executor(None, read.ask_ahead, here).add_done_callback(asked_ahead.noted)
     ahead = asked_ahead.AskedAhead(_known_images(here, request, fleet) if engine is None else [], access)
-    loop.call_soon(meanwhile)
+    readying = loop.call_later(UNDER_WAY, get_ready)
     try:
         reading = await source_selection.select_source(request, here, access, find_beside, engine)
         return reading, await _ask_registries(reading, request, fleet, access, ahead, engine)
     finally:
+        readying.cancel()
         await ahead.leave()
 
 

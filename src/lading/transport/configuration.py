@@ -55,15 +55,18 @@ class OpenSsh:
         files = [config] if config else self._files
         if not self._asks_openssh:
             return await self._by_asyncssh(name, user, port, otherwise, files)
-        asked = asyncio.create_task(self._said(name, user, port, "" if user else otherwise, files))
-        defaults = await self._once(("defaults",), self._defaults())
+        both: Any = await asyncio.gather(
+            self._once(("defaults",), self._defaults()), self._said(name, user, port, "" if user else otherwise, files),
+            return_exceptions=True)
+        defaults, said = both
+        if isinstance(defaults, BaseException):
+            raise defaults
         if not defaults:
-            await asyncio.gather(asked, return_exceptions=True)
             return await self._by_asyncssh(name, user, port, otherwise, files)
-        try:
-            said = await asked
-        except errors.SettingsError as bad:  # it may be the answer for another host
-            raise errors.SettingsError(bad.message, bad.hint or f"try by hand: ssh -G -- {command.quote(name)}") from bad
+        if isinstance(said, errors.SettingsError):  # it may be the answer for another host
+            raise errors.SettingsError(said.message, said.hint or f"try by hand: ssh -G -- {command.quote(name)}") from said
+        if isinstance(said, BaseException):
+            raise said
         return openssh.configured(name, said, defaults, self._here, lambda path: Path(path).is_file())
 
     def close(self) -> None:

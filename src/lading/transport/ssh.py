@@ -225,6 +225,7 @@ class SshTransport:
         else:
             link.prepare(self._runner)
         stdin = opened.stdin(exchange)
+        sent_at = uplink.now()
         try:
             if opened.waits and exchange.what.looks:
                 if not await _carried_at_once(link, exchange, opened, stdin):
@@ -234,7 +235,7 @@ class SshTransport:
         finally:
             opened.channel.close()
             if opened.session.whole:
-                opened.way.heard()
+                opened.way.heard(sent_at)
             link.ended()
             link.proven = link.proven or exchange.proven
             if exchange.cut:
@@ -248,8 +249,8 @@ class SshTransport:
     async def _ready(self, link: "_Link", exchange: wire.Exchange) -> sessions.Opened | None:
         """The session that was opened ahead, if there is one; the one after it is opened already now.
 
-        What changes something goes there only once the host has shown that it is there: a connection that died unnoticed has run
-        nothing.
+        What changes something goes there only once the host has shown that it is there, or has just done so: a connection that
+        died unnoticed, which takes longer than that, has run nothing. See docs/decisions/0103.
         """
         await self._connection(link, ())
         shown = link.ready is not None and not link.ready.done()  # by opening this session only now

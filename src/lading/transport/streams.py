@@ -26,14 +26,16 @@ Only in its output lines end as people see them: what docker's client complains 
 class ChannelStream:
     """A stream over one channel of an SSH connection.
 
-    *heard* is called for each piece that has come, *closed* once it ends here.
+    *heard* is told when something was sent last, for each piece that has come after it; *closed*
+    is called once it ends here.
     """
 
     def __init__(
         self, reader: "asyncssh.SSHReader[bytes]", writer: "asyncssh.SSHWriter[bytes]",
-        closed: Callable[[], None] = lambda: None, heard: Callable[[], None] = lambda: None,
+        closed: Callable[[], None] = lambda: None, heard: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._reader, self._writer, self._closed, self._heard = reader, writer, closed, heard
+        self._sent_at = uplink.now()
         self.is_open = True
 
     async def read(self) -> bytes:
@@ -43,7 +45,7 @@ class ChannelStream:
         except (asyncssh.Error, OSError):
             return b""
         if found:
-            self._heard()
+            self._heard(self._sent_at)
         return found
 
     async def write(self, data: bytes) -> None:
@@ -53,6 +55,7 @@ class ChannelStream:
             await self._writer.drain()
         except asyncssh.Error as failure:
             raise OSError(str(failure)) from failure
+        self._sent_at = uplink.now()
 
     async def arrived(self) -> None:
         """See `base.Stream`."""

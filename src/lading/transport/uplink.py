@@ -8,6 +8,7 @@ size of a socket's buffer would say nothing. Most commands are one piece; that i
 
 import asyncio
 import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,12 @@ from lading.transport import beats
 
 _PIECES = beats.WAITING // beats.PIECE
 JUST_NOW = 0.05  # seconds
+AT_ONCE = 2.0  # seconds in which a host has answered, if its answer shall say that it is there now
+
+
+def now() -> float:
+    """Seconds of a clock that goes on while this machine sleeps."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 async def reach(connection: Any) -> None:
@@ -35,14 +42,19 @@ class Uplink:
         self._asking: set[asyncio.Task[None]] = set()
         self._heard_at = -math.inf
 
-    def heard(self) -> None:
-        """Take note that the host has answered something."""
-        self._heard_at = asyncio.get_running_loop().time()
+    def heard(self, asked_at: float) -> None:
+        """Take note that the host has answered what it was asked then, see `now`.
+
+        An answer may have waited here for long, while this process was stopped or this machine
+        slept: so it counts only where the question is young.
+        """
+        if now() - asked_at < AT_ONCE:
+            self._heard_at = now()
 
     @property
     def was_heard_just_now(self) -> bool:
-        """Whether the host has answered so lately that to ask it for a sign of life would say no more."""
-        return asyncio.get_running_loop().time() - self._heard_at < JUST_NOW
+        """Whether the host has answered so lately that to ask it for a sign of life would say little more."""
+        return now() - self._heard_at < JUST_NOW
 
     @property
     def is_closed(self) -> bool:

@@ -5,12 +5,11 @@ import json
 import re
 import subprocess
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from a_party import C1, DOCKER, MADE, Enough, Party, kinds, set_lease
+from a_party import C1, DOCKER, MADE, Enough, Party, kinds, set_lease, uptime
 from host_shell import HostShell
 from lading import state
 from lading.drivers import base
@@ -19,12 +18,6 @@ from lading.inventory import hosts
 from lading.plan import steps
 from lading.state import journal
 from lading.transport import command, wire
-
-UPTIME = Path("/proc/uptime")
-
-
-def uptime() -> float:
-    return float(UPTIME.read_text().split()[0])
 
 
 def refused(kind: str, text: str = ".*") -> "pytest.RaisesExc[base.Refused]":
@@ -519,6 +512,21 @@ def slow(host: HostShell, pattern: str) -> None:
     """From now on such a call of docker takes until the file `go` is there."""
     waiting = f'case "$*" in {pattern}) until [ -e {host.folder}/go ]; do /bin/sleep 0.05; done;; esac\n'
     host.program("docker", (host.bin / "docker").read_text().replace("case", waiting + "case", 1))
+
+
+def test_a_lease_that_was_extended_just_now_stays_as_it_is(host: HostShell) -> None:
+    """Commands follow each other at once, and each time the lease would be synced."""
+    held = Party(host).come_to("begun")
+    for left, written in ((28, False), (20, True), (40, True)):
+        set_lease(host, {"expires": int(uptime()) + left})
+        before = (host.app() / "lease").stat().st_ino
+        held.upload()
+        assert ((host.app() / "lease").stat().st_ino != before) is written, left
+        assert 25 < int(host.lease()["expires"]) - uptime() <= 30
+    set_lease(host, {"length": 60})  # of another lading
+    before = (host.app() / "lease").stat().st_ino
+    held.upload()
+    assert (host.app() / "lease").stat().st_ino != before
 
 
 def test_each_byte_of_the_controller_is_answered_at_once_and_renews_the_lease(host: HostShell) -> None:

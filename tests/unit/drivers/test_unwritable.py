@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from a_party import DOCKER, Party
+from a_party import DOCKER, Party, set_lease, uptime
 from host_shell import HostShell
 from lading.drivers import base, refusals
 from lading.drivers.shell import observation, parsers
@@ -37,6 +37,7 @@ def test_a_full_disk_at_the_lease(host: HostShell) -> None:
 
 def test_a_full_disk_in_the_middle(host: HostShell) -> None:
     held = Party(host).come_to("rolled")
+    set_lease(host, {"expires": int(uptime()) + 20})  # so that it is extended
     full(host.app() / "lease.new")
     with refused(FULL):
         held.prepare()

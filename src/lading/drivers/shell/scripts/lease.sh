@@ -41,7 +41,7 @@ take_lease() {
     lease_deployment=$DEPLOYMENT lease_fence=$FENCE lease_state=held lease_holder=$HOLDER lease_since=$HELD_SINCE lease_url=$URL
     lease_process=$PROCESS lease_beat=0
     trap '' TERM
-    { extend_lease 0 && sync_file "$app_dir/lease" && sync_file "$app_dir"; } || refuse_unwritable "$app_dir"
+    { extend_lease 0 && sync_file "$app_dir"; } || refuse_unwritable "$app_dir"
     journal_or_refuse "$(with_number "$RECORD" fence "$FENCE")"
     trap - TERM
 }

@@ -52,12 +52,12 @@ is_number() {
     esac
 }
 
-# write_lease: what the variables say. It is not synced, which costs time at each command: if the power goes, the lease has
-# ended, and what cannot be read has ended too. Its fence is synced when it is given: see take_lease.
+# write_lease: what the variables say
 write_lease() {
     printf '%s\n' "deployment=$lease_deployment" "fence=$lease_fence" "boot=$lease_boot" "expires=$lease_expires" \
         "state=$lease_state" "holder=$lease_holder" "since=$lease_since" "url=$lease_url" "process=$lease_process" \
         "length=$lease_length" "beat=$lease_beat" "from=$lease_from" >"$app_dir/lease.new" &&
+        sync_file "$app_dir/lease.new" &&
         mv "$app_dir/lease.new" "$app_dir/lease"
 }
 
@@ -99,12 +99,21 @@ extend_lease() {
     write_lease
 }
 
+# keep_lease BEATS: extended, unless that was done in the last three seconds and there is no beat to count: each time the
+# lease is synced, and commands often follow each other at once
+keep_lease() {
+    [ "$1" = 0 ] && [ "$lease_boot $lease_length" = "$boot $lease_seconds" ] &&
+        [ "$lease_expires" -ge $((uptime + lease_seconds - 3)) ] && [ "$lease_expires" -le $((uptime + lease_seconds)) ] &&
+        return 0
+    extend_lease "$1"
+}
+
 # renew_lease BEATS: fails if it is not ours any more
 renew_lease() {
     lock_lease || return 1
     read_lease
     read_uptime
-    is_ours && extend_lease "$1"
+    is_ours && keep_lease "$1"
     renewed=$?
     unlock_lease
     return "$renewed"

@@ -33,6 +33,6 @@ check_lease() {
     *" $phase "*) ;;
     *) refuse phase "$phase" ;;
     esac
-    extend_lease "$1" || refuse_unwritable "$app_dir"
+    keep_lease "$1" || refuse_unwritable "$app_dir"
     unlock_lease
 }
