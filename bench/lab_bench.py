@@ -20,6 +20,8 @@ from lab_report import Run
 from lab_scene import BENCH, ROOT, Scene
 from lab_variants import VARIANTS, Variant
 
+RESTING = 3.0  # seconds
+
 
 @dataclass
 class Bench:
@@ -29,11 +31,14 @@ class Bench:
     keep: Path
     runs: list[Run] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
+    resting: float | None = None
+    """Seconds of CPU that the hosts of this round take in each second with nothing to do; None = not measured yet."""
 
     def round(self, hosts: Sequence[str], chance: random.Random, variants: Sequence[Variant]) -> None:
         """Each variant once with the image present and once without, all in random order."""
         cells = [(variant, present) for variant in variants for present in (True, False)]
         chance.shuffle(cells)
+        self.resting = None
         for variant, present in cells:
             self.one(variant, hosts, present)
 
@@ -41,6 +46,8 @@ class Bench:
         """One run, from the old version at rest to the new one verified."""
         version = self.scene.start(variant.project, hosts, present=present)
         argv = self.scene.argv(variant.argv(self.scene, hosts, version))
+        if self.resting is None:
+            self.resting = self.rest(hosts)
         before = self.scene.host_cpu(hosts)
         done = measure.run(argv, owner=self.scene.lab.name, group="bench", env=self.scene.environment() | dict(variant.environment))
         after = self.scene.host_cpu(hosts)
@@ -52,9 +59,15 @@ class Bench:
             self.mend(variant.project, hosts, version)
             return
         phases = lab_report.phases(self._timings(done.output), done.wall) if variant.name == "lading" else {}
-        run = Run(variant.name, len(hosts), present, done.wall, done.cpu, done.memory, after - before, phases)
+        run = Run(variant.name, len(hosts), present, done.wall, done.cpu, done.memory, after - before, phases, self.resting)
         self.runs.append(run)
         print(f"{name}: {run.wall:.2f} s, CPU {run.cpu:.2f} s, {run.memory / 2**20:.0f} MiB, hosts {run.hosts_cpu:.2f} s", file=sys.stderr, flush=True)
+
+    def rest(self, hosts: Sequence[str]) -> float:
+        """What the hosts take in each second with the old version healthy and nothing to do."""
+        began, before = time.monotonic(), self.scene.host_cpu(hosts)
+        time.sleep(RESTING)
+        return (self.scene.host_cpu(hosts) - before) / (time.monotonic() - began)
 
     def mend(self, project: str, hosts: Sequence[str], version: str) -> None:
         """After a wrong run: bring all hosts to the version that was wanted, so that the next run can start."""

@@ -27,7 +27,10 @@ PLOTS = {
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run that ended as it should: seconds, bytes; *phases* of lading, name → seconds."""
+    """One run that ended as it should: seconds, bytes; *phases* of lading, name → seconds.
+
+    *hosts_resting*: what the hosts took in each second before it, with the app healthy and nothing else to do.
+    """
 
     variant: str
     hosts: int
@@ -37,6 +40,12 @@ class Run:
     memory: int
     hosts_cpu: float
     phases: Mapping[str, float] = field(default_factory=dict)
+    hosts_resting: float = 0.0
+
+    @property
+    def hosts_work(self) -> float:
+        """Seconds of the hosts' CPU without what they would have taken anyway: health checks, most of all."""
+        return max(0.0, self.hosts_cpu - self.hosts_resting * self.wall)
 
 
 def phases(timings: Mapping[str, Any], wall: float) -> dict[str, float]:
@@ -79,14 +88,16 @@ def ratio(mine: Sequence[Run], others: Sequence[Run]) -> str:
 
 def cost_table(runs: Sequence[Run], numbers: Sequence[int], present: bool) -> str:
     """Controller CPU, peak memory and the hosts' CPU."""
+    most = hosts_text(numbers[-1])
     head = ["variant"] + [f"controller CPU, {hosts_text(n)}, s" for n in numbers] + [
-        f"peak memory, {hosts_text(numbers[-1])}, MiB", f"hosts' CPU, {hosts_text(numbers[-1])}, s"]
+        f"peak memory, {most}, MiB", f"hosts' CPU, {most}, s", f"hosts' CPU but for health checks, {most}, s"]
     rows = []
     for variant in lab_variants.VARIANTS:
         cells = [select(runs, variant.name, number, present) for number in numbers]
         rows.append([variant.name, *(document.figure([r.cpu for r in cell]).text() if cell else "-" for cell in cells),
                      document.figure([r.memory for r in cells[-1]]).text(0, MIB) if cells[-1] else "-",
-                     document.figure([r.hosts_cpu for r in cells[-1]]).text(1) if cells[-1] else "-"])
+                     document.figure([r.hosts_cpu for r in cells[-1]]).text(1) if cells[-1] else "-",
+                     document.figure([r.hosts_work for r in cells[-1]]).text(1) if cells[-1] else "-"])
     return document.table(head, rows)
 
 
@@ -117,8 +128,8 @@ def aims_table(runs: Sequence[Run], numbers: Sequence[int]) -> str:
         if number in FLOOR:
             found = _median(mine, "wall") / _median(floor, "wall")
             rows.append([f"{hosts_text(number)}: at most {FLOOR[number]:.2f} of the cold floor's wall", _judged(found, FLOOR[number])])
-        found = _median(mine, "hosts_cpu") / _median(floor, "hosts_cpu")
-        rows.append([f"{hosts_text(number)}: at most {HOSTS_CPU} of the floor's CPU on hosts", _judged(found, HOSTS_CPU)])
+        found = _median(mine, "hosts_work") / _median(floor, "hosts_work")
+        rows.append([f"{hosts_text(number)}: at most {HOSTS_CPU} of the floor's CPU on hosts, health checks left out", _judged(found, HOSTS_CPU)])
     for name, times in FASTER:
         mine, others = select(runs, "lading", numbers[-1], True), select(runs, name, numbers[-1], True)
         if mine and others:
@@ -240,7 +251,8 @@ def method(found: Mapping[str, Any]) -> str:
   HTTP must say so on every host; a run where they do not is not counted, but listed here. Wrong runs: {wrong}
 - {counts([Run(**run) for run in found["runs"]])} Each of {found['repeat']} rounds for each number of hosts runs every variant with the image present and without, in random order. Between runs the hosts are brought back to rest (not measured).
 - Every run has control groups of its own: CPU is what the kernel charged to them, memory is sampled every 30 ms. The processes behind warm ControlMaster connections are not in it. Hosts' CPU is all that
-  the hosts' control groups took meanwhile, health checks included.
+  the hosts' control groups took meanwhile. In each round it is measured for three seconds what they take with the app healthy and nothing to do, which is health checks most of all; "but for health checks" is without as
+  much for each second of the run.
 - The playbooks log in, copy, pull, start and clean up as in the article; the raw variants find file and login on the hosts; lading logs in, uploads and pulls by itself, and its ledger is a SQLite file.
 - A cold OpenSSH client spends most of its CPU on its default key exchange; asyncssh takes curve25519. That part of "less CPU than ssh" is the key exchange.
 - Machine: {found['machine']}. Versions: {", ".join(f"{name} {version}" for name, version in found['versions'].items())}.

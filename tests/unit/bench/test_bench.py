@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 import document
+import lab_report
 import plot
 import scale_bench
 
@@ -82,3 +83,12 @@ def test_what_is_no_list_of_numbers_is_refused(option: str, monkeypatch: pytest.
     with pytest.raises(SystemExit):
         scale_bench.options()
     assert "'x' is no list of numbers" in capsys.readouterr().err
+
+
+def test_what_hosts_take_at_rest_is_told_apart() -> None:
+    floor = lab_report.Run("ssh cold", 1, True, wall=2.0, cpu=0.1, memory=1, hosts_cpu=1.0, hosts_resting=0.1)
+    mine = lab_report.Run("lading", 1, True, wall=4.0, cpu=1.0, memory=1, hosts_cpu=1.6, hosts_resting=0.1)
+    assert (floor.hosts_work, mine.hosts_work) == pytest.approx((0.8, 1.2))
+    assert lab_report.Run("lading", 1, True, wall=40.0, cpu=1.0, memory=1, hosts_cpu=1.6, hosts_resting=0.1).hosts_work == 0.0
+    aims = lab_report.aims_table([floor, mine], [1])
+    assert "| 1 host: at most 1.35 of the floor's CPU on hosts, health checks left out | 1.50: **missed** |" in aims
