@@ -182,7 +182,7 @@ async def test_an_answer_that_has_waited_here_says_nothing_of_now(
         clock[0] += waited
         way.heard(asked_at)
         assert way.was_heard_just_now is counts
-        clock[0] += uplink.JUST_NOW
+        clock[0] += 2 * uplink.JUST_NOW
         assert not way.was_heard_just_now
 
 
