@@ -35,6 +35,11 @@ def held(work: Callable[[], object]) -> int:
         tracemalloc.stop()
 
 
+def least(work: Callable[[], object]) -> int:
+    """The same of two runs the one that held less: a chunk may be let go late while the machine has other work."""
+    return min(held(work), held(work))
+
+
 def peaks(make: Make, books: Books, lines: Path, deployments: int) -> dict[str, int]:
     """What each verb holds of a ledger of so many deployments of two rows."""
     place = make()
@@ -50,8 +55,8 @@ def peaks(make: Make, books: Books, lines: Path, deployments: int) -> dict[str, 
             assert other.merge(file) == 2 * deployments
 
     assert book.verify() == ()
-    return {"verify": held(book.verify), "export": held(export), "rebuild": held(lambda: book.rebuild([])),
-            "import": held(take_in), "commits": held(lambda: book.commits("other"))}
+    return {"verify": least(book.verify), "export": least(export), "rebuild": least(lambda: book.rebuild([])),
+            "import": held(take_in), "commits": least(lambda: book.commits("other"))}
 
 
 def test_what_is_held_does_not_grow_with_the_rows(make: Make, books: Books, tmp_path: Path) -> None:
