@@ -1,7 +1,7 @@
 """Dataclasses whose methods are written when they are first used: a command declares hundreds of types, and uses few.
 
-`dataclasses.dataclass` writes and compiles up to six methods while a class is declared, which takes a millisecond on a
-small server: half of what `lading` took to start (docs/decisions/0102). This one declares the same class, and writes a
+`dataclasses.dataclass` writes and compiles up to six methods while a class is declared: together they were a good part of
+what `lading` took to start (docs/decisions/0102). This one declares the same class, and writes a
 method once it is called: `__init__` here, all others by `dataclasses`. It knows what we use: fields with their options,
 `frozen`, `slots` and `__post_init__`, but neither keyword-only fields nor InitVar.
 """
@@ -68,25 +68,15 @@ def _write(made: Any, names: tuple[str, ...], *, frozen: bool) -> None:
 
 
 def _initializer(made: Any, *, frozen: bool) -> Any:
-    """The `__init__` that `dataclasses` writes, in a third of the time: nothing is written beside it."""
+    """The `__init__` that `dataclasses` would write, and nothing beside it, which would take longer."""
     known: dict[str, Any] = {"_keep": object.__setattr__, "_absent": object()}
     head, body = ["self"], []
     for field in dataclasses.fields(made):
-        name = value = field.name
-        if field.default_factory is not dataclasses.MISSING:
-            known[f"_make_{name}"] = field.default_factory
-            value = f"_make_{name}() if {name} is _absent else {name}" if field.init else f"_make_{name}()"
-            default = "_absent"
-        elif field.default is not dataclasses.MISSING:
-            known[f"_default_{name}"] = field.default
-            default = f"_default_{name}"
-        elif not field.init:
-            continue
-        else:
-            default = ""
-        if field.init:
-            head.append(f"{name}={default}" if default else name)
-        body.append(f" _keep(self, {name!r}, {value})" if frozen else f" self.{name} = {value}")
+        parameter, value = _parameter(field, known)
+        if parameter:
+            head.append(parameter)
+        if value:
+            body.append(f" _keep(self, {field.name!r}, {value})" if frozen else f" self.{field.name} = {value}")
     if hasattr(made, "__post_init__"):
         body.append(" self.__post_init__()")
     exec("\n".join([f"def __init__({', '.join(head)}):", *body, " return"]), known)
@@ -95,13 +85,30 @@ def _initializer(made: Any, *, frozen: bool) -> Any:
     return method
 
 
+def _parameter(field: dataclasses.Field[Any], known: dict[str, Any]) -> tuple[str, str]:
+    """A field as a parameter of `__init__`, and as the value that is kept; "" for neither.
+
+    *known*: what that text refers to by name; its default is added.
+    """
+    name = field.name
+    if field.default_factory is not dataclasses.MISSING:
+        known[f"_make_{name}"] = field.default_factory
+        if not field.init:
+            return "", f"_make_{name}()"
+        return f"{name}=_absent", f"_make_{name}() if {name} is _absent else {name}"
+    if field.default is not dataclasses.MISSING:
+        known[f"_default_{name}"] = field.default
+        return (f"{name}=_default_{name}", name) if field.init else ("", f"_default_{name}")
+    return (name, name) if field.init else ("", "")
+
+
 def _comparison(made: Any, *, frozen: bool) -> Mapping[str, Any]:
     """The methods by which objects are compared and shown: those of a class with the same fields."""
     fields = [(field.name, field.type, field) for field in dataclasses.fields(made)]
     return vars(dataclasses.make_dataclass(made.__qualname__, fields, init=False, frozen=frozen))
 
 
-_PLACE = _to_be_written(object, "", frozen=True).__code__  # what all methods have in common that are still to be written
+_PLACE = _to_be_written(object, "", frozen=True).__code__  # that of all methods which are not written yet
 
 
 def _keep_value(self: object, name: str, *value: object) -> None:
