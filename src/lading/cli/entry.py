@@ -13,9 +13,28 @@ from lading import loading
 def main() -> NoReturn:
     """Run the command that was typed, and leave with its exit code."""
     gc.disable()  # `loading.done` turns it on again
-    with loading.later():  # click is most of what --help loads: not before the line above
+    words = sys.argv[1:]
+    if is_front(words):
+        leave(show_front(words))
+    with loading.later():  # not before the line above; help needs none of it
         from lading.cli import main as program
-    leave(program.run(sys.argv[1:]))
+    leave(program.run(words))
+
+
+def is_front(words: list[str]) -> bool:
+    """Whether no more is asked than what lading can do; a shell's Tab asks by the environment."""
+    return words in ([], ["-h"], ["--help"]) and "_LADING_COMPLETE" not in os.environ
+
+
+def show_front(words: list[str]) -> int:
+    """Show it; the exit code."""
+    with loading.later():  # verbs load some of it, and much more
+        from lading.cli import front, reporting, terminal
+    terminal.prepare()
+    page = front.help_page(front.width_on(terminal.columns())) if words else front.overview()
+    for line in page.splitlines():
+        terminal.out(line)
+    return reporting.exit_code(0)
 
 
 def leave(code: int) -> NoReturn:

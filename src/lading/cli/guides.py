@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from lading import errors
-from lading.cli import main, render, terminal
+from lading.cli import front, render, terminal
 from lading.compose import complaints
 from lading.dataclass import dataclass
 
@@ -68,7 +68,7 @@ def find(asked: str) -> list[Guide]:
     found = _about(wanted, told) or _about(wanted, fields)
     if found:
         return found
-    known = [*PAGES, *main.VERBS, *(one.topic for one in [*told, *fields])]
+    known = [*PAGES, *front.VERBS, *(one.topic for one in [*told, *fields])]
     near = complaints.nearest(wanted, known)
     raise errors.InputError(f"there is no guide about {asked[:80]!r}", near or "lading help lists them")
 

@@ -1,6 +1,5 @@
 """The command `lading`: verbs loaded when they are used, one catch for all errors."""
 
-import errno
 import importlib
 import os
 import pwd
@@ -11,47 +10,13 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from lading import errors, loading
-from lading.cli import first_line, terminal
+from lading.cli import first_line, front, reporting, terminal
 
 if TYPE_CHECKING:  # loaded in `shell_complete`
     from click.shell_completion import CompletionItem
 
 VERBOSE = "lading.verbose"  # in click's meta: how often -v was given, before the verb and after it
-VERBS = {
-    "init": ("beginning", "Write a fleet file: host, user, registry; then check."),
-    "check": ("inspect", "Can lading work with each host? One table."),
-    "bundle": ("deploying", "Write what a deployment would upload, to look at."),
-    "plan": ("deploying", "Show what deploy would do; nothing is changed."),
-    "build": ("building", "Build a version's images from build:, and push them."),
-    "deploy": ("deploying", "Bring an app to a version on a destination: all hosts or none."),
-    "ship": ("building", "Build, push, deploy."),
-    "adopt": ("deploying", "Take over a running Compose project; no container is recreated."),
-    "restart": ("deploying", "New containers of the release that runs."),
-    "stop": ("deploying", "Stop an app or a service, by hand."),
-    "start": ("deploying", "Start what was stopped by hand, or is down by itself."),
-    "scale": ("deploying", "Run another number of containers, by hand."),
-    "rollback": ("deploying", "Go back to the previous or any kept release."),
-    "remove": ("deploying", "Remove an app from hosts; data only with --volumes."),
-    "resume": ("deploying", "Finish or undo what another run left open."),
-    "repair": ("deploying", "Write anew what lading keeps of an app on a host."),
-    "where": ("inspect", "Which version runs where, and in what state."),
-    "drift": ("inspect", "What differs from what was deployed; exit 1 if anything does."),
-    "history": ("history", "Who deployed what, when, with which result."),
-    "show": ("showing", "One deployment, event by event."),
-    "export": ("exporting", "A deployment as an Ansible playbook, as a Jenkinsfile."),
-    "logs": ("inspect", "The app's log lines of all hosts."),
-    "exec": ("attaching", "Run a command in a running container."),
-    "run": ("attaching", "Run a command in a container of its own, beside the app."),
-    "hosts": ("fleet_file", "List hosts; trust their keys; exclude a dead one."),
-    "config": ("fleet_file", "Allow what a fleet file that was found runs and reads."),
-    "ledger": ("history", "Verify or rebuild the ledger; move it."),
-    "help": ("guides", "A guide, here in the terminal: lading help TOPIC."),
-}
 NAMED = {"exec": "execute"}  # a verb whose function has another name, for Python's own has this one
-
-
-DAILY = ("plan", "deploy", "where", "drift", "logs", "exec", "restart", "rollback", "history")
-"""The verbs of a day, which `lading` alone shows."""
 
 
 class Noun(click.Group):
@@ -75,24 +40,21 @@ class Verbs(Noun):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The verbs, in the order of a deployment's life."""
-        return list(VERBS)
+        return list(front.VERBS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """The verb's command, or None for an unknown one."""
-        if name not in VERBS:
+        if name not in front.VERBS:
             return None
         with loading.later():  # no other verb's modules are needed
-            module = importlib.import_module(f"lading.cli.{VERBS[name][0]}")
+            module = importlib.import_module(f"lading.cli.{front.VERBS[name][0]}")
         loading.done()
         command: click.Command = getattr(module, NAMED.get(name, name))
         return command
 
     def overview(self, ctx: click.Context) -> str:
         """The verbs of a day, a line each."""
-        width = max(map(len, DAILY))
-        lines = [f"  lading {name:<{width}}  {VERBS[name][1]}" for name in DAILY]
-        more = ["A fleet file to begin with: lading init. All verbs: lading --help. Guides: lading help."]
-        return "\n".join([*lines, "", *more])
+        return front.overview()
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -103,16 +65,15 @@ class Verbs(Noun):
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
-        """The verbs that begin so, from VERBS, and the options."""
+        """The verbs that begin so, from `front`, and the options."""
         with loading.later():  # only Tab asks
             from click.shell_completion import CompletionItem
-        fitting = [CompletionItem(name, help=summary) for name, (_, summary) in VERBS.items() if name.startswith(incomplete)]
+        fitting = [CompletionItem(name, help=summary) for name, (_, summary) in front.VERBS.items() if name.startswith(incomplete)]
         return fitting + click.Command.shell_complete(self, ctx, incomplete)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The table of verbs, from VERBS."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in VERBS.items()])
+    def get_help(self, ctx: click.Context) -> str:
+        """The page that `entry` shows without click."""
+        return front.help_page(ctx.terminal_width or front.width_on(terminal.columns()))
 
 
 def _version(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:
@@ -127,17 +88,16 @@ def _verbose(ctx: click.Context, _param: click.Parameter, times: int) -> None:
     ctx.meta[VERBOSE] = times + ctx.meta.get(VERBOSE, 0)
 
 
-verbose_option = click.option("-v", "--verbose", count=True, expose_value=False, callback=_verbose,
-                              help="Tell each command sent to a host, and what programs there say, secrets masked, on stderr; -vv: with their scripts.")
+verbose_option = click.option("-v", "--verbose", count=True, expose_value=False, callback=_verbose, help=front.VERBOSE)
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--config", metavar="FILE", default="", help="The fleet file (else LADING_CONFIG, lading.yaml here or above).")
+@click.group(cls=Verbs, help=front.SUMMARY, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": front.WIDEST})
+@click.option("--config", metavar="FILE", default="", help=front.CONFIG)
 @verbose_option
-@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version.")
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help=front.VERSION)
 @click.pass_context
 def cli(ctx: click.Context, config: str) -> None:
-    """Ship Docker Compose apps to your own servers over SSH, and always know which version runs where."""
+    """All of lading: what is typed before the verb."""
     ctx.obj = config
 
 
@@ -156,9 +116,9 @@ def run(words: list[str]) -> int:
     as_json = "--json" in words
     try:
         code = cli.main(args=words, prog_name="lading", standalone_mode=False)
-        return _shown(code if isinstance(code, int) else 0)
+        return reporting.exit_code(code if isinstance(code, int) else 0)
     except errors.LadingError as wrong:
-        report(wrong, as_json)
+        reporting.report(wrong, as_json)
         return wrong.exit_code
     except click.exceptions.Abort:
         terminal.err("stopped")
@@ -166,13 +126,13 @@ def run(words: list[str]) -> int:
     except SystemExit as done:  # click's way out after completion
         return done.code if isinstance(done.code, int) else 0
     except click.ClickException as wrong:
-        report(_misspelt(wrong, words), as_json)
+        reporting.report(_misspelt(wrong, words), as_json)
         return 2
 
 
 def _misspelt(wrong: click.ClickException, words: list[str]) -> errors.InputError:
     """What click says of a command line, with the word that was meant, as far as anybody can say, or the usage."""
-    verb = next((word for word in words if word in VERBS), "")
+    verb = next((word for word in words if word in front.VERBS), "")
     usage = f"lading {verb} --help" if verb else "lading --help"  # of an option without its value click knows no verb
     if isinstance(wrong, click.UsageError) and wrong.ctx:
         usage = wrong.ctx.get_usage()
@@ -189,17 +149,8 @@ def _meant(wrong: click.exceptions.NoSuchCommand | click.exceptions.NoSuchOption
     if isinstance(wrong, click.exceptions.NoSuchOption):
         return spelling.nearest(wrong.option_name, wrong.possibilities or ())
     if wrong.ctx is None or isinstance(wrong.ctx.command, Verbs):
-        return spelling.meant_verb(wrong.command_name, VERBS)
+        return spelling.meant_verb(wrong.command_name, front.VERBS)
     return spelling.nearest(wrong.command_name, wrong.possibilities or ())
-
-
-def _shown(code: int) -> int:
-    """The exit code, or 1 if all was well but the result could not be written; a reader who has enough, or is gone, is no fault."""
-    lost = terminal.lost_result()
-    if code or lost is None or lost.errno in (errno.EPIPE, errno.EIO):
-        return code
-    report(errors.LadingError(f"the result cannot be written to stdout: {lost.strerror}", "the command itself ended well"), as_json=False)
-    return 1
 
 
 def _name_account() -> None:
@@ -218,19 +169,3 @@ def _find_home() -> None:
         os.environ["HOME"] = pwd.getpwuid(os.getuid()).pw_dir or "/"
     except KeyError:
         os.environ["HOME"] = "/"
-
-
-def report(wrong: errors.LadingError, as_json: bool) -> None:
-    """Say what is wrong, where, and what to type next: one JSON document on stdout, or text on stderr."""
-    if as_json:
-        terminal.document("error", {"error": wrong.as_json()})
-        return
-    place = ", ".join(filter(None, [
-        wrong.file + (f":{wrong.line}" if wrong.line else ""), f"host {wrong.host}" if wrong.host else "",
-        f"step {wrong.step}" if wrong.step else "",
-    ]))
-    terminal.err(f"error: {wrong.message}")
-    if place:
-        terminal.err(f"   at: {place}")
-    if wrong.hint:
-        terminal.err(f" hint: {wrong.hint}")

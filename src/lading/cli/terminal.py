@@ -22,8 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import click
-
+from lading import loading
 from lading.cli import documents, layout
 
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
@@ -77,10 +76,16 @@ def width(*, error: bool = False) -> int:
         return 80
 
 
+def columns() -> int:
+    """How wide a page on stdout is laid out; without a terminal as COLUMNS says, or as on one of 80."""
+    told = os.environ.get("COLUMNS", "")
+    return width() or (int(told) if told.isdigit() and int(told) else 80)
+
+
 def out(text: str) -> None:
     """A line of the result, on stdout; on a terminal broken between words."""
     shown()
-    click.echo(_fitted(one_line(text), width()))
+    _write(_fitted(one_line(text), width()) + "\n")
 
 
 def err(text: str) -> None:
@@ -88,7 +93,14 @@ def err(text: str) -> None:
     shown()
     wide = width(error=True)
     lines = clean(text).replace("\n", "\n        ").split("\n")
-    click.echo("\n".join(_fitted(line, wide) for line in lines), err=True)
+    _write("".join(f"{_fitted(line, wide)}\n" for line in lines), error=True)
+
+
+def _write(text: str, *, error: bool = False) -> None:
+    """At once, whoever reads it."""
+    stream = sys.stderr if error else sys.stdout
+    stream.write(text)
+    stream.flush()
 
 
 def _fitted(line: str, wide: int) -> str:
@@ -102,13 +114,14 @@ def _fitted(line: str, wide: int) -> str:
 
 def raw(text: str) -> None:
     """Lines that another program is to read, on stdout: they are JSON, of one line each."""
-    click.echo("".join(f"{escaped(line)}\n" for line in text.removesuffix("\n").split("\n")), nl=False)
+    _write("".join(f"{escaped(line)}\n" for line in text.removesuffix("\n").split("\n")))
 
 
 def document(name: str, value: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
     """The one JSON document of `--json`, with its version; *name*: that of its schema."""
     whole = documents.versioned(name, value)
-    click.echo("\n".join(map(escaped, json.dumps(whole, ensure_ascii=False, indent=1).split("\n"))))
+    lines = json.dumps(whole, ensure_ascii=False, indent=1).split("\n")
+    _write("".join(f"{escaped(line)}\n" for line in lines))
 
 
 def escaped(text: str) -> str:
@@ -123,7 +136,7 @@ def confirm(question: str) -> bool:
     with _signals() as heard:  # from before the question is seen
         while True:
             shown()
-            click.echo(f"{one_line(question)} [y/N]: ", nl=False, err=True)
+            _write(f"{one_line(question)} [y/N]: ", error=True)
             answer = _answer(heard)
             if answer is None:
                 err("")
@@ -163,6 +176,9 @@ def _answer(heard: int) -> str | None:
 
 def prompt(question: str, default: str | None) -> str:
     """Ask for a text on the terminal, on stderr."""
+    with loading.later():  # help is shown without click, most of whose start it would be
+        import click
+
     return str(click.prompt(one_line(question), default=default, show_default=bool(default), err=True))
 
 

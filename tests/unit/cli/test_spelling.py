@@ -2,7 +2,7 @@
 
 import pytest
 
-from lading.cli import main, spelling
+from lading.cli import front, spelling
 
 
 @pytest.mark.parametrize(("word", "meant"), [
@@ -12,14 +12,14 @@ from lading.cli import main, spelling
     ("log", "logs"), ("ru", "run"), ("resart", "restart"), ("xyz", ""), ("employ", "deploy"), ("destory", "remove"), ("us", ""), ("d" * 5000, ""), ("", ""),
 ])
 def test_the_verb_that_was_meant(word: str, meant: str) -> None:
-    assert spelling.meant_verb(word, main.VERBS) == meant
+    assert spelling.meant_verb(word, front.VERBS) == meant
 
 
 def test_all_other_words_mean_verbs_that_there_are_and_are_none() -> None:
-    assert set(spelling.OTHERWISE) <= set(main.VERBS)
+    assert set(spelling.OTHERWISE) <= set(front.VERBS)
     words = " ".join(spelling.OTHERWISE.values()).split()
     assert len(words) == len(set(words))
-    assert not set(words) & set(main.VERBS)
+    assert not set(words) & set(front.VERBS)
 
 
 @pytest.mark.parametrize(("word", "meant"), [("--jsn", "--json"), ("--verson", "--version"), ("--yse", "--yes"), ("--volume", "--volumes"), ("--nope", "")])
