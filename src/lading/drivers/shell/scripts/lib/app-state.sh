@@ -237,12 +237,12 @@ is_app() {
     esac
 }
 
-# list_file WORD PATH [MORE]: a line of the list; what is there and no file is told as empty
+# list_file WORD PATH [MORE]: a line of the list, in entries; what is there and no file is told as empty
 list_file() {
     if [ -f "$2" ]; then
-        printf '%s\t%s%s\n' "$1" "$2" "${3:-}"
+        entries=$entries$1$tab$2${3:-}$newline
     elif [ -e "$2" ]; then
-        printf '%s\t/dev/null%s\n' "$1" "${3:-}"
+        entries=$entries$1$tab/dev/null${3:-}$newline
     fi
 }
 
@@ -258,18 +258,19 @@ list_releases() {
         list_file "file${tab}release:$1:$name" "$path" "$tab$name"
         [ "$RELEASES" = kept ] || continue
         list_file "file${tab}deployed:$1:$name" "$folder/deployed.json" "$tab$name"
-        [ -e "$folder/deployed.json" ] || printf 'bare\n'
+        [ -e "$folder/deployed.json" ] || entries=${entries}bare$newline
     done
 }
 
-# list_contents APP…: for contents_program
+# list_contents APP…: for contents_program; an app at a time, since every write wakes who reads
 list_contents() {
     for app in "$@"; do
-        printf 'app\t%s\n' "$app"
+        entries=app$tab$app$newline
         list_file current "$app/current"
         list_file lease "$app/lease"
         list_file journal "$app/journal"
         list_releases "$app"
+        printf %s "$entries"
     done
     printf '%s\n' "$REACH" | while read -r app deployment; do
         [ -z "$deployment" ] || printf 'since\t%s\t%s\n' "$app" "$deployment"
@@ -307,13 +308,15 @@ tell_contents() {
 # another file: containers may write some of these folders, and neither find nor BusyBox escapes it.
 tell_sums() {
     summed='' roots=''
-    while read -r app folder; do
+    # shellcheck disable=SC2046 # names of apps and releases
+    set -- $(printf '%s\n' "$@" | awk "$current_program")
+    while [ $# -ge 2 ]; do
+        app=$1 folder=$2
+        shift 2
         [ -d "$app/releases/$folder" ] || folder=$(printf %.12s "$folder")
-        { [ -n "$folder" ] && [ -d "$app/releases/$folder" ]; } || continue
+        [ -d "$app/releases/$folder" ] || continue
         summed="$summed$app $folder$newline" roots="$roots $app/releases/$folder/files $app/objects"
-    done <<FOLDERS
-$(printf '%s\n' "$@" | awk "$current_program")
-FOLDERS
+    done
     [ -n "$roots" ] || return 0
     # shellcheck disable=SC2086 # names of apps and releases
     find $roots ! -path "*$newline*" \( -type f -exec sha256sum {} + -o -type l -print \) 2>/dev/null |

@@ -4,7 +4,7 @@
 end_with_stdin() {
     exec 3<&0
     (
-        cat <&3
+        while read -r _; do :; done <&3
         kill -TERM 0
     ) 9>&- >/dev/null 2>&1 &
     watcher=$!

@@ -88,5 +88,5 @@ look() {
         [ "$ENGINE" = 1 ] || tell_containers
         tell_marks
         [ "$VOLUMES" = 0 ] || tell_volumes
-    } | dd obs=65536 2>/dev/null
+    } | dd ibs=65536 obs=65536 2>/dev/null
 }
