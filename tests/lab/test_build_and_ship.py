@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from app_client import EXAMPLE, App
 from lab_client import Lab
+from test_interrupted import running
 
 from labkit import host as builder
 from labkit import state, topology
@@ -185,3 +186,16 @@ def test_a_commit_that_is_not_here(shop: Repository) -> None:  # R32
     refused = shop.lading("plan", "--version", "1.0.0", "--to", "web1", "--json", "--require-matching-source")
     assert refused.returncode == 2
     assert "git fetch" in json.loads(refused.stdout)["error"]["hint"]
+
+
+def test_ship_waits_for_who_deploys_already(shop: Repository) -> None:
+    first = shop.lading("ship", "--version", "1.0.0", "--to", "web1", "--yes", env=shop.docker)
+    assert first.returncode == 0, first.stderr
+    restart = ("restart", shop.name, "--to", "web1", "--yes")
+    with running(shop, *restart, until="web1       roll begins") as holder:
+        second = shop.lading(
+            "ship", "--version", "1.1.0", "--to", "web1", "--yes", "--wait", "3m", env=shop.docker)
+        holder.communicate(timeout=60)
+    assert (holder.returncode, second.returncode) == (0, 0), second.stderr
+    assert "waiting, at most 180 s" in second.stderr
+    assert {row["version"] for row in shop.where("--to", "web1") if row["service"] == "web"} == {"1.1.0"}

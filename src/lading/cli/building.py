@@ -66,10 +66,13 @@ def build(config: str, /, push: bool, as_json: bool, source: str, overwrite: boo
 @options.json_option
 @options.reason_option
 @options.take_option
+@options.wait_option
 @options.verbose_option
 @click.option("--take-over", is_flag=True, help="The app belongs to this source and destination from now on.")
 @click.pass_obj
-def ship(config: str, /, yes: bool, as_json: bool, source: str, overwrite: bool, **words: Any) -> int:
+def ship(
+    config: str, /, yes: bool, as_json: bool, source: str, overwrite: bool, patience: float, **words: Any
+) -> int:
     """Build a version, push it, and deploy exactly the digests that were pushed."""
     prompts.must_answer(yes)
     request = deploying.asked(**words)
@@ -90,7 +93,8 @@ def ship(config: str, /, yes: bool, as_json: bool, source: str, overwrite: bool,
 
     question = "Deploy {plan.app} {plan.version} to {plan.destination} ({hosts} hosts)?"
     return deploying.change(
-        config, request.directory, prompts.Answer(yes), as_json, question, build_and_deploy, busy=building.is_set, more=more)
+        config, request.directory, prompts.Answer(yes), as_json, question, build_and_deploy,
+        patience=patience, busy=building.is_set, more=more)
 
 
 def _say(text: str) -> None:
