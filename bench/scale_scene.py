@@ -1,7 +1,7 @@
 """The scene of `make bench-scale`: loopback addresses as hosts, behind one sshd in a network namespace of its own.
 
 Every address has a home of its own, so that state folders, leases, journals and releases are real for each host; only
-`docker` is a stub (bench/scale/docker). Servers and variants have control groups of their own on the same machine.
+the engines and Compose are stubs (bench/scale/engine.c, docker.c). Servers and variants have control groups of their own on the same machine.
 """
 
 import contextlib
@@ -28,7 +28,9 @@ START = """set -e
 ip link set lo up
 mount -t tmpfs tmpfs /var/lib
 mount --bind "$SCENE/passwd" /etc/passwd
-mkdir -p /run/sshd
+mount -t tmpfs tmpfs /run
+mkdir /run/sshd
+"$SCENE/bin/engine" "$SCENE" /run/docker.sock &
 "$SCENE/python" "$SCENE/bin/registry.py" 5000 &
 /usr/sbin/sshd -f "$SCENE/sshd_config" -E "$SCENE/sshd.log"
 exec sleep infinity
@@ -84,10 +86,13 @@ class Scene:
         for name in ("bin", "hosts", "kept", "project", "controller", "ansible"):
             (self.folder / name).mkdir()
         for number in range(1, max(self.numbers) + 1):
-            (self.folder / "hosts" / address(number)).mkdir()
+            plugins = self.folder / "hosts" / address(number) / ".docker/cli-plugins"
+            plugins.mkdir(parents=True)
+            (plugins / "docker-compose").symlink_to(self.folder / "bin/docker")
         for name in ("login", "compose.py", "registry.py", "look.py"):
             shutil.copy(BENCH / "scale" / name, self.folder / "bin")
-        process.run("cc", "-O1", "-static", "-o", str(self.folder / "bin/docker"), str(BENCH / "scale/docker.c"))
+        for name in ("docker", "engine"):
+            process.run("cc", "-O1", "-static", "-o", str(self.folder / "bin" / name), str(BENCH / f"scale/{name}.c"))
         (self.folder / "python").symlink_to(Path(sys.executable).resolve())
         self._keys()
         self._files()

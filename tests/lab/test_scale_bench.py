@@ -1,4 +1,7 @@
-"""`make bench-scale`, made small: its stub of Docker answers all that lading asks, and every run counts."""
+"""`make bench-scale`, made small: its stubs of the engine and of Compose answer all that lading asks, and every run counts.
+
+The stub of docker's client does not know what lading asks engines themselves: it is red where lading falls back to it.
+"""
 
 import json
 import os
