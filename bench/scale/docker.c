@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -65,24 +66,30 @@ static int unknown(void)
     return 64;
 }
 
+// What the real Compose says, for all hosts once: whoever comes meanwhile waits, for so many at once would be most of the load
+static void ask_compose(const char *kept, const char *containers, char **words)
+{
+    char held[SIZE];
+    snprintf(held, SIZE, "%s.lock", kept);
+    int file = open(held, O_CREAT | O_WRONLY | O_CLOEXEC, 0644), status = 0;
+    flock(file, LOCK_EX);
+    if (access(containers, R_OK) != 0 && !fork()) {
+        char *argv[256] = {strdup(join(scene, "python")), strdup(join(scene, "bin/compose.py")), strdup(kept)};
+        for (int at = 0; at < 250 && words[at]; at++) argv[at + 3] = words[at];
+        execv(argv[0], argv);
+        _exit(1);
+    }
+    while (wait(&status) > 0);
+    close(file);
+}
+
 static int compose(char **words)
 {
     const char *release = cut(all, "/releases/", "/"), *kept = join(join(scene, "kept"), release);
-    char config[SIZE], containers[SIZE], asked[SIZE];
+    char config[SIZE], containers[SIZE];
     snprintf(config, SIZE, "%s.config", kept);
     snprintf(containers, SIZE, "%s.containers", kept);
-    if (access(containers, R_OK) != 0) {
-        snprintf(asked, SIZE, "%s", kept);
-        words[-1] = asked;
-        if (!fork()) {
-            char *python = strdup(join(scene, "python")), *program = strdup(join(scene, "bin/compose.py"));
-            char *argv[256] = {python, program};
-            for (int at = 0; at < 250 && words[at - 1]; at++) argv[at + 2] = words[at - 1];
-            execv(python, argv);
-        }
-        int status = 0;
-        while (wait(&status) > 0);
-    }
+    if (access(containers, R_OK) != 0) ask_compose(kept, containers, words);
     if (has(" up -d ")) {
         mkdir(join(home, "containers"), 0755);
         store(join(join(home, "containers"), cut(all, "compose -p ", " ")), content(containers));
