@@ -72,6 +72,12 @@ def fleet_file(numbers: Sequence[int]) -> str:
             "{username: ci, password: {env: REG_PASSWORD}, insecure: true}\n")
 
 
+def compose_file() -> str:
+    """The app's, without ports: the apps of 50 and of 1,000 hosts run side by side on the first 50."""
+    lines = (BENCH / "app/docker-compose.yml").read_text().replace("registry.lab:5000", REGISTRY).splitlines(keepends=True)
+    return "".join(line for line in lines if "ports:" not in line)
+
+
 class Scene:
     """Running servers, and what the variants are given."""
 
@@ -128,7 +134,7 @@ class Scene:
             "sshd_config": SSHD.format(scene=self.folder), "ssh_config": SSH.format(scene=self.folder),
             "password": self.password + "\n", "lading.yaml": fleet_file(self.numbers),
             "passwd": f"root:x:0:0:root:/:{self.folder}/bin/login\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\nsshd:x:101:65534::/run/sshd:/usr/sbin/nologin\n",
-            "project/docker-compose.yml": (BENCH / "app/docker-compose.yml").read_text().replace("registry.lab:5000", REGISTRY),
+            "project/docker-compose.yml": compose_file(),
             "inventory": "".join(f"[n{size}]\n" + "".join(f"h{n} ansible_host={address(n)}\n" for n in range(1, size + 1))
                                  for size in self.numbers),
         }
