@@ -31,10 +31,10 @@ test: lint unit
 	$(BIN)/python -m pytest -n $(LANES) --dist loadfile --durations 25 --durations-min 10 --ignore tests/unit --ignore tests/test_architecture.py $(addprefix --ignore ,$(APART))
 
 # What make test tries in part or not at all: all hostile repositories under strace; in the lab, versions of Compose on three
-# engines, all projects beside plain Compose, every case of each test, what Docker itself does, and the bench's own test
+# engines, all projects beside plain Compose, every case of each test, and what Docker itself does
 BROAD := tests/contract/test_hostile_repositories.py $(addprefix tests/lab/test_,$(addsuffix .py,adopt compose_versions \
 	contradictions going_back interrupted jenkins least_privilege newer_engine plan_is_truth projects rollout secrets ssh_ways))
-APART := tests/lab/test_facts.py tests/lab/test_scale_bench.py
+APART := tests/lab/test_facts.py
 
 corpus: setup
 	CORPUS=all $(BIN)/python -m pytest -n $(LANES) --dist loadfile $(BROAD) $(APART)

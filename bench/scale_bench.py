@@ -60,7 +60,7 @@ class Bench:
         twice = self.scene.run([sys.executable, str(self.scene.folder / "bin/look.py"), app, f"n{size}"], {}, LIMIT)
         try:
             states, found = [row["state"] for row in json.loads(whole.output)], json.loads(twice.output)
-        except ValueError:
+        except (ValueError, TypeError):  # what went wrong, in place of rows
             states, found = [], {}
         if not states == found.get("states cold") == found.get("states open") == ["healthy"] * size:
             self.wrong.append(f"where over {size} hosts: {(whole.errors + twice.errors).strip()[-300:] or 'not all are healthy'}")

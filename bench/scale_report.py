@@ -219,7 +219,9 @@ def method(found: Mapping[str, Any]) -> str:
     return f"""### How it was measured
 - The variants: {"; ".join(f"**{v.name}**: {v.what}" for v in VARIANTS)}.
 - Hosts are addresses of 127.0.0.0/8 in a network namespace of the bench's own, behind one sshd (MaxSessions as it comes). The address that was called chooses the home folder, so state folder, lease,
-  journal and releases are each host's own. `docker` is [a stub](../bench/scale/docker.c) that answers after 50 ms; what the real Compose makes of a release is asked of it once and kept. The registry has one
+  journal and releases are each host's own. [One program](../bench/scale/engine.c) is the engine of all hosts, at `/var/run/docker.sock`: it knows from the connection by which sshd forwards a stream which host is asked,
+  and answers at once, but a pull after 50 ms. `docker` and Compose's plug-in are [a stub](../bench/scale/docker.c) that answers after 50 ms; what the real Compose makes of a release is asked of it once and kept. The stub
+  does not know what lading asks engines themselves, so a run in which lading falls back to docker's client is a wrong one. The registry has one
   manifest for each tag. No host has the image at the start, so every run logs in and pulls.
 - {found['repeat']} rounds were asked for, and the column "runs" says how many were made; each round runs every variant once for each number of hosts, in random order. lading's first deployment of an app, which leaves nothing to upgrade, is not counted.
 - A run counts if the variant says so and the hosts agree: for lading, every host succeeded, its journal ends with a commit and `ended` well, `current` and container are of the version, the lease is free. Wrong runs: {wrong}

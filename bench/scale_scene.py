@@ -1,7 +1,7 @@
 """The scene of `make bench-scale`: loopback addresses as hosts, behind one sshd in a network namespace of its own.
 
 Every address has a home of its own, so that state folders, leases, journals and releases are real for each host; only
-`docker` is a stub (bench/scale/docker). Servers and variants have control groups of their own on the same machine.
+the engines and Compose are stubs (bench/scale/engine.c, docker.c). Servers and variants have control groups of their own on the same machine.
 """
 
 import contextlib
@@ -28,7 +28,9 @@ START = """set -e
 ip link set lo up
 mount -t tmpfs tmpfs /var/lib
 mount --bind "$SCENE/passwd" /etc/passwd
-mkdir -p /run/sshd
+mount -t tmpfs tmpfs /run
+mkdir /run/sshd
+"$SCENE/bin/engine" "$SCENE" /run/docker.sock &
 "$SCENE/python" "$SCENE/bin/registry.py" 5000 &
 /usr/sbin/sshd -f "$SCENE/sshd_config" -E "$SCENE/sshd.log"
 exec sleep infinity
@@ -70,6 +72,12 @@ def fleet_file(numbers: Sequence[int]) -> str:
             "{username: ci, password: {env: REG_PASSWORD}, insecure: true}\n")
 
 
+def compose_file() -> str:
+    """The app's, without ports: the apps of 50 and of 1,000 hosts run side by side on the first 50."""
+    lines = (BENCH / "app/docker-compose.yml").read_text().replace("registry.lab:5000", REGISTRY).splitlines(keepends=True)
+    return "".join(line for line in lines if "ports:" not in line)
+
+
 class Scene:
     """Running servers, and what the variants are given."""
 
@@ -84,10 +92,13 @@ class Scene:
         for name in ("bin", "hosts", "kept", "project", "controller", "ansible"):
             (self.folder / name).mkdir()
         for number in range(1, max(self.numbers) + 1):
-            (self.folder / "hosts" / address(number)).mkdir()
+            plugins = self.folder / "hosts" / address(number) / ".docker/cli-plugins"
+            plugins.mkdir(parents=True)
+            (plugins / "docker-compose").symlink_to(self.folder / "bin/docker")
         for name in ("login", "compose.py", "registry.py", "look.py"):
             shutil.copy(BENCH / "scale" / name, self.folder / "bin")
-        process.run("cc", "-O1", "-static", "-o", str(self.folder / "bin/docker"), str(BENCH / "scale/docker.c"))
+        for name in ("docker", "engine"):
+            process.run("cc", "-O1", "-static", "-o", str(self.folder / "bin" / name), str(BENCH / f"scale/{name}.c"))
         (self.folder / "python").symlink_to(Path(sys.executable).resolve())
         self._keys()
         self._files()
@@ -123,7 +134,7 @@ class Scene:
             "sshd_config": SSHD.format(scene=self.folder), "ssh_config": SSH.format(scene=self.folder),
             "password": self.password + "\n", "lading.yaml": fleet_file(self.numbers),
             "passwd": f"root:x:0:0:root:/:{self.folder}/bin/login\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\nsshd:x:101:65534::/run/sshd:/usr/sbin/nologin\n",
-            "project/docker-compose.yml": (BENCH / "app/docker-compose.yml").read_text().replace("registry.lab:5000", REGISTRY),
+            "project/docker-compose.yml": compose_file(),
             "inventory": "".join(f"[n{size}]\n" + "".join(f"h{n} ansible_host={address(n)}\n" for n in range(1, size + 1))
                                  for size in self.numbers),
         }

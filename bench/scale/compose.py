@@ -1,4 +1,4 @@
-"""What the real Compose says of a release that the stub `docker` is asked about: its config, and containers made of it."""
+"""What the real Compose says of a release that the stub of Compose is asked about: its config, and containers made of it."""
 
 import hashlib
 import json
@@ -12,27 +12,45 @@ from typing import Any
 LABEL = "com.docker.compose"
 
 
-def container(project: str, name: str, service: dict[str, Any]) -> dict[str, Any]:
-    """A healthy container of a service, as `docker container inspect` shows it with the format of drivers/shell/observation.py."""
-    networks = [f"{project}_{key}" for key in service.get("networks", {})]
+def container(project: str, name: str, service: dict[str, Any]) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """A healthy container of a service: its id, and how Docker's API lists and inspects it."""
+    networks = {f"{project}_{key}": {"NetworkID": f"{project}_{key}"} for key in service.get("networks", {})}
     labels = {**service["labels"], f"{LABEL}.project": project, f"{LABEL}.service": name, f"{LABEL}.container-number": "1"}
-    ports = {f"{p['target']}/tcp": [{"HostIp": "", "HostPort": str(p["published"])}] for p in service.get("ports", [])}
-    return {
-        "id": hashlib.sha256(f"{project} {service['labels']}".encode()).hexdigest(), "name": f"/{project}-{name}-1",
-        "image": service["image"], "image_id": "sha256:" + "0" * 64, "labels": labels,
-        "state": {"Status": "running", "StartedAt": "2026-01-01T00:00:00Z", "Health": {"Status": "healthy"}}, "restarts": 0,
-        "networks": {key: {"NetworkID": key} for key in networks}, "mounts": [], "ports": ports,
+    ports = [(port["target"], int(port["published"])) for port in service.get("ports", [])]
+    bindings = {f"{inside}/tcp": [{"HostIp": "", "HostPort": str(outside)}] for inside, outside in ports}
+    id, called = hashlib.sha256(f"{project} {service['labels']}".encode()).hexdigest(), f"/{project}-{name}-1"
+    image = "sha256:" + "0" * 64
+    listed = {
+        "Id": id, "Names": [called], "Image": service["image"], "ImageID": image, "Labels": labels, "State": "running",
+        "Ports": [{"IP": "0.0.0.0", "PrivatePort": inside, "PublicPort": outside, "Type": "tcp"} for inside, outside in ports],
+        "NetworkSettings": {"Networks": networks}, "Mounts": [],
     }
+    inspected = {
+        "Id": id, "Name": called, "Image": image, "Created": "2026-01-01T00:00:00Z", "RestartCount": 0, "Mounts": [],
+        "State": {"Status": "running", "StartedAt": "2026-01-01T00:00:00Z", "Health": {"Status": "healthy"}},
+        "Config": {"Image": service["image"], "Labels": labels}, "NetworkSettings": {"Networks": networks},
+        "HostConfig": {"VolumesFrom": None, "NetworkMode": next(iter(networks), ""), "IpcMode": "private", "PidMode": "", "PortBindings": bindings},
+    }
+    return id, listed, inspected
+
+
+def line(project: str, name: str, service: dict[str, Any]) -> str:
+    """A container as engine.c reads it."""
+    id, *forms = container(project, name, service)
+    return "\t".join([id, *(json.dumps(form, separators=(",", ":")) for form in forms)]) + "\n"
 
 
 def main(kept: Path, words: list[str]) -> None:
-    """Ask, and keep: KEPT.config with @DIR@ for the app's folder, KEPT.containers as lines of JSON."""
+    """Ask, and keep: KEPT.config with @DIR@ for the app's folder, KEPT.containers, a line each."""
     real = shutil.which("docker", path=os.environ["PATH"].partition(":")[2]) or "docker"
     asked = [real, *words[: words.index("config") if "config" in words else words.index("up")], "config"]
-    plain = subprocess.run([*asked, "--no-path-resolution"], check=True, capture_output=True, text=True).stdout
-    told = json.loads(subprocess.run([*asked, "--format", "json"], check=True, capture_output=True, text=True).stdout)
-    lines = "".join(json.dumps(container(told["name"], name, service), separators=(",", ":")) + "\n"
-                    for name, service in told["services"].items())
+    environment = {**os.environ, "DOCKER_CONFIG": "/nonexistent"}  # the host's own leads back to the stub
+    plain, told = (
+        subprocess.run([*asked, *how], check=True, capture_output=True, text=True, env=environment).stdout
+        for how in (["--no-path-resolution"], ["--format", "json"])
+    )
+    project = json.loads(told)
+    lines = "".join(line(project["name"], name, service) for name, service in project["services"].items())
     for ending, text in (("config", plain.replace(os.environ["LADING_DIR"], "@DIR@")), ("containers", lines)):
         new = Path(f"{kept}.{ending}.{os.getpid()}")
         new.write_text(text)

@@ -1,20 +1,22 @@
-// Stands for `docker` on a simulated host: every call that lading, the raw script and the playbook make, after 50 ms.
-// A host's engine is its folder: images/ (what was pulled) and containers/PROJECT (lines as of `docker inspect`). What only
-// the real Compose can say is asked of it once for each release (compose.py) and kept; a call that is not known is noted.
+// Stands on a simulated host for `docker` and, under the name docker-compose, for Compose's plug-in: answers after 50 ms.
+// A host's engine is its folder: images/ (what was pulled), volumes/ and containers/PROJECT (see engine.c). What only the real
+// Compose can say is asked of it once for each release (compose.py) and kept. A call that is not known is noted and fails the
+// run: so are all of lading's for which it should ask the engine itself, or the plug-in.
 // In C, because a thousand hosts share the machine with the controller, and a shell takes six times the CPU.
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define SIZE 4096
 #define LINES 65536
-static char scene[SIZE], all[LINES], project[256];
+static char scene[SIZE], all[LINES];
 static const char *home;
+static int is_plugin;
 
 static const char *join(const char *folder, const char *name)
 {
@@ -56,34 +58,6 @@ static const char *cut(const char *line, const char *before, const char *after)
     return out;
 }
 
-// Every container of the project, or of all; `show` prints one line of JSON as it is wanted
-static void each(void (*show)(const char *line))
-{
-    struct dirent *entry;
-    DIR *folder = opendir(join(home, "containers"));
-    while (folder && (entry = readdir(folder)))
-        if (entry->d_name[0] != '.' && (!*project || !strcmp(project, entry->d_name)))
-            for (char *rest, *line = strtok_r(content(join(join(home, "containers"), entry->d_name)), "\n", &rest); line;
-                 line = strtok_r(NULL, "\n", &rest))
-                show(line);
-}
-
-static void id(const char *line) { puts(cut(line, "{\"id\":\"", "\"")); }
-static void state(const char *line) { printf("%s %s running\n", cut(line, "{\"id\":\"", "\""), cut(line, "\"name\":\"/", "\"")); }
-static void nets(const char *line)
-{
-    const char *owner = cut(line, "compose.project\":\"", "\"");
-    printf("c=%s %s %s\n", cut(line, "{\"id\":\"", "\""), owner, cut(line, "lading.app\":\"", "\""));
-    printf("port=%s \nnet=%s %s %s\n", owner, cut(line, "\"name\":\"/", "\""), cut(line, "\"networks\":{\"", "\""), owner);
-}
-static void there(const char *line) { printf("there=%s\n", cut(line, "\"networks\":{\"", "\"")); }
-static void expected(const char *line)
-{
-    if (!has(cut(line, "{\"id\":\"", "\""))) return;
-    printf("= %s running 0 0 healthy\n%s\n", cut(line, "{\"id\":\"", "\""), line);
-}
-static void inspected(const char *line) { if (has(cut(line, "{\"id\":\"", "\""))) puts(line); }
-
 static int unknown(void)
 {
     FILE *file = fopen(join(scene, "unknown"), "a");
@@ -92,24 +66,30 @@ static int unknown(void)
     return 64;
 }
 
+// What the real Compose says, for all hosts once: whoever comes meanwhile waits, for so many at once would be most of the load
+static void ask_compose(const char *kept, const char *containers, char **words)
+{
+    char held[SIZE];
+    snprintf(held, SIZE, "%s.lock", kept);
+    int file = open(held, O_CREAT | O_WRONLY | O_CLOEXEC, 0644), status = 0;
+    flock(file, LOCK_EX);
+    if (access(containers, R_OK) != 0 && !fork()) {
+        char *argv[256] = {strdup(join(scene, "python")), strdup(join(scene, "bin/compose.py")), strdup(kept)};
+        for (int at = 0; at < 250 && words[at]; at++) argv[at + 3] = words[at];
+        execv(argv[0], argv);
+        _exit(1);
+    }
+    while (wait(&status) > 0);
+    close(file);
+}
+
 static int compose(char **words)
 {
     const char *release = cut(all, "/releases/", "/"), *kept = join(join(scene, "kept"), release);
-    char config[SIZE], containers[SIZE], asked[SIZE];
+    char config[SIZE], containers[SIZE];
     snprintf(config, SIZE, "%s.config", kept);
     snprintf(containers, SIZE, "%s.containers", kept);
-    if (access(containers, R_OK) != 0) {
-        snprintf(asked, SIZE, "%s", kept);
-        words[-1] = asked;
-        if (!fork()) {
-            char *python = strdup(join(scene, "python")), *program = strdup(join(scene, "bin/compose.py"));
-            char *argv[256] = {python, program};
-            for (int at = 0; at < 250 && words[at - 1]; at++) argv[at + 2] = words[at - 1];
-            execv(python, argv);
-        }
-        int status = 0;
-        while (wait(&status) > 0);
-    }
+    if (access(containers, R_OK) != 0) ask_compose(kept, containers, words);
     if (has(" up -d ")) {
         mkdir(join(home, "containers"), 0755);
         store(join(join(home, "containers"), cut(all, "compose -p ", " ")), content(containers));
@@ -141,29 +121,20 @@ static int volume(const char *name)
 
 static int answer(char **words, const char *last)
 {
-    const char *digest = strstr(last, "@sha256:");
-    const char *image = join(join(home, "images"), digest ? digest + 8 : "none");
-    if (begins("info "))
+    if (begins("compose ") && has("/compose.overlay.yaml")) return is_plugin ? compose(words) : unknown();
+    if (is_plugin && begins("compose version ")) { puts("2.40.3"); return 0; }
+    if (is_plugin) return unknown();
+    // The first script of a call must know the engine, after which a user's own state folder is called
+    if (begins("info ")) {
         printf("engine=20.10.24\nid=%s\narch=x86_64\nctx=default\nplugin=2.40.3\nroot=%s\n", strrchr(home, '/') + 1, home);
-    else if (begins("ps ") && has("oneoff")) return 0;
-    else if (begins("ps ") && has("net=")) each(nets);
-    else if (begins("network ls ")) { puts("there=bridge\nthere=host\nthere=none"); each(there); }
-    else if (begins("volume ls ")) return 0;
-    else if (begins("volume create ") || begins("volume inspect -f ")) return volume(last);
-    else if (begins("events ")) pause();
-    else if (begins("ps -a --no-trunc ")) each(state);
-    else if (begins("ps -aq ")) each(id);
-    else if (begins("container inspect --format {{if and ")) { *project = 0; each(expected); }
-    else if (begins("container inspect --format ")) { *project = 0; each(inspected); }
-    else if (begins("image inspect ")) return access(image, F_OK) ? 1 : 0;
-    else if (begins("image rm ") || begins("tag ")) return 0;
-    else if (has("login -u ")) {
+        return 0;
+    }
+    if (begins("volume create ") || begins("volume inspect -f ")) return volume(last);
+    if (begins("login -u ")) {
         char given[256] = "", wanted[256];
         snprintf(wanted, sizeof wanted, "%.*s", (int)strcspn(content(join(scene, "password")), "\n"), content(join(scene, "password")));
         if (!fgets(given, sizeof given, stdin) || strncmp(given, wanted, strlen(wanted))) { fprintf(stderr, "unauthorized: %s\n", last); return 1; }
     }
-    else if (has(" pull ") && digest) { mkdir(join(home, "images"), 0755); close(open(image, O_CREAT | O_WRONLY, 0644)); }
-    else if (begins("compose ") && has("/compose.overlay.yaml")) return compose(words);
     else if (begins("compose ") && has(" pull -q")) return 0;
     else if (begins("compose ") && has(" up -d")) { const char *version = getenv("VERSION"); store(join(home, "version"), version ? version : ""); }
     else return unknown();
@@ -181,7 +152,6 @@ int main(int count, char **words)
         strncat(all, words[at], LINES - strlen(all) - 2);
         if (at + 1 < count) strcat(all, " ");
     }
-    const char *label = strstr(all, "com.docker.compose.project=");
-    if (label) snprintf(project, sizeof project, "%.*s", (int)strspn(label + 27, "abcdefghijklmnopqrstuvwxyz0123456789_-"), label + 27);
+    is_plugin = strstr(words[0], "docker-compose") != NULL;
     return answer(words + 1, count > 1 ? words[count - 1] : "");
 }
