@@ -22,11 +22,11 @@ there_is_something_to_hold() {
 
 # take_lease: FENCE, higher than every one that was given before; as RECORD in the journal
 take_lease() {
-    above=$(highest_fence)
-    for before in "$lease_fence" "${given:-0}"; do
-        [ "${above:-0}" -ge "$before" ] || above=$before
+    find_highest_fence
+    for before in "$lease_fence" "$given"; do
+        [ "$highest" -ge "$before" ] || highest=$before
     done
-    FENCE=$((above + 1))
+    FENCE=$((highest + 1))
     if [ "$phase" = none ]; then
         ask_engine
         info_value id
@@ -59,7 +59,8 @@ settle() {
 # set_journal_aside: it is not this host's, or cannot be read; the fences that it tells of stay given
 set_journal_aside() {
     lease_from=0
-    given=$(highest_fence)
+    find_highest_fence
+    given=$highest
     { mv "$app_dir/journal" "$app_dir/journal.until-$DEPLOYMENT" && touch "$app_dir/journal"; } ||
         refuse_unwritable "$app_dir"
 }

@@ -4,15 +4,34 @@
 
 # make_app_dir: the app's folder, in a state folder of the format that we know
 make_app_dir() {
-    mkdir -p "$app_dir/releases" "$app_dir/objects" "$app_dir/project" 2>/dev/null || refuse_unwritable "$app_dir"
+    has_folders || mkdir -p "$app_dir/releases" "$app_dir/objects" "$app_dir/project" 2>/dev/null ||
+        refuse_unwritable "$app_dir"
     can_append "$state_dir/format" || refuse_unwritable "$state_dir"
     [ -f "$state_dir/format" ] || printf '1\n' >"$state_dir/format" || refuse_unwritable "$state_dir"
-    format=$(cat "$state_dir/format")
+    read_format
     [ "$format" = 1 ] || refuse format "$format"
     [ -d "$app_dir/secrets" ] || mkdir "$app_dir/secrets"
     [ "$state_dir" = /var/lib/lading ] || chmod 700 "$app_dir/secrets"
     can_append "$app_dir/op.lock" || refuse_unwritable "$app_dir"
-    touch "$app_dir/op.lock" "$app_dir/journal" 2>/dev/null || refuse_unwritable "$app_dir"
+    has_files || touch "$app_dir/op.lock" "$app_dir/journal" 2>/dev/null || refuse_unwritable "$app_dir"
+}
+
+# has_folders: from an earlier deployment
+has_folders() {
+    [ -d "$app_dir/releases" ] && [ -d "$app_dir/objects" ] && [ -d "$app_dir/project" ]
+}
+
+# has_files: likewise, and the journal takes a line
+has_files() {
+    [ -f "$app_dir/op.lock" ] && [ -f "$app_dir/journal" ] && [ -w "$app_dir/journal" ]
+}
+
+# read_format: format, all that the file says: a line more is a format that we do not know
+read_format() {
+    format=
+    while IFS= read -r line || [ -n "$line" ]; do
+        format=${format:+$format$newline}$line
+    done <"$state_dir/format"
 }
 
 # terminate_stale: end what a dead controller left that may be ended: an upload or a pull whose connection is half-open

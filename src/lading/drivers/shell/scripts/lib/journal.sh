@@ -124,9 +124,16 @@ find_phase() {
     read_journal
 }
 
-# highest_fence: of all that began or took over since the lease's deployment began
-highest_fence() {
+# find_highest_fence: highest, of all that began or took over since the lease's deployment began
+find_highest_fence() {
+    highest=0
+    for fence in $(list_fences); do
+        [ "$fence" -le "$highest" ] || highest=$fence
+    done
+}
+
+list_fences() {
     tail -c "+$((lease_from + 1))" "$app_dir/journal" 2>/dev/null |
         sed -n -e '/"kind": *"begin"/b number' -e '/"kind": *"taken"/!d' -e ': number' \
-            -e 's/.*"fence": *\([0-9]\{1,15\}\)[,}].*/\1/p' | sort -n | tail -n 1
+            -e 's/.*"fence": *\([0-9]\{1,15\}\)[,}].*/\1/p'
 }

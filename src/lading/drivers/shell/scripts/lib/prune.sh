@@ -11,8 +11,13 @@ remove_secret() {
     rm -f "$app_dir/secrets/$1"
 }
 
+# remove_gone PATH…: what the pattern found, if it found something
+remove_gone() {
+    { [ ! -e "$1" ] && [ ! -L "$1" ]; } || rm -rf "$@" 2>/dev/null
+}
+
 prune() {
-    rm -rf "$app_dir"/objects/*.gone 2>/dev/null
+    remove_gone "$app_dir"/objects/*.gone
     each_line remove_object "$DROP_OBJECTS"
     each_line remove_secret "$DROP_SECRETS"
 }
