@@ -1,6 +1,7 @@
 """A host's engine is asked through the SSH connection: no docker client is started for an upgrade, by three ways in."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +39,40 @@ def test_an_upgrade_starts_no_client(app: App, counted: Lab) -> None:
     assert app.lading("where", app.name).returncode == 0
     assert client_starts.started(counted, HOST) == []
     assert "forwarded" in way(app)
+
+
+def test_what_an_upgrade_waits_for(app: App, counted: Lab) -> None:
+    """Each line is a script, or a question to the engine, whose answer is waited for; its image is there already."""
+    for version in ("1.1.0", "1.0.0"):
+        assert app.deploy(version, to=HOST).returncode == 0
+    upgraded = app.lading("-v", "deploy", "--version", "1.1.0", "--to", HOST, "--yes")
+    assert upgraded.returncode == 0, upgraded.stderr
+    assert waits(upgraded.stderr) == [
+        "observe begins", "GET /containers/json", "GET /containers/ID/json", "observe ends",
+        "lease begins", "lease ends", "GET /containers/json",
+        "stage begins", "GET /events", "POST tag", "stage ends",
+        "roll begins", "prepare begins", "prepare ends", "commit begins", "commit ends",
+        "GET /containers/json", "finish begins", "finish ends",
+    ]
+
+
+def waits(said: str) -> list[str]:
+    """What `-v` tells of scripts and questions, but for the looks from a roll to what prepares."""
+    found = []
+    for line in said.splitlines():
+        begins = re.match(rf"{HOST} ([a-z]+): begins", line)
+        ends = re.match(rf"{HOST} ([a-z]+): exit status 0", line)
+        asks = re.match(rf"{HOST} engine: ([A-Z]+) ([^ ,?]+)", line)
+        if begins:
+            found.append(f"{begins[1]} begins")
+        elif ends:
+            found.append(f"{ends[1]} ends")
+        elif asks:
+            found.append("POST tag" if asks[1] == "POST" else f"GET {asks[2]}")
+    start, end = found.index("roll begins") + 1, found.index("prepare begins")
+    assert {*found[start:end]} <= {"GET /containers/json", "GET /containers/ID/json", "roll ends"}
+    assert "roll ends" in found[start:end]
+    return found[:start] + found[end:]
 
 
 @pytest.mark.parametrize(("settings", "expected"), [

@@ -66,6 +66,7 @@ class Claim:
     """A lease that is wanted. *record*: how the deployment begins here, or who takes it over; *override*: also from a
     holder that lives; *grace*: seconds that its containers need to stop; *holder*, *since*, *url*: for people.
     *aside*: the journal that is there does not count; it is kept beside the one that begins now.
+    *images*: what is to be staged, of which the host may say along with the look whether it has them.
     """
 
     app: str
@@ -77,6 +78,7 @@ class Claim:
     grace: int = 10
     look: Look = Look()
     aside: bool = False
+    images: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,8 @@ class Acquired:
 class Upload:
     """A release for a host. *bundle* is None where the host keeps it; *objects*: the ids of shipped files that it lacks;
     *fresh_secrets*: names of the secrets that it lacks; *app*: what was seen of the app there. *read_by*: the SHA-256 of
-    the Compose plug-in here, if it makes the same of *bundle* on every host; "" = the host's own is asked.
+    the Compose plug-in here, if it makes the same of *bundle* on every host; "" = the host's own is asked. *rolls*: services
+    are brought up afterwards.
     """
 
     release: Release
@@ -119,6 +122,7 @@ class Upload:
     fresh_secrets: Sequence[str]
     app: state.AppState
     read_by: str = ""
+    rolls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +152,8 @@ class Sent:
 class Pull:
     """Images that a host shall have. *images*: "SERVICE" or "SERVICE+1" → reference; *kept*: it had them once, for they
     are of a release that it keeps; *folder*: as which it keeps that, "" = by its id. *sent*: those that are sent where the
-    host lacks them; *stopped* comes back once no more of them shall be.
+    host lacks them; *stopped* comes back once no more of them shall be. *uploads*: an upload follows, until whose end their
+    tags may wait.
     """
 
     release: str
@@ -158,6 +163,7 @@ class Pull:
     folder: str = ""
     sent: Mapping[str, Sent] = field(default_factory=dict)
     stopped: Callable[[], Coroutine[Any, Any, Any]] | None = None
+    uploads: bool = False
 
 
 @dataclass(frozen=True, slots=True)

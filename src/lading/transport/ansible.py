@@ -146,6 +146,9 @@ class _Stdin:
     def __init__(self) -> None:
         self.ended = False
 
+    async def say(self, word: bytes) -> None:
+        """See `wire.Stdin`: nobody waits for a word where the engine is not asked itself."""
+
     def end(self) -> None:
         """See `wire.Stdin`."""
         self.ended = True

@@ -36,6 +36,15 @@ class Pace:
             self.window = max(least, self.window // 2)
 
 
+class Ending(asyncio.Event):
+    """Once it is set, a command's stdin ends; *word*: what is said before that, behind the payload.
+
+    A command that waits for a word knows by it that all is well: stdin also ends with its controller.
+    """
+
+    word = b""
+
+
 class Channel(Protocol):
     """A command's stdin."""
 
@@ -62,7 +71,7 @@ class Feeding:
     def __init__(self, channel: Channel, data: bytes) -> None:
         self._channel = channel
         self._data = data
-        self._sent = False
+        self._sent = asyncio.Event()
         self._ended = False
         self._heard = asyncio.Event()
 
@@ -73,7 +82,7 @@ class Feeding:
     def end(self) -> None:
         """End stdin, after the payload."""
         self._ended = True
-        if self._sent:
+        if self._sent.is_set():
             self._write_eof()
 
     async def send(self) -> None:
@@ -82,9 +91,15 @@ class Feeding:
             for start in range(0, len(self._data), PIECE):
                 await self._channel.write(self._data[start : start + PIECE])
                 self.heard()
-        self._sent = True
+        self._sent.set()
         if self._ended:
             self._write_eof()
+
+    async def say(self, word: bytes) -> None:
+        """Send a word behind the payload."""
+        await self._sent.wait()
+        with contextlib.suppress(OSError):  # the exchange is told
+            await self._channel.write(word)
 
     def _write_eof(self) -> None:
         with contextlib.suppress(OSError):
@@ -117,7 +132,7 @@ class Feeding:
 
     async def _ask(self) -> None:
         with contextlib.suppress(OSError):
-            if self._sent and not self._ended:
+            if self._sent.is_set() and not self._ended:
                 self._channel.beat()
                 return
             # A byte would stand behind the rest of the payload, or come after the end.

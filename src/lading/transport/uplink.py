@@ -17,8 +17,8 @@ import asyncssh
 from lading.transport import beats
 
 _PIECES = beats.WAITING // beats.PIECE
-JUST_NOW = 0.05  # seconds
-AT_ONCE = 2.0  # seconds in which a host has answered, if its answer shall say that it is there now
+JUST_NOW = 0.25  # seconds since an answer has come
+AT_ONCE = 2.0  # seconds since it was asked for, if it shall say that the host is there now
 
 
 def now() -> float:
@@ -40,21 +40,22 @@ class Uplink:
         self._unasked: list[Callable[[], None]] = []
         """Who hears of the pieces that were sent since the server was asked last."""
         self._asking: set[asyncio.Task[None]] = set()
-        self._heard_at = -math.inf
+        self._heard_at = self._young_until = -math.inf
 
     def heard(self, asked_at: float) -> None:
         """Take note that the host has answered what it was asked then, see `now`.
 
         An answer may have waited here for long, while this process was stopped or this machine
-        slept: so it counts only where the question is young.
+        slept: so it counts only as long as the question is young.
         """
         if now() - asked_at < AT_ONCE:
             self._heard_at = now()
+            self._young_until = max(self._young_until, asked_at + AT_ONCE)
 
     @property
     def was_heard_just_now(self) -> bool:
         """Whether the host has answered so lately that to ask it for a sign of life would say little more."""
-        return now() - self._heard_at < JUST_NOW
+        return now() - self._heard_at < JUST_NOW and now() < self._young_until
 
     @property
     def is_closed(self) -> bool:

@@ -111,6 +111,10 @@ class Parser:
 class Stdin(Protocol):
     """The stdin of a command that has begun."""
 
+    async def say(self, word: bytes) -> None:
+        """Send a word, after everything that was sent or is to be sent."""
+        ...
+
     def end(self) -> None:
         """End it, after everything that was sent or is to be sent."""
         ...
@@ -224,8 +228,10 @@ class Exchange:
             self.fail(failure)
 
     async def end_once_told(self, until: asyncio.Event) -> None:
-        """End the command's stdin when *until* is set."""
+        """End the command's stdin when *until* is set; see `beats.Ending`."""
         await until.wait()
+        if self._stdin is not None and isinstance(until, beats.Ending) and until.word:
+            await self._stdin.say(until.word)
         self.end_input()
 
     async def _watch(self, feeding: beats.Feeding) -> None:

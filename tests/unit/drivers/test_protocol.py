@@ -593,7 +593,7 @@ def test_an_upload_whose_controller_is_gone_is_ended_by_who_takes_over(host: Hos
     """A half-open connection: the rest never comes, nor does the end."""
     one = Party(host).come_to("begun")
     values: dict[str, str | int] = {"COMPOSE": "docker\ncompose", "RELEASE": "cafe", "SIZE": 10, "STAGED": "{}",
-                                    "READ_BY": "", "SUM_SIZE": 0, "SECRETS": ""}
+                                    "READ_BY": "", "SUM_SIZE": 0, "SECRETS": "", "HOLDS": 0}
     driven = Driven(command_of(host, "upload", "upload", values, ends=True, payload=(b"xxx",)))
     while not (host.app() / "op.info").exists() or "ends " not in (host.app() / "op.info").read_text():
         time.sleep(0.02)

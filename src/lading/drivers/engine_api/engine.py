@@ -114,7 +114,7 @@ class Engine:
         return self._connection is not None and self._connection.is_open
 
     @property
-    def _is_dialled(self) -> bool:
+    def is_dialled(self) -> bool:
         """Whether only a program of the host gets at it: by sudo, or by what stands for docker."""
         return bool(self._host.sudo or self._host.sudo_group) or DIALLED in (self.socket, self._way)
 
@@ -161,7 +161,7 @@ class Engine:
         _require_check([asked], check)
         await self._opened()
         assert self.api_version is not None
-        if is_spare and self._is_dialled:
+        if is_spare and self.is_dialled:
             raise UnavailableError("a session for it may be one too many")
         own = await self._taken()
         self._streams.add(own)
@@ -201,7 +201,7 @@ class Engine:
 
     async def _taken(self) -> connection.Connection:
         """A connection for one stream: of its own, or where that costs a session, the one there is."""
-        if self._is_dialled:
+        if self.is_dialled:
             async with self._opening:
                 taken, self._connection = self._connection, None
             if taken is not None and taken.is_open:
@@ -240,7 +240,7 @@ class Engine:
             raise UnavailableError(f"{self._host.name} lets nobody through to its engine")
         try:
             over = base.streaming(self._transport, self._host)
-            if self._is_dialled:
+            if self.is_dialled:
                 return await self._dialled(over)
             return await self._forwarded(over)
         except base.NoStreamError as closed:

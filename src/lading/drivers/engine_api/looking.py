@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import field, replace
 from typing import TypeVar
 
 from lading.dataclass import dataclass
@@ -18,11 +19,13 @@ class Wanted:
 
     *app*: one app, or "" for all of lading's; *facts*: also of all containers and networks.
     *volumes*: names of volumes that are asked for beside the app's own; None = no volume is.
+    *images*: of which it is asked whether they are there.
     """
 
     app: str = ""
     facts: bool = False
     volumes: Sequence[str] | None = None
+    images: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Seen:
     """What an engine has said, as lines of scripts: see `answers`.
 
     *containers*: those of the app, a JSON object each; *marks*: app → user and folder;
-    *is_settled*: see `answers`.
+    *is_settled*: see `answers`; *present*: image → whether it is there, where the engine says so.
     """
 
     info: Sequence[str] = ()
@@ -39,6 +42,7 @@ class Seen:
     volumes: Sequence[str] | None = None
     marks: Mapping[str, str] | None = None
     is_settled: bool = False
+    present: Mapping[str, bool] = field(default_factory=dict)
 
 
 async def look(dockerd: engine.Engine, wanted: Wanted) -> Seen:
@@ -57,7 +61,21 @@ async def look(dockerd: engine.Engine, wanted: Wanted) -> Seen:
         dockerd.info = answers.info(answers.object_of(said["info"]))
     read = await _apart(said.values(), lambda: _read(said, wanted))
     second = await asking.named(read.ids, read.volumes)
-    return await _apart(second, lambda: _seen(dockerd, wanted, read, second))
+    seen = await _apart(second, lambda: _seen(dockerd, wanted, read, second))
+    return replace(seen, present=_present(said, wanted.images))
+
+
+def _present(said: Mapping[str, requests.Answer], images: Sequence[str]) -> Mapping[str, bool]:
+    """Which images are there; of one that cannot be told, nothing."""
+    found = {image: said[_image(image)] for image in images}
+    return {
+        image: one.is_good for image, one in found.items() if one.is_good or one.status == NOT_FOUND
+    }
+
+
+def _image(reference: str) -> str:
+    """By which name a question for an image is known."""
+    return f"image {reference}"
 
 
 class _Asking:
@@ -98,6 +116,7 @@ def _questions(wanted: Wanted) -> dict[str, requests.Request]:
         questions["networks"] = requests.NETWORKS
     if wanted.facts or wanted.volumes is not None:
         questions["volumes"] = requests.volumes()
+    questions |= {_image(one): requests.image(one) for one in wanted.images}
     return questions
 
 

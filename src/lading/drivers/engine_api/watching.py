@@ -24,6 +24,8 @@ class Events:
     def __init__(self, dockerd: engine.Engine, app: str) -> None:
         self._dockerd, self._app = dockerd, app
         self.due = asyncio.Event()
+        self.stands = False
+        """Whether the engine tells of events now, as far as is known."""
         self._begun = asyncio.Event()
         self._task = asyncio.create_task(self._follow())
 
@@ -40,6 +42,7 @@ class Events:
                     )) as pieces:
                         await self._listen(pieces)
             finally:
+                self.stands = False
                 self._begun.set()
             self.due.set()
             await asyncio.sleep(PERIOD)
@@ -47,6 +50,7 @@ class Events:
     async def _listen(self, pieces: "engine.Pieces") -> None:
         rest = b""
         async for piece in pieces:
+            self.stands = True
             self._begun.set()
             *lines, rest = (rest + piece).split(b"\n")
             if any(map(is_due, lines)):

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from lading.drivers import base
-from lading.drivers.engine_api import engine
-from lading.drivers.shell import guarded, observe
+from lading.drivers.engine_api import engine, watching
+from lading.drivers.shell import guarded, image_pull, observe
 from lading.inventory import hosts
 from lading.transport import base as transports
 from lading.transport import command
@@ -16,7 +16,8 @@ class Bound:
 
     *folder*: where lading's state is, once the host has said it, which spares it from asking its
     engine. *marks*: app → where the engine remembers that lading keeps it, once it was asked for
-    them under the lease.
+    them under the lease. *present*: image → whether the engine has it, likewise. *tagging*: images
+    that are there, and are still to be tagged while the next upload's script holds the lock.
     """
 
     def __init__(
@@ -27,6 +28,10 @@ class Bound:
         self._dockerd = dockerd
         self.folder = ""
         self.marks: Mapping[str, str] | None = None
+        self.present: Mapping[str, bool] = {}
+        self.tagging: image_pull.ImagePull | None = None
+        self._events: watching.Events | None = None
+        self._ending: asyncio.Task[command.Result] | None = None
 
     @property
     def engine(self) -> engine.Engine | None:
@@ -66,9 +71,32 @@ class Bound:
         """Run a command to its end; *until*: see `Transport.run`.
 
         Raises:
-            Refused: the host did not do it, and says why; or its answer is not whole.
+            Refused: the host did not do it, and says why; or its answer is not whole. Also where
+                that is so of a script that was left to its end.
             TransportError: it did not answer.
         """
+        await self.until_ended()
+        ending, self._ending = self._ending, None
+        if ending is not None and not ending.cancelled():
+            ending.result()
+        return await self._sent(what, on_part, until)
+
+    def leave_to_end(self, script: "asyncio.Task[command.Result]") -> None:
+        """Let a script end of which nothing more is wanted; the next one waits for that end.
+
+        So two never run at once, also where a server has room for one session only.
+        """
+        script.add_done_callback(_is_no_news)
+        self._ending = script
+
+    async def until_ended(self) -> None:
+        """Come back once the script that was left to its end has ended, however that was."""
+        if self._ending is not None:
+            await asyncio.wait({self._ending})
+
+    async def _sent(
+        self, what: command.Command, on_part: transports.OnPart | None, until: asyncio.Event | None
+    ) -> command.Result:
         answer = await self.transport.run(self.host, what, on_part, until)
         if "refused" in answer.parts:
             kind, _, text = answer.text("refused").partition("\n")
@@ -76,6 +104,35 @@ class Bound:
         if "end" not in answer.parts:
             raise base.Refused("broken", f"the command ended before it was done, with exit status {answer.status}: {last_line(answer.stderr)}")
         return answer
+
+    def listen_ahead(self, app: str) -> None:
+        """Subscribe to the events of an app that is to be rolled, unless that costs a session."""
+        dockerd = self.engine
+        if dockerd is not None and not dockerd.is_dialled and self._events is None:
+            self._events = watching.Events(dockerd, app)
+
+    async def listening(self) -> watching.Events | None:
+        """The events that were subscribed to ahead, if they are told now; the caller closes them."""
+        ahead, self._events = self._events, None
+        if ahead is None:
+            return None
+        await ahead.subscribed()
+        if ahead.stands:
+            return ahead
+        await ahead.close()
+        return None
+
+    async def listen_no_more(self) -> None:
+        """Close what was subscribed to ahead, for a roll that did not come."""
+        ahead, self._events = self._events, None
+        if ahead is not None:
+            await ahead.close()
+
+
+def _is_no_news(script: "asyncio.Task[command.Result]") -> None:
+    """How a script ended that nobody waits for; whoever sends the next one is told."""
+    if not script.cancelled():
+        script.exception()
 
 
 def last_line(text: str) -> str:

@@ -6,16 +6,24 @@ from lading import errors
 from lading.compose import reference
 from lading.drivers import base
 from lading.drivers.engine_api import engine, pulling, requests
-from lading.drivers.shell import holding, releases, said
+from lading.drivers.shell import lock, releases, said
 from lading.transport import command
 
 
-async def there(dockerd: engine.Engine | None, what: base.Pull) -> Mapping[str, bool] | None:
-    """Which images a host has; None where a script finds out."""
+async def there(
+    dockerd: engine.Engine | None, what: base.Pull, seen: Mapping[str, bool]
+) -> Mapping[str, bool] | None:
+    """Which images a host has; None where a script finds out.
+
+    *seen*: image → whether it was there under the lease, which is asked only of the others.
+    """
     if dockerd is None:
         return None
+    images = list(dict.fromkeys(what.images.values()))
+    if all(image in seen for image in images):
+        return {image: seen[image] for image in images}
     try:
-        return await pulling.has(dockerd, list(dict.fromkeys(what.images.values())))
+        return await pulling.has(dockerd, images)
     except (engine.UnavailableError, ValueError, errors.TransportError):
         return None
 
@@ -46,7 +54,23 @@ class ImagePull:
             if not is_there and "@" not in image:
                 raise base.Refused("absent", image)
 
-    async def work(self, held: holding.Held) -> None:
+    @property
+    def only_tags(self) -> bool:
+        """Whether all images are there."""
+        return all(self._there.values())
+
+    async def tag(self, held: lock.Held) -> None:
+        """Tag.
+
+        Raises:
+            Refused: the engine does not do it.
+        """
+        try:
+            await pulling.carry_out(self._dockerd, *self._tags, check=held.check)
+        except (pulling.PullError, engine.UnavailableError) as wrong:
+            raise base.Refused("pull", f"an image cannot be tagged: {wrong}") from wrong
+
+    async def work(self, held: lock.Held) -> None:
         """Pull and tag.
 
         Raises:
@@ -57,12 +81,9 @@ class ImagePull:
             await self._log_in(held)
         for image in lacking:
             await self._pull(image, held)
-        try:
-            await pulling.carry_out(self._dockerd, *self._tags, check=held.check)
-        except (pulling.PullError, engine.UnavailableError) as wrong:
-            raise base.Refused("pull", f"an image cannot be tagged: {wrong}") from wrong
+        await self.tag(held)
 
-    async def _log_in(self, held: holding.Held) -> None:
+    async def _log_in(self, held: lock.Held) -> None:
         """Try the logins: a pull would not say which of them a registry refuses."""
         for login in self._what.logins:
             held.check()
@@ -74,7 +95,7 @@ class ImagePull:
             except (pulling.PullError, engine.UnavailableError) as wrong:
                 raise base.Refused("login", f"{login.registry}\n{wrong}") from wrong
 
-    async def _pull(self, image: str, held: holding.Held) -> None:
+    async def _pull(self, image: str, held: lock.Held) -> None:
         def told(line: str) -> None:
             self._lines.tell(image, line)
 

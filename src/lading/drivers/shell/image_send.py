@@ -11,7 +11,7 @@ from lading import errors
 from lading.compose import archive, sent
 from lading.drivers import base
 from lading.drivers.engine_api import engine, pulling, requests
-from lading.drivers.shell import bound, holding, observe, said, scripts
+from lading.drivers.shell import bound, holding, lock, observe, said, scripts
 from lading.transport import base as transports
 from lading.transport import beats, command
 
@@ -36,7 +36,7 @@ async def send(
         Refused: it cannot be had here, the host does not take it, or *stopped* came back.
         TransportError: the host does not answer.
     """
-    async def work(held: holding.Held) -> None:
+    async def work(held: lock.Held) -> None:
         await _unless(stopped, _Sending(host, name, what, lines).work(held))
 
     await holding.while_held(host, holds, work)
@@ -85,7 +85,7 @@ class _Sending:
         self._next = 0.0
         self._going = Outgoing(name, what, self._passed)
 
-    async def work(self, held: holding.Held) -> None:
+    async def work(self, held: lock.Held) -> None:
         """Send it, and look whether it is what the host's engine has then."""
         dockerd = self._host.engine
         try:
@@ -102,7 +102,7 @@ class _Sending:
             raise base.Refused("content", f"{self._what.image}\nit says {found or 'that it has none'}")
         self._say(self._what.size, "sent")
 
-    async def _by_client(self, pieces: AsyncIterator[bytes], held: holding.Held) -> None:
+    async def _by_client(self, pieces: AsyncIterator[bytes], held: lock.Held) -> None:
         """By docker's client on the host, where nobody gets at its engine.
 
         Raises:
@@ -136,7 +136,7 @@ class _Sending:
             return await pulling.id_of(dockerd, self._name)
         return (await has(self._host, [self._name])).get(self._name, "")
 
-    async def _forget(self, held: holding.Held) -> None:
+    async def _forget(self, held: lock.Held) -> None:
         dockerd = self._host.engine
         if dockerd is not None:
             await pulling.carry_out(dockerd, requests.untag(self._name), check=held.check)

@@ -37,6 +37,7 @@ class ShellRuntime:
 
     async def look(self, app: str) -> state.HostState:
         """What there is of an app; a host that does not answer is a value."""
+        await self._host.until_ended()
         question = observe.Question(self._host.state_dir, app)
         return await observe.host(
             self._host.transport, self._host.host, question, self._host.engine)
@@ -65,9 +66,14 @@ class ShellRuntime:
             Refused: of kind "absent", where one that nobody pulls is not there.
         """
         dockerd = self._host.engine
-        there = await image_pull.there(dockerd, what)
+        seen, self._host.present = self._host.present, {}
+        there = await image_pull.there(dockerd, what, seen)
         if dockerd is not None and there is not None:
             pull = image_pull.ImagePull(dockerd, what, there, lines, hold.app)
+            pull.check()
+            if what.uploads and pull.only_tags:
+                self._host.tagging = pull
+                return
             await self._pull_by_engine(hold, pull)
             return
         images = list(dict.fromkeys(what.images.values()))
@@ -91,7 +97,6 @@ class ShellRuntime:
 
     async def _pull_by_engine(self, hold: base.Hold, pull: image_pull.ImagePull) -> None:
         """Pull and tag by the engine itself, while a script holds the lock."""
-        pull.check()
         holds = self._host.guarded("hold", "pull", hold, {}, timeout=1800, ends=True, step="stage")
         await holding.while_held(self._host, holds, pull.work)
 
@@ -150,9 +155,11 @@ class ShellRuntime:
     ) -> None:
         """Bring services up by a script, while the engine is watched from here.
 
-        Once Compose has ended, the script only keeps the lease.
+        Once Compose has ended, the script only keeps the lease. So whoever has seen enough does not
+        wait for its end: the next script does.
         """
-        events, done = watching.Events(dockerd, app), asyncio.Event()
+        events = await self._host.listening() or watching.Events(dockerd, app)
+        done = asyncio.Event()
         tasks: list[asyncio.Task[Any]] = []
         try:
             await events.subscribed()
@@ -161,9 +168,13 @@ class ShellRuntime:
             tasks += [script, watch]
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             done.set()
-            await script
             if watch.done():
                 watch.result()
+            if script.done():
+                await script
+            else:
+                tasks.remove(script)
+                self._host.leave_to_end(script)
         finally:
             for task in tasks:
                 task.cancel()
@@ -230,6 +241,7 @@ class ShellRuntime:
 
     async def last_lines(self, app: str, services: Sequence[str]) -> Mapping[str, str]:
         """The last lines that services have said, by service."""
+        await self._host.until_ended()
         answer = await self._host.transport.run(
             self._host.host, logs.last_lines(observe.marker(), app=app, services=services))
         return {name: answer.text(f"log:{name}") for name in services if f"log:{name}" in answer.parts}

@@ -10,12 +10,13 @@ from lading import errors, shape, state
 from lading.compose.release import Release
 from lading.drivers import base
 from lading.drivers.engine_api import engine, looking, pulling, requests
-from lading.drivers.shell import bound, guarded, holding, observation, observe, releases, scripts
+from lading.drivers.shell import bound, guarded, holding, lock, observation, observe, releases, scripts
 from lading.state import journal
 from lading.transport import command
 
 WAITING = 1200  # seconds that a holder, or its last command, is waited for
 LENGTH = 30  # seconds that a lease lasts
+DONE = b"+"  # what an upload's script waits for while images are tagged
 LATE = 2  # seconds: a host looks once in each, and counts whole ones
 
 
@@ -77,14 +78,16 @@ class ShellStore:
         dockerd = self._host.engine
         if dockerd is not None:
             try:
-                told = await looking.look(dockerd, looking.Wanted(claim.app, facts=True))
+                wanted = looking.Wanted(claim.app, facts=True, images=claim.images)
+                told = await looking.look(dockerd, wanted)
                 whole = await observe.joined(answer, dockerd, told)
                 seen = observe.answered(self._host.host.name, whole)
-                self._host.marks = told.marks
+                self._host.marks, self._host.present = told.marks, told.present
                 return observe.noted(seen, dockerd, told)
             except (engine.UnavailableError, ValueError, errors.TransportError):
                 pass  # a script asks it, and says why it does not answer
         look = claim.look
+        await self._host.until_ended()
         question = observe.Question(
             self._host.state_dir, claim.app, look.nonce, look.binds, sources=look.sources,
             since=[(claim.app, claim.record.deployment)])
@@ -110,17 +113,28 @@ class ShellStore:
             "SUM_SIZE": len(known.sum),
             "SECRETS": scripts.lines(known.secrets),
             "STAGED": guarded.line(journal.Reached(hold.deployment, phase="staged")),
+            "HOLDS": int(self._host.tagging is not None),
         }
         # The sum is of secrets, too, and on one that is seen anybody could try words
         payload = (command.Secret(tar + known.sum.encode()),)
-        answer = await self._host.send(self._host.guarded(
-            "upload", "upload", hold, values, timeout=1800, ends=True, payload=payload, step="stage"))
+        uploading = self._host.guarded(
+            "upload", "upload", hold, values, timeout=1800, ends=True, payload=payload, step="stage")
+        if what.rolls:
+            self._host.listen_ahead(hold.app)
+        answer = await self._uploaded(uploading)
         if "known" in answer.parts:
             return base.HostForm(known=known.checked(answer.text("known")))
         form = answer.parts.get("config", b"").decode("utf-8", "replace")
         form = form.replace(answer.text("dir"), "@DIR@")
         stored, meant = f"@DIR@/releases/{folder}/", f"@DIR@/releases/{what.release.id}/"
         return base.HostForm(form.replace(stored, meant))
+
+    async def _uploaded(self, uploading: command.Command) -> command.Result:
+        """What a host answers to an upload, whose images are tagged meanwhile."""
+        tagging, self._host.tagging = self._host.tagging, None
+        if tagging is None:
+            return await self._host.send(uploading)
+        return await holding.while_held(self._host, uploading, tagging.tag, word=DONE)
 
     async def repair(self, hold: base.Hold, made: Sequence[Release], app: state.AppState) -> None:
         """Write the records of releases anew, beside what still lies there."""
@@ -159,6 +173,7 @@ class ShellStore:
         self, hold: base.Hold, result: base.Result, expected: base.Containers | None, pruned: base.Pruned
     ) -> base.Containers | None:
         """The deployment has ended here, if the app's containers are as *expected*; else they are returned."""
+        await self._host.listen_no_more()
         now = None if expected is None else await self._containers_by_engine(hold.app)
         if now is not None and _differ(now, expected):
             await self.confirm(hold)
@@ -193,7 +208,7 @@ class ShellStore:
         except (engine.UnavailableError, ValueError, errors.TransportError):
             return None
 
-    async def _untag(self, held: holding.Held, gone: releases.Dropped) -> None:
+    async def _untag(self, held: lock.Held, gone: releases.Dropped) -> None:
         """Give up the tags of releases that went; one that stays spares an image, and harms nobody."""
         dockerd = self._host.engine
         if dockerd is None:
@@ -209,6 +224,7 @@ class ShellStore:
 
         *untouched*: no container was touched, forth or back, so that nothing was to be undone, however far it had come.
         """
+        await self._host.listen_no_more()
         values = {"UNDOING": guarded.line(replace(record, phase="undoing")), "UNDONE": guarded.line(record)}
         doing = "close untouched" if untouched else "close"
         await self._host.send(self._host.guarded(
@@ -216,6 +232,7 @@ class ShellStore:
 
     async def leave(self, hold: base.Hold) -> None:
         """Free the lease; the deployment stays open."""
+        await self._host.listen_no_more()
         values = {"LEFT": guarded.line(journal.Left(hold.deployment))}
         await self._host.send(self._host.guarded("leave", "leave", hold, values, timeout=60, step="release-lease"))
 

@@ -158,7 +158,7 @@ class HostRun:
         claim = drivers.Claim(
             self.order.plan.app, record, self.order.holder, self.order.since, self.order.url,
             self.order.override, self._grace(), self.order.look.get(self.name, drivers.Look()),
-            aside=self._repairs is not None and self._repairs.journal,
+            aside=self._repairs is not None and self._repairs.journal, images=self._images(),
         )
         async with self.busy:
             acquired = await self.driver.store.acquire(claim, self._tell_waiting)
@@ -169,6 +169,11 @@ class HostRun:
         self.fresh |= attribution.services_of(self.seen, self.deployment)
         if acquired.hold is not None:
             await self.record(events.LeaseTaken(self.deployment, self.name, "lease", fence=acquired.hold.fence))
+
+    def _images(self) -> tuple[str, ...]:
+        """The images that are staged here."""
+        pulls = [one for one in self.plan.steps if isinstance(one, steps.PullImages)]
+        return tuple(dict.fromkeys(image for one in pulls for image in one.images.values()))
 
     def _tell_waiting(self, text: str) -> None:
         self.order.show(events.ServiceAwaited(self.deployment, self.name, "lease", f"waits for {text}"))
@@ -298,7 +303,7 @@ class HostRun:
         for step in todo:
             match step:
                 case steps.PullImages():
-                    await self._pull(step)
+                    await self._pull(step, uploads=any(isinstance(one, steps.StoreRelease) for one in todo))
                 case steps.StoreRelease():
                     await self._store(step)
                 case steps.RepairRecords():
@@ -307,10 +312,10 @@ class HostRun:
                     assert_never(step)
         await self._ended("stage", begun)
 
-    async def _pull(self, step: steps.PullImages) -> None:
+    async def _pull(self, step: steps.PullImages, *, uploads: bool) -> None:
         what = drivers.Pull(self._own.release.id, step.images, self.order.logins,
                             kept=self.order.bundle is None, folder=self.seen.folder(self._own.release.id),
-                            sent=self.order.sent, stopped=self.order.stop.wait)
+                            sent=self.order.sent, stopped=self.order.stop.wait, uploads=uploads)
         listen = self._trace.listens("pull")
         try:
             await self._ask("stage", self.driver.runtime.pull(self._held, what, listen))
@@ -326,7 +331,8 @@ class HostRun:
         expected = self.order.expected.get(self.name, "")
         read_by = self.order.read_by if expected and normal.is_everywhere(expected) else ""
         what = drivers.Upload(release, self.order.bundle, step.objects, self.plan.generations,
-                              self.plan.fresh_secrets, self.seen, read_by)
+                              self.plan.fresh_secrets, self.seen, read_by,
+                              rolls=any(steps.part_of(one) == "roll" for one in self.plan.steps))
         form = await self._ask("stage", self.driver.store.upload(self._held, what))
         if form.known:
             self._trace.tell("compose", _NOT_ASKED[form.known])

@@ -1,6 +1,7 @@
 # Store what is uploaded, and show what the host's own Compose makes of the release, unless that is known.
 # STAGED: the line of the journal, once it lies there; SUM_SIZE: bytes that follow the upload, the sum of what was read elsewhere.
-# needs: prelude state-dir under-lease unpack heartbeat compose known-form
+# HOLDS: 1 = the controller has the engine tag images meanwhile: nothing is stored before it says that this is done.
+# needs: prelude state-dir under-lease unpack heartbeat compose known-form held
 # may need: engine-state-dir
 
 # renew_while_growing: the lease is renewed as long as bytes arrive
@@ -40,12 +41,14 @@ tell_known() {
 
 find_state_dir
 under_lease
+[ "$HOLDS" = 0 ] || tell_held
 incoming=$app_dir/incoming.$DEPLOYMENT
 renew_while_growing 9>&- 2>/dev/null </dev/null &
 watcher=$!
 receive_upload
 sum_elsewhere=$(head -c "$SUM_SIZE")
 hush
+[ "$HOLDS" = 0 ] || wait_for_word
 renew_while_alive
 store_upload
 tell=tell_known

@@ -23,9 +23,35 @@ answer_beats() {
     [ "$heard" != 0 ] || [ -n "$byte" ] || is_done=1
 }
 
-# hold_for_controller: tell it that the lock is held, until it is done
-hold_for_controller() {
+# tell_held: from now on the controller may have the engine change something
+tell_held() {
+    held=1
     part held
     part next
+}
+
+# hold_for_controller: tell it that the lock is held, until it is done
+hold_for_controller() {
+    tell_held
     answer_beats
+    held=
+}
+
+# wait_for_word: until the controller says that it has done what it wanted. The end of stdin does not say so: it may be
+# that of the controller.
+wait_for_word() {
+    exec 3<&0
+    byte=
+    while next_byte 30 && [ -n "$byte" ]; do
+        [ "$byte" != + ] || break
+        beat || break
+    done
+    held=
+    [ "$byte" = + ] || refuse silent "the controller has not said that all is done"
+}
+
+# outlast_controller: who refuses with the lock in its hand first lets what is on its way to the engine come to its end
+outlast_controller() {
+    held=
+    timeout 30 cat >/dev/null
 }

@@ -31,6 +31,7 @@ hush() {
 # refuse KIND [LINE…]: nothing more is done, and the answer says why
 refuse() {
     hush
+    [ -z "${held:-}" ] || outlast_controller
     part refused
     printf '%s\n' "$@"
     part end
