@@ -28,6 +28,7 @@ from lading.queries import history as past
 OLD, NEW = "5d41402abc4b" + "0" * 52, "7d793037a076" + "0" * 52
 ID = "20261130-101503-4f2a"
 HOSTS = ("web1", "web2", "web3")
+TODAY = "2026-11-30"
 
 
 def a_plan() -> steps.Plan:
@@ -105,7 +106,7 @@ def a_row(service: str, host: str, version: str = "1.1.0", app_state: str = "hea
 
 def where_ok() -> None:
     rows = [a_row(service, host, "15.4" if service == "db" else "1.1.0") for host in HOSTS for service in ("web", "db")]
-    render_hosts.where(where.Answer(tuple(rows), ("shop production: 1.1.0 on 3 of 3 hosts, all healthy",)))
+    render_hosts.where(where.Answer(tuple(rows), ("shop production: 1.1.0 on 3 of 3 hosts, all healthy",)), today=TODAY)
 
 
 def where_drift() -> None:
@@ -114,7 +115,7 @@ def where_drift() -> None:
         a_row("worker", "web1", app_state="restarting"),
         listing.Row("", "", "web3", "", "", "", "", "", "unknown", "", "", "", ("no route to host",), silent=True))
     render_hosts.where(where.Answer(rows, (
-        "shop production: 1.1.0 on 1 of 3 hosts, 1.0.0 on web2 (not what was deployed there), nothing known of web3, which has not answered: no route to host",)))
+        "shop production: 1.1.0 on 1 of 3 hosts, 1.0.0 on web2 (not what was deployed there), nothing known of web3, which has not answered: no route to host",)), today=TODAY)
     render.line("")
     render_hosts.drift(drift.Drift((
         differences.Difference("web2", "shop", "web", "image", "registry.example:5000/team/shop:1.1.0", "registry.example:5000/team/shop:1.0.0"),

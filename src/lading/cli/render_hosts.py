@@ -13,8 +13,13 @@ from lading.queries import where as places
 PIPED = 200  # columns: what `where` leaves out is wanted without a terminal, too
 
 
-def where(answer: places.Answer, app: str = "", *, everything: bool = False, wide: bool = False) -> None:
-    """What runs where: in words, then as a table. *app*: what was asked for; *everything*: ended one-shots, too."""
+def where(
+    answer: places.Answer, app: str = "", *, everything: bool = False, wide: bool = False, today: str = ""
+) -> None:
+    """What runs where: in words, then as a table. *app*: what was asked for; *everything*: ended one-shots, too.
+
+    *today*: the date, of which the time is shown, and of others only which; "" = as the clock says.
+    """
     if not answer.rows:
         render.line(_nothing(app))
         return
@@ -23,7 +28,8 @@ def where(answer: places.Answer, app: str = "", *, everything: bool = False, wid
     shown = where_table.chosen(answer.rows, everything=everything)
     if not shown:
         return
-    made = where_table.made(shown, wide=wide, width=render.width() or PIPED, today=contexts.now()[:10])
+    made = where_table.made(
+        shown, wide=wide, width=render.width() or PIPED, today=today or contexts.now()[:10])
     render.line("")
     render.table(made.columns, made.rows, fold=made.folded, whole=True)
 
