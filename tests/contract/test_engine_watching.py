@@ -13,8 +13,8 @@ from a_party import MADE, Enough, Party, kinds
 from host_shell import HostShell
 from lading import state
 from lading.drivers import base
-from lading.drivers.engine_api import engine, requests, watching
-from lading.drivers.shell import driver
+from lading.drivers.engine_api import engine, looking, requests, watching
+from lading.drivers.shell import bound, driver
 from lading.inventory import hosts
 from lading.plan import steps
 from lading.transport import local
@@ -115,6 +115,36 @@ async def test_events_that_end_are_asked_for_anew_and_a_look_is_due(asked: engin
         await events.due.wait()
     await events.close()
     assert scripted.lines().count(EVENTS) == 2
+
+
+async def test_events_that_nobody_waits_for_yet_are_not_asked_for_anew(
+    asked: engine.Engine, scripted: ScriptedEngine
+) -> None:
+    scripted.answers[EVENTS] = [[chunked()], [chunked(ends=False), HANG]]
+    events = watching.Events(asked, "shop", is_ahead=True)
+    async with asyncio.timeout(20):
+        await asyncio.wait({events._task})
+    assert not events.stands
+    assert scripted.lines().count(EVENTS) == 1
+    await events.close()
+
+
+async def test_who_rolls_listens_to_what_was_asked_for_ahead_or_to_another_stream_where_it_was_lost(
+    asked: engine.Engine, scripted: ScriptedEngine
+) -> None:
+    scripted.answers[EVENTS] = [[chunked()], [chunked(ends=False), HANG]]
+    await looking.containers(asked, "shop")
+    transport = local.LocalTransport()
+    there = bound.Bound(transport, HERE, "/nowhere", asked)
+    there.listen_ahead("shop")
+    assert await there.listening() is None
+    there.listen_ahead("shop")
+    events = await there.listening()
+    assert events is not None
+    assert events.stands
+    assert await there.listening() is None
+    await events.close()
+    await transport.close()
 
 
 async def test_who_listens_no_more_leaves_nothing_open(asked: engine.Engine, scripted: ScriptedEngine) -> None:

@@ -18,11 +18,13 @@ _LOST = (engine.UnavailableError, connection.RefusedError, errors.TransportError
 class Events:
     """The events of an app's containers that say that a look is due.
 
-    They are subscribed to before anything is done.
+    They are subscribed to before anything is done. *is_ahead*: nobody waits for them yet, so a stream
+    that is lost is let go: where connections are few, each one of a fleet would take another's.
     """
 
-    def __init__(self, dockerd: engine.Engine, app: str) -> None:
+    def __init__(self, dockerd: engine.Engine, app: str, *, is_ahead: bool = False) -> None:
         self._dockerd, self._app = dockerd, app
+        self._is_awaited = not is_ahead
         self.due = asyncio.Event()
         self.stands = False
         """Whether the engine tells of events now, as far as is known."""
@@ -30,7 +32,7 @@ class Events:
         self._task = asyncio.create_task(self._follow())
 
     async def _follow(self) -> None:
-        """Listen, and begin anew after a second where the stream was lost.
+        """Listen; where somebody waits, begin anew a second after the stream was lost.
 
         What was missed is seen by the next look, which is due at once.
         """
@@ -44,8 +46,14 @@ class Events:
             finally:
                 self.stands = False
                 self._begun.set()
+            if not self._is_awaited:
+                return
             self.due.set()
             await asyncio.sleep(PERIOD)
+
+    def keep_on(self) -> None:
+        """From now on somebody waits for them."""
+        self._is_awaited = True
 
     async def _listen(self, pieces: "engine.Pieces") -> None:
         rest = b""

@@ -109,7 +109,7 @@ class Bound:
         """Subscribe to the events of an app that is to be rolled, unless that costs a session."""
         dockerd = self.engine
         if dockerd is not None and not dockerd.is_dialled and self._events is None:
-            self._events = watching.Events(dockerd, app)
+            self._events = watching.Events(dockerd, app, is_ahead=True)
 
     async def listening(self) -> watching.Events | None:
         """The events that were subscribed to ahead, if they are told now; the caller closes them."""
@@ -118,6 +118,7 @@ class Bound:
             return None
         await ahead.subscribed()
         if ahead.stands:
+            ahead.keep_on()
             return ahead
         await ahead.close()
         return None
