@@ -189,13 +189,21 @@ def test_a_commit_that_is_not_here(shop: Repository) -> None:  # R32
 
 
 def test_ship_waits_for_who_deploys_already(shop: Repository) -> None:
-    first = shop.lading("ship", "--version", "1.0.0", "--to", "web1", "--yes", env=shop.docker)
-    assert first.returncode == 0, first.stderr
-    restart = ("restart", shop.name, "--to", "web1", "--yes")
-    with running(shop, *restart, until="web1       roll begins") as holder:
-        second = shop.lading(
-            "ship", "--version", "1.1.0", "--to", "web1", "--yes", "--wait", "3m", env=shop.docker)
-        holder.communicate(timeout=60)
-    assert (holder.returncode, second.returncode) == (0, 0), second.stderr
-    assert "waiting, at most 180 s" in second.stderr
+    """The first one's migration lasts longer than the second one builds."""
+    migrates, sleeps = "command: [migrate]", 'entrypoint: [sh, -c, "sleep 60; exec /app migrate"]'
+    shop.environment.update(shop.docker)
+    shop.edit(migrates, sleeps)
+    shop.commit()
+    with running(shop, *shipping("1.0.0"), until="web1       roll begins") as first:
+        shop.edit(sleeps, migrates)
+        shop.commit()
+        with running(shop, *shipping("1.1.0"), "--wait", "3m", until="waiting, at most 180 s") as second:
+            first.communicate(timeout=200)
+            _, said = second.communicate(timeout=200)
+    assert (first.returncode, second.returncode) == (0, 0), said
     assert {row["version"] for row in shop.where("--to", "web1") if row["service"] == "web"} == {"1.1.0"}
+
+
+def shipping(version: str) -> tuple[str, ...]:
+    """The words of a ship to one host."""
+    return "ship", "--version", version, "--to", "web1", "--yes"
