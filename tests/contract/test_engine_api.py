@@ -17,7 +17,8 @@ from an_engine import CLOSE, CUT, HANG, INFO, VERSION, Pieces, ScriptedEngine, a
 
 from lading.drivers import base as drivers
 from lading.drivers.engine_api import connection, engine, looking, pulling, requests
-from lading.drivers.shell import observe
+from lading.drivers.shell import image_pull, lock, observe
+from lading.drivers.shell import said as wording
 from lading.inventory import hosts
 from lading.transport import base, command, local, routed, ssh, telling
 
@@ -715,6 +716,47 @@ async def test_which_images_are_there(near: engine.Engine, scripted: ScriptedEng
     scripted.answers["GET /images/b/json"] = [answer({"message": "broken"}, 500)]
     with pytest.raises(ValueError, match="500: broken"):
         await pulling.has(near, ["a", "b"])
+
+
+async def test_an_image_that_has_gone_since_it_was_seen_is_pulled_while_the_lock_is_held(
+    near: engine.Engine, scripted: ScriptedEngine
+) -> None:
+    gone, good = answer({"message": "No such image"}, 404), head(201, "Content-Length: 0")
+    scripted.answers |= {TAG: [[gone], [good]], look_for(PINNED): [gone], PULL: [chunked(b'{"status":"Done"}')]}
+    await seen_to_be_there(near).tag_or_pull(now_held())
+    assert scripted.lines()[-4:] == [TAG, look_for(PINNED), PULL, TAG]
+
+
+async def test_a_tag_that_is_refused_though_its_image_is_there_is_refused(
+    near: engine.Engine, scripted: ScriptedEngine
+) -> None:
+    scripted.says({look_for(PINNED): {}})
+    with pytest.raises(drivers.Refused, match="an image cannot be tagged: .*page not found"):
+        await seen_to_be_there(near).tag_or_pull(now_held())
+    assert scripted.lines()[-2:] == [TAG, look_for(PINNED)]
+
+
+PINNED = f"r.io/a@sha256:{'0f' * 32}"
+TAG = f"POST {requests.tag(PINNED, 'k:x').path}"
+
+
+def seen_to_be_there(near: engine.Engine) -> image_pull.ImagePull:
+    """A pull of one image, which the engine had when it was looked at."""
+    what = drivers.Pull("cafe", {"web": PINNED})
+    return image_pull.ImagePull(
+        near, what, {PINNED: True}, wording.Lines("pull", None, wording.of_image(what.images)), "shop")
+
+
+def look_for(image: str) -> str:
+    """The question whether an image is there."""
+    return f"GET {requests.image(image).path}"
+
+
+def now_held() -> lock.Held:
+    """A lock of which a script has just said that it holds it."""
+    held = lock.Held()
+    held.part("held", b"")
+    return held
 
 
 async def test_what_is_done_to_tags(near: engine.Engine, scripted: ScriptedEngine) -> None:

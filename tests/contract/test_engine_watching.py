@@ -147,6 +147,25 @@ async def test_who_rolls_listens_to_what_was_asked_for_ahead_or_to_another_strea
     await transport.close()
 
 
+async def test_who_is_stopped_before_events_are_told_leaves_nothing_open(
+    asked: engine.Engine, scripted: ScriptedEngine
+) -> None:
+    scripted.answers[EVENTS] = [HANG]
+    await looking.containers(asked, "shop")
+    transport = local.LocalTransport()
+    there = bound.Bound(transport, HERE, "/nowhere", asked)
+    there.listen_ahead("shop")
+    rolling = asyncio.create_task(there.listening())
+    async with asyncio.timeout(20):
+        while EVENTS not in scripted.lines():
+            await asyncio.sleep(0.01)
+    rolling.cancel()
+    await asyncio.wait({rolling})
+    await there.listen_no_more()
+    assert asked._streams == set()
+    await transport.close()
+
+
 async def test_who_listens_no_more_leaves_nothing_open(asked: engine.Engine, scripted: ScriptedEngine) -> None:
     events = watching.Events(asked, "shop")
     await events.subscribed()

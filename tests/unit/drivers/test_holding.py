@@ -114,6 +114,15 @@ def test_work_that_fails_ends_the_script_and_says_why(tmp_path: Path) -> None:
     assert (tmp_path / "ended").exists()
 
 
+def test_a_lease_that_was_lost_is_told_also_where_the_work_has_failed_before(tmp_path: Path) -> None:
+    async def work(held: lock.Held) -> None:
+        raise base.Refused("pull", "no such image")
+
+    lost = "part held; part next; cat >/dev/null; part refused; echo fence; echo deployment=d2; part end"
+    with pytest.raises(base.Refused, match="^fence: deployment=d2"):
+        hold(tmp_path, a_script(tmp_path, lost), work)
+
+
 def test_where_both_fail_the_host_s_word_counts_and_none_is_forgotten(tmp_path: Path) -> None:
     async def work(held: lock.Held) -> None:
         try:

@@ -71,20 +71,23 @@ class Bound:
         """Run a command to its end; *until*: see `Transport.run`.
 
         Raises:
-            Refused: the host did not do it, and says why; or its answer is not whole. Also where
-                that is so of a script that was left to its end.
+            Refused: the host did not do it, and says why; or its answer is not whole.
             TransportError: it did not answer.
         """
         await self.until_ended()
-        ending, self._ending = self._ending, None
-        if ending is not None and not ending.cancelled():
-            ending.result()
-        return await self._sent(what, on_part, until)
+        answer = await self.transport.run(self.host, what, on_part, until)
+        if "refused" in answer.parts:
+            kind, _, text = answer.text("refused").partition("\n")
+            raise base.Refused(kind, text)
+        if "end" not in answer.parts:
+            raise base.Refused("broken", f"the command ended before it was done, with exit status {answer.status}: {last_line(answer.stderr)}")
+        return answer
 
     def leave_to_end(self, script: "asyncio.Task[command.Result]") -> None:
         """Let a script end of which nothing more is wanted; the next one waits for that end.
 
-        So two never run at once, also where a server has room for one session only.
+        So the two never run at once, also where a server has room for one session only. How it ends
+        is no news: what it had to do, it has done and told.
         """
         script.add_done_callback(_is_no_news)
         self._ending = script
@@ -94,17 +97,6 @@ class Bound:
         if self._ending is not None:
             await asyncio.wait({self._ending})
 
-    async def _sent(
-        self, what: command.Command, on_part: transports.OnPart | None, until: asyncio.Event | None
-    ) -> command.Result:
-        answer = await self.transport.run(self.host, what, on_part, until)
-        if "refused" in answer.parts:
-            kind, _, text = answer.text("refused").partition("\n")
-            raise base.Refused(kind, text)
-        if "end" not in answer.parts:
-            raise base.Refused("broken", f"the command ended before it was done, with exit status {answer.status}: {last_line(answer.stderr)}")
-        return answer
-
     def listen_ahead(self, app: str) -> None:
         """Subscribe to the events of an app that is to be rolled, unless that costs a session."""
         dockerd = self.engine
@@ -113,10 +105,11 @@ class Bound:
 
     async def listening(self) -> watching.Events | None:
         """The events that were subscribed to ahead, if they are told now; the caller closes them."""
-        ahead, self._events = self._events, None
+        ahead = self._events
         if ahead is None:
             return None
-        await ahead.subscribed()
+        await ahead.subscribed()  # whoever is stopped here leaves it to `listen_no_more`
+        self._events = None
         if ahead.stands:
             ahead.keep_on()
             return ahead
@@ -131,7 +124,7 @@ class Bound:
 
 
 def _is_no_news(script: "asyncio.Task[command.Result]") -> None:
-    """How a script ended that nobody waits for; whoever sends the next one is told."""
+    """Take note of how a script ended that nobody asks, as asyncio wants of each failure."""
     if not script.cancelled():
         script.exception()
 

@@ -1,12 +1,13 @@
 """What a host's engine changes goes on only while a script there holds the app's lock."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 
 from lading.drivers import base
 from lading.drivers.shell import bound, lock
 from lading.transport import beats, command
+
+UNTOLD = "silent"  # by which a script refuses to go on that the controller does not tell the word
 
 
 async def while_held(
@@ -29,8 +30,7 @@ async def while_held(
         if script.done():
             working.cancel()
         elif working.exception() is not None:
-            with contextlib.suppress(base.Refused):  # such as that it was not told the word
-                await script
+            await _until_told(script)
             working.result()
         answer = await script
         await asyncio.wait({working})
@@ -38,9 +38,22 @@ async def while_held(
             working.result()
         return answer
     finally:
-        for task in (script, working):
+        for task in (working, script):  # in this order, so that the work does not outlive the lock
             task.cancel()
-        await asyncio.gather(script, working, return_exceptions=True)
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def _until_told(script: "asyncio.Task[command.Result]") -> None:
+    """Come back once a script has ended that was not told the word, for the work has failed.
+
+    Raises:
+        Refused: it has ended for another reason, such as a lease that is lost.
+    """
+    try:
+        await script
+    except base.Refused as refused:
+        if refused.kind != UNTOLD:
+            raise
 
 
 async def _work(

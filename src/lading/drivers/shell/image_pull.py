@@ -70,6 +70,22 @@ class ImagePull:
         except (pulling.PullError, engine.UnavailableError) as wrong:
             raise base.Refused("pull", f"an image cannot be tagged: {wrong}") from wrong
 
+    async def tag_or_pull(self, held: lock.Held) -> None:
+        """Tag what was seen to be there; where one of them has gone since, it is pulled.
+
+        Raises:
+            Refused: as `tag`, `check` and `work`.
+        """
+        try:
+            await self.tag(held)
+        except base.Refused:
+            now = await there(self._dockerd, self._what, {})
+            if now is None or all(now.values()):
+                raise
+            self._there = now
+            self.check()
+            await self.work(held)
+
     async def work(self, held: lock.Held) -> None:
         """Pull and tag.
 

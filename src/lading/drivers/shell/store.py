@@ -134,7 +134,7 @@ class ShellStore:
         tagging, self._host.tagging = self._host.tagging, None
         if tagging is None:
             return await self._host.send(uploading)
-        return await holding.while_held(self._host, uploading, tagging.tag, word=DONE)
+        return await holding.while_held(self._host, uploading, tagging.tag_or_pull, word=DONE)
 
     async def repair(self, hold: base.Hold, made: Sequence[Release], app: state.AppState) -> None:
         """Write the records of releases anew, beside what still lies there."""
