@@ -3,17 +3,16 @@
 // Compose can say is asked of it once for each release (compose.py) and kept. A call that is not known is noted and fails the
 // run: so are all of lading's for which it should ask the engine itself, or the plug-in.
 // In C, because a thousand hosts share the machine with the controller, and a shell takes six times the CPU.
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
+
+#include "content.h"
 
 #define SIZE 4096
-#define LINES 65536
 static char scene[SIZE], all[LINES];
 static const char *home;
 static int is_plugin;
@@ -29,16 +28,6 @@ static const char *join(const char *folder, const char *name)
 
 static int has(const char *words) { return strstr(all, words) != NULL; }
 static int begins(const char *words) { return strncmp(all, words, strlen(words)) == 0; }
-
-static char *content(const char *path)
-{
-    static char text[LINES];
-    int file = open(path, O_RDONLY);
-    ssize_t count = file < 0 ? 0 : read(file, text, LINES - 1);
-    text[count < 0 ? 0 : count] = 0;
-    if (file >= 0) close(file);
-    return text;
-}
 
 static void store(const char *path, const char *text)
 {

@@ -7,7 +7,6 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,11 +18,11 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "content.h"
 
 #define SIZE 4096
 #define ASKED 65536
-#define LINES 65536
 #define CALLERS_FILES 32 // sshd has its connection among the first of them
 #define SSH 22
 #define SLOW 50 // milliseconds, of a pull
@@ -76,16 +75,6 @@ static long now(void)
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return time.tv_sec * 1000 + time.tv_nsec / 1000000;
-}
-
-static char *content(const char *path)
-{
-    static char text[LINES];
-    int file = open(path, O_RDONLY);
-    ssize_t count = file < 0 ? 0 : read(file, text, LINES - 1);
-    text[count < 0 ? 0 : count] = 0;
-    if (file >= 0) close(file);
-    return text;
 }
 
 // Calls `show` with the name and the content of each file in a folder of the host

@@ -14,19 +14,19 @@ def main() -> NoReturn:
     """Run the command that was typed, and leave with its exit code."""
     gc.disable()  # `loading.done` turns it on again
     words = sys.argv[1:]
-    if is_front(words):
-        leave(show_front(words))
+    if wants_front_page(words):
+        leave(show_front_page(words))
     with loading.later():  # not before the line above; help needs none of it
         from lading.cli import main as program
     leave(program.run(words))
 
 
-def is_front(words: list[str]) -> bool:
-    """Whether no more is asked than what lading can do; a shell's Tab asks by the environment."""
+def wants_front_page(words: list[str]) -> bool:
+    """Whether only what lading can do is asked for; a shell's Tab asks by the environment."""
     return words in ([], ["-h"], ["--help"]) and "_LADING_COMPLETE" not in os.environ
 
 
-def show_front(words: list[str]) -> int:
+def show_front_page(words: list[str]) -> int:
     """Show it; the exit code."""
     with loading.later():  # verbs load some of it, and much more
         from lading.cli import front, reporting, terminal

@@ -1,4 +1,4 @@
-"""What `lading` alone and `lading --help` show: the verbs and the options before them, laid out without click, most of whose start it is."""
+"""What `lading` alone and `lading --help` show, laid out without click: to load that would cost more than all the rest."""
 
 from collections.abc import Iterator, Mapping
 

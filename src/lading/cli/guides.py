@@ -84,8 +84,12 @@ def _used_in(topic: str) -> str:
     """Where the how-to shows a command of the reference; "" for all else."""
     if not topic.startswith("lading "):
         return ""
-    used = [one.topic for one in sections(_page("how-to")) if re.search(rf"{re.escape(topic)}\b", one.text)]
-    return "".join(["How to use it:\n", *(f"\n    lading help {one}" for one in used), "\n"]) if used else ""
+    command = re.compile(rf"{re.escape(topic)}\b")
+    used = [one.topic for one in sections(_page("how-to")) if command.search(one.text)]
+    if not used:
+        return ""
+    lines = [f"\n    lading help {one}" for one in used]
+    return "".join(["How to use it:\n", *lines, "\n"])
 
 
 def sections(page: str) -> list[Guide]:

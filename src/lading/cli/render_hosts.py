@@ -46,25 +46,35 @@ def drift(found: drifts.Drift, app: str = "") -> None:
     if not found.differences:
         render.line("no drift" if found.is_deployed else _nothing(app))
         return
-    render.table(("host", "app", "service", "what", "declared", "observed"),
-                 [(d.host, d.app or "-", d.service or "-", d.field, canonical.short(d.declared) or "-",
-                   canonical.short(d.observed) or "-") for d in found.differences],
-                 fold=("declared", "observed"))
+    rows = [
+        (one.host, one.app, one.service, one.field, canonical.short(one.declared), canonical.short(one.observed))
+        for one in found.differences
+    ]
+    render.table(
+        ("host", "app", "service", "what", "declared", "observed"),
+        [[cell or "-" for cell in row] for row in rows],
+        fold=("declared", "observed"),
+    )
 
 
 def check(found: Sequence[checks.Checked]) -> None:
     """One table of what is good and what is not, then the hints."""
     columns = list(dict.fromkeys(name for one in found for name in one.columns))
-    rows = []
-    for one in found:
-        cells = [one.columns.get(name) for name in columns]
-        rows.append((one.host, *("-" if c is None else f"✓ {_brief(c[1])}" if c[0] else f"✗ {c[1]}" for c in cells)))
+    rows = [(one.host, *(_cell(one.columns.get(name)) for name in columns)) for one in found]
     render.table(("host", *columns), rows, fold=columns)
     if any(one.hints for one in found):
         render.line("")
     for one in found:
         for hint in one.hints:
             render.line(f"{one.host}: {hint}")
+
+
+def _cell(said: tuple[bool, str] | None) -> str:
+    """Whether something is good, and what it is; "-" where it was not looked at."""
+    if said is None:
+        return "-"
+    is_good, text = said
+    return f"✓ {_brief(text)}" if is_good else f"✗ {text}"
 
 
 def _brief(text: str) -> str:
