@@ -62,6 +62,11 @@ class HoldingLedger(ledger.Ledger):
             if not event.host:
                 await self.holder.hold(event)
 
+    async def begin(self, what: events.DeploymentPlanned, places: Mapping[str, str]) -> None:
+        """Store the intent, and hold."""
+        await super().begin(what, places)
+        await self.holder.hold(what)
+
 
 class HoldingEngine:
     """lading's engine, held after what it has recorded about a host."""
