@@ -34,11 +34,11 @@ HOSTS = ("web1", "web2")
 VERBS = ("verify", "export", "rebuild", "import")
 
 
-def story(number: int) -> tuple[list[events.Event], str]:
-    """The ten events of a deployment, and when they were."""
+def story(number: int, app: str = "") -> tuple[list[events.Event], str]:
+    """The ten events of a deployment, and when they were; of *app*, or of one of twenty."""
     when = FIRST + timedelta(minutes=5 * number)
     id = f"{when:%Y%m%d-%H%M%S}-{number:08x}"
-    words: dict[str, Any] = {"app": f"shop{number % 20}", "version": f"1.{number}", "actor": "ann@laptop", "ran_by": "ann@laptop"}
+    words: dict[str, Any] = {"app": app or f"shop{number % 20}", "version": f"1.{number}", "actor": "ann@laptop", "ran_by": "ann@laptop"}
     steps: list[events.Event] = [events.StepStarted(id, "", "roll")]
     for host in HOSTS:
         steps.append(events.ServiceHealthy(id, host, "roll", service="web", state="running, healthy, 2 of 2"))
@@ -57,13 +57,13 @@ def story(number: int) -> tuple[list[events.Event], str]:
 class Maker:
     """Rows of the events, chained, and of the list of deployments, as lading would have written them."""
 
-    def __init__(self, writer: str, count: int) -> None:
-        self.head, self.count = chain.Head(writer, 0, chain.GENESIS), count
+    def __init__(self, writer: str, count: int, app: str = "") -> None:
+        self.head, self.count, self.app = chain.Head(writer, 0, chain.GENESIS), count, app
 
     def events(self) -> Iterator[tuple[object, ...]]:
         """The chain; where it ends stands in *head*."""
         for number in range(self.count):
-            told, at = story(number)
+            told, at = story(number, self.app)
             for event in told:
                 row = ledger.sealed(event, at, self.head)
                 self.head = chain.Head(row.writer, row.seq, row.hash)
@@ -72,17 +72,17 @@ class Maker:
     def listed(self) -> Iterator[tuple[str, ...]]:
         """The list."""
         for number in range(self.count):
-            told, at = story(number)
+            told, at = story(number, self.app)
             row = deployments.listed(((one, at) for one in told), ())
             assert row is not None
             words = {name: getattr(row, name) for name in tables.COLUMNS}
             yield tables.deployment_values({**words, "hosts": chain.canonical(row.hosts)})
 
 
-def fill_sqlite(path: Path, count: int) -> None:
+def fill_sqlite(path: Path, count: int, app: str = "") -> None:
     """Write all of it past lading, which syncs each event."""
     with closing(sqlite3.connect(path)) as base:
-        made = Maker(base.execute("SELECT writer FROM head").fetchone()[0], count)
+        made = Maker(base.execute("SELECT writer FROM head").fetchone()[0], count, app)
         base.executemany(tables.INSERT_EVENT, made.events())
         base.executemany(tables.PUT_DEPLOYMENT, made.listed())
         base.execute("UPDATE head SET seq=?, hash=?", (made.head.seq, made.head.hash))

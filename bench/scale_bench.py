@@ -11,7 +11,9 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ import measure
 import scale_report
 from scale_report import Look, Run
 from scale_scene import ROOT, VERSIONS, Scene
-from scale_variants import VARIANTS, Variant
+from scale_variants import APP, OLD_APP, VARIANTS, Variant, destination
 
 KEPT = ROOT / "docs/benchmarks/scale.json"
 LIMIT = 1800  # seconds for one run
@@ -39,25 +41,38 @@ class Bench:
         """One run, from one version to the other; no host has the image before."""
         before = self.at.get((variant.name, size), VERSIONS[1])
         version = self.at[variant.name, size] = VERSIONS[1 - VERSIONS.index(before)]
+        app = variant.app.format(size=size)
+        home = {"HOME": str(self.scene.home(app))} if variant.old else {}
         self.scene.forget_images()
         servers = self.scene.servers_cpu()
-        done = self.scene.run(variant.argv(self.scene, size, version), variant.environment, LIMIT)
+        done = self.scene.run(variant.argv(self.scene, size, version), {**variant.environment, **home}, LIMIT)
         servers = self.scene.servers_cpu() - servers
         said = [f"status {done.status}" if done.status else "", variant.wrong(done, size),
-                self.scene.wrong(variant.app.format(size=size), size, version)]
+                self.scene.wrong(app, size, version)]
         run = Run(variant.name, size, done.wall, done.cpu, done.memory, servers)
         wrong = "; ".join(filter(None, said))
         if wrong:
             self.wrong.append(f"{run.words()}: {wrong}; {(done.errors or done.output).strip()[-300:]}")
         elif counts:
             self.runs.append(run)
-        print(f"{'WRONG' if wrong else 'counts' if counts else 'warm-up'}: {run.words()} {wrong}", file=sys.stderr, flush=True)
+        print(f"{'WRONG' if wrong else 'counts' if counts else 'warm-up'}: {run.words()} {self.wrong[-1:] if wrong else ''}", file=sys.stderr, flush=True)
 
-    def look(self, size: int) -> None:
+    def begin(self, variant: Variant, size: int) -> None:
+        """The first deployment of lading's app, which leaves nothing to upgrade and does not count; and its history."""
+        app = variant.app.format(size=size)
+        if variant.old:
+            self.scene.remember_deployments(app)
+        self.one(variant, size, counts=False)
+        if variant.old:
+            self.scene.lengthen_journals(app, size)
+
+    def look(self, size: int, *, old: bool = False) -> None:
         """`lading where`, and two looks in one process."""
-        app = f"app-{size}"
-        whole = self.scene.run(["lading", "where", app, "--to", f"n{size}", "--json"], {}, LIMIT)
-        twice = self.scene.run([sys.executable, str(self.scene.folder / "bin/look.py"), app, f"n{size}"], {}, LIMIT)
+        app = (OLD_APP if old else APP).format(size=size)
+        to = destination(size, old=old)
+        home = {"HOME": str(self.scene.home(app))} if old else {}
+        whole = self.scene.run(["lading", "where", app, "--to", to, "--json"], home, LIMIT)
+        twice = self.scene.run([sys.executable, str(self.scene.folder / "bin/look.py"), app, to], home, LIMIT)
         try:
             states, found = [row["state"] for row in json.loads(whole.output)], json.loads(twice.output)
         except (ValueError, TypeError):  # what went wrong, in place of rows
@@ -65,7 +80,7 @@ class Bench:
         if not states == found.get("states cold") == found.get("states open") == ["healthy"] * size:
             self.wrong.append(f"where over {size} hosts: {(whole.errors + twice.errors).strip()[-300:] or 'not all are healthy'}")
             return
-        self.looks.append(Look(size, whole.wall, whole.cpu, whole.memory, found["cold"], found["open"]))
+        self.looks.append(Look(size, whole.wall, whole.cpu, whole.memory, found["cold"], found["open"], old))
         print(self.looks[-1].words(), file=sys.stderr, flush=True)
 
 
@@ -85,15 +100,16 @@ def measured(asked: argparse.Namespace, bench: Bench, numbers: list[int], varian
     """All rounds; the first run of each cell puts the first version there and does not count."""
     chance = random.Random(asked.seed)
     cells = [(variant, size) for size in numbers for variant in variants if size <= variant.upto]
-    looks = [size for size in asked.looks if size in numbers]
+    looks = [(size, variant.old) for variant, size in cells if variant.app and size in asked.looks]
     for variant, size in cells:
         if variant.app:
-            bench.one(variant, size, counts=False)
+            bench.begin(variant, size)
     for _ in range(asked.repeat):
-        todo: list[tuple[Variant | None, int]] = [*cells, *((None, size) for size in looks)]
+        todo: list[Callable[[], None]] = [partial(bench.one, variant, size) for variant, size in cells]
+        todo += [partial(bench.look, size, old=old) for size, old in looks]
         chance.shuffle(todo)
-        for one, size in todo:
-            bench.look(size) if one is None else bench.one(one, size)
+        for run in todo:
+            run()
 
 
 def main() -> int:

@@ -14,6 +14,7 @@ import plot
 FOLDER = document.PAGE.parent / "benchmarks"
 NOTES = document.PAGE.parents[1] / "bench/scale_notes.md"
 MIB = 1 / 2**20
+YOUNG, OLD = "lading", "lading after a long history"  # the variants
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One `lading where` over *hosts*: the whole command, and two looks in one process (seconds each)."""
+    """One `lading where` over *hosts*: the whole command, and two looks in one process (seconds each).
+
+    *old*: after a long history.
+    """
 
     hosts: int
     wall: float
@@ -43,10 +47,11 @@ class Look:
     memory: int
     cold: float
     open: float
+    old: bool = False
 
     def words(self) -> str:
         """One line for the terminal."""
-        return (f"where, {self.hosts} hosts: {self.wall:.2f} s, CPU {self.cpu:.2f} s, {self.memory * MIB:.1f} MiB; in one process "
+        return (f"where{', long history' if self.old else ''}, {self.hosts} hosts: {self.wall:.2f} s, CPU {self.cpu:.2f} s, {self.memory * MIB:.1f} MiB; in one process "
                 f"{self.cold:.2f} s, then {self.open:.2f} s")
 
 
@@ -124,7 +129,7 @@ AIMS: Sequence[tuple[str, Callable[[Mapping[str, Line]], bool], Callable[[Mappin
 
 def aims(runs: Sequence[Run], looks: Sequence[Look]) -> str:
     """What was aimed at, and what came out, missed or not."""
-    mine = [run for run in runs if run.variant == "lading"]
+    mine = [run for run in runs if run.variant == YOUNG]
     rows: list[list[str]] = []
     if len({run.hosts for run in mine}) > 1:
         lines = {name: fit([(run.hosts, getattr(run, name)) for run in mine]) for name in ("cpu", "memory")}
@@ -133,18 +138,38 @@ def aims(runs: Sequence[Run], looks: Sequence[Look]) -> str:
         rows += [[f"{words} ({sizes[0]:,} to {sizes[-1]:,} hosts)", said(lines), "reached" if good(lines) else "**missed**"]
                  for words, good, said in shown]
     for name, limit, words in (("wall", 3.0, "`lading where` over 200 hosts under 3 s"), ("open", 1.0, "on open connections under 1 s")):
-        found = [float(getattr(look, name)) for look in looks if look.hosts == 200]
+        found = [float(getattr(look, name)) for look in looks if look.hosts == 200 and not look.old]
         if found:
             rows.append([words, f"{statistics.median(found):.2f} s", "reached" if statistics.median(found) < limit else "**missed**"])
-    return document.table(["aim", "came out", ""], rows)
+    return document.table(["aim", "came out", ""], [*rows, *aged(runs, looks)])
+
+
+def aged(runs: Sequence[Run], looks: Sequence[Look]) -> list[list[str]]:
+    """How figures after a long history stand to those without, at the most hosts that both were tried on."""
+    rows: list[list[str]] = []
+    both = {run.hosts for run in runs if run.variant == OLD} & {run.hosts for run in runs if run.variant == YOUNG}
+    for name, words in (("cpu", "controller's CPU"), ("memory", "memory"), ("wall", "time"), ("servers", "hosts' CPU")):
+        for size in sorted(both)[-1:]:
+            rows.append(_aged_row(f"a deployment to {size} hosts", words, values(runs, OLD, size, name), values(runs, YOUNG, size, name)))
+    seen = {look.hosts for look in looks if look.old} & {look.hosts for look in looks if not look.old}
+    for name, words in (("cpu", "controller's CPU"), ("memory", "memory"), ("wall", "time")):
+        for size in sorted(seen)[-1:]:
+            old, young = ([float(getattr(look, name)) for look in looks if (look.hosts, look.old) == (size, is_old)] for is_old in (True, False))
+            rows.append(_aged_row(f"`lading where` over {size} hosts", words, old, young))
+    return rows
+
+
+def _aged_row(verb: str, words: str, old: Sequence[float], young: Sequence[float]) -> list[str]:
+    ratio = statistics.median(old) / statistics.median(young)
+    return [f"after a long history, {verb}: {words} at most 1.10 of without", f"{ratio:.2f}", "reached" if ratio <= 1.1 else "**missed**"]
 
 
 def looked(looks: Sequence[Look]) -> str:
     """The table of `lading where`."""
     rows = []
-    for size in sorted({look.hosts for look in looks}):
-        mine = [look for look in looks if look.hosts == size]
-        rows.append([f"{size:,}", *(document.figure([getattr(look, name) for look in mine]).text() for name in ("wall", "cpu")),
+    for size, old in sorted({(look.hosts, look.old) for look in looks}):
+        mine = [look for look in looks if (look.hosts, look.old) == (size, old)]
+        rows.append([f"{size:,}{', long history' if old else ''}", *(document.figure([getattr(look, name) for look in mine]).text() for name in ("wall", "cpu")),
                      document.figure([look.memory for look in mine]).text(1, MIB),
                      *(document.figure([getattr(look, name) for look in mine]).text() for name in ("cold", "open"))])
     return document.table(["hosts", "`lading where`: wall, s", "controller CPU, s", "peak memory, MiB", "first look in one process, s",

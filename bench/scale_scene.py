@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import long_history
 import measure
 from labkit import cgroup, process
 
@@ -23,6 +24,7 @@ OWNER = f"scale-{os.getpid()}"  # of the control groups
 SERVERS = "servers"
 REGISTRY = "127.0.0.1:5000"
 VERSIONS = ("v1", "v2")
+OLD_UPTO = 200  # hosts that are given a long history: a thousand journals of 1.5 MB would be much memory
 PER_NET = 250  # hosts in each 127.0.x.0/24
 START = """set -e
 ip link set lo up
@@ -65,9 +67,10 @@ def address(number: int) -> str:
 
 
 def fleet_file(numbers: Sequence[int]) -> str:
-    """The fleet file: hosts h1, h2, …; a destination n50 for the first 50, and so on."""
+    """The fleet file: hosts h1, h2, …; a destination n50 for the first 50, and so on; old-n50 are the same."""
     hosts = "".join(f"  h{number}: {{address: {address(number)}}}\n" for number in range(1, max(numbers) + 1))
-    groups = "".join(f"  n{size}: {{hosts: [{', '.join(f'h{number}' for number in range(1, size + 1))}]}}\n" for size in numbers)
+    groups = "".join(f"  {old}n{size}: {{hosts: [{', '.join(f'h{number}' for number in range(1, size + 1))}]}}\n"
+                     for size in numbers for old in ("", "old-") if not old or size <= OLD_UPTO)
     return (f'lading: 1\nssh: {{user: root}}\nhosts:\n{hosts}destinations:\n{groups}registries:\n  "{REGISTRY}": '
             "{username: ci, password: {env: REG_PASSWORD}, insecure: true}\n")
 
@@ -89,7 +92,7 @@ class Scene:
     def up(self) -> None:
         """Write everything, and start the servers."""
         process.run("mount", "-t", "tmpfs", "-o", "mode=755", "scale", str(self.folder))  # a thousand hosts' disks are not one disk
-        for name in ("bin", "hosts", "kept", "project", "controller", "ansible"):
+        for name in ("bin", "hosts", "kept", "project", "ansible"):
             (self.folder / name).mkdir()
         for number in range(1, max(self.numbers) + 1):
             plugins = self.folder / "hosts" / address(number) / ".docker/cli-plugins"
@@ -140,9 +143,27 @@ class Scene:
         }
         for name, text in files.items():
             (self.folder / name).write_text(text)
-        home = self.folder / "controller/.ssh"
-        home.mkdir(mode=0o700)
-        (home / "config").write_text(f"Host *\nIdentityFile {self.folder}/key\nIdentitiesOnly yes\n")
+        self._make_home(self.home())
+
+    def _make_home(self, home: Path) -> None:
+        (home / ".ssh").mkdir(mode=0o700, parents=True)
+        (home / ".ssh/config").write_text(f"Host *\nIdentityFile {self.folder}/key\nIdentitiesOnly yes\n")
+
+    def home(self, app: str = "") -> Path:
+        """The controller's home folder, in which its ledger lies; *app*: one with a long history has another."""
+        return self.folder / "controllers" / (app or "young")
+
+    def remember_deployments(self, app: str) -> None:
+        """Give the app a controller whose ledger tells of a thousand deployments of it."""
+        home = self.home(app)
+        self._make_home(home)
+        long_history.fill_ledger(home / ".local/state/lading/ledger.db", app)
+
+    def lengthen_journals(self, app: str, size: int) -> None:
+        """Put a thousand deployments before the app's last one in the journals of its hosts."""
+        for number in range(1, size + 1):
+            [journal] = (self.folder / "hosts" / address(number)).glob(f".lading/*/apps/{app}/journal")
+            long_history.lengthen_journal(journal.parent)
 
     def argv(self, words: Sequence[str]) -> list[str]:
         """The command line that runs a command in the namespace, from the app's folder."""
@@ -152,7 +173,7 @@ class Scene:
         """The environment of the variants."""
         path = f"{ROOT / '.venv-bench/bin'}:{ROOT / '.venv/bin'}:{process.CLEAN_ENVIRONMENT['PATH']}"
         return {
-            "PATH": path, "HOME": str(self.folder / "controller"), "LC_ALL": "C.UTF-8", "REG_PASSWORD": self.password, "USER": "bench",
+            "PATH": path, "HOME": str(self.home()), "LC_ALL": "C.UTF-8", "REG_PASSWORD": self.password, "USER": "bench",
             "LADING_CONFIG": str(self.folder / "lading.yaml"), "ANSIBLE_LOCAL_TEMP": str(self.folder / "ansible"),
             "ANSIBLE_SSH_ARGS": f"-F {self.folder}/ssh_config -o ControlMaster=auto -o ControlPersist=60s",
         }

@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from lab_variants import TUNED
+from long_history import COUNT
 from measure import Measured
-from scale_scene import BENCH, REGISTRY, Scene, address
+from scale_report import OLD, YOUNG
+from scale_scene import BENCH, OLD_UPTO, REGISTRY, Scene, address
 
+APP, OLD_APP = "app-{size}", "old-{size}"
 AT_ONCE = 32  # raw OpenSSH clients
 RAW = """umask 077; printf %s {compose} >docker-compose.yml && printf %s {password} |
 docker login -u ci --password-stdin {registry} >/dev/null && VERSION={version} docker compose -p raw -f docker-compose.yml up -d --wait
@@ -18,7 +21,8 @@ docker login -u ci --password-stdin {registry} >/dev/null && VERSION={version} d
 @dataclass(frozen=True, slots=True)
 class Variant:
     """One way to bring an app to a version on hosts. *upto*: the most hosts it is tried on; *wrong*: what its output says
-    against it; *app*: what lading's own records on the hosts are called, "" for the others."""
+    against it; *app*: what lading's own records on the hosts are called, "" for the others; *old*: a thousand deployments
+    were made before."""
 
     name: str
     what: str
@@ -27,10 +31,20 @@ class Variant:
     app: str = ""
     upto: int = 1_000_000
     environment: Mapping[str, str] = field(default_factory=dict)
+    old: bool = False
 
 
-def _lading(_: Scene, size: int, version: str) -> list[str]:
-    return ["lading", "deploy", "--version", version, "--to", f"n{size}", "--app", f"app-{size}", "--yes", "--json"]
+def destination(size: int, *, old: bool) -> str:
+    """That of lading's app on the first hosts; of one project no destination has two apps."""
+    return f"old-n{size}" if old else f"n{size}"
+
+
+def _lading(*, old: bool) -> Callable[[Scene, int, str], list[str]]:
+    def argv(_: Scene, size: int, version: str) -> list[str]:
+        app = (OLD_APP if old else APP).format(size=size)
+        return ["lading", "deploy", "--version", version, "--to", destination(size, old=old), "--app", app, "--yes", "--json"]
+
+    return argv
 
 
 def _committed(done: Measured, size: int) -> str:
@@ -59,7 +73,9 @@ def _playbook(scene: Scene, size: int, version: str) -> list[str]:
 
 
 VARIANTS = (
-    Variant("lading", "`lading deploy --version V --to HOSTS --yes`, every guarantee on", _lading, _committed, "app-{size}"),
+    Variant(YOUNG, "`lading deploy --version V --to HOSTS --yes`, every guarantee on", _lading(old=False), _committed, APP),
+    Variant(OLD, f"the same after {COUNT:,} deployments of the app, in the hosts' journals and in the ledger",
+            _lading(old=True), _committed, OLD_APP, upto=OLD_UPTO, old=True),
     Variant("raw OpenSSH", f"file, login and `docker compose up` in one script on `ssh HOST sh -s`, {AT_ONCE} at a time, "
             "KexAlgorithms=curve25519-sha256", _raw),
     Variant("ansible", "`playbooks/article.yml`, the five tasks of the article; forks 50, pipelining, no facts", _playbook,

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.lab
 
 
 def test_every_run_counts(tmp_path: Path) -> None:
-    words = ["--hosts", "1,2", "--repeat", "1", "--looks", "2", "--only", "lading,raw OpenSSH", "--seed", "1"]
+    words = ["--hosts", "1,2", "--repeat", "1", "--looks", "2", "--only", "lading,lading after a long history,raw OpenSSH", "--seed", "1"]
     done = subprocess.run(
         [sys.executable, str(ROOT / "bench/scale_bench.py"), *words], capture_output=True, text=True, check=False, timeout=300,
         env={**os.environ, "PYTHONPATH": str(ROOT / "lab"), "TMPDIR": str(tmp_path)},
@@ -24,5 +24,16 @@ def test_every_run_counts(tmp_path: Path) -> None:
     assert (done.returncode, "WRONG" in done.stderr) == (0, False), done.stderr[-3000:]
     found = json.loads((tmp_path / "scale-runs.json").read_text())
     assert sorted((run["variant"], run["hosts"]) for run in found["runs"]) == [
-        (variant, hosts) for variant in ("lading", "raw OpenSSH") for hosts in (1, 2)]
-    assert [look["hosts"] for look in found["looks"]] == [2]
+        (variant, hosts) for variant in ("lading", "lading after a long history", "raw OpenSSH") for hosts in (1, 2)]
+    assert sorted((look["hosts"], look["old"]) for look in found["looks"]) == [(2, False), (2, True)]
+
+
+def test_the_profile_shares_out_what_a_host_adds(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "bench/scale_profile.py"), "--hosts", "1,2", "--repeat", "1"],
+        capture_output=True, text=True, check=False, timeout=300, env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    spent = [line.split(" | ")[0].removeprefix("| ") for line in done.stdout.splitlines()]
+    assert {"SSH: packets and channels", "asyncio", "HTTP of engines (h11)", "Python's garbage collector"} <= set(spent)
+    assert spent[-1] == "together"

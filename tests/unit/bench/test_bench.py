@@ -8,6 +8,8 @@ import document
 import lab_report
 import plot
 import scale_bench
+import scale_profile
+import scale_report
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -92,3 +94,26 @@ def test_what_hosts_take_at_rest_is_told_apart() -> None:
     assert lab_report.Run("lading", 1, True, wall=40.0, cpu=1.0, memory=1, hosts_cpu=1.6, hosts_resting=0.1).hosts_work == 0.0
     aims = lab_report.aims_table([floor, mine], [1])
     assert "| 1 host: at most 1.35 of the floor's CPU on hosts, health checks left out | 1.50: **missed** |" in aims
+
+
+def test_a_profile_tells_what_each_host_adds_from_what_is_the_same_for_any() -> None:
+    few = [{"start": 1.0, "asyncio": 0.3}, {"start": 1.0, "asyncio": 0.2}, {"start": 1.0, "asyncio": 0.1}]
+    many = [{"start": 1.0, "asyncio": 0.5, "ledger": 0.1}] * 3
+    assert scale_profile.table(10, 20, {10: few, 20: many}).splitlines()[2:] == [
+        "| asyncio | 30.0 ms | 75% | -0.10 s |",
+        "| ledger | 10.0 ms | 25% | -0.10 s |",
+        "| start | 0.0 ms | 0% | 1.00 s |",
+        "| together | 40.0 ms | | 0.80 s |",
+    ]
+
+
+def test_a_long_history_is_judged_at_the_most_hosts_that_both_were_tried_on() -> None:
+    def run(variant: str, hosts: int, cpu: float) -> scale_report.Run:
+        return scale_report.Run(variant, hosts, wall=1.0, cpu=cpu, memory=1, servers=1.0)
+
+    runs = [run("lading", 50, 1.0), run("lading", 200, 4.0), run("lading", 1000, 9.0), run(scale_report.OLD, 50, 9.0), run(scale_report.OLD, 200, 4.8)]
+    looks = [scale_report.Look(200, wall, 1.0, 1, 1.0, 1.0, old) for wall, old in ((2.0, False), (2.1, True))]
+    rows = {row[0]: row[1:] for row in scale_report.aged(runs, looks)}
+    assert rows["after a long history, a deployment to 200 hosts: controller's CPU at most 1.10 of without"] == ["1.20", "**missed**"]
+    assert rows["after a long history, `lading where` over 200 hosts: time at most 1.10 of without"] == ["1.05", "reached"]
+    assert scale_report.aged(runs[:3], looks[:1]) == []

@@ -1,0 +1,85 @@
+"""Run lading as its command does, and note what its processor time goes to: `sampled.py FILE WORD…`.
+
+A timer of the process's own CPU asks every few milliseconds which function is at work. FILE gets JSON: part → seconds.
+"""
+
+import atexit
+import gc
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+EVERY = 0.004  # seconds of CPU
+COLLECTOR = "Python's garbage collector"
+# The first that a path holds says what it is part of; what none of them holds, such as json, is its caller's.
+PARTS = (
+    ("<frozen importlib", "start"),
+    ("/asyncssh/kex", "SSH: keys"), ("/asyncssh/crypto/ed", "SSH: keys"), ("/asyncssh/crypto/kex", "SSH: keys"),
+    ("/asyncssh/crypto/ec", "SSH: keys"), ("/asyncssh/public_key", "SSH: keys"), ("/asyncssh/eddsa", "SSH: keys"),
+    ("/asyncssh/auth", "SSH: keys"), ("/asyncssh/known_hosts", "SSH: keys"),
+    ("/asyncssh/", "SSH: packets and channels"), ("/lading/transport/packets", "SSH: packets and channels"),
+    ("/lading/transport/", "lading: connections and scripts"), ("/lading/connecting", "lading: connections and scripts"),
+    ("/h11/", "HTTP of engines (h11)"), ("/lading/drivers/engine_api/", "lading: questions to engines"),
+    ("/lading/drivers/shell/", "lading: what hosts say, and steps on them"), ("/lading/engines/", "lading: what hosts say, and steps on them"),
+    ("/lading/ledger/", "lading: ledger"), ("/sqlite3/", "lading: ledger"),
+    ("/lading/", "lading: the rest"),
+    ("/asyncio/", "asyncio"), ("/selectors.py", "asyncio"),
+)
+OTHER = "Python's library"
+
+
+class Sampler:
+    """Counts at which part of the program the timer finds it; *collected*: seconds of the garbage collector."""
+
+    def __init__(self) -> None:
+        self.samples: dict[str, int] = {}
+        self.parts: dict[str, str] = {}  # path of a file → its part, "" for its caller's
+        self.collected = 0.0
+        self._began = 0.0
+
+    def part(self, path: str) -> str:
+        """What a file is part of."""
+        if path not in self.parts:
+            self.parts[path] = next((part for begin, part in PARTS if begin in path), "")
+        return self.parts[path]
+
+    def sample(self, _: int, frame: FrameType | None) -> None:
+        """The timer has rung."""
+        found = ""
+        while frame is not None and not found:
+            found = self.part(frame.f_code.co_filename)
+            frame = frame.f_back
+        self.samples[found or OTHER] = self.samples.get(found or OTHER, 0) + 1
+
+    def collect(self, phase: str, _: dict[str, int]) -> None:
+        """The garbage collector begins, or has ended."""
+        if phase == "start":
+            self._began = time.process_time()
+        else:
+            self.collected += time.process_time() - self._began
+
+    def seconds(self) -> dict[str, float]:
+        """The whole of the process's CPU, shared out by the samples; the collector's is measured."""
+        rest = time.process_time() - self.collected
+        count = sum(self.samples.values()) or 1
+        return {COLLECTOR: self.collected, **{part: rest * found / count for part, found in self.samples.items()}}
+
+
+def main() -> None:
+    """Sample, and be lading."""
+    file = Path(sys.argv[1])
+    del sys.argv[1]
+    sampler = Sampler()
+    atexit.register(lambda: file.write_text(json.dumps(sampler.seconds())))
+    gc.callbacks.append(sampler.collect)
+    signal.signal(signal.SIGPROF, sampler.sample)
+    signal.setitimer(signal.ITIMER_PROF, EVERY, EVERY)
+    from lading.cli import entry
+    entry.main()
+
+
+if __name__ == "__main__":
+    main()
