@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from faults import Fault, Strike, no
+from lading.transport import command
 from phases import Phase
 from scene import APP, GOOD, HOSTS, TO, Controller, Red, Scene, healthy
 
@@ -258,7 +259,7 @@ def rest(scene: Scene, ids: Mapping[str, Mapping[str, str]], version: str, judge
 
 
 def _nothing_left(scene: Scene, host: str) -> None:
-    until = time.monotonic() + 30  # a cancelled command has some seconds to end
+    until = time.monotonic() + 30 + command.WAITING  # a cancelled command, and a shell that waits for one, have some time to end
     while left := scene.left(host):
         if time.monotonic() > until:
             raise Red(f"left on {host}: {left}")

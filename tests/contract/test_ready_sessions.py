@@ -359,6 +359,43 @@ async def test_it_ends_with_its_connection(
     await until(lambda: not waiting(server))
 
 
+async def test_a_shell_that_nobody_asks_any_more_ends_by_itself(
+    server: sshd_server.Sshd, transport: ssh.SshTransport, host: hosts.Host, link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host may keep a connection for hours whose controller is gone."""
+    monkeypatch.setattr(command, "WAITING", 2)
+    assert await hello(transport, host) == "hello"
+    await ready_on(transport, host)
+    await until(lambda: len(waiting(server)) == 1)
+    link.cut()
+    await until(lambda: not waiting(server))
+
+
+@KINDS
+async def test_one_that_has_waited_as_long_as_it_may_is_replaced_by_the_next(
+    server: sshd_server.Sshd, transport: ssh.SshTransport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: command.Command
+) -> None:
+    monkeypatch.setattr(command, "WAITING", 1)
+    for number in range(3):
+        assert await hello(transport, server.host(), noting(tmp_path / "ran", kind)) == "hello"
+        ready = await ready_on(transport, server.host())
+        await until(lambda ready=ready: not ready.is_open)  # type: ignore[misc]
+        assert (runs(tmp_path / "ran"), transport._link(server.host()).keeps_ready) == (number + 1, True)
+    assert server.logins() == 1
+
+
+@KINDS
+async def test_one_that_ends_while_a_script_is_on_its_way_is_asked_anew_and_replaced(
+    server: sshd_server.Sshd, transport: ssh.SshTransport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: command.Command
+) -> None:
+    """`timeout` ends the shell that reads, which is stopped here, just then."""
+    monkeypatch.setattr(command, "WAITING", 3)
+    assert await hello(transport, server.host()) == "hello"
+    asked, pid = await sent_to_a_shell_that_is_stopped(server, transport, noting(tmp_path / "ran", kind), monkeypatch)
+    assert await asked == "hello"
+    assert (runs(tmp_path / "ran"), transport._link(server.host()).keeps_ready, server.logins()) == (1, True, 1)
+
+
 @KINDS
 async def test_one_that_the_server_has_closed_is_replaced(
     a_server: Make, connect: Callable[..., ssh.SshTransport], tmp_path: Path, kind: command.Command

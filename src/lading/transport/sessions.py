@@ -10,7 +10,7 @@ import contextlib
 import asyncssh
 
 from lading.dataclass import dataclass
-from lading.transport import streams, uplink, wire
+from lading.transport import command, streams, uplink, wire
 
 PARTING = 5.0  # seconds that a shell has to end once its stdin has
 
@@ -25,7 +25,9 @@ class Session(asyncssh.SSHClientSession[bytes]):
         self.exited = False
         """Whether its program has ended."""
         self.gave_up = False
-        """Whether it has ended of its own accord, not by a signal."""
+        """Whether it has ended of its own accord, neither by a signal nor for having waited."""
+        self.waited = False
+        """Whether its shell has ended because it has waited for a script as long as it may."""
         self.whole = False
         """Whether all that its program wrote has come, and the server has closed the channel."""
         self.flowing = asyncio.Event()
@@ -69,7 +71,8 @@ class Session(asyncssh.SSHClientSession[bytes]):
         return True  # stdin stays open: its end would cancel the command
 
     def exit_status_received(self, status: int) -> None:
-        self.gave_up = True
+        self.waited = status in command.WAITED
+        self.gave_up = not self.waited
         self._exited(status)
 
     def exit_signal_received(self, signal: str, core_dumped: bool, msg: str, lang: str) -> None:

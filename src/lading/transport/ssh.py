@@ -243,7 +243,7 @@ class SshTransport:
         if not opened.was_refused(exchange):
             return True
         exchange.withdraw()
-        link.keeps_ready = False
+        link.keeps_ready = link.keeps_ready and opened.session.waited
         return False
 
     async def _ready(self, link: "_Link", exchange: wire.Exchange) -> sessions.Opened | None:
