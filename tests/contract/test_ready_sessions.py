@@ -391,7 +391,7 @@ async def test_one_that_ends_while_a_script_is_on_its_way_is_asked_anew_and_repl
     """`timeout` ends the shell that reads, which is stopped here, just then."""
     monkeypatch.setattr(command, "WAITING", 3)
     assert await hello(transport, server.host()) == "hello"
-    asked, pid = await sent_to_a_shell_that_is_stopped(server, transport, noting(tmp_path / "ran", kind), monkeypatch)
+    asked, _ = await sent_to_a_shell_that_is_stopped(server, transport, noting(tmp_path / "ran", kind), monkeypatch)
     assert await asked == "hello"
     assert (runs(tmp_path / "ran"), transport._link(server.host()).keeps_ready, server.logins()) == (1, True, 1)
 
