@@ -1,4 +1,4 @@
-"""Run lading as its command does, and note what its processor time goes to: `sampled.py FILE WORD…`.
+"""Run lading as `python -m lading` does, and note what its processor time goes to: `sampled.py FILE WORD…`.
 
 A timer of the process's own CPU asks every few milliseconds which function is at work. FILE gets JSON: part → seconds.
 """
@@ -6,6 +6,7 @@ A timer of the process's own CPU asks every few milliseconds which function is a
 import atexit
 import gc
 import json
+import runpy
 import signal
 import sys
 import time
@@ -77,8 +78,7 @@ def main() -> None:
     gc.callbacks.append(sampler.collect)
     signal.signal(signal.SIGPROF, sampler.sample)
     signal.setitimer(signal.ITIMER_PROF, EVERY, EVERY)
-    from lading.cli import entry
-    entry.main()
+    runpy.run_module("lading", run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":
