@@ -21,7 +21,7 @@ import measure
 import scale_report
 from scale_report import Look, Run
 from scale_scene import ROOT, VERSIONS, Scene
-from scale_variants import APP, OLD_APP, VARIANTS, Variant, destination
+from scale_variants import VARIANTS, Variant
 
 KEPT = ROOT / "docs/benchmarks/scale.json"
 LIMIT = 1800  # seconds for one run
@@ -42,35 +42,34 @@ class Bench:
         before = self.at.get((variant.name, size), VERSIONS[1])
         version = self.at[variant.name, size] = VERSIONS[1 - VERSIONS.index(before)]
         app = variant.app.format(size=size)
-        home = {"HOME": str(self.scene.home(app))} if variant.old else {}
         self.scene.forget_images()
         servers = self.scene.servers_cpu()
-        done = self.scene.run(variant.argv(self.scene, size, version), {**variant.environment, **home}, LIMIT)
+        done = self.scene.run(variant.argv(self.scene, size, version), {**variant.environment, **variant.home(self.scene, size)}, LIMIT)
         servers = self.scene.servers_cpu() - servers
-        said = [f"status {done.status}" if done.status else "", variant.wrong(done, size),
+        complaints = [f"status {done.status}" if done.status else "", variant.wrong(done, size),
                 self.scene.wrong(app, size, version)]
         run = Run(variant.name, size, done.wall, done.cpu, done.memory, servers)
-        wrong = "; ".join(filter(None, said))
+        wrong = "; ".join(filter(None, complaints))
         if wrong:
             self.wrong.append(f"{run.words()}: {wrong}; {(done.errors or done.output).strip()[-300:]}")
         elif counts:
             self.runs.append(run)
-        print(f"{'WRONG' if wrong else 'counts' if counts else 'warm-up'}: {run.words()} {self.wrong[-1:] if wrong else ''}", file=sys.stderr, flush=True)
+        said = f"WRONG: {self.wrong[-1]}" if wrong else f"{'counts' if counts else 'warm-up'}: {run.words()}"
+        print(said, file=sys.stderr, flush=True)
 
     def begin(self, variant: Variant, size: int) -> None:
         """The first deployment of lading's app, which leaves nothing to upgrade and does not count; and its history."""
         app = variant.app.format(size=size)
-        if variant.old:
+        if variant.long_history:
             self.scene.remember_deployments(app)
         self.one(variant, size, counts=False)
-        if variant.old:
+        if variant.long_history:
             self.scene.lengthen_journals(app, size)
 
-    def look(self, size: int, *, old: bool = False) -> None:
-        """`lading where`, and two looks in one process."""
-        app = (OLD_APP if old else APP).format(size=size)
-        to = destination(size, old=old)
-        home = {"HOME": str(self.scene.home(app))} if old else {}
+    def look(self, variant: Variant, size: int) -> None:
+        """`lading where` of lading's app, and two looks in one process."""
+        app, to = variant.app.format(size=size), variant.destination.format(size=size)
+        home = variant.home(self.scene, size)
         whole = self.scene.run(["lading", "where", app, "--to", to, "--json"], home, LIMIT)
         twice = self.scene.run([sys.executable, str(self.scene.folder / "bin/look.py"), app, to], home, LIMIT)
         try:
@@ -80,7 +79,7 @@ class Bench:
         if not states == found.get("states cold") == found.get("states open") == ["healthy"] * size:
             self.wrong.append(f"where over {size} hosts: {(whole.errors + twice.errors).strip()[-300:] or 'not all are healthy'}")
             return
-        self.looks.append(Look(size, whole.wall, whole.cpu, whole.memory, found["cold"], found["open"], old))
+        self.looks.append(Look(size, whole.wall, whole.cpu, whole.memory, found["cold"], found["open"], variant.name))
         print(self.looks[-1].words(), file=sys.stderr, flush=True)
 
 
@@ -100,13 +99,12 @@ def measured(asked: argparse.Namespace, bench: Bench, numbers: list[int], varian
     """All rounds; the first run of each cell puts the first version there and does not count."""
     chance = random.Random(asked.seed)
     cells = [(variant, size) for size in numbers for variant in variants if size <= variant.upto]
-    looks = [(size, variant.old) for variant, size in cells if variant.app and size in asked.looks]
     for variant, size in cells:
         if variant.app:
             bench.begin(variant, size)
     for _ in range(asked.repeat):
         todo: list[Callable[[], None]] = [partial(bench.one, variant, size) for variant, size in cells]
-        todo += [partial(bench.look, size, old=old) for size, old in looks]
+        todo += [partial(bench.look, variant, size) for variant, size in cells if variant.app and size in asked.looks]
         chance.shuffle(todo)
         for run in todo:
             run()

@@ -14,7 +14,7 @@ import plot
 FOLDER = document.PAGE.parent / "benchmarks"
 NOTES = document.PAGE.parents[1] / "bench/scale_notes.md"
 MIB = 1 / 2**20
-YOUNG, OLD = "lading", "lading after a long history"  # the variants
+LADING, LONG_HISTORY = "lading", "lading after a long history"  # variants
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One `lading where` over *hosts*: the whole command, and two looks in one process (seconds each).
-
-    *old*: after a long history.
-    """
+    """One `lading where` over *hosts*: the whole command, and two looks in one process (seconds each)."""
 
     hosts: int
     wall: float
@@ -47,12 +44,12 @@ class Look:
     memory: int
     cold: float
     open: float
-    old: bool = False
+    variant: str = LADING
 
     def words(self) -> str:
         """One line for the terminal."""
-        return (f"where{', long history' if self.old else ''}, {self.hosts} hosts: {self.wall:.2f} s, CPU {self.cpu:.2f} s, {self.memory * MIB:.1f} MiB; in one process "
-                f"{self.cold:.2f} s, then {self.open:.2f} s")
+        return (f"where, {self.variant}, {self.hosts} hosts: {self.wall:.2f} s, CPU {self.cpu:.2f} s, {self.memory * MIB:.1f} MiB; "
+                f"in one process {self.cold:.2f} s, then {self.open:.2f} s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +74,7 @@ def fit(points: Sequence[tuple[float, float]]) -> Line:
     return Line(fixed, slope, statistics.correlation(xs, ys) ** 2 if len(set(ys)) > 1 else 1.0)
 
 
-def values(runs: Sequence[Run], variant: str, hosts: int, name: str) -> list[float]:
+def values(runs: Sequence[Run] | Sequence[Look], variant: str, hosts: int, name: str) -> list[float]:
     """What one cell of runs gave."""
     return [float(getattr(run, name)) for run in runs if (run.variant, run.hosts) == (variant, hosts)]
 
@@ -129,7 +126,7 @@ AIMS: Sequence[tuple[str, Callable[[Mapping[str, Line]], bool], Callable[[Mappin
 
 def aims(runs: Sequence[Run], looks: Sequence[Look]) -> str:
     """What was aimed at, and what came out, missed or not."""
-    mine = [run for run in runs if run.variant == YOUNG]
+    mine = [run for run in runs if run.variant == LADING]
     rows: list[list[str]] = []
     if len({run.hosts for run in mine}) > 1:
         lines = {name: fit([(run.hosts, getattr(run, name)) for run in mine]) for name in ("cpu", "memory")}
@@ -138,41 +135,41 @@ def aims(runs: Sequence[Run], looks: Sequence[Look]) -> str:
         rows += [[f"{words} ({sizes[0]:,} to {sizes[-1]:,} hosts)", said(lines), "reached" if good(lines) else "**missed**"]
                  for words, good, said in shown]
     for name, limit, words in (("wall", 3.0, "`lading where` over 200 hosts under 3 s"), ("open", 1.0, "on open connections under 1 s")):
-        found = [float(getattr(look, name)) for look in looks if look.hosts == 200 and not look.old]
+        found = values(looks, LADING, 200, name)
         if found:
             rows.append([words, f"{statistics.median(found):.2f} s", "reached" if statistics.median(found) < limit else "**missed**"])
-    return document.table(["aim", "came out", ""], [*rows, *aged(runs, looks)])
+    return document.table(["aim", "came out", ""], [*rows, *with_long_history(runs, looks)])
 
 
-def aged(runs: Sequence[Run], looks: Sequence[Look]) -> list[list[str]]:
+def with_long_history(runs: Sequence[Run], looks: Sequence[Look]) -> list[list[str]]:
     """How figures after a long history stand to those without, at the most hosts that both were tried on."""
-    rows: list[list[str]] = []
-    both = {run.hosts for run in runs if run.variant == OLD} & {run.hosts for run in runs if run.variant == YOUNG}
-    for name, words in (("cpu", "controller's CPU"), ("memory", "memory"), ("wall", "time"), ("servers", "hosts' CPU")):
-        for size in sorted(both)[-1:]:
-            rows.append(_aged_row(f"a deployment to {size} hosts", words, values(runs, OLD, size, name), values(runs, YOUNG, size, name)))
-    seen = {look.hosts for look in looks if look.old} & {look.hosts for look in looks if not look.old}
-    for name, words in (("cpu", "controller's CPU"), ("memory", "memory"), ("wall", "time")):
-        for size in sorted(seen)[-1:]:
-            old, young = ([float(getattr(look, name)) for look in looks if (look.hosts, look.old) == (size, is_old)] for is_old in (True, False))
-            rows.append(_aged_row(f"`lading where` over {size} hosts", words, old, young))
+    deployed = _ratios(runs, "a deployment to", {"cpu": "controller's CPU", "memory": "memory", "wall": "time", "servers": "hosts' CPU"})
+    looked = _ratios(looks, "`lading where` over", {"cpu": "controller's CPU", "memory": "memory", "wall": "time"})
+    return [*deployed, *looked]
+
+
+def _ratios(found: Sequence[Run] | Sequence[Look], verb: str, names: Mapping[str, str]) -> list[list[str]]:
+    """A row for each of the *names*: attribute → words."""
+    both = set.intersection(*({one.hosts for one in found if one.variant == variant} for variant in (LADING, LONG_HISTORY)))
+    if not both:
+        return []
+    hosts = max(both)
+    rows = []
+    for name, words in names.items():
+        without, after = (statistics.median(values(found, variant, hosts, name)) for variant in (LADING, LONG_HISTORY))
+        verdict = "reached" if after <= 1.1 * without else "**missed**"
+        rows.append([f"after a long history, {verb} {hosts} hosts: {words} at most 1.10 of without", f"{after / without:.2f}", verdict])
     return rows
-
-
-def _aged_row(verb: str, words: str, old: Sequence[float], young: Sequence[float]) -> list[str]:
-    ratio = statistics.median(old) / statistics.median(young)
-    return [f"after a long history, {verb}: {words} at most 1.10 of without", f"{ratio:.2f}", "reached" if ratio <= 1.1 else "**missed**"]
 
 
 def looked(looks: Sequence[Look]) -> str:
     """The table of `lading where`."""
     rows = []
-    for size, old in sorted({(look.hosts, look.old) for look in looks}):
-        mine = [look for look in looks if (look.hosts, look.old) == (size, old)]
-        rows.append([f"{size:,}{', long history' if old else ''}", *(document.figure([getattr(look, name) for look in mine]).text() for name in ("wall", "cpu")),
-                     document.figure([look.memory for look in mine]).text(1, MIB),
-                     *(document.figure([getattr(look, name) for look in mine]).text() for name in ("cold", "open"))])
-    return document.table(["hosts", "`lading where`: wall, s", "controller CPU, s", "peak memory, MiB", "first look in one process, s",
+    for variant, size in sorted({(look.variant, look.hosts) for look in looks}):
+        found = {name: document.figure(values(looks, variant, size, name)) for name in ("wall", "cpu", "memory", "cold", "open")}
+        rows.append([variant, f"{size:,}", found["wall"].text(), found["cpu"].text(), found["memory"].text(1, MIB),
+                     found["cold"].text(), found["open"].text()])
+    return document.table(["variant", "hosts", "`lading where`: wall, s", "controller CPU, s", "peak memory, MiB", "first look in one process, s",
                            "second look, s"], rows)
 
 

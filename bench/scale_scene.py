@@ -24,7 +24,7 @@ OWNER = f"scale-{os.getpid()}"  # of the control groups
 SERVERS = "servers"
 REGISTRY = "127.0.0.1:5000"
 VERSIONS = ("v1", "v2")
-OLD_UPTO = 200  # hosts that are given a long history: a thousand journals of 1.5 MB would be much memory
+LONG_HISTORY_HOSTS = 200  # at most: the journals of a thousand hosts would be too much memory
 PER_NET = 250  # hosts in each 127.0.x.0/24
 START = """set -e
 ip link set lo up
@@ -67,10 +67,10 @@ def address(number: int) -> str:
 
 
 def fleet_file(numbers: Sequence[int]) -> str:
-    """The fleet file: hosts h1, h2, …; a destination n50 for the first 50, and so on; old-n50 are the same."""
+    """The fleet file: hosts h1, h2, …; destinations n50 and old-n50 are the first 50, and so on."""
     hosts = "".join(f"  h{number}: {{address: {address(number)}}}\n" for number in range(1, max(numbers) + 1))
     groups = "".join(f"  {old}n{size}: {{hosts: [{', '.join(f'h{number}' for number in range(1, size + 1))}]}}\n"
-                     for size in numbers for old in ("", "old-") if not old or size <= OLD_UPTO)
+                     for size in numbers for old in ("", "old-") if not old or size <= LONG_HISTORY_HOSTS)
     return (f'lading: 1\nssh: {{user: root}}\nhosts:\n{hosts}destinations:\n{groups}registries:\n  "{REGISTRY}": '
             "{username: ci, password: {env: REG_PASSWORD}, insecure: true}\n")
 
@@ -150,8 +150,8 @@ class Scene:
         (home / ".ssh/config").write_text(f"Host *\nIdentityFile {self.folder}/key\nIdentitiesOnly yes\n")
 
     def home(self, app: str = "") -> Path:
-        """The controller's home folder, in which its ledger lies; *app*: one with a long history has another."""
-        return self.folder / "controllers" / (app or "young")
+        """A controller's home folder, in which its ledger lies; that of an app with a long history has another one."""
+        return self.folder / "controllers" / (app or "usual")
 
     def remember_deployments(self, app: str) -> None:
         """Give the app a controller whose ledger tells of a thousand deployments of it."""

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from lab_variants import TUNED
 from long_history import COUNT
 from measure import Measured
-from scale_report import OLD, YOUNG
-from scale_scene import BENCH, OLD_UPTO, REGISTRY, Scene, address
+from scale_report import LADING, LONG_HISTORY
+from scale_scene import BENCH, LONG_HISTORY_HOSTS, REGISTRY, Scene, address
 
-APP, OLD_APP = "app-{size}", "old-{size}"
 AT_ONCE = 32  # raw OpenSSH clients
 RAW = """umask 077; printf %s {compose} >docker-compose.yml && printf %s {password} |
 docker login -u ci --password-stdin {registry} >/dev/null && VERSION={version} docker compose -p raw -f docker-compose.yml up -d --wait
@@ -21,28 +20,28 @@ docker login -u ci --password-stdin {registry} >/dev/null && VERSION={version} d
 @dataclass(frozen=True, slots=True)
 class Variant:
     """One way to bring an app to a version on hosts. *upto*: the most hosts it is tried on; *wrong*: what its output says
-    against it; *app*: what lading's own records on the hosts are called, "" for the others; *old*: a thousand deployments
-    were made before."""
+    against it; *app*: what lading calls its app, "" for the others; *destination*: where lading brings it, for one project
+    cannot be two apps in one destination; *long_history*: many deployments were made before."""
 
     name: str
     what: str
     argv: Callable[[Scene, int, str], list[str]]
     wrong: Callable[[Measured, int], str] = lambda done, size: ""
     app: str = ""
+    destination: str = ""
     upto: int = 1_000_000
     environment: Mapping[str, str] = field(default_factory=dict)
-    old: bool = False
+    long_history: bool = False
+
+    def home(self, scene: Scene, size: int) -> dict[str, str]:
+        """The home folder of its controller, with a ledger of its own where that is long."""
+        return {"HOME": str(scene.home(self.app.format(size=size)))} if self.long_history else {}
 
 
-def destination(size: int, *, old: bool) -> str:
-    """That of lading's app on the first hosts; of one project no destination has two apps."""
-    return f"old-n{size}" if old else f"n{size}"
-
-
-def _lading(*, old: bool) -> Callable[[Scene, int, str], list[str]]:
+def _lading(app: str, destination: str) -> Callable[[Scene, int, str], list[str]]:
     def argv(_: Scene, size: int, version: str) -> list[str]:
-        app = (OLD_APP if old else APP).format(size=size)
-        return ["lading", "deploy", "--version", version, "--to", destination(size, old=old), "--app", app, "--yes", "--json"]
+        return ["lading", "deploy", "--version", version, "--to", destination.format(size=size),
+                "--app", app.format(size=size), "--yes", "--json"]
 
     return argv
 
@@ -73,9 +72,10 @@ def _playbook(scene: Scene, size: int, version: str) -> list[str]:
 
 
 VARIANTS = (
-    Variant(YOUNG, "`lading deploy --version V --to HOSTS --yes`, every guarantee on", _lading(old=False), _committed, APP),
-    Variant(OLD, f"the same after {COUNT:,} deployments of the app, in the hosts' journals and in the ledger",
-            _lading(old=True), _committed, OLD_APP, upto=OLD_UPTO, old=True),
+    Variant(LADING, "`lading deploy --version V --to HOSTS --yes`, every guarantee on", _lading("app-{size}", "n{size}"), _committed,
+            "app-{size}", "n{size}"),
+    Variant(LONG_HISTORY, f"the same after {COUNT:,} deployments of the app, in the hosts' journals and in the ledger",
+            _lading("old-{size}", "old-n{size}"), _committed, "old-{size}", "old-n{size}", upto=LONG_HISTORY_HOSTS, long_history=True),
     Variant("raw OpenSSH", f"file, login and `docker compose up` in one script on `ssh HOST sh -s`, {AT_ONCE} at a time, "
             "KexAlgorithms=curve25519-sha256", _raw),
     Variant("ansible", "`playbooks/article.yml`, the five tasks of the article; forks 50, pipelining, no facts", _playbook,

@@ -15,25 +15,25 @@ from types import FrameType
 
 EVERY = 0.004  # seconds of CPU
 COLLECTOR = "Python's garbage collector"
-# The first that a path holds says what it is part of; what none of them holds, such as json, is its caller's.
-PARTS = (
-    ("<frozen importlib", "start"),
-    ("/asyncssh/kex", "SSH: keys"), ("/asyncssh/crypto/ed", "SSH: keys"), ("/asyncssh/crypto/kex", "SSH: keys"),
-    ("/asyncssh/crypto/ec", "SSH: keys"), ("/asyncssh/public_key", "SSH: keys"), ("/asyncssh/eddsa", "SSH: keys"),
-    ("/asyncssh/auth", "SSH: keys"), ("/asyncssh/known_hosts", "SSH: keys"),
-    ("/asyncssh/", "SSH: packets and channels"), ("/lading/transport/packets", "SSH: packets and channels"),
-    ("/lading/transport/", "lading: connections and scripts"), ("/lading/connecting", "lading: connections and scripts"),
-    ("/h11/", "HTTP of engines (h11)"), ("/lading/drivers/engine_api/", "lading: questions to engines"),
-    ("/lading/drivers/shell/", "lading: what hosts say, and steps on them"), ("/lading/engines/", "lading: what hosts say, and steps on them"),
-    ("/lading/ledger/", "lading: ledger"), ("/sqlite3/", "lading: ledger"),
-    ("/lading/", "lading: the rest"),
-    ("/asyncio/", "asyncio"), ("/selectors.py", "asyncio"),
-)
+# Part → what the path of its files holds. The first that fits says it; where none does, as for json, it is its caller's.
+PARTS = {
+    "start": ("<frozen importlib",),
+    "SSH: keys": ("/asyncssh/kex", "/asyncssh/crypto/ed", "/asyncssh/crypto/kex", "/asyncssh/crypto/ec", "/asyncssh/public_key",
+                  "/asyncssh/eddsa", "/asyncssh/auth", "/asyncssh/known_hosts"),
+    "SSH: packets and channels": ("/asyncssh/", "/src/lading/transport/packets"),
+    "lading: connections and scripts": ("/src/lading/transport/", "/src/lading/connecting"),
+    "HTTP of engines (h11)": ("/h11/",),
+    "lading: questions to engines": ("/src/lading/drivers/engine_api/",),
+    "lading: what hosts say, and steps on them": ("/src/lading/drivers/shell/", "/src/lading/engines/"),
+    "lading: ledger": ("/src/lading/ledger/", "/sqlite3/"),
+    "lading: the rest": ("/src/lading/",),
+    "asyncio": ("/asyncio/", "/selectors.py"),
+}
 OTHER = "Python's library"
 
 
 class Sampler:
-    """Counts at which part of the program the timer finds it; *collected*: seconds of the garbage collector."""
+    """Counts how often the timer finds the program in each part; *collected*: seconds of the garbage collector."""
 
     def __init__(self) -> None:
         self.samples: dict[str, int] = {}
@@ -44,7 +44,7 @@ class Sampler:
     def part(self, path: str) -> str:
         """What a file is part of."""
         if path not in self.parts:
-            self.parts[path] = next((part for begin, part in PARTS if begin in path), "")
+            self.parts[path] = next((part for part, pieces in PARTS.items() if any(one in path for one in pieces)), "")
         return self.parts[path]
 
     def sample(self, _: int, frame: FrameType | None) -> None:

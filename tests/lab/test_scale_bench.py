@@ -25,7 +25,7 @@ def test_every_run_counts(tmp_path: Path) -> None:
     found = json.loads((tmp_path / "scale-runs.json").read_text())
     assert sorted((run["variant"], run["hosts"]) for run in found["runs"]) == [
         (variant, hosts) for variant in ("lading", "lading after a long history", "raw OpenSSH") for hosts in (1, 2)]
-    assert sorted((look["hosts"], look["old"]) for look in found["looks"]) == [(2, False), (2, True)]
+    assert sorted((look["variant"], look["hosts"]) for look in found["looks"]) == [("lading", 2), ("lading after a long history", 2)]
 
 
 def test_the_profile_shares_out_what_a_host_adds(tmp_path: Path) -> None:

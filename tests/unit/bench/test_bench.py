@@ -111,9 +111,10 @@ def test_a_long_history_is_judged_at_the_most_hosts_that_both_were_tried_on() ->
     def run(variant: str, hosts: int, cpu: float) -> scale_report.Run:
         return scale_report.Run(variant, hosts, wall=1.0, cpu=cpu, memory=1, servers=1.0)
 
-    runs = [run("lading", 50, 1.0), run("lading", 200, 4.0), run("lading", 1000, 9.0), run(scale_report.OLD, 50, 9.0), run(scale_report.OLD, 200, 4.8)]
-    looks = [scale_report.Look(200, wall, 1.0, 1, 1.0, 1.0, old) for wall, old in ((2.0, False), (2.1, True))]
-    rows = {row[0]: row[1:] for row in scale_report.aged(runs, looks)}
+    long = scale_report.LONG_HISTORY
+    runs = [run("lading", 50, 1.0), run("lading", 200, 4.0), run("lading", 1000, 9.0), run(long, 50, 9.0), run(long, 200, 4.8)]
+    looks = [scale_report.Look(200, wall, 1.0, 1, 1.0, 1.0, variant) for wall, variant in ((2.0, "lading"), (2.1, long))]
+    rows = {row[0]: row[1:] for row in scale_report.with_long_history(runs, looks)}
     assert rows["after a long history, a deployment to 200 hosts: controller's CPU at most 1.10 of without"] == ["1.20", "**missed**"]
     assert rows["after a long history, `lading where` over 200 hosts: time at most 1.10 of without"] == ["1.05", "reached"]
-    assert scale_report.aged(runs[:3], looks[:1]) == []
+    assert scale_report.with_long_history(runs[:3], looks[:1]) == []
