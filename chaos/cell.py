@@ -259,7 +259,7 @@ def rest(scene: Scene, ids: Mapping[str, Mapping[str, str]], version: str, judge
 
 
 def _nothing_left(scene: Scene, host: str) -> None:
-    until = time.monotonic() + 30 + command.WAITING  # a cancelled command, and a shell that waits for one, have some time to end
+    until = time.monotonic() + 30 + command.WAITING  # a cancelled command ends within 30 s, a shell that waits for a script in WAITING
     while left := scene.left(host):
         if time.monotonic() > until:
             raise Red(f"left on {host}: {left}")

@@ -14,7 +14,7 @@ from lading.dataclass import dataclass
 APP = re.compile(r"[a-z0-9][a-z0-9_-]{0,127}")  # an app's name, as Compose takes that of a project
 OURS = "lading"  # what the shell that reads the script is called: its $0
 WAITING = 60  # seconds that a shell waits for a script
-WAITED = (124, 143)  # its exit status then, by the `timeout` of GNU or of BusyBox
+TIMED_OUT = (124, 143)  # its exit status then, by the `timeout` of GNU or of BusyBox
 _SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./-]+\Z")
 
 
@@ -109,13 +109,17 @@ def waiting_line(*, sudo: bool = False, group: str = "") -> str:
     """The line of a shell that waits for any script, whose first line of stdin says of the rest what `remote_line` is told: LENGTH [TIMEOUT].
 
     What runs the script is the same to the letter, below sudo too, which is started only then: its rules allow `timeout`, and no other shell.
-    It waits WAITING seconds and ends with a status of WAITED: sshd may keep a connection for hours whose controller is gone.
+    It waits for WAITING seconds and then ends with one of TIMED_OUT: sshd may keep a connection for hours whose controller is gone.
     """
-    prefix = "sudo -n " if sudo else 'sudo -n -g "$1" ' if group else ""
-    runs = rf'/bin/sh -c "eval \"\`{_read("$n")}\`\"" {OURS}'
-    words = f" {OURS} {quote(group)}" if group and not sudo else ""
-    told = rf'$(timeout {WAITING} /bin/sh -c "read -r n t && echo n=\$n t=\$t")'
-    return f"exec /bin/sh -c 'told={told} || exit; eval $told; exec {prefix}${{t:+timeout -k 10 $t}} {runs}'{words}"
+    prefix, arguments = "", ""
+    if sudo:
+        prefix = "sudo -n "
+    elif group:
+        prefix, arguments = 'sudo -n -g "$1" ', f" {OURS} {quote(group)}"
+    first_line = rf'timeout {WAITING} /bin/sh -c "read -r n t && echo n=\$n t=\$t"'
+    script = rf'/bin/sh -c "eval \"\`{_read("$n")}\`\"" {OURS}'
+    become = f"exec {prefix}${{t:+timeout -k 10 $t}} {script}"
+    return f"exec /bin/sh -c 'told=$({first_line}) || exit; eval $told; {become}'{arguments}"
 
 
 def _read(length: str) -> str:

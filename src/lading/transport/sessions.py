@@ -24,15 +24,23 @@ class Session(asyncssh.SSHClientSession[bytes]):
         self._lost = False
         self.exited = False
         """Whether its program has ended."""
-        self.gave_up = False
-        """Whether it has ended of its own accord, neither by a signal nor for having waited."""
-        self.waited = False
-        """Whether its shell has ended because it has waited for a script as long as it may."""
+        self.status: int | None = None
+        """The exit status of its program; None also where a signal has ended it."""
         self.whole = False
         """Whether all that its program wrote has come, and the server has closed the channel."""
         self.flowing = asyncio.Event()
         """Not set while the host takes no more: its window is full."""
         self.flowing.set()
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether its shell has waited for a script as long as it may."""
+        return self.status in command.TIMED_OUT
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether its shell has ended of its own accord before that."""
+        return self.status is not None and not self.timed_out
 
     def take(self, exchange: wire.Exchange) -> None:
         """Tell *exchange* what comes; its end only once it is clear whether that is news: see `be_sure`."""
@@ -71,8 +79,7 @@ class Session(asyncssh.SSHClientSession[bytes]):
         return True  # stdin stays open: its end would cancel the command
 
     def exit_status_received(self, status: int) -> None:
-        self.waited = status in command.WAITED
-        self.gave_up = not self.waited
+        self.status = status
         self._exited(status)
 
     def exit_signal_received(self, signal: str, core_dumped: bool, msg: str, lang: str) -> None:

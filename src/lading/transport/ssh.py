@@ -243,7 +243,7 @@ class SshTransport:
         if not opened.was_refused(exchange):
             return True
         exchange.withdraw()
-        link.keeps_ready = link.keeps_ready and opened.session.waited
+        link.keeps_ready = link.keeps_ready and opened.session.timed_out
         return False
 
     async def _ready(self, link: "_Link", exchange: wire.Exchange) -> sessions.Opened | None:
