@@ -74,6 +74,17 @@ def numbers(text: str) -> list[int]:
     return sorted(map(int, words))
 
 
+def rounds(text: str) -> int:
+    """How often something is measured, as an option says it.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no number, or less than 1.
+    """
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on, such as 3")
+    return int(text)
+
+
 def variants(text: str, known: Collection[str]) -> list[str]:
     """Those of the *known* variants that an option names, by comma; all if it is empty.
 

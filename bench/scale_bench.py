@@ -87,7 +87,7 @@ def options() -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(prog="make bench-scale", description=__doc__)
     parser.add_argument("--hosts", type=measure.numbers, default="50,200,1000", help="numbers of hosts, by comma (50,200,1000)")
-    parser.add_argument("--repeat", type=int, default=3, help="rounds for each number of hosts (3)")
+    parser.add_argument("--repeat", type=measure.rounds, default=3, help="rounds for each number of hosts (3)")
     parser.add_argument("--looks", type=measure.numbers, default="200", help="numbers of hosts for `lading where`, by comma (200)")
     parser.add_argument("--only", default="", help="variants, by comma; the page is not written then")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of the order of runs")

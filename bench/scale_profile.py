@@ -60,10 +60,10 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hosts", type=measure.numbers, default="50,200", help="two numbers of hosts, by comma (50,200)")
-    parser.add_argument("--repeat", type=int, default=3, help="deployments to each number of hosts (3)")
+    parser.add_argument("--repeat", type=measure.rounds, default=3, help="deployments to each number of hosts (3)")
     asked = parser.parse_args()
-    if len(asked.hosts) != 2:
-        parser.error("--hosts takes two numbers, such as 50,200: what a host adds is their difference")
+    if len(asked.hosts) != 2 or asked.hosts[0] == asked.hosts[1]:
+        parser.error("--hosts takes two different numbers, such as 50,200: what a host adds is told by their difference")
     few, many = asked.hosts
     folder = Path(tempfile.mkdtemp(prefix="lading-profile-"))
     folder.chmod(0o755)

@@ -1,10 +1,12 @@
 """The benches' pure parts: medians and their text, tables, sections of the page, scales and bars of the plots."""
 
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 
 import pytest
 
 import document
+import lab_bench
 import lab_report
 import plot
 import scale_bench
@@ -85,6 +87,26 @@ def test_what_is_no_list_of_numbers_is_refused(option: str, monkeypatch: pytest.
     with pytest.raises(SystemExit):
         scale_bench.options()
     assert "'x' is no list of numbers" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [scale_bench.options, lab_bench.options])
+def test_no_page_is_written_of_no_rounds(
+    options: Callable[[], object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["bench", "--repeat", "0"])
+    with pytest.raises(SystemExit):
+        options()
+    assert "'0' is no number from 1 on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("hosts", ["50", "50,50", "50,100,200"])
+def test_a_profile_needs_two_different_numbers_of_hosts(
+    hosts: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["bench", "--hosts", hosts])
+    with pytest.raises(SystemExit):
+        scale_profile.main()
+    assert "--hosts takes two different numbers" in capsys.readouterr().err
 
 
 def test_what_hosts_take_at_rest_is_told_apart() -> None:
