@@ -1,6 +1,8 @@
 """Commands on the wire and on paper: quoting in the real shell, secrets that never show, parts of an answer."""
 
+import os
 import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -102,3 +104,16 @@ def test_a_shell_that_waits_runs_nothing_that_is_not_whole_and_bounds_nothing_th
         assert len(command.split_parts(done.stdout, "M")) == parts
         assert (done.returncode == 0) is (parts == 1)
     assert b"timeout" not in done.stdout
+
+
+@pytest.mark.parametrize("of", ["GNU", "BusyBox"])
+def test_a_shell_that_waits_ends_after_its_time_with_a_status_that_says_so(
+    of: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "WAITING", 1)
+    if of == "BusyBox":
+        (tmp_path / "timeout").symlink_to("/bin/busybox")
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with subprocess.Popen(["/bin/sh", "-c", wire.waiting_line(hosts.Host("h"))], stdin=subprocess.PIPE) as shell:
+        assert shell.wait(timeout=30) == {"GNU": 124, "BusyBox": 143}[of]
+    assert shell.returncode in command.TIMED_OUT
